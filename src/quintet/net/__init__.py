@@ -1,0 +1,1 @@
+"""Bytes, time and waiting: listeners, streams, TLS, and the one driver of all line protocols."""
