@@ -1,0 +1,75 @@
+# Every command a developer or a newcomer needs. Each makes .venv from the lock file when it is absent or stale.
+# Wants: a POSIX shell, make, CPython 3.11 to 3.14. Nothing else.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+PYTHON ?=
+ARGS ?=
+JOBS ?= 2
+FUZZ_SECONDS ?= 60
+
+BIN := .venv/bin
+STAMP := .venv/.stamp
+COVERAGE := build/coverage
+TESTS ?= tests
+
+.PHONY: help run test unit check lint coverage fuzz bench docs lock clean
+
+help: ## show this list
+	@echo "Quintet: make COMMAND [ARGS=...]"
+	@echo
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; \
+		do printf '%-12s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo "  PYTHON=...   the interpreter for .venv (default: python3, or the newest of 3.14 to 3.11)"
+
+$(STAMP): requirements.lock pyproject.toml tools/venv.sh
+	@PYTHON='$(PYTHON)' sh tools/venv.sh
+
+run: $(STAMP) ## start the demonstration server (ARGS="--port-base 20000 --data DIR")
+	@$(BIN)/quintet demo $(ARGS)
+
+test: $(STAMP) ## run every test, with foreign clients and servers where they can be installed
+	@sh tests/interop/install.sh
+	@mkdir -p $(COVERAGE)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report= $(ARGS) $(TESTS)
+
+unit: $(STAMP) ## run the fast tests only, without coverage
+	$(BIN)/python -m pytest -q -m "not interop and not slow" $(ARGS) tests/unit
+
+check: lint coverage ## every gate: format, lint, types, imports, generated docs, coverage
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict src
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.docs --check
+
+# `make test` leaves its measurements; only where they are absent or older than the sources are the unit tests run.
+coverage: $(STAMP)
+	@if [ ! -f $(COVERAGE)/data ] || [ -n "$$(find src -name '*.py' -newer $(COVERAGE)/data | head -n 1)" ]; then \
+		echo "coverage: no fresh measurement from 'make test', running the unit tests"; \
+		mkdir -p $(COVERAGE) && \
+		$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --cov --cov-report= tests/unit; \
+	fi
+	$(BIN)/coverage report
+
+fuzz: $(STAMP) ## feed mutated input to every parser (FUZZ_SECONDS=60 for each target)
+	@sh tools/fuzz-engine.sh
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m tools.fuzz $(ARGS)
+
+bench: $(STAMP) ## measure against the servers installed here, write docs/benchmarks.md
+	@$(BIN)/python -m bench $(ARGS)
+
+docs: $(STAMP) ## write what is generated: standards.md and its index, config.md, cli.md
+	@$(BIN)/python -m tools.docs
+
+lock: $(STAMP) ## pin the newest dependencies anew, by version and hash
+	@sh tools/lock.sh
+
+clean: ## remove what make created
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Tools of the project: generated documents, the index of standards, the fuzz runner."""
