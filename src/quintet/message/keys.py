@@ -1,0 +1,131 @@
+"""Sort and thread keys of a message, computed once when it is stored (RFC 5256, RFC 5957)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from quintet.message import addresses, headers, words
+from quintet.message.digest import Digest
+
+MAX_SUBJECT = 4096  # characters; a longer subject is cut before it is taken apart
+
+_SPACES = re.compile(r"[ \t\r\n]+")
+# RFC 5256 section 5: subj-blob, subj-refwd, subj-leader, subj-trailer
+_BLOB = r"\[[^\[\]]*\]\s*"
+_REFWD = rf"(?:re|fwd?)\s*(?:{_BLOB})?:"
+_LEADER = re.compile(rf"(?P<refwd>(?:{_BLOB})*{_REFWD})|\s", re.IGNORECASE)
+_BLOB_RE = re.compile(_BLOB)
+_TRAILER = "(fwd)"
+_FORWARD = "[fwd:"
+
+
+@dataclass(frozen=True, slots=True)
+class SortKeys:
+    """What SORT, THREAD and searches by date compare."""
+
+    sent_at: int | None  # UTC ms (RFC 5256 2.2); None: use the arrival time
+    from_display: str  # first address: decoded name, else address, else "" (RFC 5957 3)
+    to_display: str
+    cc_display: str
+    from_mailbox: str  # local part of the first address: what SORT FROM, TO, CC compare (RFC 5256 3)
+    to_mailbox: str
+    cc_mailbox: str
+    base_subject: str  # RFC 5256 2.1; decoded, in its own case
+    is_reply: bool  # the subject said Re or Fwd in some way (RFC 5256 3, REFERENCES step 5)
+    message_id: str | None  # normalised, with angle brackets
+    references: tuple[str, ...]  # oldest first, each once; of In-Reply-To (its first) without References
+    thread_root: str  # first reference, else the own id, else ""
+
+
+def sort_keys(digest: Digest) -> SortKeys:
+    """Return the keys of a message; missing fields give empty strings, never an error."""
+    first: dict[bytes, bytes] = {name.lower(): value for name, value in reversed(digest.headers)}
+    get = first.get
+    subject, is_reply = base_subject(get(b"subject", b""))
+    date = get(b"date")
+    ids = headers.msg_ids(get(b"message-id", b""))
+    message_id = ids[0] if ids else None
+    references = _references(get(b"references", b""), get(b"in-reply-to", b""))
+    from_display, from_mailbox = _first_address(get(b"from"))
+    to_display, to_mailbox = _first_address(get(b"to"))
+    cc_display, cc_mailbox = _first_address(get(b"cc"))
+    return SortKeys(
+        headers.parse_date(date) if date else None,
+        from_display,
+        to_display,
+        cc_display,
+        from_mailbox,
+        to_mailbox,
+        cc_mailbox,
+        subject,
+        is_reply,
+        message_id,
+        references,
+        references[0] if references else message_id or "",
+    )
+
+
+def _first_address(raw: bytes | None) -> tuple[str, str]:
+    """Return (display name or address, local part) of the first mailbox; a group's name counts as one."""
+    if not raw:
+        return "", ""
+    if found := addresses.FAST.match(raw):
+        quoted, phrase, mailbox, host = found.groups()
+        name = words.decode_words(quoted or phrase or b"").strip()
+        local = mailbox.decode("ascii")
+        return name or f"{local}@{host.decode('ascii')}", local
+    for one in headers.parse_addresses(raw):
+        if isinstance(one, headers.Group):
+            # RFC 5957 3 sorts by the first address structure; of a group that is its name
+            name = words.decode_words(one.name)
+            return name, name
+        return one.display, words.decode_bytes(one.mailbox)
+    return "", ""
+
+
+def _references(references: bytes, in_reply_to: bytes) -> tuple[str, ...]:
+    """RFC 5256 3 (REFERENCES step 1): References, else the first id of In-Reply-To."""
+    if references and (ids := headers.msg_ids(references)):
+        return tuple(dict.fromkeys(ids))
+    return tuple(headers.msg_ids(in_reply_to)[:1]) if in_reply_to else ()
+
+
+def base_subject(raw: bytes) -> tuple[str, bool]:
+    """Return the base subject and whether it was a reply or a forward (RFC 5256 2.1, all steps)."""
+    text = words.decode_words(raw)[:MAX_SUBJECT]
+    if "  " in text or "\t" in text or "\n" in text or "\r" in text:
+        text = _SPACES.sub(" ", text)  # step 1
+    is_reply = False
+    while True:
+        text, trimmed = _without_trailer(text)  # step 2
+        text, led = _without_leader(text)  # steps 3 to 5
+        is_reply = is_reply or trimmed or led
+        if not (text[:5].lower() == _FORWARD and text.endswith("]")):
+            return text, is_reply
+        text = text[5:-1]  # step 6
+        is_reply = True
+
+
+def _without_trailer(text: str) -> tuple[str, bool]:
+    """Step 2: white space and ``(fwd)`` at the end, as often as they come."""
+    seen = False
+    text = text.rstrip(" \t")
+    while text[-5:].lower() == _TRAILER:
+        text = text[:-5].rstrip(" \t")
+        seen = True
+    return text, seen
+
+
+def _without_leader(text: str) -> tuple[str, bool]:
+    """Steps 3 to 5: ``Re:``, ``[list] Fwd[2]:`` and a ``[blob]`` that leaves something behind."""
+    at = 0
+    seen = False
+    while True:
+        if leader := _LEADER.match(text, at):
+            seen = seen or leader.group("refwd") is not None
+            at = leader.end()
+        elif (blob := _BLOB_RE.match(text, at)) and blob.end() < len(text):
+            at = blob.end()
+        else:
+            return text[at:], seen

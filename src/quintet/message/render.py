@@ -1,0 +1,250 @@
+"""Ready octets: a digest as IMAP and NNTP show it, rendered once when a message is stored.
+
+ENVELOPE, BODY and BODYSTRUCTURE (RFC 3501 7.4.2, RFC 9051 7.5.2) and the
+overview line (RFC 3977 8.3.2). Strings are quoted where IMAP4rev1 allows it;
+what holds 8-bit bytes, CR or LF becomes a literal ``{n}CRLF``. NUL, which no
+IMAP string may hold, is dropped. Encoded words pass untouched.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from quintet.message import addresses, params
+from quintet.message.digest import Digest, Fields, Part
+
+_UNSAFE = re.compile(rb'[\x00\r\n"\\\x80-\xff]')
+_ESCAPE = re.compile(rb'(["\\])')
+_OVERVIEW = bytes.maketrans(b"\t\r\n\0", b"    ")
+_NO_BODY = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0'
+
+
+class Rendered(NamedTuple):
+    """All that is stored beside a message."""
+
+    envelope: bytes
+    body: bytes
+    bodystructure: bytes
+    overview: bytes
+
+
+def everything(digest: Digest) -> Rendered:
+    """Return all four at once; cheaper than one by one."""
+    first = _first_fields(digest.headers)
+    plain, extended = _structure(digest.root)
+    return Rendered(_envelope(first), plain, extended, _overview(first))
+
+
+def envelope(digest: Digest) -> bytes:
+    """Return the ENVELOPE list."""
+    return _envelope(_first_fields(digest.headers))
+
+
+def body(digest: Digest) -> bytes:
+    """Return BODY: the structure without extension data."""
+    return _structure(digest.root)[0]
+
+
+def bodystructure(digest: Digest) -> bytes:
+    """Return BODYSTRUCTURE with all extension data."""
+    return _structure(digest.root)[1]
+
+
+def overview(digest: Digest) -> bytes:
+    """Return ``Subject TAB From TAB Date TAB Message-ID TAB References``, no number, no line end.
+
+    Unfolded; TAB, CR, LF and NUL inside a value become a space each.
+    """
+    return _overview(_first_fields(digest.headers))
+
+
+def string(value: bytes) -> bytes:
+    """Return an IMAP string: quoted, or a literal where quoting cannot hold it."""
+    if _UNSAFE.search(value) is None:
+        return b'"%b"' % value
+    value = value.replace(b"\0", b"")
+    if value.isascii() and b"\r" not in value and b"\n" not in value:
+        return b'"%b"' % _ESCAPE.sub(rb"\\\1", value)
+    return b"{%d}\r\n%b" % (len(value), value)
+
+
+def _nstring(value: bytes | None) -> bytes:
+    return b"NIL" if value is None else string(value)
+
+
+def _first_fields(headers: Fields) -> dict[bytes, bytes]:
+    """The first field of each name, names in lower case."""
+    return {name.lower(): value for name, value in reversed(headers)}
+
+
+def _overview(first: dict[bytes, bytes]) -> bytes:
+    get = first.get
+    joined = b"\n".join(
+        (
+            get(b"subject", b""),
+            get(b"from", b""),
+            get(b"date", b""),
+            get(b"message-id", b""),
+            get(b"references", b""),
+        )
+    )
+    if joined.count(b"\n") == 4 and b"\t" not in joined and b"\r" not in joined and b"\0" not in joined:
+        return joined.replace(b"\n", b"\t")
+    return b"\t".join(
+        [
+            get(name, b"").translate(_OVERVIEW)
+            for name in (b"subject", b"from", b"date", b"message-id", b"references")
+        ]
+    )
+
+
+def _envelope(first: dict[bytes, bytes]) -> bytes:
+    get = first.get
+    sender = _addresses(get(b"from"))
+    return b"(%b %b %b %b %b %b %b %b %b %b)" % (
+        _nstring(get(b"date")),
+        _nstring(get(b"subject")),
+        sender,
+        # RFC 9051 7.5.2: absent or empty, these two say what From says
+        _addresses(get(b"sender"), sender),
+        _addresses(get(b"reply-to"), sender),
+        _addresses(get(b"to")),
+        _addresses(get(b"cc")),
+        _addresses(get(b"bcc")),
+        _nstring(get(b"in-reply-to")),
+        _nstring(get(b"message-id")),
+    )
+
+
+def _addresses(raw: bytes | None, default: bytes = b"NIL") -> bytes:
+    """Return an address list, or ``default`` where there is no address in it."""
+    if not raw:
+        return default
+    out: list[bytes] = []
+    at = 0
+    end = len(raw)
+    fast, bare = addresses.FAST.match, addresses.FAST_BARE.match
+    while at < end:
+        if found := fast(raw, at):
+            quoted, phrase, mailbox, host = found.groups()
+            name = quoted or phrase
+            if name:
+                out.append(b'("%b" NIL "%b" "%b")' % (name, mailbox, host))
+            else:
+                out.append(b'(NIL NIL "%b" "%b")' % (mailbox, host))
+        elif found := bare(raw, at):
+            out.append(b'(NIL NIL "%b" "%b")' % found.groups())
+        else:
+            out.extend(_slow_addresses(raw[at:]))
+            break
+        at = found.end()
+    return b"(%b)" % b"".join(out) if out else default
+
+
+def _slow_addresses(raw: bytes) -> list[bytes]:
+    out: list[bytes] = []
+    for one in addresses.parse_addresses(raw):
+        if isinstance(one, addresses.Group):
+            out.append(b"(NIL NIL %b NIL)" % string(one.name))
+            out.extend(map(_address, one.members))
+            out.append(b"(NIL NIL NIL NIL)")
+        else:
+            out.append(_address(one))
+    return out
+
+
+def _address(one: addresses.Address) -> bytes:
+    # a NIL mailbox or host would mean a group: the empty string stands for what is missing
+    name = string(one.name) if one.name else b"NIL"
+    return b"(%b %b %b %b)" % (name, _nstring(one.route), string(one.mailbox), string(one.host))
+
+
+def _params(pairs: params.Pairs) -> bytes:
+    if not pairs:
+        return b"NIL"
+    return b"(%b)" % b" ".join(
+        [b"%b %b" % (string(name), string(value)) for name, value in params.listing(pairs)]
+    )
+
+
+def _languages(value: bytes | None) -> bytes:
+    """RFC 3282: ``de, fr`` is a list of two."""
+    if value is None:
+        return b"NIL"
+    tags = [tag.strip() for tag in value.split(b",") if tag.strip()]
+    if len(tags) == 1:
+        return string(tags[0])
+    return b"(%b)" % b" ".join(map(string, tags)) if tags else b"NIL"
+
+
+def _structure(part: Part) -> tuple[bytes, bytes]:
+    """Return (BODY, BODYSTRUCTURE) of a part."""
+    disposition = (
+        b"NIL"
+        if part.disposition is None
+        else b"(%b %b)" % (string(part.disposition.encode("latin-1")), _params(part.disposition_params))
+    )
+    tail = (
+        b" NIL)"
+        if part.language is None and part.location is None
+        else b" %b %b)" % (_languages(part.language), _nstring(part.location))
+    )
+    if tail == b" NIL)":
+        tail = b" NIL NIL)"
+    if part.type == "multipart":
+        return _multipart(part, disposition, tail)
+    main = _leaf(part)
+    if part.type == "message" and part.subtype in {"rfc822", "global"}:
+        plain, extended = _embedded(part)
+        lines = b" %d" % part.lines
+        body_plain, body_extended = main + plain + lines, main + extended + lines
+    else:
+        body_plain = body_extended = main
+    return body_plain + b")", b"%b %b %b%b" % (body_extended, _nstring(part.md5), disposition, tail)
+
+
+def _leaf(part: Part) -> bytes:
+    """The fields every single part begins with, and the lines of a text."""
+    pairs = part.params
+    if part.type == "text" and part.subtype == "plain" and not any(name == b"charset" for name, _ in pairs):
+        pairs = (*pairs, (b"charset", b"us-ascii"))  # RFC 2045 5.2
+    main = b'("%b" "%b" %b %b %b %b %d' % (
+        part.type.encode("latin-1"),
+        part.subtype.encode("latin-1"),
+        _params(pairs),
+        _nstring(part.content_id),
+        _nstring(part.description),
+        string(part.encoding.encode("latin-1", "replace")),
+        part.end - part.body_start,
+    )
+    return main + b" %d" % part.lines if part.type == "text" else main
+
+
+def _embedded(part: Part) -> tuple[bytes, bytes]:
+    """Envelope and structure inside a message/rfc822; empty ones where it was not taken apart."""
+    if part.message is None:
+        envelope = b" (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) "
+        return envelope + _NO_BODY + b")", envelope + _NO_BODY + b" NIL NIL NIL NIL)"
+    envelope = b" " + _envelope(_first_fields(part.message.headers)) + b" "
+    plain, extended = _structure(part.message.body)
+    return envelope + plain, envelope + extended
+
+
+def _multipart(part: Part, disposition: bytes, tail: bytes) -> tuple[bytes, bytes]:
+    children = [_structure(child) for child in part.children]
+    if not children:
+        # the grammar wants one part at least (RFC 9051 9, body-type-mpart)
+        children = [(_NO_BODY + b")", _NO_BODY + b" NIL NIL NIL NIL)")]
+    subtype = part.subtype.encode("latin-1")
+    return (
+        b'(%b "%b")' % (b"".join([plain for plain, _ in children]), subtype),
+        b'(%b "%b" %b %b%b'
+        % (
+            b"".join([extended for _, extended in children]),
+            subtype,
+            _params(part.params),
+            disposition,
+            tail,
+        ),
+    )

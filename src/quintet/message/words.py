@@ -1,0 +1,222 @@
+"""Encoded words and charsets: RFC 2047 both ways, RFC 6532 raw UTF-8, header unfolding.
+
+Nothing here raises, whatever the bytes: an unknown charset is read as UTF-8
+or, failing that, as windows-1252 with replacement characters.
+"""
+
+from __future__ import annotations
+
+import binascii
+import codecs
+import re
+from functools import lru_cache
+
+MAX_WORD = 75  # characters of one encoded word we write (RFC 2047 2)
+
+_WORD = re.compile(rb"=\?([^?\s]{1,80})\?([bBqQ])\?([^?\r\n]*)\?=")
+_FOLD = re.compile(rb"\r?\n(?=[ \t])|\r?\n\Z")
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+_HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
+
+# Names that travel in mail and Python does not know, or means otherwise.
+_ALIASES = {
+    "x-unknown": "windows-1252",
+    "unknown-8bit": "windows-1252",
+    "unknown": "windows-1252",
+    "default": "windows-1252",
+    "x-user-defined": "windows-1252",
+    "ansi_x3.110-1983": "iso-8859-1",
+    "iso-8859-1": "windows-1252",  # WHATWG's rule: the C1 controls are never meant
+    "latin1": "windows-1252",
+    "us-ascii": "utf-8",  # 8-bit text under this label is UTF-8 far more often than not
+    "ascii": "utf-8",
+    "ansi_x3.4-1968": "utf-8",
+    "iso-8859-8-i": "iso-8859-8",
+    "iso-8859-8-e": "iso-8859-8",
+    "iso-8859-6-i": "iso-8859-6",
+    "cp-850": "cp850",
+    "x-mac-roman": "mac-roman",
+    "macintosh": "mac-roman",
+    "x-mac-cyrillic": "mac-cyrillic",
+    "ks_c_5601-1987": "cp949",
+    "ksc5601": "cp949",
+    "euc-kr": "cp949",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "x-gbk": "gb18030",
+    "x-sjis": "cp932",
+    "shift_jis": "cp932",
+    "shift-jis": "cp932",
+    "sjis": "cp932",
+    "windows-31j": "cp932",
+    "ms_kanji": "cp932",
+    "iso-2022-jp": "iso2022_jp_ext",
+    "cp50220": "iso2022_jp_ext",
+    "cp50221": "iso2022_jp_ext",
+    "x-euc-jp": "euc_jp",
+    "eucjp-ms": "euc_jp",
+    "big5": "cp950",
+    "x-big5": "cp950",
+    "tis-620": "cp874",
+    "windows-874": "cp874",
+    "unicode-1-1-utf-7": "utf-7",
+    "unicode-1-1-utf-8": "utf-8",
+    "utf8mb4": "utf-8",
+    "x-utf-8": "utf-8",
+    "unicode": "utf-8",
+}
+
+
+@lru_cache(maxsize=256)
+def codec_name(charset: str) -> str | None:
+    """Return Python's codec for a MIME charset name, or None. Only text codecs count."""
+    name = charset.strip().strip("\"'").lower()
+    name = _ALIASES.get(name, name)
+    try:
+        info = codecs.lookup(name)
+    except (LookupError, ValueError):
+        for prefix in ("cp-", "x-"):
+            if name.startswith(prefix):
+                return codec_name(name.removeprefix("x-").replace("cp-", "cp"))
+        return None
+    # base64, zlib, rot13 and friends are codecs too, and no charset.
+    if not info._is_text_encoding or info.name in {
+        "idna",
+        "punycode",
+        "unicode_escape",
+        "raw_unicode_escape",
+        "undefined",
+    }:
+        return None
+    return info.name
+
+
+def decode_bytes(raw: bytes, charset: str = "") -> str:
+    """Decode ``raw`` with a MIME charset name; unknown or wrong ones never raise."""
+    name = codec_name(charset) if charset else None
+    if name is None or name == "utf-8":
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError:
+            if name is None:
+                return raw.decode("windows-1252", "replace")
+    try:
+        return raw.decode(name or "utf-8", "replace")
+    except (UnicodeError, ValueError):  # a codec without an error handler
+        return raw.decode("latin-1")
+
+
+def _payload(encoding: bytes, text: bytes) -> bytes:
+    """Undo B or Q of one encoded word, tolerantly."""
+    if encoding in b"bB":
+        text = _NOT_BASE64.sub(b"", text)
+        if len(text) % 4 == 1:
+            text = text[:-1]
+        return binascii.a2b_base64(text + b"=" * (-len(text) % 4))
+    text = text.replace(b"_", b" ")
+    if b"=" not in text:
+        return text
+    return _HEX.sub(lambda found: bytes((int(found.group(1), 16),)), text)
+
+
+def decode_words(raw: bytes) -> str:
+    """Return ``raw`` (one field's value, folded or not) for people.
+
+    Adjacent encoded words lose the white space between them and, in one
+    charset, are joined before decoding, so a character may be split across
+    two (RFC 2047 6.2; splitting is forbidden there and done all the same).
+    """
+    if b"\n" in raw:
+        raw = unfold(raw)
+    if b"=?" not in raw:
+        return raw.decode("ascii") if raw.isascii() else decode_bytes(raw)
+    pieces: list[str] = []
+    pending = bytearray()  # decoded bytes still without their charset
+    charset = b""
+    at = 0
+    for found in _WORD.finditer(raw):
+        between = raw[at : found.start()]
+        name, encoding, text = found.groups()
+        name = name.partition(b"*")[0].lower()  # RFC 2231 5: charset*language
+        adjacent = at > 0 and not between.strip(b" \t\r\n")
+        if pending and not (adjacent and name == charset):
+            pieces.append(decode_bytes(bytes(pending), charset.decode("ascii", "replace")))
+            pending.clear()
+        if not adjacent:
+            pieces.append(decode_bytes(between))
+        pending += _payload(encoding, text)
+        charset = name
+        at = found.end()
+    if pending:
+        pieces.append(decode_bytes(bytes(pending), charset.decode("ascii", "replace")))
+    pieces.append(decode_bytes(raw[at:]))
+    return "".join(pieces)
+
+
+def unfold(raw: bytes) -> bytes:
+    """Take away each line end that white space follows, and one at the end (RFC 5322 2.2.3)."""
+    return _FOLD.sub(b"", raw) if b"\n" in raw else raw
+
+
+def _is_plain(word: str) -> bool:
+    return word.isascii() and word.isprintable() and "=?" not in word
+
+
+def encode_words(text: str) -> bytes:
+    """Write ``text`` as an unstructured value in ASCII: UTF-8 encoded words where needed.
+
+    Line ends and other controls become encoded; no folding is done, but every
+    encoded word is at most 75 characters and none splits a character.
+    """
+    if _is_plain(text):
+        return text.encode("ascii")
+    tokens = text.split(" ")
+    need = [not _is_plain(token) for token in tokens]
+    first, last = (
+        need.index(True) if True in need else 0,
+        len(need) - 1 - need[::-1].index(True) if True in need else 0,
+    )
+    middle = " ".join(tokens[first : last + 1])
+    return b" ".join(
+        [
+            *(token.encode("ascii") for token in tokens[:first]),
+            *_encoded(middle),
+            *(token.encode("ascii") for token in tokens[last + 1 :]),
+        ]
+    )
+
+
+def _encoded(text: str) -> list[bytes]:
+    """Cut ``text`` into encoded words, Q or B, whichever is shorter."""
+    data = text.encode("utf-8", "replace")
+    quoted = sum(1 if chr(byte).isalnum() and byte < 0x80 or byte == 0x20 else 3 for byte in data)
+    use_b = quoted > (len(data) + 2) // 3 * 4
+    out: list[bytes] = []
+    room = MAX_WORD - len("=?utf-8?q??=")
+    chunk = b""
+    size = 0
+    for char in text:
+        raw = char.encode("utf-8", "replace")
+        piece = raw if use_b else b"".join(_q(byte) for byte in raw)
+        grown = (len(chunk) + len(raw) + 2) // 3 * 4 if use_b else size + len(piece)
+        if chunk and grown > room:
+            out.append(_word(chunk, use_b))
+            chunk, size = b"", 0
+        chunk += piece
+        size += len(piece)
+    out.append(_word(chunk, use_b))
+    return out
+
+
+def _q(byte: int) -> bytes:
+    if byte == 0x20:
+        return b"_"
+    if byte < 0x80 and chr(byte).isalnum():
+        return bytes((byte,))
+    return b"=%02X" % byte
+
+
+def _word(chunk: bytes, use_b: bool) -> bytes:
+    if use_b:
+        return b"=?utf-8?b?" + binascii.b2a_base64(chunk, newline=False) + b"?="
+    return b"=?utf-8?q?" + chunk + b"?="
