@@ -1,0 +1,92 @@
+"""The rules of the house that a machine can see: sizes, opening docstrings, words that belong elsewhere."""
+
+import ast
+import io
+import re
+import token
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.shared import ROOT
+
+MAX_FILE_LINES = 600
+MAX_FUNCTION_LINES = 80
+
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+
+# The store knows folders and numbers, no protocol (docs/architecture.md).
+PROTOCOLS = frozenset({"imap", "imap4", "smtp", "lmtp", "pop3", "nntp", "mapi"})
+PARTS = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*")  # the words in a name, snake_case or CamelCase
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_file_opens_with_what_it_is_for_and_stays_short(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    docstring = ast.get_docstring(ast.parse(text))
+    assert docstring, f"{relative(path)} opens without a docstring"
+    assert text.count("\n") <= MAX_FILE_LINES, f"{relative(path)}: look for the second idea inside"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_functions_stay_short(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    long = [
+        f"{relative(path)}:{node.lineno} {node.name}: {lines} lines"
+        for node in functions
+        if (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > MAX_FUNCTION_LINES
+    ]
+    assert not long
+
+
+def protocol_words(text: str) -> Iterator[tuple[int, str]]:
+    """Names and strings in code that speak of a protocol; comments and docstrings may."""
+    documentation = {
+        node.value.lineno
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    }
+    for item in tokenize.generate_tokens(io.StringIO(text).readline):
+        if item.type == token.NAME:
+            words = [item.string]
+        elif item.type == token.STRING and item.start[0] not in documentation:
+            words = re.findall(r"\w+", item.string)
+        else:
+            continue
+        for word in words:
+            if PROTOCOLS & {part.lower() for part in PARTS.findall(word)}:
+                yield item.start[0], word
+
+
+def test_store_speaks_of_no_protocol() -> None:
+    found = [
+        f"{relative(path)}:{line} {word}"
+        for path in sorted((ROOT / "src" / "quintet" / "store").rglob("*.py"))
+        for line, word in protocol_words(path.read_text(encoding="utf-8"))
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("imap_flags = 1\n", ["imap_flags"]),
+        ("class SmtpRow: pass\n", ["SmtpRow"]),
+        ("kind = 'nntp'\n", ["nntp"]),
+        ("items.pop()\n", []),
+        ("# IMAP calls it so\nx = 1\n", []),
+        ('"""IMAP calls it so."""\n', []),
+        ("important = population = 1\n", []),
+    ],
+)
+def test_protocol_words_are_seen_in_code_only(text: str, words: list[str]) -> None:
+    assert [word for _, word in protocol_words(text)] == words
