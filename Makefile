@@ -34,7 +34,7 @@ run: $(STAMP) ## start the demonstration server (ARGS="--port-base 20000 --data 
 test: $(STAMP) ## run every test, with foreign clients and servers where they can be installed
 	@sh tests/interop/install.sh
 	@mkdir -p $(COVERAGE)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report= $(ARGS) $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report= --cov-fail-under=0 $(ARGS) $(TESTS)
 
 unit: $(STAMP) ## run the fast tests only, without coverage
 	$(BIN)/python -m pytest -q -m "not interop and not slow" $(ARGS) tests/unit
@@ -53,7 +53,7 @@ coverage: $(STAMP)
 	@if [ ! -f $(COVERAGE)/data ] || [ -n "$$(find src -name '*.py' -newer $(COVERAGE)/data | head -n 1)" ]; then \
 		echo "coverage: no fresh measurement from 'make test', running the unit tests"; \
 		mkdir -p $(COVERAGE) && \
-		$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --cov --cov-report= tests/unit; \
+		$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --cov --cov-report= --cov-fail-under=0 tests/unit; \
 	fi
 	$(BIN)/coverage report
 
