@@ -39,7 +39,7 @@ _QUOTED_LOCAL = re.compile(rb'"([A-Za-z0-9!#$%&\'*+/=?^_`{|}~.\-]+)"(@.*)')
 def msg_ids(raw: bytes) -> list[str]:
     """Return the message ids of Message-ID, In-Reply-To or References, in order, at most MAX_IDS.
 
-    Normalised for comparison as RFC 5256 5.2.1 (3) asks: angle brackets kept,
+    Normalised for comparison as RFC 5256 section 3 asks (REFERENCES, step 1): angle brackets kept,
     white space taken out, ``<"a.b"@c>`` is ``<a.b@c>``. Words between ids are ignored.
     """
     found: list[str] = []
