@@ -1,0 +1,159 @@
+"""Structured events, one line each: for people on a terminal, JSON otherwise.
+
+``logger = log.get("smtp")`` once a module, then ``logger.info("accepted", conn=peer.id, size=size)``.  An
+event is a short fixed string; what varies is a field.  A call below the level costs one comparison.
+Values of fields whose name says secret are masked, and never is a message body logged.  Lines go to
+standard error.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any, Protocol, TextIO
+
+import structlog
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+SECRET = frozenset(
+    (
+        "password",
+        "secret",
+        "token",
+        "credential",
+        "authorization",
+        "passwd",
+        "key",
+        "digest",
+        "challenge",
+        "response",
+    )
+)
+_MASK = "***"
+MAX_VALUE = 2000  # characters of one value: a hostile client's words must not fill the disk
+
+
+class Logger:
+    """Events of one room."""
+
+    __slots__ = ("_sink", "name")
+
+    def __init__(self, name: str, sink: Sink) -> None:
+        self.name = name
+        self._sink = sink
+
+    def debug(self, event: str, **fields: Any) -> None:
+        if self._sink.level <= 10:
+            self._sink.emit("debug", self.name, event, fields)
+
+    def info(self, event: str, **fields: Any) -> None:
+        if self._sink.level <= 20:
+            self._sink.emit("info", self.name, event, fields)
+
+    def warning(self, event: str, **fields: Any) -> None:
+        if self._sink.level <= 30:
+            self._sink.emit("warning", self.name, event, fields)
+
+    def error(self, event: str, **fields: Any) -> None:
+        """``exc_info=error`` adds its traceback."""
+        self._sink.emit("error", self.name, event, fields)
+
+    def enabled(self, level: str) -> bool:
+        """Whether an event of this level would be written: for fields that cost something to make."""
+        return self._sink.level <= LEVELS[level]
+
+
+class _Writes(Protocol):
+    def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> Any: ...
+
+
+class Sink:
+    """Where events go; one a process."""
+
+    def __init__(self) -> None:
+        self.level = 20
+        self.captured: list[dict[str, Any]] | None = None
+        self._stream: TextIO = sys.stderr
+        self._chain: list[_Writes] = []
+        self.configure()
+
+    def configure(self, level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
+        """``style`` is "human", "json" or "auto" (human on a terminal)."""
+        self.level = LEVELS[level]
+        self._stream = stream or sys.stderr
+        human = style == "human" or (style == "auto" and self._stream.isatty())
+        stamp: Any = structlog.processors.TimeStamper(
+            fmt="%H:%M:%S.%f" if human else "iso", utc=not human, key="time"
+        )
+        if human:
+            render: list[Any] = [
+                structlog.dev.ConsoleRenderer(timestamp_key="time", colors=self._stream.isatty())
+            ]
+        else:
+            render = [
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+            ]
+        self._chain = [stamp, *render]
+
+    def emit(self, level: str, room: str, event: str, fields: dict[str, Any]) -> None:
+        line: MutableMapping[str, Any] = {"event": event, "level": level, "room": room}
+        for name, value in fields.items():
+            if name in SECRET:
+                value = _MASK
+            elif isinstance(value, bytes):
+                value = value[:MAX_VALUE].decode("utf-8", "backslashreplace")
+            elif isinstance(value, str) and len(value) > MAX_VALUE:
+                value = value[:MAX_VALUE] + "..."
+            line[name] = value
+        if self.captured is not None:
+            self.captured.append(dict(line))
+            return
+        written: Any = line
+        for step in self._chain:
+            written = step(None, level, written)
+        try:
+            self._stream.write(written + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            return  # standard error is gone; there is nobody left to tell
+
+
+_SINK = Sink()
+
+
+def get(name: str) -> Logger:
+    """The logger of a room: "net", "smtp", "store"."""
+    return Logger(name, _SINK)
+
+
+def configure(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
+    """Sets level and style of every logger, old and new; other libraries' warnings come along."""
+    _SINK.configure(level, style, stream)
+    root = logging.getLogger()
+    root.handlers = [_Foreign()]
+    root.setLevel(logging.WARNING)
+
+
+@contextmanager
+def capture(level: str = "debug") -> Iterator[list[dict[str, Any]]]:
+    """For tests: events land in the list as dicts with "event", "level", "room" and their fields."""
+    before, level_before = _SINK.captured, _SINK.level
+    _SINK.captured, _SINK.level = [], LEVELS[level]
+    try:
+        yield _SINK.captured
+    finally:
+        _SINK.captured, _SINK.level = before, level_before
+
+
+class _Foreign(logging.Handler):
+    """Records of other libraries (asyncio, aiohttp) as events of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields: dict[str, Any] = {"text": record.getMessage()}
+        if record.exc_info and record.exc_info[1] is not None:
+            fields["exc_info"] = record.exc_info[1]
+        level = record.levelname.lower()
+        _SINK.emit(level if level in LEVELS else "error", record.name, "library", fields)

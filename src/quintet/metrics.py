@@ -1,0 +1,46 @@
+"""Every metric's name, in one list (Prometheus exposition by `prometheus_client`).
+
+Rooms add theirs here and use them as ``metrics.CONNECTIONS.labels("imap").inc()``.  Labels hold a few
+known words only: a listener, a protocol, a reason; never an address or an account.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+
+_FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds
+
+
+def _counter(name: str, text: str, *labels: str) -> Counter:
+    return Counter(f"quintet_{name}", text, labels, registry=REGISTRY)
+
+
+def _gauge(name: str, text: str, *labels: str) -> Gauge:
+    return Gauge(f"quintet_{name}", text, labels, registry=REGISTRY)
+
+
+def _histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...] = _FAST) -> Histogram:
+    return Histogram(f"quintet_{name}", text, labels, buckets=buckets, registry=REGISTRY)
+
+
+# net
+CONNECTIONS = _counter("connections", "Connections taken", "listener")
+OPEN = _gauge("connections_open", "Connections that are open", "listener")
+REFUSED = _counter("connections_refused", "Connections turned away at the door", "listener", "reason")
+TIMEOUTS = _counter("timeouts", "Connections ended after too long a silence", "listener")
+BUGS = _counter("bugs", "Exceptions outside the problem families: please report", "listener")
+TLS = _counter("tls_handshakes", "TLS handshakes", "listener", "result")
+DNS = _counter("dns_queries", "Questions to the name service", "result")
+
+# auth
+LOGINS = _counter("logins", "Attempts to log in", "protocol", "result")
+
+# pop3
+POP3_RETRIEVED = _counter("pop3_messages", "Messages sent by RETR and TOP", "command")
+
+
+def exposition() -> bytes:
+    """All metrics in the text format of Prometheus."""
+    return generate_latest(REGISTRY)
