@@ -7,7 +7,8 @@ import re
 from quintet.message import params
 
 _FAST = re.compile(
-    rb"(?:[A-Za-z]{3}, )?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)([0-5]\d)(?: \([^()\\]*\))?[ ]*"
+    rb"(?:[A-Za-z]{3}, )?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)([0-5]\d)"
+    rb"(?: \([^()\\]*\))?[ ]*"
 )
 _LOOSE = re.compile(
     rb"(?:[A-Za-z]{2,10}\.?[,\s]\s*)?(\d{1,2})[\s-]+([A-Za-z]{3})[A-Za-z]{0,6}\.?[\s,-]+(\d{2,4})"
@@ -48,10 +49,11 @@ def _days(year: int, month: int, day: int) -> int:
     return 365 * year + year // 4 - year // 100 + year // 400 + (153 * (month - 3) + 2) // 5 + day - 719469
 
 
-def _stamp(year: int, month: int, day: int, hour: int, minute: int, second: int, zone: int) -> int | None:
+def _stamp(year: int, month: int, day: int, time: tuple[int, int, int], zone: int) -> int | None:
     """Milliseconds, or None where the calendar has no such day."""
     if not 1 <= day <= _MONTH_DAYS[month - 1] or not 1900 <= year <= 9999:
         return None
+    hour, minute, second = time
     if hour > 23 or minute > 59 or second > 60:
         hour = minute = second = 0  # RFC 5256 2.2: an invalid time is 00:00:00
     return ((_days(year, month, day) * 1440 + hour * 60 + minute - zone) * 60 + second) * 1000
@@ -88,15 +90,8 @@ def parse_date(raw: bytes) -> int | None:
         month = _MONTHS_AS_WRITTEN.get(name)
         if month is not None and zone_hour < b"24":
             zone = int(zone_hour) * 60 + int(zone_minute)
-            return _stamp(
-                int(year),
-                month,
-                int(day),
-                int(hour),
-                int(minute),
-                int(second),
-                -zone if sign == b"-" else zone,
-            )
+            zone = -zone if sign == b"-" else zone
+            return _stamp(int(year), month, int(day), (int(hour), int(minute), int(second)), zone)
     return _parse_loose(raw)
 
 
@@ -111,20 +106,22 @@ def _parse_loose(raw: bytes) -> int | None:
         if half and 1 <= hours <= 12:
             hours = hours % 12 + (12 if half.lower() == b"pm" else 0)
         return _stamp(
-            _year(year), month, int(day), hours, int(minute or 0), int(second or 0), _zone(zone_text)
+            _year(year), month, int(day), (hours, int(minute or 0), int(second or 0)), _zone(zone_text)
         )
     if found := _CTIME.match(value):
         name, day, hour, minute, second, zone_text, year = found.groups()
         month = _MONTHS.get(name.lower())
         if month is None:
             return None
-        return _stamp(int(year), month, int(day), int(hour), int(minute), int(second or 0), _zone(zone_text))
+        return _stamp(
+            int(year), month, int(day), (int(hour), int(minute), int(second or 0)), _zone(zone_text)
+        )
     if found := _ISO.match(value):
         year, number, day, hour, minute, second, zone_text = found.groups()
         if not 1 <= int(number) <= 12:
             return None
         zone = 0 if zone_text == b"Z" else _zone(zone_text)
-        return _stamp(int(year), int(number), int(day), int(hour), int(minute), int(second or 0), zone)
+        return _stamp(int(year), int(number), int(day), (int(hour), int(minute), int(second or 0)), zone)
     return None
 
 

@@ -15,11 +15,7 @@ from quintet.message.digest import Fields, Message, Part
 MAX_FIELDS = 10_000  # fields kept of one header block; what is beyond is in the blob only
 MAX_BOUNDARY = 250  # bytes; RFC 2046 5.1.1 allows 70, some mailers write a little more
 
-# One match per line, so that a line that is no field is stepped over whole.
-_FIELD = re.compile(rb"(?:([^\x00-\x20:]+)[ \t]*:[ \t]*([^\r\n]*)|[^\n]*)\r?(?:\n|\Z)")
-_FIELD_BARE_CR = re.compile(rb"(?:([^\x00-\x20:]+)[ \t]*:[ \t]*([^\n]*)|[^\n]*)(?:\n|\Z)")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
-_NOTHING = (b"", b"")
 
 # RFC 3501 7.4.2: the fields an ENVELOPE shows; all that is kept of an embedded message.
 ENVELOPE_FIELDS = frozenset(
@@ -43,23 +39,23 @@ def fields(block: bytes) -> list[tuple[bytes, bytes]]:
 
     Lines without a field name are left out. A CR that is no line end stays in its value.
     """
-    if b"\n " in block or b"\n\t" in block:
-        if block.count(b"\r\n") == block.count(b"\n"):
-            block = block.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t")
-        else:
-            block = _FOLD.sub(b"", block)
-    if block.count(b"\r") == block.count(b"\r\n"):
-        found: list[tuple[bytes, bytes]] = _FIELD.findall(block)
-        strip = b" \r\n" in block or b"\t\r\n" in block or b" \n" in block or b"\t\n" in block
+    pure = block.count(b"\r\n") == block.count(b"\n")
+    if pure:
+        if b"\n " in block:
+            block = block.replace(b"\r\n ", b" ")
+        if b"\n\t" in block:
+            block = block.replace(b"\r\n\t", b"\t")
     else:
-        found = _FIELD_BARE_CR.findall(block)
-        strip = True
-    if found and found[-1] == _NOTHING:
-        found.pop()  # the empty match at the end
-    if _NOTHING in found:
-        found = [one for one in found if one != _NOTHING]
-    if strip:
-        found = [(name, value.rstrip(b" \t\r")) for name, value in found]
+        block = _FOLD.sub(b"", block)
+    found: list[tuple[bytes, bytes]] = []
+    for line in block.split(b"\r\n" if pure else b"\n"):
+        name, colon, value = line.partition(b":")
+        if colon:
+            if b" " in name or not name or name[-1] == 0x09:
+                name = name.rstrip(b" \t")  # RFC 5322 4.5: obsolete blanks before the colon
+                if not name or b" " in name:
+                    continue
+            found.append((name, value.strip()))
     return found[:MAX_FIELDS] if len(found) > MAX_FIELDS else found
 
 
@@ -87,7 +83,7 @@ class OpenPart:
         self.body_start = header_start
         self.default = default  # type and subtype where the header names none
         self.kind: tuple[str, str, params.Pairs] = (*default, ())
-        self.values: dict[bytes, bytes] = {}  # first field of each content-* name
+        self.values: dict[bytes, bytes] = {}  # the first field of each name, names in lower case
         self.boundary: bytes | None = None  # of a multipart that is being taken apart
         self.shadowed: int | None = None  # level of an outer multipart with the same boundary
         self.children: list[Part] = []
@@ -96,16 +92,9 @@ class OpenPart:
 
     def read(self, found: list[tuple[bytes, bytes]]) -> None:
         """Take the content fields and work out the type."""
-        values: dict[bytes, bytes] = {}
-        for name, value in found:
-            if name[:1] in b"Cc" and len(name) > 10:
-                name = name.lower()
-                if name.startswith(b"content-") and name not in values:
-                    values[name] = value
-        self.values = values
-        value = values.get(b"content-type")
-        if value is not None:
-            kind = _content_type(value) if len(value) < 60 else params.content_type(value)
+        self.values = values = {name.lower(): value for name, value in reversed(found)}
+        if (written := values.get(b"content-type")) is not None:
+            kind = _content_type(written) if len(written) < 60 else params.content_type(written)
             # RFC 2045 5.2: what has no readable type is plain text
             self.kind = kind or ("text", "plain", ())
 
@@ -122,8 +111,9 @@ class OpenPart:
         values = self.values
         get = values.get
         disposition = None
-        if (value := get(b"content-disposition")) is not None:
-            disposition = _disposition(value) if len(value) < 30 else params.disposition(value)
+        shown = get(b"content-disposition")
+        if shown is not None:
+            disposition = _disposition(shown) if len(shown) < 30 else params.disposition(shown)
         encoding = values.get(b"content-transfer-encoding")
         kind, subtype, pairs = self.kind
         children = tuple(self.children)

@@ -12,10 +12,8 @@ MAX_SUBJECT = 4096  # characters; a longer subject is cut before it is taken apa
 
 _SPACES = re.compile(r"[ \t\r\n]+")
 # RFC 5256 section 5: subj-blob, subj-refwd, subj-leader, subj-trailer
-_BLOB = r"\[[^\[\]]*\]\s*"
-_REFWD = rf"(?:re|fwd?)\s*(?:{_BLOB})?:"
-_LEADER = re.compile(rf"(?P<refwd>(?:{_BLOB})*{_REFWD})|\s", re.IGNORECASE)
-_BLOB_RE = re.compile(_BLOB)
+_BLOB = re.compile(r"\[[^\[\]]*\]\s*")
+_REFWD = re.compile(r"(?:re|fwd?)\s*(?:\[[^\[\]]*\]\s*)?:", re.IGNORECASE)
 _TRAILER = "(fwd)"
 _FORWARD = "[fwd:"
 
@@ -118,14 +116,20 @@ def _without_trailer(text: str) -> tuple[str, bool]:
 
 
 def _without_leader(text: str) -> tuple[str, bool]:
-    """Steps 3 to 5: ``Re:``, ``[list] Fwd[2]:`` and a ``[blob]`` that leaves something behind."""
+    """Steps 3 to 5: ``Re:``, ``[list] Fwd[2]:`` and ``[blob]``s that leave something behind.
+
+    Each blob is looked at once, so that a subject full of them stays linear.
+    """
     at = 0
     seen = False
     while True:
-        if leader := _LEADER.match(text, at):
-            seen = seen or leader.group("refwd") is not None
+        while text[at : at + 1].isspace():
+            at += 1
+        last = end = at
+        while blob := _BLOB.match(text, end):
+            last, end = end, blob.end()
+        if leader := _REFWD.match(text, end):
             at = leader.end()
-        elif (blob := _BLOB_RE.match(text, at)) and blob.end() < len(text):
-            at = blob.end()
+            seen = True
         else:
-            return text[at:], seen
+            return text[end if end < len(text) else last :], seen

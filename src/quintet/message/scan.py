@@ -27,6 +27,9 @@ MAX_DELIMITER = 998  # bytes of a line that may be a boundary delimiter (RFC 532
 WINDOW = 256 * 1024  # bytes looked at together
 
 _HEADER_STOP = re.compile(rb"\n(?:\r?\n|--)")
+# sre looks for a leading literal with memchr: twice as fast as bytes.find of two bytes
+_DOT_LINE = re.compile(rb"\n\.")
+_BARE_CR = re.compile(rb"\r(?!\n)")
 _BLANK = re.compile(rb"\r?\n")
 _PLAIN = ("text", "plain")
 _EMBEDDED = ("message", "rfc822")
@@ -49,8 +52,8 @@ class Scanner:
 
     __slots__ = (
         "_at", "_bare_cr", "_bare_lf", "_base", "_boundaries", "_buffer", "_counted", "_dots", "_eight_bit",
-        "_header_end", "_headers", "_in_header", "_limit", "_line_ends", "_longest", "_nested", "_nul", "_open",
-        "_parts", "_resume", "_root", "_run_on",
+        "_header_end", "_headers", "_in_header", "_limit", "_line_ends", "_longest", "_nested", "_nul",
+        "_open", "_parts", "_resume", "_root", "_run_on",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -129,27 +132,27 @@ class Scanner:
         """Note the facts about lines and bytes of a window that begins where the last one ended."""
         begun = self._run_on
         if not self._dots:
-            self._dots = (begun == 0 and window[0] == 0x2E) or b"\n." in window
+            self._dots = (begun == 0 and window[0] == 0x2E) or _DOT_LINE.search(window) is not None
         if not self._eight_bit:
             self._eight_bit = not window.isascii()
         if not self._nul:
             self._nul = b"\0" in window
-        pairs = window.count(b"\r\n")
-        if window.count(b"\r") != pairs:
-            self._bare_cr = True
         lines = window.split(b"\n")
         rest = len(lines[-1])
+        bare_cr = _BARE_CR.search(window) is not None
         if len(lines) == 1:
             longest = rest = begun + rest
-        elif pairs == len(lines) - 1:
+        elif not bare_cr and window.count(b"\r") == len(lines) - 1:
             longest = max(max(map(len, lines)) - 1, rest, begun + len(lines[0]) - 1)
         else:
-            self._bare_lf = True
-            lengths = [len(line) - line.endswith(b"\r") for line in lines[:-1]]
+            ended = lines[:-1]
+            if not all(line.endswith(b"\r") for line in ended):
+                self._bare_lf = True
+            lengths = [len(line) - line.endswith(b"\r") for line in ended]
             longest = max(*lengths, rest, begun + lengths[0])
+        self._bare_cr = self._bare_cr or bare_cr
         self._run_on = rest
-        if longest > self._longest:
-            self._longest = longest
+        self._longest = max(self._longest, longest)
 
     def _count(self, upto: int) -> int:
         """Line ends before ``upto``, which never goes back."""

@@ -66,6 +66,9 @@ _ALIASES = {
     "unicode": "utf-8",
 }
 
+# text codecs of Python that are no charsets of mail
+_NO_CHARSETS = frozenset(("idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"))
+
 
 @lru_cache(maxsize=256)
 def codec_name(charset: str) -> str | None:
@@ -162,34 +165,28 @@ def _is_plain(word: str) -> bool:
     return word.isascii() and word.isprintable() and "=?" not in word
 
 
-def encode_words(text: str) -> bytes:
-    """Write ``text`` as an unstructured value in ASCII: UTF-8 encoded words where needed.
+def encode_words(text: str, *, phrase: bool = False) -> bytes:
+    """Write ``text`` in ASCII: UTF-8 encoded words where needed, at most 75 characters each.
 
-    Line ends and other controls become encoded; no folding is done, but every
-    encoded word is at most 75 characters and none splits a character.
+    Line ends and other controls become encoded. With ``phrase`` the whole text
+    is encoded if any of it must be, as a display name wants it (RFC 2047 5 (3)).
     """
     if _is_plain(text):
         return text.encode("ascii")
     tokens = text.split(" ")
-    need = [not _is_plain(token) for token in tokens]
-    first, last = (
-        need.index(True) if True in need else 0,
-        len(need) - 1 - need[::-1].index(True) if True in need else 0,
-    )
-    middle = " ".join(tokens[first : last + 1])
-    return b" ".join(
-        [
-            *(token.encode("ascii") for token in tokens[:first]),
-            *_encoded(middle),
-            *(token.encode("ascii") for token in tokens[last + 1 :]),
-        ]
-    )
+    need = [number for number, token in enumerate(tokens) if not _is_plain(token)]
+    if phrase or not need:
+        return b" ".join(_encoded(text))
+    first, last = need[0], need[-1] + 1
+    before = [token.encode("ascii") for token in tokens[:first]]
+    after = [token.encode("ascii") for token in tokens[last:]]
+    return b" ".join([*before, *_encoded(" ".join(tokens[first:last])), *after])
 
 
 def _encoded(text: str) -> list[bytes]:
     """Cut ``text`` into encoded words, Q or B, whichever is shorter."""
     data = text.encode("utf-8", "replace")
-    quoted = sum(1 if chr(byte).isalnum() and byte < 0x80 or byte == 0x20 else 3 for byte in data)
+    quoted = sum(1 if (chr(byte).isalnum() and byte < 0x80) or byte == 0x20 else 3 for byte in data)
     use_b = quoted > (len(data) + 2) // 3 * 4
     out: list[bytes] = []
     room = MAX_WORD - len("=?utf-8?q??=")

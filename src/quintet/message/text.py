@@ -1,0 +1,172 @@
+"""The words of a message: for search, and for previews (RFC 8970).
+
+Reads the blob through a function, in pieces of at most ``PIECE`` bytes, so
+a message of any size is searched in bounded memory. Decoding is by transfer
+encoding and charset, tolerantly; HTML loses its tags.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Iterator
+
+from quintet.message import transfer, words
+from quintet.message.digest import Digest, Part
+from quintet.message.html import Stripper
+
+Read = Callable[[int, int], bytes]  # (start, end) of the blob -> its bytes
+
+PIECE = 64 * 1024  # bytes read at once
+OVERLAP = 1024  # characters given again before each next piece: longer search strings can be cut by a border
+PREVIEW_LENGTH = 200  # characters (RFC 8970 3.3: SHOULD 200, MUST NOT exceed 256)
+PREVIEW_READ = 16 * 1024  # bytes of a part looked at for a preview
+
+_TEXT_TYPES = frozenset(
+    (
+        "application/json", "application/xml", "application/xhtml+xml", "application/javascript",
+        "application/x-sh", "application/rtf", "application/ics", "application/pgp-signature",
+        "application/x-yaml", "application/sql",
+    )
+)  # fmt: skip
+_MARKUP = frozenset(
+    ("text/html", "application/xhtml+xml", "application/xml", "text/xml", "text/enriched", "text/richtext")
+)
+_SPACES = re.compile(r"[\s\u00a0\u200b-\u200f\u2028\u2029\u2060\ufeff\u00ad\u034f\x00-\x1f\x7f]+")
+_QUOTES = re.compile(r"^(?:>.*|On .{0,200} wrote:|-- ?)\s*$", re.MULTILINE)
+
+
+def searchable_headers(digest: Digest) -> str:
+    """Return all fields as ``Name: value`` lines with encoded words decoded, embedded messages' too."""
+    lines = [f"{words.decode_bytes(name)}: {words.decode_words(value)}" for name, value in digest.headers]
+    return "\n".join(lines)
+
+
+def leaves(part: Part) -> Iterator[Part]:
+    """Yield the single parts in order, those inside embedded messages too."""
+    if part.message is not None:
+        yield from leaves(part.message.body)
+    elif part.children:
+        for child in part.children:
+            yield from leaves(child)
+    elif part.type != "multipart":
+        yield part
+
+
+def is_text(part: Part) -> bool:
+    """Whether a part's body is words once it is decoded."""
+    kind = part.content_type
+    return part.type in {"text", "message"} or kind in _TEXT_TYPES or kind.endswith(("+xml", "+json"))
+
+
+def body_texts(digest: Digest, read: Read) -> Iterator[str]:
+    """Yield the decoded text of every text-like part, in order and in bounded pieces.
+
+    Of embedded messages the kept header fields come too. Pieces of one part
+    overlap by OVERLAP characters, so a string of up to that length is found
+    in one piece even where it stands across a border.
+    """
+    yield from _embedded_headers(digest.root)
+    for part in leaves(digest.root):
+        if is_text(part):
+            tail = ""
+            for piece in _decoded(part, read):
+                yield tail + piece
+                tail = (tail + piece)[-OVERLAP:]
+
+
+def _embedded_headers(part: Part) -> Iterator[str]:
+    for child in part.children:
+        yield from _embedded_headers(child)
+    if part.message is not None:
+        yield "\n".join(
+            f"{words.decode_bytes(name)}: {words.decode_words(value)}" for name, value in part.message.headers
+        )
+        yield from _embedded_headers(part.message.body)
+
+
+def _decoded(part: Part, read: Read, limit: int | None = None) -> Iterator[str]:
+    """Yield one part's text piece by piece; empty pieces are left out."""
+    decoder = transfer.decoder(part.encoding)
+    incremental = _text_decoder(part.charset)
+    stripper = Stripper() if part.content_type in _MARKUP or part.subtype.endswith("+xml") else None
+    end = part.end if limit is None else min(part.end, part.body_start + limit)
+    for start in range(part.body_start, end, PIECE):
+        stop = min(start + PIECE, end)
+        text = incremental.decode(decoder.feed(read(start, stop)))
+        if stripper:
+            text = stripper.feed(text)
+        if text:
+            yield text
+    text = incremental.decode(decoder.finish(), final=True)
+    if stripper:
+        text = stripper.feed(text) + stripper.finish()
+    if text:
+        yield text
+
+
+def _text_decoder(charset: str) -> codecs.IncrementalDecoder:
+    name = words.codec_name(charset) or "utf-8"
+    if name == "utf-8":
+        return _Utf8OrWindows()
+    return codecs.getincrementaldecoder(name)("replace")
+
+
+class _Utf8OrWindows(codecs.IncrementalDecoder):
+    """UTF-8, and byte by byte windows-1252 where it is none: what 8-bit text without a true label is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("quintet-windows-1252")
+
+    def decode(self, data: object, final: bool = False) -> str:
+        assert isinstance(data, bytes)
+        return self._decoder.decode(data, final)
+
+
+def _as_windows(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return error.object[error.start : error.end].decode("windows-1252", "replace"), error.end
+
+
+codecs.register_error("quintet-windows-1252", _as_windows)
+
+
+def preview(digest: Digest, read: Read) -> str:
+    """Return a line for people about a message's text, at most PREVIEW_LENGTH characters, maybe "".
+
+    RFC 8970 3.3: plain text, no markup, white space collapsed; quoted lines and
+    signatures say little and are left out unless nothing else is there.
+    """
+    part = _preview_part(digest.root)
+    if part is None:
+        return ""
+    text = "".join(_decoded(part, read, PREVIEW_READ))
+    if part.subtype == "plain":
+        own = text.replace("\r\n", "\n").split("\n-- \n", 1)[0]
+        own = _SPACES.sub(" ", _QUOTES.sub("", own)).strip()
+        if own:
+            return _shortened(own)
+    return _shortened(_SPACES.sub(" ", text).strip())
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= PREVIEW_LENGTH:
+        return text
+    cut = text.rfind(" ", PREVIEW_LENGTH - 30, PREVIEW_LENGTH)
+    return text[: cut if cut > 0 else PREVIEW_LENGTH].rstrip()
+
+
+def _preview_part(root: Part) -> Part | None:
+    """The first plain text that is no attachment; else the first HTML; else any other text."""
+    html = other = None
+    for part in leaves(root):
+        if part.type != "text" or part.disposition == "attachment" or not part.size:
+            continue
+        if part.subtype == "plain":
+            return part
+        if part.subtype == "html":
+            html = html or part
+        elif other is None:
+            other = part
+    return html or other
