@@ -21,6 +21,12 @@ SOURCES = sorted((ROOT / "src").rglob("*.py"))
 PROTOCOLS = frozenset({"imap", "imap4", "smtp", "lmtp", "pop3", "nntp", "mapi"})
 PARTS = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*")  # the words in a name, snake_case or CamelCase
 
+# Bytes to commands and back, and everything about MIME: pure, so that every chunking is tried in memory.
+PURE = ("message/**/*.py", "*/wire.py", "*/commands.py", "net/lines.py", "net/dots.py", "policy/sieve/*.py")
+IMPURE = frozenset(
+    {"aiohttp", "apsw", "asyncio", "psycopg", "socket", "ssl", "subprocess", "threading", "time"}
+)
+
 
 def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
@@ -44,6 +50,24 @@ def test_functions_stay_short(path: Path) -> None:
         if (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > MAX_FUNCTION_LINES
     ]
     assert not long
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """The top-level packages that a module imports, wherever in it."""
+    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {name.partition(".")[0] for name in names}
+
+
+def test_pure_rooms_do_no_input_and_no_output() -> None:
+    paths = sorted({path for pattern in PURE for path in (ROOT / "src" / "quintet").glob(pattern)})
+    assert paths
+    found = [
+        f"{relative(path)} imports {', '.join(sorted(names))}"
+        for path in paths
+        if (names := imported(ast.parse(path.read_text(encoding="utf-8"))) & IMPURE)
+    ]
+    assert not found
 
 
 def protocol_words(text: str) -> Iterator[tuple[int, str]]:
