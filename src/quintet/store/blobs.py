@@ -1,0 +1,276 @@
+"""Bodies on their way in and out: spool, files beside the database, streaming.
+
+A small body (up to 64 KiB) stays in memory and goes into its row.  A larger one is written to a spool
+file while it arrives, and, when it is complete: fsync, rename to ``blobs/ab/cdef...``, fsync of the
+folder; only then may a transaction name it (docs/crash-safety.md).  A file that no row names is an
+orphan, swept a day later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+from quintet.errors import Problem, Reason, Refused, TryLater
+from quintet.message.scan import Scanner
+from quintet.net.seam import CHUNK
+from quintet.store import content, db
+from quintet.store.content import Content
+from quintet.store.model import IN_ROW, BodyRef
+
+SCAN_IN_THREAD = 256 * 1024  # bytes; the end of a larger body is scanned and flushed in a thread
+
+_names = iter(range(1 << 62))
+_fsync = os.fsync  # named here, so that a test can make them fail
+_write = os.write
+_rename = os.rename
+
+
+class Blobs:
+    """The folder of large bodies and the spool."""
+
+    def __init__(self, data: Path, *, sync: bool = True) -> None:
+        self.root = data / "blobs"
+        self.spool = data / "spool"
+        self.sync = sync
+        for folder in (self.root, self.spool):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._known: set[str] = set()  # folders that were made and flushed by us or were there
+        self._lock = threading.Lock()
+
+    def path(self, sha256: bytes) -> Path:
+        name = sha256.hex()
+        return self.root / name[:2] / name[2:]
+
+    def settle(self, spooled: Path, fd: int, sha256: bytes) -> Path:
+        """Makes a complete spool file durable under its final name.
+
+        An existing file of that name is replaced: it has the same bytes, and the fresh date keeps
+        the sweep away until a row names it.
+        """
+        target = self.path(sha256)
+        if self.sync:
+            _fsync(fd)
+        self._folder(target.parent)
+        _rename(spooled, target)
+        if self.sync:
+            flush_folder(target.parent)
+        return target
+
+    def _folder(self, folder: Path) -> None:
+        if folder.name in self._known:
+            return
+        with self._lock:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if self.sync:
+                flush_folder(self.root)
+            self._known.add(folder.name)
+
+    def files(self) -> Iterator[tuple[bytes, Path]]:
+        """Every stored file with the hash that its name says."""
+        for folder in sorted(self.root.iterdir()):
+            if len(folder.name) != 2 or not folder.is_dir():
+                continue
+            for path in sorted(folder.iterdir()):
+                try:
+                    yield bytes.fromhex(folder.name + path.name), path
+                except ValueError:
+                    continue  # not ours
+
+
+def flush_folder(folder: Path) -> None:
+    """A rename is durable when its folder is."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _fsync(fd)
+    finally:
+        os.close(fd)
+
+
+class Spool:
+    """One body while it arrives.  Call `finish`, and `discard` in a ``finally``, whatever happened."""
+
+    __slots__ = ("_blobs", "_chunks", "_fd", "_hash", "_path", "_scanner", "size")
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+        self._chunks: list[bytes] = []
+        self._scanner: Scanner | None = None
+        self._hash = hashlib.sha256()
+        self._fd = -1
+        self._path: Path | None = None
+        self.size = 0  # bytes
+
+    def write(self, chunk: bytes) -> None:
+        """Takes the next bytes.
+
+        Raises:
+            TryLater(DISK_FULL | STORAGE): the spool file cannot take them.
+        """
+        if self._fd < 0:
+            self._chunks.append(chunk)
+            self.size += len(chunk)
+            if self.size > IN_ROW:
+                self._to_file()
+            return
+        self._hash.update(chunk)
+        assert self._scanner is not None
+        self._scanner.feed(chunk)
+        self._append(chunk)
+        self.size += len(chunk)
+
+    async def finish(self) -> Content:
+        """The whole body, hashed, scanned, rendered and, when it is large, durable in its file.
+
+        Raises:
+            TryLater(DISK_FULL | STORAGE): it could not be made durable.
+        """
+        if self._fd < 0:
+            return content.content_of(b"".join(self._chunks))
+        return await asyncio.to_thread(self._settle)
+
+    def finish_now(self) -> Content:
+        """The same for callers that are in a thread anyway."""
+        return content.content_of(b"".join(self._chunks)) if self._fd < 0 else self._settle()
+
+    def discard(self) -> None:
+        """Removes what is left of it; may be called at any time, also twice."""
+        self._chunks.clear()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+            self._path = None
+
+    def _to_file(self) -> None:
+        path = self._blobs.spool / f"{os.getpid()}-{next(_names)}"
+        try:
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise db.problem(error) from error
+        self._path = path
+        self._scanner = Scanner()
+        for chunk in self._chunks:
+            self._hash.update(chunk)
+            self._scanner.feed(chunk)
+        held, self._chunks = self._chunks, []
+        self._append(b"".join(held))
+
+    def _append(self, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[_write(self._fd, view) :]
+        except OSError as error:
+            raise db.problem(error) from error
+
+    def _settle(self) -> Content:
+        assert self._path is not None
+        assert self._scanner is not None
+        sha256 = self._hash.digest()
+        try:
+            target = self._blobs.settle(self._path, self._fd, sha256)
+        except OSError as error:
+            raise db.problem(error) from error
+        self._path = None
+        return content.of_digest(self._scanner.finish(), sha256, None, target)
+
+
+class StoredBody:
+    """`seam.Body` over a stored prefix and blob."""
+
+    __slots__ = ("_data", "_load", "_path", "_prefix", "dotless", "size")
+
+    def __init__(self, ref: BodyRef, blobs: Blobs, load: Callable[[BodyRef], bytes | None]) -> None:
+        self.size = ref.size
+        self.dotless = ref.dotless
+        self._prefix = ref.prefix
+        self._data = ref.data if ref.blob_id is not None else b""
+        self._path = None if ref.in_row or ref.blob_id is None else blobs.path(ref.sha256)
+        self._load: Callable[[], bytes | None] = lambda: load(ref)
+
+    def small(self, start: int, length: int) -> bytes | None:
+        """See `seam.Body`.  Raises Refused(NO_SUCH_MESSAGE): swept meanwhile."""
+        data = self._data
+        if data is None:
+            if start + length <= len(self._prefix):
+                return self._prefix[start : start + length]
+            if self._path is not None:
+                return None
+            data = self._load()
+            if data is None:
+                raise Refused(Reason.NO_SUCH_MESSAGE)
+            self._data = data
+        prefix = self._prefix
+        if not start and length >= self.size:
+            return prefix + data if prefix else data
+        head = prefix[start : start + length]
+        rest = length - len(head)
+        if rest <= 0:
+            return head
+        begin = max(start - len(prefix), 0)
+        return head + data[begin : begin + rest]
+
+    async def chunks(self, start: int, length: int) -> AsyncIterator[bytes]:
+        """See `seam.Body`.  Raises TryLater(STORAGE): the file cannot be read."""
+        data = self.small(start, length)
+        if data is not None:
+            for at in range(0, len(data), CHUNK):
+                yield data[at : at + CHUNK]
+            return
+        length = min(length, self.size - start)
+        if head := self._prefix[start : start + length]:
+            yield head
+            length -= len(head)
+        begin = max(start - len(self._prefix), 0)
+        assert self._path is not None
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise TryLater(Reason.STORAGE) from error
+        try:
+            while length > 0:
+                piece = await self._read(fd, begin, min(length, CHUNK))
+                yield piece
+                begin += len(piece)
+                length -= len(piece)
+        finally:
+            os.close(fd)
+
+    async def _read(self, fd: int, start: int, length: int) -> bytes:
+        """From the file cache at once; from the disk in a thread, so that the loop never waits."""
+        try:
+            try:
+                buffer = bytearray(length)
+                got = os.preadv(fd, [buffer], start, os.RWF_NOWAIT)
+                piece = bytes(memoryview(buffer)[:got])
+            except (BlockingIOError, OSError, AttributeError):
+                # not cached, or a file system that cannot tell
+                piece = await asyncio.to_thread(os.pread, fd, length, start)
+        except OSError as error:
+            raise TryLater(Reason.STORAGE) from error
+        if not piece:
+            raise TryLater(Reason.STORAGE)  # shorter than its row says: damaged
+        return piece
+
+
+def read_all(blobs: Blobs, ref: BodyRef, data: bytes | None) -> bytes:
+    """Prefix and blob in one piece, for jobs in threads.  Raises TryLater(STORAGE), Refused."""
+    if ref.blob_id is None:
+        return ref.prefix
+    if not ref.in_row:
+        try:
+            data = blobs.path(ref.sha256).read_bytes()
+        except OSError as error:
+            raise TryLater(Reason.STORAGE) from error
+    if data is None:
+        raise Refused(Reason.NO_SUCH_MESSAGE)
+    return ref.prefix + data
+
+
+__all__ = ["Blobs", "Content", "Problem", "Spool", "StoredBody", "flush_folder", "read_all"]

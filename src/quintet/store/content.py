@@ -1,0 +1,71 @@
+"""Content: a body with everything that is derived from it, ready to be stored.
+
+Made once, when the body arrives; a transaction only copies it into rows.  What a scan means is the
+business of `quintet.message`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from quintet.message import keys as message_keys
+from quintet.message import render, scan
+from quintet.message.digest import Digest
+from quintet.message.keys import SortKeys
+
+READY = 1  # version of the ready octets; another number in a row means: render again
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One body, hashed, scanned and rendered; ``data`` when small, else ``path`` of its file."""
+
+    sha256: bytes
+    size: int  # bytes
+    digest: Digest
+    envelope: bytes
+    body: bytes
+    bodystructure: bytes
+    overview: bytes  # Subject to References, without number, size, lines, Xref
+    keys: SortKeys
+    data: bytes | None
+    path: Path | None
+    has_dot_line: bool
+
+    @property
+    def message_id(self) -> str:
+        """The Message-ID with its angle brackets, or ""."""
+        return self.keys.message_id or ""
+
+    @property
+    def lines(self) -> int:
+        return self.digest.lines
+
+
+def content_of(data: bytes) -> Content:
+    """The content of bytes that are at hand: tests, bounces, demonstration.
+
+    For bodies of any size; one beyond 64 KiB goes into the row all the same, so large ones
+    should arrive through a `Spool`.
+    """
+    return of_digest(scan.scan(data), hashlib.sha256(data).digest(), data, None)
+
+
+def of_digest(digest: Digest, sha256: bytes, data: bytes | None, path: Path | None) -> Content:
+    """Renders what was scanned."""
+    ready = render.everything(digest)
+    return Content(
+        sha256,
+        digest.size,
+        digest,
+        ready.envelope,
+        ready.body,
+        ready.bodystructure,
+        ready.overview,
+        message_keys.sort_keys(digest),
+        data,
+        path,
+        digest.has_dot_line,
+    )

@@ -1,0 +1,253 @@
+"""Transactions and connections: what a transaction function sees, and the SQLite behind it.
+
+`Tx` is all that the functions of the store know of a database.  A function must have no effect but
+through its ``tx``: it is rerun when a neighbour in the same commit failed.  Grouping, durability and
+threads are `store.writer`'s and `store.store`'s.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import apsw
+
+from quintet.errors import Reason, TryLater
+from quintet.store import dialect
+from quintet.store.model import AccountId, FolderId
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+STATEMENTS = 200  # prepared statements kept by a connection; the store has about 150
+
+
+class Tx(Protocol):
+    """One transaction.  SQL with ``?`` placeholders in the common subset of both engines."""
+
+    now: int  # UTC ms, the same throughout the transaction
+
+    @property
+    def engine(self) -> dialect.Engine: ...
+
+    def all(self, sql: str, *params: Any) -> list[tuple[Any, ...]]: ...
+
+    def one(self, sql: str, *params: Any) -> tuple[Any, ...] | None: ...
+
+    def value(self, sql: str, *params: Any) -> Any:
+        """First column of the first row, or None.  (Any: the column's type is the caller's knowledge.)"""
+        ...
+
+    def run(self, sql: str, *params: Any) -> int:
+        """Executes; returns how many rows changed."""
+        ...
+
+    def many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None: ...
+
+    def rows(self, sql: str, *params: Any) -> Iterator[tuple[Any, ...]]: ...
+
+    def new_ids(self, count: int) -> int:
+        """The first of ``count`` object numbers that nobody had before."""
+        ...
+
+    def hint(self, account: AccountId, folder: FolderId) -> None:
+        """Says after the commit that something changed there."""
+        ...
+
+
+def bounded(test: Callable[..., bool] | bool = True) -> Callable[[F], F]:
+    """Marks a transaction function that takes at most about a millisecond.
+
+    `Store.write` then runs it between two turns of the event loop instead of in the writer thread, so
+    that its statements do not fight the loop for the interpreter; the flush still happens in the thread.
+    ``test`` may decide from the arguments (without ``tx``).
+    """
+
+    def mark(fn: F) -> F:
+        fn.__dict__["bounded"] = test
+        return fn
+
+    return mark
+
+
+def is_bounded(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    test = getattr(fn, "bounded", False)
+    return bool(test(*args, **kwargs)) if callable(test) else bool(test)
+
+
+class SqliteTx:
+    """A transaction on an apsw connection; made once a connection and used again."""
+
+    __slots__ = ("_connection", "_execute", "_next_id", "_used_ids", "hints", "now")
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._execute = connection.execute
+        self._next_id = 0
+        self._used_ids = False
+        self.now = 0
+        self.hints: set[tuple[AccountId, FolderId]] = set()
+
+    @property
+    def engine(self) -> dialect.Engine:
+        return "sqlite"
+
+    def all(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
+        return self._execute(sql, params).fetchall()
+
+    def one(self, sql: str, *params: Any) -> tuple[Any, ...] | None:
+        cursor = self._execute(sql, params)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+        cursor.close()  # resets the statement: an open one would keep the read snapshot
+        return row
+
+    def value(self, sql: str, *params: Any) -> Any:
+        row = self.one(sql, *params)
+        return None if row is None else row[0]
+
+    def run(self, sql: str, *params: Any) -> int:
+        self._execute(sql, params)
+        return self._connection.changes()
+
+    def many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._connection.executemany(sql, rows)
+
+    def rows(self, sql: str, *params: Any) -> Iterator[tuple[Any, ...]]:
+        return iter(self._execute(sql, params))
+
+    def new_ids(self, count: int) -> int:
+        if not self._used_ids:
+            self._next_id = self.value("SELECT next FROM counter WHERE name = 'id'")
+            self._used_ids = True
+        first = self._next_id
+        self._next_id += count
+        return first
+
+    def hint(self, account: AccountId, folder: FolderId) -> None:
+        self.hints.add((account, folder))
+
+    # for whoever drives the transaction
+
+    def begin(self, now: int, sql: str = "BEGIN IMMEDIATE") -> None:
+        """Raises apsw.BusyError when another process writes."""
+        self._execute(sql)
+        self.now = now
+        self._used_ids = False
+        self.hints = set()
+
+    def commit(self) -> None:
+        if self._used_ids:
+            self._execute("UPDATE counter SET next = ? WHERE name = 'id'", (self._next_id,))
+        self._execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Safe to call when the engine has rolled back by itself (disk full)."""
+        if self._connection.in_transaction:
+            self._execute("ROLLBACK")
+        self._used_ids = False
+
+    def savepoint(self) -> None:
+        self._execute("SAVEPOINT one")
+
+    def release(self) -> None:
+        self._execute("RELEASE one")
+
+    def back_to_savepoint(self) -> None:
+        self._execute("ROLLBACK TO one")
+        self._execute("RELEASE one")
+
+    def mark(self) -> object:
+        """Compares equal as long as nothing was changed."""
+        return self._connection.total_changes()
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class DrivenTx(Tx, Protocol):
+    """A transaction together with what its driver calls; both engines have one."""
+
+    hints: set[tuple[AccountId, FolderId]]
+
+    def begin(self, now: int, sql: str = ...) -> None: ...
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+    def savepoint(self) -> None: ...
+    def release(self) -> None: ...
+    def back_to_savepoint(self) -> None: ...
+    def mark(self) -> object: ...
+    def close(self) -> None: ...
+
+
+def open_sqlite(
+    path: Path,
+    *,
+    writable: bool,
+    sync: str = "full",
+    cache: int = 16 * 1024 * 1024,
+    mapped: int = 0,
+    vfs: str | None = None,
+) -> apsw.Connection:
+    """A connection with our pragmas: WAL, foreign keys, FULL.
+
+    Raises:
+        TryLater(DISK_FULL | STORAGE | BUSY): the file cannot be opened now.
+    """
+    try:
+        connection = apsw.Connection(str(path), vfs=vfs, statementcachesize=STATEMENTS)
+        connection.set_busy_timeout(10_000)
+        if writable:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if sync == 'full' else 'OFF'}")
+            connection.execute("PRAGMA foreign_keys = ON")
+            # checkpoints cost two flushes and a page write each: every 16 MB instead of every 4
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
+            connection.execute("PRAGMA journal_size_limit = 67108864")
+        else:
+            connection.execute("PRAGMA query_only = ON")
+        connection.execute(f"PRAGMA cache_size = -{cache // 1024}")
+        connection.execute(f"PRAGMA mmap_size = {mapped}")
+        connection.execute("PRAGMA temp_store = MEMORY")
+    except apsw.Error as error:
+        raise problem(error) from error
+    return connection
+
+
+def transact(tx: DrivenTx, now: int, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Runs one function in a transaction of its own, at once; for tools and tests."""
+    tx.begin(now)
+    try:
+        result = fn(tx, *args, **kwargs)
+        tx.commit()
+    except BaseException:
+        tx.rollback()
+        raise
+    return result
+
+
+def problem(error: BaseException) -> TryLater:
+    """What a trouble of the engine or the file system means to whoever asked."""
+    if isinstance(error, apsw.FullError):
+        return TryLater(Reason.DISK_FULL)
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        return TryLater(Reason.BUSY)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return TryLater(Reason.DISK_FULL)
+    return TryLater(Reason.STORAGE)
+
+
+# what `problem` is for; anything else that a transaction function raises is its own affair
+TROUBLE: tuple[type[BaseException], ...] = (
+    apsw.FullError,
+    apsw.IOError,
+    apsw.BusyError,
+    apsw.LockedError,
+    apsw.CorruptError,
+    apsw.NotADBError,
+    apsw.CantOpenError,
+    apsw.ReadOnlyError,
+    apsw.NoMemError,
+    OSError,
+)

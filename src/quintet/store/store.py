@@ -1,0 +1,211 @@
+"""Store: the only asynchronous door to everything that is kept.
+
+    folder = store.peek(folders.find, account.id, "INBOX")      # at once, bounded
+    rows = await store.read(entries.listing, folder.id, ...)    # in a reader thread
+    added = await store.write(entries.add, [folder.id], ...)    # after the flush
+
+Transaction functions are plain: nothing can wait for a client, a resolver or a disk inside one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import apsw
+
+from quintet.clock import Clock, SystemClock
+from quintet.config.store import Store as StoreConfig
+from quintet.store import blobs, db, hints, migrate
+from quintet.store.blobs import Spool, StoredBody
+from quintet.store.db import Tx
+from quintet.store.model import AccountId, BodyRef, FolderId
+from quintet.store.writer import Gate, Writer
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+SLOW_POLL_S = 30.0  # seconds; covers a hint between processes that was lost
+
+
+class Store:
+    """One data directory, open.  Made by `Store.open`, ended by `close`; belongs to one event loop."""
+
+    def __init__(self, config: StoreConfig, clock: Clock, *, vfs: str | None = None) -> None:
+        self.config = config
+        self.clock = clock
+        self.data = Path(config.data)
+        self.blobs = blobs.Blobs(self.data, sync=config.sync == "full")
+        self.hub = hints.Hub(self.data / "run")
+        self._vfs = vfs
+        self._peek = db.SqliteTx(self._connect(writable=False))
+        self._readers: queue.SimpleQueue[db.SqliteTx] = queue.SimpleQueue()
+        self._open_readers: list[db.SqliteTx] = []
+        self._pool = ThreadPoolExecutor(max_workers=config.readers, thread_name_prefix="store-reader")
+        self._writer: Writer
+        self._polling: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(
+        cls, config: StoreConfig, *, clock: Clock | None = None, log: Any = None, vfs: str | None = None
+    ) -> Store:
+        """Opens (and makes, or migrates) the data directory.
+
+        ``log``: anything with ``info(event, **fields)``; told which migrations were applied.
+
+        Raises:
+            migrate.TooNew: written by a newer program.
+            TryLater(DISK_FULL | STORAGE | BUSY): cannot be opened now.
+        """
+        clock = clock or SystemClock()
+        data = Path(config.data)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        connection = db.open_sqlite(
+            data / "quintet.db", writable=True, sync=config.sync, cache=config.cache, mapped=config.map, vfs=vfs
+        )
+        tx = db.SqliteTx(connection)
+        try:
+            applied = migrate.upgrade(tx, clock.now())
+            store = cls(config, clock, vfs=vfs)
+        except BaseException:
+            tx.close()
+            raise
+        if applied and log is not None:
+            log.info("migrated", steps=applied)
+        connection.set_busy_timeout(0)  # waiting is the writer's business, never the loop's
+        store._writer = Writer(tx, Gate(data / "gate"), clock, store.hub.publish)
+        store.hub.listen()
+        store._polling = asyncio.create_task(store._slow_poll())
+        return store
+
+    async def close(self) -> None:
+        """Commits what waits, then lets go of everything."""
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+        await self._writer.close()
+        self.hub.close()
+        self._pool.shutdown(wait=True)
+        for tx in (*self._open_readers, self._peek):
+            tx.close()
+
+    def peek(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs a read at once, on the loop thread: only what is bounded (500 rows, 1 MiB).
+
+        Raises:
+            TryLater(STORAGE | BUSY): the database cannot be read; and what ``fn`` raises.
+        """
+        return _read(self._peek, self.clock, fn, args, kwargs)
+
+    async def read(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs a read in a reader thread, on one snapshot; for anything longer than `peek` may take."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read_here, fn, args, kwargs)
+
+    async def write(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs a change; returns when it is on the disk.
+
+        ``fn`` may be run twice, so it has no effect but through its ``tx``.
+
+        Raises:
+            Problem: what ``fn`` raised; nothing of it was kept.
+            TryLater(DISK_FULL | STORAGE | BUSY | SHUTDOWN): not written.
+        """
+        result: T = await self._writer.submit(fn, args, kwargs)
+        return result
+
+    def spool(self) -> Spool:
+        """Where an incoming body goes."""
+        return Spool(self.blobs)
+
+    def body(self, row: BodyRef) -> StoredBody:
+        """A stored body for a `seam.Slice`."""
+        return StoredBody(row, self.blobs, self._load)
+
+    def read_body(self, row: BodyRef) -> bytes:
+        """Prefix and blob in one piece; blocks, so for small ones or in threads (not the loop's)."""
+        if row.data is not None or not row.in_row or row.blob_id is None:
+            return blobs.read_all(self.blobs, row, row.data)
+        return blobs.read_all(self.blobs, row, self._read_here(_blob_data, (row.blob_id,), {}))
+
+    def watch(
+        self,
+        event: asyncio.Event,
+        folders: Iterable[FolderId] | None,
+        account: AccountId | None = None,
+    ) -> hints.Watch:
+        """Sets ``event`` after each commit that touched one of ``folders`` (None: any of ``account``)."""
+        return self.hub.watch(event, folders, account)
+
+    @property
+    def commits(self) -> int:
+        return self._writer.commits
+
+    @property
+    def transactions(self) -> int:
+        return self._writer.transactions
+
+    def connect(self, *, writable: bool = False) -> apsw.Connection:
+        """A connection of one's own, for jobs that keep one (backup, rebuilding)."""
+        return self._connect(writable=writable)
+
+    def _connect(self, *, writable: bool) -> apsw.Connection:
+        config = self.config
+        return db.open_sqlite(
+            self.data / "quintet.db",
+            writable=writable,
+            sync=config.sync,
+            cache=config.cache,
+            mapped=config.map,
+            vfs=self._vfs,
+        )
+
+    def _read_here(self, fn: Callable[..., T], args: Any, kwargs: Any) -> T:
+        try:
+            tx = self._readers.get_nowait()
+        except queue.Empty:
+            tx = db.SqliteTx(self._connect(writable=False))
+            self._open_readers.append(tx)
+        try:
+            return _read(tx, self.clock, fn, args, kwargs)
+        finally:
+            self._readers.put(tx)
+
+    def _load(self, ref: BodyRef) -> bytes | None:
+        assert ref.blob_id is not None
+        return self.peek(_blob_data, ref.blob_id)
+
+    async def _slow_poll(self) -> None:
+        while True:
+            await asyncio.sleep(SLOW_POLL_S)
+            folders = list(self.hub.by_folder)
+            modseqs: dict[FolderId, int] = {}
+            for start in range(0, len(folders), 500):
+                modseqs.update(await self.read(_modseqs, folders[start : start + 500]))
+            self.hub.compare(modseqs)
+
+
+def _read(tx: db.SqliteTx, clock: Clock, fn: Callable[..., T], args: Any, kwargs: Any) -> T:
+    try:
+        tx.begin(clock.now(), "BEGIN")  # one snapshot for all statements of fn
+        try:
+            return fn(tx, *args, **kwargs)
+        finally:
+            tx.rollback()
+    except db.TROUBLE as error:
+        raise db.problem(error) from error
+
+
+def _blob_data(tx: Tx, blob_id: int) -> bytes | None:
+    data: bytes | None = tx.value("SELECT data FROM blob WHERE id = ?", blob_id)
+    return data
+
+
+def _modseqs(tx: Tx, folders: list[FolderId]) -> dict[FolderId, int]:
+    from quintet.store import dialect  # noqa: PLC0415 (kept out of the module's face)
+
+    members, param = dialect.among(tx.engine, folders)
+    return dict(tx.all(f"SELECT id, highest_modseq FROM folder WHERE id {members}", param))  # type: ignore[arg-type]

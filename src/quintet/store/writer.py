@@ -1,0 +1,340 @@
+"""Group commit: all waiting transactions, one flush.
+
+Jobs that arrive together are run one after the other inside one ``BEGIN IMMEDIATE``, committed with
+FULL durability, and only then answered.  Bounded jobs (`db.bounded`) run on the loop thread, between
+its own work: their statements would otherwise trade the interpreter lock with the loop at every step.
+The flush, and everything that may take long, happens in the writer thread.
+
+Optimistic: no savepoints, until a job fails after it had written; then the batch is rolled back
+and run again with a savepoint around each.  A gate file orders the processes, fairly and without
+SQLite's sleeping busy handler.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import fcntl
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from quintet.clock import Clock
+from quintet.errors import Problem, Reason, TryLater
+from quintet.store import db
+
+MAX_BATCH = 512  # transactions in one commit
+MAX_LOOP_S = 0.008  # seconds the loop may be held by one batch; house rule: 10 ms
+MAX_BEGIN_S = 10.0  # seconds to wait for another process before "busy"
+
+Publish = Callable[[set[tuple[Any, Any]]], None]
+
+
+class Job:
+    """One call of `Store.write` on its way."""
+
+    __slots__ = ("args", "bounded", "error", "fn", "future", "kwargs", "value")
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        future: asyncio.Future[Any],
+        bounded: bool,
+    ) -> None:
+        self.fn = fn
+        self.args = args
+        self.kwargs = kwargs
+        self.future = future
+        self.bounded = bounded
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+
+class _Dirty(Exception):
+    """A job failed after it had written: the batch must be isolated."""
+
+
+class Gate:
+    """The flock that lets one process write at a time."""
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, path: Path | None) -> None:
+        self._fd = -1 if path is None else os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def try_lock(self) -> bool:
+        if self._fd >= 0:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
+
+    def lock(self) -> None:
+        if self._fd >= 0:
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def unlock(self) -> None:
+        if self._fd >= 0:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class Writer:
+    """The one writer of a process.  Everything but `_thread_main` and what it calls is the loop's."""
+
+    def __init__(
+        self, tx: db.DrivenTx, gate: Gate, clock: Clock, publish: Publish, *, inline: bool = True
+    ) -> None:
+        self._tx = tx
+        self._gate = gate
+        self._clock = clock
+        self._publish = publish
+        self._inline = inline
+        self._loop = asyncio.get_running_loop()
+        self._waiting: collections.deque[Job] = collections.deque()
+        self._busy = False  # a batch is under way
+        self._planned = False  # `_start` will be called
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._thread_main, name="store-writer", daemon=True)
+        self._thread.start()
+        self.commits = 0
+        self.transactions = 0
+
+    def submit(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> asyncio.Future[Any]:
+        if self._closed:
+            raise TryLater(Reason.SHUTDOWN)
+        future = self._loop.create_future()
+        bounded = self._inline and db.is_bounded(fn, args, kwargs)
+        self._waiting.append(Job(fn, args, kwargs, future, bounded))
+        if not self._busy and not self._planned:
+            # not at once: what other handlers of this turn bring shares the flush
+            self._planned = True
+            self._idle.clear()
+            self._loop.call_soon(self._start)
+        return future
+
+    async def close(self) -> None:
+        """Commits what waits, then ends the thread."""
+        self._closed = True
+        await self._idle.wait()
+        self._orders.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self._tx.close()
+        self._gate.close()
+
+    # a batch, step by step
+
+    def _start(self) -> None:
+        self._planned = False
+        jobs = [job for job in self._take() if not job.future.cancelled()]
+        if not jobs:
+            self._rest()
+            return
+        self._busy = True
+        if not all(job.bounded for job in jobs):
+            self._orders.put(lambda: self._in_thread(jobs))
+        elif self._gate.try_lock():
+            try:
+                self._tx.begin(self._clock.now())
+            except apsw.BusyError:
+                self._orders.put(lambda: self._begin_for_loop(jobs))
+            except BaseException as error:  # noqa: BLE001 (told to every waiter)
+                self._gate.unlock()
+                self._finish(jobs, error)
+            else:
+                self._on_loop(jobs)
+        else:
+            self._orders.put(lambda: self._begin_for_loop(jobs, lock=True))
+
+    def _take(self) -> list[Job]:
+        """The next batch: all bounded, or beginning with what is not."""
+        waiting = self._waiting
+        if len(waiting) <= MAX_BATCH:
+            jobs = list(waiting)
+            waiting.clear()
+            return jobs
+        return [waiting.popleft() for _ in range(MAX_BATCH)]
+
+    def _on_loop(self, jobs: list[Job]) -> None:
+        """Runs bounded jobs here; the transaction is open and the gate ours."""
+        until = time.monotonic() + MAX_LOOP_S
+        try:
+            done = self._run(jobs, until)
+        except BaseException as error:  # noqa: BLE001 (told to every waiter)
+            self._orders.put(lambda: self._abandon(jobs, error))
+            return
+        if done < len(jobs):
+            self._waiting.extendleft(reversed(jobs[done:]))
+            jobs = jobs[:done]
+        self._orders.put(lambda: self._commit(jobs))
+
+    def _finish(self, jobs: list[Job], trouble: BaseException | None) -> None:
+        """The answers; on the loop thread, after the flush."""
+        if trouble is None:
+            self.commits += 1
+            self.transactions += len(jobs)
+            if hints := self._tx.hints:
+                self._publish(hints)
+        else:
+            trouble = _told(trouble)
+        for job in jobs:
+            future = job.future
+            if future.done():
+                continue
+            if trouble is not None:
+                future.set_exception(trouble if job.error is None else _told(job.error))
+            elif job.error is not None:
+                future.set_exception(_told(job.error))
+            else:
+                future.set_result(job.value)
+        self._busy = False
+        if self._waiting:
+            # after the waiters have run: what they ask next joins this batch
+            self._planned = True
+            self._loop.call_soon(self._start)
+        else:
+            self._rest()
+
+    def _rest(self) -> None:
+        if self._waiting:
+            self._planned = True
+            self._loop.call_soon(self._start)
+        else:
+            self._idle.set()
+
+    def _run(self, jobs: list[Job], until: float) -> int:
+        """Runs jobs in the open transaction; returns how many before the time was over."""
+        try:
+            return self._run_together(jobs, until)
+        except _Dirty:
+            self._tx.rollback()
+            self._tx.begin(self._clock.now())
+            return self._run_apart(jobs, until)
+
+    def _run_together(self, jobs: list[Job], until: float) -> int:
+        tx, count, clock = self._tx, 0, time.monotonic
+        for job in jobs:
+            before = tx.mark()
+            try:
+                job.value = job.fn(tx, *job.args, **job.kwargs)
+            except db.TROUBLE:
+                raise
+            except Exception as error:
+                if tx.mark() != before:
+                    raise _Dirty from None
+                job.error = error
+            count += 1
+            if clock() > until:
+                break
+        return count
+
+    def _run_apart(self, jobs: list[Job], until: float) -> int:
+        tx, count = self._tx, 0
+        for job in jobs:
+            job.error = None
+            tx.savepoint()
+            try:
+                job.value = job.fn(tx, *job.args, **job.kwargs)
+            except db.TROUBLE:
+                raise
+            except Exception as error:  # noqa: BLE001 (told to its waiter)
+                tx.back_to_savepoint()
+                job.error = error
+            else:
+                tx.release()
+            count += 1
+            if time.monotonic() > until:
+                break
+        return count
+
+    # in the writer thread
+
+    def _thread_main(self) -> None:
+        while (order := self._orders.get()) is not None:
+            order()
+
+    def _tell(self, fn: Callable[..., None], *args: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(fn, *args)
+        except RuntimeError:
+            # the loop was closed under us: nobody is left who could be answered
+            self._tx.rollback()
+            self._gate.unlock()
+
+    def _begin(self) -> None:
+        until = time.monotonic() + MAX_BEGIN_S
+        while True:
+            try:
+                self._tx.begin(self._clock.now())
+                return
+            except apsw.BusyError:
+                # somebody without the gate: a tool of another make, or a recovery
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.005)
+
+    def _begin_for_loop(self, jobs: list[Job], lock: bool = False) -> None:
+        try:
+            if lock:
+                self._gate.lock()
+            self._begin()
+        except BaseException as error:  # noqa: BLE001 (told to every waiter)
+            self._gate.unlock()
+            self._tell(self._finish, jobs, error)
+        else:
+            self._tell(self._on_loop, jobs)
+
+    def _in_thread(self, jobs: list[Job]) -> None:
+        try:
+            self._gate.lock()
+            self._begin()
+            self._run(jobs, float("inf"))
+        except BaseException as error:  # noqa: BLE001 (told to every waiter)
+            self._abandon(jobs, error)
+        else:
+            self._commit(jobs)
+
+    def _commit(self, jobs: list[Job]) -> None:
+        try:
+            self._tx.commit()
+        except BaseException as error:  # noqa: BLE001 (told to every waiter)
+            self._abandon(jobs, error)
+        else:
+            self._gate.unlock()
+            self._tell(self._finish, jobs, None)
+
+    def _abandon(self, jobs: list[Job], error: BaseException) -> None:
+        try:
+            self._tx.rollback()
+        except apsw.Error:
+            # the connection is of no use any more; the next begin says so to its waiters
+            pass
+        self._gate.unlock()
+        self._tell(self._finish, jobs, error)
+
+
+def _told(error: BaseException) -> BaseException:
+    """A Problem stays what it is, trouble of the engine becomes TryLater; a bug stays a bug."""
+    if isinstance(error, Problem) or not isinstance(error, db.TROUBLE):
+        return error
+    told = db.problem(error)
+    told.__cause__ = error
+    return told
