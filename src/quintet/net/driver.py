@@ -22,6 +22,8 @@ from quintet.net.wake import Wake, relay
 
 FLUSH = 32 * 1024  # bytes of replies that are collected before they are written
 AHEAD = 64 * 1024  # bytes taken from a client that sends while we are busy
+FIRST_PORTION = 8 * 1024  # bytes first taken for a dotted body: where many small ones are pipelined, what
+# lies behind the first is not copied for each of them
 SLICE_S = 0.010  # seconds one pipeline may hold the loop before others get their turn
 SLICE_COMMANDS = 16  # commands between two looks at the clock
 MAX_DISCARD = 1024 * 1024 * 1024  # bytes of a refused body that we read past before hanging up
@@ -465,11 +467,13 @@ class Driver:
 
     async def dotted(self) -> AsyncIterator[bytes]:
         reader = self._discard = self.body_flags = dots.Reader()
+        portion = FIRST_PORTION
         while True:
-            data = self._wire.take(CHUNK)
+            data = self._wire.take(portion)
             if not data:
                 await self._fill()
                 continue
+            portion = min(portion * 2, CHUNK)
             piece = reader.feed(data)
             if reader.done:
                 self._wire.untake(reader.rest)

@@ -55,7 +55,10 @@ class LineBuffer:
         end = data.find(self._end, max(start, self._searched))
         most = self.max_line if limit is None else limit
         if end < 0:
-            if len(data) - start > most + 1:  # 1: the CR of an end that is not whole
+            if start == len(data):
+                self._data = b""  # used up: a connection that falls idle holds nothing
+                self._at = self._searched = 0
+            elif len(data) - start > most + 1:  # 1: the CR of an end that is not whole
                 self._skip()
             else:
                 self._searched = max(len(data) - 1, start)
@@ -93,16 +96,20 @@ class LineBuffer:
 
     def take(self, limit: int) -> bytes:
         """At most ``limit`` raw bytes."""
-        if self._at == 0 and len(self._data) <= limit:
-            taken, self._data = self._data, b""
+        start = self._at
+        if start == 0 and len(self._data) <= limit:
+            taken = self._data
         else:
-            taken = self._data[self._at : self._at + limit]
-            self._at += len(taken)
-        self._searched = self._at
+            taken = self._data[start : start + limit]
+        self._at = self._searched = start + len(taken)
         return taken
 
     def untake(self, data: bytes) -> None:
-        """Puts bytes back in front of what is there."""
+        """Puts bytes back in front of what is there; no copy when they are what was taken last."""
+        start = self._at - len(data)
+        if start >= 0 and self._data.startswith(data, start):
+            self._at = self._searched = start
+            return
         self._data = data + self._data[self._at :]
         self._at = self._searched = 0
 

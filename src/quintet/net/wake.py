@@ -29,6 +29,6 @@ class Wake(asyncio.Event):
 
 
 async def relay(watch: asyncio.Event, call: Callable[[], None]) -> None:
-    """Calls once when a plain event is set."""
+    """Calls once when a plain event is set; this task is over by then."""
     await watch.wait()
-    call()
+    asyncio.get_running_loop().call_soon(call)
