@@ -1,0 +1,213 @@
+"""The whole configuration: one table a section, and what sections mean together.
+
+Each section is a file of the room that reads it; this is where they meet, for ``load`` to fill and
+``app`` to hand out again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from quintet.config import lines, load
+from quintet.config.auth import Auth
+from quintet.config.listeners import Listener, standard
+from quintet.config.imap import Imap
+from quintet.config.log import Log
+from quintet.config.net import Dns, Net, Tls
+from quintet.config.queue import Queue
+from quintet.config.server import Http, Server
+from quintet.config.smtp import Smtp
+from quintet.config.store import Store
+
+
+def _section(schema: Any, doc: str) -> Any:  # Any: a field stands for its type's own default
+    return field(default_factory=schema, metadata={"doc": doc})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything an administrator can say."""
+
+    server: Server = _section(Server, "The process itself: name, workers, user.")
+    store: Store = _section(Store, "Where the data lies and how it is kept.")
+    log: Log = _section(Log, "What is logged, and how it looks.")
+    auth: Auth = _section(Auth, "Logging in.")
+    tls: Tls = _section(Tls, "Certificates and what TLS we speak.")
+    net: Net = _section(Net, "What every listener does alike.")
+    dns: Dns = _section(Dns, "How names are looked up.")
+    smtp: Smtp = _section(Smtp, "Taking mail: MX, submission and LMTP listeners.")
+    queue: Queue = _section(Queue, "Sending mail on.")
+    imap: Imap = _section(Imap, "Reading mail and news by IMAP.")
+    http: Http = _section(Http, "Metrics, health and the landing page.")
+    listeners: dict[str, Listener] = _section(
+        standard, "Where we listen: one table a socket. Without any, the standard ports."
+    )
+
+    @property
+    def hostname(self) -> str:
+        """The name we go by; never empty."""
+        return self.server.hostname or socket.gethostname()
+
+    @property
+    def workers(self) -> int:
+        """Processes to run; at least 1."""
+        return self.server.workers or os.cpu_count() or 1
+
+    @property
+    def data(self) -> Path:
+        """The data directory."""
+        return Path(self.store.data)
+
+    @property
+    def control_socket(self) -> Path:
+        """Where the running server takes orders (see ``admin.control``)."""
+        return self.data / "run" / "control"
+
+
+def from_file(path: Path) -> Config:
+    """The configuration in a file; a relative data directory is meant from the file's own.
+
+    Raises:
+        ConfigError: with every fault of the file, each with its line and key.
+    """
+    config, found = load.read(path, Config)
+    return _finished(config, found, str(path), path.parent)
+
+
+def from_text(text: str, file: str = "quintet.toml", folder: Path | None = None) -> Config:
+    """The configuration in TOML text, checked as a file would be.  Raises ConfigError."""
+    config, found = load.parse(text, Config, file)
+    return _finished(config, found, file, folder or Path())
+
+
+def _finished(config: Config, found: dict[lines.Path, int], file: str, folder: Path) -> Config:
+    faults = [
+        load.Fault(file, lines.line_of(found, path), ".".join(map(str, path)), text)
+        for path, text in conflicts(config)
+    ]
+    if faults:
+        raise load.ConfigError(sorted(faults, key=lambda fault: fault.line))
+    data = str(folder / Path(config.store.data).expanduser())
+    tls = dataclasses.replace(
+        config.tls,
+        certificates=tuple(
+            dataclasses.replace(
+                each,
+                certificate=_beside(folder, each.certificate),
+                key=_beside(folder, each.key),
+            )
+            for each in config.tls.certificates
+        ),
+        client_ca=_beside(folder, config.tls.client_ca),
+    )
+    return dataclasses.replace(config, store=dataclasses.replace(config.store, data=data), tls=tls)
+
+
+def _beside(folder: Path, name: str) -> str:
+    return str(folder / name) if name else ""
+
+
+def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
+    """What is wrong although every value alone is right: a path and a sentence each."""
+    yield from _listener_conflicts(config)
+    for path, networks in _networks(config):
+        for at, text in enumerate(networks):
+            try:
+                ipaddress.ip_network(text, strict=False)
+            except ValueError:
+                yield (*path, at), f"expected a network such as 10.0.0.0/8 or an address, got {text!r}"
+    for at, pair in enumerate(config.tls.certificates):
+        if not pair.certificate:
+            yield ("tls", "certificates", at), "expected a certificate file (option certificate)"
+    for room, level in config.log.levels.items():
+        if level not in ("debug", "info", "warning", "error"):
+            yield ("log", "levels", room), f"expected debug, info, warning or error, got {level!r}"
+
+
+def _networks(config: Config) -> Iterator[tuple[lines.Path, Sequence[str]]]:
+    for name, listener in config.listeners.items():
+        yield ("listeners", name, "proxy"), listener.proxy
+    yield ("net", "unlimited"), config.net.unlimited
+    yield ("http", "metrics_from"), config.http.metrics_from
+    yield ("smtp", "relay_networks"), config.smtp.relay_networks
+
+
+def _listener_conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
+    taken: dict[tuple[str, int], str] = {}
+    for name, listener in config.listeners.items():
+        if not listener.enabled:
+            continue
+        path: lines.Path = ("listeners", name)
+        allowed = ROLES[listener.protocol]
+        if listener.role and listener.role not in allowed:
+            words = " or ".join(allowed) if allowed else "no role"
+            yield (*path, "role"), f"{listener.protocol} knows {words}, not {listener.role!r}"
+        if listener.tls == "starttls" and listener.protocol == "http":
+            yield (*path, "tls"), "http has no STARTTLS; take none or implicit"
+        if not listener.address.startswith("unix:"):
+            if listener.address != "*" and not _is_address(listener.address):
+                yield (*path, "address"), f"expected an IP address, * or unix:/path, got {listener.address!r}"
+            key = (listener.address, listener.port)
+            if listener.port and key in taken:
+                yield (
+                    (*path, "port"),
+                    f"{listener.address}:{listener.port} is taken by listener {taken[key]!r}",
+                )
+            taken[key] = name
+
+
+ROLES = {
+    "smtp": ("mx", "submission"),
+    "lmtp": (),
+    "pop3": (),
+    "imap": (),
+    "nntp": ("reader", "transit"),
+    "http": (),
+}
+"""Roles each protocol knows; the first one is meant when none is given."""
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def differences(old: Config, new: Config) -> tuple[list[str], list[str]]:
+    """Options that differ, as dotted keys: those a reload takes, and those that need a restart."""
+    taken: list[str] = []
+    restart: list[str] = []
+    _differ(old, new, "", True, taken, restart)
+    return taken, restart
+
+
+def _differ(old: Any, new: Any, key: str, may: bool, taken: list[str], restart: list[str]) -> None:
+    if old == new:
+        return
+    if dataclasses.is_dataclass(old) and dataclasses.is_dataclass(new):
+        for each in dataclasses.fields(old):
+            here = f"{key}.{each.name}" if key else each.name
+            reload = bool(each.metadata.get("reload", True))
+            _differ(getattr(old, each.name), getattr(new, each.name), here, reload, taken, restart)
+    elif isinstance(old, dict) and isinstance(new, dict) and _holds_sections(old, new):
+        for name in dict.fromkeys([*old, *new]):
+            here = f"{key}.{name}"
+            if name in old and name in new:
+                _differ(old[name], new[name], here, may, taken, restart)
+            else:
+                restart.append(here)  # a socket more or less
+    else:
+        (taken if may else restart).append(key)
+
+
+def _holds_sections(*tables: dict[str, Any]) -> bool:
+    return any(dataclasses.is_dataclass(value) for table in tables for value in table.values())
