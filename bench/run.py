@@ -1,0 +1,390 @@
+#!/usr/bin/env python3
+"""Measures this server beside Postfix, Dovecot and INN, in one run, and writes docs/benchmarks.md.
+
+Every workload comes from `loadgen` (this folder) and is the same for all; the servers take turns, `--repeat`
+times, and medians are compared, because absolute numbers of a busy machine move by a factor of two.
+A peer that is not installed is left out and named.  All traffic stays on 127.0.0.1 and ends by itself.
+
+    python bench/run.py                    everything, about 15 minutes
+    python bench/run.py --quick            smaller counts, about 5 minutes
+    python bench/run.py --only S1,I2       some workloads
+
+The set-up of the peers is in `peers/NAME/` (their best honest configuration).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+START_LIMIT_S = 20.0
+Result = dict[str, Any]  # Any: one JSON line of loadgen
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One row of the page: a mark to reach, against one peer."""
+
+    id: str
+    title: str
+    peer: str  # "postfix", "dovecot", "inn"
+    kind: str  # which port: smtp, imap, pop3, nntp
+    command: str  # of loadgen
+    quick: str  # the same, smaller
+    metric: str  # "ops_s" (more is better) or "server_cpu_us_per_op" (less is better)
+    factor: float  # ours must be this many times as good
+    cold: bool = False  # caches dropped and server restarted before it
+
+
+WORKLOADS = (
+    Workload("S1", "SMTP in, durable, 20 connections, 2 KB", "postfix", "smtp",
+             "smtp-in --conns 20 --duration 8 --count 20000", "smtp-in --conns 20 --duration 4", "ops_s", 3.0),
+    Workload("I2-cold", "FETCH overview of 10k messages, cold", "dovecot", "imap",
+             "imap-fetch --conns 1 --users 1 --user-pattern big%d", "imap-fetch --conns 1 --users 1 --user-pattern big%d",
+             "server_cpu_us_per_op", 1.0, True),
+    Workload("I2-warm", "FETCH overview of 10k messages, warm", "dovecot", "imap",
+             "imap-fetch --conns 1 --users 1 --user-pattern big%d --repeat 10",
+             "imap-fetch --conns 1 --users 1 --user-pattern big%d --repeat 4", "server_cpu_us_per_op", 1.0),
+    Workload("I7", "APPEND, 10 connections, 2 KB", "dovecot", "imap",
+             "imap-append --conns 10 --users 10 --user-pattern app%d --duration 5",
+             "imap-append --conns 10 --users 10 --user-pattern app%d --duration 3", "ops_s", 2.0),
+    Workload("P1", "POP3 drain of 1,000 messages, lock-step", "dovecot", "pop3",
+             "pop3-drain --conns 1 --users 1 --user-pattern pop%d --batch 1 --duration 4 --count 100",
+             "pop3-drain --conns 1 --users 1 --user-pattern pop%d --batch 1 --duration 2 --count 100", "ops_s", 1.0),
+    Workload("P1-pipelined", "POP3 drain, 50 RETR in a pipeline", "dovecot", "pop3",
+             "pop3-drain --conns 1 --users 1 --user-pattern pop%d --batch 50 --duration 4 --count 100",
+             "pop3-drain --conns 1 --users 1 --user-pattern pop%d --batch 50 --duration 2 --count 100", "ops_s", 1.0),
+    Workload("N3-500", "OVER, ranges of 500, 4 connections", "inn", "nntp",
+             "nntp-over --conns 4 --duration 4 --batch 500", "nntp-over --conns 4 --duration 2 --batch 500", "ops_s", 1.0),
+    Workload("N3-all", "OVER of the whole group", "inn", "nntp",
+             "nntp-over --conns 1 --count 5 --batch 0", "nntp-over --conns 1 --count 3 --batch 0", "ops_s", 1.0),
+)
+IDLE = "imap-idle --conns 1000 --users 1000 --count 100 --hold 3 --ramp 20 --limit 110"
+NUMBER = {"smtp": 25, "imap": 143, "pop3": 110, "nntp": 119}
+
+
+# --- servers -----------------------------------------------------------------------------------------
+
+
+class Ours:
+    """A server of this checkout with the users and groups that the workloads name."""
+
+    name = "quintet"
+    kinds = frozenset(NUMBER)
+
+    def __init__(self, folder: Path, base: int, workers: int) -> None:
+        self.dir, self.base, self.workers = folder / "quintet", base, workers
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def quintet(self, *args: str, **options: Any) -> None:  # Any: of subprocess.run
+        command = [sys.executable, "-m", "quintet", *args]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.dir, **options)
+
+    def prepare(self) -> None:
+        self.dir.mkdir(parents=True)
+        self.quintet("init", str(self.dir))
+        config = self.dir / "quintet.toml"
+        config.write_text(OUR_CONFIG.format(base=self.base, workers=self.workers, **self.ports()))
+        self.quintet("domain", "add", "bench.test", "-c", str(config))
+        names = [f"u{n:04d}" for n in range(1000)] + [f"{kind}{n}" for kind in ("big", "pop", "app") for n in range(10)]
+        accounts = self.dir / "accounts.tsv"
+        accounts.write_text("".join(f"{name}@bench.test\tpw\n" for name in names))
+        self.quintet("account", "load", str(accounts), "-c", str(config))
+        self.quintet("group", "add", "bench.big", "-c", str(config))
+
+    def ports(self) -> dict[str, int]:
+        return {kind: self.base + number for kind, number in NUMBER.items()}
+
+    def up(self) -> float:
+        """Starts and returns the seconds until every port answers."""
+        began = time.monotonic()
+        log = (self.dir / "log").open("ab")
+        command = [sys.executable, "-m", "quintet", "serve", "-c", str(self.dir / "quintet.toml")]
+        self.process = subprocess.Popen(command, cwd=self.dir, stdout=log, stderr=log)
+        for kind in NUMBER:
+            wait_port(self.port(kind))
+        return time.monotonic() - began
+
+    def down(self) -> None:
+        if self.process:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(START_LIMIT_S)
+            self.process = None
+
+    def port(self, kind: str) -> int:
+        return self.base + NUMBER[kind]
+
+    def meter(self) -> list[str]:
+        assert self.process
+        return ["--server-pid", str(self.process.pid)]
+
+    def drop_cache(self) -> None:
+        drop_cache(self.dir / "data")
+
+    def seed_news(self, count: int) -> None:
+        """100k articles by POST, as a reader would."""
+        load(f"nntp-post --conns 16 --count {count} --size mixed --group bench.big --limit 300", self, "nntp")
+
+
+OUR_CONFIG = """\
+data = "data"
+hostname = "mx.bench.test"
+workers = {workers}
+
+[auth]
+default_domain = "bench.test"
+"""
+
+
+class Peer:
+    """Postfix, Dovecot or INN by its up and down scripts."""
+
+    def __init__(self, name: str, folder: Path, base: int, variant: str, kinds: tuple[str, ...]) -> None:
+        self.name, self.dir, self.base, self.variant = name, folder / name, base, variant
+        self.kinds = frozenset(kinds)
+
+    def run(self, script: str, *more: str) -> None:
+        command = [str(HERE / "peers" / self.name / script), "--dir", str(self.dir), "--base", str(self.base),
+                   "--variant", self.variant, *more]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+    def prepare(self) -> None:
+        self.run("up")
+        self.run("down")
+
+    def up(self) -> float:
+        began = time.monotonic()
+        self.run("up", "--keep")
+        return time.monotonic() - began
+
+    def down(self) -> None:
+        self.run("down")
+
+    def port(self, kind: str) -> int:
+        return self.base + (1119 if kind == "nntp" else NUMBER[kind])
+
+    def meter(self) -> list[str]:
+        if Path("/sys/fs/cgroup/cpuacct").is_dir():
+            return ["--server-cgroup", self.name]
+        return ["--server-pid", str(self.dir / "pid")]
+
+    def drop_cache(self) -> None:
+        drop_cache(self.dir / "mail")
+
+    def seed_news(self, count: int) -> None:
+        """By streaming to its feed port: INN's way in."""
+        command = f"nntp-stream --conns 2 --count {count} --limit 300 --size mixed --group bench.big --no-check"
+        run_load(command, self.base + NUMBER["nntp"], self.meter())
+
+
+Server = Ours | Peer
+PEERS = {
+    "postfix": ("/usr/sbin/postfix", "virtual", ("smtp",)),
+    "dovecot": ("/usr/sbin/dovecot", "mdbox", ("imap", "pop3")),
+    "inn": ("/usr/lib/news/bin/innd", "tradindexed", ("nntp",)),
+}
+
+
+def wait_port(port: int) -> None:
+    import socket
+
+    end = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.02)
+    raise SystemExit(f"no answer on port {port} after {START_LIMIT_S:.0f} s")
+
+
+def drop_cache(folder: Path) -> None:
+    subprocess.run([sys.executable, "-m", "loadgen", "dropcache", str(folder)], cwd=HERE, check=True,
+                   stdout=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def running(server: Server) -> Iterator[float]:
+    started = server.up()
+    try:
+        yield started
+    finally:
+        server.down()
+
+
+# --- load --------------------------------------------------------------------------------------------
+
+
+def run_load(command: str, port: int, more: list[str]) -> Result:
+    line = [sys.executable, "-m", "loadgen", *command.split(), "--port", str(port), *more]
+    done = subprocess.run(line, cwd=HERE, stdout=subprocess.PIPE, text=True)
+    try:
+        result: Result = json.loads(done.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        result = {"ops": 0, "errors": {"loadgen": f"exit {done.returncode}"}}
+    return result
+
+
+def load(command: str, server: Server, kind: str) -> Result:
+    return run_load(command, server.port(kind), server.meter())
+
+
+def seed(server: Server, articles: int, messages: int) -> None:
+    with running(server):
+        if "imap" in server.kinds:
+            for pattern, count in (("big%d", messages), ("pop%d", 1000)):
+                load(f"imap-seed --conns 1 --users 1 --user-pattern {pattern} --messages {count} --pool {count}"
+                     " --size mixed", server, "imap")
+        if "nntp" in server.kinds:
+            server.seed_news(articles)
+
+
+def measure(servers: dict[str, Server], wanted: list[Workload], repeat: int, quick: bool) -> dict[tuple[str, str], list[Result]]:
+    results: dict[tuple[str, str], list[Result]] = defaultdict(list)
+    for turn in range(repeat):
+        for workload in wanted:
+            for name in ("quintet", workload.peer):
+                server = servers.get(name)
+                if server is None:
+                    continue
+                if workload.cold:
+                    server.drop_cache()
+                with running(server):
+                    result = load(workload.quick if quick else workload.command, server, workload.kind)
+                results[workload.id, name].append(result)
+                print(f"  {turn + 1}/{repeat} {workload.id:13} {name:8} {result.get('ops_s', 0):>10} ops/s"
+                      f" {result.get('server_cpu_us_per_op', '-'):>8} us/op {errors(result)}", flush=True)
+    return results
+
+
+def errors(result: Result) -> str:
+    return f"errors {result['errors']}" if result.get("errors") else ""
+
+
+def idle(ours: Ours) -> tuple[Result, float, float]:
+    """Memory after the start, seconds of the start, and 1,000 IDLE connections."""
+    sys.path.insert(0, str(HERE))
+    from loadgen import core
+
+    with running(ours) as started:
+        time.sleep(2)
+        assert ours.process
+        rss = sum(memory for _, memory in core.tree([ours.process.pid]).values()) / 1e6
+        more = ["--deliver-port", str(ours.port("smtp"))]
+        result = run_load(IDLE, ours.port("imap"), ours.meter() + more)
+    return result, started, rss
+
+
+# --- the page ----------------------------------------------------------------------------------------
+
+
+def median(rows: list[Result], key: str) -> float:
+    values = [row[key] for row in rows if row.get(key) is not None and row.get("ops")]
+    return statistics.median(values) if values else 0.0
+
+
+def page(results: dict[tuple[str, str], list[Result]], wanted: list[Workload], idling: tuple[Result, float, float] | None,
+         missing: list[str], repeat: int, workers: int) -> str:
+    lines = [
+        "# Benchmarks",
+        "",
+        f"Written by `make bench` on {time.strftime('%Y-%m-%d')}: CPython {platform.python_version()}, {os.cpu_count()} cores,"
+        f" {workers} worker(s); generator and server share the machine. Medians of {repeat} run(s), servers in turn.",
+        "Ratios are what counts; absolute numbers of a shared machine move by a factor of two. A ratio above 1 is in our favour.",
+        "",
+        "| id | workload | peer | ours: ops/s | CPU us/op | peer: ops/s | CPU us/op | ratio | mark | reached |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for workload in wanted:
+        mine, theirs = results.get((workload.id, "quintet"), []), results.get((workload.id, workload.peer), [])
+        a, b = median(mine, workload.metric), median(theirs, workload.metric)
+        ratio = 0.0 if not a or not b else (a / b if workload.metric == "ops_s" else b / a)
+        of = "ops/s" if workload.metric == "ops_s" else "CPU"
+        reached = ("yes" if ratio >= workload.factor else "no") if ratio else "not measured"
+        bad = sum(sum(v for v in row.get("errors", {}).values() if isinstance(v, int)) for row in mine + theirs)
+        lines.append(
+            f"| {workload.id} | {workload.title} | {workload.peer} | {median(mine, 'ops_s'):,.0f} |"
+            f" {median(mine, 'server_cpu_us_per_op'):,.1f} | {median(theirs, 'ops_s'):,.0f} |"
+            f" {median(theirs, 'server_cpu_us_per_op'):,.1f} | {ratio:.2f} ({of}) | >= {workload.factor:g} | {reached}"
+            + (f", {bad} errors" if bad else "") + " |")
+    if idling:
+        result, started, rss = idling
+        extra = result.get("extra", {})
+        waits = sorted(extra.get("notify_from_send_ms", [])) or [0.0]
+        p95 = waits[min(len(waits) - 1, int(0.95 * len(waits)))]
+        lines += [
+            "",
+            "| what | measured | mark |",
+            "|---|---|---|",
+            f"| I8: memory of each of 1,000 IDLE connections (RSS) | {extra.get('idle_rss_kb_per_conn', 0)} KB | <= 30 KB |",
+            f"| I8: delivery sent to EXISTS seen, p95 of {extra.get('notified', 0)} of {extra.get('sent', 0)} | {p95} ms | < 50 ms |",
+            f"| start, until every port answers | {started:.2f} s | < 1 s |",
+            f"| idle, RSS of all processes | {rss:.0f} MB | < 80 MB |",
+        ]
+    if missing:
+        lines += ["", "Not installed here, so not compared: " + ", ".join(missing) + "."]
+    lines += ["", "S1 of Postfix includes its delivery to maildirs; INN never waits for the disk, we do before every 240.", ""]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="ids, or their beginnings, comma-separated")
+    parser.add_argument("--quick", action="store_true", help="smaller counts")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=1, help="worker processes of ours")
+    parser.add_argument("--dir", type=Path, help="where the servers live (default: a temporary folder)")
+    parser.add_argument("--base", type=int, default=20000, help="first port; each server takes the next 2000")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
+    parser.add_argument("--raw", type=Path, help="append the raw results here, a JSON line each")
+    options = parser.parse_args()
+
+    prefixes = [p for p in options.only.split(",") if p]
+    wanted = [w for w in WORKLOADS if not prefixes or any(w.id.startswith(p) for p in prefixes)]
+    with_idle = not prefixes or any("I8".startswith(p) for p in prefixes)
+    folder = Path(tempfile.mkdtemp(prefix="quintet-bench-", dir=options.dir))
+    folder.chmod(0o755)  # the peers run under users of their own
+    missing = [name for name, (binary, _, _) in PEERS.items() if not Path(binary).exists()]
+    ours = Ours(folder, options.base, options.workers)
+    servers: dict[str, Server] = {"quintet": ours}
+    for index, (name, (_, variant, kinds)) in enumerate(PEERS.items()):
+        if name not in missing and any(w.peer == name for w in wanted):
+            servers[name] = Peer(name, folder, options.base + 3000 * (index + 1), variant, kinds)
+    articles, messages = (20_000, 10_000) if options.quick else (100_000, 10_000)
+    try:
+        for name, server in servers.items():
+            print(f"preparing {name}", flush=True)
+            server.prepare()
+            if any(w.peer != "postfix" for w in wanted) and name != "postfix":
+                seed(server, articles, messages)
+        results = measure(servers, wanted, options.repeat, options.quick)
+        idling = idle(ours) if with_idle else None
+        options.out.write_text(page(results, wanted, idling, missing, options.repeat, options.workers))
+        if options.raw:
+            with options.raw.open("a") as file:
+                file.writelines(json.dumps({"id": i, "server": s, **row}) + "\n" for (i, s), rows in results.items() for row in rows)
+        print(f"written: {options.out}")
+    finally:
+        for server in servers.values():
+            with contextlib.suppress(Exception):  # whatever state the run left behind
+                server.down()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
