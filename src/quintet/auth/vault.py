@@ -1,0 +1,103 @@
+"""What auth reads and writes in the store: transaction functions, and nothing else.
+
+A login name is an account's name; case does not matter.  An account's credentials are rows of
+a kind (`passwords`), and rows of the same ``name`` belong to one app password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quintet.auth import passwords
+from quintet.store import accounts
+from quintet.store.db import Tx
+from quintet.store.model import Account, AccountId
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """One credential row as auth sees it."""
+
+    id: int
+    kind: str
+    name: str  # of the app password; empty for the account's own
+    stored: str
+    scopes: frozenset[str]  # protocols; empty means all
+    expires_at: int  # ms, 0 for never
+    last_used_at: int  # ms
+
+    def serves(self, scope: str) -> bool:
+        return not self.scopes or scope in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An account with its secrets."""
+
+    account: Account
+    secrets: tuple[Secret, ...]
+
+    def of_kind(self, kind: str) -> list[Secret]:
+        return [secret for secret in self.secrets if secret.kind == kind]
+
+
+def lookup(tx: Tx, name: str) -> Found | None:
+    """The account that logs in as ``name`` (lower case), if there is one."""
+    account = accounts.find(tx, name)
+    return None if account is None else _with_secrets(tx, account)
+
+
+def lookup_address(tx: Tx, local: str, domain: str) -> Found | None:
+    """The account that an address belongs to."""
+    resolved = accounts.resolve(tx, local, domain)
+    if resolved is None or resolved.account is None:
+        return None
+    return _with_secrets(tx, resolved.account)
+
+
+def _with_secrets(tx: Tx, account: Account) -> Found:
+    rows = accounts.credentials(tx, account.id)
+    return Found(
+        account,
+        tuple(
+            Secret(
+                row.id,
+                row.kind,
+                row.name,
+                row.secret,
+                frozenset(row.scopes),
+                row.expires_at,
+                row.last_used_at,
+            )
+            for row in rows
+        ),
+    )
+
+
+def unchanged(tx: Tx, credential_id: int, stored: str) -> tuple[bool, int] | None:
+    """(account disabled, expiry in ms or 0) of a credential that is still ``stored``, else None."""
+    row = tx.one(
+        "SELECT a.disabled, c.expires_at, c.secret FROM credential c JOIN account a ON a.id = c.account_id"
+        " WHERE c.id = ?",
+        credential_id,
+    )
+    return None if row is None or row[2] != stored else (bool(row[0]), row[1])
+
+
+def replace_password(tx: Tx, account_id: AccountId, rows: Sequence[passwords.Row]) -> None:
+    """Puts the rows of a new password in the place of all rows of the old one; app passwords stay."""
+    for credential in accounts.credentials(tx, account_id):
+        if not credential.name and credential.kind != passwords.CERTIFICATE:
+            accounts.remove_credential(tx, credential.id)
+    for row in rows:
+        accounts.put_credential(tx, account_id, row.kind, row.secret)
+
+
+def upgrade(tx: Tx, account_id: AccountId, seen: str, rows: Sequence[passwords.Row]) -> bool:
+    """`replace_password` by the same password in better form, unless it changed since ``seen`` was stored."""
+    current = accounts.credentials(tx, account_id)
+    if not any(credential.secret == seen and not credential.name for credential in current):
+        return False
+    replace_password(tx, account_id, rows)
+    return True
