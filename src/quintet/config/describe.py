@@ -248,8 +248,9 @@ def markdown() -> str:
     out = [
         "# Configuration",
         "",
-        "One file, TOML: `quintet init DIR` writes it with every option explained, `quintet config check -c FILE`",
-        'says whether it can be used. A size may be written as `"50 MB"` (powers of 1024), a time as `"5m"`.',
+        "One file, TOML: `quintet init DIR` writes it with every option explained,",
+        "`quintet config check -c FILE` says whether it can be used.",
+        'A size may be written as `"50 MB"` (powers of 1024), a time as `"5m"`.',
         "Options marked * need a restart; all others are taken by `quintet reload` or SIGHUP.",
         "",
         "This page is generated from the program's own schema by `make docs`.",

@@ -23,8 +23,8 @@ class Listener:
     protocol: str = opt("smtp", "Protocol spoken here.", choices=PROTOCOLS, reload=False)
     role: str = opt(
         "",
-        "What the listener is for: smtp knows mx (from other servers, no login needed) and submission (from "
-        "mail programs, login needed); nntp knows reader and transit; empty takes mx, reader, or the only one.",
+        "What the listener is for: smtp knows mx (from other servers, no login needed) and submission "
+        "(from mail programs, login needed); nntp knows reader and transit; empty takes the first.",
         choices=("", "mx", "submission", "reader", "transit"),
         reload=False,
     )

@@ -12,7 +12,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any, TypeVar
@@ -187,11 +187,11 @@ def _limits(value: Any, meta: Mapping[str, Any]) -> str:
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         return f"expected one of {', '.join(repr(each) for each in choices)}{hint}"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        say: Callable[[float], str] = lambda edge: f"{edge:g}{' ' + unit if unit else ''}"
+        tail = f" {unit}" if unit else ""
         if low is not None and value < low:
-            return f"expected at least {say(low)}"
+            return f"expected at least {low:g}{tail}"
         if high is not None and value > high:
-            return f"expected at most {say(high)}"
+            return f"expected at most {high:g}{tail}"
     return ""
 
 
@@ -220,4 +220,6 @@ def _kind(raw: object) -> str:
         return "true" if raw else "false"
     if isinstance(raw, (int, float)):
         return str(raw)
-    return {list: "a list", dict: "a table"}.get(type(raw), "a date or time")
+    if isinstance(raw, list):
+        return "a list"
+    return "a table" if isinstance(raw, dict) else "a date or time"

@@ -17,10 +17,11 @@ from typing import Any
 
 from quintet.config import lines, load
 from quintet.config.auth import Auth
-from quintet.config.listeners import Listener, standard
 from quintet.config.imap import Imap
+from quintet.config.listeners import Listener, standard
 from quintet.config.log import Log
 from quintet.config.net import Dns, Net, Tls
+from quintet.config.nntp import Nntp
 from quintet.config.queue import Queue
 from quintet.config.server import Http, Server
 from quintet.config.smtp import Smtp
@@ -45,6 +46,7 @@ class Config:
     smtp: Smtp = _section(Smtp, "Taking mail: MX, submission and LMTP listeners.")
     queue: Queue = _section(Queue, "Sending mail on.")
     imap: Imap = _section(Imap, "Reading mail and news by IMAP.")
+    nntp: Nntp = _section(Nntp, "Reading and posting news by NNTP.")
     http: Http = _section(Http, "Metrics, health and the landing page.")
     listeners: dict[str, Listener] = _section(
         standard, "Where we listen: one table a socket. Without any, the standard ports."

@@ -6,6 +6,7 @@ Where the text came from, and in which line, is ``load``'s business.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -61,7 +62,7 @@ def number(value: object, unit: str, whole: bool) -> int | float | None:
     elif isinstance(value, str) and unit in TIME_UNITS:
         spent = seconds(value)
         amount = None if spent is None else spent / TIMES[TIME_UNITS[unit]]
-    if amount is None or amount != amount:
+    if amount is None or math.isnan(amount):
         return None
     if not whole:
         return amount
