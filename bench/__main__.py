@@ -5,9 +5,9 @@ Every workload comes from `loadgen` (this folder) and is the same for all; the s
 times, and medians are compared, because absolute numbers of a busy machine move by a factor of two.
 A peer that is not installed is left out and named.  All traffic stays on 127.0.0.1 and ends by itself.
 
-    python bench/run.py                    everything, about 15 minutes
-    python bench/run.py --quick            smaller counts, about 5 minutes
-    python bench/run.py --only S1,I2       some workloads
+    make bench                          everything, about 15 minutes
+    make bench ARGS=--quick             smaller counts, about 5 minutes
+    make bench ARGS='--only S1,I2'      some workloads
 
 The set-up of the peers is in `peers/NAME/` (their best honest configuration).
 """
@@ -17,65 +17,26 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
-import platform
 import shutil
 import signal
-import statistics
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from bench import page
+from bench.workloads import WORKLOADS, Result, Workload
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 START_LIMIT_S = 20.0
-Result = dict[str, Any]  # Any: one JSON line of loadgen
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """One row of the page: a mark to reach, against one peer."""
-
-    id: str
-    title: str
-    peer: str  # "postfix", "dovecot", "inn"
-    kind: str  # which port: smtp, imap, pop3, nntp
-    command: str  # of loadgen
-    quick: str  # the same, smaller
-    metric: str  # "ops_s" (more is better) or "server_cpu_us_per_op" (less is better)
-    factor: float  # ours must be this many times as good
-    cold: bool = False  # caches dropped and server restarted before it
-
-
-WORKLOADS = (
-    Workload("S1", "SMTP in, durable, 20 connections, 2 KB", "postfix", "smtp",
-             "smtp-in --conns 20 --duration 8 --count 20000", "smtp-in --conns 20 --duration 4", "ops_s", 3.0),
-    Workload("I2-cold", "FETCH overview of 10k messages, cold", "dovecot", "imap",
-             "imap-fetch --conns 1 --users 1 --user-pattern big%d", "imap-fetch --conns 1 --users 1 --user-pattern big%d",
-             "server_cpu_us_per_op", 1.0, True),
-    Workload("I2-warm", "FETCH overview of 10k messages, warm", "dovecot", "imap",
-             "imap-fetch --conns 1 --users 1 --user-pattern big%d --repeat 10",
-             "imap-fetch --conns 1 --users 1 --user-pattern big%d --repeat 4", "server_cpu_us_per_op", 1.0),
-    Workload("I7", "APPEND, 10 connections, 2 KB", "dovecot", "imap",
-             "imap-append --conns 10 --users 10 --user-pattern app%d --duration 5",
-             "imap-append --conns 10 --users 10 --user-pattern app%d --duration 3", "ops_s", 2.0),
-    Workload("P1", "POP3 drain of 1,000 messages, lock-step", "dovecot", "pop3",
-             "pop3-drain --conns 1 --users 1 --user-pattern pop%d --batch 1 --duration 4 --count 100",
-             "pop3-drain --conns 1 --users 1 --user-pattern pop%d --batch 1 --duration 2 --count 100", "ops_s", 1.0),
-    Workload("P1-pipelined", "POP3 drain, 50 RETR in a pipeline", "dovecot", "pop3",
-             "pop3-drain --conns 1 --users 1 --user-pattern pop%d --batch 50 --duration 4 --count 100",
-             "pop3-drain --conns 1 --users 1 --user-pattern pop%d --batch 50 --duration 2 --count 100", "ops_s", 1.0),
-    Workload("N3-500", "OVER, ranges of 500, 4 connections", "inn", "nntp",
-             "nntp-over --conns 4 --duration 4 --batch 500", "nntp-over --conns 4 --duration 2 --batch 500", "ops_s", 1.0),
-    Workload("N3-all", "OVER of the whole group", "inn", "nntp",
-             "nntp-over --conns 1 --count 5 --batch 0", "nntp-over --conns 1 --count 3 --batch 0", "ops_s", 1.0),
-)
 IDLE = "imap-idle --conns 1000 --users 1000 --count 100 --hold 3 --ramp 20 --limit 110"
 NUMBER = {"smtp": 25, "imap": 143, "pop3": 110, "nntp": 119}
 
@@ -103,7 +64,9 @@ class Ours:
         config = self.dir / "quintet.toml"
         config.write_text(OUR_CONFIG.format(base=self.base, workers=self.workers, **self.ports()))
         self.quintet("domain", "add", "bench.test", "-c", str(config))
-        names = [f"u{n:04d}" for n in range(1000)] + [f"{kind}{n}" for kind in ("big", "pop", "app") for n in range(10)]
+        names = [f"u{n:04d}" for n in range(1000)] + [
+            f"{kind}{n}" for kind in ("big", "pop", "app") for n in range(10)
+        ]
         accounts = self.dir / "accounts.tsv"
         accounts.write_text("".join(f"{name}@bench.test\tpw\n" for name in names))
         self.quintet("account", "load", str(accounts), "-c", str(config))
@@ -161,8 +124,16 @@ class Peer:
         self.kinds = frozenset(kinds)
 
     def run(self, script: str, *more: str) -> None:
-        command = [str(HERE / "peers" / self.name / script), "--dir", str(self.dir), "--base", str(self.base),
-                   "--variant", self.variant, *more]
+        command = [
+            str(HERE / "peers" / self.name / script),
+            "--dir",
+            str(self.dir),
+            "--base",
+            str(self.base),
+            "--variant",
+            self.variant,
+            *more,
+        ]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
     def prepare(self) -> None:
@@ -190,7 +161,9 @@ class Peer:
 
     def seed_news(self, count: int) -> None:
         """By streaming to its feed port: INN's way in."""
-        command = f"nntp-stream --conns 2 --count {count} --limit 300 --size mixed --group bench.big --no-check"
+        command = (
+            f"nntp-stream --conns 2 --count {count} --limit 300 --size mixed --group bench.big --no-check"
+        )
         run_load(command, self.base + NUMBER["nntp"], self.meter())
 
 
@@ -203,8 +176,6 @@ PEERS = {
 
 
 def wait_port(port: int) -> None:
-    import socket
-
     end = time.monotonic() + START_LIMIT_S
     while time.monotonic() < end:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
@@ -214,8 +185,12 @@ def wait_port(port: int) -> None:
 
 
 def drop_cache(folder: Path) -> None:
-    subprocess.run([sys.executable, "-m", "loadgen", "dropcache", str(folder)], cwd=HERE, check=True,
-                   stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "loadgen", "dropcache", str(folder)],
+        cwd=HERE,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 @contextlib.contextmanager
@@ -232,7 +207,7 @@ def running(server: Server) -> Iterator[float]:
 
 def run_load(command: str, port: int, more: list[str]) -> Result:
     line = [sys.executable, "-m", "loadgen", *command.split(), "--port", str(port), *more]
-    done = subprocess.run(line, cwd=HERE, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(line, cwd=HERE, check=False, stdout=subprocess.PIPE, text=True)
     try:
         result: Result = json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
@@ -248,13 +223,19 @@ def seed(server: Server, articles: int, messages: int) -> None:
     with running(server):
         if "imap" in server.kinds:
             for pattern, count in (("big%d", messages), ("pop%d", 1000)):
-                load(f"imap-seed --conns 1 --users 1 --user-pattern {pattern} --messages {count} --pool {count}"
-                     " --size mixed", server, "imap")
+                load(
+                    f"imap-seed --conns 1 --users 1 --user-pattern {pattern}"
+                    f" --messages {count} --pool {count} --size mixed",
+                    server,
+                    "imap",
+                )
         if "nntp" in server.kinds:
             server.seed_news(articles)
 
 
-def measure(servers: dict[str, Server], wanted: list[Workload], repeat: int, quick: bool) -> dict[tuple[str, str], list[Result]]:
+def measure(
+    servers: dict[str, Server], wanted: list[Workload], repeat: int, quick: bool
+) -> dict[tuple[str, str], list[Result]]:
     results: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for turn in range(repeat):
         for workload in wanted:
@@ -267,8 +248,11 @@ def measure(servers: dict[str, Server], wanted: list[Workload], repeat: int, qui
                 with running(server):
                     result = load(workload.quick if quick else workload.command, server, workload.kind)
                 results[workload.id, name].append(result)
-                print(f"  {turn + 1}/{repeat} {workload.id:13} {name:8} {result.get('ops_s', 0):>10} ops/s"
-                      f" {result.get('server_cpu_us_per_op', '-'):>8} us/op {errors(result)}", flush=True)
+                print(
+                    f"  {turn + 1}/{repeat} {workload.id:13} {name:8} {result.get('ops_s', 0):>10} ops/s"
+                    f" {result.get('server_cpu_us_per_op', '-'):>8} us/op {page.errors(result)}",
+                    flush=True,
+                )
     return results
 
 
@@ -290,60 +274,10 @@ def idle(ours: Ours) -> tuple[Result, float, float]:
     return result, started, rss
 
 
-# --- the page ----------------------------------------------------------------------------------------
-
-
-def median(rows: list[Result], key: str) -> float:
-    values = [row[key] for row in rows if row.get(key) is not None and row.get("ops")]
-    return statistics.median(values) if values else 0.0
-
-
-def page(results: dict[tuple[str, str], list[Result]], wanted: list[Workload], idling: tuple[Result, float, float] | None,
-         missing: list[str], repeat: int, workers: int) -> str:
-    lines = [
-        "# Benchmarks",
-        "",
-        f"Written by `make bench` on {time.strftime('%Y-%m-%d')}: CPython {platform.python_version()}, {os.cpu_count()} cores,"
-        f" {workers} worker(s); generator and server share the machine. Medians of {repeat} run(s), servers in turn.",
-        "Ratios are what counts; absolute numbers of a shared machine move by a factor of two. A ratio above 1 is in our favour.",
-        "",
-        "| id | workload | peer | ours: ops/s | CPU us/op | peer: ops/s | CPU us/op | ratio | mark | reached |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for workload in wanted:
-        mine, theirs = results.get((workload.id, "quintet"), []), results.get((workload.id, workload.peer), [])
-        a, b = median(mine, workload.metric), median(theirs, workload.metric)
-        ratio = 0.0 if not a or not b else (a / b if workload.metric == "ops_s" else b / a)
-        of = "ops/s" if workload.metric == "ops_s" else "CPU"
-        reached = ("yes" if ratio >= workload.factor else "no") if ratio else "not measured"
-        bad = sum(sum(v for v in row.get("errors", {}).values() if isinstance(v, int)) for row in mine + theirs)
-        lines.append(
-            f"| {workload.id} | {workload.title} | {workload.peer} | {median(mine, 'ops_s'):,.0f} |"
-            f" {median(mine, 'server_cpu_us_per_op'):,.1f} | {median(theirs, 'ops_s'):,.0f} |"
-            f" {median(theirs, 'server_cpu_us_per_op'):,.1f} | {ratio:.2f} ({of}) | >= {workload.factor:g} | {reached}"
-            + (f", {bad} errors" if bad else "") + " |")
-    if idling:
-        result, started, rss = idling
-        extra = result.get("extra", {})
-        waits = sorted(extra.get("notify_from_send_ms", [])) or [0.0]
-        p95 = waits[min(len(waits) - 1, int(0.95 * len(waits)))]
-        lines += [
-            "",
-            "| what | measured | mark |",
-            "|---|---|---|",
-            f"| I8: memory of each of 1,000 IDLE connections (RSS) | {extra.get('idle_rss_kb_per_conn', 0)} KB | <= 30 KB |",
-            f"| I8: delivery sent to EXISTS seen, p95 of {extra.get('notified', 0)} of {extra.get('sent', 0)} | {p95} ms | < 50 ms |",
-            f"| start, until every port answers | {started:.2f} s | < 1 s |",
-            f"| idle, RSS of all processes | {rss:.0f} MB | < 80 MB |",
-        ]
-    if missing:
-        lines += ["", "Not installed here, so not compared: " + ", ".join(missing) + "."]
-    lines += ["", "S1 of Postfix includes its delivery to maildirs; INN never waits for the disk, we do before every 240.", ""]
-    return "\n".join(lines)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", default="", help="ids, or their beginnings, comma-separated")
     parser.add_argument("--quick", action="store_true", help="smaller counts")
     parser.add_argument("--repeat", type=int, default=3)
@@ -374,10 +308,15 @@ def main() -> None:
                 seed(server, articles, messages)
         results = measure(servers, wanted, options.repeat, options.quick)
         idling = idle(ours) if with_idle else None
-        options.out.write_text(page(results, wanted, idling, missing, options.repeat, options.workers))
+        text = page.page(results, wanted, idling, missing, options.repeat, options.workers)
+        options.out.write_text(text)
         if options.raw:
             with options.raw.open("a") as file:
-                file.writelines(json.dumps({"id": i, "server": s, **row}) + "\n" for (i, s), rows in results.items() for row in rows)
+                file.writelines(
+                    json.dumps({"id": i, "server": s, **row}) + "\n"
+                    for (i, s), rows in results.items()
+                    for row in rows
+                )
         print(f"written: {options.out}")
     finally:
         for server in servers.values():

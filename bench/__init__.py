@@ -1,0 +1,1 @@
+"""Benchmarks: the generator, the peers and the runner (`make bench`)."""

@@ -1,0 +1,97 @@
+"""docs/benchmarks.md out of the results."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+
+from bench.workloads import Result, Workload
+
+Results = dict[tuple[str, str], list[Result]]  # by workload id and server
+
+HEAD = """\
+# Benchmarks
+
+Written by `make bench` on {date}: CPython {python}, {cores} cores, {workers} worker(s) of ours; the generator
+and the servers share the machine.  Medians of {repeat} run(s), the servers in turn.  Ratios are what counts:
+absolute numbers of a shared machine move by a factor of two.  A ratio above 1 is in our favour.
+
+| id | workload | peer | ours: ops/s | us CPU/op | peer: ops/s | us CPU/op | ratio | mark | reached |
+|---|---|---|---|---|---|---|---|---|---|"""
+
+NOTES = """
+S1 of Postfix includes its delivery to maildirs.  Dovecot and INN do not flush before every answer
+(Dovecot flags, INN articles); we do before every 250, 240 and OK.
+"""
+
+
+def errors(result: Result) -> str:
+    """What went wrong in one run, "" for nothing."""
+    return f"errors {result['errors']}" if result.get("errors") else ""
+
+
+def median(rows: list[Result], key: str) -> float:
+    """Over the runs that did something; 0 when there are none."""
+    values = [row[key] for row in rows if row.get(key) is not None and row.get("ops")]
+    return statistics.median(values) if values else 0.0
+
+
+def row(workload: Workload, mine: list[Result], theirs: list[Result]) -> str:
+    """One line of the table."""
+    a, b = median(mine, workload.metric), median(theirs, workload.metric)
+    ratio = 0.0 if not a or not b else (a / b if workload.metric == "ops_s" else b / a)
+    reached = ("yes" if ratio >= workload.factor else "no") if ratio else "not measured"
+    wrong = sum(v for r in mine + theirs for v in r.get("errors", {}).values() if isinstance(v, int))
+    cells = [
+        workload.id,
+        workload.title,
+        workload.peer,
+        *(
+            f"{median(rows, key):,.{digits}f}"
+            for rows in (mine, theirs)
+            for key, digits in (("ops_s", 0), ("server_cpu_us_per_op", 1))
+        ),
+        f"{ratio:.2f} ({'ops/s' if workload.metric == 'ops_s' else 'CPU'})",
+        f">= {workload.factor:g}",
+        reached + (f", {wrong} errors" if wrong else ""),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def idle_rows(result: Result, started_s: float, rss_mb: float) -> list[str]:
+    """Start, idle memory and the thousand IDLE connections."""
+    extra = result.get("extra", {})
+    waits = sorted(extra.get("notify_from_send_ms", []))
+    p95 = f"{waits[min(len(waits) - 1, int(0.95 * len(waits)))]} ms" if waits else "not measured"
+    noticed = f"{extra.get('notified', 0)} of {extra.get('sent', 0)}"
+    return [
+        "",
+        "| what | measured | mark |",
+        "|---|---|---|",
+        f"| I8: RSS of each of 1,000 connections | {extra.get('idle_rss_kb_per_conn', '?')} KB | <= 30 KB |",
+        f"| I8: letter sent to EXISTS seen, p95 of {noticed} | {p95} | < 50 ms |",
+        f"| start, until every port answers | {started_s:.2f} s | < 1 s |",
+        f"| idle after the start, RSS of all processes | {rss_mb:.0f} MB | < 80 MB |",
+    ]
+
+
+def page(
+    results: Results,
+    wanted: list[Workload],
+    idling: tuple[Result, float, float] | None,
+    missing: list[str],
+    repeat: int,
+    workers: int,
+) -> str:
+    """The whole page."""
+    date = time.strftime("%Y-%m-%d")
+    python, cores = platform.python_version(), os.cpu_count()
+    lines = [HEAD.format(date=date, python=python, cores=cores, workers=workers, repeat=repeat)]
+    lines += [row(w, results.get((w.id, "quintet"), []), results.get((w.id, w.peer), [])) for w in wanted]
+    if idling:
+        lines += idle_rows(*idling)
+    if missing:
+        lines += ["", f"Not installed here, so not compared: {', '.join(missing)}."]
+    return "\n".join(lines) + "\n" + NOTES

@@ -1,0 +1,108 @@
+"""What is measured: one row of the page each, with the mark to reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Result = dict[str, Any]  # Any: one JSON line of loadgen
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One row of the page: a mark to reach, against one peer."""
+
+    id: str
+    title: str
+    peer: str  # "postfix", "dovecot", "inn"
+    kind: str  # which port: smtp, imap, pop3, nntp
+    command: str  # of loadgen
+    quick: str  # the same, smaller
+    metric: str  # "ops_s" (more is better) or "server_cpu_us_per_op" (less is better)
+    factor: float  # ours must be this many times as good
+    cold: bool = False  # caches dropped and server restarted before it
+
+
+WORKLOADS = (
+    Workload(
+        "S1",
+        "SMTP in, durable, 20 connections, 2 KB",
+        "postfix",
+        "smtp",
+        "smtp-in --conns 20 --duration 8 --count 20000",
+        "smtp-in --conns 20 --duration 4",
+        "ops_s",
+        3.0,
+    ),
+    Workload(
+        "I2-cold",
+        "FETCH overview of 10k messages, cold",
+        "dovecot",
+        "imap",
+        "imap-fetch --conns 1 --users 1 --user-pattern big%d",
+        "imap-fetch --conns 1 --users 1 --user-pattern big%d",
+        "server_cpu_us_per_op",
+        1.0,
+        True,
+    ),
+    Workload(
+        "I2-warm",
+        "FETCH overview of 10k messages, warm",
+        "dovecot",
+        "imap",
+        "imap-fetch --conns 1 --users 1 --user-pattern big%d --repeat 10",
+        "imap-fetch --conns 1 --users 1 --user-pattern big%d --repeat 4",
+        "server_cpu_us_per_op",
+        1.0,
+    ),
+    Workload(
+        "I7",
+        "APPEND, 10 connections, 2 KB",
+        "dovecot",
+        "imap",
+        "imap-append --conns 10 --users 10 --user-pattern app%d --duration 5",
+        "imap-append --conns 10 --users 10 --user-pattern app%d --duration 3",
+        "ops_s",
+        2.0,
+    ),
+    Workload(
+        "P1",
+        "POP3 drain of 1,000 messages, lock-step",
+        "dovecot",
+        "pop3",
+        "pop3-drain --conns 1 --users 1 --user-pattern pop%d --batch 1 --duration 4 --count 100",
+        "pop3-drain --conns 1 --users 1 --user-pattern pop%d --batch 1 --duration 2 --count 100",
+        "ops_s",
+        1.0,
+    ),
+    Workload(
+        "P1-pipelined",
+        "POP3 drain, 50 RETR in a pipeline",
+        "dovecot",
+        "pop3",
+        "pop3-drain --conns 1 --users 1 --user-pattern pop%d --batch 50 --duration 4 --count 100",
+        "pop3-drain --conns 1 --users 1 --user-pattern pop%d --batch 50 --duration 2 --count 100",
+        "ops_s",
+        1.0,
+    ),
+    Workload(
+        "N3-500",
+        "OVER, ranges of 500, 4 connections",
+        "inn",
+        "nntp",
+        "nntp-over --conns 4 --duration 4 --batch 500",
+        "nntp-over --conns 4 --duration 2 --batch 500",
+        "ops_s",
+        1.0,
+    ),
+    Workload(
+        "N3-all",
+        "OVER of the whole group",
+        "inn",
+        "nntp",
+        "nntp-over --conns 1 --count 5 --batch 0",
+        "nntp-over --conns 1 --count 3 --batch 0",
+        "ops_s",
+        1.0,
+    ),
+)
