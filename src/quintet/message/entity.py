@@ -100,11 +100,14 @@ class OpenPart:
 
     def wanted_boundary(self) -> bytes | None:
         """The boundary of a multipart, if it has a usable one."""
-        for name, value in self.kind[2]:
+        pairs = self.kind[2]
+        for name, value in pairs:
             if name == b"boundary":
-                value = value.rstrip(b" \t")
-                return value if 0 < len(value) <= MAX_BOUNDARY else None
-        return None
+                break
+        else:  # RFC 2231 allows it in pieces and with a charset
+            value = params.decode(pairs).get("boundary", "").encode("utf-8", "replace") if pairs else b""
+        value = value.rstrip(b" \t")
+        return value if 0 < len(value) <= MAX_BOUNDARY else None
 
     def close(self, end: int, lines: int) -> Part:
         """Make the part. ``lines``: line ends between body_start and ``end``."""
