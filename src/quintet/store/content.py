@@ -25,6 +25,7 @@ class Content:
     sha256: bytes
     size: int  # bytes
     digest: Digest
+    packed: bytes  # the digest as it is stored
     envelope: bytes
     body: bytes
     bodystructure: bytes
@@ -60,6 +61,7 @@ def of_digest(digest: Digest, sha256: bytes, data: bytes | None, path: Path | No
         sha256,
         digest.size,
         digest,
+        digest.to_bytes(),
         ready.envelope,
         ready.body,
         ready.bodystructure,

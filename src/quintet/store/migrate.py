@@ -42,7 +42,9 @@ def version(tx: db.Tx) -> int:
     if tx.engine == dialect.SQLITE:
         there = tx.value("SELECT 1 FROM sqlite_master WHERE name = 'migration'")
     else:
-        there = tx.value("SELECT 1 FROM pg_tables WHERE tablename = 'migration' AND schemaname = current_schema()")
+        there = tx.value(
+            "SELECT 1 FROM pg_tables WHERE tablename = 'migration' AND schemaname = current_schema()"
+        )
     return int(tx.value("SELECT max(number) FROM migration") or 0) if there else 0
 
 

@@ -65,7 +65,12 @@ class Store:
         data = Path(config.data)
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         connection = db.open_sqlite(
-            data / "quintet.db", writable=True, sync=config.sync, cache=config.cache, mapped=config.map, vfs=vfs
+            data / "quintet.db",
+            writable=True,
+            sync=config.sync,
+            cache=config.cache,
+            mapped=config.map,
+            vfs=vfs,
         )
         tx = db.SqliteTx(connection)
         try:
@@ -205,7 +210,7 @@ def _blob_data(tx: Tx, blob_id: int) -> bytes | None:
 
 
 def _modseqs(tx: Tx, folders: list[FolderId]) -> dict[FolderId, int]:
-    from quintet.store import dialect  # noqa: PLC0415 (kept out of the module's face)
+    from quintet.store import dialect
 
     members, param = dialect.among(tx.engine, folders)
     return dict(tx.all(f"SELECT id, highest_modseq FROM folder WHERE id {members}", param))  # type: ignore[arg-type]

@@ -178,7 +178,7 @@ class Writer:
         until = time.monotonic() + MAX_LOOP_S
         try:
             done = self._run(jobs, until)
-        except BaseException as error:  # noqa: BLE001 (told to every waiter)
+        except BaseException:  # noqa: BLE001 (told to every waiter)
             self._orders.put(lambda: self._abandon(jobs, error))
             return
         if done < len(jobs):

@@ -1,0 +1,314 @@
+"""Entries: reading a folder, in the shapes that listings need.
+
+Putting in, marking and taking away live in `filing`, `marking` and `moving`; their functions are
+reached from here, so that a caller knows one name: ``entries.add``, ``entries.set_flags``.
+
+Every range is (low, high), inclusive; every listing ascends by number.
+"""
+
+from __future__ import annotations
+
+import functools
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from quintet.errors import Reason, Refused
+from quintet.message.digest import Digest
+from quintet.store import dialect
+from quintet.store.db import Tx
+from quintet.store.filing import add as add  # noqa: PLC0414 (part of this module's face)
+from quintet.store.marking import set_flags as set_flags  # noqa: PLC0414 (the same)
+from quintet.store.model import (
+    AccountId,
+    BodyRef,
+    Changed,
+    Entry,
+    EntryId,
+    FolderId,
+    MessageId,
+    Modseq,
+    Uid,
+    text_key,
+    unpack_keywords,
+)
+from quintet.store.moving import copy as copy  # noqa: PLC0414 (the same)
+from quintet.store.moving import expunge as expunge  # noqa: PLC0414 (the same)
+from quintet.store.moving import move as move  # noqa: PLC0414 (the same)
+from quintet.store.moving import replace_content as replace_content  # noqa: PLC0414 (the same)
+
+COLUMNS = (
+    "id, folder_id, uid, message_id, received_at, saved_at, flags, keywords, size, modseq, created_modseq"
+)
+
+LINE_COLUMNS = {
+    "uid": "e.uid",
+    "flags": "e.flags",  # bit mask, model.SEEN...
+    "keywords": "e.keywords",  # packed: model.unpack_keywords
+    "modseq": "e.modseq",
+    "received_at": "e.received_at",
+    "saved_at": "e.saved_at",
+    "size": "e.size",  # prefix and blob
+    "entry_id": "e.id",
+    "message_row": "e.message_id",  # EMAILID
+    "created_modseq": "e.created_modseq",
+    "content_modseq": "e.content_modseq",
+    "read_modseq": "e.read_modseq",
+    "envelope": "m.envelope",
+    "bodystructure": "m.bodystructure",
+    "body": "m.body",
+    "overview": "m.overview",  # Subject TAB ... TAB size TAB lines [TAB Xref: ...], no number, no CRLF
+    "lines": "m.lines",
+    "sent_at": "m.sent_at",  # None: use received_at
+    "thread_key": "m.thread_key",
+    "from_mailbox": "m.from_mailbox",
+    "to_mailbox": "m.to_mailbox",
+    "cc_mailbox": "m.cc_mailbox",
+    "from_display": "m.from_display",
+    "to_display": "m.to_display",
+    "base_subject": "m.base_subject",
+    "is_reply": "m.is_reply",
+    "message_id": "m.message_id",  # text, with angle brackets, "" when absent
+    "references": "m.refs",  # ids between spaces, oldest first
+    "prefix": "m.prefix",
+    "blob_id": "m.blob_id",
+}
+"""What `lines` can read; ready octets are bytes."""
+
+LINE = ("uid", "flags", "keywords", "modseq", "received_at", "size", "envelope", "bodystructure")
+
+BODIES_LIMIT = 1024 * 1024  # bytes of small bodies that one `bodies` reads along
+
+
+def get(tx: Tx, folder_id: FolderId, uid: Uid) -> Entry:
+    """Raises Refused(NO_SUCH_MESSAGE)."""
+    row = tx.one(f"SELECT {COLUMNS} FROM entry WHERE folder_id = ? AND uid = ?", folder_id, uid)
+    if row is None:
+        raise Refused(Reason.NO_SUCH_MESSAGE)
+    return _entry(row)
+
+
+def by_id(tx: Tx, entry_id: EntryId) -> Entry:
+    """By its 48-bit number.  Raises Refused(NO_SUCH_MESSAGE)."""
+    row = tx.one(f"SELECT {COLUMNS} FROM entry WHERE id = ?", entry_id)
+    if row is None:
+        raise Refused(Reason.NO_SUCH_MESSAGE)
+    return _entry(row)
+
+
+def listing(tx: Tx, folder_id: FolderId, low: int = 1, high: int = 1 << 40, limit: int = 500) -> list[Entry]:
+    rows = tx.all(
+        f"SELECT {COLUMNS} FROM entry WHERE folder_id = ? AND uid BETWEEN ? AND ? AND hidden = 0"
+        " ORDER BY uid LIMIT ?", folder_id, low, high, limit,
+    )  # fmt: skip
+    return [_entry(row) for row in rows]
+
+
+def uids(tx: Tx, folder_id: FolderId, low: int = 1, high: int = 1 << 40) -> array[int]:
+    """All numbers in a range, 4 bytes each; 1,000,000 take about 0.2 s, so in a reader thread."""
+    found = array("I")
+    # in slices: a list of all of them would be ten times the result
+    while True:
+        rows = tx.all(
+            "SELECT uid FROM entry WHERE folder_id = ? AND uid BETWEEN ? AND ? AND hidden = 0"
+            " ORDER BY uid LIMIT 10000", folder_id, low, high,
+        )  # fmt: skip
+        found.extend([uid for (uid,) in rows])
+        if len(rows) < 10000:
+            return found
+        low = found[-1] + 1
+
+
+def count(tx: Tx, folder_id: FolderId, low: int = 1, high: int = 1 << 40) -> int:
+    """How many entries a range has; for a whole folder see `Folder.messages`, which costs nothing."""
+    return int(
+        tx.value(
+            "SELECT count(*) FROM entry WHERE folder_id = ? AND uid BETWEEN ? AND ? AND hidden = 0",
+            folder_id, low, high,
+        )
+    )  # fmt: skip
+
+
+def neighbour(tx: Tx, folder_id: FolderId, uid: int, *, after: bool) -> Uid | None:
+    """The next (or the last) number that is present (RFC 3977 6.1.3, 6.1.4)."""
+    sign, order = (">", "ASC") if after else ("<", "DESC")
+    found = tx.value(
+        f"SELECT uid FROM entry WHERE folder_id = ? AND uid {sign} ? AND hidden = 0 ORDER BY uid {order} LIMIT 1",
+        folder_id, uid,
+    )  # fmt: skip
+    return None if found is None else Uid(found)
+
+
+def state(
+    tx: Tx, folder_id: FolderId, low: int = 1, high: int = 1 << 40, limit: int = 500
+) -> list[tuple[int, int, str, int]]:
+    """(uid, flags, packed keywords, modseq) of a range."""
+    return tx.all(  # type: ignore[return-value] # the row's columns
+        "SELECT uid, flags, keywords, modseq FROM entry WHERE folder_id = ? AND uid BETWEEN ? AND ?"
+        " AND hidden = 0 ORDER BY uid LIMIT ?", folder_id, low, high, limit,
+    )  # fmt: skip
+
+
+def changed(row: tuple[int, int, str, int]) -> Changed:
+    """A row of `state` as a value."""
+    return Changed(Uid(row[0]), row[1], unpack_keywords(row[2]), Modseq(row[3]))
+
+
+@functools.lru_cache(maxsize=256)
+def _lines_sql(columns: tuple[str, ...], where: str) -> str:
+    picked = [LINE_COLUMNS[name] for name in columns]
+    join = " JOIN message m ON m.id = e.message_id" if any(c.startswith("m.") for c in picked) else ""
+    return (
+        f"SELECT {', '.join(picked)} FROM entry e{join} WHERE e.folder_id = ? AND {where} AND e.hidden = 0"
+        " ORDER BY e.uid"
+    )
+
+
+def lines(
+    tx: Tx,
+    folder_id: FolderId,
+    low: int,
+    high: int,
+    limit: int = 500,
+    columns: tuple[str, ...] = LINE,
+) -> list[tuple[Any, ...]]:
+    """Rows of a range as tuples of the asked ``columns`` (names of `LINE_COLUMNS`)."""
+    sql = _lines_sql(columns, "e.uid BETWEEN ? AND ?") + " LIMIT ?"
+    return tx.all(sql, folder_id, low, high, limit)
+
+
+def lines_of(
+    tx: Tx, folder_id: FolderId, numbers: Iterable[int], columns: tuple[str, ...] = LINE
+) -> list[tuple[Any, ...]]:
+    """The same for a set of numbers; those that are not there are left out."""
+    members, param = dialect.among(tx.engine, numbers)
+    return tx.all(_lines_sql(columns, f"e.uid {members}"), folder_id, param)
+
+
+_BODY = (
+    "SELECT e.uid, m.blob_id, m.prefix, m.size, b.dotless, b.sha256, b.place"
+    " FROM entry e JOIN message m ON m.id = e.message_id LEFT JOIN blob b ON b.id = m.blob_id"
+    " WHERE e.folder_id = ? AND "
+)
+
+
+def body_ref(tx: Tx, folder_id: FolderId, uid: Uid) -> BodyRef:
+    """Where the bytes of an entry are.  Raises Refused(NO_SUCH_MESSAGE)."""
+    row = tx.one(_BODY + "e.uid = ?", folder_id, uid)
+    if row is None:
+        raise Refused(Reason.NO_SUCH_MESSAGE)
+    return _ref(row, None)
+
+
+def body_refs(tx: Tx, folder_id: FolderId, numbers: Sequence[int]) -> dict[Uid, BodyRef]:
+    """The same for many; what is not there is left out."""
+    members, param = dialect.among(tx.engine, numbers)
+    rows = tx.all(_BODY + f"e.uid {members} ORDER BY e.uid", folder_id, param)
+    return {row[0]: _ref(row, None) for row in rows}
+
+
+def bodies(
+    tx: Tx, folder_id: FolderId, numbers: Sequence[int], limit: int = BODIES_LIMIT
+) -> dict[Uid, BodyRef]:
+    """The same, with the bytes of small bodies read along, up to ``limit`` bytes in all.
+
+    What lies beyond the limit, or beside the database, comes without ``data``.
+    """
+    if len(numbers) == 1:
+        row = tx.one(_BODY.replace(" FROM", ", b.data FROM", 1) + "e.uid = ?", folder_id, numbers[0])
+        return {} if row is None else {row[0]: _ref(row, row[7])}
+    members, param = dialect.among(tx.engine, numbers)
+    found: dict[Uid, BodyRef] = {}
+    sql = _BODY.replace(" FROM", ", b.data FROM", 1) + f"e.uid {members} ORDER BY e.uid"
+    total = 0
+    for row in tx.rows(sql, folder_id, param):
+        total += row[3]
+        if total > limit and found:
+            break
+        found[row[0]] = _ref(row, row[7])
+    if len(found) < len(numbers):
+        rest = [uid for uid in numbers if uid not in found]
+        found.update(body_refs(tx, folder_id, rest))
+    return found
+
+
+def message_body(tx: Tx, message_row: MessageId) -> BodyRef:
+    """The bytes of a message that may have no entry (the outbound queue).  Raises Refused."""
+    row = tx.one(
+        "SELECT 0, m.blob_id, m.prefix, m.size, b.dotless, b.sha256, b.place"
+        " FROM message m LEFT JOIN blob b ON b.id = m.blob_id WHERE m.id = ?", message_row,
+    )  # fmt: skip
+    if row is None:
+        raise Refused(Reason.NO_SUCH_MESSAGE)
+    return _ref(row, None)
+
+
+def _ref(row: tuple[Any, ...], data: bytes | None) -> BodyRef:
+    if row[1] is None:
+        return BodyRef(None, row[2], row[3], True, b"", True, b"")
+    return BodyRef(row[1], row[2], row[3], bool(row[4]), row[5], not row[6], data)
+
+
+def digest(tx: Tx, message_row: MessageId) -> Digest:
+    """What a scan of the message's blob found; offsets are of the blob, without the prefix.
+
+    Raises:
+        Refused(NO_SUCH_MESSAGE): gone, or an item without MIME.
+        ValueError: of another version; `digests.rebuild` scans again.
+    """
+    packed = tx.value(
+        "SELECT b.digest FROM message m JOIN blob b ON b.id = m.blob_id WHERE m.id = ?", message_row
+    )
+    if packed is None:
+        raise Refused(Reason.NO_SUCH_MESSAGE)
+    return Digest.from_bytes(packed)
+
+
+def digests(tx: Tx, folder_id: FolderId, numbers: Sequence[int]) -> dict[Uid, Digest]:
+    """Of many entries; for searches in headers."""
+    members, param = dialect.among(tx.engine, numbers)
+    rows = tx.rows(
+        "SELECT e.uid, b.digest FROM entry e JOIN message m ON m.id = e.message_id"
+        f" JOIN blob b ON b.id = m.blob_id WHERE e.folder_id = ? AND e.uid {members} ORDER BY e.uid",
+        folder_id, param,
+    )  # fmt: skip
+    return {uid: Digest.from_bytes(packed) for uid, packed in rows}
+
+
+def by_message_id(tx: Tx, account_id: AccountId | None, message_id: str) -> list[Entry]:
+    """Every entry whose Message-ID is that text (with angle brackets), in one account or all."""
+    columns = ", ".join(f"e.{name}" for name in COLUMNS.split(", "))
+    sql = (
+        f"SELECT {columns} FROM message m JOIN entry e ON e.message_id = m.id"
+        " WHERE m.message_key = ? AND m.message_id = ? AND e.hidden = 0"
+    )
+    key = text_key(message_id)
+    if account_id is None:
+        return [_entry(row) for row in tx.all(sql + " ORDER BY e.id", key, message_id)]
+    sql += " AND e.folder_id IN (SELECT id FROM folder WHERE account_id = ?) ORDER BY e.id"
+    return [_entry(row) for row in tx.all(sql, key, message_id, account_id)]
+
+
+def places(tx: Tx, message_row: MessageId) -> list[tuple[FolderId, Uid]]:
+    """Where a message is filed."""
+    rows = tx.all(
+        "SELECT folder_id, uid FROM entry WHERE message_id = ? AND hidden = 0 ORDER BY folder_id, uid",
+        message_row,
+    )
+    return [(folder_id, uid) for folder_id, uid in rows]
+
+
+def received_before(tx: Tx, folder_id: FolderId, before: int, limit: int = 1000) -> list[Uid]:
+    """The lowest numbers that arrived before a time, for expiry; stops at the first that is younger."""
+    found = []
+    for uid, at in tx.rows(
+        "SELECT uid, received_at FROM entry WHERE folder_id = ? ORDER BY uid LIMIT ?", folder_id, limit
+    ):
+        if at >= before:
+            break
+        found.append(uid)
+    return found
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    return Entry(*row[:7], unpack_keywords(row[7]), *row[8:])

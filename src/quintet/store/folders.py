@@ -1,0 +1,305 @@
+"""Folders: the tree of places, their names, roles, counts and subscriptions.
+
+Names are whole paths with "/" between levels, NFC, "INBOX" in capitals (RFC 9051 5.1).  Who may do
+what is decided before by `store.access`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from quintet.errors import Reason, Refused, TryLater
+from quintet.store.db import Tx, bounded
+from quintet.store.model import AccountId, Folder, FolderId, FolderKind, Modseq
+
+MAX_NAME = 1000  # characters of a whole path; RFC 9051 sets none, file systems and clients stop near here
+MAX_LEVELS = 50
+INBOX = "INBOX"
+
+COLUMNS = (
+    "id, account_id, parent_id, name, kind, role, uid_validity, uid_next, low, messages, unseen, deleted,"
+    " bytes, highest_modseq, created_modseq, changed_modseq, quota_bytes, quota_messages, status,"
+    " description, moderator, created_at, created_by"
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # RFC 9051 5.1: no controls
+
+
+def normal_name(name: str) -> str:
+    """A path as it is kept.
+
+    Raises:
+        Refused(BAD_NAME): an empty level, a control character, or too long.
+    """
+    name = unicodedata.normalize("NFC", name)
+    levels = name.split("/")
+    if not all(levels) or len(levels) > MAX_LEVELS or len(name) > MAX_NAME or _CONTROL.search(name):
+        raise Refused(Reason.BAD_NAME, name)
+    if levels[0].upper() == INBOX:
+        levels[0] = INBOX
+    return "/".join(levels)
+
+
+def create(
+    tx: Tx,
+    account_id: AccountId,
+    name: str,
+    kind: str = FolderKind.MAIL,
+    role: str = "",
+    *,
+    parents: bool = True,
+    status: str = "",
+    description: str = "",
+    created_by: str = "",
+) -> Folder:
+    """A new, empty folder; with ``parents`` the levels above that are missing.
+
+    Raises:
+        Refused(ALREADY_EXISTS | BAD_NAME | NO_SUCH_PARENT | NO_SUCH_ACCOUNT).
+    """
+    name = normal_name(name) if kind != FolderKind.GROUP else name
+    if find(tx, account_id, name) is not None:
+        raise Refused(Reason.ALREADY_EXISTS, name)
+    parent_id = _parent(tx, account_id, name, kind, parents)
+    modseq = _modseq(tx, account_id)
+    folder_id = FolderId(tx.new_ids(1))
+    tx.run(
+        "INSERT INTO folder (id, account_id, parent_id, name, kind, role, uid_validity, highest_modseq,"
+        " created_modseq, changed_modseq, status, description, created_at, created_by)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        folder_id, account_id, parent_id, name, kind, role, _uid_validity(tx, account_id), modseq, modseq,
+        modseq, status, description, tx.now, created_by,
+    )  # fmt: skip
+    if kind != FolderKind.GROUP:
+        _adopt(tx, account_id, folder_id, name)
+    tx.hint(account_id, folder_id)
+    return get(tx, folder_id)
+
+
+def _parent(tx: Tx, account_id: AccountId, name: str, kind: str, parents: bool) -> FolderId | None:
+    above, _, _ = name.rpartition("/")
+    if not above or kind == FolderKind.GROUP:
+        return None
+    found = tx.value("SELECT id FROM folder WHERE account_id = ? AND name = ?", account_id, above)
+    if found is not None:
+        return FolderId(found)
+    if not parents:
+        raise Refused(Reason.NO_SUCH_PARENT, above)
+    return create(tx, account_id, above, kind).id
+
+
+def _adopt(tx: Tx, account_id: AccountId, folder_id: FolderId, name: str) -> None:
+    """Children that lost a parent of that name get this one."""
+    for child, path in _below(tx, account_id, name):
+        if "/" not in path[len(name) + 1 :]:
+            tx.run("UPDATE folder SET parent_id = ? WHERE id = ?", folder_id, child)
+
+
+def _below(tx: Tx, account_id: AccountId, name: str) -> list[tuple[FolderId, str]]:
+    """Everything under a path.  Compared by prefix, because an order of texts differs with the engine."""
+    rows = tx.all(
+        "SELECT id, name FROM folder WHERE account_id = ? AND substr(name, 1, ?) = ? ORDER BY id",
+        account_id, len(name) + 1, name + "/",
+    )  # fmt: skip
+    return [(FolderId(number), path) for number, path in rows]
+
+
+def _uid_validity(tx: Tx, account_id: AccountId) -> int:
+    """Seconds since 1970, but never one that the account had before (RFC 9051 2.3.1.1)."""
+    last = int(tx.value("SELECT uid_validity FROM account WHERE id = ?", account_id))
+    value = max(tx.now // 1000, last + 1)
+    tx.run("UPDATE account SET uid_validity = ? WHERE id = ?", value, account_id)
+    return value
+
+
+def find(tx: Tx, account_id: AccountId, name: str) -> Folder | None:
+    """By its path; the name is compared as it is kept, only INBOX in any case."""
+    if name[:5].upper() == INBOX and (len(name) == 5 or name[5] == "/"):
+        name = INBOX + name[5:]
+    row = tx.one(f"SELECT {COLUMNS} FROM folder WHERE account_id = ? AND name = ?", account_id, name)
+    if row is None and not name.isascii():
+        normal = unicodedata.normalize("NFC", name)
+        if normal != name:
+            return find(tx, account_id, normal)
+    return None if row is None else Folder(*row)
+
+
+def get(tx: Tx, folder_id: FolderId) -> Folder:
+    """Raises Refused(NO_SUCH_FOLDER)."""
+    row = tx.one(f"SELECT {COLUMNS} FROM folder WHERE id = ?", folder_id)
+    if row is None:
+        raise Refused(Reason.NO_SUCH_FOLDER)
+    return Folder(*row)
+
+
+def by_role(tx: Tx, account_id: AccountId, role: str) -> Folder | None:
+    """The account's folder for a purpose (RFC 6154)."""
+    row = tx.one(
+        f"SELECT {COLUMNS} FROM folder WHERE account_id = ? AND role = ? ORDER BY id LIMIT 1",
+        account_id,
+        role,
+    )
+    return None if row is None else Folder(*row)
+
+
+def listing(tx: Tx, account_id: AccountId) -> list[Folder]:
+    """All folders of an account, in the order of their names (by code point)."""
+    rows = tx.all(f"SELECT {COLUMNS} FROM folder WHERE account_id = ?", account_id)
+    return sorted((Folder(*row) for row in rows), key=lambda folder: folder.name)
+
+
+def set_role(tx: Tx, folder_id: FolderId, role: str) -> None:
+    """Gives a role, and takes it from the folder that had it."""
+    folder = get(tx, folder_id)
+    modseq = _modseq(tx, folder.account_id)
+    if role:
+        tx.run(
+            "UPDATE folder SET role = '', changed_modseq = ? WHERE account_id = ? AND role = ?",
+            modseq, folder.account_id, role,
+        )  # fmt: skip
+    tx.run("UPDATE folder SET role = ?, changed_modseq = ? WHERE id = ?", role, modseq, folder_id)
+    tx.hint(folder.account_id, folder_id)
+
+
+def rename(tx: Tx, folder_id: FolderId, new: str) -> Folder:
+    """Moves a folder with everything under it to another name.
+
+    Renaming INBOX moves its messages to a new folder and leaves INBOX, empty, with its children
+    (RFC 9051 6.3.6).  Returns the folder that has the new name.
+
+    Raises:
+        Refused(NO_SUCH_FOLDER | ALREADY_EXISTS | BAD_NAME).
+    """
+    folder = get(tx, folder_id)
+    new = normal_name(new)
+    if find(tx, folder.account_id, new) is not None:
+        raise Refused(Reason.ALREADY_EXISTS, new)
+    if folder.name == INBOX:
+        return _rename_inbox(tx, folder, new)
+    if new.startswith(folder.name + "/"):
+        raise Refused(Reason.BAD_NAME, new)  # into itself
+    children = _below(tx, folder.account_id, folder.name)
+    if children and max(len(path) for _, path in children) + len(new) - len(folder.name) > MAX_NAME:
+        raise Refused(Reason.BAD_NAME, new)
+    # children that stand under the new name already would collide
+    taken = {path for _, path in _below(tx, folder.account_id, new)}
+    if any(new + path[len(folder.name) :] in taken for _, path in children):
+        raise Refused(Reason.ALREADY_EXISTS, new)
+    parent_id = _parent(tx, folder.account_id, new, folder.kind, True)
+    modseq = _modseq(tx, folder.account_id)
+    tx.run(
+        "UPDATE folder SET name = ?, parent_id = ?, changed_modseq = ?, highest_modseq = ? WHERE id = ?",
+        new, parent_id, modseq, modseq, folder_id,
+    )  # fmt: skip
+    for child, path in children:
+        tx.run(
+            "UPDATE folder SET name = ?, changed_modseq = ?, highest_modseq = ? WHERE id = ?",
+            new + path[len(folder.name) :], modseq, modseq, child,
+        )  # fmt: skip
+        tx.hint(folder.account_id, child)
+    _adopt(tx, folder.account_id, folder_id, new)
+    tx.hint(folder.account_id, folder_id)
+    return get(tx, folder_id)
+
+
+def _rename_inbox(tx: Tx, inbox: Folder, new: str) -> Folder:
+    from quintet.store import entries  # it needs this module
+
+    target = create(tx, inbox.account_id, new)
+    entries.move(tx, inbox.id, entries.uids(tx, inbox.id), target.id)
+    return get(tx, target.id)
+
+
+def remove(tx: Tx, folder_id: FolderId, *, refuse_children: bool = False) -> None:
+    """Removes a folder and the entries in it; folders under it stay, under a name that has no folder.
+
+    Raises:
+        Refused(NO_SUCH_FOLDER), Refused(HAS_CHILDREN): only if ``refuse_children``.
+    """
+    folder = get(tx, folder_id)
+    if refuse_children and tx.one("SELECT 1 FROM folder WHERE parent_id = ?", folder_id) is not None:
+        raise Refused(Reason.HAS_CHILDREN, folder.name)
+    tx.run("UPDATE folder SET parent_id = NULL WHERE parent_id = ?", folder_id)
+    tx.run(
+        "INSERT INTO garbage (message_id, doomed_at) SELECT DISTINCT message_id, CAST(? AS BIGINT) FROM entry"
+        " WHERE folder_id = ? ON CONFLICT (message_id) DO NOTHING",
+        tx.now, folder_id,
+    )  # fmt: skip
+    hidden = tx.one(
+        "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM entry WHERE folder_id = ? AND hidden = 1",
+        folder_id,
+    )
+    assert hidden is not None
+    tx.run(
+        "DELETE FROM prop WHERE kind = 2 AND object_id IN (SELECT id FROM entry WHERE folder_id = ?)",
+        folder_id,
+    )
+    tx.run("DELETE FROM prop WHERE kind = 1 AND object_id = ?", folder_id)
+    tx.run("DELETE FROM annotation WHERE folder_id = ?", folder_id)
+    tx.run("DELETE FROM entry WHERE folder_id = ?", folder_id)
+    modseq = book(tx, folder.account_id, -folder.bytes - hidden[1], -folder.messages - hidden[0])
+    tx.run(
+        "INSERT INTO folder_tombstone (account_id, folder_id, name, modseq) VALUES (?, ?, ?, ?)",
+        folder.account_id, folder_id, folder.name, modseq,
+    )  # fmt: skip
+    tx.run("DELETE FROM folder WHERE id = ?", folder_id)
+    tx.hint(folder.account_id, folder_id)
+
+
+def _modseq(tx: Tx, account_id: AccountId) -> Modseq:
+    return book(tx, account_id, 0, 0)
+
+
+def book(tx: Tx, account_id: AccountId, size: int, messages: int) -> Modseq:
+    """Takes the account's next change number, and books what it now holds more (or less).
+
+    Raises:
+        Refused(NO_SUCH_ACCOUNT), TryLater(OVER_QUOTA): it grew beyond what it may hold.
+    """
+    row = tx.one(
+        "UPDATE account SET modseq = modseq + 1, used_bytes = used_bytes + ?, used_messages = used_messages + ?"
+        " WHERE id = ? RETURNING modseq, quota_bytes, used_bytes, quota_messages, used_messages",
+        size, messages, account_id,
+    )  # fmt: skip
+    if row is None:
+        raise Refused(Reason.NO_SUCH_ACCOUNT)
+    check_quota(row[1:], size, messages)
+    return Modseq(row[0])
+
+
+def check_quota(row: Sequence[Any], size: int, messages: int) -> None:
+    """``row``: quota_bytes, used_bytes, quota_messages, used_messages.  Raises TryLater(OVER_QUOTA)."""
+    quota_bytes, used_bytes, quota_messages, used_messages = row
+    if (quota_bytes and size > 0 and used_bytes > quota_bytes) or (
+        quota_messages and messages > 0 and used_messages > quota_messages
+    ):
+        raise TryLater(Reason.OVER_QUOTA)
+
+
+# subscriptions are names (RFC 9051 6.3.7): they outlive what they name
+
+
+@bounded()
+def subscribe(tx: Tx, account_id: AccountId, name: str) -> None:
+    tx.run(
+        "INSERT INTO subscription (account_id, name) VALUES (?, ?) ON CONFLICT (account_id, name) DO NOTHING",
+        account_id, _subscribed(name),
+    )  # fmt: skip
+
+
+@bounded()
+def unsubscribe(tx: Tx, account_id: AccountId, name: str) -> None:
+    tx.run("DELETE FROM subscription WHERE account_id = ? AND name = ?", account_id, _subscribed(name))
+
+
+def subscriptions(tx: Tx, account_id: AccountId) -> list[str]:
+    return sorted(
+        name for (name,) in tx.all("SELECT name FROM subscription WHERE account_id = ?", account_id)
+    )
+
+
+def _subscribed(name: str) -> str:
+    name = unicodedata.normalize("NFC", name)
+    return INBOX if name.upper() == INBOX else name

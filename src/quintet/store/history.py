@@ -1,0 +1,54 @@
+"""History: which Message-IDs of news were taken, or refused for good, so that none comes twice.
+
+Kept longer than the articles themselves (RFC 5537 3.4, RFC 3977 6.3.2).
+"""
+
+from __future__ import annotations
+
+from quintet.store.db import Tx, bounded
+from quintet.store.model import MessageId
+
+
+def known(tx: Tx, message_id: str) -> bool:
+    """Whether that Message-ID (with angle brackets) was seen."""
+    return tx.one("SELECT 1 FROM history WHERE message_id = ?", message_id) is not None
+
+
+def find(tx: Tx, message_id: str) -> MessageId | None:
+    """The message row of an article that is here; None when it never was or is gone."""
+    row = tx.value("SELECT message_row FROM history WHERE message_id = ?", message_id)
+    return None if row is None else MessageId(row)
+
+
+@bounded()
+def add(tx: Tx, message_id: str, message_row: MessageId | None, arrived_at: int) -> bool:
+    """Notes an id; False when it was there (nothing changes then)."""
+    return (
+        tx.run(
+            "INSERT INTO history (message_id, message_row, arrived_at) VALUES (?, ?, ?)"
+            " ON CONFLICT (message_id) DO NOTHING",
+            message_id, message_row, arrived_at,
+        )
+        > 0
+    )  # fmt: skip
+
+
+@bounded()
+def remember(tx: Tx, message_id: str) -> None:
+    """Notes an id whose article is not kept: refused for good, cancelled before it came."""
+    add(tx, message_id, None, tx.now)
+
+
+@bounded()
+def detach(tx: Tx, message_row: MessageId) -> None:
+    """The article is gone; its id stays known."""
+    tx.run("UPDATE history SET message_row = NULL WHERE message_row = ?", message_row)
+
+
+def sweep(tx: Tx, before: int, limit: int = 5000) -> int:
+    """Forgets ids whose article is gone and that arrived before a time; returns how many."""
+    return tx.run(
+        "DELETE FROM history WHERE message_id IN (SELECT message_id FROM history"
+        " WHERE arrived_at < ? AND message_row IS NULL ORDER BY arrived_at LIMIT ?)",
+        before, limit,
+    )  # fmt: skip

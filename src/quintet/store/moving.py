@@ -1,0 +1,201 @@
+"""Moving: copy, move, expunge, and giving an entry new content.
+
+Copies share the message and its bytes.  Numbers are never used twice; what went leaves a tombstone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from quintet.errors import Reason, Refused, TryLater
+from quintet.store import dialect, filing, folders, seen
+from quintet.store.content import Content
+from quintet.store.db import Tx
+from quintet.store.model import (
+    DELETED,
+    MAX_UID,
+    SEEN,
+    AccountId,
+    Added,
+    Copied,
+    EntryId,
+    Folder,
+    FolderId,
+    Modseq,
+    Uid,
+)
+from quintet.store.ranges import RangeSet
+
+_COPIED = "uid, flags, keywords, size, received_at, message_id"
+_INSERT = (
+    "INSERT INTO entry (folder_id, uid, flags, keywords, size, received_at, modseq, message_id, id, saved_at,"
+    " content_modseq, read_modseq, created_modseq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def copy(
+    tx: Tx, folder_id: FolderId, numbers: Iterable[int], target: FolderId, *, reader: AccountId | None = None
+) -> list[Copied]:
+    """Copies entries into ``target``; all of them or none.
+
+    The new entries share their messages (and bytes) with the old ones; flags, keywords and the time of
+    arrival go along.  \\Seen is that of ``reader`` where it is the reader's own.  Returns one pair per entry
+    that is there, in ascending order, the order that COPYUID promises (RFC 4315 section 3).
+
+    Raises:
+        Refused(NO_SUCH_FOLDER): one of the two is gone.
+        TryLater(OVER_QUOTA | NUMBERS_EXHAUSTED).
+    """
+    source = folders.get(tx, folder_id)
+    place = folders.get(tx, target)
+    members, param = dialect.among(tx.engine, numbers)
+    rows = tx.all(
+        f"SELECT {_COPIED} FROM entry WHERE folder_id = ? AND uid {members} AND hidden = 0 ORDER BY uid",
+        folder_id, param,
+    )  # fmt: skip
+    if not rows:
+        return []
+    if reader is not None and seen.is_own(source, reader):
+        marks = seen.get(tx, folder_id, reader)
+        rows = [(r[0], r[1] & ~SEEN | (SEEN if r[0] in marks else 0), *r[2:]) for r in rows]
+    return _insert(tx, place, rows)
+
+
+def _insert(tx: Tx, target: Folder, rows: list[tuple[Any, ...]]) -> list[Copied]:
+    size = sum(row[3] for row in rows)
+    if target.uid_next + len(rows) - 1 > MAX_UID:
+        raise TryLater(Reason.NUMBERS_EXHAUSTED, target.name)
+    modseq = folders.book(tx, target.account_id, size, len(rows))
+    entry_id = tx.new_ids(len(rows))
+    uid = target.uid_next
+    tx.many(
+        _INSERT,
+        [
+            (target.id, uid + i, row[1], row[2], row[3], row[4], modseq, row[5], entry_id + i, tx.now, modseq,
+             modseq, modseq)
+            for i, row in enumerate(rows)
+        ],
+    )  # fmt: skip
+    row = tx.one(
+        "UPDATE folder SET uid_next = uid_next + ?, messages = messages + ?, unseen = unseen + ?,"
+        " deleted = deleted + ?, bytes = bytes + ?, highest_modseq = ? WHERE id = ?"
+        " RETURNING quota_bytes, bytes, quota_messages, messages",
+        len(rows), len(rows), sum(not row[1] & SEEN for row in rows),
+        sum(bool(row[1] & DELETED) for row in rows), size, modseq, target.id,
+    )  # fmt: skip
+    assert row is not None
+    folders.check_quota(row, size, len(rows))
+    tx.hint(target.account_id, target.id)
+    return [Copied(Uid(row[0]), Uid(uid + i)) for i, row in enumerate(rows)]
+
+
+def move(
+    tx: Tx, folder_id: FolderId, numbers: Iterable[int], target: FolderId, *, reader: AccountId | None = None
+) -> list[Copied]:
+    """`copy`, then takes the old entries away, in one transaction (RFC 6851).
+
+    Raises:
+        Refused(NO_SUCH_FOLDER), TryLater(OVER_QUOTA | NUMBERS_EXHAUSTED).
+    """
+    source, place = folders.get(tx, folder_id), folders.get(tx, target)
+    if source.account_id == place.account_id:
+        # what moves inside an account needs no room, so the old ones go first
+        members, param = dialect.among(tx.engine, numbers)
+        rows = tx.all(
+            f"SELECT {_COPIED} FROM entry WHERE folder_id = ? AND uid {members} AND hidden = 0 ORDER BY uid",
+            folder_id, param,
+        )  # fmt: skip
+        if not rows:
+            return []
+        if reader is not None and seen.is_own(source, reader):
+            marks = seen.get(tx, folder_id, reader)
+            rows = [(r[0], r[1] & ~SEEN | (SEEN if r[0] in marks else 0), *r[2:]) for r in rows]
+        expunge(tx, folder_id, [row[0] for row in rows])
+        return _insert(tx, folders.get(tx, target), rows)
+    pairs = copy(tx, folder_id, numbers, target, reader=reader)
+    expunge(tx, folder_id, [pair.source_uid for pair in pairs])
+    return pairs
+
+
+def expunge(
+    tx: Tx, folder_id: FolderId, numbers: Iterable[int] | None = None, *, only_deleted: bool = False
+) -> list[Uid]:
+    """Takes entries away for good; returns their numbers, ascending.
+
+    Without ``numbers`` all that are marked \\Deleted; with them exactly those, or with ``only_deleted``
+    those of them that are marked (UID EXPUNGE, RFC 4315 2.1).  Content is swept later.
+
+    Raises:
+        Refused(NO_SUCH_FOLDER).
+    """
+    folder = folders.get(tx, folder_id)
+    sql = "SELECT uid, id, flags, size, message_id FROM entry WHERE folder_id = ? AND hidden = 0"
+    params: tuple[Any, ...] = (folder_id,)
+    if numbers is None and not folder.deleted:
+        return []
+    if numbers is None or only_deleted:
+        sql += f" AND flags & {DELETED} <> 0"
+    if numbers is not None:
+        members, param = dialect.among(tx.engine, numbers)
+        sql += f" AND uid {members}"
+        params += (param,)
+    rows = tx.all(sql + " ORDER BY uid", *params)
+    if rows:
+        remove_rows(tx, folder, rows)
+    return [row[0] for row in rows]
+
+
+def remove_rows(tx: Tx, folder: Folder, rows: list[tuple[Any, ...]]) -> Modseq:
+    """Takes away entries given as (uid, id, flags, size, message row); returns the change number."""
+    size = sum(row[3] for row in rows)
+    modseq = folders.book(tx, folder.account_id, -size, -len(rows))
+    tx.many("DELETE FROM entry WHERE folder_id = ? AND uid = ?", [(folder.id, row[0]) for row in rows])
+    tx.many(
+        "INSERT INTO tombstone (folder_id, uid, entry_id, modseq) VALUES (?, ?, ?, ?)",
+        [(folder.id, row[0], row[1], modseq) for row in rows],
+    )
+    tx.many(
+        "INSERT INTO garbage (message_id, doomed_at) VALUES (?, ?)"
+        " ON CONFLICT (message_id) DO UPDATE SET doomed_at = excluded.doomed_at",
+        [(row[4], tx.now) for row in rows],
+    )
+    if folder.kind == "item" or tx.one("SELECT 1 FROM prop WHERE kind = 2 LIMIT 1") is not None:
+        tx.many("DELETE FROM prop WHERE kind = 2 AND object_id = ?", [(row[1],) for row in rows])
+    lowest = tx.value("SELECT min(uid) FROM entry WHERE folder_id = ? AND hidden = 0", folder.id)
+    tx.run(
+        "UPDATE folder SET messages = messages - ?, unseen = unseen - ?, deleted = deleted - ?,"
+        " bytes = bytes - ?, highest_modseq = ?, low = ? WHERE id = ?",
+        len(rows), sum(not row[2] & SEEN for row in rows), sum(bool(row[2] & DELETED) for row in rows), size,
+        modseq, folder.uid_next if lowest is None else lowest, folder.id,
+    )  # fmt: skip
+    seen.forget(tx, folder.id, RangeSet.of(row[0] for row in rows))
+    tx.hint(folder.account_id, folder.id)
+    return modseq
+
+
+def replace_content(tx: Tx, entry_id: EntryId, content: Content, *, prefix: bytes = b"") -> Added:
+    """An entry gets other content: the same entry id, a new message and a new number.
+
+    Numbers are immutable for those who list by them (RFC 9051 2.3.1.1), so the old one becomes a tombstone.
+
+    Raises:
+        Refused(NO_SUCH_MESSAGE), TryLater(OVER_QUOTA | NUMBERS_EXHAUSTED).
+    """
+    row = tx.one(
+        "SELECT uid, id, flags, size, message_id, folder_id, keywords, received_at, created_modseq"
+        " FROM entry WHERE id = ? AND hidden = 0", entry_id,
+    )  # fmt: skip
+    if row is None:
+        raise Refused(Reason.NO_SUCH_MESSAGE)
+    folder = folders.get(tx, row[5])
+    remove_rows(tx, folder, [row[:5]])
+    message_id = filing.put_message(tx, content, prefix)
+    size = len(prefix) + content.size
+    _, modseq = filing.take(tx, folder.id, size)
+    uid = filing.number(tx, folder.id, size, row[2], modseq)
+    tx.run(
+        _INSERT, folder.id, uid, row[2], row[6], size, row[7], modseq, message_id, entry_id, tx.now, modseq,
+        modseq, row[8],
+    )  # fmt: skip
+    return Added(folder.id, uid, entry_id, modseq)

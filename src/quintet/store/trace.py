@@ -1,0 +1,91 @@
+"""Trace: what happened to a message, in every protocol, for people who ask where it went."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from quintet.store.db import Tx, bounded
+from quintet.store.model import AccountId, Added, MessageId
+
+_INSERT = (
+    "INSERT INTO trace (id, at, conn, event, account_id, message_row, message_id, detail)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What `entries.add` writes along with the message: one row in the same commit."""
+
+    conn: str
+    event: str
+    account_id: AccountId | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One row of the trace."""
+
+    at: int
+    conn: str
+    event: str
+    account_id: AccountId | None
+    message_row: MessageId | None
+    message_id: str
+    detail: dict[str, Any]
+
+
+@bounded()
+def add(
+    tx: Tx,
+    at: int,
+    conn: str,
+    event: str,
+    account_id: AccountId | None = None,
+    message_id: str = "",
+    detail: Mapping[str, Any] | None = None,
+    *,
+    message_row: MessageId | None = None,
+) -> None:
+    """Writes one event."""
+    packed = json.dumps(detail, separators=(",", ":")) if detail else "{}"
+    tx.run(_INSERT, tx.new_ids(1), at, conn, event, account_id, message_row, message_id, packed)
+
+
+def note(
+    tx: Tx, one: Note, *, message_row: MessageId | None, message_id: str, places: Sequence[Added] = ()
+) -> None:
+    """Writes a note with the places where the message went."""
+    detail = dict(one.detail)
+    if places:
+        detail["places"] = [[place.folder_id, place.uid] for place in places]
+    add(tx, tx.now, one.conn, one.event, one.account_id, message_id, detail, message_row=message_row)
+
+
+def follow(tx: Tx, message_id: str, limit: int = 1000) -> list[Event]:
+    """All that is known of a message, oldest first."""
+    rows = tx.all(
+        "SELECT at, conn, event, account_id, message_row, message_id, detail FROM trace"
+        " WHERE message_id = ? ORDER BY at, id LIMIT ?", message_id, limit,
+    )  # fmt: skip
+    return [Event(*row[:6], json.loads(row[6])) for row in rows]
+
+
+def recent(tx: Tx, limit: int = 100) -> list[Event]:
+    """The last events of all messages, newest first."""
+    rows = tx.all(
+        "SELECT at, conn, event, account_id, message_row, message_id, detail FROM trace"
+        " ORDER BY at DESC, id DESC LIMIT ?", limit,
+    )  # fmt: skip
+    return [Event(*row[:6], json.loads(row[6])) for row in rows]
+
+
+def sweep(tx: Tx, before: int, limit: int = 5000) -> int:
+    """Forgets what is older; returns how many rows went."""
+    return tx.run(
+        "DELETE FROM trace WHERE id IN (SELECT id FROM trace WHERE at < ? ORDER BY at LIMIT ?)", before, limit
+    )
