@@ -148,7 +148,8 @@ class _Slow:
             text = b"[" + text + b"]"
         if kind == "special":
             self._special(text)
-        elif self._angle is not None and self._mailbox is None:
+            return
+        if self._angle is not None and self._mailbox is None:
             self._angle.append(text)
         elif self._host is not None:
             # ``joe@example.org Joe``: text after the domain is not part of it
@@ -174,10 +175,16 @@ class _Slow:
         elif char == b";":
             self._finish()
             self._close_group()
-        elif char == b":" and self._group is None and self._angle is None and self._host is None:
+        elif (
+            char == b":"
+            and self._words
+            and self._group is None
+            and self._angle is None
+            and self._host is None
+        ):
             self._group = self._phrase() or b""
             self._reset()
-        self._space = False
+        self._space = char in b"()"  # an unclosed comment still parts words
 
     def _close_angle(self) -> None:
         """Read ``@route:local@host`` from the tokens inside the angle brackets."""

@@ -150,7 +150,7 @@ def _attachment(one: Attachment) -> tuple[bytes, bytes]:
         body = one.content
         encoding = b"7bit" if body.isascii() else b"8bit"
     else:
-        body, encoding = transfer.encode_base64(one.content), b"base64"
+        body, encoding = transfer.encode_base64(one.content).removesuffix(b"\r\n"), b"base64"
     fields += b"Content-Transfer-Encoding: " + encoding + b"\r\nContent-Disposition: "
     fields += b"inline" if one.inline else b"attachment"
     if one.filename:
@@ -168,9 +168,8 @@ def _multipart(kind: bytes, parts: Sequence[tuple[bytes, bytes]]) -> bytes:
         seed.update(b"again")
     out = [b'Content-Type: %b;\r\n boundary="%b"\r\n\r\n' % (kind, boundary)]
     for fields, body in parts:
-        out.append(b"--%b\r\n%b\r\n%b" % (boundary, fields, body))
-        if not body.endswith(b"\n"):
-            out.append(b"\r\n")
+        # the line end before a delimiter belongs to it (RFC 2046 5.1.1)
+        out.append(b"--%b\r\n%b\r\n%b\r\n" % (boundary, fields, body))
     out.append(b"--%b--\r\n" % boundary)
     return b"".join(out)
 

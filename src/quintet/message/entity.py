@@ -101,10 +101,8 @@ class OpenPart:
     def wanted_boundary(self) -> bytes | None:
         """The boundary of a multipart, if it has a usable one."""
         pairs = self.kind[2]
-        for name, value in pairs:
-            if name == b"boundary":
-                break
-        else:  # RFC 2231 allows it in pieces and with a charset
+        value = next((raw for name, raw in pairs if name == b"boundary"), None)
+        if value is None:  # RFC 2231 allows it in pieces and with a charset
             value = params.decode(pairs).get("boundary", "").encode("utf-8", "replace") if pairs else b""
         value = value.rstrip(b" \t")
         return value if 0 < len(value) <= MAX_BOUNDARY else None

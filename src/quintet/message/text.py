@@ -93,16 +93,14 @@ def _decoded(part: Part, read: Read, limit: int | None = None) -> Iterator[str]:
     end = part.end if limit is None else min(part.end, part.body_start + limit)
     for start in range(part.body_start, end, PIECE):
         stop = min(start + PIECE, end)
-        text = incremental.decode(decoder.feed(read(start, stop)))
+        data = decoder.feed(read(start, stop))
+        if stop == end:
+            data += decoder.finish()
+        text = incremental.decode(data, final=stop == end)
         if stripper:
-            text = stripper.feed(text)
+            text = stripper.feed(text) + (stripper.finish() if stop == end else "")
         if text:
             yield text
-    text = incremental.decode(decoder.finish(), final=True)
-    if stripper:
-        text = stripper.feed(text) + stripper.finish()
-    if text:
-        yield text
 
 
 def _text_decoder(charset: str) -> codecs.IncrementalDecoder:

@@ -134,9 +134,10 @@ class Uuencode:
             self._ended = line == b"end"
             return b""
         size = (line[0] - 32) & 63
-        letters = (size * 4 + 5) // 3  # some encoders append a checksum letter, some drop blanks at the end
+        letters = 1 + (size + 2) // 3 * 4
         try:
-            return binascii.a2b_uu(line[: 1 + (letters + 3) // 4 * 4].ljust(1 + (size + 2) // 3 * 4))
+            # some encoders append a checksum letter, some drop the blanks at the end
+            return binascii.a2b_uu(line[:letters].ljust(letters))
         except binascii.Error:
             return b""
 

@@ -1,0 +1,132 @@
+"""The words of a message: search and previews."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from quintet.message import html, text
+from quintet.message.scan import scan
+
+
+def texts(content: bytes) -> list[str]:
+    reads: list[int] = []
+
+    def read(start: int, end: int) -> bytes:
+        reads.append(end - start)
+        return content[start:end]
+
+    found = list(text.body_texts(scan(content), read))
+    assert all(size <= text.PIECE for size in reads)
+    return found
+
+
+def preview(content: bytes) -> str:
+    return text.preview(scan(content), lambda start, end: content[start:end])
+
+
+BODIES = [
+    (b"\r\nhello", ["hello"]),
+    (b"Content-Type: text/plain; charset=utf-8\r\n\r\nGr\xc3\xbc\xc3\x9fe", ["Grüße"]),
+    (b"Content-Type: text/plain; charset=iso-8859-15\r\n\r\n\xa4", ["€"]),
+    (b"Content-Type: text/plain; charset=nonsense\r\n\r\nGr\xfc\xc3\x9fe", ["Grüße"]),
+    (b"Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n\x1b$BF|K\\\x1b(B", ["日本"]),
+    (b"Content-Transfer-Encoding: base64\r\n\r\naGVs\r\nbG8=", ["hello"]),
+    (b"Content-Transfer-Encoding: quoted-printable\r\n\r\nhel=\r\nlo", ["hello"]),
+    (b"Content-Type: text/html\r\n\r\n<p>a&amp;b<br>c</p><style>x</style>", [" a&b c "]),
+    (b"Content-Type: application/json\r\n\r\n{}", ["{}"]),
+    (b"Content-Type: application/x+xml\r\n\r\n<a>b</a>", ["b"]),
+    (b"Content-Type: image/png\r\n\r\nhello", []),
+    (b"Content-Type: message/delivery-status\r\n\r\nAction: failed", ["Action: failed"]),
+    (b"Content-Type: text/plain\r\nContent-Disposition: attachment\r\n\r\nhello", ["hello"]),
+    (b"Content-Type: message/rfc822\r\n\r\nSubject: =?utf-8?q?=C3=A9?=\r\n\r\nhi", ["Subject: é", "hi"]),
+    (b"", []),
+]
+
+
+@pytest.mark.parametrize(("content", "expected"), BODIES)
+def test_body_texts(content: bytes, expected: list[str]) -> None:
+    assert texts(content) == expected
+
+
+@pytest.mark.parametrize("encoding", ["7bit", "base64"])
+def test_a_word_at_a_border_is_found_in_one_piece(encoding: str) -> None:
+    words = "".join(f"é{number:07d}" for number in range(40_000))
+    raw = words.encode()
+    body = base64.encodebytes(raw) if encoding == "base64" else raw
+    content = (
+        b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: "
+        + encoding.encode()
+        + b"\r\n\r\n"
+        + body
+    )
+    pieces = texts(content)
+    assert len(pieces) > 3
+    for number in range(0, 40_000 - 60, 7):
+        needle = words[number * 8 : number * 8 + 400]
+        assert any(needle in piece for piece in pieces)
+    # without the overlap nothing is doubled or lost
+    rest = pieces[0] + "".join(piece[text.OVERLAP :] for piece in pieces[1:])
+    assert rest == words
+
+
+def test_searchable_headers_are_decoded() -> None:
+    assert (
+        text.searchable_headers(scan(b"Subject: =?utf-8?q?=C3=A9?=\r\nTo: a\r\n b\r\n\r\n"))
+        == "Subject: é\nTo: a b"
+    )
+
+
+M = b"Content-Type: multipart/alternative; boundary=b\r\n\r\n"
+PREVIEWS = [
+    (b"\r\n hello \r\n\r\n world\r\n", "hello world"),
+    (b"\r\nOn Monday Joe wrote:\r\n> old\r\n> older\r\n\r\nnew\r\n-- \r\nJoe\r\n", "new"),
+    (b"\r\n> only quotes\r\n", "> only quotes"),
+    (M + b"--b\r\nContent-Type: text/html\r\n\r\n<b>html</b>\r\n--b\r\n\r\nplain\r\n--b--", "plain"),
+    (M + b"--b\r\nContent-Type: text/html\r\n\r\n<title>t</title><b>ht</b>ml\r\n--b--", "html"),
+    (M + b"--b\r\nContent-Disposition: attachment\r\n\r\nfile\r\n--b\r\n\r\nown\r\n--b--", "own"),
+    (b"Content-Type: image/png\r\n\r\nx", ""),
+    (b"", ""),
+    (b"Content-Type: message/rfc822\r\n\r\n\r\ninner", "inner"),
+]
+
+
+@pytest.mark.parametrize(("content", "expected"), PREVIEWS)
+def test_preview(content: bytes, expected: str) -> None:
+    assert preview(content) == expected
+
+
+def test_a_preview_is_short_and_ends_with_a_word() -> None:
+    # RFC 8970 3.3: SHOULD 200, MUST NOT exceed 256
+    assert len(preview(b"\r\n" + b"word " * 1000)) <= 200
+    assert preview(b"\r\n" + b"word " * 1000).endswith("word")
+    assert len(preview(b"\r\n" + b"x" * 100_000)) == 200
+
+
+HTML = [
+    ("a<b>c</b>d", "acd"),
+    ("<p>a</p><p>b</p>", " a  b "),
+    ("a<script>x<b></script>b", "ab"),
+    ("a<STYLE type=x>y</style >b", "ab"),
+    ("a<!-- <b> -- > -->b", "ab"),
+    ("1 < 2 & 3 > 2", "1 < 2 & 3 > 2"),
+    ("&eacute;&#233;&nbsp;&lt;b&gt;", "éé\xa0<b>"),
+    ("a<unclosed", "a<unclosed"),
+    ("a<!doctype html>b", "ab"),
+    ("a<script>never closed", "a"),
+]
+
+
+@pytest.mark.parametrize(("markup", "expected"), HTML)
+def test_html(markup: str, expected: str) -> None:
+    assert html.strip(markup) == expected
+    for size in (1, 2, 3, 7):
+        stripper = html.Stripper()
+        pieces = [stripper.feed(markup[at : at + size]) for at in range(0, len(markup), size)]
+        assert "".join(pieces) + stripper.finish() == expected
+
+
+@pytest.mark.parametrize("piece", ["<", "<!--", "<script>", "<a", "&", "<script", "<!", "<a <"])
+def test_hostile_markup_takes_linear_time(piece: str) -> None:
+    html.strip(piece * (200_000 // len(piece)))
