@@ -9,7 +9,7 @@ handlers answer with plain lists; one does while an async generator runs or a bo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -69,6 +69,7 @@ class Driver:
         "_wire",
         "_write_timeout_s",
         "body_flags",
+        "on_end",
         "on_quiet",
         "peer",
     )
@@ -97,6 +98,7 @@ class Driver:
         self._discard: dots.Reader | int | None = None  # what a handler has begun to read and not ended
         self.body_flags: dots.Reader | None = None
         self.on_quiet: Any = None  # called without arguments when we begin to wait for the peer (tests)
+        self.on_end: Callable[[Driver], None] | None = None  # called once when the connection is gone
 
     # --- the life of a connection ---------------------------------------------------------
 
@@ -189,8 +191,9 @@ class Driver:
             session.close()
         except Exception as error:  # noqa: BLE001 - nothing may stop the rest of the clean-up
             self._bug(error, None)
-        if self.on_quiet is not None:
-            self.on_quiet()
+        if self.on_end is not None:
+            self.on_end(self)
+        self._quiet()
 
     # --- commands ---------------------------------------------------------------------------
 
@@ -355,8 +358,7 @@ class Driver:
         self._flush()
         self._wire.clear()  # what came early was not protected
         self._go_on_reading()
-        info = await self._stream.start_tls()
-        self._wire.clear()
+        info = await self._stream.start_tls()  # what the wire holds now came protected
         self.peer.tls = info
         self._session.secured(info)
 

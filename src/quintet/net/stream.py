@@ -97,12 +97,16 @@ class Stream(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
+        self.take(self._buffer[:nbytes])
+
+    def take(self, data: memoryview | bytes) -> None:
+        """Handles what came from the socket (or was left over by a PROXY header)."""
         if self._tls is not None:
-            self._decrypt(self._buffer[:nbytes])
+            self._decrypt(data)
         elif self._deflate is not None:
-            self.inflate(bytes(self._buffer[:nbytes]))
+            self.inflate(bytes(data))
         else:
-            self.receiver.received(bytes(self._buffer[:nbytes]))
+            self.receiver.received(bytes(data))
 
     def eof_received(self) -> bool:
         if self._handshake is not None:
@@ -265,7 +269,7 @@ class Stream(asyncio.BufferedProtocol):
         assert self._tls is not None
         done(self._tls.info(server_side=self._server_side))
 
-    def _decrypt(self, data: memoryview) -> None:
+    def _decrypt(self, data: memoryview | bytes) -> None:
         tls = self._tls
         assert tls is not None
         tls.feed(data)
@@ -300,5 +304,14 @@ class _Nobody:
     ended = writable = lost = lambda self: None
 
 
+class _NoTransport:
+    """Stands where the transport will be, until `connection_made`."""
+
+    close = abort = lambda self: None
+
+    def is_closing(self) -> bool:
+        return True
+
+
 _NOBODY: Any = _Nobody()
-_NO_TRANSPORT: Any = None  # until `connection_made`
+_NO_TRANSPORT: Any = _NoTransport()

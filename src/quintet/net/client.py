@@ -1,0 +1,197 @@
+"""The client's side of a line protocol: connect, read lines, write, upgrade to TLS.
+
+What the lines mean is the protocol's client (`smtp.client` and its like).  Every wait has an end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+
+from quintet.errors import Hangup, Reason
+from quintet.net import dots
+from quintet.net.lines import LineBuffer
+from quintet.net.seam import CHUNK, TlsInfo
+from quintet.net.stream import Stream
+
+MAX_LINE = 16 * 1024  # bytes of a reply line; RFC 5321 4.5.3.1.5 says 512, some peers boast
+MAX_UNREAD = 256 * 1024  # bytes a server may send ahead of our reading
+
+
+class Client:
+    """One connection to a server.
+
+    Every method raises Hangup: TIMEOUT when ``timeout_s`` passed without progress, CLOSED when the
+    connection is gone or TLS failed, TOO_LONG for a line without end.
+    """
+
+    def __init__(self, timeout_s: float = 60.0, max_line: int = MAX_LINE, bare_lf: bool = False) -> None:
+        self.timeout_s = timeout_s
+        self.address = ""  # IP of the server, or "unix"
+        self.port = 0
+        self.local_address = ""
+        self.tls: TlsInfo | None = None
+        self._lines = LineBuffer(max_line, bare_lf)
+        self._stream = Stream(handshake_timeout_s=timeout_s)
+        self._stream.receiver = self
+        self._waiter: asyncio.Future[None] | None = None
+        self._ended = False
+        self._lost = asyncio.Event()
+        self._paused = False
+
+    @classmethod
+    async def connect(
+        cls,
+        host: str,
+        port: int = 0,
+        *,
+        timeout_s: float = 60.0,
+        connect_timeout_s: float | None = None,
+        source: str = "",
+        max_line: int = MAX_LINE,
+        tls: ssl.SSLContext | None = None,
+        server_name: str = "",
+    ) -> Client:
+        """Connects to an IP address or host, or to "unix:/path"; ``tls`` shakes hands at once.
+
+        ``source`` is the local address to come from.  A host name with several addresses is tried in the
+        system's order; callers that care resolve it themselves.
+        """
+        client = cls(timeout_s, max_line)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(connect_timeout_s or timeout_s):
+                if host.startswith("unix:"):
+                    await loop.create_unix_connection(lambda: client._stream, host[5:])
+                    client.address = "unix"
+                else:
+                    local = (source, 0) if source else None
+                    await loop.create_connection(lambda: client._stream, host, port, local_addr=local)
+                    transport = client._stream.transport
+                    client.address, client.port = transport.get_extra_info("peername")[:2]
+                    client.local_address = transport.get_extra_info("sockname")[0]
+        except TimeoutError as error:
+            client.abort()
+            raise Hangup(Reason.TIMEOUT, f"connecting to {host} took too long") from error
+        except OSError as error:
+            raise Hangup(Reason.CLOSED, f"cannot connect to {host}: {error.strerror or error}") from error
+        if tls is not None:
+            await client.start_tls(tls, server_name or host)
+        return client
+
+    async def line(self) -> bytes:
+        """The next line without its end."""
+        while (found := self._lines.take_line()) is None:
+            await self._fill()
+        return found
+
+    async def dotted(self) -> AsyncIterator[bytes]:
+        """A dot-terminated body, un-stuffed, in pieces."""
+        reader = dots.Reader()
+        while True:
+            data = self._lines.take(CHUNK)
+            if not data:
+                await self._fill()
+                continue
+            piece = reader.feed(data)
+            if reader.done:
+                self._lines.untake(reader.rest)
+            if piece:
+                yield piece
+            if reader.done:
+                return
+
+    async def counted(self, size: int) -> AsyncIterator[bytes]:
+        """Exactly ``size`` bytes, in pieces."""
+        while size > 0:
+            data = self._lines.take(min(size, CHUNK))
+            if not data:
+                await self._fill()
+                continue
+            size -= len(data)
+            yield data
+
+    async def write(self, data: bytes) -> None:
+        """Sends; returns when there is room for more."""
+        if self._stream.closed:
+            raise Hangup(Reason.CLOSED, "connection lost")
+        self._stream.write(data)
+        while self._stream.paused and not self._stream.closed:
+            await self._wait("the server does not read")
+
+    async def start_tls(self, context: ssl.SSLContext, server_name: str) -> TlsInfo:
+        """Shakes hands; what came in clear before is dropped.  ``server_name`` is sent (SNI) and checked."""
+        self._lines.clear()
+        self.tls = await self._stream.secured(context, server_side=False, server_hostname=server_name or None)
+        return self.tls
+
+    def compress(self) -> None:
+        """DEFLATE both ways from here on (RFC 4978, RFC 8054)."""
+        self._stream.compress()
+
+    @property
+    def certificate(self) -> bytes:
+        """The server's certificate (DER), verified or not; empty without TLS."""
+        return self._stream.tls.certificate if self._stream.tls is not None else b""
+
+    @property
+    def closed(self) -> bool:
+        """Nothing can be sent any more, or the server said that nothing more comes."""
+        return self._stream.closed or self._ended
+
+    async def close(self) -> None:
+        """Ends the connection after what was written; idempotent."""
+        self._stream.close()
+        try:
+            async with asyncio.timeout(min(self.timeout_s, 5.0)):
+                await self._lost.wait()
+        except TimeoutError:
+            self.abort()
+
+    def abort(self) -> None:
+        """Ends the connection now."""
+        self._stream.abort()
+
+    async def _fill(self) -> None:
+        if self.closed:
+            raise Hangup(Reason.CLOSED, "the server closed the connection")
+        if self._paused:
+            self._paused = False
+            self._stream.resume_reading()
+        await self._wait("the server is silent")
+
+    async def _wait(self, why: str) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                await self._waiter
+        except TimeoutError as error:
+            raise Hangup(Reason.TIMEOUT, why) from error
+        finally:
+            self._waiter = None
+
+    # --- stream.Receiver ----------------------------------------------------------------------
+
+    def received(self, data: bytes) -> None:
+        self._lines.feed(data)
+        if len(self._lines) > MAX_UNREAD and not self._paused:
+            self._paused = True
+            self._stream.pause_reading()
+        self._wake()
+
+    def ended(self) -> None:
+        self._ended = True
+        self._wake()
+
+    def writable(self) -> None:
+        self._wake()
+
+    def lost(self) -> None:
+        self._ended = True
+        self._lost.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
