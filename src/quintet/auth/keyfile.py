@@ -10,7 +10,7 @@ SIZE = 32  # bytes
 
 
 def load(path: Path) -> bytes:
-    """The key in ``path``; made at random if there is none.  Raises OSError; ValueError if it is too short."""
+    """The key in ``path``; made if there is none.  Raises OSError; ValueError if it is too short."""
     if not path.exists():
         _make(path)
     key = path.read_bytes()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+from jwt.types import Options
 
 from quintet.auth import saslprep
 from quintet.auth.sasl import CheckToken, Failed, Outcome
@@ -27,6 +28,17 @@ _BEARER = re.compile(
     r"(?:n|y|p=[A-Za-z0-9.-]+),(?:a=(?P<authzid>[^,\x01]*))?,\x01(?P<pairs>.*)\x01", re.DOTALL
 )
 _XOAUTH2 = re.compile(r"user=(?P<user>[^\x01]*)\x01auth=(?P<auth>[^\x01]*)\x01\x01")
+# claims are checked here, times among them by our clock
+SIGNATURE_ONLY: Options = {
+    "verify_signature": True,
+    "verify_aud": False,
+    "verify_iss": False,
+    "verify_sub": False,
+    "verify_jti": False,
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+}
 _TOKEN = re.compile(r"[Bb]earer +(?P<token>[A-Za-z0-9._~+/-]+=*)")
 
 
@@ -125,17 +137,11 @@ class Keys:
             algorithm = jwt.get_unverified_header(token).get("alg")
         except jwt.PyJWTError:
             raise Refused(Reason.AUTH_FAILED, "not a token") from None
-        checks = {"verify_signature": True, "verify_aud": False, "verify_iss": False, "verify_sub": False}
-        times = {
-            "verify_exp": False,
-            "verify_nbf": False,
-            "verify_iat": False,
-        }  # `_check_times`, by our clock
         for known, key in self._keys:
             if known != algorithm:
                 continue
             try:
-                return jwt.decode(token, key, algorithms=[known], options={**checks, **times})  # type: ignore[typeddict-item]
+                return jwt.decode(token, key, algorithms=[known], options=SIGNATURE_ONLY)
             except (jwt.PyJWTError, ValueError, TypeError):
                 continue  # another key may have signed it
         raise Refused(Reason.AUTH_FAILED, "token not signed by a key of ours")

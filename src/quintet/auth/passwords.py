@@ -18,7 +18,7 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -38,6 +38,7 @@ APOP = "apop"  # kind: the secret itself, readable
 CERTIFICATE = "certificate"  # kind: SHA-256 of a client certificate, hexadecimal
 
 APP_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # 32 letters; nothing that looks like another
+MAX_APP_PASSWORDS = 64  # of one account; each is tried at a login with a wrong password
 APP_LENGTH = 20  # letters, 5 bits each: 100 bits
 
 
@@ -66,7 +67,7 @@ def _argon2(config: Auth) -> argon2.PasswordHasher:
     )
 
 
-def hash_secret(secret: str, config: Auth | None = None, *, shared: Salts | None = None) -> list[Row]:
+def hash_secret(secret: str, config: Auth | None = None, shared: Salts | None = None) -> list[Row]:
     """Every row of a new account password; blocks for some 30 ms.
 
     ``shared`` are salt and rounds, by kind, that the account's app passwords have already.
@@ -180,15 +181,3 @@ class Hasher:
     def close(self) -> None:
         """Lets running checks end, forgets waiting ones."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-def many(
-    secret_texts: Sequence[str], config: Auth, threads: int, *, quick: bool = True
-) -> Iterable[list[Row]]:
-    """The rows of many new passwords, in order, made in ``threads`` threads; blocks.
-
-    A thousand take three seconds on two cores (``quick``), or fifteen with argon2id at once.
-    """
-    work = quick_rows if quick else hash_secret
-    with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(work, secret_texts, [config] * len(secret_texts))

@@ -65,6 +65,10 @@ class AuthService:
         await self._upkeep.close()
         self._hasher.close()
 
+    async def settle(self) -> None:
+        """Waits for background work that was begun: for tests, and before a store is closed."""
+        await self._upkeep.settle()
+
     def reload(self, config: Auth) -> None:
         """Takes a changed configuration; options marked as needing a restart keep their effect."""
         self.config = config
@@ -83,26 +87,30 @@ class AuthService:
         key = (peer.secure, binding, certificate, self.plaintext_allowed(peer), scope)
         offer = self._offers.get(key)
         if offer is None:
-            possible = {
-                "PLAIN": True,
-                "LOGIN": True,
-                "SCRAM-SHA-256": "SCRAM-SHA-256" in self.config.scram,
-                "SCRAM-SHA-1": "SCRAM-SHA-1" in self.config.scram,
-                "SCRAM-SHA-256-PLUS": binding and "SCRAM-SHA-256" in self.config.scram,
-                "SCRAM-SHA-1-PLUS": binding and "SCRAM-SHA-1" in self.config.scram,
-                "OAUTHBEARER": bool(self.tokens),
-                "XOAUTH2": bool(self.tokens),
-                "EXTERNAL": certificate and self.config.external != "off",
-                "ANONYMOUS": scope in self.config.anonymous,
-            }
-            names = dict.fromkeys((*self.config.mechanisms, "ANONYMOUS"))
-            offer = tuple(
-                name
-                for name in names
-                if possible.get(name, False) and (name not in CLEARTEXT or self.plaintext_allowed(peer))
-            )
+            cleartext = self.plaintext_allowed(peer)
+            possible = self._possible(peer, scope)
+            offer = tuple(name for name in possible if cleartext or name not in CLEARTEXT)
             self._offers[key] = offer
         return offer
+
+    def _possible(self, peer: Peer, scope: str) -> list[str]:
+        """What could be offered if cleartext were no matter."""
+        config = self.config
+        certificate = peer.tls is not None and bool(peer.tls.peer_certificate)
+        binding = peer.tls is not None and bool(peer.tls.server_end_point)
+        works = {
+            "PLAIN": True,
+            "LOGIN": True,
+            "SCRAM-SHA-256": "SCRAM-SHA-256" in config.scram,
+            "SCRAM-SHA-1": "SCRAM-SHA-1" in config.scram,
+            "SCRAM-SHA-256-PLUS": binding and "SCRAM-SHA-256" in config.scram,
+            "SCRAM-SHA-1-PLUS": binding and "SCRAM-SHA-1" in config.scram,
+            "OAUTHBEARER": bool(self.tokens),
+            "XOAUTH2": bool(self.tokens),
+            "EXTERNAL": certificate and config.external != "off",
+            "ANONYMOUS": scope in config.anonymous,
+        }
+        return [name for name in dict.fromkeys((*config.mechanisms, "ANONYMOUS")) if works.get(name, False)]
 
     def exchange(self, mechanism: str, peer: Peer, scope: str) -> Exchange:
         """Begins a SASL exchange; ``mechanism`` in any case.
@@ -114,7 +122,7 @@ class AuthService:
         name = mechanism.upper()
         if name in self.mechanisms(peer, scope):
             return exchange.Exchange(self, name, peer, scope)
-        if name in CLEARTEXT and name in self.config.mechanisms and not self.plaintext_allowed(peer):
+        if name in CLEARTEXT and name in self._possible(peer, scope):
             raise Refused(Reason.AUTH_WEAK, "use TLS first")
         raise Refused(Reason.AUTH_MECHANISM)
 
@@ -176,7 +184,7 @@ class AuthService:
         return identity
 
     async def apop(self, name: str, digest: str, banner: str, peer: Peer) -> Identity:
-        """Who ``name`` is, if ``digest`` is the hexadecimal MD5 of ``banner`` and their password (RFC 1939 7).
+        """``name``, if ``digest`` is the MD5 of ``banner`` and their password in hexadecimal (RFC 1939 7).
 
         Raises as `password`; AUTH_MECHANISM where APOP is not configured.
         """
@@ -187,7 +195,7 @@ class AuthService:
         found = self.store.peek(vault.lookup, login)
         for row in found.of_kind(passwords.APOP) if found else ():
             right = hashlib.md5((banner + row.stored).encode(), usedforsecurity=False).hexdigest()
-            if found and row.serves("pop3") and hmac.compare_digest(right, digest.lower().encode().decode()):
+            if found and row.serves("pop3") and hmac.compare_digest(right.encode(), digest.lower().encode()):
                 return self.entered(found, row, peer, "pop3", mechanism="APOP")
         raise self.gate.failed(peer, login, "pop3", "APOP")
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Coroutine
 
 from quintet import log
-from quintet.auth import passwords, scram, vault
+from quintet.auth import passwords, vault
 from quintet.clock import Clock
 from quintet.config.auth import Auth
 from quintet.errors import Problem
@@ -83,21 +83,8 @@ class Upkeep:
         self, found: vault.Found, used: vault.Secret, prepared: str, config: Auth
     ) -> None:
         try:
-            rows = await self._hasher.run(passwords.hash_secret, prepared, config, shared_salts(found))
+            rows = await self._hasher.run(passwords.hash_secret, prepared, config, vault.shared_salts(found))
             if await self._store.write(vault.upgrade, found.account.id, used.stored, rows):
                 logger.info("password stored in a better form", account=found.account.name)
         except Problem as problem:
             logger.warning("password not improved", account=found.account.name, reason=problem.reason.value)
-
-
-def shared_salts(found: vault.Found) -> passwords.Salts:
-    """Salt and rounds by kind that new verifiers must have: those of the account's app passwords.
-
-    A SCRAM server tells the salt before it knows which of several secrets the client will use.
-    """
-    salts: passwords.Salts = {}
-    for row in found.secrets:
-        verifier = scram.parse(row.stored) if row.name else None
-        if verifier is not None:
-            salts[row.kind] = (verifier.salt, verifier.iterations)
-    return salts
