@@ -48,6 +48,8 @@ class Listener:
         self.service = service
         self.sockets = list(sockets)
         self.name = config.name
+        bound = self.sockets[0].getsockname()
+        self.port = int(bound[1]) if isinstance(bound, tuple) else 0  # of the first socket; 0: a Unix socket
         self._clock = clock
         self._context = context if config.tls != "none" else None
         self._implicit = config.tls == "implicit"
@@ -77,12 +79,6 @@ class Listener:
         for sock in self.sockets:
             make: Any = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
             self._servers.append(await make(self._new, sock=sock, backlog=self._config.backlog))
-
-    @property
-    def port(self) -> int:
-        """TCP port of the first socket, 0 for a Unix socket."""
-        name = self.sockets[0].getsockname()
-        return int(name[1]) if isinstance(name, tuple) else 0
 
     @property
     def connections(self) -> int:
