@@ -73,7 +73,7 @@ def revoke(tx: Tx, folder_id: FolderId, who: str) -> None:
 
 def listing(tx: Tx, folder_id: FolderId) -> dict[str, str]:
     """Rights by name; the owner's, which are implied, are not among them."""
-    return dict(tx.all("SELECT who, rights FROM access WHERE folder_id = ? ORDER BY who", folder_id))  # type: ignore[arg-type] # two texts a row
+    return dict(tx.all("SELECT who, rights FROM access WHERE folder_id = ? ORDER BY who", folder_id))
 
 
 def shared_with(tx: Tx, account_id: AccountId) -> list[FolderId]:

@@ -9,6 +9,7 @@ import os
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
 from quintet.errors import Reason, Refused
 from quintet.store import folders
@@ -361,10 +362,10 @@ def touch_credential(tx: Tx, credential_id: int) -> None:
     tx.run("UPDATE credential SET last_used_at = ? WHERE id = ?", tx.now, credential_id)
 
 
-def _account(row: tuple[object, ...] | None) -> Account | None:
+def _account(row: tuple[Any, ...] | None) -> Account | None:
     return None if row is None else _some(row)
 
 
-def _some(row: tuple[object, ...]) -> Account:
+def _some(row: tuple[Any, ...]) -> Account:
     *columns, disabled, created_at, guid = row
-    return Account(*columns, bool(disabled), created_at, bytes(guid))  # type: ignore[arg-type,call-arg] # a row
+    return Account(*columns, bool(disabled), created_at, bytes(guid))  # type: ignore[call-arg] # ten columns

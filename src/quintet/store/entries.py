@@ -133,7 +133,8 @@ def neighbour(tx: Tx, folder_id: FolderId, uid: int, *, after: bool) -> Uid | No
     """The next (or the last) number that is present (RFC 3977 6.1.3, 6.1.4)."""
     sign, order = (">", "ASC") if after else ("<", "DESC")
     found = tx.value(
-        f"SELECT uid FROM entry WHERE folder_id = ? AND uid {sign} ? AND hidden = 0 ORDER BY uid {order} LIMIT 1",
+        f"SELECT uid FROM entry WHERE folder_id = ? AND uid {sign} ? AND hidden = 0"
+        f" ORDER BY uid {order} LIMIT 1",
         folder_id, uid,
     )  # fmt: skip
     return None if found is None else Uid(found)
@@ -143,7 +144,7 @@ def state(
     tx: Tx, folder_id: FolderId, low: int = 1, high: int = 1 << 40, limit: int = 500
 ) -> list[tuple[int, int, str, int]]:
     """(uid, flags, packed keywords, modseq) of a range."""
-    return tx.all(  # type: ignore[return-value] # the row's columns
+    return tx.all(
         "SELECT uid, flags, keywords, modseq FROM entry WHERE folder_id = ? AND uid BETWEEN ? AND ?"
         " AND hidden = 0 ORDER BY uid LIMIT ?", folder_id, low, high, limit,
     )  # fmt: skip
@@ -311,4 +312,7 @@ def received_before(tx: Tx, folder_id: FolderId, before: int, limit: int = 1000)
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    return Entry(*row[:7], unpack_keywords(row[7]), *row[8:])
+    ids, arrived, rest = row[:4], row[4:7], row[8:]
+    return Entry(
+        ids[0], ids[1], ids[2], ids[3], arrived[0], arrived[1], arrived[2], unpack_keywords(row[7]), *rest
+    )

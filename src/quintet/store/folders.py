@@ -228,7 +228,8 @@ def remove(tx: Tx, folder_id: FolderId, *, refuse_children: bool = False) -> Non
         tx.now, folder_id,
     )  # fmt: skip
     hidden = tx.one(
-        "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM entry WHERE folder_id = ? AND hidden = 1",
+        "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM entry"
+        " WHERE folder_id = ? AND hidden = 1",
         folder_id,
     )
     assert hidden is not None
@@ -259,7 +260,8 @@ def book(tx: Tx, account_id: AccountId, size: int, messages: int) -> Modseq:
         Refused(NO_SUCH_ACCOUNT), TryLater(OVER_QUOTA): it grew beyond what it may hold.
     """
     row = tx.one(
-        "UPDATE account SET modseq = modseq + 1, used_bytes = used_bytes + ?, used_messages = used_messages + ?"
+        "UPDATE account SET modseq = modseq + 1, used_bytes = used_bytes + ?,"
+        " used_messages = used_messages + ?"
         " WHERE id = ? RETURNING modseq, quota_bytes, used_bytes, quota_messages, used_messages",
         size, messages, account_id,
     )  # fmt: skip

@@ -52,7 +52,7 @@ def set_flags(
     own_seen = reader is not None and seen.is_own(folder, reader)
     marks = seen.get(tx, folder_id, reader) if own_seen and reader is not None else None
     members, param = dialect.among(tx.engine, numbers)
-    rows: list[Row] = tx.all(  # type: ignore[assignment] # the row's columns
+    rows: list[Row] = tx.all(
         "SELECT uid, flags, keywords, modseq, read_modseq FROM entry"
         f" WHERE folder_id = ? AND uid {members} AND hidden = 0 ORDER BY uid",
         folder_id, param,
@@ -103,7 +103,10 @@ def _write(
         updates.append((new, words, modseq, read, folder.id, uid))
         result.append(Changed(Uid(uid), new, unpack_keywords(words), Modseq(modseq)))
     if updates:
-        sql = "UPDATE entry SET flags = ?, keywords = ?, modseq = ?, read_modseq = ? WHERE folder_id = ? AND uid = ?"
+        sql = (
+            "UPDATE entry SET flags = ?, keywords = ?, modseq = ?, read_modseq = ?"
+            " WHERE folder_id = ? AND uid = ?"
+        )
         if len(updates) == 1:
             tx.run(sql, *updates[0])
         else:

@@ -24,11 +24,12 @@ class TooNew(Exception):
 
 def steps() -> list[tuple[int, str, str]]:
     """All migrations of this program: number, name, SQL."""
-    found = []
-    for file in resources.files("quintet.store.schema").iterdir():
-        if match := _FILE.fullmatch(file.name):
-            found.append((int(match[1]), match[2], file.read_text("utf-8")))
-    return sorted(found)
+    files = resources.files("quintet.store.schema").iterdir()
+    return sorted(
+        (int(match[1]), match[2], file.read_text("utf-8"))
+        for file in files
+        if (match := _FILE.fullmatch(file.name))
+    )
 
 
 def statements(sql: str) -> list[str]:

@@ -222,7 +222,7 @@ def remove(tx: Tx, recipient: RecipientId) -> None:
 def counts(tx: Tx) -> dict[str, int]:
     """How many recipients are in each state."""
     rows = tx.all("SELECT state, count(*) FROM queue_recipient GROUP BY state ORDER BY state")
-    return {state: number for state, number in rows}
+    return dict(rows)
 
 
 def next_due(tx: Tx) -> int | None:

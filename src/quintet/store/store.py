@@ -20,7 +20,7 @@ import apsw
 
 from quintet.clock import Clock, SystemClock
 from quintet.config.store import Store as StoreConfig
-from quintet.store import blobs, db, hints, migrate
+from quintet.store import blobs, db, dialect, hints, migrate
 from quintet.store.blobs import Spool, StoredBody
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, BodyRef, FolderId
@@ -63,7 +63,7 @@ class Store:
         """
         clock = clock or SystemClock()
         data = Path(config.data)
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)  # noqa: ASYNC240 (once, before anything runs)
         connection = db.open_sqlite(
             data / "quintet.db",
             writable=True,
@@ -209,8 +209,6 @@ def _blob_data(tx: Tx, blob_id: int) -> bytes | None:
     return data
 
 
-def _modseqs(tx: Tx, folders: list[FolderId]) -> dict[FolderId, int]:
-    from quintet.store import dialect
-
-    members, param = dialect.among(tx.engine, folders)
-    return dict(tx.all(f"SELECT id, highest_modseq FROM folder WHERE id {members}", param))  # type: ignore[arg-type]
+def _modseqs(tx: Tx, numbers: list[FolderId]) -> dict[FolderId, int]:
+    members, param = dialect.among(tx.engine, numbers)
+    return dict(tx.all(f"SELECT id, highest_modseq FROM folder WHERE id {members}", param))

@@ -72,7 +72,7 @@ def follow(tx: Tx, message_id: str, limit: int = 1000) -> list[Event]:
         "SELECT at, conn, event, account_id, message_row, message_id, detail FROM trace"
         " WHERE message_id = ? ORDER BY at, id LIMIT ?", message_id, limit,
     )  # fmt: skip
-    return [Event(*row[:6], json.loads(row[6])) for row in rows]
+    return [_event(row) for row in rows]
 
 
 def recent(tx: Tx, limit: int = 100) -> list[Event]:
@@ -81,7 +81,11 @@ def recent(tx: Tx, limit: int = 100) -> list[Event]:
         "SELECT at, conn, event, account_id, message_row, message_id, detail FROM trace"
         " ORDER BY at DESC, id DESC LIMIT ?", limit,
     )  # fmt: skip
-    return [Event(*row[:6], json.loads(row[6])) for row in rows]
+    return [_event(row) for row in rows]
+
+
+def _event(row: tuple[Any, ...]) -> Event:
+    return Event(row[0], row[1], row[2], row[3], row[4], row[5], json.loads(row[6]))
 
 
 def sweep(tx: Tx, before: int, limit: int = 5000) -> int:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import fcntl
+import functools
 import os
 import queue
 import threading
@@ -178,8 +179,8 @@ class Writer:
         until = time.monotonic() + MAX_LOOP_S
         try:
             done = self._run(jobs, until)
-        except BaseException:  # noqa: BLE001 (told to every waiter)
-            self._orders.put(lambda: self._abandon(jobs, error))
+        except BaseException as error:  # noqa: BLE001 (told to every waiter)
+            self._orders.put(functools.partial(self._abandon, jobs, error))
             return
         if done < len(jobs):
             self._waiting.extendleft(reversed(jobs[done:]))
@@ -237,7 +238,7 @@ class Writer:
                 job.value = job.fn(tx, *job.args, **job.kwargs)
             except db.TROUBLE:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 (told to its waiter)
                 if tx.mark() != before:
                     raise _Dirty from None
                 job.error = error
