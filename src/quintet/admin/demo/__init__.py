@@ -1,0 +1,1 @@
+"""What the demonstration server begins with: accounts, groups, letters and articles."""
