@@ -1,0 +1,30 @@
+"""The ``[imap]`` section."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quintet.config.field import opt
+
+
+@dataclass(frozen=True, slots=True)
+class Imap:
+    """IMAP4rev1 and IMAP4rev2 service."""
+
+    max_message: int = opt(
+        100 * 1024 * 1024, "Largest message that APPEND takes; told as APPENDLIMIT.", unit="bytes", minimum=1024
+    )
+    login_timeout_s: float = opt(
+        120.0, "Silence allowed before a client has logged in.", unit="s", minimum=1.0, maximum=3600.0
+    )
+    idle_timeout_s: float = opt(
+        1860.0,
+        "Silence allowed afterwards, IDLE included; RFC 9051 5.4 asks for at least 30 minutes.",
+        unit="s",
+        minimum=60.0,
+    )
+    max_errors: int = opt(
+        20, "Commands without sense before the connection is closed.", unit="commands", minimum=1
+    )
+    max_folders: int = opt(10_000, "Folders that one account may make.", unit="folders", minimum=10)
+    list_groups: bool = opt(True, "Show the newsgroups to LIST as folders below Groups/.")

@@ -1,0 +1,113 @@
+"""Mailbox names: wire to store and back, and the patterns of LIST (RFC 9051 5.1, 6.3.9, RFC 3501 5.1.3).
+
+Pure.  Inside, a name is ``str`` in NFC with "/" between levels, "INBOX" in capitals (store.folders).
+Newsgroups appear below ``Groups/`` (one level each, dots and all), others' folders below ``Users/``.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from quintet.errors import BadSyntax, Reason, Refused
+from quintet.imap import utf7
+
+SEPARATOR = "/"
+GROUPS = "Groups/"
+USERS = "Users/"
+MAX_NAME = 1000  # characters of a whole path
+MAX_LEVELS = 100
+MAX_PIECES = 64  # literals and wildcards of a LIST pattern
+
+
+def decode(raw: bytes, *, utf8: bool) -> str:
+    """The name that a client wrote.
+
+    Raises:
+        Refused(BAD_NAME): not UTF-8, or not modified UTF-7 (RFC 9051 5.1), or not a possible name.
+    """
+    try:
+        name = raw.decode("utf-8") if utf8 else utf7.decode(raw)
+    except (UnicodeDecodeError, BadSyntax) as error:
+        raise Refused(Reason.BAD_NAME, "mailbox name is not in the charset in use") from error
+    name = unicodedata.normalize("NFC", name)
+    head, slash, rest = name.partition(SEPARATOR)
+    if head.upper() == "INBOX":
+        name = f"INBOX{slash}{rest}"
+    return name
+
+
+def check(name: str) -> str:
+    """``name``, if a folder may be called so; a trailing separator is dropped (RFC 9051 6.3.4).
+
+    Raises:
+        Refused(BAD_NAME): empty or blank levels, control characters, wildcards, too long, too deep.
+    """
+    name = name.removesuffix(SEPARATOR)
+    levels = name.split(SEPARATOR)
+    if not all(level.strip() for level in levels):
+        raise Refused(Reason.BAD_NAME, "mailbox name has an empty level")
+    if len(name) > MAX_NAME or len(levels) > MAX_LEVELS:
+        raise Refused(Reason.BAD_NAME, "mailbox name is too long")
+    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name):
+        raise Refused(Reason.BAD_NAME, "mailbox name holds control characters")  # RFC 9051 5.1, RFC 5198
+    if "*" in name or "%" in name:
+        raise Refused(Reason.BAD_NAME, "mailbox name holds a wildcard")
+    return name
+
+
+def is_inbox(name: str) -> bool:
+    return name == "INBOX"
+
+
+@lru_cache(maxsize=256)
+def _pieces(text: str) -> tuple[str, ...]:
+    """A LIST pattern as literal pieces, ``*`` and ``%``; runs of wildcards say no more than one."""
+    text = re.sub(r"[*%]*\*[*%]*", "*", re.sub("%+", "%", text))
+    pieces = tuple(piece for piece in re.split(r"([*%])", text) if piece)
+    if len(pieces) > MAX_PIECES:
+        raise BadSyntax("too many wildcards", Reason.TOO_MANY)
+    return pieces
+
+
+def matches(text: str, name: str) -> bool:
+    """True if the LIST pattern ``text`` matches all of ``name``; INBOX in any case.
+
+    ``*`` matches anything, ``%`` anything within a level (RFC 9051 6.3.9).  Time is bounded by
+    pieces times length, where a regular expression would try every split.
+
+    Raises:
+        BadSyntax(TOO_MANY): more than `MAX_PIECES` pieces.
+    """
+    head, slash, rest = text.partition(SEPARATOR)
+    if head.upper() == "INBOX":
+        text = f"INBOX{slash}{rest}"
+    if _match(_pieces(text), name):
+        return True
+    return name == "INBOX" and _match(_pieces(text.upper()), name)
+
+
+def _match(pieces: tuple[str, ...], name: str) -> bool:
+    if pieces == ("*",):
+        return True
+    at = {0}  # where the rest of the pattern may go on
+    size = len(name)
+    for piece in pieces:
+        if piece == "*":
+            at = set(range(min(at), size + 1))
+        elif piece == "%":
+            reached = 0
+            found: set[int] = set()
+            for position in sorted(at):
+                if position < reached:
+                    continue  # the same level: its rest is there already
+                end = name.find(SEPARATOR, position)
+                reached = (size if end < 0 else end) + 1
+                found.update(range(position, reached))
+            at = found
+        else:
+            at = {position + len(piece) for position in at if name.startswith(piece, position)}
+        if not at:
+            return False
+    return size in at

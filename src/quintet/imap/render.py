@@ -1,0 +1,118 @@
+"""FETCH lines out of store rows: a list of items is compiled once, then rows are only joined (RFC 9051 7.5.2).
+
+Pure.  ENVELOPE, BODY and BODYSTRUCTURE are ready octets; a page of 500 rows becomes one byte string by
+a template and a handful of column operations.  Sections of bodies are `cmd.fetch_bodies`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from quintet.imap import format as fmt
+from quintet.imap.commands import Item
+
+Row = tuple[Any, ...]  # as the store gives it, in the plan's columns
+SEEN = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """What differs from row to reader: per-reader \\Seen in shared folders, \\Recent."""
+
+    seen: Container[int] | None = None  # UIDs; None: the rows' own flags hold
+    recent: Callable[[int], bool] | None = None
+
+
+PLAINLY = Overlay()
+_Column = Callable[[list[Sequence[Any]], Overlay], Iterable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to write one row of a FETCH; made by `compile_items`."""
+
+    columns: tuple[str, ...]  # to ask the store for; "uid" first
+    template: bytes  # of "%" formatting: the number, then one place for each of ``makers``
+    makers: tuple[_Column, ...]
+    bodies: tuple[Item, ...]  # sections that follow, each with its own octets
+    flags: bool  # FLAGS are among the items
+    seeing: bool  # some section sets \\Seen
+
+    def lines(self, rows: Sequence[Row], numbers: Iterable[int], overlay: Overlay = PLAINLY) -> list[bytes]:
+        """``* n FETCH (...`` a row, complete unless there are `bodies`."""
+        columns = list(zip(*rows, strict=True))
+        if not columns:
+            return []
+        made = [make(columns, overlay) for make in self.makers]
+        return list(map(self.template.__mod__, zip(numbers, *made, strict=True)))
+
+
+def compile_items(items: Collection[Item], *, more: Iterable[bytes] = ()) -> Plan:
+    """The plan for ``items``, with ``more`` plain ones where they are missing."""
+    names = [item.name for item in items if item.name in _PLAIN]
+    names += [name for name in more if name not in names]
+    if b"UID" in names:  # first: a client then knows early whom the rest is about
+        names.remove(b"UID")
+        names.insert(0, b"UID")
+    columns = ["uid"]
+    for name in names:
+        columns += [column for column in _PLAIN[name][1] if column not in columns]
+    makers = []
+    pieces = []
+    for name in names:
+        text, needed, build = _PLAIN[name]
+        pieces.append(text)
+        makers.append(build(*(columns.index(column) for column in needed)))
+    bodies = tuple(item for item in items if item.name not in _PLAIN)
+    template = b"* %d FETCH (" + b" ".join(pieces) + (b"" if bodies else b")\r\n")
+    seeing = any(not item.peek for item in bodies)
+    return Plan(tuple(columns), template, tuple(makers), bodies, b"FLAGS" in names, seeing)
+
+
+# --- one function a column ------------------------------------------------------------------------
+
+
+def _as_is(index: int) -> _Column:
+    return lambda columns, _: columns[index]
+
+
+def _dates(index: int) -> _Column:
+    return lambda columns, _: map(fmt.date_time, columns[index])
+
+
+def _flags(uid: int, flags: int, keywords: int) -> _Column:
+    def make(columns: list[Sequence[Any]], overlay: Overlay) -> Iterable[Any]:
+        bits: Iterable[int] = columns[flags]
+        if overlay.seen is not None:
+            seen = overlay.seen
+            bits = [(bit | SEEN) if one in seen else (bit & ~SEEN) for bit, one in zip(bits, columns[uid], strict=True)]
+        if overlay.recent is not None:
+            recent = overlay.recent
+            return [
+                fmt.flags(bit, words.split(), recent=recent(one))
+                for bit, words, one in zip(bits, columns[keywords], columns[uid], strict=True)
+            ]
+        text = fmt.FLAG_TEXT
+        return [
+            text[bit] if not words else fmt.flags(bit, words.split())
+            for bit, words in zip(bits, columns[keywords], strict=True)
+        ]
+
+    return make
+
+
+_PLAIN: dict[bytes, tuple[bytes, tuple[str, ...], Callable[..., _Column]]] = {
+    b"UID": (b"UID %d", ("uid",), _as_is),
+    b"FLAGS": (b"FLAGS (%b)", ("uid", "flags", "keywords"), _flags),
+    b"MODSEQ": (b"MODSEQ (%d)", ("modseq",), _as_is),  # RFC 7162 3.1.4
+    b"INTERNALDATE": (b"INTERNALDATE %b", ("received_at",), _dates),
+    b"SAVEDATE": (b"SAVEDATE %b", ("saved_at",), _dates),  # RFC 8514 4.2
+    b"RFC822.SIZE": (b"RFC822.SIZE %d", ("size",), _as_is),
+    b"ENVELOPE": (b"ENVELOPE %b", ("envelope",), _as_is),
+    b"BODY": (b"BODY %b", ("body",), _as_is),
+    b"BODYSTRUCTURE": (b"BODYSTRUCTURE %b", ("bodystructure",), _as_is),
+    b"EMAILID": (b"EMAILID (M%x)", ("message_row",), _as_is),  # RFC 8474 5.1
+    b"THREADID": (b"THREADID (T%x)", ("thread_key",), _as_is),  # RFC 8474 5.2
+}
