@@ -40,6 +40,11 @@ LOGINS = _counter("logins", "Attempts to log in", "protocol", "result")
 # pop3
 POP3_RETRIEVED = _counter("pop3_messages", "Messages sent by RETR and TOP", "command")
 
+# smtp and delivery
+MAIL_IN = _counter("mail_accepted", "Messages taken", "protocol")
+MAIL_OUT = _counter("mail_sent", "Recipients tried by the queue", "result")
+LINKS = _gauge("mail_links", "Connections out that are open")
+
 
 def exposition() -> bytes:
     """All metrics in the text format of Prometheus."""

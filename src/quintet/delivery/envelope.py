@@ -1,0 +1,85 @@
+"""Who sends a message to whom: the values that travel beside the bytes, known to no protocol.
+
+A `Mailbox` keeps the local part as it is meant (unquoted); `str()` writes it as it must stand on the
+wire.  What may stand there is checked where it is read (`smtp.address`).  RFC 5321 2.3.1, 4.1.2.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from quintet.auth.service import Identity
+    from quintet.net.seam import Peer
+
+_ATOMS = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+)*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """One address.  The null reverse path has neither part, "postmaster" alone has no domain."""
+
+    local: str  # unquoted, case kept
+    domain: str  # lower case, U-labels as they came; "[192.0.2.1]" for an address literal
+
+    def __str__(self) -> str:
+        local = self.local
+        if not _ATOMS.fullmatch(local) and (local or self.domain):
+            local = '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return f"{local}@{self.domain}" if self.domain else local
+
+    def __bool__(self) -> bool:
+        return bool(self.local or self.domain)
+
+    @property
+    def literal(self) -> bool:
+        """Names a host by its number (RFC 5321 4.1.3)."""
+        return self.domain.startswith("[")
+
+    @property
+    def ascii(self) -> bool:
+        """Can be said to a host without SMTPUTF8 as it stands."""
+        return self.local.isascii() and self.domain.isascii()
+
+
+NULL = Mailbox("", "")  # the sender of reports, which never get an answer (RFC 5321 4.5.5)
+
+
+def mailbox(text: str) -> Mailbox:
+    """Reads back what ``str(Mailbox)`` wrote; for values of our own (queue rows, configuration)."""
+    if not text.startswith('"'):
+        local, _, domain = text.rpartition("@") if "@" in text else (text, "", "")
+        return Mailbox(local, domain.lower())
+    end = text.rfind('"')
+    return Mailbox(re.sub(r"\\(.)", r"\1", text[1:end]), text[end + 2 :].lower())
+
+
+@dataclass(slots=True)
+class Envelope:
+    """One transaction as it comes in: filled by the protocol, read by the steps of delivery."""
+
+    peer: Peer
+    protocol: str = "ESMTP"  # the "with" of Received: RFC 3848, 6531
+    identity: Identity | None = None  # who logged in
+    sender: Mailbox = NULL
+    recipients: list[Recipient] = field(default_factory=list)  # in the order of RCPT
+    size: int = 0  # bytes as declared by MAIL SIZE=, 0 when not
+    eight_bit: bool = False  # BODY=8BITMIME
+    utf8: bool = False  # SMTPUTF8
+    helo: str = ""
+    id: str = ""  # the id of our Received line, in log and trace
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Where one RCPT leads: to a folder of an account here, or (``folder_id`` 0) into the queue."""
+
+    address: Mailbox
+    account_id: int = 0
+    folder_id: int = 0
+    detail: str = ""  # of user+detail
+    targets: tuple[str, ...] = ()  # other addresses that stand for it (forwards); () is itself

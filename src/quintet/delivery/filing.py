@@ -1,0 +1,188 @@
+"""What is decided about one recipient, and the one transaction that does it for all.
+
+Folders and queue rows of a message are written together, so that a message is taken whole or not at all.
+The bytes are stored once, whoever gets them.  Deciding is `inbound`'s and the filters' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quintet.delivery import stamp
+from quintet.delivery.directory import ascii_domain
+from quintet.delivery.envelope import Envelope, Recipient, mailbox
+from quintet.errors import Problem, Reason, Refused, TryLater
+from quintet.store import accounts, db, entries, folders, queue, trace
+from quintet.store.content import Content
+from quintet.store.db import Tx
+from quintet.store.model import FolderId
+
+MAX_INLINE = 20  # recipients; more of them take longer than the loop may be held
+MAX_TRACED = 100  # addresses named in one trace row
+
+ONE_RECIPIENT = frozenset(
+    (Reason.OVER_QUOTA, Reason.NUMBERS_EXHAUSTED, Reason.NO_SUCH_FOLDER, Reason.NO_SUCH_ACCOUNT)
+)
+"""Reasons that concern one mailbox; with others the whole message fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """Into a folder."""
+
+    folder_id: int
+    flags: int = 0
+    keywords: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Into the queue, to other addresses."""
+
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Taken, and thrown away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Refused for this recipient; only where the protocol can say so after the data."""
+
+    problem: Problem
+
+
+Decision = File | Send | Discard | Reject
+
+
+def usual(recipient: Recipient) -> Decision:
+    """What happens without any filter."""
+    if recipient.folder_id:
+        return File(recipient.folder_id)
+    return Send(recipient.targets or (str(recipient.address),))
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Everything the transaction needs."""
+
+    envelope: Envelope
+    content: Content
+    decisions: Sequence[Decision]  # in the order of the envelope's recipients
+    received: bytes  # Received and what stands above it
+    now: int
+    expires_at: int
+    each: bool = False  # the protocol tells each recipient's outcome (LMTP)
+    careful: bool = False  # look before each write: a first try failed for one of many
+
+
+def _quick(work: Work) -> bool:
+    return len(work.decisions) <= MAX_INLINE
+
+
+@db.bounded(_quick)
+def file(tx: Tx, work: Work) -> list[Problem | None]:
+    """Carries out all decisions; one outcome a recipient.
+
+    Raises what the first write that fails raises.  When that is one of `ONE_RECIPIENT`, the caller asks
+    again with ``careful``: then a full mailbox is that recipient's outcome where the protocol can say so,
+    else the queue tries it again; TryLater comes only when nobody could be served.
+    """
+    decisions = work.decisions
+    outcomes: list[Problem | None] = [
+        decision.problem if isinstance(decision, Reject) else _trouble(tx, work, decision)
+        for decision in decisions
+    ]
+    waiting = [] if work.each else _late(work, outcomes)
+    groups: dict[tuple[int, tuple[str, ...]], dict[FolderId, None]] = {}
+    for decision, outcome in zip(decisions, outcomes, strict=True):
+        if isinstance(decision, Send):
+            waiting += decision.addresses
+        elif isinstance(decision, File) and outcome is None:
+            group = groups.setdefault((decision.flags, decision.keywords), {})
+            group[FolderId(decision.folder_id)] = None  # two names of one mailbox: one copy
+    prefix = stamp.return_path(work.envelope.sender) + work.received
+    note: trace.Note | None = _note(work, waiting)
+    for (flags, keywords), places in groups.items():
+        entries.add(
+            tx,
+            list(places),
+            work.content,
+            prefix=prefix,
+            received_at=work.now,
+            flags=flags,
+            keywords=keywords,
+            trace_note=note,
+        )
+        note = None  # one row a message
+    if waiting:
+        _queue(tx, work, waiting)
+    if note is not None:
+        trace.note(tx, note, message_row=None, message_id=work.content.message_id)
+    if not work.each:
+        outcomes = [None] * len(outcomes)
+    return outcomes
+
+
+def _trouble(tx: Tx, work: Work, decision: Decision) -> Problem | None:
+    """Why a mailbox cannot take it; looked at only when ``careful``."""
+    if not work.careful or not isinstance(decision, File):
+        return None
+    try:
+        account = accounts.get(tx, folders.get(tx, FolderId(decision.folder_id)).account_id)
+    except Refused as problem:
+        return problem
+    size = account.used_bytes + work.content.size + len(work.received)
+    if account.full or 0 < account.quota_bytes < size:
+        return TryLater(Reason.OVER_QUOTA)
+    return None
+
+
+def _late(work: Work, outcomes: Sequence[Problem | None]) -> list[str]:
+    """Recipients that the queue shall try again; raises when that would be everybody."""
+    problems = [problem for problem in outcomes if problem is not None]
+    if problems and len(problems) == len(outcomes):
+        raise problems[0]
+    recipients = work.envelope.recipients
+    return [str(recipients[number].address) for number, problem in enumerate(outcomes) if problem is not None]
+
+
+def _queue(tx: Tx, work: Work, addresses: Sequence[str]) -> None:
+    envelope = work.envelope
+    parameters: dict[str, object] = {"id": envelope.id}
+    if envelope.eight_bit:
+        parameters["eight_bit"] = True
+    if envelope.utf8:
+        parameters["utf8"] = True
+    item = queue.QueueItem(
+        content=work.content,
+        sender=str(envelope.sender),
+        prefix=work.received,
+        account_id=envelope.identity.account_id if envelope.identity is not None else None,
+        params=parameters,
+        expires_at=work.expires_at,
+    )
+    domains = {address: ascii_domain(mailbox(address).domain) for address in addresses}
+    queue.put(tx, item, [queue.To(address, domain=domain) for address, domain in domains.items()])
+
+
+def _note(work: Work, queued: Sequence[str]) -> trace.Note:
+    """One trace row a message: who brought it, for whom; the store adds where it went."""
+    envelope = work.envelope
+    peer = envelope.peer
+    detail: dict[str, object] = {
+        "id": envelope.id,
+        "from": str(envelope.sender),
+        "to": [str(recipient.address) for recipient in envelope.recipients[:MAX_TRACED]],
+        "client": peer.address,
+        "helo": envelope.helo,
+        "with": stamp.with_protocol(envelope),
+        "size": work.content.size,
+    }
+    if queued:
+        detail["queued"] = list(queued[:MAX_TRACED])
+    account_id = envelope.identity.account_id if envelope.identity is not None else None
+    return trace.Note(peer.id, "accepted", account_id, detail)

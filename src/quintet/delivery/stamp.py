@@ -1,0 +1,83 @@
+"""The trace fields that we put in front of a message: Return-Path and Received.
+
+Pure.  They are the prefix of a message; the bytes that came are never changed.  RFC 5321 4.4,
+RFC 3848 and 6531 4.3 (with), RFC 8314 4.3 (tls).
+"""
+
+from __future__ import annotations
+
+import re
+
+from quintet.delivery.envelope import Envelope, Mailbox
+from quintet.message import headers
+from quintet.net.seam import Peer
+
+MAX_CLAUSE = 250  # octets of one word that the client chose
+
+_DOMAIN = re.compile(
+    r"[A-Za-z0-9_\x80-\U0010ffff]+(?:[.-]+[A-Za-z0-9_\x80-\U0010ffff]+)*|\[[A-Za-z0-9:.-]+\]"
+)
+_UNSAFE = re.compile(r"[^!-'*-\[\]-~\x80-\U0010ffff]")  # what a comment must not hold: RFC 5322 3.2.2
+_TLS12 = re.compile(r"((?:EC)?DHE)-(RSA|ECDSA)-(AES\d+-GCM-SHA\d+|CHACHA20-POLY1305)")
+
+
+def return_path(sender: Mailbox) -> bytes:
+    """The sender of the envelope, put there by the host of final delivery (RFC 5321 4.4)."""
+    return f"Return-Path: <{sender}>\r\n".encode()
+
+
+def received(envelope: Envelope, hostname: str, now: int) -> bytes:
+    """Our line of the message's way.  ``for`` stands only when it gives nobody away (RFC 5321 7.6)."""
+    peer = envelope.peer
+    parts = [
+        f"Received: from {_client(envelope.helo, peer)}\r\n\tby {hostname} with {with_protocol(envelope)}"
+    ]
+    if peer.tls is not None:
+        parts.append(f" ({peer.tls.version} cipher {peer.tls.cipher})")
+    parts.append(f"\r\n\tid {envelope.id}")
+    if len(envelope.recipients) == 1:
+        parts.append(f"\r\n\tfor <{envelope.recipients[0].address}>")
+    if peer.tls is not None and (name := registered_cipher(peer.tls.cipher)):
+        parts.append(f"\r\n\ttls {name}")
+    parts.append(f";\r\n\t{headers.format_date(now)}\r\n")
+    return "".join(parts).encode()
+
+
+def with_protocol(envelope: Envelope) -> str:
+    """The registered word for how the message came: ESMTPSA, UTF8LMTPS and so on."""
+    word = envelope.protocol
+    if envelope.utf8 and word != "SMTP":
+        word = "UTF8SMTP" if word == "ESMTP" else "UTF8LMTP"
+    if word == "SMTP":
+        return word
+    return word + ("S" if envelope.peer.secure else "") + ("A" if envelope.identity is not None else "")
+
+
+def registered_cipher(name: str) -> str:
+    """OpenSSL's name as IANA's; "" for those that we do not offer."""
+    if name.startswith("TLS_"):
+        return name
+    found = _TLS12.fullmatch(name)
+    if found is None:
+        return ""
+    suite = found[3].replace("AES", "AES_").replace("-", "_")
+    if suite.startswith("CHACHA"):
+        suite += "_SHA256"
+    return f"TLS_{found[1]}_{found[2]}_WITH_{suite}"
+
+
+def literal(address: str) -> str:
+    """An address literal; "" for what is no IP address (a Unix socket)."""
+    if ":" in address:
+        return f"[IPv6:{address.partition('%')[0]}]"
+    return f"[{address}]" if address[:1].isdigit() else ""
+
+
+def _client(helo: str, peer: Peer) -> str:
+    """What the client calls itself, and where it really is."""
+    where = literal(peer.address)
+    name = helo[:MAX_CLAUSE]
+    if not _DOMAIN.fullmatch(name):
+        clean = _UNSAFE.sub("?", name)
+        return f"{where or 'localhost'} (helo={clean})" if clean else where or "localhost"
+    return f"{name} ({where})" if where else name

@@ -1,0 +1,180 @@
+"""A house for mail tests: a store with accounts, auth, the inbound steps, SMTP services; time stands still.
+
+Dialogues of SMTP and LMTP run in it: it is their `World` (``given``, ``do``, ``store``).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from quintet.auth import admin
+from quintet.auth.service import AuthService
+from quintet.clock import FrozenClock
+from quintet.config.auth import Auth
+from quintet.config.smtp import Smtp
+from quintet.config.store import Store as StoreConfig
+from quintet.delivery.inbound import Inbound
+from quintet.smtp.desk import Role
+from quintet.smtp.service import SmtpService
+from quintet.store import accounts, entries, folders, queue, trace
+from quintet.store.model import AccountId
+from quintet.store.store import Store
+
+CHEAP = Auth(argon2_memory=64, argon2_time=1, scram_iterations=4096)
+SMTP = Smtp(postmaster="alice@example.org", tarpit_s=0.0)
+PEOPLE = ("alice", "bob", "carol")
+
+
+class MailHouse:
+    """Everything that takes mail, over one store."""
+
+    def __init__(self, store: Store, auth: AuthService, clock: FrozenClock, config: Smtp = SMTP) -> None:
+        self.store, self.auth, self.clock = store, auth, clock
+        self.role = Role.MX
+        self.starttls = True
+        self.slept: list[float] = []
+        self.values: dict[str, str] = {}
+        self.configure(config)
+
+    def configure(self, config: Smtp) -> None:
+        self.config = config
+        self.inbound = Inbound(self.store, config, hostname="mx.example.org", clock=self.clock)
+
+    @property
+    def service(self) -> SmtpService:
+        return SmtpService(
+            self.store,
+            self.auth,
+            self.config,
+            role=self.role,
+            inbound=self.inbound,
+            hostname="mx.example.org",
+            clock=self.clock,
+            starttls=self.starttls,
+            sleep=self._sleep,
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.sleep(0)
+
+    # --- what the words of a dialogue mean ---------------------------------------------------
+
+    async def given(self, text: str) -> None:
+        """``role lmtp``, ``option max_errors 3``, ``alias sales to alice``, ``forward x to y@z``, ..."""
+        words = text.split()
+        match words:
+            case ["role", name]:
+                self.role = Role(name)
+            case ["option", name, *rest]:
+                self.configure(replace(self.config, **{name: _value(getattr(self.config, name), rest)}))
+            case ["alias", address, "to", name]:
+                await self.store.write(accounts.add_address, await self.account_id(name), address)
+            case ["forward", address, "to", target]:
+                await self.store.write(accounts.add_address, None, address, "forward", target)
+            case ["full", name]:
+                number = await self.account_id(name)
+                await self.store.write(accounts.change, number, quota_messages=1)
+                await self.deliver(name)
+            case ["quota", name, size]:
+                await self.store.write(accounts.change, await self.account_id(name), quota_bytes=int(size))
+            case ["disabled", name]:
+                await self.store.write(accounts.change, await self.account_id(name), disabled=True)
+            case ["starttls", "off"]:
+                self.starttls = False
+            case _:
+                raise AssertionError(f"given {text!r}")
+        self.inbound.directory.forget()
+
+    async def do(self, text: str) -> None:
+        await self.given(text)
+
+    async def check(self, text: str) -> None:
+        """``alice has 2``, ``alice's last TEXT``, ``queue has 1``, ``queue holds a@b``, ``slept 2.0``."""
+        who, _, rest = text.partition(" ")
+        if who == "queue":
+            rows = self.store.peek(queue.listing)
+            if rest.startswith("has "):
+                assert len(rows) == int(rest[4:]), rows
+            else:
+                assert rest.removeprefix("holds ") in [row.address for row in rows], rows
+        elif who == "slept":
+            assert float(rest) in self.slept, self.slept
+        elif who.endswith("'s"):
+            last = await self.last(who[:-2])
+            assert rest.removeprefix("last ").encode().decode("unicode_escape").encode("latin-1") in last, (
+                last
+            )
+        elif rest.startswith("has "):
+            assert await self.count(who) == int(rest[4:])
+        else:
+            raise AssertionError(f"store {text!r}")
+
+    # --- looking ------------------------------------------------------------------------------
+
+    async def account_id(self, name: str) -> AccountId:
+        found = self.store.peek(accounts.find, f"{name}@example.org")
+        assert found is not None
+        return found.id
+
+    async def _inbox(self, name: str):
+        folder = self.store.peek(folders.find, await self.account_id(name), "INBOX")
+        assert folder is not None
+        return folder
+
+    async def count(self, name: str) -> int:
+        return (await self._inbox(name)).messages
+
+    async def messages(self, name: str) -> list[bytes]:
+        """What is in the Inbox, whole, oldest first."""
+        folder = await self._inbox(name)
+        found = self.store.peek(entries.listing, folder.id)
+        refs = [self.store.peek(entries.body_ref, folder.id, each.uid) for each in found]
+        return [await asyncio.to_thread(self.store.read_body, ref) for ref in refs]
+
+    async def last(self, name: str) -> bytes:
+        return (await self.messages(name))[-1]
+
+    async def queued(self) -> list[queue.Recipient]:
+        return self.store.peek(queue.listing)
+
+    async def queued_bytes(self, recipient: queue.Recipient) -> bytes:
+        ref = self.store.peek(entries.message_body, recipient.message_row)
+        return await asyncio.to_thread(self.store.read_body, ref)
+
+    def traced(self) -> list[trace.Event]:
+        return self.store.peek(trace.recent)[::-1]
+
+    async def deliver(self, name: str, data: bytes = b"Subject: x\r\n\r\nx\r\n") -> None:
+        """Something that lies there already."""
+        from quintet.store.content import content_of
+
+        folder = await self._inbox(name)
+        await self.store.write(entries.add, [folder.id], content_of(data), received_at=self.clock.now())
+
+
+def _value(old: object, words: list[str]) -> object:
+    if isinstance(old, bool):
+        return words == ["true"]
+    if isinstance(old, list):
+        return words
+    return type(old)(words[0])
+
+
+@asynccontextmanager
+async def mail_house(folder: Path) -> AsyncIterator[MailHouse]:
+    """Opens one in ``folder``: alice, bob and carol at example.org with the password "demo"."""
+    clock = FrozenClock()
+    store = await Store.open(StoreConfig(data=str(folder), sync="off", readers=1), clock=clock)
+    auth = AuthService(store, CHEAP, clock=clock)
+    try:
+        await store.write(accounts.add_domain, "example.org")
+        for name in PEOPLE:
+            account = await store.write(accounts.create, f"{name}@example.org")
+            await admin.set_password(store, account.id, "demo", CHEAP)
+        yield MailHouse(store, auth, clock)
+    finally:
+        await auth.close()
+        await store.close()
