@@ -131,7 +131,7 @@ async def load(
     """Makes accounts of (name, password) pairs, or gives those that are there the password; in order.
 
     A password in the form "{SCHEME}hash" is taken over as it is.  ``quick`` leaves argon2id to the first
-    login (see `passwords`): a thousand take about four seconds on two cores, else sixteen.
+    login (see `passwords`): a thousand take some three seconds on two cores, else twenty.
     """
     config = config or Auth()
     work = passwords.quick_rows if quick else passwords.hash_secret

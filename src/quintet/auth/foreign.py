@@ -60,7 +60,7 @@ def understood(stored: str) -> bool:
 def _check_argon2(stored: str, secret: str) -> bool:
     try:
         return argon2.PasswordHasher().verify(stored, secret)
-    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+    except (argon2.exceptions.VerificationError, ValueError):
         return False
 
 

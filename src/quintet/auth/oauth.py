@@ -39,6 +39,7 @@ SIGNATURE_ONLY: Options = {
     "verify_nbf": False,
     "verify_iat": False,
 }
+NOT_A_TOKEN = (jwt.PyJWTError, ValueError, TypeError, RecursionError)  # the last: JSON nested by thousands
 _TOKEN = re.compile(r"[Bb]earer +(?P<token>[A-Za-z0-9._~+/-]+=*)")
 
 
@@ -135,14 +136,14 @@ class Keys:
     def _claims(self, token: str) -> dict[str, Any]:  # Any: JSON
         try:
             algorithm = jwt.get_unverified_header(token).get("alg")
-        except jwt.PyJWTError:
+        except NOT_A_TOKEN:
             raise Refused(Reason.AUTH_FAILED, "not a token") from None
         for known, key in self._keys:
             if known != algorithm:
                 continue
             try:
                 return jwt.decode(token, key, algorithms=[known], options=SIGNATURE_ONLY)
-            except (jwt.PyJWTError, ValueError, TypeError):
+            except NOT_A_TOKEN:
                 continue  # another key may have signed it
         raise Refused(Reason.AUTH_FAILED, "token not signed by a key of ours")
 

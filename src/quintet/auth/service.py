@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import secrets
 from collections.abc import Awaitable, Callable
 
 from quintet import log
@@ -57,7 +56,7 @@ class AuthService:
         self._hasher = passwords.Hasher(config.hash_threads, config.hash_queue)
         self._memory = remember.Memory(config.remember_max)
         self._upkeep = upkeep.Upkeep(store, self._hasher, self.clock)
-        self._nobody = ""  # an argon2 string that no password fits, made when first needed
+        self._nobody = passwords.nobody(config)
         self._offers: dict[tuple[bool, bool, bool, bool, str], tuple[str, ...]] = {}
 
     async def close(self) -> None:
@@ -195,7 +194,8 @@ class AuthService:
         found = self.store.peek(vault.lookup, login)
         for row in found.of_kind(passwords.APOP) if found else ():
             right = hashlib.md5((banner + row.stored).encode(), usedforsecurity=False).hexdigest()
-            if found and row.serves("pop3") and hmac.compare_digest(right.encode(), digest.lower().encode()):
+            given = digest.lower().encode("utf-8", "replace")
+            if found and row.serves("pop3") and hmac.compare_digest(right.encode(), given):
                 return self.entered(found, row, peer, "pop3", mechanism="APOP")
         raise self.gate.failed(peer, login, "pop3", "APOP")
 
@@ -218,13 +218,8 @@ class AuthService:
                     return row
                 if row.kind == passwords.PASSWORD:
                     return None
-        await self._hasher.run(self._check_nobody, secret)
+        await self._hasher.run(passwords.check, self._nobody, secret)
         return None
-
-    def _check_nobody(self, secret: str) -> None:
-        if not self._nobody:
-            self._nobody = passwords.hash_secret(secrets.token_hex(16), self.config)[0].secret
-        passwords.check(self._nobody, secret)
 
     # what exchanges need as well
 

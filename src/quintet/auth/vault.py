@@ -102,11 +102,12 @@ def _with_secrets(tx: Tx, account: Account) -> Found:
 def unchanged(tx: Tx, credential_id: int, stored: str) -> tuple[bool, int] | None:
     """(account disabled, expiry in ms or 0) of a credential that is still ``stored``, else None."""
     row = tx.one(
-        "SELECT a.disabled, c.expires_at, c.secret FROM credential c JOIN account a ON a.id = c.account_id"
-        " WHERE c.id = ?",
+        "SELECT a.disabled, c.expires_at FROM credential c JOIN account a ON a.id = c.account_id"
+        " WHERE c.id = ? AND c.secret = ?",
         credential_id,
+        stored,
     )
-    return None if row is None or row[2] != stored else (bool(row[0]), row[1])
+    return None if row is None else (bool(row[0]), row[1])
 
 
 def secrets_of(tx: Tx, account_id: AccountId) -> Found:
