@@ -1,4 +1,4 @@
-"""Reads IMAP parenthesised lists strictly, and judges body structures by the grammar of RFC 3501 section 9."""
+"""Reads IMAP parenthesised lists strictly, and judges body structures by RFC 3501 section 9."""
 
 from __future__ import annotations
 

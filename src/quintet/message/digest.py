@@ -91,7 +91,7 @@ class Digest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     bare_cr: bool  # some CR without LF
     bare_lf: bool  # some LF without CR
     nul: bool
-    longest_line: int  # bytes without the line end
+    longest_line: int  # bytes without the line end, where that is above 998; else 0 (RFC 5322 2.1.1)
 
     def header(self, name: bytes | str) -> bytes | None:
         """Return the value of the first field of that name (any case), or None."""

@@ -34,12 +34,12 @@ ENVELOPE_FIELDS = frozenset(
 )
 
 
-def fields(block: bytes) -> list[tuple[bytes, bytes]]:
+def fields(block: bytes, *, pure: bool) -> list[tuple[bytes, bytes]]:
     """Cut a header block into (name as it came, value unfolded and stripped), at most MAX_FIELDS.
 
+    ``pure``: every line is known to end in CRLF.
     Lines without a field name are left out. A CR that is no line end stays in its value.
     """
-    pure = block.count(b"\r\n") == block.count(b"\n")
     if pure:
         if b"\n " in block:
             block = block.replace(b"\r\n ", b" ")
@@ -51,7 +51,7 @@ def fields(block: bytes) -> list[tuple[bytes, bytes]]:
     for line in block.split(b"\r\n" if pure else b"\n"):
         name, colon, value = line.partition(b":")
         if colon:
-            if b" " in name or not name or name[-1] == 0x09:
+            if not name or b" " in name or b"\t" in name:
                 name = name.rstrip(b" \t")  # RFC 5322 4.5: obsolete blanks before the colon
                 if not name or b" " in name:
                     continue
@@ -111,7 +111,7 @@ class OpenPart:
         """Make the part. ``lines``: line ends between body_start and ``end``."""
         values = self.values
         get = values.get
-        disposition = None
+        disposition: tuple[str, params.Pairs] | None = None
         shown = get(b"content-disposition")
         if shown is not None:
             disposition = _disposition(shown) if len(shown) < 30 else params.disposition(shown)

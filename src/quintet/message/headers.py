@@ -32,6 +32,7 @@ __all__ = [
 MAX_IDS = 1000  # of one References field; RFC 5537 3.4.4 lets posters trim far below
 
 _ID = re.compile(rb"<[ \t]*([^<>\x00-\x20]+(?:[ \t]+[^<>\x00-\x20]+)*)[ \t]*>")
+_PLAIN_ID = re.compile(r"<[^<>\x00-\x20]+>")
 _SPACE = re.compile(rb"[ \t]+")
 _QUOTED_LOCAL = re.compile(rb'"([A-Za-z0-9!#$%&\'*+/=?^_`{|}~.\-]+)"(@.*)')
 
@@ -42,6 +43,10 @@ def msg_ids(raw: bytes) -> list[str]:
     Normalised for comparison as RFC 5256 section 3 asks (REFERENCES, step 1): angle brackets kept,
     white space taken out, ``<"a.b"@c>`` is ``<a.b@c>``. Words between ids are ignored.
     """
+    if raw.isascii() and b"\n" not in raw and b'"' not in raw:
+        plain = _PLAIN_ID.findall(raw.decode("ascii"))
+        if len(plain) == raw.count(b"<"):
+            return plain[:MAX_IDS]
     found: list[str] = []
     for inner in _ID.findall(unfold(raw)):
         if b" " in inner or b"\t" in inner:

@@ -10,17 +10,21 @@ import re
 
 MAX_TAG = 64 * 1024  # characters held while a tag or a comment is open; a longer one is text
 
-_MARKUP = re.compile(
-    r"<!--.*?-->|<(script|style|head|title)\b[^>]*>.*?</\1\s*>|<[/!?]?[a-zA-Z][^<>]*>|<[!?][^<>]*>",
-    re.DOTALL | re.IGNORECASE,
-)
+_MARKUP = re.compile(r"<[/!?]?[a-zA-Z][^<>]*>|<[!?][^<>]*>")
 # what keeps words apart when its tag goes
 _BREAKS = re.compile(
     r"</?(?:p|div|br|tr|td|th|li|ul|ol|h[1-6]|table|hr|pre|blockquote|section|article|option|dt|dd)\b",
     re.IGNORECASE,
 )
 _OPEN = re.compile(r"<(!--|script\b|style\b|head\b|title\b)", re.IGNORECASE)
-_CLOSERS = {"!--": "-->", "script": "</script", "style": "</style", "head": "</head", "title": "</title"}
+_CLOSERS = {
+    "!--": re.compile("-->"),
+    "script": re.compile("</script", re.IGNORECASE),
+    "style": re.compile("</style", re.IGNORECASE),
+    "head": re.compile("</head", re.IGNORECASE),
+    "title": re.compile("</title", re.IGNORECASE),
+}
+_LONGEST_CLOSER = len("</script")
 
 
 def _replaced(found: re.Match[str]) -> str:
@@ -38,46 +42,43 @@ class Stripper:
 
     def __init__(self) -> None:
         self._held = ""
-        self._until: str | None = None  # inside <script> and the like: what ends it
+        self._until: re.Pattern[str] | None = None  # inside <script> and the like: what ends it
 
     def feed(self, piece: str) -> str:
         """Take markup, return text."""
         text = self._held + piece
         self._held = ""
         out: list[str] = []
-        while text:
+        at = 0
+        while at < len(text):
             if self._until is not None:
-                text = self._skip(text)
+                at = self._skip(text, at)
                 continue
-            opened = _OPEN.search(text)
+            opened = _OPEN.search(text, at)
             if opened is None:
-                out.append(self._plain(text))
+                out.append(self._plain(text[at:]))
                 break
-            out.append(self._tags(text[: opened.start()]))
-            word = opened.group(1).lower()
-            self._until = _CLOSERS[word]
-            text = text[opened.end() :]
+            out.append(self._tags(text[at : opened.start()]))
+            self._until = _CLOSERS[opened.group(1).lower()]
+            at = opened.end()
         return "".join(out)
 
-    def _skip(self, text: str) -> str:
-        """Drop text up to the closer; hold its last letters if the closer is not there yet."""
+    def _skip(self, text: str, at: int) -> int:
+        """Return where text goes on; what may be half a closer waits for the next piece."""
         assert self._until is not None
-        at = text.lower().find(self._until)
-        if at < 0:
-            self._held = text[-(len(self._until) - 1) :]
-            return ""
-        after = at + len(self._until)
-        if self._until != "-->":
-            close = text.find(">", after)
-            if close < 0:
-                if len(text) - at > MAX_TAG:
-                    self._until = None
-                    return ""
-                self._held = text[at:]
-                return ""
-            after = close + 1
+        found = self._until.search(text, at)
+        if found is None:
+            self._held = text[max(at, len(text) - _LONGEST_CLOSER + 1) :]
+            return len(text)
+        after = found.end()
+        if not found.group().endswith(">"):
+            after = text.find(">", after) + 1
+            if after == 0 and len(text) - found.start() <= MAX_TAG:
+                self._held = text[found.start() :]
+                return len(text)
+            after = after or len(text)
         self._until = None
-        return text[after:]
+        return after
 
     def _plain(self, text: str) -> str:
         """Text without skipped elements; an unfinished tag or entity at the end is held."""

@@ -19,7 +19,7 @@ MAX_VALUE = 64 * 1024  # bytes of one joined value; file systems end far below
 
 _TOKEN = rb"[!#$%&'*+\-.^_`{|}~0-9A-Za-z]+"
 # The common form, in one match: no comment, no backslash, no stray text.
-_PLAIN = re.compile(rb'(?:[ \t]*;[ \t]*%b=(?:"[^"\\]*"|[^\s;"()\\]+))*[ \t]*;?[ \t]*' % _TOKEN)
+_PLAIN = re.compile(rb'(?:[ \t]*;[ \t]*%b=(?:"[^"\\]*"|[^\s;"()\\]+))*[ \t]*(?:;[ \t]*)?' % _TOKEN)
 _PAIR = re.compile(rb';[ \t]*(%b)=(?:"([^"]*)"|([^\s;"]+))' % _TOKEN)
 # The tolerant form: white space around "=", comments, 8-bit and empty values, unquoted blanks.
 _LOOSE = re.compile(
@@ -182,7 +182,10 @@ def listing(pairs: Pairs) -> Pairs:
     extended value in UTF-8, percent signs kept: that is what clients parse
     behind a name with an asterisk, and it stays in ASCII.
     """
-    if not any(b"*" in name for name, _ in pairs):
+    for name, _ in pairs:
+        if b"*" in name:
+            break
+    else:
         return pairs
     pieces, plain = _joined(pairs)
     for base, parts in pieces.items():

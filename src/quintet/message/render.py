@@ -9,6 +9,7 @@ IMAP string may hold, is dropped. Encoded words pass untouched.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from quintet.message import addresses, params
@@ -17,6 +18,9 @@ from quintet.message.digest import Digest, Fields, Part
 _UNSAFE = re.compile(rb'[\x00\r\n"\\\x80-\xff]')
 _ESCAPE = re.compile(rb'(["\\])')
 _OVERVIEW = bytes.maketrans(b"\t\r\n\0", b"    ")
+_ENCODINGS = {
+    name: b'"%b"' % name.encode() for name in ("7bit", "8bit", "binary", "base64", "quoted-printable")
+}
 _NO_BODY = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0'
 
 
@@ -163,9 +167,18 @@ def _address(one: addresses.Address) -> bytes:
 def _params(pairs: params.Pairs) -> bytes:
     if not pairs:
         return b"NIL"
+    if len(pairs) == 1 and len(pairs[0][1]) < 20:
+        return _one_param(pairs)  # mostly a charset
+    return _written(pairs)
+
+
+def _written(pairs: params.Pairs) -> bytes:
     return b"(%b)" % b" ".join(
         [b"%b %b" % (string(name), string(value)) for name, value in params.listing(pairs)]
     )
+
+
+_one_param = lru_cache(maxsize=256)(_written)
 
 
 def _languages(value: bytes | None) -> bytes:
@@ -209,13 +222,14 @@ def _leaf(part: Part) -> bytes:
     pairs = part.params
     if part.type == "text" and part.subtype == "plain" and not any(name == b"charset" for name, _ in pairs):
         pairs = (*pairs, (b"charset", b"us-ascii"))  # RFC 2045 5.2
+    encoding = part.encoding
     main = b'("%b" "%b" %b %b %b %b %d' % (
         part.type.encode("latin-1"),
         part.subtype.encode("latin-1"),
         _params(pairs),
         _nstring(part.content_id),
         _nstring(part.description),
-        string(part.encoding.encode("latin-1", "replace")),
+        _ENCODINGS.get(encoding) or string(encoding.encode("latin-1")),
         part.end - part.body_start,
     )
     return main + b" %d" % part.lines if part.type == "text" else main

@@ -24,6 +24,7 @@ MAX_PARTS = (
 )
 MAX_DEPTH = 100  # levels; deeper multiparts and messages stay whole. Dovecot's and Postfix's limits are alike
 MAX_DELIMITER = 998  # bytes of a line that may be a boundary delimiter (RFC 5322 2.1.1)
+LONG_LINE = 998  # bytes without the line end; longer ones are noted (RFC 5322 2.1.1)
 WINDOW = 256 * 1024  # bytes looked at together
 
 _HEADER_STOP = re.compile(rb"\n(?:\r?\n|--)")
@@ -131,28 +132,47 @@ class Scanner:
     def _measure(self, window: bytes) -> None:
         """Note the facts about lines and bytes of a window that begins where the last one ended."""
         begun = self._run_on
+        size = len(window)
         if not self._dots:
             self._dots = (begun == 0 and window[0] == 0x2E) or _DOT_LINE.search(window) is not None
         if not self._eight_bit:
             self._eight_bit = not window.isascii()
         if not self._nul:
             self._nul = b"\0" in window
-        lines = window.split(b"\n")
-        rest = len(lines[-1])
-        bare_cr = _BARE_CR.search(window) is not None
-        if len(lines) == 1:
-            longest = rest = begun + rest
-        elif not bare_cr and window.count(b"\r") == len(lines) - 1:
-            longest = max(max(map(len, lines)) - 1, rest, begun + len(lines[0]) - 1)
+        bare_cr = _BARE_CR.search(window)
+        if bare_cr is not None:
+            self._bare_cr = True
+            pairs = window.count(b"\r\n")
         else:
-            ended = lines[:-1]
-            if not all(line.endswith(b"\r") for line in ended):
-                self._bare_lf = True
-            lengths = [len(line) - line.endswith(b"\r") for line in ended]
-            longest = max(*lengths, rest, begun + lengths[0])
-        self._bare_cr = self._bare_cr or bare_cr
-        self._run_on = rest
-        self._longest = max(self._longest, longest)
+            pairs = window.count(b"\r")
+        if window.count(b"\n") != pairs:
+            self._bare_lf = True
+        # one look for a line end in each 1000 bytes finds the lines that are too long
+        at = window.find(b"\n") + 1
+        if at == 0:
+            self._run_on = begun + size
+            if self._run_on > LONG_LINE:
+                self._longest = max(self._longest, self._run_on)
+            return
+        if begun + at > LONG_LINE:
+            self._note_line(begun + at - 1, window[max(at - 2, 0)])
+        while at < size:
+            end = window.rfind(b"\n", at, at + LONG_LINE + 1) + 1
+            if end == 0:
+                end = window.find(b"\n", at + LONG_LINE) + 1
+                if end == 0:
+                    break
+                self._note_line(end - 1 - at, window[end - 2])
+            at = end
+        self._run_on = size - at
+        if self._run_on > LONG_LINE:
+            self._longest = max(self._longest, self._run_on)
+
+    def _note_line(self, length: int, last: int) -> None:
+        """Take note of a long line; ``length`` is without LF, ``last`` its last byte."""
+        length -= last == 0x0D
+        if length > LONG_LINE and length > self._longest:
+            self._longest = length
 
     def _count(self, upto: int) -> int:
         """Line ends before ``upto``, which never goes back."""
@@ -172,17 +192,20 @@ class Scanner:
         part = self._open[-1]
         start, base, buffer = part.header_start, self._base, self._buffer
         room = MAX_HEADER_BLOCK if part is self._root else MAX_PART_HEADER
-        stop = min(self._limit, start + room)
-        at = max(self._resume, start - 1)
+        stop = start + room
+        stop = min(stop, self._limit)
+        at = start - 1 if self._resume < start else self._resume
         if start == 0 and at == 0 and (found := _BLANK.match(buffer)):
             self._begin_body(b"", found.end())
             return True
-        while found := _HEADER_STOP.search(buffer, max(at - base, 0), stop - base):
-            at = found.end() + base
-            if buffer[found.end() - 1] == 0x0A:
-                self._begin_body(bytes(buffer[start - base : found.start() + 1]), at)
+        search = _HEADER_STOP.search
+        while found := search(buffer, at - base if at > base else 0, stop - base):
+            newline, end = found.span()
+            at = end + base
+            if buffer[end - 1] == 0x0A:
+                self._begin_body(bytes(buffer[start - base : newline + 1]), at)
                 return True
-            if self._boundaries and self._delimiter(found.start() + base):
+            if self._boundaries and self._delimiter(newline + base):
                 return True
         if stop == start + room:
             end = buffer.rfind(b"\n", start - base, stop - base) + 1 + base
@@ -215,7 +238,7 @@ class Scanner:
 
     def _end_header(self, part: OpenPart, block: bytes, body_start: int) -> None:
         """Keep what the block says about the part and, if it is one, about its message."""
-        found = fields(block) if block else []
+        found = fields(block, pure=not self._bare_lf) if block else []
         part.read(found)
         part.body_start = body_start
         part.lines_before = self._count(body_start)
@@ -242,7 +265,7 @@ class Scanner:
             return False
         base, find = self._base, self._buffer.find
         stop = limit - base
-        at = max(self._at - 1 - base, 0)
+        at = self._at - 1 - base if self._at > base else 0
         while (at := find(b"\n--", at, stop)) >= 0:
             if self._delimiter(at + base):
                 return True
@@ -269,14 +292,17 @@ class Scanner:
         closing = level is None and line.endswith(b"--")
         if closing:
             level = self._boundaries.get(line[:-2])
-        if level is None or (not closing and self._parts >= MAX_PARTS):
+        if level is None:
+            return False
+        if not closing and (self._parts >= MAX_PARTS or self._nested > MAX_NESTED_HEADERS):
             return False
         cut = newline - (newline > 0 and buffer[newline - base - 1] == 0x0D)
         if self._in_header:
             self._cut_header(cut, newline + 1)
         self._close(level + 1, cut)
         multipart = self._open[-1]
-        after = min(end + 1 + base, self._limit)
+        after = end + 1 + base
+        after = min(after, self._limit)  # the last line of all, without an end
         if closing:
             self._forget(multipart)
             self._in_header = False
@@ -295,23 +321,22 @@ class Scanner:
 
     def _forget(self, multipart: OpenPart) -> None:
         """A multipart's boundary counts no more; an outer one it hid counts again."""
-        if multipart.boundary is not None:
-            if multipart.shadowed is None:
-                del self._boundaries[multipart.boundary]
-            else:
-                self._boundaries[multipart.boundary] = multipart.shadowed
-            multipart.boundary = None
+        assert multipart.boundary is not None
+        if multipart.shadowed is None:
+            del self._boundaries[multipart.boundary]
+        else:
+            self._boundaries[multipart.boundary] = multipart.shadowed
+        multipart.boundary = None
 
     def _close(self, level: int, cut: int) -> None:
         """Close all open parts from the innermost up to ``level``; they end at ``cut``."""
         end = cut
         while len(self._open) > level:
             part = self._open.pop()
-            self._forget(part)
+            if part.boundary is not None:
+                self._forget(part)
             end = max(end, part.body_start)
-            closed = part.close(end, self._count(end) - part.lines_before)
-            if self._open:
-                self._open[-1].children.append(closed)
+            self._open[-1].children.append(part.close(end, self._count(end) - part.lines_before))
 
     def _digest(self, size: int) -> Digest:
         self._close(1, size)

@@ -16,7 +16,7 @@ MAX_HELD = 4096  # bytes of an unfinished line; quoted-printable allows 76, uuen
 _NOT_BASE64 = bytes(
     set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
 )
-_BLANKS_AT_END = re.compile(rb"[ \t]+(?=\r?\n)")
+_BLANKS_AT_END = re.compile(rb"(?<![ \t])[ \t]+(?=\r?\n)")
 _UU_BEGIN = re.compile(rb"begin[ \t]+[0-7]{3,4}[ \t]+\S")
 
 
@@ -91,6 +91,8 @@ class QuotedPrintable:
             cut = max(cut, len(text) - 3)
             while cut and text[cut - 1] in b" \t=\r" and len(text) - cut < MAX_HELD:
                 cut -= 1
+            if text[cut - 2 : cut - 1] == b"=":
+                cut -= 2
         self._held = text[cut:]
         return _unquote(text[:cut]) if cut else b""
 

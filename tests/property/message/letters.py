@@ -1,5 +1,7 @@
 """Messages for property tests: well-formed ones from a grammar, and bytes that look like messages."""
 
+# ruff: noqa: E501  (a row of a table reads best as one)
+
 from __future__ import annotations
 
 from hypothesis import strategies as st

@@ -35,7 +35,7 @@ def test_texts_are_read_back(text: str) -> None:
     digest = scan(content)
     assert not digest.bare_lf
     assert not digest.bare_cr
-    assert digest.longest_line <= build.MAX_LINE
+    assert digest.longest_line == 0
 
 
 def test_attachments_and_html() -> None:
@@ -93,7 +93,7 @@ def test_long_fields_are_folded() -> None:
         [("Subject", "word " * 60), ("References", " ".join(f"<{n}@x.example>" for n in range(30)))], ""
     )
     digest = scan(content)
-    assert digest.longest_line <= build.FOLD_AT
+    assert all(len(line) <= build.FOLD_AT for line in content.split(b"\r\n"))
     assert digest.header("Subject") == ("word " * 60).strip().encode()
     assert len(headers.msg_ids(digest.header("References") or b"")) == 30
 
@@ -101,7 +101,8 @@ def test_long_fields_are_folded() -> None:
 def test_a_report() -> None:
     # RFC 6522 3, RFC 3464 2
     original = b"Subject: lost\r\nFrom: a@b\r\n\r\n"
-    status = b"Reporting-MTA: dns; mx.example\r\n\r\nFinal-Recipient: rfc822; x@y\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+    status = b"Reporting-MTA: dns; mx.example\r\n\r\nFinal-Recipient: rfc822; x@y\r\n"
+    status += b"Action: failed\r\nStatus: 5.1.1\r\n"
     content = build.multipart_report(TOP, "sorry\n", status, original=original, headers_only=True)
     message = email.message_from_bytes(content, policy=email.policy.default)
     assert message.get_content_type() == "multipart/report"

@@ -25,7 +25,7 @@ _OTHER_TREE = {
     "msg_37.txt": "delimiters without a part between them: an empty part keeps the numbers of the others",
 }
 _OTHER_FIELDS = {
-    "raw_email_incorrect_header.eml": "a line that is no field ends their header; ours ends at the empty line",
+    "raw_email_incorrect_header.eml": "a line that is no field ends their header, not ours",
     "example13.eml": "the same",
 }
 

@@ -1,5 +1,7 @@
 """Words, addresses, dates, parameters and ids of header fields."""
 
+# ruff: noqa: E501  (a row of a table reads best as one)
+
 from __future__ import annotations
 
 import datetime
@@ -223,6 +225,33 @@ PARAMS = [
 @pytest.mark.parametrize(("raw", "value", "params"), PARAMS)
 def test_parse_params(raw: bytes, value: str, params: dict[str, str]) -> None:
     assert headers.parse_params(raw) == (value, params)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"a/b;c=d" + b" " * 200_000 + b"x",
+        b"a/b" + b";a=b" * 100_000 + b'"',
+        b"a/b;" + b"a" * 300_000,
+        b'a/b;a="' + b"\\a" * 200_000,
+        b"a/b" + b"(" * 300_000,
+        b"a" * 300_000,
+        b" " * 300_000,
+    ],
+    ids=range(7),
+)
+def test_hostile_parameters_take_linear_time(raw: bytes) -> None:
+    headers.parse_params(raw)
+
+
+@pytest.mark.parametrize(
+    "piece", [b"=?", b"=?a?q?", b"=?a?q??=", b"<", b"<a ", b" ", b"=?utf-8?b?w6k=?= ", b"1 "]
+)
+def test_hostile_words_ids_and_dates_take_linear_time(piece: bytes) -> None:
+    raw = piece * (300_000 // len(piece))
+    headers.decode_words(raw)
+    headers.msg_ids(raw)
+    headers.parse_date(raw)
 
 
 IDS = [

@@ -54,7 +54,8 @@ def test_hostile_subjects_take_linear_time(piece: bytes) -> None:
 def test_all_keys_of_a_message() -> None:
     found = keys.sort_keys(
         scan(
-            b"Date: Fri, 21 Nov 2025 09:00:00 +0100\r\nSubject: Re: x\r\nFrom: =?utf-8?q?Zo=C3=AB?= <zoe@x.example>\r\n"
+            b"Date: Fri, 21 Nov 2025 09:00:00 +0100\r\nSubject: Re: x\r\n"
+            b"From: =?utf-8?q?Zo=C3=AB?= <zoe@x.example>\r\n"
             b"To: ann@x.example, b@y\r\nCc: g: c@d;\r\nMessage-ID: <m@x>\r\nReferences: <a@x> <b@x> <a@x>\r\n"
             b"In-Reply-To: <b@x>\r\n\r\n"
         )

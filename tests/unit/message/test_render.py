@@ -1,5 +1,7 @@
 """ENVELOPE, BODY, BODYSTRUCTURE and the overview line, octet by octet."""
 
+# ruff: noqa: E501, ISC004  (a row of a table reads best as one)
+
 from __future__ import annotations
 
 import pytest

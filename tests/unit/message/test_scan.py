@@ -1,5 +1,7 @@
 """The scanner, rule by rule: what is a header, a part, a delimiter, and what the limits do."""
 
+# ruff: noqa: E501  (a row of a table reads best as one)
+
 from __future__ import annotations
 
 import tracemalloc
@@ -304,6 +306,31 @@ def test_fifty_megabytes_without_a_line_end_need_little_memory() -> None:
     assert digest.longest_line == 800 * 65536
     assert digest.root.children[0].size == 800 * 65536
     assert peak < 4 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"--\r\n",
+        b"--b\r\n",
+        b"--b--\r\n",
+        b"--b\r\n\r\n",
+        b"--b\r\nContent-Type: message/rfc822\r\n\r\n",
+        b"\r",
+        b"\n",
+        M,
+    ],
+)
+def test_hostile_structures_take_linear_time(piece: bytes) -> None:
+    content = M + piece * (2_000_000 // len(piece))
+    assert feed(content, 4096) == scan(content)
+
+
+def test_nested_headers_have_a_limit_together() -> None:
+    part = b"--b\r\nContent-Description: " + b"x" * 60_000 + b"\r\n\r\ny\r\n"
+    digest = scan(M + part * 300)
+    assert len(digest.root.children) * 60_000 < scanning.MAX_NESTED_HEADERS + 200_000
+    assert len(digest.to_bytes()) < scanning.MAX_NESTED_HEADERS + 200_000
 
 
 def test_a_line_too_long_for_a_delimiter_is_text() -> None:
