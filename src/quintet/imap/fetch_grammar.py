@@ -93,7 +93,9 @@ def _item(cursor: Cursor) -> Item:
 
 def _body(cursor: Cursor, *, peek: bool) -> Item:
     cursor.expect(b"[")
-    path, text, fields = (), b"", ()
+    path: tuple[int, ...] = ()
+    text = b""
+    fields: tuple[bytes, ...] = ()
     if cursor.peek() != b"]":
         path = _path(cursor)
         if not path or cursor.accept(b"."):

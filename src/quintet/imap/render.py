@@ -42,7 +42,7 @@ class Plan:
 
     def lines(self, rows: Sequence[Row], numbers: Iterable[int], overlay: Overlay = PLAINLY) -> list[bytes]:
         """``* n FETCH (...`` a row, complete unless there are `bodies`."""
-        columns = list(zip(*rows, strict=True))
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         if not columns:
             return []
         made = [make(columns, overlay) for make in self.makers]

@@ -133,9 +133,7 @@ class View:
                 if not self._count:
                     self._first = uid
                 elif uid != self._first + self._count:
-                    self._spread()
-                    assert self._uids is not None
-                    self._uids.append(uid)
+                    self._spread().append(uid)
                     largest, added = uid, added + 1
                     continue
                 self._count += 1
@@ -171,9 +169,7 @@ class View:
             if numbers[-1] == self._count:  # the newest went
                 self._count -= len(numbers)
                 return numbers[::-1], uids
-        self._spread()
-        old = self._uids
-        assert old is not None
+        old = self._spread()
         kept, at = array("I"), 0
         for number in numbers:
             kept.extend(old[at : number - 1])
@@ -182,6 +178,8 @@ class View:
         self._uids = kept
         return numbers[::-1], uids
 
-    def _spread(self) -> None:
+    def _spread(self) -> array[int]:
+        """The UIDs one by one, from now on."""
         if self._uids is None:
             self._uids = array("I", range(self._first, self._first + self._count))
+        return self._uids

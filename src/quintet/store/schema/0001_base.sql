@@ -191,6 +191,7 @@ CREATE TABLE entry (
 ) WITHOUT ROWID;
 CREATE INDEX entry_by_modseq ON entry (folder_id, modseq);
 CREATE INDEX entry_by_message ON entry (message_id);
+CREATE INDEX entry_by_keywords ON entry (folder_id, keywords) WHERE keywords <> '';
 -- A message in a folder, clustered by place and number, because every listing walks a range of numbers.
 -- `size` repeats the message's, so that sizes and sums need no join.  One counter, four columns: `modseq`
 -- any change, `content_modseq` the content (a property store's change number), `read_modseq` the read

@@ -1,0 +1,105 @@
+"""The one table from reason to words, and the status lines (RFC 9051 7.1, RFC 5530)."""
+
+from __future__ import annotations
+
+from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
+from quintet.imap import commands
+from quintet.imap import format as fmt
+from quintet.imap.grammar import BadCommand
+
+NO, BAD = b"NO", b"BAD"
+
+REASONS: dict[Reason, tuple[bytes, bytes]] = {
+    # the request itself
+    Reason.SYNTAX: (BAD, b""),
+    Reason.TOO_LONG: (BAD, b"LIMIT"),
+    Reason.TOO_MANY: (NO, b"LIMIT"),
+    Reason.TOO_BIG: (NO, b"TOOBIG"),  # RFC 4469 4.2, RFC 7889 5
+    Reason.UNKNOWN_COMMAND: (BAD, b""),
+    Reason.UNKNOWN_CHARSET: (NO, b"BADCHARSET (UTF-8 US-ASCII)"),
+    Reason.UNSUPPORTED: (NO, b"CANNOT"),
+    Reason.WRONG_STATE: (BAD, b"CLIENTBUG"),
+    # things
+    Reason.NO_SUCH_FOLDER: (NO, b"NONEXISTENT"),
+    Reason.NO_SUCH_PARENT: (NO, b"NONEXISTENT"),
+    Reason.NO_SUCH_MESSAGE: (NO, b"NONEXISTENT"),
+    Reason.NO_SUCH_ACCOUNT: (NO, b"NONEXISTENT"),
+    Reason.NO_SUCH_ADDRESS: (NO, b"NONEXISTENT"),
+    Reason.NO_SUCH_DOMAIN: (NO, b"NONEXISTENT"),
+    Reason.ALREADY_EXISTS: (NO, b"ALREADYEXISTS"),
+    Reason.HAS_CHILDREN: (NO, b"HASCHILDREN"),
+    Reason.BAD_NAME: (NO, b"CANNOT"),
+    Reason.IN_USE: (NO, b"INUSE"),
+    Reason.DUPLICATE: (NO, b"CANNOT"),
+    # who may
+    Reason.NO_PERMISSION: (NO, b"NOPERM"),
+    Reason.AUTH_REQUIRED: (NO, b"AUTHENTICATIONFAILED"),
+    Reason.AUTH_FAILED: (NO, b"AUTHENTICATIONFAILED"),
+    Reason.AUTH_MECHANISM: (NO, b"CANNOT"),
+    Reason.AUTH_WEAK: (NO, b"PRIVACYREQUIRED"),
+    Reason.AUTH_EXPIRED: (NO, b"EXPIRED"),
+    Reason.AUTH_CANCELLED: (BAD, b""),  # RFC 9051 6.2.2: "*" is answered by BAD
+    Reason.ACCOUNT_DISABLED: (NO, b"CONTACTADMIN"),
+    Reason.TLS_REQUIRED: (NO, b"PRIVACYREQUIRED"),
+    Reason.POLICY: (NO, b"NOPERM"),
+    Reason.SENDER_DENIED: (NO, b"NOPERM"),
+    Reason.MODERATED: (NO, b"NOPERM"),
+    # what was sent
+    Reason.BAD_CONTENT: (NO, b"CANNOT"),
+    Reason.BARE_LINE_END: (NO, b"CANNOT"),
+    Reason.LOOP: (NO, b"CANNOT"),
+    # not now
+    Reason.OVER_QUOTA: (NO, b"OVERQUOTA"),
+    Reason.DISK_FULL: (NO, b"UNAVAILABLE"),
+    Reason.STORAGE: (NO, b"UNAVAILABLE"),
+    Reason.BUSY: (NO, b"UNAVAILABLE"),
+    Reason.LOCKED: (NO, b"INUSE"),
+    Reason.THROTTLED: (NO, b"UNAVAILABLE"),
+    Reason.NUMBERS_EXHAUSTED: (NO, b"LIMIT"),
+    Reason.BUG: (NO, b"SERVERBUG"),
+}
+_BY_FAMILY = ((BadSyntax, (BAD, b"")), (Refused, (NO, b"CANNOT")), (TryLater, (NO, b"UNAVAILABLE")))
+
+FAREWELLS = {
+    Reason.SHUTDOWN: b"* BYE [UNAVAILABLE] Server is going down\r\n",
+    Reason.TIMEOUT: b"* BYE Idle for too long\r\n",
+    Reason.TOO_MANY_ERRORS: b"* BYE [CLIENTBUG] Too many errors\r\n",
+    Reason.TOO_LONG: b"* BYE [LIMIT] Too long\r\n",
+    Reason.TOO_BIG: b"* BYE [TOOBIG] Too big\r\n",
+    Reason.BUG: b"* BYE [SERVERBUG] Internal error\r\n",
+}
+
+
+class Coded(Refused):
+    """A refusal whose response code no reason tells."""
+
+    def __init__(self, code: bytes, reason: Reason, text: str = "") -> None:
+        super().__init__(reason, text)
+        self.code = code
+
+
+def line(tag: bytes, status: bytes, code: bytes, words: str) -> bytes:
+    """``a1 NO [CODE] words``."""
+    text = fmt.text(words) or b"Failed"
+    return b"%b %b [%b] %b\r\n" % (tag, status, code, text) if code else b"%b %b %b\r\n" % (tag, status, text)
+
+
+def problem(error: Problem, command: commands.Command | None) -> bytes:
+    """The answer to a command that failed; ``*`` where its tag is not known."""
+    tag = command.tag if command is not None and command.tag else b"*"
+    if isinstance(error, BadCommand):
+        tag = error.tag
+    found = REASONS.get(error.reason)
+    if found is None:
+        found = next((answer for family, answer in _BY_FAMILY if isinstance(error, family)), (NO, b"SERVERBUG"))
+    status, code = found
+    if isinstance(error, Coded):
+        code = error.code
+    if isinstance(error, Hangup):
+        status, code = NO, b"SERVERBUG"
+    if error.reason is Reason.NO_SUCH_FOLDER and isinstance(command, (commands.Append, commands.Copy)):
+        code = b"TRYCREATE"  # RFC 9051 6.3.12, 6.4.7: and only there
+    if isinstance(error, BadSyntax) and error.reason is Reason.TOO_MANY:
+        status = BAD
+    words = error.text[:1].upper() + error.text[1:]
+    return line(tag, status, code, words)

@@ -1,0 +1,35 @@
+"""What we say that we can (RFC 9051 6.1.1); each word here is kept in full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from quintet.imap.session import Session
+
+ALWAYS = b"IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID ENABLE"  # RFC 3501, 9051, 4959, 7888, 2971, 5161
+KNOWN = (
+    b"IDLE NAMESPACE UIDPLUS UNSELECT CHILDREN MOVE"  # RFC 2177, 2342, 4315, 3691, 3348, 6851
+    b" CONDSTORE QRESYNC"  # RFC 7162
+    b" ESEARCH SEARCHRES WITHIN"  # RFC 4731, 5182, 5032
+    b" LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE"  # RFC 5258, 5819, 6154
+    b" STATUS=SIZE OBJECTID SAVEDATE MULTIAPPEND UTF8=ACCEPT"  # RFC 8438, 8474, 8514, 3502, 6855
+    b" APPENDLIMIT=%d"  # RFC 7889
+)
+ENABLED = frozenset((b"CONDSTORE", b"QRESYNC", b"IMAP4REV2", b"UTF8=ACCEPT"))  # what ENABLE can switch on
+SPELLED = {b"IMAP4REV2": b"IMAP4rev2"}
+
+
+def told(session: Session) -> bytes:
+    """The words, apart by a space, that hold for this client now."""
+    house, peer = session.house, session.peer
+    words = ALWAYS + b" " + KNOWN % house.config.max_message
+    if session.identity is not None:
+        return words
+    if peer.tls is None and house.can_start_tls(peer):
+        words += b" STARTTLS"
+    if not house.auth.plaintext_allowed(peer):
+        words += b" LOGINDISABLED"
+    for mechanism in house.auth.mechanisms(peer, "imap"):
+        words += b" AUTH=" + mechanism.encode("ascii")
+    return words

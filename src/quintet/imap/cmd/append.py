@@ -1,0 +1,200 @@
+"""APPEND of one message or many (RFC 9051 6.3.12, RFC 3502, RFC 4315 3, RFC 6855 4, RFC 7889).
+
+A literal is refused before it is sent where the client waits for "+", and read past where it does not.
+All messages of one command are added in one transaction, after the last has arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from quintet.errors import BadSyntax, Problem, Reason, Refused, TryLater
+from quintet.imap import grammar, names, places, sets, updates
+from quintet.imap.cmd import post
+from quintet.imap.cmd.store import flags_of
+from quintet.imap.tokens import Cursor
+from quintet.net.seam import Ask
+from quintet.store import accounts, entries
+from quintet.store.db import bounded
+from quintet.store.model import DELETED, SEEN, Added, FolderKind
+
+if TYPE_CHECKING:
+    from quintet.imap import commands
+    from quintet.imap.places import Place
+    from quintet.imap.session import Session
+    from quintet.net.seam import Input
+    from quintet.store.content import Content
+    from quintet.store.db import Tx
+    from quintet.store.model import AccountId
+
+MAX_MESSAGES = 10_000  # of one command
+MAX_HELD = 64 * 1024 * 1024  # bytes of small messages held in memory until the last has come
+GO_AHEAD = b"+ Ready for literal data\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message that has arrived."""
+
+    content: Content
+    flags: int
+    keywords: tuple[str, ...]
+    moment: int | None  # ms; None: now
+
+
+async def append(session: Session, command: commands.Append, following: Input) -> AsyncGenerator[Any, None]:
+    upload: commands.Upload | None = command.first
+    problem: Problem | None = None
+    letters: list[Letter] = []
+    held = total = flags = 0
+    keywords: tuple[str, ...] = ()
+    while upload is not None:
+        if problem is None:
+            try:
+                total += upload.size
+                where = _check(session, command, upload, total, len(letters))
+                if where.folder.kind == FolderKind.GROUP:
+                    async for reply in post.post(session, command, where, following):
+                        yield reply
+                    return
+                flags, keywords = flags_of(upload.flags)
+            except Problem as error:
+                if upload.waits:  # refused before a byte was sent
+                    raise
+                problem = error
+        if upload.waits:
+            if problem is not None:
+                raise problem
+            yield GO_AHEAD
+            yield Ask.FLUSH
+        if problem is None:
+            try:
+                content = await _receive(session, upload, following)
+                held += content.size if content.data is not None else 0
+                letters.append(Letter(content, flags, keywords, upload.moment))
+                if held > MAX_HELD:
+                    problem = Refused(Reason.TOO_MANY, "too many messages at once")
+            except Problem as error:
+                if isinstance(error, BadSyntax):
+                    raise
+                problem = error
+        else:
+            await _read_past(upload, following)
+        upload = await _next_upload(upload, following)
+    if problem is not None:
+        raise problem
+    for reply in await _add(session, command, letters):
+        yield reply
+
+
+def _check(
+    session: Session, command: commands.Append, upload: commands.Upload, total: int, count: int
+) -> Place:
+    """What can be known before the bytes: the name, rights, size, room."""
+    name = names.decode(command.mailbox, utf8=session.utf8)
+    where = session.house.store.peek(_room, session.user.account_id, name, total)
+    if upload.size > session.house.config.max_message:
+        raise Refused(Reason.TOO_BIG, f"message is larger than {session.house.config.max_message} bytes")
+    if upload.size == 0:
+        raise Refused(Reason.BAD_CONTENT, "message is empty")  # what a client sends to cancel (RFC 3502 4)
+    if count == MAX_MESSAGES:
+        raise Refused(Reason.TOO_MANY, "too many messages at once")
+    return where
+
+
+def _room(tx: Tx, account_id: AccountId, name: str, size: int) -> Place:
+    """The target; raises TRYCREATE's NO_SUCH_FOLDER, NO_PERMISSION, OVER_QUOTA."""
+    where = places.get(tx, account_id, name)
+    if where.folder.kind == FolderKind.GROUP:
+        if not where.may("p"):
+            raise Refused(Reason.NO_PERMISSION, "this group takes no postings")
+        return where
+    if not where.may("i"):
+        raise Refused(Reason.NO_PERMISSION)
+    owner = accounts.get(tx, where.folder.account_id)
+    if owner.quota_bytes and owner.used_bytes + size > owner.quota_bytes or owner.full:
+        raise TryLater(Reason.OVER_QUOTA, "mailbox is full")
+    return where
+
+
+async def _receive(session: Session, upload: commands.Upload, following: Input) -> Content:
+    spool = session.house.store.spool()
+    problem: Problem | None = None
+    try:
+        async for chunk in following.counted(upload.size):
+            if problem is not None:
+                continue  # the rest is read past, so that the next command is found
+            try:
+                spool.write(chunk)
+            except TryLater as error:
+                problem = error
+        if problem is not None:
+            raise problem
+        content = await spool.finish()
+    finally:
+        spool.discard()
+    if content.digest.nul:
+        raise Refused(Reason.BAD_CONTENT, "message holds NUL octets")  # RFC 9051 4.3, RFC 3516 4.4
+    return content
+
+
+async def _read_past(upload: commands.Upload, following: Input) -> None:
+    async for _ in following.counted(upload.size):
+        pass
+
+
+async def _next_upload(upload: commands.Upload, following: Input) -> commands.Upload | None:
+    """What stands behind a literal: the end of the command, or another message (RFC 3502).
+
+    Raises:
+        BadSyntax: neither of both; what follows on the line is lost.
+    """
+    line = await following.line()
+    if upload.utf8:
+        if not line.startswith(b")"):
+            raise BadSyntax("expected )")
+        line = line[1:]
+    if not line.strip(b" "):
+        return None
+    return grammar.upload(Cursor(line))
+
+
+async def pass_over(upload: commands.Upload, following: Input) -> None:
+    """Reads to the end of an APPEND that is refused whatever it brings."""
+    more: commands.Upload | None = upload
+    while more is not None and not more.waits:
+        await _read_past(more, following)
+        more = await _next_upload(more, following)
+
+
+async def _add(session: Session, command: commands.Append, letters: list[Letter]) -> list[Any]:
+    name = names.decode(command.mailbox, utf8=session.utf8)
+    uid_validity, added = await session.house.store.write(
+        _file, session.user.account_id, name, letters, session.house.clock.now()
+    )
+    replies = await updates.told(session)
+    uids = sets.write(sets.runs([one.uid for one in added]))
+    code = b"[APPENDUID %d %b] " % (uid_validity, uids)
+    return [*replies, b"%b OK %bDone\r\n" % (command.tag, code)]
+
+
+@bounded(lambda account_id, name, letters, now: len(letters) <= 4)
+def _file(
+    tx: Tx, account_id: AccountId, name: str, letters: list[Letter], now: int
+) -> tuple[int, list[Added]]:
+    """All or none (RFC 3502 3); the target is looked up in the transaction that writes."""
+    where = places.get(tx, account_id, name, "i")
+    added: list[Added] = []
+    for letter in letters:
+        flags = letter.flags
+        keywords = letter.keywords
+        if "w" not in where.rights:  # RFC 4314 4: flags without the right are passed over
+            flags &= (SEEN if "s" in where.rights else 0) | (DELETED if "t" in where.rights else 0)
+            keywords = ()
+        moment = letter.moment if letter.moment is not None else now
+        added += entries.add(
+            tx, [where.folder.id], letter.content, received_at=moment, flags=flags, keywords=keywords
+        )
+    return where.folder.uid_validity, added

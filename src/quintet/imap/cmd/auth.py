@@ -1,0 +1,57 @@
+"""STARTTLS, LOGIN, AUTHENTICATE (RFC 9051 6.2)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any
+
+from quintet import log
+from quintet.auth import dialogue
+from quintet.errors import BadSyntax, Reason, Refused
+from quintet.imap import capabilities
+from quintet.net.seam import Ask
+
+if TYPE_CHECKING:
+    from quintet.auth.service import Identity
+    from quintet.imap import commands
+    from quintet.imap.session import Session
+    from quintet.net.seam import Input, Replies
+
+logger = log.get("imap")
+
+
+def start_tls(session: Session, command: commands.StartTls, _: Input) -> Replies:
+    if session.peer.tls is not None:
+        raise BadSyntax("TLS stands already", Reason.WRONG_STATE)
+    if not session.house.can_start_tls(session.peer):
+        raise BadSyntax("TLS is not available here", Reason.UNKNOWN_COMMAND)
+    return [b"%b OK Begin TLS now\r\n" % command.tag, Ask.START_TLS]
+
+
+async def login(session: Session, command: commands.Login, _: Input) -> AsyncGenerator[Any, None]:
+    auth = session.house.auth
+    if not auth.plaintext_allowed(session.peer):
+        raise Refused(Reason.TLS_REQUIRED, "LOGIN is only allowed under TLS")  # RFC 9051 6.2.3, 11.5
+    try:
+        name, secret = command.user.decode("utf-8"), command.password.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Refused(Reason.AUTH_FAILED) from error
+    yield _welcome(session, command.tag, await auth.password(name, secret, session.peer, "imap"))
+
+
+async def authenticate(
+    session: Session, command: commands.Authenticate, following: Input
+) -> AsyncGenerator[Any, None]:
+    exchange = session.house.auth.exchange(command.mechanism, session.peer, "imap")
+    talk = dialogue.Dialogue(exchange, following)
+    answer = await talk.start(command.initial)
+    while isinstance(answer, bytes):
+        yield b"+ %b\r\n" % answer
+        yield Ask.FLUSH
+        answer = await talk.next()
+    yield _welcome(session, command.tag, answer)
+
+
+def _welcome(session: Session, tag: bytes, identity: Identity) -> bytes:
+    session.welcome(identity)
+    return b"%b OK [CAPABILITY %b] Logged in\r\n" % (tag, capabilities.told(session))

@@ -1,0 +1,139 @@
+"""FETCH and UID FETCH (RFC 9051 6.4.5, 6.4.9, RFC 7162 3.1.4, 3.2.6).
+
+Rows come a page at a time and the next page is read when the client has taken the last, so a mailbox of
+any size is answered in constant memory with others served between.  Sections are `fetch_bodies`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator
+from typing import TYPE_CHECKING, Any
+
+from quintet.errors import BadSyntax
+from quintet.imap import render, sets, updates
+from quintet.imap.cmd import fetch_bodies, resync
+from quintet.store import entries, seen
+
+if TYPE_CHECKING:
+    from quintet.imap import commands
+    from quintet.imap.selected import Selected
+    from quintet.imap.session import Session
+    from quintet.net.seam import Input, Replies
+    from quintet.store.db import Tx
+
+PAGE = 500  # rows of a page: about a millisecond, and 500 KB at most of what messages usually are
+AT_ONCE = 100  # messages answered without a task of their own
+
+Ranges = list[tuple[int, int]]
+
+
+def wanted(here: Selected, numbers: sets.NumberSet, *, uid: bool) -> Ranges:
+    """The UID ranges that a command's set means.
+
+    Raises:
+        BadSyntax: a sequence number that is not in use (RFC 9051 9, seq-number).
+    """
+    if numbers.saved:
+        return here.saved  # RFC 5182 2.1: what is gone since is simply not met
+    if uid:
+        return here.view.known_ranges(numbers)
+    ranges = here.view.uid_ranges(numbers)
+    if ranges is None:
+        raise BadSyntax("no message has that number")
+    return ranges
+
+
+def fetch(session: Session, command: commands.Fetch, _: Input) -> Replies:
+    here = session.here
+    if command.changed_since is not None or any(item.name == b"MODSEQ" for item in command.items):
+        session.enable((b"CONDSTORE",))  # RFC 7162 3.1
+    if command.vanished and not session.qresync:
+        raise BadSyntax("QRESYNC is not enabled")  # RFC 7162 3.2.6
+    ranges = wanted(here, command.numbers, uid=command.uid)
+    plan = render.compile_items(command.items)
+    if plan.bodies:
+        return fetch_bodies.fetch(session, command, plan, ranges)
+    if here.view.count(ranges) <= AT_ONCE and not command.vanished:
+        told: list[Any] = list(_pages(session, plan, ranges, command.changed_since))
+        told += updates.collect(session, may_expunge=command.uid)[0]
+        return [*told, end(session, command, ranges)]
+    return _fetch(session, command, plan, ranges)
+
+
+async def _fetch(
+    session: Session, command: commands.Fetch, plan: render.Plan, ranges: Ranges
+) -> AsyncGenerator[Any, None]:
+    if command.vanished and command.changed_since is not None:
+        within = command.numbers.resolve(max(session.here.view.largest, 1))
+        here = session.here
+        found = await session.house.store.read(resync.missed, here.folder_id, here.reader, command.changed_since)
+        yield resync.vanished(here.view, found, within)
+    for page in _pages(session, plan, ranges, command.changed_since):
+        yield page
+        if session.selected is None:
+            return
+    for reply in await updates.told(session, may_expunge=command.uid):
+        yield reply
+    yield end(session, command, ranges)
+
+
+def end(session: Session, command: commands.Fetch, ranges: Ranges) -> bytes:
+    """RFC 9051 7.1: EXPUNGEISSUED when messages that were asked for by number are gone."""
+    here = session.selected
+    code = b""
+    if here is not None and not command.uid and here.view.gone and any(
+        here.view.is_gone(uid) for uid in here.view.uids(ranges)
+    ):  # fmt: skip
+        code = b"[EXPUNGEISSUED] "
+    return b"%b OK %bDone\r\n" % (command.tag, code)
+
+
+def _pages(session: Session, plan: render.Plan, ranges: Ranges, changed_since: int | None) -> Iterator[bytes]:
+    """The lines, in byte strings of one page or of many small ranges."""
+    here, store = session.here, session.house.store
+    held: list[bytes] = []
+    for low, high in ranges:
+        at = low
+        while at <= high:
+            rows, marks = store.peek(page, here, plan.columns, at, high, PAGE)
+            at = rows[-1][0] + 1 if len(rows) == PAGE else high + 1
+            if changed_since is not None:
+                rows = changed(plan, rows, changed_since)
+            held += lines(here, plan, rows, marks)
+            if len(held) >= PAGE:
+                yield b"".join(held)
+                held = []
+    if held:
+        yield b"".join(held)
+
+
+def page(
+    tx: Tx, here: Selected, columns: tuple[str, ...], low: int, high: int, limit: int
+) -> tuple[list[render.Row], Any]:
+    """Rows of a UID range, and in a shared folder the reader's marks, from one snapshot."""
+    rows = entries.lines(tx, here.folder_id, low, high, limit, columns)
+    return rows, seen.get(tx, here.folder_id, here.reader) if here.reader is not None else None
+
+
+def changed(plan: render.Plan, rows: list[render.Row], since: int) -> list[render.Row]:
+    """Rows with a higher MODSEQ (RFC 7162 3.1.4.1)."""
+    index = plan.columns.index("modseq")
+    return [row for row in rows if row[index] > since]
+
+
+def lines(here: Selected, plan: render.Plan, rows: list[render.Row], marks: Any) -> list[bytes]:
+    """The rows' lines under the client's numbers; rows that the client does not know are left out."""
+    if not rows:
+        return []
+    view = here.view
+    numbers = view.numbers([row[0] for row in rows])
+    if not isinstance(numbers, range) and 0 in numbers:
+        rows = [row for row, number in zip(rows, numbers, strict=True) if number]
+        numbers = [number for number in numbers if number]
+    return plan.lines(rows, numbers, overlay(here, marks))
+
+
+def overlay(here: Selected, marks: Any) -> render.Overlay:
+    if marks is None and not here.recent:
+        return render.PLAINLY
+    return render.Overlay(marks, here.is_recent if here.recent else None)

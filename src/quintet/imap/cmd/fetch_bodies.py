@@ -1,0 +1,253 @@
+"""FETCH of sections: BODY[...], RFC822, BINARY (RFC 9051 6.4.5, RFC 3501 6.4.5, RFC 3516).
+
+Small bodies are read many in one query; a large one goes out as a `Slice` that the driver streams.
+A part is a range of the stored bytes: nothing is parsed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from quintet.errors import Reason, TryLater
+from quintet.imap import answers, render, updates
+from quintet.imap.cmd import fetch as plain
+from quintet.message import section, transfer
+from quintet.message.digest import Digest
+from quintet.net.seam import CHUNK, Slice
+from quintet.store import entries
+from quintet.store.model import SEEN
+
+if TYPE_CHECKING:
+    from quintet.imap import commands
+    from quintet.imap.selected import Selected
+    from quintet.imap.session import Session
+    from quintet.net.seam import Body
+    from quintet.store.db import Tx
+    from quintet.store.model import BodyRef, Uid
+
+PAGE = 16  # messages of a page: with 64 KiB in a row at most 1 MiB
+MAX_HEADER = 4 * 1024 * 1024  # bytes of a header block that HEADER.FIELDS looks through
+ENCODINGS = frozenset(("7bit", "8bit", "binary", "base64", "quoted-printable"))  # RFC 2045 6.1
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to answer for."""
+
+    line: bytes  # "* n FETCH (" with the plain items
+    body: Body
+    prefix: int  # bytes of our trace header before the blob, to which the digest's offsets do not count
+    digest: Digest | None
+
+
+async def fetch(
+    session: Session, command: commands.Fetch, plan: render.Plan, ranges: plain.Ranges
+) -> AsyncGenerator[Any, None]:
+    here = session.here
+    marking = plan.seeing and bool(here.changeable() & SEEN)
+    also = (b"FLAGS", b"MODSEQ") if session.condstore else (b"FLAGS",)
+    seen_plan = render.compile_items(command.items, more=also) if marking else plan
+    columns = tuple(dict.fromkeys((*seen_plan.columns, "flags", "modseq")))
+    needs_digest = any(item.section is not None and (item.section.path or item.section.text) for item in plan.bodies)
+    for low, high in ranges:
+        at = low
+        while at <= high:
+            found = session.house.store.peek(_page, here, columns, at, high, needs_digest)
+            if not found.rows:
+                break
+            at = found.rows[-1][0] + 1
+            fresh: set[int] = set()
+            if marking and (unseen := _unseen(found, columns)):
+                fresh = await _mark(session, here, unseen)
+                found = session.house.store.peek(_page, here, columns, found.rows[0][0], at - 1, needs_digest)
+            index = columns.index("modseq")
+            for row in found.rows:
+                if command.changed_since is not None and row[index] <= command.changed_since:
+                    continue
+                number = here.view.number(row[0])
+                ref = found.bodies.get(row[0])
+                if not number or ref is None:
+                    continue
+                chosen = seen_plan if row[0] in fresh else plan
+                line = _line(here, chosen, columns, row, number, found.marks)
+                message = Message(line, session.house.store.body(ref), len(ref.prefix), found.digests.get(row[0]))
+                async for reply in _message(message, plan.bodies):
+                    yield reply
+    for reply in await updates.told(session, may_expunge=command.uid):
+        yield reply
+    yield plain.end(session, command, ranges)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    rows: list[render.Row]
+    marks: Any  # RangeSet | None: the reader's \\Seen in a shared folder
+    bodies: dict[Uid, BodyRef]
+    digests: dict[Uid, Digest]
+
+
+def _page(tx: Tx, here: Selected, columns: tuple[str, ...], low: int, high: int, needs_digest: bool) -> Page:
+    rows, marks = plain.page(tx, here, columns, low, high, PAGE)
+    uids = [row[0] for row in rows]
+    if not uids:
+        return Page(rows, marks, {}, {})
+    digests = entries.digests(tx, here.folder_id, uids) if needs_digest else {}
+    return Page(rows, marks, entries.bodies(tx, here.folder_id, uids), digests)
+
+
+def _unseen(found: Page, columns: tuple[str, ...]) -> list[int]:
+    if found.marks is not None:
+        return [row[0] for row in found.rows if row[0] not in found.marks]
+    index = columns.index("flags")
+    return [row[0] for row in found.rows if not row[index] & SEEN]
+
+
+async def _mark(session: Session, here: Selected, uids: list[int]) -> set[int]:
+    """Sets \\Seen; reading is not refused because that cannot be written."""
+    try:
+        changed, _ = await session.house.store.write(
+            entries.set_flags, here.folder_id, uids, "+", SEEN, (), reader=here.reader
+        )
+    except TryLater:
+        return set()
+    here.told.update((one.uid, one.modseq) for one in changed)
+    return {one.uid for one in changed}
+
+
+def _line(
+    here: Selected, plan: render.Plan, columns: tuple[str, ...], row: render.Row, number: int, marks: Any
+) -> bytes:
+    picked = tuple(row[columns.index(name)] for name in plan.columns)
+    return plan.lines([picked], [number], plain.overlay(here, marks))[0]
+
+
+async def _message(message: Message, items: tuple[commands.Item, ...]) -> AsyncIterator[Any]:
+    """All sections of one message, between the line's beginning and its end."""
+    lead = message.line if message.line.endswith(b"(") else message.line + b" "
+    for item in items:
+        assert item.section is not None
+        if item.name == b"BODY[":
+            async for reply in _body(message, item, item.section, lead + item.label):
+                yield reply
+        else:
+            async for reply in _binary(message, item, item.section, lead + item.label):
+                yield reply
+        lead = b" "
+    yield b")\r\n"
+
+
+async def _body(
+    message: Message, item: commands.Item, what: commands.Section, lead: bytes
+) -> AsyncIterator[Any]:
+    if what.text.startswith(b"HEADER.FIELDS"):
+        text = await _fields(message, what)
+        if text is not None:
+            text = _cut(text, item.partial)
+        yield lead + (b" NIL" if text is None else b" {%d}\r\n%b" % (len(text), text))
+        return
+    found = _range(message, what)
+    if found is None:
+        yield lead + b" NIL"  # there is no such part
+        return
+    start, end = found
+    if item.partial is not None:
+        start = min(start + item.partial[0], end)
+        end = min(end, start + item.partial[1])
+    small = message.body.small(start, end - start) if end - start <= CHUNK else None
+    if small is not None:
+        yield b"%b {%d}\r\n%b" % (lead, len(small), small)
+        return
+    yield b"%b {%d}\r\n" % (lead, end - start)
+    yield Slice(message.body, start, end - start)
+
+
+def _range(message: Message, what: commands.Section) -> tuple[int, int] | None:
+    """Octets of a section in prefix and blob together; the prefix belongs to the message's header."""
+    size = message.body.size
+    if not what.path and not what.text:
+        return 0, size
+    assert message.digest is not None
+    text = what.text.decode("ascii").partition(".")[0]  # HEADER.FIELDS looks through HEADER
+    found = section.locate(message.digest, what.path, text)
+    if found is None:
+        return None
+    start = found[0] + message.prefix if what.path or text != "HEADER" else 0
+    return min(start, size), min(found[1] + message.prefix, size)
+
+
+async def _fields(message: Message, what: commands.Section) -> bytes | None:
+    found = _range(message, what)
+    if found is None:
+        return None
+    start, length = found[0], min(found[1] - found[0], MAX_HEADER)
+    block = message.body.small(start, length)
+    if block is None:
+        block = b"".join([chunk async for chunk in message.body.chunks(start, length)])
+    names = {field.upper() for field in what.fields}
+    kept = section.filter_header(block, names, what.text.endswith(b"NOT"))
+    # RFC 9051 6.4.5.1: a blank line is always there, but for a message whose header has none
+    return kept
+
+
+def _cut(text: bytes, partial: tuple[int, int] | None) -> bytes:
+    return text if partial is None else text[partial[0] : partial[0] + partial[1]]
+
+
+# --- BINARY (RFC 3516 4.3) --------------------------------------------------------------------------
+
+
+async def _binary(
+    message: Message, item: commands.Item, what: commands.Section, lead: bytes
+) -> AsyncIterator[Any]:
+    found = _range(message, what)
+    if found is None:
+        yield lead + (b" 0" if item.name == b"BINARY.SIZE[" else b" NIL")
+        return
+    encoding = _encoding(message, what)
+    size, nul = 0, False
+    async for piece in _decoded(message, found, encoding):
+        size += len(piece)
+        nul = nul or b"\0" in piece
+    if item.name == b"BINARY.SIZE[":
+        yield b"%b %d" % (lead, size)
+        return
+    start, end = 0, size
+    if item.partial is not None:
+        start = min(item.partial[0], size)
+        end = min(start + item.partial[1], size)
+    yield b"%b %b{%d}\r\n" % (lead, b"~" if nul else b"", end - start)
+    at = 0
+    async for piece in _decoded(message, found, encoding):  # a second pass: nothing is held whole
+        wanted = piece[max(start - at, 0) : max(end - at, 0)]
+        at += len(piece)
+        if wanted:
+            yield wanted
+        if at >= end:
+            break
+
+
+def _encoding(message: Message, what: commands.Section) -> str:
+    """The part's transfer encoding; raises Refused with UNKNOWN-CTE for one that nobody knows."""
+    if not what.path or message.digest is None:
+        return "binary"
+    part = section.part(message.digest, what.path)
+    encoding = part.encoding.lower() if part is not None else "binary"
+    if encoding not in ENCODINGS:
+        raise answers.Coded(b"UNKNOWN-CTE", Reason.BAD_CONTENT, "unknown transfer encoding")
+    return encoding
+
+
+async def _decoded(message: Message, found: tuple[int, int], encoding: str) -> AsyncIterator[bytes]:
+    decoder = transfer.decoder(encoding)
+    start, length = found[0], found[1] - found[0]
+    small = message.body.small(start, length) if length <= CHUNK else None
+    if small is not None:
+        yield decoder.feed(small) + decoder.finish()
+        return
+    async for chunk in message.body.chunks(start, length):
+        yield decoder.feed(chunk)
+    yield decoder.finish()
+
+

@@ -1,0 +1,129 @@
+"""CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 6.3.4 to 6.3.8, RFC 6154 3)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any
+
+from quintet.errors import Reason, Refused
+from quintet.imap import answers, names, places, updates
+from quintet.store import folders
+
+if TYPE_CHECKING:
+    from quintet.imap import commands
+    from quintet.imap.session import Session
+    from quintet.net.seam import Input
+    from quintet.store.db import Tx
+    from quintet.store.model import AccountId, FolderId
+
+# Special uses that CREATE may give (RFC 6154 2, RFC 8457); \All and \Flagged are views, which we do not have.
+USES = {
+    b"\\ARCHIVE": "archive",
+    b"\\DRAFTS": "drafts",
+    b"\\JUNK": "junk",
+    b"\\SENT": "sent",
+    b"\\TRASH": "trash",
+    b"\\IMPORTANT": "important",
+}
+
+
+async def create(session: Session, command: commands.Create, _: Input) -> AsyncGenerator[Any, None]:
+    name = names.check(names.decode(command.mailbox, utf8=session.utf8))
+    roles = [USES.get(use.upper(), "") for use in command.use]
+    if "" in roles or len(roles) > 1:
+        raise _no_use()
+    role = roles[0] if roles else ""
+    limit = session.house.config.max_folders
+    object_id = await session.house.store.write(_create, session.user.account_id, name, role, limit)
+    for reply in await updates.told(session):
+        yield reply
+    yield b"%b OK [MAILBOXID (%b)] Created\r\n" % (command.tag, object_id.encode("ascii"))
+
+
+def _no_use() -> Refused:
+    return answers.Coded(b"USEATTR", Reason.UNSUPPORTED, "special use is not available")  # RFC 6154 3
+
+
+def _create(tx: Tx, account_id: AccountId, name: str, role: str, limit: int) -> str:
+    if names.is_inbox(name):
+        raise Refused(Reason.ALREADY_EXISTS, "INBOX is there always")
+    owner, rest = _owner(tx, account_id, name, "k")
+    present = folders.listing(tx, owner)
+    if len(present) >= limit:
+        raise Refused(Reason.TOO_MANY, "too many mailboxes")
+    if role and any(folder.role == role for folder in present):
+        raise _no_use()  # one folder a role
+    return folders.create(tx, owner, rest, role=role).object_id
+
+
+def _owner(tx: Tx, account_id: AccountId, name: str, right: str) -> tuple[AccountId, str]:
+    """Whose folder ``name`` would be, and its name there; others' need ``right`` on the parent."""
+    if name.startswith(names.GROUPS) or name + "/" in (names.GROUPS, names.USERS):
+        raise Refused(Reason.NO_PERMISSION, "this name belongs to the server")
+    if not name.startswith(names.USERS):
+        return account_id, name
+    parent = name.rpartition("/")[0]
+    above = places.get(tx, account_id, parent, right)
+    owner = name.removeprefix(names.USERS).partition("/")[0]
+    return above.folder.account_id, name.removeprefix(f"{names.USERS}{owner}/")
+
+
+async def delete(session: Session, command: commands.Delete, _: Input) -> AsyncGenerator[Any, None]:
+    name = names.decode(command.mailbox, utf8=session.utf8)
+    if names.is_inbox(name):
+        raise Refused(Reason.UNSUPPORTED, "INBOX cannot be deleted")  # RFC 9051 6.3.5
+    gone = await session.house.store.write(_delete, session.user.account_id, name)
+    if session.selected is not None and session.selected.folder_id == gone:
+        session.leave()
+        yield b"* OK [CLOSED] The selected mailbox was deleted\r\n"
+    for reply in await updates.told(session):
+        yield reply
+    yield b"%b OK Deleted\r\n" % command.tag
+
+
+def _delete(tx: Tx, account_id: AccountId, name: str) -> FolderId:
+    where = places.get(tx, account_id, name, "x")
+    if where.folder.kind != "mail" or names.is_inbox(where.folder.name):
+        raise Refused(Reason.NO_PERMISSION)
+    folders.remove(tx, where.folder.id)
+    return where.folder.id
+
+
+async def rename(session: Session, command: commands.Rename, _: Input) -> AsyncGenerator[Any, None]:
+    source = names.decode(command.source, utf8=session.utf8)
+    target = names.check(names.decode(command.target, utf8=session.utf8))
+    if names.is_inbox(target):
+        raise Refused(Reason.ALREADY_EXISTS, "INBOX is there always")
+    await session.house.store.write(_rename, session.user.account_id, source, target)
+    for reply in await updates.told(session):
+        yield reply
+    yield b"%b OK Renamed\r\n" % command.tag
+
+
+def _rename(tx: Tx, account_id: AccountId, source: str, target: str) -> None:
+    where = places.get(tx, account_id, source, "x")
+    if where.folder.kind != "mail":
+        raise Refused(Reason.NO_PERMISSION)
+    owner, name = _owner(tx, account_id, target, "k")
+    if owner != where.folder.account_id:
+        raise Refused(Reason.UNSUPPORTED, "a mailbox cannot change its owner")
+    if name.startswith(where.folder.name + "/") and not names.is_inbox(where.folder.name):
+        raise Refused(Reason.BAD_NAME, "a mailbox cannot go below itself")
+    folders.rename(tx, where.folder.id, name)
+
+
+async def subscribe(session: Session, command: commands.Subscribe, _: Input) -> AsyncGenerator[Any, None]:
+    """Names, not mailboxes: UNSUBSCRIBE takes one that is gone; SUBSCRIBE wants it there (RFC 9051 6.3.7)."""
+    name = names.decode(command.mailbox, utf8=session.utf8).removesuffix("/")
+    await session.house.store.write(_subscribe, session.user.account_id, name, command.wanted)
+    yield b"%b OK Done\r\n" % command.tag
+
+
+def _subscribe(tx: Tx, account_id: AccountId, name: str, wanted: bool) -> None:
+    if not wanted:
+        folders.unsubscribe(tx, account_id, name)
+        return
+    places.get(tx, account_id, name)
+    folders.subscribe(tx, account_id, name)
+
+

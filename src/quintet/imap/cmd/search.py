@@ -1,0 +1,158 @@
+"""SEARCH and UID SEARCH (RFC 9051 6.4.4, RFC 4731, RFC 5182, RFC 7162 3.1.5)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any
+
+from quintet.errors import Problem
+from quintet.imap import commands, matching, sets, updates
+from quintet.imap import format as fmt
+from quintet.imap.cmd import fetch
+from quintet.store import entries, seen
+from quintet.store.model import SEEN
+
+if TYPE_CHECKING:
+    from quintet.imap.selected import Selected
+    from quintet.imap.session import Session
+    from quintet.net.seam import Input
+    from quintet.store.db import Tx
+    from quintet.store.store import Store
+
+PAGE = 500  # messages looked at in one snapshot
+SLICE = {matching.ROW: 20_000, matching.HEADER: 2000, matching.TEXT: 200}  # messages in one stay in a reader thread
+
+Found = list[tuple[int, int]]  # (UID, MODSEQ), ascending
+
+
+async def search(session: Session, command: commands.Search, _: Input) -> AsyncGenerator[Any, None]:
+    here = session.here
+    with_modseq = matching.asks_modseq(command.key)
+    if with_modseq:
+        session.enable((b"CONDSTORE",))  # RFC 7162 3.1
+    saving = command.give is not None and b"SAVE" in command.give
+    try:
+        found = await find(session, here, command)
+    except Problem:
+        if saving:
+            here.saved = []  # RFC 5182 2.1: a failed SEARCH empties the variable
+        raise
+    if saving:
+        here.saved = _to_save(command, found)
+    yield _answer(session, here, command, found, with_modseq=with_modseq)
+    code = b""
+    if not command.uid and any(here.view.is_gone(uid) for uid, _ in found):
+        code = b"[EXPUNGEISSUED] "
+    for reply in await updates.told(session, may_expunge=command.uid):
+        yield reply
+    yield b"%b OK %bDone\r\n" % (command.tag, code)
+
+
+async def find(session: Session, here: Selected, command: commands.Search) -> Found:
+    """All messages of the view that match."""
+    context = matching.Context(
+        command.charset,
+        session.house.clock.now(),
+        lambda numbers, uid: fetch.wanted(here, numbers, uid=uid),
+        here.is_recent,
+    )
+    matching.codec(command.charset)
+    question = matching.compile_key(command.key, context)
+    found: Found = []
+    store = session.house.store
+    for low, high in _within(here, command.key):
+        at = low
+        while at <= high:
+            some, at = await store.read(_scan, store, here, question, at, high)
+            found += some
+    return [(uid, modseq) for uid, modseq in found if here.view.number(uid)]
+
+
+def _within(here: Selected, key: commands.Key) -> fetch.Ranges:
+    """UID ranges outside of which nothing can match: sets that stand at the top of the keys."""
+    if not len(here.view):
+        return []
+    ranges = [(here.view.uid(1), here.view.largest)]
+    keys = key.keys if isinstance(key, commands.And) else (key,)
+    for one in keys:
+        if isinstance(one, commands.Numbered):
+            ranges = sets.intersect(ranges, sets.join(fetch.wanted(here, one.numbers, uid=one.uid)))
+    return ranges
+
+
+def _scan(
+    tx: Tx, store: Store, here: Selected, question: matching.Question, low: int, high: int
+) -> tuple[Found, int]:
+    """Matches from ``low`` on, and where to go on; runs in a reader thread."""
+    found: Found = []
+    marks = seen.get(tx, here.folder_id, here.reader) if here.reader is not None else None
+    digests = functools.partial(entries.digests, tx, here.folder_id)
+    bodies = functools.partial(entries.bodies, tx, here.folder_id)
+    for _ in range(max(SLICE[question.cost] // PAGE, 1)):
+        limit = min(PAGE, SLICE[question.cost])
+        rows = entries.lines(tx, here.folder_id, low, high, limit, matching.COLUMNS)
+        if marks is not None:
+            rows = [(row[0], row[1] | SEEN if row[0] in marks else row[1] & ~SEEN, *row[2:]) for row in rows]
+        reader = matching.Reader((row[0] for row in rows), digests, bodies, store.read_body)
+        ask = question.ask
+        found += [(row[0], row[matching.MODSEQ]) for row in rows if ask(row, reader)]
+        low = rows[-1][0] + 1 if len(rows) == limit else high + 1
+        if low > high:
+            break
+    return found, low
+
+
+# --- answers ------------------------------------------------------------------------------------------
+
+
+def _answer(
+    session: Session, here: Selected, command: commands.Search, found: Found, *, with_modseq: bool
+) -> bytes:
+    uids = [uid for uid, _ in found]
+    numbers = uids if command.uid else [number for number in here.view.numbers(uids) if number]
+    give = command.give
+    if give is None and session.rev2:
+        give = frozenset((b"ALL",))  # RFC 9051 6.4.4: ESEARCH takes the place of SEARCH
+    if give is None:
+        told = b"".join([b" %d" % number for number in numbers])
+        if with_modseq and found:
+            told += b" (MODSEQ %d)" % max(modseq for _, modseq in found)
+        return b"* SEARCH%b\r\n" % told
+    if give == {b"SAVE"}:
+        return b""
+    return _extended(command, give, numbers, found, with_modseq=with_modseq)
+
+
+def _extended(
+    command: commands.Search, give: frozenset[bytes], numbers: list[int], found: Found, *, with_modseq: bool
+) -> bytes:
+    """``* ESEARCH (TAG "a1") UID COUNT 2 ALL 1,5`` (RFC 4731 3.1)."""
+    told = [b"* ESEARCH (TAG %b)" % fmt.string(command.tag)]
+    if command.uid:
+        told.append(b"UID")
+    if numbers:
+        if b"MIN" in give:
+            told.append(b"MIN %d" % numbers[0])
+        if b"MAX" in give:
+            told.append(b"MAX %d" % numbers[-1])
+        if b"ALL" in give:
+            told.append(b"ALL " + sets.write(sets.runs(numbers)))
+    if b"COUNT" in give:
+        told.append(b"COUNT %d" % len(numbers))
+    if with_modseq and found:
+        told.append(b"MODSEQ %d" % max(modseq for _, modseq in _chosen(give, found)))
+    return b" ".join(told) + b"\r\n"
+
+
+def _chosen(give: frozenset[bytes], found: Found) -> Found:
+    """What MIN and MAX alone are about (RFC 7162 3.1.10, RFC 5182 2.1 with SAVE)."""
+    if not give & {b"ALL", b"COUNT"} and give & {b"MIN", b"MAX"}:
+        return ([found[0]] if b"MIN" in give else []) + ([found[-1]] if b"MAX" in give else [])
+    return found
+
+
+def _to_save(command: commands.Search, found: Found) -> fetch.Ranges:
+    assert command.give is not None
+    chosen = _chosen(command.give, found) if found else []
+    return sets.join((uid, uid) for uid, _ in chosen)

@@ -1,0 +1,156 @@
+"""SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 6.3.2, 6.3.3, 6.4.1, 6.4.2, RFC 7162 3.1.2, 3.2.5)."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from quintet.errors import BadSyntax, Reason, Refused
+from quintet.imap import format as fmt
+from quintet.imap import names, places, sets
+from quintet.imap.cmd import expunge, resync
+from quintet.imap.selected import Selected
+from quintet.imap.view import View
+from quintet.store import entries, glance
+from quintet.store.model import FolderKind
+
+if TYPE_CHECKING:
+    from quintet.imap import commands
+    from quintet.imap.places import Place
+    from quintet.imap.session import Session
+    from quintet.net.seam import Input, Replies
+    from quintet.store.db import Tx
+    from quintet.store.model import AccountId
+
+SMALL = 2000  # UIDs read on the loop thread: about half a millisecond; more are read in a thread
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A mailbox at one moment."""
+
+    place: Place
+    first: int  # lowest UID that is there
+    count: int
+    dense: bool  # no gaps between their UIDs
+    uids: array[int] | None  # None: without gaps, or too many to read here
+    keywords: tuple[str, ...]
+
+
+def select(session: Session, command: commands.Select, _: Input) -> Replies:
+    """RFC 9051 6.3.2: a SELECT that fails leaves no mailbox selected."""
+    was_open = session.selected is not None
+    session.leave()
+    if command.resync is not None and not session.qresync:
+        raise BadSyntax("QRESYNC is not enabled", Reason.WRONG_STATE)  # RFC 7162 3.2.5
+    if command.condstore:
+        session.enable((b"CONDSTORE",))
+    name = names.decode(command.mailbox, utf8=session.utf8)
+    opened = session.house.store.peek(look, session.user.account_id, name, SMALL)
+    needs_recent = _wants_recent(session, command, opened.place)
+    prefix = b"* OK [CLOSED] Previous mailbox is closed\r\n" if was_open else b""
+    if opened.uids is None and not opened.dense or command.resync or needs_recent:
+        return _select_waiting(session, command, opened, prefix)
+    return [prefix + _enter(session, command, opened)]
+
+
+def look(tx: Tx, account_id: AccountId, name: str, most: int) -> Opened:
+    """One snapshot of a mailbox; its UIDs only if there are at most ``most`` and gaps between them."""
+    where = places.get(tx, account_id, name)
+    if not where.may("r"):
+        raise Refused(Reason.NO_PERMISSION)
+    folder = where.folder
+    count = folder.messages
+    first = entries.neighbour(tx, folder.id, 0, after=True) or 1
+    last = entries.neighbour(tx, folder.id, folder.uid_next, after=False) or 0
+    dense = not count or last - first + 1 == count
+    uids = entries.uids(tx, folder.id) if not dense and count <= most else None
+    return Opened(where, first, count, dense, uids, glance.keywords(tx, folder.id))
+
+
+def _wants_recent(session: Session, command: commands.Select, where: Place) -> bool:
+    return (
+        not session.rev2
+        and not command.read_only
+        and where.folder.kind == FolderKind.MAIL
+        and session.house.recents.fresh(where.folder)
+    )
+
+
+async def _select_waiting(
+    session: Session, command: commands.Select, opened: Opened, prefix: bytes
+) -> AsyncGenerator[Any, None]:
+    """For large mailboxes, new mail, and clients that resynchronise."""
+    name, account = opened.place.name, session.user.account_id
+    recent = None
+    if _wants_recent(session, command, opened.place):
+        folder = opened.place.folder
+        recent = await session.house.recents.select(folder.account_id, folder.id, folder.uid_next)
+    missed = None
+    if command.resync is not None:
+        opened, missed = await session.house.store.read(_look_and_missed, account, name, command.resync)
+    elif opened.uids is None and not opened.dense:
+        opened = await session.house.store.read(look, account, name, sets.MAX_NUMBER)
+    yield prefix + _enter(session, command, opened, recent, missed)
+
+
+def _look_and_missed(
+    tx: Tx, account_id: AccountId, name: str, known: commands.Resync
+) -> tuple[Opened, resync.Missed | None]:
+    """One snapshot: what is told as gone must not be numbered, and the other way round."""
+    opened = look(tx, account_id, name, sets.MAX_NUMBER)
+    folder = opened.place.folder
+    if folder.uid_validity != known.uid_validity:
+        return opened, None
+    return opened, resync.missed(tx, folder.id, opened.place.reader, known.modseq)
+
+
+def _enter(
+    session: Session,
+    command: commands.Select,
+    opened: Opened,
+    recent: tuple[int, int] | None = None,
+    missed: resync.Missed | None = None,
+) -> bytes:
+    """Selects; the untagged answers and the tagged one."""
+    where, folder = opened.place, opened.place.folder
+    view = View(opened.uids) if opened.uids is not None else View(first=opened.first, count=opened.count)
+    read_only = command.read_only or not set(where.rights) & set("swte")
+    here = Selected(where, view, read_only=read_only, keywords=opened.keywords)
+    session.enter(here)
+    if recent is not None:
+        here.recent.append(recent)
+    lines = [here.flag_lines(), b"* %d EXISTS\r\n" % len(view)]
+    if not session.rev2:  # both are gone in RFC 9051
+        lines.append(b"* %d RECENT\r\n" % here.recent_count())
+        unseen = session.house.store.peek(glance.first_unseen, folder, where.reader)
+        number = view.number(unseen) if unseen else 0
+        if number:
+            lines.append(b"* OK [UNSEEN %d] First unseen\r\n" % number)
+    lines.append(b"* OK [UIDVALIDITY %d] UIDs valid\r\n" % folder.uid_validity)
+    lines.append(b"* OK [UIDNEXT %d] Predicted next UID\r\n" % folder.uid_next)
+    lines.append(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % here.cursor)
+    lines.append(b"* OK [MAILBOXID (%b)] Its id\r\n" % folder.object_id.encode("ascii"))
+    if session.rev2:
+        lines.append(b'* LIST () "/" %b\r\n' % fmt.mailbox(where.name, utf8=True))
+    if command.resync is not None and missed is not None:
+        lines.append(resync.answer(session, here, command.resync, missed))
+    mode = b"READ-ONLY" if read_only else b"READ-WRITE"
+    lines.append(b"%b OK [%b] Selected\r\n" % (command.tag, mode))
+    return b"".join(lines)
+
+
+async def close(session: Session, command: commands.Close, _: Input) -> AsyncGenerator[Any, None]:
+    """RFC 9051 6.4.1: removes what is \\Deleted without telling, if this session may."""
+    here = session.here
+    if not here.read_only and "e" in here.rights:
+        await session.house.store.write(expunge.remove, here.folder_id, None)
+    session.leave()
+    yield b"%b OK Closed\r\n" % command.tag
+
+
+def unselect(session: Session, command: commands.Unselect, _: Input) -> Replies:
+    session.leave()
+    return [b"%b OK Unselected\r\n" % command.tag]

@@ -1,0 +1,141 @@
+"""STORE and UID STORE (RFC 9051 6.4.6, RFC 7162 3.1.3, RFC 4314 4)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any
+
+from quintet.errors import BadSyntax, Reason, Refused
+from quintet.imap import format as fmt
+from quintet.imap import sets, updates
+from quintet.imap.cmd import fetch
+from quintet.store import entries
+from quintet.store.db import bounded
+from quintet.store.model import ALL_FLAGS
+
+if TYPE_CHECKING:
+    from quintet.imap import commands
+    from quintet.imap.selected import Selected
+    from quintet.imap.session import Session
+    from quintet.net.seam import Input
+    from quintet.store.db import Tx
+    from quintet.store.marking import Mode
+    from quintet.store.model import Changed, Uid
+
+MAX_KEYWORD = 64  # octets of one keyword
+MAX_KEYWORDS = 50  # of one command
+PAGE = 2000  # messages changed in one transaction; the writer is everybody's
+
+
+async def store(session: Session, command: commands.Store, _: Input) -> AsyncGenerator[Any, None]:
+    here = session.here
+    bits, keywords = flags_of(command.flags)
+    ranges = fetch.wanted(here, command.numbers, uid=command.uid)
+    bits, keywords, replace = _allowed(here, command.mode, bits, keywords)
+    if command.unchanged_since is not None:
+        session.enable((b"CONDSTORE",))  # RFC 7162 3.1
+    uids = here.view.uids(ranges)
+    modified: list[int] = []
+    stored = session.house.store
+    for start in range(0, len(uids), PAGE):
+        page = uids[start : start + PAGE]
+        changed, refused = await stored.write(
+            _change, here, page, command.mode, bits, keywords, command.unchanged_since, replace
+        )
+        modified += refused
+        here.told.update((one.uid, one.modseq) for one in changed)
+        if not command.silent:
+            yield updates.flags(session, here, changed)
+        elif session.condstore and changed:
+            yield _modseqs(here, changed)
+    for reply in await updates.told(session, may_expunge=command.uid):
+        yield reply
+    yield _end(session, command, ranges, uids, modified)
+
+
+def flags_of(words: tuple[bytes, ...]) -> tuple[int, tuple[str, ...]]:
+    """Bits and keywords of a flag list.
+
+    Raises:
+        BadSyntax: a backslash before what is no system flag.
+        Refused(TOO_MANY): keywords beyond our limits.
+    """
+    bits = 0
+    keywords: dict[str, str] = {}
+    for word in words:
+        if word.startswith(b"\\"):
+            bit = fmt.FLAG_BITS.get(word.upper())
+            if bit is None:
+                raise BadSyntax("no such system flag")  # \Recent cannot be set (RFC 3501 2.3.2)
+            bits |= bit
+        else:
+            text = word.decode("ascii")
+            keywords.setdefault(text.lower(), text)
+            if len(word) > MAX_KEYWORD or len(keywords) > MAX_KEYWORDS:
+                raise Refused(Reason.TOO_MANY, "too many or too long keywords")
+    return bits, tuple(keywords.values())
+
+
+def _allowed(
+    here: Selected, mode: str, bits: int, keywords: tuple[str, ...]
+) -> tuple[int, tuple[str, ...], int]:
+    """What of a change the rights allow (RFC 4314 4: the rest is passed over; none at all is refused).
+
+    The third value is what "=" may touch.
+    """
+    if here.read_only:
+        raise Refused(Reason.NO_PERMISSION, "mailbox is read-only")
+    may = here.changeable()
+    if not may or (mode != "=" and bits and not bits & may and not keywords):
+        raise Refused(Reason.NO_PERMISSION)
+    if "w" not in here.rights:
+        if keywords and not bits & may:
+            raise Refused(Reason.NO_PERMISSION)
+        keywords = ()
+    return bits & may, keywords, may if may != ALL_FLAGS else ALL_FLAGS
+
+
+@bounded(lambda here, uids, *_: len(uids) <= 32)
+def _change(
+    tx: Tx,
+    here: Selected,
+    uids: list[int],
+    mode: Mode,
+    bits: int,
+    keywords: tuple[str, ...],
+    unchanged_since: int | None,
+    may: int,
+) -> tuple[list[Changed], list[Uid]]:
+    """Sets flags; "=" touches only what the rights allow, so it may be a "-" and a "+"."""
+    change = functools.partial(entries.set_flags, tx, here.folder_id, reader=here.reader)
+    if mode != "=" or may == ALL_FLAGS:
+        return change(uids, mode, bits, keywords, unchanged_since=unchanged_since)
+    _, modified = change(uids, "-", may & ~bits, (), unchanged_since=unchanged_since)
+    late = set(modified)
+    return change([uid for uid in uids if uid not in late], "+", bits, keywords)[0], modified
+
+
+def _modseqs(here: Selected, changed: list[Any]) -> bytes:
+    """RFC 7162 3.1.3: .SILENT hides the flags, not the new MODSEQ."""
+    view = here.view
+    return b"".join(
+        [
+            b"* %d FETCH (UID %d MODSEQ (%d))\r\n" % (view.number(one.uid), one.uid, one.modseq)
+            for one in changed
+            if view.number(one.uid)
+        ]
+    )
+
+
+def _end(
+    session: Session, command: commands.Store, ranges: fetch.Ranges, uids: list[int], modified: list[int]
+) -> bytes:
+    here = session.selected
+    if modified and here is not None:  # RFC 7162 3.1.3: by number, or by UID, as they were asked for
+        told = sets.runs(modified) if command.uid else here.view.number_ranges(modified)
+        return b"%b OK [MODIFIED %b] Conditional STORE failed\r\n" % (command.tag, sets.write(told))
+    gone = here is not None and here.view.gone and any(here.view.is_gone(uid) for uid in uids)
+    if gone and not command.uid:
+        return b"%b NO [EXPUNGEISSUED] Some messages are gone\r\n" % command.tag
+    return b"%b OK Done\r\n" % command.tag

@@ -1,0 +1,317 @@
+"""A search key becomes a question to ask of each message (RFC 9051 6.4.4).
+
+What a row of the store answers is asked first, headers next, texts last.  The scan runs in a reader
+thread, page by page; nothing here knows sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_tz
+from typing import TYPE_CHECKING, Any
+
+from quintet.errors import Reason, Refused
+from quintet.imap import commands, sets
+from quintet.imap import format as fmt
+from quintet.imap.commands import Compare, When
+from quintet.message import text as message_text
+from quintet.message import words
+from quintet.message.digest import Digest
+
+if TYPE_CHECKING:
+    from quintet.store.model import BodyRef
+
+DAY = 86_400_000  # ms
+COLUMNS = (
+    "uid", "flags", "keywords", "modseq", "received_at", "saved_at", "size", "sent_at", "message_row", "thread_key",
+    "prefix",
+)  # fmt: skip
+UID, FLAGS, KEYWORDS, MODSEQ, RECEIVED, SAVED, SIZE, SENT, MESSAGE, THREAD, PREFIX = range(11)
+ROW, HEADER, TEXT = 0, 1, 2  # what a question needs: costs about 0.2, 20, 200 us a message
+
+Row = tuple[Any, ...]
+
+
+class Reader:
+    """What of one page of messages is not in the rows; read when first asked for."""
+
+    def __init__(
+        self,
+        uids: Iterable[int],
+        digests: Callable[[list[int]], dict[Any, Digest]],
+        bodies: Callable[[list[int]], dict[Any, BodyRef]],
+        read: Callable[[BodyRef], bytes],
+    ) -> None:
+        self._uids = list(uids)
+        self._fetch_digests, self._fetch_bodies, self._read = digests, bodies, read
+        self._digests: dict[Any, Digest] | None = None
+
+    def digest(self, row: Row) -> Digest | None:
+        if self._digests is None:  # one query for the page
+            self._digests = self._fetch_digests(self._uids)
+        return self._digests.get(row[UID])
+
+    def body(self, row: Row) -> bytes:
+        """Prefix and blob."""
+        found = self._fetch_bodies([row[UID]]).get(row[UID])
+        return self._read(found) if found is not None else b""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """``ask(row, reader)``; ``cost`` is one of ROW, HEADER, TEXT."""
+
+    cost: int
+    ask: Callable[[Row, Reader], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What keys mean beyond the message: numbers, marks, now."""
+
+    charset: bytes
+    now: int  # ms, UTC
+    ranges: Callable[[sets.NumberSet, bool], list[tuple[int, int]]]  # a set as UID ranges
+    is_recent: Callable[[int], bool]
+
+
+def compile_key(key: commands.Key, context: Context) -> Question:
+    """The question that ``key`` asks.
+
+    Raises:
+        Refused(UNKNOWN_CHARSET): not one of Python's text codecs, or the texts are not in it.
+    """
+    return _BUILDERS[type(key)](key, context)
+
+
+def codec(charset: bytes) -> str:
+    """Python's codec of a charset name.  Raises Refused(UNKNOWN_CHARSET)."""
+    name = words.codec_name(charset.decode("ascii", "replace"))
+    if name is None:
+        raise Refused(Reason.UNKNOWN_CHARSET)
+    return name
+
+
+def _needle(text: bytes, context: Context) -> str:
+    """A search text, folded for comparing without case."""
+    try:
+        return text.decode(codec(context.charset)).casefold()
+    except UnicodeDecodeError as error:
+        raise Refused(Reason.UNKNOWN_CHARSET, "text is not in its charset") from error
+
+
+# --- what rows answer --------------------------------------------------------------------------------
+
+
+def _everything(_: commands.Everything, __: Context) -> Question:
+    return Question(ROW, lambda _row, _reader: True)
+
+
+def _nothing(_: commands.Nothing, __: Context) -> Question:
+    return Question(ROW, lambda _row, _reader: False)
+
+
+def _flag(key: commands.HasFlag, _: Context) -> Question:
+    bit = key.bit
+    return Question(ROW, lambda row, _: bool(row[FLAGS] & bit))
+
+
+def _keyword(key: commands.HasKeyword, _: Context) -> Question:
+    if key.name.startswith(b"\\"):
+        bit = fmt.FLAG_BITS.get(key.name.upper(), 0)
+        return Question(ROW, lambda row, _: bool(row[FLAGS] & bit))
+    wanted = f" {key.name.decode('ascii').lower()} "
+    return Question(ROW, lambda row, _: wanted in row[KEYWORDS].lower())
+
+
+def _recent(_: commands.IsRecent, context: Context) -> Question:
+    return Question(ROW, lambda row, _: context.is_recent(row[UID]))
+
+
+def _sized(key: commands.Sized, _: Context) -> Question:
+    size = key.size
+    if key.compare is Compare.ABOVE:
+        return Question(ROW, lambda row, _: row[SIZE] > size)
+    return Question(ROW, lambda row, _: row[SIZE] < size)
+
+
+def _numbered(key: commands.Numbered, context: Context) -> Question:
+    ranges = context.ranges(key.numbers, key.uid)
+    return Question(ROW, lambda row, _: sets.contains(ranges, row[UID]))
+
+
+def _changed(key: commands.ChangedFrom, _: Context) -> Question:
+    modseq = key.modseq
+    return Question(ROW, lambda row, _: row[MODSEQ] >= modseq)
+
+
+def _with_id(key: commands.WithId, _: Context) -> Question:
+    column, letter = (THREAD, "T") if key.thread else (MESSAGE, "M")
+    wanted = key.value.decode("ascii")
+    return Question(ROW, lambda row, _: f"{letter}{row[column]:x}" == wanted)
+
+
+def _aged(key: commands.Aged, context: Context) -> Question:
+    border = context.now - key.seconds * 1000
+    if key.older:
+        return Question(ROW, lambda row, _: row[RECEIVED] <= border)
+    return Question(ROW, lambda row, _: row[RECEIVED] >= border)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+
+
+def _dated(key: commands.Dated, context: Context) -> Question:
+    wanted = key.day.toordinal() - _EPOCH  # days since 1970
+    if key.when is When.SENT:
+        return _sent(key.compare, wanted)
+    column = SAVED if key.when is When.SAVED else RECEIVED
+    start = wanted * DAY
+    end = start + DAY
+    if key.compare is Compare.BELOW:
+        return Question(ROW, lambda row, _: row[column] < start)
+    if key.compare is Compare.FROM:
+        return Question(ROW, lambda row, _: row[column] >= start)
+    return Question(ROW, lambda row, _: start <= row[column] < end)
+
+
+def _sent(compare: Compare, wanted: int) -> Question:
+    """By the day that the Date field shows, whatever its zone (RFC 9051 6.4.4).
+
+    The row holds the moment; only near the border does the zone decide, and the field is looked at.
+    """
+
+    def ask(row: Row, reader: Reader) -> bool:
+        moment = row[SENT] if row[SENT] is not None else row[RECEIVED]
+        day = moment // DAY
+        if abs(day - wanted) <= 1 and row[SENT] is not None:
+            day = _shown_day(reader.digest(row), day)
+        if compare is Compare.BELOW:
+            return bool(day < wanted)
+        return bool(day >= wanted) if compare is Compare.FROM else bool(day == wanted)
+
+    return Question(ROW, ask)
+
+
+def _shown_day(digest: Digest | None, day: int) -> int:
+    value = digest.header(b"Date") if digest is not None else None
+    found = parsedate_tz(value.decode("latin-1")) if value else None
+    if found is None:
+        return day
+    try:
+        zone = timezone(timedelta(seconds=found[9] or 0))
+        return datetime(found[0], found[1], found[2], tzinfo=zone).toordinal() - _EPOCH
+    except (ValueError, OverflowError):
+        return day
+
+
+# --- what headers and texts answer ---------------------------------------------------------------------
+
+
+def _in_header(key: commands.InHeader, context: Context) -> Question:
+    needle = _needle(key.text, context)
+    field = key.field.lower()
+
+    def ask(row: Row, reader: Reader) -> bool:
+        digest = reader.digest(row)
+        values = digest.all(field) if digest is not None else []
+        if row[PREFIX]:
+            values = [*_prefix_values(row[PREFIX], field), *values]
+        if not needle:
+            return bool(values)  # RFC 9051 6.4.4: an empty text matches every message with the field
+        return any(needle in words.decode_words(value).casefold() for value in values)
+
+    return Question(HEADER, ask)
+
+
+def _prefix_values(prefix: bytes, field: bytes) -> list[bytes]:
+    """Fields of our own trace header, unfolded."""
+    found = []
+    for line in prefix.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").split(b"\r\n"):
+        name, colon, value = line.partition(b":")
+        if colon and name.lower() == field:
+            found.append(value.strip())
+    return found
+
+
+def _in_text(key: commands.InText, context: Context) -> Question:
+    needle = _needle(key.text, context)
+    if not needle:
+        return Question(ROW, lambda _row, _reader: True)
+
+    def ask(row: Row, reader: Reader) -> bool:
+        digest = reader.digest(row)
+        if digest is None:
+            return False
+        if key.with_header:
+            head = message_text.searchable_headers(digest)
+            if needle in head.casefold() or needle in row[PREFIX].decode("utf-8", "replace").casefold():
+                return True
+        body = reader.body(row)
+        shift = len(row[PREFIX])
+        return contains(digest, lambda start, end: body[start + shift : end + shift], needle)
+
+    return Question(TEXT, ask)
+
+
+def contains(digest: Digest, read: Callable[[int, int], bytes], needle: str) -> bool:
+    """True if a text part, decoded, holds ``needle`` (casefolded)."""
+    return any(needle in piece.casefold() for piece in message_text.body_texts(digest, read))
+
+
+# --- what joins them ------------------------------------------------------------------------------------
+
+
+def _and(key: commands.And, context: Context) -> Question:
+    parts = sorted((compile_key(one, context) for one in key.keys), key=lambda question: question.cost)
+    asks = [part.ask for part in parts]
+    return Question(parts[-1].cost, lambda row, reader: all(ask(row, reader) for ask in asks))
+
+
+def _or(key: commands.Or, context: Context) -> Question:
+    one, other = sorted(
+        (compile_key(key.left, context), compile_key(key.right, context)), key=lambda question: question.cost
+    )
+    return Question(other.cost, lambda row, reader: one.ask(row, reader) or other.ask(row, reader))
+
+
+def _not(key: commands.Not, context: Context) -> Question:
+    part = compile_key(key.key, context)
+    return Question(part.cost, lambda row, reader: not part.ask(row, reader))
+
+
+_BUILDERS: dict[type, Callable[[Any, Context], Question]] = {  # Any: each takes its own key
+    commands.Everything: _everything,
+    commands.Nothing: _nothing,
+    commands.HasFlag: _flag,
+    commands.HasKeyword: _keyword,
+    commands.IsRecent: _recent,
+    commands.Sized: _sized,
+    commands.Numbered: _numbered,
+    commands.ChangedFrom: _changed,
+    commands.WithId: _with_id,
+    commands.Aged: _aged,
+    commands.Dated: _dated,
+    commands.InHeader: _in_header,
+    commands.InText: _in_text,
+    commands.And: _and,
+    commands.Or: _or,
+    commands.Not: _not,
+}
+
+
+def asks_modseq(key: commands.Key) -> bool:
+    """True if MODSEQ is among the keys: the answer then tells the highest (RFC 7162 3.1.5)."""
+    match key:
+        case commands.ChangedFrom():
+            return True
+        case commands.And(keys):
+            return any(asks_modseq(one) for one in keys)
+        case commands.Or(left, right):
+            return asks_modseq(left) or asks_modseq(right)
+        case commands.Not(inner):
+            return asks_modseq(inner)
+        case _:
+            return False

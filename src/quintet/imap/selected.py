@@ -1,0 +1,106 @@
+"""The mailbox that a session has selected: numbering, cursor, rights, what is recent (RFC 9051 3.3, 5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from quintet.imap import format as fmt
+from quintet.imap import sets
+from quintet.net.wake import Wake
+from quintet.store.model import FolderKind
+
+if TYPE_CHECKING:
+    from quintet.imap.places import Place
+    from quintet.imap.session import Session
+    from quintet.imap.view import View
+    from quintet.store.model import Changed
+    from quintet.store.hints import Watch
+    from quintet.store.store import Store
+
+# What each right lets STORE change (RFC 4314 4): flags that are shown in PERMANENTFLAGS.
+_SEEN, _DELETED = 1, 8
+
+
+class Selected:
+    """One selected mailbox of one session."""
+
+    __slots__ = (
+        "account_id", "cursor", "folder_id", "hint", "keywords", "kind", "name", "read_only", "reader", "recent",
+        "rights", "saved", "told", "uid_validity", "view", "watch",
+    )  # fmt: skip
+
+    def __init__(self, where: Place, view: View, *, read_only: bool, keywords: Iterable[str]) -> None:
+        folder = where.folder
+        self.folder_id = folder.id
+        self.account_id = folder.account_id
+        self.uid_validity = folder.uid_validity
+        self.kind = folder.kind
+        self.name = where.name
+        self.rights = where.rights
+        self.reader = where.reader
+        self.read_only = read_only
+        self.view = view
+        self.cursor: int = folder.highest_modseq  # all changes up to here are told
+        self.told: dict[int, int] = {}  # UID -> modseq of our own changes after the cursor: told already
+        self.keywords = set(keywords)  # those that FLAGS named
+        self.recent: list[tuple[int, int]] = []  # UID ranges that are \\Recent for this session alone
+        self.saved: list[tuple[int, int]] = []  # UID ranges of SEARCH RETURN (SAVE) (RFC 5182)
+        self.hint: Wake | None = None
+        self.watch: Watch | None = None
+
+    def close(self) -> None:
+        if self.watch is not None:
+            self.watch.close()
+            self.watch = None
+
+    def listen(self, store: Store) -> None:
+        """Begins to hear of changes; kept until the mailbox is left, because who idles, idles again."""
+        if self.watch is None:
+            self.hint = Wake()
+            self.watch = store.watch(self.hint, [self.folder_id])
+
+    # --- flags ------------------------------------------------------------------------------------
+
+    def changeable(self) -> int:
+        """The system flags that this session may change, as bits (RFC 4314 4: rights s, t, w)."""
+        if self.read_only:
+            return 0
+        bits = _SEEN if "s" in self.rights else 0
+        if "t" in self.rights:
+            bits |= _DELETED
+        if "w" in self.rights:
+            bits |= 31 & ~(_SEEN | _DELETED)
+        return bits
+
+    def flag_lines(self) -> bytes:
+        """``FLAGS`` and ``PERMANENTFLAGS`` (RFC 9051 7.3.5, 7.1)."""
+        words = fmt.flags(31, sorted(self.keywords))
+        permanent = fmt.flags(self.changeable(), sorted(self.keywords) if "w" in self.rights else ())
+        if "w" in self.rights and not self.read_only:
+            permanent = (permanent + b" \\*").strip()  # new keywords can be made
+        if self.read_only:
+            permanent = b""
+        return b"* FLAGS (%b)\r\n* OK [PERMANENTFLAGS (%b)] Kept\r\n" % (words, permanent)
+
+    def new_keywords(self, _: Session, changed: Iterable[Changed]) -> bytes:
+        """Names keywords before they are first used (RFC 9051 7.3.5), b"" if all are known."""
+        fresh = {word for one in changed for word in one.keywords} - self.keywords
+        if not fresh:
+            return b""
+        self.keywords |= fresh
+        return self.flag_lines()
+
+    # --- what is recent (RFC 3501 2.3.2) -----------------------------------------------------------------
+
+    def arrived(self, session: Session, first: int) -> None:
+        """Messages from UID ``first`` were just appended to the view."""
+        if session.rev2 or self.read_only or self.kind != FolderKind.MAIL:
+            return
+        self.recent.extend(session.house.recents.claim(self.account_id, self.folder_id, first, self.view.largest))
+
+    def is_recent(self, uid: int) -> bool:
+        return bool(self.recent) and sets.contains(self.recent, uid)
+
+    def recent_count(self) -> int:
+        return self.view.count(self.recent) if self.recent else 0

@@ -1,0 +1,226 @@
+"""One client's conversation: the states, what may be said in which, and who answers it.
+
+The families of commands live in `cmd`; words for problems in `answers`; the selected mailbox in
+`selected`.  States: RFC 9051 3, RFC 3501 3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import AsyncGenerator, Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from quintet import log
+from quintet.errors import BadSyntax, Problem, Reason
+from quintet.imap import answers, capabilities, commands
+from quintet.imap.cmd import (
+    append,
+    auth,
+    copy,
+    expunge,
+    fetch,
+    general,
+    idle,
+    listing,
+    mailboxes,
+    search,
+    select,
+    status,
+    store,
+)
+from quintet.imap.wire import MAX_COMMAND, Wire
+from quintet.net.seam import Ask, Input, Peer, Replies, TlsInfo
+
+if TYPE_CHECKING:
+    from quintet.auth.service import Identity
+    from quintet.imap.selected import Selected
+    from quintet.imap.service import House
+
+logger = log.get("imap")
+
+
+class State(enum.Flag):
+    GUEST = enum.auto()
+    USER = enum.auto()
+    SELECTED = enum.auto()
+    KNOWN = USER | SELECTED
+    ANY = GUEST | USER | SELECTED
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When a command may be given, and who answers it."""
+
+    states: State
+    answer: Callable[[Session, Any, Input], Replies]  # Any: each handler takes its own command
+    section: str  # of RFC 9051 where no other is named
+
+
+RULES: dict[type, Rule] = {
+    commands.Capability: Rule(State.ANY, general.capability, "6.1.1"),
+    commands.Noop: Rule(State.ANY, general.noop, "6.1.2"),
+    commands.Logout: Rule(State.ANY, general.logout, "6.1.3"),
+    commands.Id: Rule(State.ANY, general.identify, "RFC 2971 3.1"),
+    commands.StartTls: Rule(State.GUEST, auth.start_tls, "6.2.1"),
+    commands.Authenticate: Rule(State.GUEST, auth.authenticate, "6.2.2"),
+    commands.Login: Rule(State.GUEST, auth.login, "6.2.3"),
+    commands.Enable: Rule(State.KNOWN, general.enable, "6.3.1"),
+    commands.Select: Rule(State.KNOWN, select.select, "6.3.2"),
+    commands.Create: Rule(State.KNOWN, mailboxes.create, "6.3.4"),
+    commands.Delete: Rule(State.KNOWN, mailboxes.delete, "6.3.5"),
+    commands.Rename: Rule(State.KNOWN, mailboxes.rename, "6.3.6"),
+    commands.Subscribe: Rule(State.KNOWN, mailboxes.subscribe, "6.3.7"),
+    commands.List: Rule(State.KNOWN, listing.list_, "6.3.9"),
+    commands.Lsub: Rule(State.KNOWN, listing.lsub, "RFC 3501 6.3.9"),
+    commands.Namespace: Rule(State.KNOWN, listing.namespace, "6.3.10"),
+    commands.Status: Rule(State.KNOWN, status.status, "6.3.11"),
+    commands.Append: Rule(State.KNOWN, append.append, "6.3.12"),
+    commands.Idle: Rule(State.KNOWN, idle.idle, "6.3.13"),
+    commands.Done: Rule(State.ANY, idle.done, "6.3.13"),
+    commands.Check: Rule(State.SELECTED, general.noop, "RFC 3501 6.4.1"),
+    commands.Close: Rule(State.SELECTED, select.close, "6.4.1"),
+    commands.Unselect: Rule(State.SELECTED, select.unselect, "6.4.2"),
+    commands.Expunge: Rule(State.SELECTED, expunge.expunge, "6.4.3"),
+    commands.Search: Rule(State.SELECTED, search.search, "6.4.4"),
+    commands.Fetch: Rule(State.SELECTED, fetch.fetch, "6.4.5"),
+    commands.Store: Rule(State.SELECTED, store.store, "6.4.6"),
+    commands.Copy: Rule(State.SELECTED, copy.copy, "6.4.7"),
+}
+
+
+class Session:
+    """What is known of one client.  10,000 of them idle, so what is seldom needed is made late."""
+
+    __slots__ = ("_errors", "enabled", "house", "identity", "idling", "peer", "selected", "state", "wire")
+
+    def __init__(self, house: House, peer: Peer, wire: Wire) -> None:
+        self.house: House = house
+        self.peer = peer
+        self.wire = wire
+        self.state = State.GUEST
+        self.identity: Identity | None = None
+        self.selected: Selected | None = None
+        self.enabled: frozenset[bytes] = frozenset()
+        self.idling = b""  # tag of the IDLE that runs
+        self._errors = 0
+
+    # --- seam.Session ------------------------------------------------------------------------------
+
+    @property
+    def wants_push(self) -> bool:
+        return bool(self.idling)
+
+    @property
+    def watch(self) -> asyncio.Event | None:
+        return self.selected.hint if self.selected is not None else None
+
+    @property
+    def timeout_s(self) -> float:
+        config = self.house.config
+        return config.login_timeout_s if self.state is State.GUEST else config.idle_timeout_s
+
+    def greet(self) -> Replies:
+        words = capabilities.told(self)
+        return [b"* OK [CAPABILITY %b] %b Quintet ready\r\n" % (words, self.house.hostname.encode("ascii", "replace"))]
+
+    def handle(self, command: commands.Command, following: Input) -> Replies:
+        rule = RULES[type(command)]
+        if self.idling and not isinstance(command, commands.Done):
+            return idle.broken_off(self)
+        if not rule.states & self.state:
+            return self._wrong_state(command, following, rule)
+        return rule.answer(self, command, following)
+
+    def poll(self) -> Replies:
+        return idle.poll(self)
+
+    def problem(self, error: Problem, command: commands.Command | None) -> Replies:
+        if isinstance(error, BadSyntax):
+            self._errors += 1
+            if self._errors > self.house.config.max_errors:
+                return [answers.problem(error, command), answers.FAREWELLS[Reason.TOO_MANY_ERRORS], Ask.CLOSE]
+        return [answers.problem(error, command)]
+
+    def farewell(self, reason: Reason) -> bytes:
+        return answers.FAREWELLS.get(reason, b"")
+
+    def secured(self, tls: TlsInfo) -> None:
+        """Nothing that was said in clear counts (RFC 9051 6.2.1); a guest has said nothing yet."""
+
+    def close(self) -> None:
+        self.leave()
+
+    # --- for the commands --------------------------------------------------------------------------------
+
+    @property
+    def utf8(self) -> bool:
+        """Names and strings may be UTF-8 (RFC 9051 5.1, RFC 6855 3)."""
+        return b"IMAP4REV2" in self.enabled or b"UTF8=ACCEPT" in self.enabled
+
+    @property
+    def rev2(self) -> bool:
+        return b"IMAP4REV2" in self.enabled
+
+    @property
+    def condstore(self) -> bool:
+        return b"CONDSTORE" in self.enabled
+
+    @property
+    def qresync(self) -> bool:
+        return b"QRESYNC" in self.enabled
+
+    @property
+    def user(self) -> Identity:
+        """Who is logged in; only asked for in states where somebody is."""
+        assert self.identity is not None
+        return self.identity
+
+    @property
+    def here(self) -> Selected:
+        """The selected mailbox; only asked for in that state."""
+        assert self.selected is not None
+        return self.selected
+
+    def welcome(self, identity: Identity) -> None:
+        self.identity = identity
+        self.state = State.USER
+        self.wire.max_command = MAX_COMMAND
+        self._errors = 0
+        logger.info("login", conn=self.peer.id, account=identity.name, mechanism=identity.mechanism)
+
+    def enter(self, selected: Selected) -> None:
+        self.leave()
+        self.selected = selected
+        self.state = State.SELECTED
+
+    def leave(self) -> None:
+        """Back from a mailbox, if one is selected."""
+        selected, self.selected = self.selected, None
+        if selected is not None:
+            selected.close()
+            self.state = State.USER
+
+    def enable(self, names: Iterable[bytes]) -> None:
+        self.enabled |= frozenset(names)
+
+    def _wrong_state(self, command: commands.Command, following: Input, rule: Rule) -> Replies:
+        words = {
+            State.GUEST: "Already logged in",
+            State.KNOWN: "Log in first",
+            State.SELECTED: "No mailbox is selected",
+        }[rule.states]
+        if self.state is State.GUEST and rule.states is State.SELECTED:
+            words = "Log in first"
+        error = BadSyntax(words, Reason.WRONG_STATE)
+        if isinstance(command, commands.Append) and not command.first.waits:
+            return self._after_upload(command, following, error)
+        return self.problem(error, command)
+
+    async def _after_upload(
+        self, command: commands.Append, following: Input, error: BadSyntax
+    ) -> AsyncGenerator[Any, None]:
+        await append.pass_over(command.first, following)
+        for reply in self.problem(error, command):  # type: ignore[union-attr]  # problem gives a list
+            yield reply

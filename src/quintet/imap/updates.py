@@ -1,0 +1,128 @@
+"""What others changed in the selected mailbox, told before an answer ends (RFC 9051 5.2, 7.5, RFC 7162 3.2.10).
+
+EXPUNGE and VANISHED are held back while a command with sequence numbers is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from typing import TYPE_CHECKING, Any
+
+from quintet.imap import format as fmt
+from quintet.imap import sets
+from quintet.net.seam import Ask
+from quintet.store import changes, glance
+
+if TYPE_CHECKING:
+    from quintet.imap.selected import Selected
+    from quintet.imap.session import Session
+    from quintet.net.seam import Replies
+    from quintet.store.changes import Changes
+    from quintet.store.db import Tx
+    from quintet.store.model import Changed
+
+PAGE = 500  # changes read at once: about a millisecond
+
+
+def then(session: Session, tail: bytes, *, may_expunge: bool = True) -> Replies:
+    """All that changed, then ``tail`` (a tagged answer)."""
+    told, more = collect(session, may_expunge=may_expunge)
+    if more:
+        return _go_on(session, told, tail, may_expunge)
+    told.append(tail)
+    return told
+
+
+async def told(session: Session, *, may_expunge: bool = True) -> list[Any]:
+    """All that changed, for handlers that wait anyway; others get their turn after each page."""
+    replies, more = collect(session, may_expunge=may_expunge)
+    while more:
+        await asyncio.sleep(0)
+        some, more = collect(session, may_expunge=may_expunge)
+        replies += some
+    return replies
+
+
+async def _go_on(session: Session, told: list[Any], tail: bytes, may_expunge: bool) -> AsyncGenerator[Any, None]:
+    more = True
+    while True:
+        for reply in told:
+            yield reply
+        if not more:
+            break
+        told, more = collect(session, may_expunge=may_expunge)
+    yield tail
+
+
+def collect(session: Session, *, may_expunge: bool = True) -> tuple[list[Any], bool]:
+    """At most `PAGE` changes as untagged answers; true as well if there are more."""
+    here = session.selected
+    if here is None:
+        return [], False
+    found = session.house.store.peek(_since, here)
+    told: list[Any] = []
+    if found is None:
+        session.leave()
+        return [b"* BYE [NONEXISTENT] The mailbox was deleted\r\n", Ask.CLOSE], False
+    if found is not _NOTHING:
+        assert isinstance(found, changes.Changes)
+        told = _tell(session, here, found)
+    if may_expunge and here.view.gone:
+        told.insert(0, expunged(session, here))
+    return told, found is not _NOTHING and found.more
+
+
+_NOTHING: Any = object()
+
+
+def _since(tx: Tx, here: Selected) -> Changes | None:
+    """What is new since the cursor; `_NOTHING` without a look at the entries; None: no folder."""
+    highest = glance.highest(tx, here.folder_id)
+    if highest is None:
+        return None
+    if highest <= here.cursor:
+        return _NOTHING  # type: ignore[no-any-return]  # a mark, not a value
+    return changes.since(tx, here.folder_id, here.cursor, reader=here.reader, limit=PAGE)
+
+
+def _tell(session: Session, here: Selected, found: Changes) -> list[Any]:
+    told: list[Any] = []
+    here.view.vanish(found.vanished)
+    known = here.view.largest
+    if here.view.append(found.new_uids):
+        here.arrived(session, known + 1)
+        told.append(b"* %d EXISTS\r\n" % len(here.view))
+        if not session.rev2:
+            told.append(b"* %d RECENT\r\n" % here.recent_count())
+    fresh = [one for one in found.changed if one.uid <= known and here.told.get(one.uid, 0) < one.modseq]
+    if fresh:
+        told.append(flags(session, here, fresh))
+    here.cursor = found.highest_modseq
+    if not found.more:
+        here.told.clear()
+    return told
+
+
+def flags(session: Session, here: Selected, changed: Iterable[Changed]) -> bytes:
+    """``* n FETCH (UID u FLAGS (...))`` a message, with MODSEQ where that is on (RFC 9051 7.5.2)."""
+    lines = [here.new_keywords(session, changed)]
+    modseq = session.condstore
+    for one in changed:
+        number = here.view.number(one.uid)
+        if not number or here.view.is_gone(one.uid):
+            continue
+        text = fmt.flags(one.flags, one.keywords, recent=here.is_recent(one.uid))
+        if modseq:
+            lines.append(b"* %d FETCH (UID %d MODSEQ (%d) FLAGS (%b))\r\n" % (number, one.uid, one.modseq, text))
+        else:
+            lines.append(b"* %d FETCH (UID %d FLAGS (%b))\r\n" % (number, one.uid, text))
+    return b"".join(lines)
+
+
+def expunged(session: Session, here: Selected) -> bytes:
+    """EXPUNGE from the highest number, or VANISHED, for all that is gone and not told."""
+    numbers, uids = here.view.expunge()
+    if session.qresync:
+        return b"* VANISHED %b\r\n" % sets.write(sets.runs(uids)) if uids else b""
+    return b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers])

@@ -1,0 +1,176 @@
+-- The numbered invariants: each statement finds what breaks one.  Read by `store.check`.
+
+-- 1: counts of a folder differ from its entries
+SELECT f.id, f.messages, f.unseen, f.deleted, f.bytes, n, u, d, b
+FROM folder f
+LEFT JOIN ( SELECT folder_id, count(*) AS n, sum(1 - (flags & 1)) AS u, sum((flags & 8) / 8) AS d,
+sum(size) AS b
+FROM entry
+WHERE hidden = 0
+GROUP BY folder_id) c ON c.folder_id = f.id
+WHERE f.messages <> coalesce(n, 0) OR f.unseen <> coalesce(u, 0) OR f.deleted <> coalesce(d, 0) OR
+f.bytes <> coalesce(b, 0);
+
+-- 2: use of an account differs from its entries
+SELECT a.id, a.used_messages, a.used_bytes, n, b
+FROM account a
+LEFT JOIN ( SELECT f.account_id, count(*) AS n, sum(e.size) AS b
+FROM entry e
+JOIN folder f ON f.id = e.folder_id
+GROUP BY f.account_id) c ON c.account_id = a.id
+WHERE a.used_messages <> coalesce(n, 0) OR a.used_bytes <> coalesce(b, 0);
+
+-- 3: entry without its message
+SELECT e.folder_id, e.uid
+FROM entry e
+WHERE NOT EXISTS (SELECT 1
+FROM message m
+WHERE m.id = e.message_id);
+
+-- 4: entry's size differs from its message's
+SELECT e.folder_id, e.uid, e.size, m.size
+FROM entry e
+JOIN message m ON m.id = e.message_id
+WHERE e.size <> m.size;
+
+-- 5: message's blob is missing
+SELECT m.id, m.blob_id
+FROM message m
+WHERE m.blob_id IS NOT NULL
+AND NOT EXISTS (SELECT 1
+FROM blob b
+WHERE b.id = m.blob_id);
+
+-- 6: message's size is not prefix and blob
+SELECT m.id, m.size, length(m.prefix), b.size
+FROM message m
+JOIN blob b ON b.id = m.blob_id
+WHERE m.size <> length(m.prefix) + b.size;
+
+-- 7: number at or above the folder's next
+SELECT e.folder_id, e.uid, f.uid_next
+FROM entry e
+JOIN folder f ON f.id = e.folder_id
+WHERE e.uid >= f.uid_next OR e.uid < 1;
+
+-- 8: number below the folder's low mark
+SELECT e.folder_id, e.uid, f.low
+FROM entry e
+JOIN folder f ON f.id = e.folder_id
+WHERE e.uid < f.low AND e.hidden = 0;
+
+-- 9: low mark above the next number
+SELECT id, low, uid_next
+FROM folder
+WHERE low > uid_next;
+
+-- 10: change number above the account's
+SELECT f.id, f.highest_modseq, a.modseq
+FROM folder f
+JOIN account a ON a.id = f.account_id
+WHERE f.highest_modseq > a.modseq OR f.changed_modseq > a.modseq;
+
+-- 11: entry's change number above the folder's
+SELECT e.folder_id, e.uid, e.modseq, f.highest_modseq
+FROM entry e
+JOIN folder f ON f.id = e.folder_id
+WHERE e.modseq > f.highest_modseq;
+
+-- 12: change numbers of an entry in no order
+SELECT folder_id, uid
+FROM entry
+WHERE created_modseq > modseq OR content_modseq > modseq OR read_modseq > modseq OR created_modseq < 1;
+
+-- 13: tombstone for a number that is there
+SELECT t.folder_id, t.uid
+FROM tombstone t
+JOIN entry e ON e.folder_id = t.folder_id AND e.uid = t.uid;
+
+-- 14: tombstone beyond the folder
+SELECT t.folder_id, t.uid
+FROM tombstone t
+JOIN folder f ON f.id = t.folder_id
+WHERE t.uid >= f.uid_next OR t.modseq > f.highest_modseq;
+
+-- 15: message without entry, queue or doom
+SELECT m.id
+FROM message m
+WHERE NOT EXISTS (SELECT 1
+FROM entry e
+WHERE e.message_id = m.id)
+AND NOT EXISTS (SELECT 1
+FROM queue q
+WHERE q.message_id = m.id)
+AND NOT EXISTS (SELECT 1
+FROM garbage g
+WHERE g.message_id = m.id);
+
+-- 16: blob without message
+SELECT b.id
+FROM blob b
+WHERE NOT EXISTS (SELECT 1
+FROM message m
+WHERE m.blob_id = b.id);
+
+-- 17: blob in its row of another size
+SELECT id, size, length(data)
+FROM blob
+WHERE place = 0 AND (data IS NULL OR length(data) <> size);
+
+-- 18: blob both in row and beside it
+SELECT id
+FROM blob
+WHERE place = 1 AND data IS NOT NULL;
+
+-- 19: object number not below the counter
+SELECT e.id, c.next
+FROM entry e, counter c
+WHERE c.name = 'id' AND e.id >= c.next;
+
+-- 20: queued message without recipient
+SELECT q.id
+FROM queue q
+WHERE NOT EXISTS (SELECT 1
+FROM queue_recipient r
+WHERE r.queue_id = q.id);
+
+-- 21: recipient in an unknown state, or a lease without owner
+SELECT id, state
+FROM queue_recipient
+WHERE state NOT IN ('waiting', 'leased', 'held', 'failed')
+OR (state = 'leased' AND lease_owner = '')
+OR (state <> 'leased' AND lease_until <> 0);
+
+-- 22: folder's parent is not the level above
+SELECT c.id, c.name, p.name
+FROM folder c
+JOIN folder p ON p.id = c.parent_id
+WHERE p.account_id <> c.account_id OR substr(c.name, 1, length(p.name) + 1) <> p.name || '/';
+
+-- 23: more than one active script
+SELECT account_id
+FROM script
+WHERE active = 1
+GROUP BY account_id HAVING count(*) > 1;
+
+-- 24: article without history
+SELECT e.folder_id, e.uid
+FROM entry e
+JOIN folder f ON f.id = e.folder_id
+WHERE f.kind = 'group'
+AND NOT EXISTS (SELECT 1
+FROM history h
+WHERE h.message_row = e.message_id);
+
+-- 25: history names a message that is gone
+SELECT h.message_id
+FROM history h
+WHERE h.message_row IS NOT NULL
+AND NOT EXISTS (SELECT 1
+FROM message m
+WHERE m.id = h.message_row);
+
+-- 26: flags beyond those that exist
+SELECT folder_id, uid, flags
+FROM entry
+WHERE flags < 0 OR flags > 31;
