@@ -1,0 +1,211 @@
+"""`quintet import` and `quintet export`: mail from and for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quintet.admin.cli import common, progress
+from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
+
+if TYPE_CHECKING:
+    from quintet.admin.transfer.incoming import Incoming
+    from quintet.admin.transfer.load import Result
+    from quintet.config.root import Config
+    from quintet.store.model import Account, Folder
+    from quintet.store.store import Store
+
+incoming = typer.Typer(
+    help="Bring mail in: mbox, Maildir, .eml files. Run again after an interruption: nothing comes twice.",
+    no_args_is_help=True,
+)
+outgoing = typer.Typer(help="Write mail out: mbox, Maildir. Goes on where it stopped.", no_args_is_help=True)
+
+AccountOption = Annotated[str, typer.Option("--account", "-a", help="Whose mail: alice@example.org.")]
+FolderOption = Annotated[str, typer.Option("--folder", "-f", help="The folder it goes to.")]
+AgainOption = Annotated[
+    bool, typer.Option("--again", help="Add a message even where the same bytes are in the folder already.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(incoming, name="import")
+    app.add_typer(outgoing, name="export")
+
+
+Read = Callable[[Callable[[int], None]], Iterator["Incoming"]]
+
+
+@incoming.command("mbox")
+def import_mbox(
+    file: Annotated[Path, typer.Argument(help="An mbox file.", exists=True, dir_okay=False)],
+    account: AccountOption,
+    folder: FolderOption = "INBOX",
+    again: AgainOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring in an mbox file; flags come from Status and X-Status."""
+    from quintet.admin.transfer import mbox
+
+    _import(
+        config,
+        account,
+        lambda step: mbox.read(file, folder, step),
+        again,
+        as_json,
+        file.stat().st_size,
+        "bytes",
+    )
+
+
+@incoming.command("maildir")
+def import_maildir(
+    directory: Annotated[
+        Path, typer.Argument(help="A Maildir or Maildir++ tree.", exists=True, file_okay=False)
+    ],
+    account: AccountOption,
+    again: AgainOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring in a Maildir with its subfolders, flags and Dovecot's keywords."""
+    from quintet.admin.transfer import maildir
+
+    try:
+        total = sum(
+            len(list((path / sub).iterdir()))
+            for path, _ in maildir.folders(directory)
+            for sub in ("cur", "new")
+        )
+    except (ValueError, OSError) as error:
+        raise Failed(str(error)) from error
+    _import(config, account, lambda step: maildir.read(directory, step), again, as_json, total, "")
+
+
+@incoming.command("eml")
+def import_eml(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files of one message each, or folders of them.", exists=True)
+    ],
+    account: AccountOption,
+    folder: FolderOption = "INBOX",
+    again: AgainOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring in single messages."""
+    from quintet.admin.transfer import maildir
+
+    _import(config, account, lambda step: maildir.single(paths, folder, step), again, as_json, None, "")
+
+
+def _import(
+    config: Path | None, name: str, read: Read, again: bool, as_json: bool, total: int | None, unit: str
+) -> None:
+    async def work(store: Store, _: Config) -> Result:
+        from quintet.admin.transfer import load
+
+        account = _account(store, name)
+        with progress.bar("importing", total, quiet=as_json, unit=unit) as step:
+            return await load.load(store, account.id, read(step), again=again)
+
+    try:
+        result = common.with_store(config, work)
+    except (ValueError, OSError) as error:
+        raise Failed(str(error)) from error
+    text = f"{result.added} added, {result.present} already there"
+    if result.failures:
+        text += f", {result.failures} could not be read:\n" + "\n".join(f"  {line}" for line in result.failed)
+    common.done(
+        text,
+        as_json,
+        added=result.added,
+        present=result.present,
+        failures=result.failures,
+        failed=result.failed,
+    )
+    if result.failures:
+        raise typer.Exit(Exit.REFUSED)
+
+
+FoldersOption = Annotated[
+    list[str] | None,
+    typer.Option("--folder", "-f", help="Only this folder; may be given again. Default: all."),
+]
+
+
+@outgoing.command("mbox")
+def export_mbox(
+    target: Annotated[Path, typer.Argument(help="A directory: one file a folder is written there.")],
+    account: AccountOption,
+    folder: FoldersOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write one mbox file a folder; "/" in a folder's name becomes a subdirectory."""
+
+    async def one(store: Store, place: Folder, step: Callable[[int], None]) -> int:
+        from quintet.admin.transfer import dump
+
+        file = target / f"{place.name}.mbox"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return await dump.to_mbox(store, place, file, step)
+
+    _export(config, account, folder, target, one, as_json)
+
+
+@outgoing.command("maildir")
+def export_maildir(
+    target: Annotated[Path, typer.Argument(help="The Maildir to write; made when it is missing.")],
+    account: AccountOption,
+    folder: FoldersOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a Maildir++ tree; what was exported before keeps its file."""
+
+    async def one(store: Store, place: Folder, step: Callable[[int], None]) -> int:
+        from quintet.admin.transfer import dump
+
+        return await dump.to_maildir(store, place, target, step)
+
+    _export(config, account, folder, target, one, as_json)
+
+
+def _export(
+    config: Path | None, name: str, wanted: list[str] | None, target: Path, one: Any, as_json: bool
+) -> None:  # Any: one of the two functions above
+    async def work(store: Store, _: Config) -> int:
+        from quintet.store import folders
+        from quintet.store.model import FolderKind
+
+        account = _account(store, name)
+        places = [f for f in await store.read(folders.listing, account.id) if f.kind != FolderKind.ITEM]
+        missing = set(wanted or ()) - {place.name for place in places}
+        if missing:
+            raise Failed(
+                f"no such folder: {', '.join(sorted(missing))}", f"`quintet account show {name}` lists them."
+            )
+        places = [place for place in places if not wanted or place.name in wanted]
+        target.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 (before anything runs beside it)
+        with progress.bar("exporting", sum(place.messages for place in places), quiet=as_json) as step:
+            return sum([await one(store, place, step) for place in places])
+
+    try:
+        written = common.with_store(config, work)
+    except OSError as error:
+        raise Failed(f"{error.filename or target}: {error.strerror}", code=Exit.LATER) from error
+    common.done(f"{written} messages written to {target}", as_json, written=written, target=str(target))
+
+
+def _account(store: Store, name: str) -> Account:
+    from quintet.store import accounts
+
+    found = store.peek(accounts.find, name)
+    if found is None:
+        raise Failed(f"no account {name}", "`quintet account list` shows who is there.")
+    return found
