@@ -38,12 +38,17 @@ DNS = _counter("dns_queries", "Questions to the name service", "result")
 LOGINS = _counter("logins", "Attempts to log in", "protocol", "result")
 
 # pop3
+OPENED = _counter("folders_opened", "Folders opened by clients", "protocol")
 POP3_RETRIEVED = _counter("pop3_messages", "Messages sent by RETR and TOP", "command")
 
 # smtp and delivery
 MAIL_IN = _counter("mail_accepted", "Messages taken", "protocol")
 MAIL_OUT = _counter("mail_sent", "Recipients tried by the queue", "result")
 LINKS = _gauge("mail_links", "Connections out that are open")
+
+# nntp and posting
+ARTICLES_IN = _counter("articles_in", "Articles offered by posters", "result")
+NNTP_COMMANDS = _counter("nntp_commands", "Commands of news readers", "command")
 
 
 def exposition() -> bytes:

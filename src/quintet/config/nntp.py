@@ -1,0 +1,44 @@
+"""What the news service allows: who reads, who posts, and what an article may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quintet.config.field import opt
+
+
+@dataclass(frozen=True, slots=True)
+class Nntp:
+    """One section for all listeners that serve readers of news."""
+
+    read: str = opt(
+        "anyone",
+        "Who may read groups: anyone, or only who has logged in.",
+        choices=("anyone", "authenticated"),
+    )
+    post: str = opt(
+        "authenticated",
+        "Who may post: anyone, only who has logged in, also those on this machine (local), or nobody.",
+        choices=("anyone", "authenticated", "local", "nobody"),
+    )
+    max_article_size: int = opt(
+        1_000_000, "Largest article taken by POST, un-stuffed.", unit="bytes", minimum=10_000
+    )
+    max_groups: int = opt(20, "Groups one article may be posted to.", minimum=1, maximum=1000)
+    max_age_days: int = opt(10, "Oldest Date taken by POST (RFC 5537 3.5).", unit="days", minimum=1)
+    timeout_s: float = opt(
+        600.0, "Silence allowed; RFC 3977 3.1 asks for three minutes at least.", unit="s", minimum=180
+    )
+    max_errors: int = opt(10, "Unknown commands in a row after which a connection is closed.", minimum=3)
+    path_host: str = opt("", "Our name in Path and Xref; empty: the host's name.")
+    complaints_to: str = opt("", "Address in Injection-Info for complaints; empty: usenet@ our name.")
+    posting_host: bool = opt(True, "Say in Path and Injection-Info from which address an article came.")
+    posting_account: bool = opt(False, "Say in Injection-Info which account posted an article.")
+    organization: str = opt("", "Organization added to articles that have none; empty: none is added.")
+    motd: str = opt("", "Message of the day for LIST MOTD; may have several lines.")
+    subscriptions: tuple[str, ...] = opt((), "Groups that LIST SUBSCRIPTIONS offers to new readers.")
+    distributions: tuple[str, ...] = opt(
+        (), "Lines of LIST DISTRIB.PATS, each weight:wildmat:distribution (RFC 3977 7.6.5)."
+    )
+    new_news: bool = opt(True, "Answer NEWNEWS, which may list much.")
+    compress: bool = opt(True, "Offer COMPRESS DEFLATE (RFC 8054).")

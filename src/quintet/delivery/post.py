@@ -1,0 +1,305 @@
+"""Posting: an article from one of our own into the groups, by whatever protocol it came.
+
+The steps stand in `PostOffice.post`: read the header, check it, see which groups take it, complete it,
+spool the body, file everything in one transaction.  What a header must be is `inject`'s business; the
+protocols know who posts and what to answer.  RFC 5537 3.5 (injecting agent), 3.9 (moderated groups).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from quintet import log, metrics
+from quintet.auth.identity import Identity
+from quintet.clock import Clock
+from quintet.config.nntp import Nntp
+from quintet.delivery import inject
+from quintet.delivery.envelope import NULL, Envelope, Recipient, mailbox
+from quintet.delivery.inbound import Inbound
+from quintet.errors import Problem, Reason, Refused
+from quintet.net.seam import Peer
+from quintet.store import access, accounts, groups, trace
+from quintet.store.content import Content
+from quintet.store.db import Tx
+from quintet.store.model import AccountId, Added, Folder
+from quintet.store.store import Store
+
+DAY_MS = 86_400_000
+
+logger = log.get("post")
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of an article."""
+
+    message_id: str
+    groups: tuple[str, ...]  # where it was filed, in the order of Newsgroups
+    added: tuple[Added, ...]  # the same order; empty when it was mailed
+    mailed_to: str = ""  # the moderator's address, else ""
+
+    def number(self, group: str) -> int:
+        """The article's number there; 0 when it waits for the moderator."""
+        return next((one.uid for name, one in zip(self.groups, self.added, strict=False) if name == group), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One group of Newsgroups that is here."""
+
+    folder: Folder
+    may_post: bool
+    may_approve: bool
+
+
+class PostOffice:
+    """One a process, shared by all who take articles.  ``inbound`` carries submissions to moderators."""
+
+    def __init__(
+        self, store: Store, config: Nntp, *, hostname: str, clock: Clock, inbound: Inbound | None = None
+    ) -> None:
+        self._store, self._config, self._clock, self._inbound = store, config, clock, inbound
+        self._hostname = hostname
+        self._limits = inject.Limits(config.max_groups, config.max_age_days * DAY_MS)
+        self._by_hand = inject.Limits(config.max_groups, 0)
+
+    @property
+    def path_host(self) -> str:
+        """Our name in Path and Xref."""
+        return self._config.path_host or self._hostname
+
+    def new_message_id(self) -> str:
+        """One that no article has."""
+        return f"<{self._clock.token(12)}@{self.path_host}>"
+
+    async def post(
+        self,
+        identity: Identity | None,
+        peer: Peer,
+        chunks: AsyncIterator[bytes],
+        *,
+        group: str = "",
+        received_at: int | None = None,
+        recommended: str = "",
+    ) -> Posted:
+        """Takes one article (header, blank line, body; un-stuffed) into its groups, or to their moderator.
+
+        ``group``: the message is put into that group by hand: a missing Newsgroups or Subject is added,
+        fields of transport are dropped instead of refused, and it may be old.  ``received_at`` (ms) is now
+        if not given; ``recommended`` the Message-ID used when there is none.
+        When it returns the article is on disk.
+
+        Raises:
+            Refused(BAD_CONTENT | TOO_BIG | POLICY): something is wrong with it; the text says what.
+            Refused(NO_SUCH_FOLDER): none of the groups is here.  Refused(DUPLICATE): the Message-ID is known.
+            Refused(NO_PERMISSION): a group does not take it, or Approved is not for this poster to say.
+            Refused(MODERATED): it needs a moderator, and the group has no address of one.
+            TryLater: no space, no room, no numbers; nothing was kept.
+        """
+        try:
+            posted = await self._take(identity, peer, chunks, group, received_at, recommended)
+        except Problem as problem:
+            metrics.ARTICLES_IN.labels(problem.reason.name.lower()).inc()
+            logger.info("article refused", conn=peer.id, reason=problem.reason.name.lower(), why=problem.text)
+            raise
+        metrics.ARTICLES_IN.labels("mailed" if posted.mailed_to else "posted").inc()
+        logger.info("posted", conn=peer.id, message_id=posted.message_id, groups=",".join(posted.groups))
+        return posted
+
+    async def _take(
+        self,
+        identity: Identity | None,
+        peer: Peer,
+        chunks: AsyncIterator[bytes],
+        group: str,
+        received_at: int | None,
+        recommended: str,
+    ) -> Posted:
+        now = self._clock.now()
+        head, rest = await _head(chunks, by_hand=bool(group))
+        proto = inject.read(head, by_hand=bool(group))
+        inject.check(proto, now, self._by_hand if group else self._limits, group=group)
+        targets = self._store.peek(_targets, proto.groups, identity)
+        moderator = self._allow(targets, approved=proto.has(b"approved"))
+        message_id = recommended or self.new_message_id()
+        if moderator:
+            header = inject.to_moderator(proto, moderator, message_id, now)
+        else:
+            header = inject.complete(proto, self._additions(identity, peer, message_id, now))
+        spool = self._store.spool()
+        try:
+            spool.write(header + b"\r\n" + rest)
+            limit = self._config.max_article_size + len(header)
+            async for chunk in chunks:
+                spool.write(chunk)
+                if spool.size > limit:
+                    break
+            if spool.size > limit:
+                raise Refused(Reason.TOO_BIG, f"Article is larger than {self._config.max_article_size} bytes")
+            content = await spool.finish()
+            _check_body(content, by_hand=bool(group))
+            if moderator:
+                await self._mail(identity, peer, moderator, content)
+                return Posted(proto.message_id, (), (), moderator)
+            added = await self._store.write(
+                groups.file,
+                [one.folder.id for one in targets],
+                content,
+                path=self._path(peer, proto.path),
+                host=self.path_host,
+                received_at=now if received_at is None else received_at,
+                message_id=proto.message_id,
+                trace_note=_note(identity, peer, targets, content),
+            )
+        finally:
+            spool.discard()
+        return Posted(proto.message_id, tuple(one.folder.name for one in targets), tuple(added))
+
+    # --- who may what -----------------------------------------------------------------------
+
+    def _allow(self, targets: Sequence[Target], *, approved: bool) -> str:
+        """The moderator to whom it must go first, or "" when it may be filed at once (RFC 5537 3.5).
+
+        Raises:
+            Refused(NO_SUCH_FOLDER | NO_PERMISSION | MODERATED).
+        """
+        if not targets:
+            raise Refused(Reason.NO_SUCH_FOLDER, "No such group here")
+        for one in targets:
+            _refuse_closed(one)
+        moderated = [one for one in targets if one.folder.status == "m"]
+        if approved:
+            if not all(one.may_approve for one in moderated or targets):
+                raise Refused(Reason.NO_PERMISSION, "You may not approve articles there")
+            return ""
+        if not moderated:
+            return ""
+        first = moderated[0].folder  # of several, the leftmost one's moderator gets it
+        if not first.moderator or self._inbound is None:
+            raise Refused(Reason.MODERATED, f"Group {first.name} is moderated and has no moderator's address")
+        return first.moderator
+
+    # --- what we add ------------------------------------------------------------------------
+
+    def _additions(
+        self, identity: Identity | None, peer: Peer, message_id: str, now: int
+    ) -> inject.Additions:
+        config = self._config
+        info = inject.injection_info(
+            self.path_host,
+            (
+                ("posting-host", peer.address if config.posting_host else ""),
+                ("posting-account", identity.name if identity is not None and config.posting_account else ""),
+                ("logging-data", peer.id),
+                ("mail-complaints-to", config.complaints_to or f"usenet@{self.path_host}"),
+            ),
+        )
+        return inject.Additions(message_id, now, info, config.organization)
+
+    def _path(self, peer: Peer, tail: str) -> bytes:
+        """RFC 5536 3.1.5: us, the mark of injection with where it came from, the poster's own."""
+        from_ip = peer.address[:1].isdigit() or ":" in peer.address
+        where = f".{peer.address}" if from_ip and self._config.posting_host else ""
+        return f"{self.path_host}!.POSTED{where}!{tail or 'not-for-mail'}".encode()
+
+    # --- moderated groups -------------------------------------------------------------------
+
+    async def _mail(self, identity: Identity | None, peer: Peer, moderator: str, content: Content) -> None:
+        """Hands it to the moderator's mailbox or to the outbound queue.  Raises Refused, TryLater."""
+        assert self._inbound is not None
+        address = mailbox(moderator)
+        sender = mailbox(identity.name) if identity is not None and "@" in identity.name else NULL
+        envelope = Envelope(peer, protocol="NNTP", identity=identity, sender=sender, id=self._clock.token(6))
+        found = self._inbound.directory.find(address, size=content.size)
+        envelope.recipients.append(found or Recipient(address))
+        await self._inbound.accept(envelope, content)
+
+
+async def _head(chunks: AsyncIterator[bytes], *, by_hand: bool) -> tuple[bytes, bytes]:
+    """The header block without its blank line, and what came of the body with it.
+
+    Raises:
+        Refused(BAD_CONTENT): the header is too long, or there is no body.
+    """
+    held = b""
+    searched = 0
+    async for chunk in chunks:
+        held = held + chunk if held else chunk
+        end = held.find(b"\r\n\r\n", searched)
+        if end >= 0:
+            if end > inject.MAX_HEAD:
+                break
+            return held[: end + 2], held[end + 4 :]
+        if len(held) > inject.MAX_HEAD:
+            break
+        searched = max(len(held) - 3, 0)
+    if len(held) > inject.MAX_HEAD:
+        raise inject.bad(f"Header larger than {inject.MAX_HEAD} bytes")
+    if by_hand and held:
+        return held if held.endswith(b"\r\n") else held + b"\r\n", b""
+    raise inject.bad("Article has no body -- just headers" if held else "Article is empty")
+
+
+def _check_body(content: Content, *, by_hand: bool) -> None:
+    digest = content.digest
+    if digest.nul:
+        raise inject.bad("NUL in the article")
+    if digest.bare_cr or digest.bare_lf:
+        raise inject.bad("Bare CR or LF in the article")
+    if not by_hand and digest.size == digest.header_end:
+        raise inject.bad("Article has no body")
+
+
+def _targets(tx: Tx, names: Sequence[str], identity: Identity | None) -> list[Target]:
+    """Those of the groups that are here, with what the poster may do in them."""
+    account_id = identity.account_id if identity is not None else None
+    found = []
+    for name in names:
+        folder = groups.find(tx, name)
+        if folder is not None:
+            letters = access.of_folder(tx, account_id, folder)
+            found.append(
+                Target(
+                    folder,
+                    _may_post(tx, account_id, folder, letters),
+                    _may_approve(tx, account_id, folder, letters),
+                )
+            )
+    return found
+
+
+def _may_post(tx: Tx, account_id: AccountId | None, folder: Folder, letters: str) -> bool:
+    if "p" in letters or "i" in letters:
+        return True
+    # whoever may post without logging in may do so in every group that has no rights of its own
+    return account_id is None and not access.listing(tx, folder.id)
+
+
+def _may_approve(tx: Tx, account_id: AccountId | None, folder: Folder, letters: str) -> bool:
+    """Who has the right to insert, and who the group's moderator is."""
+    if "i" in letters:
+        return True
+    return (
+        account_id is not None
+        and bool(folder.moderator)
+        and accounts.owns_address(tx, account_id, folder.moderator)
+    )
+
+
+def _refuse_closed(target: Target) -> None:
+    """RFC 6048 3.1: the status of a group that takes no local articles."""
+    name, status = target.folder.name, target.folder.status
+    if status.startswith("="):
+        raise Refused(Reason.NO_PERMISSION, f"Group {name} has been renamed to {status[1:]}")
+    if status in ("n", "x", "j") or not target.may_post:
+        raise Refused(Reason.NO_PERMISSION, f"Posting to {name} is not allowed")
+
+
+def _note(identity: Identity | None, peer: Peer, targets: Sequence[Target], content: Content) -> trace.Note:
+    return trace.Note(
+        peer.id,
+        "posted",
+        identity.account_id if identity is not None else None,
+        {"groups": [one.folder.name for one in targets], "client": peer.address, "size": content.size},
+    )
