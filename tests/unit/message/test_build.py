@@ -98,6 +98,30 @@ def test_long_fields_are_folded() -> None:
     assert len(headers.msg_ids(digest.header("References") or b"")) == 30
 
 
+RECIPIENTS = [
+    ("a@x.example, B <b@x.example>", b"a@x.example, B <b@x.example>"),  # ASCII stays as the caller wrote it
+    ("Bö <b@x.example>", b"=?utf-8?b?QsO2?= <b@x.example>"),
+    ("Bö: a@x.example, C <c@x.example>;", b"=?utf-8?b?QsO2?=: a@x.example, C <c@x.example>;"),
+    ('"Q, \\"x\\"" <q@x.example>, é@x.example', '"Q, \\"x\\"" <q@x.example>, é@x.example'.encode()),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), RECIPIENTS)
+def test_recipients(value: str, expected: bytes) -> None:
+    # an address in UTF-8 needs SMTPUTF8 and stays as it is (RFC 6532 3.2)
+    assert build.header("To", value) == b"To: " + expected + b"\r\n"
+
+
+def test_a_boundary_is_in_no_part() -> None:
+    first = build.compose([], "x", [build.Attachment(b"Subject: x\r\n\r\n", "message/rfc822")])
+    boundary = scan(first).root.params[0][1]
+    second = build.compose(
+        [], "x", [build.Attachment(first, "message/rfc822"), build.Attachment(boundary, "message/rfc822")]
+    )
+    assert scan(second).root.params[0][1] not in {boundary, b""}
+    assert len(scan(second).root.children) == 3
+
+
 def test_a_report() -> None:
     # RFC 6522 3, RFC 3464 2
     original = b"Subject: lost\r\nFrom: a@b\r\n\r\n"

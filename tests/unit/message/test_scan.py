@@ -333,6 +333,14 @@ def test_nested_headers_have_a_limit_together() -> None:
     assert len(digest.to_bytes()) < scanning.MAX_NESTED_HEADERS + 200_000
 
 
+def test_a_large_chunk_is_taken_in_windows() -> None:
+    content = M + (b"--b\r\n\r\n" + b"line\r\n" * 20_000) * 5
+    scanner = Scanner()
+    scanner.feed(content)
+    assert scanner.finish() == scan(content) == feed(content, 10_007)
+    assert len(scan(content).root.children) == 5
+
+
 def test_a_line_too_long_for_a_delimiter_is_text() -> None:
     long = b"--b" + b" " * scanning.MAX_DELIMITER
     content = M + b"--b\r\n\r\none\r\n" + long + b"\r\n--b--\r\n"

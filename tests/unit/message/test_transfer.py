@@ -93,6 +93,21 @@ def test_quoted_printable_is_read_back(text: str) -> None:
         assert not line.endswith((b" ", b"\t"))
 
 
+ENCODED = [
+    (b".a\n.", b"=2Ea\r\n=2E"),  # dots at the start: SMTP and NNTP double them
+    (b"From a\nTo", b"=46rom a\r\nTo"),  # mbox files quote it
+    (b"a \nb\t\n", b"a=20\r\nb=09\r\n"),  # 6.7 (3)
+    (b"a=b\r\n", b"a=3Db\r\n"),
+    (b"x" * 74 + b".dot", b"x" * 74 + b".=\r\ndot"),
+    (b"x" * 75 + b".dot", b"x" * 75 + b"=\r\n=2Edot"),
+]
+
+
+@pytest.mark.parametrize(("text", "encoded"), ENCODED)
+def test_quoted_printable_is_safe_on_every_way(text: bytes, encoded: bytes) -> None:
+    assert transfer.encode_quoted_printable(text) == encoded
+
+
 @given(st.binary(max_size=45))
 def test_uuencode_is_the_standard_librarys(data: bytes) -> None:
     body = b"begin 644 x\n" + binascii.b2a_uu(data) + b"`\nend\n"
