@@ -1,15 +1,40 @@
 """The program's door: ``quintet`` and ``python -m quintet``.
 
-It stands on top of both the command line and the composition root, which must not know each other.
-What a command does belongs to ``quintet.admin.cli``; what a server consists of belongs to ``quintet.app``.
+It stands on top of both the command line and the server, which must not know each other.  What a command
+does belongs to ``quintet.admin.cli``; what a server consists of belongs to ``quintet.app``.  The two inner
+commands, "worker" and "supervise", come without the command line's library.
 """
 
-from quintet.admin.cli import main as cli
+from __future__ import annotations
+
+import sys
+from pathlib import Path
 
 
 def main() -> None:
-    """Run the command line; the exit code is the one the command documents."""
-    cli()
+    """Runs what was asked for; the exit code is the one the command documents."""
+    kind, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("", [])
+    if kind == "worker":
+        from quintet.worker import main as worker  # only one of the three is ever needed
+
+        sys.exit(worker(arguments))
+    if kind == "supervise":
+        from quintet.supervisor import main as supervisor  # as above
+
+        sys.exit(supervisor(arguments))
+    from quintet.admin.cli import main as cli  # as above
+
+    cli(_serve)
+
+
+def _serve(path: Path, workers: int | None, banner: str) -> None:
+    """Becomes a server; returns only by an exception."""
+    from quintet import launch  # as above
+    from quintet.config import root
+
+    config = root.from_file(path)
+    count = config.workers if workers is None else workers
+    launch.become("supervise" if count > 1 else "worker", path, count, banner)
 
 
 if __name__ == "__main__":

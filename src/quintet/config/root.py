@@ -22,6 +22,7 @@ from quintet.config.listeners import Listener, standard
 from quintet.config.log import Log
 from quintet.config.net import Dns, Net, Tls
 from quintet.config.nntp import Nntp
+from quintet.config.pop3 import Pop3
 from quintet.config.queue import Queue
 from quintet.config.server import Http, Server
 from quintet.config.smtp import Smtp
@@ -46,6 +47,7 @@ class Config:
     smtp: Smtp = _section(Smtp, "Taking mail: MX, submission and LMTP listeners.")
     queue: Queue = _section(Queue, "Sending mail on.")
     imap: Imap = _section(Imap, "Reading mail and news by IMAP.")
+    pop3: Pop3 = _section(Pop3, "Fetching mail by POP3.")
     nntp: Nntp = _section(Nntp, "Reading and posting news by NNTP.")
     http: Http = _section(Http, "Metrics, health and the landing page.")
     listeners: dict[str, Listener] = _section(

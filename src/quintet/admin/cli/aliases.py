@@ -1,0 +1,103 @@
+"""`quintet alias`: addresses besides an account's own: aliases, forwards, catch-alls, groups by mail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quintet.admin.cli import common
+from quintet.admin.cli.common import ConfigOption, Failed, JsonOption
+
+if TYPE_CHECKING:
+    from quintet.config.root import Config
+    from quintet.store.db import Tx
+    from quintet.store.store import Store
+
+noun = typer.Typer(help="Other addresses: aliases, forwards, catch-alls.", no_args_is_help=True)
+
+Address = Annotated[str, typer.Argument(help="sales@example.org; @example.org is the catch-all.")]
+
+
+@noun.command()
+def add(
+    address: Address,
+    target: Annotated[
+        str, typer.Argument(help="An account here, other addresses with commas, or group:NAME.")
+    ],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send mail for an address to an account, to other addresses, or into a group."""
+
+    async def work(store: Store, _: Config) -> str:
+        return await store.write(_add, address, target)
+
+    kind = common.with_store(config, work)
+    common.done(f"{address} goes to {target} ({kind})", as_json, address=address, target=target, kind=kind)
+
+
+@noun.command("list")
+def listing(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show every address and where its mail goes."""
+
+    async def work(store: Store, _: Config) -> list[dict[str, Any]]:
+        return await store.read(_rows)
+
+    common.table(
+        common.with_store(config, work), ["address", "kind", "target"], as_json, empty="no addresses yet"
+    )
+
+
+@noun.command()
+def remove(address: Address, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Take no more mail for an address."""
+
+    async def work(store: Store, _: Config) -> None:
+        from quintet.store import accounts
+
+        await store.write(accounts.remove_address, address)
+
+    common.with_store(config, work)
+    common.done(f"{address} removed", as_json, address=address)
+
+
+def _add(tx: Tx, address: str, target: str) -> str:
+    from quintet.store import accounts, groups
+
+    if "@" not in address:
+        raise Failed(f"{address!r} is no address", "Write it as sales@example.org.")
+    if target.startswith("group:"):
+        name = target.removeprefix("group:")
+        if groups.find(tx, name) is None:
+            raise Failed(f"no such group: {name}", "`quintet group list` shows the groups.")
+        accounts.add_address(tx, None, address, "group", name)
+        return "group"
+    account = accounts.find(tx, target)
+    if account is not None:
+        accounts.add_address(tx, account.id, address, "alias")
+        return "alias"
+    if all("@" in each for each in target.replace(",", " ").split()):
+        accounts.add_address(tx, None, address, "forward", target)
+        return "forward"
+    raise Failed(
+        f"{target!r} is neither an account here nor an address", "`quintet account list` shows who is here."
+    )
+
+
+def _rows(tx: Tx) -> list[dict[str, Any]]:
+    from quintet.store import accounts
+
+    names = {account.id: account.name for account in accounts.listing(tx)}
+    return [
+        {
+            "address": each.address,
+            "kind": each.kind,
+            "target": names.get(each.account_id, "") if each.account_id is not None else each.target,
+        }
+        for each in accounts.addresses(tx)
+    ]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(noun, name="alias")

@@ -1,0 +1,73 @@
+"""`quintet config`: check the file, explain the options, show what is in force."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from quintet.admin.cli import common
+from quintet.admin.cli.common import ConfigOption, Failed, JsonOption
+
+noun = typer.Typer(help="Check, explain and show the configuration.", no_args_is_help=True)
+
+
+@noun.command()
+def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say whether the file can be used; each error names its line and key."""
+    path = common.config_path(config)
+    common.load(path)
+    common.done(f"{path}: can be used", as_json, file=str(path))
+
+
+@noun.command()
+def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show every value in force, defaults included, secrets hidden."""
+    from quintet.config import describe as words
+
+    settings = common.load(config)
+    if as_json:
+        common.emit(words.plain(settings))
+    else:
+        typer.echo(words.effective(settings), nl=False)
+
+
+@noun.command()
+def describe(
+    option: Annotated[str, typer.Argument(help="An option or section: smtp.max_message_size, tls.")] = "",
+    markdown: Annotated[bool, typer.Option("--markdown", help="The page docs/config.md.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Explain the options: all of them, a section's, or one."""
+    from quintet.config import describe as words
+
+    if markdown:
+        typer.echo(words.markdown(), nl=False)
+        return
+    found = [
+        each
+        for section in words.sections()
+        for each in section.options
+        if not option or f"{each.key}.".startswith(f"{option}.")
+    ]
+    if not found:
+        raise Failed(f"no such option or section: {option}", "`quintet config describe` shows them all.")
+    rows: list[dict[str, Any]] = [
+        {
+            "option": each.key,
+            "type": each.type + (f" ({each.unit})" if each.unit else ""),
+            "default": each.default,
+            "allowed": each.allowed,
+            "reload": each.reload,
+            "meaning": each.doc,
+        }
+        for each in found
+    ]
+    if len(rows) == 1 and not as_json:
+        common.record(rows[0], as_json=False)
+    else:
+        common.table(rows, ["option", "type", "default", "meaning"], as_json)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(noun, name="config")

@@ -1,0 +1,179 @@
+"""What the http listeners answer: a landing page, /healthz, /metrics, ACME challenges (RFC 8555 8.3).
+
+Pure decisions about a path and a peer; sockets and HTTP itself are ``http``'s.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from quintet import __version__, metrics
+from quintet.config.server import Http
+from quintet.errors import Problem
+from quintet.net.limits import Networks
+from quintet.store import queue
+from quintet.store.db import Tx
+from quintet.store.store import Store
+
+CHALLENGE = "/.well-known/acme-challenge/"
+EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole HTTP response."""
+
+    status: int
+    type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to connect, for the landing page."""
+
+    protocol: str
+    port: int
+    tls: str
+
+
+class Pages:
+    """One a process.  ``gather`` gives every worker's exposition, ours included."""
+
+    def __init__(
+        self,
+        store: Store,
+        config: Http,
+        *,
+        hostname: str,
+        ways: Callable[[], Sequence[Way]],
+        gather: Callable[[], Awaitable[list[str]]],
+    ) -> None:
+        self._store = store
+        self._hostname = hostname
+        self._ways = ways
+        self._gather = gather
+        self.challenges: dict[str, str] = {}  # ACME token to its key authorization
+        self.reload(config)
+
+    def reload(self, config: Http) -> None:
+        self._config = config
+        self._trusted = Networks(config.metrics_from)
+
+    async def answer(self, path: str, address: str) -> Answer:
+        """The response to GET ``path`` from ``address``."""
+        if path == "/healthz":
+            return self._health(address)
+        if path == "/metrics":
+            if address not in self._trusted:
+                return _text(403, "see http.metrics_from\n")
+            return Answer(200, EXPOSITION, await self._metrics())
+        if path.startswith(CHALLENGE):
+            found = self.challenges.get(path.removeprefix(CHALLENGE))
+            return _text(200, found) if found else _text(404, "no such challenge\n")
+        if path == "/" and self._config.landing:
+            return Answer(200, "text/html; charset=utf-8", self._landing().encode())
+        return _text(404, "nothing here\n")
+
+    def _health(self, address: str) -> Answer:
+        """200 while the store answers; the details are for those who may read the metrics."""
+        try:
+            self._store.peek(_alive)
+        except Problem as problem:
+            state, status = {"status": "failing", "store": problem.text}, 503
+        else:
+            state, status = {"status": "ok", "store": "ok", "version": __version__}, 200
+        if address not in self._trusted:
+            state = {"status": state["status"]}
+        return Answer(status, "application/json", json.dumps(state).encode() + b"\n")
+
+    async def _metrics(self) -> bytes:
+        counts = await self._store.read(queue.counts)
+        lines = [
+            "# HELP quintet_queue_recipients Recipients in the outbound queue",
+            "# TYPE quintet_queue_recipients gauge",
+            *(
+                f'quintet_queue_recipients{{state="{state}"}} {counts.get(state, 0)}'
+                for state in (queue.WAITING, queue.LEASED, queue.HELD)
+            ),
+        ]
+        return (add_up(await self._gather()) + "\n".join(lines) + "\n").encode()
+
+    def _landing(self) -> str:
+        name = html.escape(self._hostname)
+        rows = "\n".join(
+            f"<tr><td>{html.escape(way.protocol)}</td><td>{way.port}</td><td>{html.escape(way.tls)}</td></tr>"
+            for way in self._ways()
+        )
+        return _LANDING.format(name=name, rows=rows, version=__version__)
+
+
+def _alive(tx: Tx) -> None:
+    tx.value("SELECT COUNT(*) FROM domain")
+
+
+def _text(status: int, text: str) -> Answer:
+    return Answer(status, "text/plain; charset=utf-8", text.encode())
+
+
+def add_up(expositions: Sequence[str]) -> str:
+    """One exposition of many: samples with the same name and labels are added."""
+    if len(expositions) == 1:
+        return expositions[0]
+    order: list[str] = []
+    sums: dict[str, float] = {}
+    for text in expositions:
+        for line in text.splitlines():
+            if line.startswith("#"):
+                key, amount = line, 0.0
+            else:
+                key, _, number = line.rpartition(" ")
+                amount = float(number)
+            if key not in sums:
+                order.append(key)
+                sums[key] = 0.0
+            sums[key] = min(sums[key] or amount, amount) if "_created" in key else sums[key] + amount
+    return "".join(f"{key}\n" if key[:1] == "#" else f"{key} {sums[key]:.17g}\n" for key in _grouped(order))
+
+
+def _grouped(keys: Sequence[str]) -> list[str]:
+    """Samples of one metric together, in the order in which the metrics came."""
+    families: dict[str, list[str]] = {}
+    for key in keys:
+        name = key.split()[2] if key[0] == "#" else key.partition("{")[0]
+        family = name
+        for suffix in ("_total", "_created", "_bucket", "_count", "_sum"):
+            family = family.removesuffix(suffix)
+        families.setdefault(family, []).append(key)
+    return [key for group in families.values() for key in group]
+
+
+async def own_metrics(_: dict[str, Any]) -> dict[str, Any]:
+    """The control order "metrics"."""
+    return {"exposition": metrics.exposition().decode()}
+
+
+_LANDING = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{name}</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 38em; margin: 3em auto; padding: 0 1em }}
+td, th {{ text-align: left; padding: .15em 1.5em .15em 0 }}
+</style>
+<h1>{name}</h1>
+<p>This is a mail and news server, run by Quintet {version}. Letters and newsgroups live in one store:
+read them with whatever you like.</p>
+<table>
+<tr><th>Protocol</th><th>Port</th><th>TLS</th></tr>
+{rows}
+</table>
+<p>Your login name is your whole address. If you have none, ask the people who run this machine:
+<a href="mailto:postmaster@{name}">postmaster@{name}</a>.</p>
+</html>
+"""

@@ -1,0 +1,265 @@
+"""The composition root: joins store, auth, services, listeners and jobs, and starts and stops them in order.
+
+Nothing else imports every room, and nothing below imports this.  What a process is told from outside
+(signals, files, a supervisor) is ``worker``'s; here are only objects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quintet import __version__, launch, log
+from quintet.admin import control, jobs, pages
+from quintet.admin.http import HttpListener
+from quintet.auth.service import AuthService
+from quintet.clock import Clock, SystemClock
+from quintet.config import root
+from quintet.config.listeners import Listener as ListenerConfig
+from quintet.config.net import Certificate, Tls
+from quintet.delivery.inbound import Inbound
+from quintet.net import tls
+from quintet.net.listener import Listener
+from quintet.net.seam import Service
+from quintet.store.store import Store
+
+logger = log.get("app")
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What became of a changed configuration: dotted keys."""
+
+    taken: list[str]
+    restart: list[str]
+
+
+class App:
+    """One process's server.  ``only`` restricts it to some protocols; ``sockets`` are opened when absent."""
+
+    def __init__(
+        self,
+        config: root.Config,
+        *,
+        clock: Clock | None = None,
+        sockets: launch.Sockets | None = None,
+        only: Collection[str] = (),
+    ) -> None:
+        self.config = config
+        self.clock = clock or SystemClock()
+        self.started_at = self.clock.now()
+        self.listeners: dict[str, Listener | HttpListener] = {}
+        self.services: dict[str, Any] = {}  # by listener
+        self._only = frozenset(only)
+        self._sockets = sockets
+        self._closers: list[Callable[[], Any]] = []  # in the order in which they were opened
+
+    async def start(self) -> None:
+        """Opens everything; when this returns every port answers.
+
+        Raises:
+            launch.CannotStart: a port cannot be had, a certificate cannot be used.
+            migrate.TooNew, TryLater: the store cannot be opened.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop(0)
+            raise
+
+    async def _start(self) -> None:
+        config = self.config
+        if self._sockets is None:
+            self._sockets = launch.open_sockets(config)[0]
+        sockets = self._sockets
+        self._closers.append(lambda: launch.close_sockets([sockets]))
+        self.store = await Store.open(config.store, clock=self.clock, log=log.get("store"))
+        self._closers.append(self.store.close)
+        self.auth = AuthService(self.store, config.auth, clock=self.clock)
+        self._closers.append(self.auth.close)
+        self.contexts = _contexts(config)
+        self._join()
+        self.jobs = jobs.Jobs(self.store, self.clock)
+        self.jobs.start()
+        self._closers.append(self.jobs.close)
+        self.control = control.Control(config.data, self._orders())
+        await self.control.start()
+        self._closers.append(self.control.close)
+        for wanted in launch.enabled(config):
+            if not self._only or wanted.protocol in self._only:
+                await self._listen(wanted, sockets[wanted.name])
+        logger.info("started", version=__version__, hostname=config.hostname, listeners=len(self.listeners))
+
+    def _join(self) -> None:
+        """What services share: one of each a process."""
+        config = self.config
+        self.pages = pages.Pages(
+            self.store, config.http, hostname=config.hostname, ways=self._ways, gather=self._gather
+        )
+        self.inbound = Inbound(self.store, config.smtp, hostname=config.hostname, clock=self.clock)
+
+    async def _listen(self, wanted: ListenerConfig, sockets: Sequence[Any]) -> None:
+        giver = self.contexts.giver(wanted.protocol)
+        listener: Listener | HttpListener
+        if wanted.protocol == "http":
+            listener = HttpListener(self.pages, sockets, wanted, context=giver)
+        else:
+            if wanted.protocol not in _SERVICES:
+                logger.warning("not served", listener=wanted.name)
+                return
+            service = _SERVICES[wanted.protocol](self, wanted)
+            self.services[wanted.name] = service
+            listener = Listener(
+                service, sockets, wanted, clock=self.clock, net=self.config.net, context=giver
+            )
+        await listener.start()
+        self.listeners[wanted.name] = listener
+
+    async def stop(self, drain_s: float | None = None) -> None:
+        """Takes no more connections, lets those that are busy finish, then closes what was opened."""
+        seconds = self.config.server.drain_s if drain_s is None else drain_s
+        await asyncio.gather(*(listener.drain(seconds) for listener in self.listeners.values()))
+        for service in self.services.values():
+            if hasattr(service, "close"):
+                await service.close()
+        while self._closers:
+            result = self._closers.pop()()
+            if asyncio.iscoroutine(result):
+                await result
+        logger.info("stopped")
+
+    # --- a changed configuration ------------------------------------------------------------
+
+    def reload(self, config: root.Config) -> Reloaded:
+        """Takes what can be taken; connections stay, and new ones meet the new configuration."""
+        taken, restart = root.differences(self.config, config)
+        log.configure(config.log.level, config.log.format)
+        self.auth.reload(config.auth)
+        self.contexts.refresh(_tls(config))
+        self.pages.reload(config.http)
+        self.config = config
+        for name, listener in self.listeners.items():
+            wanted = config.listeners.get(name)
+            if wanted is None or isinstance(listener, HttpListener):
+                continue
+            listener.reload(wanted, config.net)
+            if any(key.partition(".")[0] in _SECTIONS_OF_SERVICES for key in taken):
+                service = _SERVICES[wanted.protocol](self, wanted)
+                self.services[name] = service
+                listener.service = service
+        logger.info("reloaded", taken=taken, restart=restart)
+        return Reloaded(taken, restart)
+
+    # --- what others ask ---------------------------------------------------------------------
+
+    def _orders(self) -> dict[str, control.Handler]:
+        return {"status": self._status, "metrics": pages.own_metrics}
+
+    async def _status(self, _: control.Request) -> control.Answer:
+        return {
+            "version": __version__,
+            "hostname": self.config.hostname,
+            "started_at": self.started_at,
+            "transactions": self.store.transactions,
+            "commits": self.store.commits,
+            "listeners": [
+                {"name": name, "port": each.port, "connections": each.connections}
+                for name, each in self.listeners.items()
+            ],
+        }
+
+    async def _gather(self) -> list[str]:
+        answers = await control.tell(self.config.data, {"do": "metrics"})
+        return [answer["exposition"] for answer in answers if answer.get("ok")]
+
+    def _ways(self) -> list[pages.Way]:
+        said = {"none": "no", "starttls": "STARTTLS", "implicit": "from the start"}
+        return [
+            pages.Way(
+                f"{wanted.protocol.upper()} ({wanted.name})",
+                self.listeners[wanted.name].port,
+                said[wanted.tls],
+            )
+            for wanted in launch.enabled(self.config)
+            if wanted.name in self.listeners and wanted.protocol not in ("lmtp", "http")
+        ]
+
+
+# --- services ---------------------------------------------------------------------------------------
+
+
+def _smtp(app: App, wanted: ListenerConfig) -> Service:
+    from quintet.smtp.desk import Role  # each protocol is loaded only where a listener asks for it
+    from quintet.smtp.service import SmtpService
+
+    roles = {"": Role.MX, "mx": Role.MX, "submission": Role.SUBMISSION}
+    return SmtpService(
+        app.store,
+        app.auth,
+        app.config.smtp,
+        role=Role.LMTP if wanted.protocol == "lmtp" else roles[wanted.role],
+        inbound=app.inbound,
+        hostname=app.config.hostname,
+        clock=app.clock,
+        starttls=_starttls(app, wanted),
+    )
+
+
+def _imap(app: App, wanted: ListenerConfig) -> Service:
+    from quintet.imap.service import ImapService  # as above
+
+    return ImapService(
+        app.store,
+        app.auth,
+        app.config.imap,
+        hostname=app.config.hostname,
+        clock=app.clock,
+        starttls=_starttls(app, wanted),
+    )
+
+
+_SERVICES: dict[str, Callable[[App, ListenerConfig], Service]] = {
+    "smtp": _smtp,
+    "lmtp": _smtp,
+    "imap": _imap,
+}
+
+_SECTIONS_OF_SERVICES = frozenset(("smtp", "imap", "pop3", "nntp"))
+
+
+def _starttls(app: App, wanted: ListenerConfig) -> bool:
+    return wanted.tls == "starttls" and app.contexts.available
+
+
+# --- certificates -----------------------------------------------------------------------------------
+
+
+def _tls(config: root.Config) -> Tls:
+    """The TLS section; without a certificate of their own, people get one that is signed by itself."""
+    import dataclasses
+
+    if config.tls.certificates or all(each.tls == "none" for each in launch.enabled(config)):
+        return config.tls
+    path = own_certificate(config.data, config.hostname)
+    return dataclasses.replace(config.tls, certificates=(Certificate(certificate=str(path)),))
+
+
+def own_certificate(data: Path, hostname: str) -> Path:
+    """The self-signed certificate of a data directory; made when it is not there."""
+    path = data / "self-signed.pem"
+    if not path.exists():
+        tls.write_self_signed(path, [hostname, "localhost", "127.0.0.1", "::1"])
+        logger.warning("self-signed certificate made", file=str(path), hostname=hostname)
+    return path
+
+
+def _contexts(config: root.Config) -> tls.Contexts:
+    import ssl
+
+    try:
+        return tls.Contexts(_tls(config))
+    except (OSError, ValueError, ssl.SSLError) as error:
+        raise launch.CannotStart(f"tls.certificates: {error}") from error
