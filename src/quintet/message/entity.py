@@ -47,15 +47,13 @@ def fields(block: bytes, *, pure: bool) -> list[tuple[bytes, bytes]]:
             block = block.replace(b"\r\n\t", b"\t")
     else:
         block = _FOLD.sub(b"", block)
-    found: list[tuple[bytes, bytes]] = []
-    for line in block.split(b"\r\n" if pure else b"\n"):
-        name, colon, value = line.partition(b":")
-        if colon:
-            if not name or b" " in name or b"\t" in name:
-                name = name.rstrip(b" \t")  # RFC 5322 4.5: obsolete blanks before the colon
-                if not name or b" " in name:
-                    continue
-            found.append((name, value.strip()))
+    lines = [line.partition(b":") for line in block.split(b"\r\n" if pure else b"\n")]
+    found = [(name, value.strip()) for name, colon, value in lines if colon and name]
+    names = b"".join([name for name, _ in found])
+    if b" " in names or b"\t" in names:
+        # RFC 5322 4.5: obsolete blanks before the colon; blanks inside make it no field
+        found = [(name.rstrip(b" \t"), value) for name, value in found]
+        found = [(name, value) for name, value in found if name and b" " not in name and b"\t" not in name]
     return found[:MAX_FIELDS] if len(found) > MAX_FIELDS else found
 
 
