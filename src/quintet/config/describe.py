@@ -206,7 +206,7 @@ def effective(config: root.Config) -> str:
 def _effective(name: str, value: Any, out: list[str], header: str = "[{}]") -> None:
     if isinstance(value, dict):
         for key, each in value.items():
-            _effective(f"{name}.{key}", each, out)
+            _effective(f"{name}.{values.key(key)}", each, out)
         return
     out.append("\n" + header.format(name))
     inner: list[tuple[str, Any, str]] = []
@@ -214,6 +214,10 @@ def _effective(name: str, value: Any, out: list[str], header: str = "[{}]") -> N
         held = getattr(value, key)
         if dataclasses.is_dataclass(held):
             inner.append((f"{name}.{key}", held, "[{}]"))
+        elif isinstance(held, dict) and any(dataclasses.is_dataclass(item) for item in held.values()):
+            inner.extend(
+                (f"{name}.{key}.{values.key(each_key)}", item, "[{}]") for each_key, item in held.items()
+            )
         elif isinstance(held, (list, tuple)) and held and dataclasses.is_dataclass(held[0]):
             inner.extend((f"{name}.{key}", item, "[[{}]]") for item in held)
         elif each.metadata.get("secret") and held:

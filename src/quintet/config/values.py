@@ -87,7 +87,7 @@ def written(value: Any, unit: str) -> str:  # Any: whatever an option may hold
     if isinstance(value, (list, tuple, frozenset, set)):
         return "[" + ", ".join(written(each, unit) for each in value) + "]"
     if isinstance(value, dict):
-        inner = ", ".join(f"{_key(key)} = {written(each, unit)}" for key, each in value.items())
+        inner = ", ".join(f"{key(name)} = {written(each, unit)}" for name, each in value.items())
         return "{" + inner + "}"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
@@ -101,7 +101,8 @@ def _round(value: int, steps: tuple[tuple[str, int], ...], gap: str, plain: str 
     return plain if plain is not None else str(value)
 
 
-def _key(text: str) -> str:
+def key(text: str) -> str:
+    """A key as it stands in a TOML file: quoted only where it must be."""
     return text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else _quoted(text)
 
 
