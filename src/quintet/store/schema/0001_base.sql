@@ -196,7 +196,7 @@ CREATE INDEX entry_by_keywords ON entry (folder_id, keywords) WHERE keywords <> 
 -- `size` repeats the message's, so that sizes and sums need no join.  One counter, four columns: `modseq`
 -- any change, `content_modseq` the content (a property store's change number), `read_modseq` the read
 -- state, `created_modseq` tells "new" from "changed".  `hidden` entries (associated items) are not counted
--- in the folder and not listed to those who speak MIME.
+-- in the folder and not listed to those who speak MIME.  Few entries have keywords, so that index is small.
 
 CREATE TABLE tombstone (
     folder_id INTEGER NOT NULL REFERENCES folder ON DELETE CASCADE,

@@ -1,0 +1,113 @@
+"""The invariants of the store, numbered; run by tests, by ``quintet check`` and by a nightly job.
+
+`everything` gives one line per broken invariant, beginning with its number, so that a test, a log and a
+person speak of the same thing.  All are questions in SQL, so that a small store is checked in milliseconds.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from importlib import resources
+
+from quintet.errors import Problem
+from quintet.message.digest import Digest
+from quintet.store import blobs, dialect
+from quintet.store.db import Tx
+from quintet.store.model import BodyRef
+from quintet.store.ranges import RangeSet
+
+SAMPLE = 2000  # blobs whose bytes are hashed again
+
+_QUESTION = re.compile(r"^-- (\d+): (.+)\n([^;]+);", re.MULTILINE)
+
+
+@functools.cache
+def questions() -> list[tuple[int, str, str]]:
+    """Number, words and SQL of the invariants that one statement can ask (schema/invariants.sql)."""
+    text = resources.files("quintet.store.schema").joinpath("invariants.sql").read_text("utf-8")
+    return [(int(n), what, sql.strip().rstrip(";")) for n, what, sql in re.findall(_QUESTION, text)]
+
+
+def everything(tx: Tx, files: blobs.Blobs | None = None, *, sample: int = SAMPLE) -> list[str]:
+    """All broken invariants, at most ten lines each; with ``files`` also the bodies beside the database."""
+    broken: list[str] = []
+    for number, what, sql in questions():
+        if number == 19 and tx.engine == dialect.POSTGRESQL:
+            continue  # a sequence there
+        broken += [f"{number}: {what}: {row}" for row in tx.all(f"{sql} LIMIT 10")]
+    for check in _CHECKS:
+        broken += list(check(tx))
+    broken += list(_bytes(tx, files, sample))
+    return broken
+
+
+all = everything  # noqa: A001 (the word of the interface: check.all)
+
+
+def _seen(tx: Tx) -> Iterator[str]:
+    """30 to 32: read marks are in range, in normal form, and counted."""
+    rows = tx.all(
+        "SELECT s.folder_id, s.account_id, s.uids, s.present, f.uid_next, s.modseq, f.highest_modseq"
+        " FROM seen s JOIN folder f ON f.id = s.folder_id"
+    )
+    for folder_id, account_id, text, present, uid_next, modseq, highest in rows:
+        where = f"folder {folder_id}, reader {account_id}"
+        marks = RangeSet.parse(text)
+        if str(marks) != text or (marks and (marks.highest >= uid_next or min(marks) < 1)):
+            yield f"30: read marks out of range or form: {where}: {text[:100]}"
+        if modseq > highest:
+            yield f"31: read mark's change number above the folder's: {where}"
+        here = sum(
+            tx.value(
+                "SELECT count(*) FROM entry WHERE folder_id = ? AND uid BETWEEN ? AND ? AND hidden = 0",
+                folder_id, low, high,
+            )
+            for low, high in marks.ranges()
+        )  # fmt: skip
+        if here != present:
+            yield f"32: read marks counted wrong: {where}: {present}, not {here}"
+
+
+def _engine(tx: Tx) -> Iterator[str]:
+    """33: the engine's own check of its pages, its foreign keys."""
+    if tx.engine != dialect.SQLITE:
+        return
+    for row in tx.all("PRAGMA foreign_key_check")[:10]:
+        yield f"33: foreign key: {row}"
+    for (text,) in tx.all("PRAGMA quick_check(10)"):
+        if text != "ok":
+            yield f"33: damaged pages: {text}"
+
+
+_CHECKS: list[Callable[[Tx], Iterator[str]]] = [_seen, _engine]
+
+
+def _bytes(tx: Tx, files: blobs.Blobs | None, sample: int) -> Iterator[str]:
+    """40 to 43: the newest blobs have their bytes, their hash and a digest that fits."""
+    rows = tx.rows(
+        "SELECT id, sha256, size, place, digest, data, dotless FROM blob ORDER BY id DESC LIMIT ?", sample
+    )
+    for blob_id, sha256, size, place, digest, data, dotless in rows:
+        if place == 1:
+            if files is None:
+                continue
+            ref = BodyRef(blob_id, b"", size, True, bytes(sha256), False)
+            try:
+                data = blobs.read_all(files, ref, None)
+            except Problem:
+                yield f"40: blob {blob_id}: its file is missing"
+                continue
+        if len(data) != size or hashlib.sha256(data).digest() != bytes(sha256):
+            yield f"41: blob {blob_id}: its bytes are not those of its hash"
+        if bool(dotless) == (data.startswith(b".") or b"\n." in data):
+            yield f"42: blob {blob_id}: wrong about lines that begin with a dot"
+        try:
+            found = Digest.from_bytes(bytes(digest))
+        except ValueError as error:
+            yield f"43: blob {blob_id}: {error}"
+            continue
+        if found.size != size:
+            yield f"43: blob {blob_id}: digest of {found.size} bytes, not {size}"

@@ -1,0 +1,97 @@
+"""PostgreSQL behind `db.Tx`: the same functions, the same schema, another engine.
+
+Only what keeps the store honest is here: a transaction that the store's own tests run on.  Group
+commit, readers and hints over it come with the engine as a product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import psycopg
+
+from quintet.store import dialect
+from quintet.store.model import AccountId, FolderId
+
+
+class PgTx:
+    """A transaction on a psycopg connection in autocommit mode; BEGIN and COMMIT are ours."""
+
+    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        assert connection.autocommit
+        self._connection = connection
+        self.now = 0
+        self.hints: set[tuple[AccountId, FolderId]] = set()
+
+    @property
+    def engine(self) -> dialect.Engine:
+        return "postgresql"
+
+    def _run(self, sql: str, params: tuple[Any, ...]) -> psycopg.Cursor[tuple[Any, ...]]:
+        # without parameters psycopg leaves per cent signs alone; with them we have none in our SQL
+        return self._connection.execute(dialect.placeholders(sql).encode(), params or None)
+
+    def all(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
+        return self._run(sql, params).fetchall()
+
+    def one(self, sql: str, *params: Any) -> tuple[Any, ...] | None:
+        return self._run(sql, params).fetchone()
+
+    def value(self, sql: str, *params: Any) -> Any:
+        row = self.one(sql, *params)
+        return None if row is None else row[0]
+
+    def run(self, sql: str, *params: Any) -> int:
+        return self._run(sql, params).rowcount
+
+    def many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.executemany(dialect.placeholders(sql).encode(), rows)
+
+    def rows(self, sql: str, *params: Any) -> Iterator[tuple[Any, ...]]:
+        with self._connection.cursor(name="rows") as cursor:
+            cursor.execute(dialect.placeholders(sql).encode(), params or None)
+            yield from cursor
+
+    def new_ids(self, count: int) -> int:
+        if count == 1:
+            return int(self.value("SELECT nextval('object_number')"))
+        # one look-up takes the whole range; the ids between are ours alone
+        return int(
+            self.value(
+                "SELECT setval('object_number', nextval('object_number') + ? - 1) - ? + 1", count, count
+            )
+        )
+
+    def hint(self, account: AccountId, folder: FolderId) -> None:
+        self.hints.add((account, folder))
+
+    def begin(self, now: int, sql: str = "BEGIN") -> None:
+        del sql  # SQLite's IMMEDIATE has no counterpart: rows are locked as they are changed
+        self._run("BEGIN", ())
+        self.now = now
+        self.hints = set()
+
+    def commit(self) -> None:
+        self._run("COMMIT", ())
+
+    def rollback(self) -> None:
+        if self._connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            self._run("ROLLBACK", ())
+
+    def savepoint(self) -> None:
+        self._run("SAVEPOINT one", ())
+
+    def release(self) -> None:
+        self._run("RELEASE SAVEPOINT one", ())
+
+    def back_to_savepoint(self) -> None:
+        self._run("ROLLBACK TO SAVEPOINT one", ())
+        self._run("RELEASE SAVEPOINT one", ())
+
+    def mark(self) -> object:
+        return object()  # never equal: whatever failed, the transaction is to be done again
+
+    def close(self) -> None:
+        self._connection.close()
