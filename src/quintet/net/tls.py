@@ -64,6 +64,8 @@ class Contexts:
         self._checked_at = monotonic()
         self._made: dict[str, list[Context]] = {}  # by protocol, in the order of _pairs
         self._challenges: dict[str, ssl.SSLContext] = {}
+        self.challenger: Callable[[str], ssl.SSLContext | None] | None = None
+        """Asked at each handshake with SNI, for proofs of any worker (`acme_proofs.Proofs.alpn_context`)."""
         self.available = bool(self._pairs)
         if self.available:
             self._contexts("")  # a key that does not fit is told now
@@ -123,7 +125,8 @@ class Contexts:
         def choose(connection: ssl.SSLObject, name: str, _: ssl.SSLContext) -> None:
             name = (name or "").lower().rstrip(".")  # typeshed forgets that it is None without SNI
             setattr(connection, "server_name", name)  # noqa: B010 - SSLObject declares no such attribute
-            chosen = self._challenges.get(name) or by_name.get(name) or by_name.get(_wildcard(name))
+            proof = self.challenger(name) if self.challenger is not None else None
+            chosen = proof or self._challenges.get(name) or by_name.get(name) or by_name.get(_wildcard(name))
             if chosen is not None:
                 connection.context = chosen
 
