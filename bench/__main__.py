@@ -60,9 +60,9 @@ class Ours:
 
     def prepare(self) -> None:
         self.dir.mkdir(parents=True)
-        self.quintet("init", str(self.dir))
         config = self.dir / "quintet.toml"
-        config.write_text(OUR_CONFIG.format(base=self.base, workers=self.workers, **self.ports()))
+        listeners = [OUR_LISTENER.format(name=kind, port=self.port(kind)) for kind in NUMBER]
+        config.write_text(OUR_CONFIG.format(workers=self.workers) + "".join(listeners))
         self.quintet("domain", "add", "bench.test", "-c", str(config))
         names = [f"u{n:04d}" for n in range(1000)] + [
             f"{kind}{n}" for kind in ("big", "pop", "app") for n in range(10)
@@ -71,9 +71,6 @@ class Ours:
         accounts.write_text("".join(f"{name}@bench.test\tpw\n" for name in names))
         self.quintet("account", "load", str(accounts), "-c", str(config))
         self.quintet("group", "add", "bench.big", "-c", str(config))
-
-    def ports(self) -> dict[str, int]:
-        return {kind: self.base + number for kind, number in NUMBER.items()}
 
     def up(self) -> float:
         """Starts and returns the seconds until every port answers."""
@@ -107,12 +104,25 @@ class Ours:
 
 
 OUR_CONFIG = """\
-data = "data"
+[server]
 hostname = "mx.bench.test"
 workers = {workers}
 
+[store]
+data = "data"
+
 [auth]
 default_domain = "bench.test"
+
+[nntp]
+post = "anyone"
+"""
+OUR_LISTENER = """
+[listeners.{name}]
+protocol = "{name}"
+address = "127.0.0.1"
+port = {port}
+max_per_address = 20000
 """
 
 
