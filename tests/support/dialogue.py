@@ -12,8 +12,8 @@ A file ``tests/dialogues/<protocol>/*.txt`` holds one or more of them.  Each beg
     S: text         the server sends this line; ``...`` stands for any text; ``${name}`` catches a word the
                     first time and must be the same later; in C: it is put in
     S+:             any number of lines, also none, up to one that matches the next S: line
-    closed          the server has closed the connection
-    eof             the client closes its side
+    closed          the server has closed the connection (closed2: that of C2)
+    eof             the client closes its side (eof2...)
     do TEXT         something happens meanwhile; the protocol's own `World.do` understands TEXT
     store TEXT      what must hold now; the protocol's own `World.check` understands TEXT
 
@@ -111,6 +111,8 @@ def _step(path: Path, number: int, line: str) -> Step:
             raise ValueError(f"{path.name}:{number}: S<: is not a thing")
         return Step(number, side + kind, match["text"] or "", match["conn"])
     word, _, text = line.partition(" ")
+    if found := re.fullmatch(r"(closed|eof)(\d)", word):
+        return Step(number, found[1], text.strip(), found[2])
     if word not in ("given", "tls", "address", "closed", "eof", "do", "store"):
         raise ValueError(f"{path.name}:{number}: {word!r} is not a directive")
     return Step(number, word, text.strip())

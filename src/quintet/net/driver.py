@@ -200,10 +200,18 @@ class Driver:
     def _run(self, job: Job | None) -> None:
         """Works without a task as far as that goes; goes on in one when something must be waited for."""
         self._deadline = 0.0
-        if job is not None:
-            job = self._put(job)
-        if job is None:
-            job = self._step()
+        try:
+            if job is not None:
+                job = self._put(job)
+            if job is None:
+                job = self._step()
+        except Hangup as error:
+            self._finish(error.reason)
+            return
+        except Exception as error:  # noqa: BLE001 - a bug in session.problem, encode or ourselves
+            self._bug(error, None)
+            self._finish(Reason.BUG)
+            return
         if job is not None:
             self._task = self._loop.create_task(self._work(job))
         else:
@@ -289,7 +297,10 @@ class Driver:
                 self._flush()
             if reply.length > CHUNK or self._stream.paused:
                 return False
-            data = reply.body.small(reply.start, reply.length)
+            try:
+                data = reply.body.small(reply.start, reply.length)
+            except Problem as error:
+                raise self._lost_body(error, reply) from error
             if data is None:
                 return False
             self._add(dots.whole(data, reply.body.dotless) if reply.dotted else data)
@@ -381,12 +392,15 @@ class Driver:
         except Hangup:
             raise
         except Exception as error:
-            # the peer was told that a body comes: nothing but the end of the connection is true now
-            self._bug(error, part)
-            raise Hangup(Reason.CLOSED, "body lost") from error
+            raise self._lost_body(error, part) from error
         assert sent or not part.length or writer is not None
         if writer is not None:
             self._add(writer.finish())
+
+    def _lost_body(self, error: Exception, part: Slice) -> Hangup:
+        """The peer was told that a body comes: nothing but the end of the connection is true now."""
+        self._bug(error, part)
+        return Hangup(Reason.CLOSED, "body lost")
 
     # --- what goes out ----------------------------------------------------------------------
 

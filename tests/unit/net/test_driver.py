@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from quintet import log
+from quintet.errors import Reason, Refused
 from quintet.net.memory import Talk, converse
 from tests.unit.net.toy import MemoryBody, Service, Store
 
@@ -260,3 +261,25 @@ async def test_deflate_both_ways() -> None:
         answer += swell.decompress(talk.take())
     assert bytes(answer) == b"x\r\n" * 200_000
     await talk.end()
+
+
+async def test_small_body_that_is_gone_ends_the_connection() -> None:
+    class Gone(MemoryBody):
+        def small(self, start: int, length: int) -> bytes | None:
+            raise Refused(Reason.NO_SUCH_MESSAGE)
+
+    with log.capture():
+        answer = await converse(Service(Store(bodies={b"x": Gone(b"abc")})), b"GET x\r\nECHO never\r\n")
+    assert answer == b"ready\r\nsending\r\n"
+
+
+async def test_bug_in_the_words_for_a_problem_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("tests.unit.net.toy.Session.problem", broken)
+    with log.capture():
+        assert await converse(Service(), b"REFUSE\r\nECHO never\r\n") == b"ready\r\nfarewell BUG\r\n"
+        assert (
+            await converse(Service(), b"CRASHLATER\r\nECHO never\r\n") == b"ready\r\npart\r\nfarewell BUG\r\n"
+        )

@@ -36,7 +36,8 @@ NOW = 1_763_715_600_000
 
 def small(number: int) -> bytes:
     return (
-        f"From: ann@example.org\r\nSubject: message {number}\r\n\r\nline one of {number}\r\n.line with a dot\r\n"
+        f"From: ann@example.org\r\nSubject: message {number}\r\n\r\n"
+        f"line one of {number}\r\n.line with a dot\r\n"
     ).encode()
 
 
