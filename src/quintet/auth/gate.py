@@ -57,7 +57,7 @@ class Gate:
             return
         address = throttle.blocks(peer.address)[0]
         waiting = self._waiting.get(address, 0)
-        local = address in throttle.LOCAL
+        local = throttle.is_local(address)
         if (waiting >= self._max_waiting and not local) or self._waiting_total >= MAX_WAITING:
             count(scope, "throttled")
             logger.warning("login throttled", conn=peer.id, address=peer.address, account=login, scope=scope)

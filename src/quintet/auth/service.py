@@ -36,6 +36,7 @@ class AuthService:
 
     ``key`` (32 bytes) makes the salts of unknown names.  Workers must share it, so by default it is
     a file of the store's directory, made at the first start.
+    Raises ValueError and OSError for a configuration that cannot work (words, token keys, that file).
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class AuthService:
         key: bytes = b"",
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
+        if faults := config.faults():
+            raise ValueError("; ".join(faults))
         self.config = config
         self.clock = clock or SystemClock()
         self.store = store
@@ -69,7 +72,12 @@ class AuthService:
         await self._upkeep.settle()
 
     def reload(self, config: Auth) -> None:
-        """Takes a changed configuration; options marked as needing a restart keep their effect."""
+        """Takes a changed configuration; options marked as needing a restart keep their effect.
+
+        Raises ValueError, and keeps the old one, for words it cannot know.
+        """
+        if faults := config.faults():
+            raise ValueError("; ".join(faults))
         self.config = config
         self._offers.clear()
 

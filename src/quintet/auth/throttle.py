@@ -33,7 +33,6 @@ KNOWN_PATIENCE = 3  # a known address may fail so many times more before it wait
 MAX_ADDRESSES = 50_000  # some 10 MB
 MAX_ACCOUNTS = 20_000
 MAX_KNOWN = 50_000
-LOCAL = frozenset(("127.0.0.1", "::/64", "unix", "memory"))
 
 
 @dataclass(slots=True)
@@ -107,7 +106,7 @@ class Throttle:
         if known is not None and at - known < KNOWN_S:
             return self._steps(self._pairs.value(pair, at) / KNOWN_PATIENCE, self._account_delay_s)
         by_account = self._steps(self._accounts.value(name, at), self._account_delay_s)
-        if here in LOCAL:
+        if is_local(here):
             return by_account
         by_address = self._addresses.value(here, at)
         by_network = self._networks.value(network, at) / NETWORK_PATIENCE
@@ -147,6 +146,11 @@ class Throttle:
         if over < 0 or failures <= 0:
             return 0.0
         return min(float(FIRST_DELAY_S * 2 ** min(over, 32.0)), longest_s)
+
+
+def is_local(block: str) -> bool:
+    """Whether what `blocks` gave first is this machine."""
+    return block.startswith("127.") or block in ("::/64", "unix", "memory")
 
 
 def blocks(address: str) -> tuple[str, str]:

@@ -30,9 +30,9 @@ MECHANISMS = [
     "OAUTHBEARER", "XOAUTH2", "EXTERNAL", "ANONYMOUS",
 ]  # fmt: skip
 PIECES = [
-    b"n,,", b"y,,", b"p=tls-server-end-point,,", b"n=alice", b",r=", b"abc", b",m=x", b"c=biws", b",p=", b"AAAA",
-    b"a=", b"\0alice\0tea", b"alice", b"tea", b"\x01auth=Bearer ", b"\x01\x01", b"user=alice",
-    b"eyJhbGciOiJIUzI1NiJ9.", b"[" * 3000, b"\xff", "\u0627".encode(), b"=2C", b"=", b"",
+    b"n,,", b"y,,", b"p=tls-server-end-point,,", b"n=alice", b",r=", b"abc", b",m=x", b"c=biws",
+    b",p=", b"AAAA", b"a=", b"\0alice\0tea", b"alice", b"tea", b"\x01auth=Bearer ", b"\x01\x01",
+    b"user=alice", b"eyJhbGciOiJIUzI1NiJ9.", b"[" * 3000, b"\xff", "\u0627".encode(), b"=2C", b"=", b"",
 ]  # fmt: skip
 responses = st.one_of(st.binary(max_size=200), st.lists(st.sampled_from(PIECES), max_size=8).map(b"".join))
 

@@ -519,7 +519,15 @@ def test_mechanisms_depend_on_the_connection(house: House) -> None:
     assert auth.mechanisms(peer("127.0.0.1", tls=False), "imap") == (*scrams, "PLAIN", "LOGIN")
     assert house.again(cleartext="always").mechanisms(peer(tls=False), "pop3") == (*scrams, "PLAIN", "LOGIN")
     assert house.again(external="email").mechanisms(peer(certificate=b"x"), "smtp")[4] == "EXTERNAL"
-    assert house.again(scram=(), mechanisms=("LOGIN", "NONSENSE")).mechanisms(peer(), "smtp") == ("LOGIN",)
+    assert house.again(scram=(), mechanisms=("LOGIN",)).mechanisms(peer(), "smtp") == ("LOGIN",)
+
+
+@pytest.mark.parametrize(
+    "options", [{"mechanisms": ("GSSAPI",)}, {"scram": ("PLAIN",)}, {"anonymous": ("gopher",)}]
+)
+def test_unknown_words_in_the_configuration_are_told_at_the_start(house: House, options: dict) -> None:
+    with pytest.raises(ValueError, match=r"auth\.\w+: '\w+' is not one of"):
+        house.again(**options)
 
 
 @pytest.mark.parametrize(
