@@ -91,7 +91,9 @@ def problem(error: Problem, command: commands.Command | None) -> bytes:
         tag = error.tag
     found = REASONS.get(error.reason)
     if found is None:
-        found = next((answer for family, answer in _BY_FAMILY if isinstance(error, family)), (NO, b"SERVERBUG"))
+        found = next(
+            (answer for family, answer in _BY_FAMILY if isinstance(error, family)), (NO, b"SERVERBUG")
+        )
     status, code = found
     if isinstance(error, Coded):
         code = error.code

@@ -193,7 +193,7 @@ class Done(Command):
     """Ends IDLE; has no tag."""
 
 
-# --- selected (RFC 9051 6.4) ---------------------------------------------------------------------------------
+# --- selected (RFC 9051 6.4) ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,8 +335,8 @@ class WithId:
 
 
 Key = (
-    Everything | Nothing | And | Or | Not | HasFlag | HasKeyword | IsRecent | Dated | Aged | Sized | InHeader
-    | InText | Numbered | ChangedFrom | WithId
+    Everything | Nothing | And | Or | Not | HasFlag | HasKeyword | IsRecent | Dated | Aged | Sized
+    | InHeader | InText | Numbered | ChangedFrom | WithId
 )  # fmt: skip
 
 

@@ -99,7 +99,9 @@ def _body(cursor: Cursor, *, peek: bool) -> Item:
     if cursor.peek() != b"]":
         path = _path(cursor)
         if not path or cursor.accept(b"."):
-            text = next((word for word in _TEXTS if cursor.data[cursor.position :].upper().startswith(word)), b"")
+            text = next(
+                (word for word in _TEXTS if cursor.data[cursor.position :].upper().startswith(word)), b""
+            )
             if not text or (text == b"MIME" and not path):
                 raise BadSyntax("unknown section")
             cursor.position += len(text)

@@ -232,7 +232,9 @@ def _list(cursor: Cursor, tag: bytes) -> commands.List:
         cursor.space()
         give, status = _list_return(cursor)
         extended = True
-    return commands.List(tag, reference, tuple(patterns), frozenset(select), frozenset(give), status, extended)
+    return commands.List(
+        tag, reference, tuple(patterns), frozenset(select), frozenset(give), status, extended
+    )
 
 
 def _list_return(cursor: Cursor) -> tuple[set[bytes], tuple[bytes, ...]]:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 DAY = 86_400_000  # ms
 COLUMNS = (
-    "uid", "flags", "keywords", "modseq", "received_at", "saved_at", "size", "sent_at", "message_row", "thread_key",
-    "prefix",
+    "uid", "flags", "keywords", "modseq", "received_at", "saved_at", "size", "sent_at", "message_row",
+    "thread_key", "prefix",
 )  # fmt: skip
 UID, FLAGS, KEYWORDS, MODSEQ, RECEIVED, SAVED, SIZE, SENT, MESSAGE, THREAD, PREFIX = range(11)
 ROW, HEADER, TEXT = 0, 1, 2  # what a question needs: costs about 0.2, 20, 200 us a message

@@ -34,7 +34,9 @@ class Recents:
         """True if the folder may have messages that nobody was told of."""
         return self._claimed.get(folder.id, 0) < folder.uid_next and folder.messages > 0
 
-    async def select(self, account_id: AccountId, folder_id: FolderId, uid_next: int) -> tuple[int, int] | None:
+    async def select(
+        self, account_id: AccountId, folder_id: FolderId, uid_next: int
+    ) -> tuple[int, int] | None:
         """Claims all up to ``uid_next``; the range of UIDs that is now recent here, if any."""
         if self._claimed.get(folder_id, 0) >= uid_next:
             return None
@@ -42,7 +44,9 @@ class Recents:
         self._claimed[folder_id] = max(uid_next, self._claimed.get(folder_id, 0))
         return (first, uid_next - 1) if first < uid_next else None
 
-    def claim(self, account_id: AccountId, folder_id: FolderId, first: int, last: int) -> list[tuple[int, int]]:
+    def claim(
+        self, account_id: AccountId, folder_id: FolderId, first: int, last: int
+    ) -> list[tuple[int, int]]:
         """Claims arrivals ``first`` to ``last`` for a session that selected the folder before."""
         first = max(first, self._claimed.get(folder_id, first))
         if first > last:

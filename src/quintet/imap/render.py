@@ -1,4 +1,4 @@
-"""FETCH lines out of store rows: a list of items is compiled once, then rows are only joined (RFC 9051 7.5.2).
+"""FETCH lines out of store rows: items are compiled once, then rows are only joined (RFC 9051 7.5.2).
 
 Pure.  ENVELOPE, BODY and BODYSTRUCTURE are ready octets; a page of 500 rows becomes one byte string by
 a template and a handful of column operations.  Sections of bodies are `cmd.fetch_bodies`'s.
@@ -87,7 +87,10 @@ def _flags(uid: int, flags: int, keywords: int) -> _Column:
         bits: Iterable[int] = columns[flags]
         if overlay.seen is not None:
             seen = overlay.seen
-            bits = [(bit | SEEN) if one in seen else (bit & ~SEEN) for bit, one in zip(bits, columns[uid], strict=True)]
+            bits = [
+                (bit | SEEN) if one in seen else (bit & ~SEEN)
+                for bit, one in zip(bits, columns[uid], strict=True)
+            ]
         if overlay.recent is not None:
             recent = overlay.recent
             return [

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from quintet.imap.places import Place
     from quintet.imap.session import Session
     from quintet.imap.view import View
-    from quintet.store.model import Changed
     from quintet.store.hints import Watch
+    from quintet.store.model import Changed
     from quintet.store.store import Store
 
 # What each right lets STORE change (RFC 4314 4): flags that are shown in PERMANENTFLAGS.
@@ -26,8 +26,8 @@ class Selected:
     """One selected mailbox of one session."""
 
     __slots__ = (
-        "account_id", "cursor", "folder_id", "hint", "keywords", "kind", "name", "read_only", "reader", "recent",
-        "rights", "saved", "told", "uid_validity", "view", "watch",
+        "account_id", "cursor", "folder_id", "hint", "keywords", "kind", "name", "read_only", "reader",
+        "recent", "rights", "saved", "told", "uid_validity", "view", "watch",
     )  # fmt: skip
 
     def __init__(self, where: Place, view: View, *, read_only: bool, keywords: Iterable[str]) -> None:
@@ -43,7 +43,7 @@ class Selected:
         self.view = view
         self.cursor: int = folder.highest_modseq  # all changes up to here are told
         self.told: dict[int, int] = {}  # UID -> modseq of our own changes after the cursor: told already
-        self.keywords = set(keywords)  # those that FLAGS named
+        self.keywords = {word.lower(): word for word in keywords}  # those that FLAGS named
         self.recent: list[tuple[int, int]] = []  # UID ranges that are \\Recent for this session alone
         self.saved: list[tuple[int, int]] = []  # UID ranges of SEARCH RETURN (SAVE) (RFC 5182)
         self.hint: Wake | None = None
@@ -75,8 +75,9 @@ class Selected:
 
     def flag_lines(self) -> bytes:
         """``FLAGS`` and ``PERMANENTFLAGS`` (RFC 9051 7.3.5, 7.1)."""
-        words = fmt.flags(31, sorted(self.keywords))
-        permanent = fmt.flags(self.changeable(), sorted(self.keywords) if "w" in self.rights else ())
+        keywords = sorted(self.keywords.values())
+        words = fmt.flags(31, keywords)
+        permanent = fmt.flags(self.changeable(), keywords if "w" in self.rights else ())
         if "w" in self.rights and not self.read_only:
             permanent = (permanent + b" \\*").strip()  # new keywords can be made
         if self.read_only:
@@ -85,10 +86,10 @@ class Selected:
 
     def new_keywords(self, _: Session, changed: Iterable[Changed]) -> bytes:
         """Names keywords before they are first used (RFC 9051 7.3.5), b"" if all are known."""
-        fresh = {word for one in changed for word in one.keywords} - self.keywords
+        fresh = {word for one in changed for word in one.keywords if word.lower() not in self.keywords}
         if not fresh:
             return b""
-        self.keywords |= fresh
+        self.keywords.update((word.lower(), word) for word in sorted(fresh))
         return self.flag_lines()
 
     # --- what is recent (RFC 3501 2.3.2) -----------------------------------------------------------------
@@ -97,7 +98,9 @@ class Selected:
         """Messages from UID ``first`` were just appended to the view."""
         if session.rev2 or self.read_only or self.kind != FolderKind.MAIL:
             return
-        self.recent.extend(session.house.recents.claim(self.account_id, self.folder_id, first, self.view.largest))
+        self.recent.extend(
+            session.house.recents.claim(self.account_id, self.folder_id, first, self.view.largest)
+        )
 
     def is_recent(self, uid: int) -> bool:
         return bool(self.recent) and sets.contains(self.recent, uid)

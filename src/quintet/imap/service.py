@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 logger = log.get("imap")
 
+
 class House:
     """What all IMAP sessions of a process share."""
 
@@ -38,7 +39,7 @@ class House:
     ) -> None:
         self.store = store
         self.auth = auth
-        self.config = config
+        self.config: Imap = config
         self.hostname = hostname
         self.clock = clock
         self.starttls = starttls

@@ -123,7 +123,10 @@ class Session:
 
     def greet(self) -> Replies:
         words = capabilities.told(self)
-        return [b"* OK [CAPABILITY %b] %b Quintet ready\r\n" % (words, self.house.hostname.encode("ascii", "replace"))]
+        return [
+            b"* OK [CAPABILITY %b] %b Quintet ready\r\n"
+            % (words, self.house.hostname.encode("ascii", "replace"))
+        ]
 
     def handle(self, command: commands.Command, following: Input) -> Replies:
         rule = RULES[type(command)]

@@ -1,4 +1,4 @@
-"""What others changed in the selected mailbox, told before an answer ends (RFC 9051 5.2, 7.5, RFC 7162 3.2.10).
+"""What others changed in the selected mailbox, told before an answer ends (RFC 9051 5.2, 7.5, RFC 7162).
 
 EXPUNGE and VANISHED are held back while a command with sequence numbers is answered.
 """
@@ -44,7 +44,9 @@ async def told(session: Session, *, may_expunge: bool = True) -> list[Any]:
     return replies
 
 
-async def _go_on(session: Session, told: list[Any], tail: bytes, may_expunge: bool) -> AsyncGenerator[Any, None]:
+async def _go_on(
+    session: Session, told: list[Any], tail: bytes, may_expunge: bool
+) -> AsyncGenerator[Any, None]:
     more = True
     while True:
         for reply in told:
@@ -66,11 +68,13 @@ def collect(session: Session, *, may_expunge: bool = True) -> tuple[list[Any], b
         session.leave()
         return [b"* BYE [NONEXISTENT] The mailbox was deleted\r\n", Ask.CLOSE], False
     if found is not _NOTHING:
-        assert isinstance(found, changes.Changes)
-        told = _tell(session, here, found)
-    if may_expunge and here.view.gone:
-        told.insert(0, expunged(session, here))
-    return told, found is not _NOTHING and found.more
+        here.view.vanish(found.vanished)
+    if may_expunge and here.view.gone:  # before EXISTS, which counts what is left
+        told.append(expunged(session, here))
+    if found is _NOTHING:
+        return told, False
+    told += _tell(session, here, found)
+    return told, found.more
 
 
 _NOTHING: Any = object()
@@ -88,7 +92,6 @@ def _since(tx: Tx, here: Selected) -> Changes | None:
 
 def _tell(session: Session, here: Selected, found: Changes) -> list[Any]:
     told: list[Any] = []
-    here.view.vanish(found.vanished)
     known = here.view.largest
     if here.view.append(found.new_uids):
         here.arrived(session, known + 1)
@@ -114,7 +117,9 @@ def flags(session: Session, here: Selected, changed: Iterable[Changed]) -> bytes
             continue
         text = fmt.flags(one.flags, one.keywords, recent=here.is_recent(one.uid))
         if modseq:
-            lines.append(b"* %d FETCH (UID %d MODSEQ (%d) FLAGS (%b))\r\n" % (number, one.uid, one.modseq, text))
+            lines.append(
+                b"* %d FETCH (UID %d MODSEQ (%d) FLAGS (%b))\r\n" % (number, one.uid, one.modseq, text)
+            )
         else:
             lines.append(b"* %d FETCH (UID %d FLAGS (%b))\r\n" % (number, one.uid, text))
     return b"".join(lines)

@@ -101,7 +101,9 @@ class Wire:
             self._frame = b""
             if waits:  # refused instead of "+": the literal is never sent (RFC 9051 4.3)
                 self._too_long = b""
-                raise grammar.BadCommand(tag, f"command longer than {self.max_command} bytes", Reason.TOO_LONG)
+                raise grammar.BadCommand(
+                    tag, f"command longer than {self.max_command} bytes", Reason.TOO_LONG
+                )
             if size > MAX_SKIP:
                 raise Hangup(Reason.TOO_LONG, "literal too long")
             self._too_long, self._skip = tag, size

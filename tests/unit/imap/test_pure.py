@@ -69,7 +69,9 @@ def test_sets_resolve(text: bytes, largest: int, ranges: list[tuple[int, int]]) 
     assert sets.parse(text).resolve(largest) == ranges
 
 
-@pytest.mark.parametrize("text", [b"", b"0", b"1,", b":1", b"1:", b"a", b"4294967296", b"1::2", b"01", b"-1", b"$,1"])
+@pytest.mark.parametrize(
+    "text", [b"", b"0", b"1,", b":1", b"1:", b"a", b"4294967296", b"1::2", b"01", b"-1", b"$,1"]
+)
 def test_sets_refuse(text: bytes) -> None:
     with pytest.raises(BadSyntax):
         sets.parse(text)
@@ -85,7 +87,15 @@ def test_sets_write_join_intersect() -> None:
     assert sets.write(sets.runs([1, 2, 3, 7, 9, 10])) == b"1:3,7,9:10"
     assert sets.join([(5, 6), (1, 2), (3, 3), (6, 9)]) == [(1, 3), (5, 9)]
     assert sets.intersect([(1, 5), (8, 10)], [(4, 8), (10, 12)]) == [(4, 5), (8, 8), (10, 10)]
-    assert [sets.contains([(2, 3), (7, 9)], n) for n in (1, 2, 3, 4, 7, 9, 10)] == [False, True, True, False, True, True, False]
+    assert [sets.contains([(2, 3), (7, 9)], n) for n in (1, 2, 3, 4, 7, 9, 10)] == [
+        False,
+        True,
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 # --- tokens ---------------------------------------------------------------------------------------------
@@ -109,7 +119,9 @@ def test_strings(data: bytes, value: bytes) -> None:
     assert cursor.at_end()
 
 
-@pytest.mark.parametrize("data", [b'"abc', b'"a\\nb"', b"{5}\r\nabc", b"{3}\r\na\0b", b"abc", b'"a\r\nb"', b""])
+@pytest.mark.parametrize(
+    "data", [b'"abc', b'"a\\nb"', b"{5}\r\nabc", b"{3}\r\na\0b", b"abc", b'"a\r\nb"', b""]
+)
 def test_strings_refused(data: bytes) -> None:
     with pytest.raises(BadSyntax):
         Cursor(data).string()
@@ -134,7 +146,13 @@ def test_date_time(data: bytes, moment: int) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b'"31-Feb-2000 00:00:00 +0000"', b'"1-Jan-2000 00:00:00 +0000"', b'"01-Jan-2000 24:00:00 +0000"', b'"x"', b"17-Jul-1996"],
+    [
+        b'"31-Feb-2000 00:00:00 +0000"',
+        b'"1-Jan-2000 00:00:00 +0000"',
+        b'"01-Jan-2000 24:00:00 +0000"',
+        b'"x"',
+        b"17-Jul-1996",
+    ],
 )
 def test_date_time_refused(data: bytes) -> None:
     with pytest.raises(BadSyntax):

@@ -1,15 +1,15 @@
 """The world that IMAP dialogues are played in: a store, three accounts, a service; time stands still.
 
-    given   INBOX with 3 messages            plain letters numbered from 1, of alice unless "of bob" follows
-    given   NAME holds FILE-OR-TEXT          one message; ``\\r\\n`` as in Python bytes
-    given   NAME without 2,3                 those UIDs were expunged before
-    given   folder NAME                      an empty folder
-    given   group NAME with 3 articles
-    given   quota 10000                      of alice, in bytes
-    given   NAME of bob grants alice lrs
-    given   option NAME VALUE                of the [imap] section
-    do      deliver N to NAME | expunge NAME 2 | flag NAME 2 \\Seen | remove NAME | wait 5
-    store   NAME has UIDS | NAME uid 2 flags \\Seen $x | sound
+given   INBOX with 3 messages            plain letters numbered from 1, of alice unless "of bob" follows
+given   NAME holds FILE-OR-TEXT          one message; ``\\r\\n`` as in Python bytes
+given   NAME without 2,3                 those UIDs were expunged before
+given   folder NAME                      an empty folder
+given   group NAME with 3 articles
+given   quota 10000                      of alice, in bytes
+given   NAME of bob grants alice lrs
+given   option NAME VALUE                of the [imap] section
+do      deliver N to NAME | expunge NAME 2 | flag NAME 2 \\Seen | remove NAME | wait 5
+store   NAME has UIDS | NAME uid 2 flags \\Seen $x | sound
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from quintet.auth.service import AuthService
 from quintet.clock import FrozenClock
 from quintet.config.auth import Auth
 from quintet.config.imap import Imap
+from quintet.config.nntp import Nntp
 from quintet.config.store import Store as StoreConfig
+from quintet.delivery.post import PostOffice
 from quintet.imap import format as fmt
 from quintet.imap import sets
 from quintet.imap.service import ImapService
@@ -62,7 +64,12 @@ class World:
     def service(self) -> ImapService:
         if self._service is None:
             self._service = ImapService(
-                self.store, self.auth, self.config, hostname="imap.example.org", clock=self.clock, office=self.office
+                self.store,
+                self.auth,
+                self.config,
+                hostname="imap.example.org",
+                clock=self.clock,
+                office=self.office,
             )
         return self._service
 
@@ -78,7 +85,9 @@ class World:
     async def put(self, name: str, data: bytes, owner: str = "alice", **more: Any) -> None:
         folder = self.folder(name, owner)
         content = content_of(data)
-        await self.store.write(entries.add, [folder.id], content, received_at=more.pop("at", self.clock.now()), **more)
+        await self.store.write(
+            entries.add, [folder.id], content, received_at=more.pop("at", self.clock.now()), **more
+        )
 
     async def fill(self, name: str, count: int, owner: str = "alice") -> None:
         start = self.folder(name, owner).uid_next
@@ -113,7 +122,9 @@ class World:
                 await self.expunge(name, uids, owner)
             case [name] if rest.startswith("grants"):
                 who, letters = rest.split()[1:]
-                await self.store.write(access.grant, self.folder(name, owner).id, f"{who}@example.org", letters)
+                await self.store.write(
+                    access.grant, self.folder(name, owner).id, f"{who}@example.org", letters
+                )
             case [name, "holds", *_]:
                 data = text.split(" holds ", 1)[1].encode().decode("unicode_escape").encode("latin-1")
                 await self.put(name, data, owner)
@@ -167,21 +178,10 @@ async def open_world(folder: Path, people: tuple[str, ...] = PEOPLE) -> AsyncIte
         for name in people:
             account = await store.write(accounts.create, f"{name}@example.org")
             await admin.set_password(store, account.id, "demo", CHEAP)
-        world = World(store, auth, clock, _office(store, clock))
+        world = World(store, auth, clock, PostOffice(store, Nntp(), hostname="news.example.org", clock=clock))
         yield world
         await world.service.close()
         expect_sound(store)
     finally:
         await auth.close()
         await store.close()
-
-
-def _office(store: Store, clock: FrozenClock) -> Any:
-    try:
-        import quintet.delivery.post
-    except ImportError:
-        return None
-    from quintet.config.nntp import Nntp  # noqa: PLC0415 (only where posting is tried)
-    from quintet.delivery.post import PostOffice  # noqa: PLC0415 (the same)
-
-    return PostOffice(store, Nntp(), hostname="news.example.org", clock=clock)

@@ -46,45 +46,33 @@ class Letter:
 
 async def append(session: Session, command: commands.Append, following: Input) -> AsyncGenerator[Any, None]:
     upload: commands.Upload | None = command.first
-    problem: Problem | None = None
     letters: list[Letter] = []
-    held = total = flags = 0
-    keywords: tuple[str, ...] = ()
+    held = total = 0  # bytes in memory, and in all
     while upload is not None:
-        if problem is None:
-            try:
-                total += upload.size
-                where = _check(session, command, upload, total, len(letters))
-                if where.folder.kind == FolderKind.GROUP:
-                    async for reply in post.post(session, command, where, following):
-                        yield reply
-                    return
-                flags, keywords = flags_of(upload.flags)
-            except Problem as error:
-                if upload.waits:  # refused before a byte was sent
-                    raise
-                problem = error
+        try:
+            total += upload.size
+            where = _check(session, command, upload, total, len(letters))
+            flags, keywords = flags_of(upload.flags)
+            if held > MAX_HELD:
+                raise Refused(Reason.TOO_MANY, "too many messages at once")
+        except Problem:
+            await pass_over(upload, following)
+            raise
+        if where.folder.kind == FolderKind.GROUP:
+            async for reply in post.post(session, command, where, following):
+                yield reply
+            return
         if upload.waits:
-            if problem is not None:
-                raise problem
             yield GO_AHEAD
             yield Ask.FLUSH
-        if problem is None:
-            try:
-                content = await _receive(session, upload, following)
-                held += content.size if content.data is not None else 0
-                letters.append(Letter(content, flags, keywords, upload.moment))
-                if held > MAX_HELD:
-                    problem = Refused(Reason.TOO_MANY, "too many messages at once")
-            except Problem as error:
-                if isinstance(error, BadSyntax):
-                    raise
-                problem = error
-        else:
-            await _read_past(upload, following)
+        try:
+            content = await _receive(session, upload, following)
+        except (Refused, TryLater):
+            await pass_over(await _next_upload(upload, following), following)
+            raise
+        held += content.size if content.data is not None else 0
+        letters.append(Letter(content, flags, keywords, upload.moment))
         upload = await _next_upload(upload, following)
-    if problem is not None:
-        raise problem
     for reply in await _add(session, command, letters):
         yield reply
 
@@ -114,7 +102,7 @@ def _room(tx: Tx, account_id: AccountId, name: str, size: int) -> Place:
     if not where.may("i"):
         raise Refused(Reason.NO_PERMISSION)
     owner = accounts.get(tx, where.folder.account_id)
-    if owner.quota_bytes and owner.used_bytes + size > owner.quota_bytes or owner.full:
+    if owner.full or 0 < owner.quota_bytes < owner.used_bytes + size:
         raise TryLater(Reason.OVER_QUOTA, "mailbox is full")
     return where
 
@@ -161,12 +149,11 @@ async def _next_upload(upload: commands.Upload, following: Input) -> commands.Up
     return grammar.upload(Cursor(line))
 
 
-async def pass_over(upload: commands.Upload, following: Input) -> None:
-    """Reads to the end of an APPEND that is refused whatever it brings."""
-    more: commands.Upload | None = upload
-    while more is not None and not more.waits:
-        await _read_past(more, following)
-        more = await _next_upload(more, following)
+async def pass_over(upload: commands.Upload | None, following: Input) -> None:
+    """Reads to the end of an APPEND that is refused whatever it brings; one that waits sends no more."""
+    while upload is not None and not upload.waits:
+        await _read_past(upload, following)
+        upload = await _next_upload(upload, following)
 
 
 async def _add(session: Session, command: commands.Append, letters: list[Letter]) -> list[Any]:

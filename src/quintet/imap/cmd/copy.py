@@ -29,9 +29,7 @@ async def copy(session: Session, command: commands.Copy, _: Input) -> AsyncGener
     if not uids:
         yield b"%b OK No messages\r\n" % command.tag
         return
-    done = await session.house.store.write(
-        _transfer, here, session.user.account_id, name, uids, command.move
-    )
+    done = await session.house.store.write(_transfer, here, session.user.account_id, name, uids, command.move)
     uid_validity, copied = done
     code = b""
     if copied:

@@ -66,7 +66,9 @@ async def _fetch(
     if command.vanished and command.changed_since is not None:
         within = command.numbers.resolve(max(session.here.view.largest, 1))
         here = session.here
-        found = await session.house.store.read(resync.missed, here.folder_id, here.reader, command.changed_since)
+        found = await session.house.store.read(
+            resync.missed, here.folder_id, here.reader, command.changed_since
+        )
         yield resync.vanished(here.view, found, within)
     for page in _pages(session, plan, ranges, command.changed_since):
         yield page

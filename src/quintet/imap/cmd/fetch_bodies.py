@@ -50,7 +50,9 @@ async def fetch(
     also = (b"FLAGS", b"MODSEQ") if session.condstore else (b"FLAGS",)
     seen_plan = render.compile_items(command.items, more=also) if marking else plan
     columns = tuple(dict.fromkeys((*seen_plan.columns, "flags", "modseq")))
-    needs_digest = any(item.section is not None and (item.section.path or item.section.text) for item in plan.bodies)
+    needs_digest = any(
+        item.section is not None and (item.section.path or item.section.text) for item in plan.bodies
+    )
     for low, high in ranges:
         at = low
         while at <= high:
@@ -72,7 +74,9 @@ async def fetch(
                     continue
                 chosen = seen_plan if row[0] in fresh else plan
                 line = _line(here, chosen, columns, row, number, found.marks)
-                message = Message(line, session.house.store.body(ref), len(ref.prefix), found.digests.get(row[0]))
+                message = Message(
+                    line, session.house.store.body(ref), len(ref.prefix), found.digests.get(row[0])
+                )
                 async for reply in _message(message, plan.bodies):
                     yield reply
     for reply in await updates.told(session, may_expunge=command.uid):
@@ -186,9 +190,8 @@ async def _fields(message: Message, what: commands.Section) -> bytes | None:
     if block is None:
         block = b"".join([chunk async for chunk in message.body.chunks(start, length)])
     names = {field.upper() for field in what.fields}
-    kept = section.filter_header(block, names, what.text.endswith(b"NOT"))
     # RFC 9051 6.4.5.1: a blank line is always there, but for a message whose header has none
-    return kept
+    return section.filter_header(block, names, what.text.endswith(b"NOT"))
 
 
 def _cut(text: bytes, partial: tuple[int, int] | None) -> bytes:
@@ -249,5 +252,3 @@ async def _decoded(message: Message, found: tuple[int, int], encoding: str) -> A
     async for chunk in message.body.chunks(start, length):
         yield decoder.feed(chunk)
     yield decoder.finish()
-
-

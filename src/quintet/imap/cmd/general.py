@@ -34,8 +34,13 @@ def logout(session: Session, command: commands.Logout, _: Input) -> Replies:
 def identify(session: Session, command: commands.Id, _: Input) -> Replies:
     """RFC 2971 3.1: neither side may act on what the other says; it helps who reads the log."""
     if command.fields:
-        told = {name.decode("latin-1")[:30]: (value or b"").decode("latin-1")[:200] for name, value in command.fields}
-        logger.info("client", conn=session.peer.id, software=told.get("name", ""), version=told.get("version", ""))
+        told = {
+            name.decode("latin-1")[:30]: (value or b"").decode("latin-1")[:200]
+            for name, value in command.fields
+        }
+        logger.info(
+            "client", conn=session.peer.id, software=told.get("name", ""), version=told.get("version", "")
+        )
     version = fmt.string(quintet.__version__.encode("ascii"))
     return [b'* ID ("name" "Quintet" "version" %b)\r\n%b OK Done\r\n' % (version, command.tag)]
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 PAGE = 200  # mailboxes answered before others get their turn
 USES = {
-    "all": b"\\All", "archive": b"\\Archive", "drafts": b"\\Drafts", "flagged": b"\\Flagged", "junk": b"\\Junk",
-    "sent": b"\\Sent", "trash": b"\\Trash", "important": b"\\Important",
+    "all": b"\\All", "archive": b"\\Archive", "drafts": b"\\Drafts", "flagged": b"\\Flagged",
+    "junk": b"\\Junk", "sent": b"\\Sent", "trash": b"\\Trash", "important": b"\\Important",
 }  # fmt: skip
 
 
@@ -114,8 +114,10 @@ async def _list(session: Session, command: commands.List) -> AsyncGenerator[Any,
     lines = _choose(tree, command, patterns)
     for start in range(0, len(lines), PAGE):
         page = lines[start : start + PAGE]
-        yield b"".join([_line(session, one) for one in page]) if not wants_status else session.house.store.peek(
-            _with_status, session, page, command.status
+        yield (
+            b"".join([_line(session, one) for one in page])
+            if not wants_status
+            else session.house.store.peek(_with_status, session, page, command.status)
         )
     for reply in await updates.told(session):
         yield reply

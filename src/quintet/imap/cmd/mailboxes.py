@@ -125,5 +125,3 @@ def _subscribe(tx: Tx, account_id: AccountId, name: str, wanted: bool) -> None:
         return
     places.get(tx, account_id, name)
     folders.subscribe(tx, account_id, name)
-
-

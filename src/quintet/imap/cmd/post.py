@@ -29,7 +29,9 @@ def office(session: Session) -> PostOffice:
     return session.house.office
 
 
-async def post(session: Session, command: commands.Append, where: Place, following: Input) -> AsyncIterator[Any]:
+async def post(
+    session: Session, command: commands.Append, where: Place, following: Input
+) -> AsyncIterator[Any]:
     """Posts the one message of the command.
 
     Deviates: RFC 3502's second message is refused, because a posting cannot be taken back.
@@ -51,7 +53,9 @@ async def post(session: Session, command: commands.Append, where: Place, followi
             yield chunk
 
     try:
-        posted = await desk.post(session.user, session.peer, body(), group=where.folder.name, received_at=upload.moment)
+        posted = await desk.post(
+            session.user, session.peer, body(), group=where.folder.name, received_at=upload.moment
+        )
     except Problem as error:
         problem = error
     if left:

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from quintet.store.store import Store
 
 PAGE = 500  # messages looked at in one snapshot
-SLICE = {matching.ROW: 20_000, matching.HEADER: 2000, matching.TEXT: 200}  # messages in one stay in a reader thread
+SLICE = {
+    matching.ROW: 20_000,
+    matching.HEADER: 2000,
+    matching.TEXT: 200,
+}  # messages in one stay in a reader thread
 
 Found = list[tuple[int, int]]  # (UID, MODSEQ), ascending
 

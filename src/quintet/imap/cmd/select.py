@@ -51,7 +51,7 @@ def select(session: Session, command: commands.Select, _: Input) -> Replies:
     opened = session.house.store.peek(look, session.user.account_id, name, SMALL)
     needs_recent = _wants_recent(session, command, opened.place)
     prefix = b"* OK [CLOSED] Previous mailbox is closed\r\n" if was_open else b""
-    if opened.uids is None and not opened.dense or command.resync or needs_recent:
+    if (opened.uids is None and not opened.dense) or command.resync or needs_recent:
         return _select_waiting(session, command, opened, prefix)
     return [prefix + _enter(session, command, opened)]
 

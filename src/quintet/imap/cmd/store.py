@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax, Reason, Refused
@@ -32,7 +33,7 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
     here = session.here
     bits, keywords = flags_of(command.flags)
     ranges = fetch.wanted(here, command.numbers, uid=command.uid)
-    bits, keywords, replace = _allowed(here, command.mode, bits, keywords)
+    bits, keywords, may = _allowed(here, command.mode, bits, keywords)
     if command.unchanged_since is not None:
         session.enable((b"CONDSTORE",))  # RFC 7162 3.1
     uids = here.view.uids(ranges)
@@ -41,7 +42,7 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
     for start in range(0, len(uids), PAGE):
         page = uids[start : start + PAGE]
         changed, refused = await stored.write(
-            _change, here, page, command.mode, bits, keywords, command.unchanged_since, replace
+            _change, here, page, command.mode, bits, keywords, command.unchanged_since, may
         )
         modified += refused
         here.told.update((one.uid, one.modseq) for one in changed)
@@ -111,9 +112,11 @@ def _change(
     change = functools.partial(entries.set_flags, tx, here.folder_id, reader=here.reader)
     if mode != "=" or may == ALL_FLAGS:
         return change(uids, mode, bits, keywords, unchanged_since=unchanged_since)
-    _, modified = change(uids, "-", may & ~bits, (), unchanged_since=unchanged_since)
+    before, modified = change(uids, "-", may & ~bits, (), unchanged_since=unchanged_since)
     late = set(modified)
-    return change([uid for uid in uids if uid not in late], "+", bits, keywords)[0], modified
+    after, _ = change([uid for uid in uids if uid not in late], "+", bits, keywords)
+    newest = {one.uid: one.modseq for one in before}
+    return [replace(one, modseq=max(one.modseq, newest.get(one.uid, one.modseq))) for one in after], modified
 
 
 def _modseqs(here: Selected, changed: list[Any]) -> bytes:
