@@ -19,8 +19,9 @@ import base64
 import hashlib
 import hmac
 import secrets
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -170,21 +171,29 @@ class Hasher:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="secrets")
         self._room = threads + queue
         self._waiting = 0
+        self._lock = threading.Lock()  # calls end in their threads
 
     async def run(self, function: Callable[..., T], *args: object) -> T:
         """``function(*args)`` in a thread.
 
-        Raises TryLater(BUSY) when ``queue`` calls wait already, and what ``function`` raises.
+        Raises TryLater(BUSY) when ``queue`` calls wait already, (SHUTDOWN) after `close`, and what
+        ``function`` raises.
         """
-        if self._waiting >= self._room:
-            raise TryLater(Reason.BUSY, "too many logins at once")
-        self._waiting += 1
-        future = asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
-        future.add_done_callback(self._done)  # not finally: a cancelled caller leaves the thread at work
-        return await future
+        with self._lock:
+            if self._waiting >= self._room:
+                raise TryLater(Reason.BUSY, "too many logins at once")
+            self._waiting += 1
+        try:
+            call = self._pool.submit(function, *args)
+        except RuntimeError:  # closed meanwhile
+            self._done(None)
+            raise TryLater(Reason.SHUTDOWN) from None
+        call.add_done_callback(self._done)  # not `finally`: a caller that is gone leaves the thread at work
+        return await asyncio.wrap_future(call)
 
-    def _done(self, future: asyncio.Future[T]) -> None:
-        self._waiting -= 1
+    def _done(self, call: Future[T] | None) -> None:
+        with self._lock:
+            self._waiting -= 1
 
     def close(self) -> None:
         """Lets running checks end, forgets waiting ones."""

@@ -1,6 +1,7 @@
 """Logging in by password: what is told to whom, app passwords, remembering, and better hashes."""
 
 import asyncio
+import threading
 from dataclasses import replace
 
 import pytest
@@ -239,21 +240,26 @@ async def test_load_makes_accounts_that_can_log_in_at_once(house: House) -> None
 
 async def test_hashing_queue_is_bounded(house: House) -> None:
     hasher = passwords.Hasher(threads=1, queue=1)
-    gate = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def block() -> None:
-        asyncio.run_coroutine_threadsafe(gate.wait(), loop).result(10)
-
-    calls = [asyncio.ensure_future(hasher.run(block)) for _ in range(2)]
+    gate = threading.Event()
+    calls = [asyncio.ensure_future(hasher.run(gate.wait, 10)) for _ in range(2)]
     await asyncio.sleep(0)
-    with pytest.raises(TryLater) as caught:
-        await hasher.run(block)
-    assert caught.value.reason is Reason.BUSY
+
+    async def busy() -> None:
+        with pytest.raises(TryLater) as caught:
+            await hasher.run(int)
+        assert caught.value.reason is Reason.BUSY
+
+    await busy()
+    calls[0].cancel()  # its caller is gone, its thread is not
+    await asyncio.gather(calls[0], return_exceptions=True)
+    await busy()
     gate.set()
-    await asyncio.gather(*calls)
-    await hasher.run(int)
+    assert await calls[1]
+    assert await hasher.run(int) == 0
     hasher.close()
+    with pytest.raises(TryLater) as caught:
+        await hasher.run(int)
+    assert caught.value.reason is Reason.SHUTDOWN
 
 
 async def test_master_may_act_as_another_and_others_may_not(house: House) -> None:
