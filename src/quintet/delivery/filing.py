@@ -76,6 +76,7 @@ class Work:
     now: int
     expires_at: int
     each: bool = False  # the protocol tells each recipient's outcome (LMTP)
+    event: str = "accepted"  # the word in the trace
     careful: bool = False  # look before each write: a first try failed for one of many
 
 
@@ -185,4 +186,4 @@ def _note(work: Work, queued: Sequence[str]) -> trace.Note:
     if queued:
         detail["queued"] = list(queued[:MAX_TRACED])
     account_id = envelope.identity.account_id if envelope.identity is not None else None
-    return trace.Note(peer.id, "accepted", account_id, detail)
+    return trace.Note(peer.id, work.event, account_id, detail)

@@ -1,0 +1,100 @@
+"""A tiny name server on loopback for tests: one zone in master-file text, plus failures by name.
+
+async with dns_server("example.net. MX 10 mx.example.net.") as server:
+    resolver = server.resolver()
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+
+from quintet.config.net import Dns
+from quintet.net.dns import Resolver
+
+SOA = "ns.test. admin.test. 1 60 60 60 5"
+
+
+class DnsServer(asyncio.DatagramProtocol):
+    """Answers A, AAAA, MX, TXT, CNAME from its records; what is in ``broken`` gets SERVFAIL."""
+
+    def __init__(self, records: str = "") -> None:
+        self.records: dict[dns.name.Name, list[tuple[int, str]]] = {}
+        self.broken: set[dns.name.Name] = set()
+        self.asked: list[tuple[str, str]] = []
+        self.port = 0
+        self._transport: asyncio.DatagramTransport | None = None
+        self.add(records)
+
+    def add(self, records: str) -> None:
+        """Lines of "NAME TYPE DATA"; names with or without a final dot are absolute."""
+        for line in records.splitlines():
+            if line.strip():
+                name, kind, data = line.split(None, 2)
+                where = self.records.setdefault(_name(name), [])
+                where.append((dns.rdatatype.from_text(kind), data.strip()))
+
+    def break_(self, name: str) -> None:
+        self.broken.add(_name(name))
+
+    def resolver(self) -> Resolver:
+        return Resolver(Dns(nameservers=("127.0.0.1",), port=self.port, timeout_s=1.0, lifetime_s=2.0))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment] # the loop's class does not say that it is one
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        query = dns.message.from_wire(data)
+        assert self._transport is not None
+        self._transport.sendto(self.answer(query).to_wire(), addr)
+
+    def answer(self, query: dns.message.Message) -> dns.message.Message:
+        reply = dns.message.make_response(query)
+        reply.flags |= dns.flags.RA
+        question = query.question[0]
+        name = question.name
+        self.asked.append((name.to_text(omit_final_dot=True), dns.rdatatype.to_text(question.rdtype)))
+        for _ in range(8):  # CNAME steps
+            if name in self.broken:
+                reply.set_rcode(dns.rcode.SERVFAIL)
+                return reply
+            here = self.records.get(name)
+            if here is None:
+                reply.set_rcode(dns.rcode.NXDOMAIN)
+                break
+            found = [data for kind, data in here if kind == question.rdtype]
+            if found:
+                reply.answer.append(dns.rrset.from_text_list(name, 60, "IN", question.rdtype, found))
+                return reply
+            aliases = [data for kind, data in here if kind == dns.rdatatype.CNAME]
+            if not aliases:
+                break
+            reply.answer.append(dns.rrset.from_text(name, 60, "IN", "CNAME", aliases[0]))
+            name = dns.name.from_text(aliases[0])
+        reply.authority.append(dns.rrset.from_text("test.", 5, "IN", "SOA", SOA))
+        return reply
+
+
+def _name(text: str) -> dns.name.Name:
+    return dns.name.from_text(text)
+
+
+@asynccontextmanager
+async def dns_server(records: str = "") -> AsyncIterator[DnsServer]:
+    """One on a free UDP port of 127.0.0.1."""
+    loop = asyncio.get_running_loop()
+    transport, server = await loop.create_datagram_endpoint(
+        lambda: DnsServer(records), local_addr=("127.0.0.1", 0)
+    )
+    server.port = transport.get_extra_info("sockname")[1]
+    try:
+        yield server
+    finally:
+        transport.close()

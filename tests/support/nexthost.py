@@ -1,0 +1,99 @@
+"""A next host for tests of what leaves: a small SMTP or LMTP server on loopback that does as it is told."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass
+class NextHost:
+    """``replies`` overrides what is said to a command line (by its beginning, upper case)."""
+
+    offers: list[str] = field(default_factory=lambda: ["PIPELINING", "SIZE 1000000", "8BITMIME", "SMTPUTF8"])
+    replies: dict[str, str] = field(default_factory=dict)  # "RCPT TO:<BOB@" -> "550 5.1.1 no"; "" hangs up
+    greeting: str = "220 next.test ESMTP"
+    final: list[str] = field(default_factory=lambda: ["250 2.0.0 taken"])
+    lmtp: bool = False
+    gullible: bool = False  # takes DATA although nobody may have it
+    context: ssl.SSLContext | None = None
+    heard: list[str] = field(default_factory=list)  # command lines
+    messages: list[bytes] = field(default_factory=list)
+    connections: int = 0
+    port: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            await self._talk(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+            pass
+        finally:
+            writer.close()
+            try:
+                await writer.wait_closed()
+            except (ConnectionError, ssl.SSLError):
+                pass
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        def say(text: str) -> None:
+            writer.write(text.encode() + b"\r\n")
+
+        say(self.greeting)
+        accepted = 0
+        while line := await reader.readline():
+            command = line.decode().rstrip("\r\n")
+            self.heard.append(command)
+            told = next((r for key, r in self.replies.items() if command.upper().startswith(key)), None)
+            if told == "":
+                return
+            verb = command.split(" ")[0].upper()
+            if told is not None:
+                say(told)
+                if verb == "DATA" and told.startswith("354"):
+                    await self._data(reader, say, accepted)
+            elif verb in ("EHLO", "LHLO"):
+                say("\r\n".join(f"250-{each}" for each in ("next.test", *self.offers)) + "\r\n250 HELP")
+            elif verb == "STARTTLS" and self.context is not None:
+                say("220 go")
+                await writer.start_tls(self.context)
+                self.offers = [each for each in self.offers if each != "STARTTLS"]
+            elif verb == "RCPT":
+                accepted += 1
+                say("250 2.1.5 ok")
+            elif verb == "DATA" and not accepted and not self.gullible:
+                say("554 5.5.1 for whom?")
+            elif verb == "DATA":
+                say("354 go")
+                await self._data(reader, say, accepted)
+                accepted = 0
+            elif verb == "QUIT":
+                say("221 bye")
+                return
+            else:
+                say("250 ok")
+            await writer.drain()
+
+    async def _data(self, reader: asyncio.StreamReader, say, accepted: int) -> None:
+        body = b""
+        while (line := await reader.readline()) not in (b".\r\n", b""):
+            body += line[1:] if line.startswith(b".") else line
+        if not line:
+            raise ConnectionResetError
+        self.messages.append(body)
+        for number in range(accepted if self.lmtp else 1):
+            say(self.final[min(number, len(self.final) - 1)])
+
+
+@asynccontextmanager
+async def next_host(**options) -> AsyncIterator[NextHost]:
+    """One on a free port of 127.0.0.1."""
+    host = NextHost(**options)
+    server = await asyncio.start_server(host.serve, "127.0.0.1", 0)
+    host.port = server.sockets[0].getsockname()[1]
+    try:
+        yield host
+    finally:
+        server.close()
+        await server.wait_closed()
