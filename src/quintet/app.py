@@ -21,9 +21,13 @@ from quintet.config import root
 from quintet.config.listeners import Listener as ListenerConfig
 from quintet.config.net import Certificate, Tls
 from quintet.delivery.inbound import Inbound
+from quintet.delivery.outbound import Runner
+from quintet.delivery.post import PostOffice
 from quintet.net import tls
+from quintet.net.dns import Resolver
 from quintet.net.listener import Listener
 from quintet.net.seam import Service
+from quintet.smtp.client import SmtpTransport
 from quintet.store.store import Store
 
 logger = log.get("app")
@@ -81,7 +85,11 @@ class App:
         self.auth = AuthService(self.store, config.auth, clock=self.clock)
         self._closers.append(self.auth.close)
         self.contexts = _contexts(config)
+        self.pages = pages.Pages(
+            self.store, config.http, hostname=config.hostname, ways=self._ways, gather=self._gather
+        )
         self._join()
+        self._closers.append(self._stop_sending)
         self.jobs = jobs.Jobs(self.store, self.clock)
         self.jobs.start()
         self._closers.append(self.jobs.close)
@@ -94,12 +102,31 @@ class App:
         logger.info("started", version=__version__, hostname=config.hostname, listeners=len(self.listeners))
 
     def _join(self) -> None:
-        """What services share: one of each a process."""
-        config = self.config
-        self.pages = pages.Pages(
-            self.store, config.http, hostname=config.hostname, ways=self._ways, gather=self._gather
+        """What services share: one of each a process; and the runner that sends mail on."""
+        config, store, clock, hostname = self.config, self.store, self.clock, self.config.hostname
+        self.inbound = Inbound(
+            store,
+            config.smtp,
+            hostname=hostname,
+            clock=clock,
+            expire_s=config.queue.expire_s,
+            expire_report_s=config.queue.expire_report_s,
         )
-        self.inbound = Inbound(self.store, config.smtp, hostname=config.hostname, clock=self.clock)
+        self.office = PostOffice(store, config.nntp, hostname=hostname, clock=clock, inbound=self.inbound)
+        self.runner = Runner(
+            store,
+            config.queue,
+            directory=self.inbound.directory,
+            resolver=Resolver(config.dns, clock=clock),
+            transport=SmtpTransport(config.queue.helo or hostname, clock=clock),
+            hostname=hostname,
+            clock=clock,
+        )
+        self._sending = asyncio.create_task(self.runner.run(), name="queue")
+
+    async def _stop_sending(self) -> None:
+        await self.runner.stop()
+        await asyncio.gather(self._sending, return_exceptions=True)
 
     async def _listen(self, wanted: ListenerConfig, sockets: Sequence[Any]) -> None:
         giver = self.contexts.giver(wanted.protocol)
@@ -107,9 +134,6 @@ class App:
         if wanted.protocol == "http":
             listener = HttpListener(self.pages, sockets, wanted, context=giver)
         else:
-            if wanted.protocol not in _SERVICES:
-                logger.warning("not served", listener=wanted.name)
-                return
             service = _SERVICES[wanted.protocol](self, wanted)
             self.services[wanted.name] = service
             listener = Listener(
@@ -122,18 +146,17 @@ class App:
         """Takes no more connections, lets those that are busy finish, then closes what was opened."""
         seconds = self.config.server.drain_s if drain_s is None else drain_s
         await asyncio.gather(*(listener.drain(seconds) for listener in self.listeners.values()))
-        for service in self.services.values():
-            if hasattr(service, "close"):
-                await service.close()
-        while self._closers:
-            result = self._closers.pop()()
+        closers = [service.close for service in self.services.values() if hasattr(service, "close")]
+        for close in [*closers, *reversed(self._closers)]:
+            result = close()
             if asyncio.iscoroutine(result):
                 await result
+        self._closers.clear()
         logger.info("stopped")
 
     # --- a changed configuration ------------------------------------------------------------
 
-    def reload(self, config: root.Config) -> Reloaded:
+    async def reload(self, config: root.Config) -> Reloaded:
         """Takes what can be taken; connections stay, and new ones meet the new configuration."""
         taken, restart = root.differences(self.config, config)
         log.configure(config.log.level, config.log.format)
@@ -141,12 +164,16 @@ class App:
         self.contexts.refresh(_tls(config))
         self.pages.reload(config.http)
         self.config = config
+        renew = any(key.partition(".")[0] in _SECTIONS_OF_SERVICES for key in taken)
+        if renew:
+            await self._stop_sending()
+            self._join()
         for name, listener in self.listeners.items():
             wanted = config.listeners.get(name)
             if wanted is None or isinstance(listener, HttpListener):
                 continue
             listener.reload(wanted, config.net)
-            if any(key.partition(".")[0] in _SECTIONS_OF_SERVICES for key in taken):
+            if renew:
                 service = _SERVICES[wanted.protocol](self, wanted)
                 self.services[name] = service
                 listener.service = service
@@ -217,6 +244,34 @@ def _imap(app: App, wanted: ListenerConfig) -> Service:
         app.config.imap,
         hostname=app.config.hostname,
         clock=app.clock,
+        office=app.office,
+        starttls=_starttls(app, wanted),
+    )
+
+
+def _pop3(app: App, wanted: ListenerConfig) -> Service:
+    from quintet.pop3.service import Pop3Service  # as above
+
+    return Pop3Service(
+        app.store,
+        app.auth,
+        app.config.pop3,
+        hostname=app.config.hostname,
+        clock=app.clock,
+        starttls=_starttls(app, wanted),
+    )
+
+
+def _nntp(app: App, wanted: ListenerConfig) -> Service:
+    from quintet.nntp.service import NntpService  # as above
+
+    return NntpService(
+        app.store,
+        app.auth,
+        app.config.nntp,
+        hostname=app.config.hostname,
+        clock=app.clock,
+        office=app.office,
         starttls=_starttls(app, wanted),
     )
 
@@ -224,10 +279,12 @@ def _imap(app: App, wanted: ListenerConfig) -> Service:
 _SERVICES: dict[str, Callable[[App, ListenerConfig], Service]] = {
     "smtp": _smtp,
     "lmtp": _smtp,
+    "pop3": _pop3,
     "imap": _imap,
+    "nntp": _nntp,
 }
 
-_SECTIONS_OF_SERVICES = frozenset(("smtp", "imap", "pop3", "nntp"))
+_SECTIONS_OF_SERVICES = frozenset(("smtp", "queue", "dns", "imap", "pop3", "nntp"))
 
 
 def _starttls(app: App, wanted: ListenerConfig) -> bool:

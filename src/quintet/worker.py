@@ -60,12 +60,15 @@ class Worker:
         self._ended.set()
 
     def _hangup(self) -> None:
+        self._tasks.append(asyncio.create_task(self._reload_quietly()))
+
+    async def _reload_quietly(self) -> None:
         launch.notify_reloading()
         with contextlib.suppress(load.ConfigError):  # logged
-            self.reload()
+            await self.reload()
         launch.notify("READY=1")
 
-    def reload(self) -> control.Answer:
+    async def reload(self) -> control.Answer:
         """Reads the file again.  Raises ConfigError; the old configuration then stays."""
         try:
             config = root.from_file(self.path)
@@ -73,12 +76,12 @@ class Worker:
             for fault in error.faults:
                 logger.error("configuration not taken", text=str(fault))  # noqa: TRY400 - a sentence, no traceback
             raise
-        changed = self.app.reload(config)
+        changed = await self.app.reload(config)
         return {"taken": changed.taken, "restart": changed.restart}
 
     async def _reload_order(self, _: control.Request) -> control.Answer:
         try:
-            return self.reload()
+            return await self.reload()
         except load.ConfigError as error:
             return {"ok": False, "faults": [str(fault) for fault in error.faults]}
 

@@ -1,55 +1,126 @@
-"""What the server does by itself, now and then: tidying the store.  One task, slow and patient."""
+"""What the server does by itself, now and then, one worker at a time: tidying, checking.
+
+A job is leased in the store, so workers do not do it twice and one that died is followed by another.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from quintet import log
 from quintet.clock import Clock
 from quintet.errors import Problem
+from quintet.store import check, jobs, sweep
+from quintet.store.db import Tx
 from quintet.store.store import Store
+
+LOOK_S = 60.0  # how often a worker looks whether something is due
+LEASE_MS = 15 * 60 * 1000  # a round must be shorter; a worker that died is waited for so long
+SHOWN = 20  # broken invariants named in the log
 
 logger = log.get("jobs")
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something to do again and again."""
+    """Something to do again and again.  ``run`` does one bounded round; True asks for another at once."""
 
     name: str
     every_s: float
-    run: Callable[[], Awaitable[object]]
+    run: Callable[[Store], Awaitable[bool]]
+
+
+async def tidy(store: Store) -> bool:
+    """Content without entries, old traces, old Message-IDs."""
+    swept, more = await sweep.some(store)
+    if swept.messages or swept.blobs:
+        logger.info("swept", messages=swept.messages, blobs=swept.blobs, traces=swept.traces, ids=swept.ids)
+    return more
+
+
+async def tidy_files(store: Store) -> bool:
+    """Files that no row names."""
+    removed = await sweep.files(store)
+    if removed:
+        logger.info("swept files", files=removed)
+    return False
+
+
+async def inspect(store: Store) -> bool:
+    """The invariants, every night; a broken one is our bug and is said loudly."""
+    broken = await store.read(check.everything, store.blobs)
+    for text in broken[:SHOWN]:
+        logger.error("invariant broken", text=str(text))
+    return False
+
+
+HOUR = 3600.0
+JOBS = (
+    Job("tidy", HOUR / 6, tidy),
+    Job("tidy files", 24 * HOUR, tidy_files),
+    Job("inspect", 24 * HOUR, inspect),
+)
 
 
 class Jobs:
-    """One task a job; a job that fails is logged and tried again at its next time."""
+    """One a process; looks now and then, and works on what is due and free."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, wanted: tuple[Job, ...] = JOBS) -> None:
         self._store = store
         self._clock = clock
-        self._tasks: list[asyncio.Task[None]] = []
-        self.jobs: list[Job] = []
-
-    def add(self, name: str, every_s: float, run: Callable[[], Awaitable[object]]) -> None:
-        self.jobs.append(Job(name, every_s, run))
+        self._wanted = wanted
+        self._owner = f"{os.getpid()}.{clock.token(4)}"
+        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._repeat(job), name=f"job {job.name}") for job in self.jobs]
+        self._task = asyncio.create_task(self._run(), name="jobs")
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Ends in the middle of a round if need be: a round is made of transactions."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _repeat(self, job: Job) -> None:
+    async def once(self) -> int:
+        """Does everything that is due now; returns how many jobs that were."""
+        due = self._store.peek(_due, [job.name for job in self._wanted])
+        return sum([await self._do(job) for job in self._wanted if job.name in due])
+
+    async def _run(self) -> None:
         while True:
-            # not all workers at once
-            await asyncio.sleep(job.every_s * (0.5 + self._clock.random()))
+            await asyncio.sleep(LOOK_S * (0.5 + self._clock.random()))  # not all workers at once
             try:
-                await job.run()
+                await self.once()
             except Problem as problem:
-                logger.warning("job put off", job=job.name, reason=problem.reason.value)
-            except Exception as error:
-                logger.error("job failed", job=job.name, exc_info=error)  # noqa: TRY400 - ours has no exception()
+                logger.warning("jobs put off", reason=problem.reason.value)
+
+    async def _do(self, job: Job) -> bool:
+        until = self._clock.now() + LEASE_MS
+        if await self._store.write(jobs.lease, job.name, self._owner, until) is None:
+            return False
+        error = ""
+        try:
+            while await job.run(self._store):
+                await self._store.write(jobs.lease, job.name, self._owner, self._clock.now() + LEASE_MS)
+        except Problem as problem:
+            error = problem.text
+            logger.warning("job put off", job=job.name, reason=problem.reason.value)
+        except Exception as bug:  # must not end the server
+            error = type(bug).__name__
+            logger.error("job failed", job=job.name, exc_info=bug)  # noqa: TRY400 - ours has no exception()
+        due_at = self._clock.now() + round(job.every_s * 1000)
+        await self._store.write(jobs.finish, job.name, self._owner, due_at, "", error)
+        return True
+
+
+def _due(tx: Tx, names: list[str]) -> set[str]:
+    """The jobs nobody works on that are due; one never done before is due."""
+    rows = {row.name: row for row in jobs.listing(tx)}
+    return {
+        name
+        for name in names
+        if name not in rows or (rows[name].due_at <= tx.now and rows[name].lease_until <= tx.now)
+    }

@@ -5,7 +5,6 @@ Errors that people can do something about are one sentence and a next step; only
 
 from __future__ import annotations
 
-import asyncio
 import enum
 import json
 import os
@@ -83,7 +82,7 @@ def guarded(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
         return _tell(faults, "`quintet config describe` explains every option.", Exit.CONFIG)
     except Problem as error:
         return _tell(*_problem(error))
-    except (KeyboardInterrupt, asyncio.CancelledError, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return _tell("interrupted", "", Exit.INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
@@ -163,9 +162,10 @@ def with_store(given: Path | None, work: Callable[[Store, Config], Awaitable[T]]
 
     ``fast`` commits without a flush for each: for an import that can be run again.
     """
+    import asyncio  # brings ssl, half of the time that --help may take
     import dataclasses
 
-    from quintet.store.store import Store  # brings apsw and the event loop
+    from quintet.store.store import Store  # brings apsw
 
     config = load(given)
     if not (config.data / "quintet.db").exists() and not config.data.parent.is_dir():
@@ -195,6 +195,8 @@ def with_store(given: Path | None, work: Callable[[Store, Config], Awaitable[T]]
 
 Row = Mapping[str, Any]
 
+WIDE = 250  # columns of a table that goes into a file or a pipe
+
 
 def emit(value: Any) -> None:
     """One JSON document on standard output."""
@@ -220,8 +222,13 @@ def table(rows: Iterable[Row], columns: Sequence[str], as_json: bool, *, empty: 
         shown.add_column(column.replace("_", " "), justify="right" if number else "left", overflow="fold")
     for row in listed:
         shown.add_row(*(Text(cell(row.get(column))) for column in columns))
-    width = None if sys.stdout.isatty() else 200
-    Console(width=width, highlight=False).print(shown)
+    if sys.stdout.isatty():
+        Console(highlight=False).print(shown)
+        return
+    console = Console(width=WIDE, highlight=False, color_system=None)
+    with console.capture() as capture:
+        console.print(shown)
+    typer.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
 def record(value: Row, as_json: bool) -> None:

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 HOSTNAME = "mail.example.org"
 
+ELSEWHERE = """
+[queue.routes.elsewhere]
+via = "error"
+text = "this is a demonstration: it sends nothing to the world"
+"""
+
 
 def demo(
     context: typer.Context,
@@ -81,12 +87,11 @@ def _write(path: Path, base: int, host: str) -> None:
             "store.data": "data",
             "auth.default_domain": "example.org",
             "smtp.postmaster": "alice@example.org",
-            "queue.enabled": True,
         },
         _listeners(base, host),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text + ELSEWHERE, encoding="utf-8")
 
 
 def _banner(config: Config, path: Path, base: int, host: str, added: int) -> str:

@@ -48,7 +48,7 @@ def _commands() -> Iterator[tuple[str, Any]]:  # Any: typer keeps its command cl
 def _command(path: str, command: Any) -> list[str]:
     arguments = [each for each in command.params if each.param_type_name == "argument"]
     options = [each for each in command.params if each.param_type_name == "option" and each.name != "help"]
-    words = [each.human_readable_name.upper() for each in arguments]
+    words = [(each.metavar or each.name).upper() for each in arguments]
     shown = [word if each.required else f"[{word}]" for word, each in zip(words, arguments, strict=True)]
     out = ["", f"### `{' '.join(['quintet', path, *shown])}`", "", " ".join((command.help or "").split()), ""]
     rows = [(f"`{word}`", each) for word, each in zip(words, arguments, strict=True)]
@@ -59,16 +59,15 @@ def _command(path: str, command: Any) -> list[str]:
     if rows:
         out += ["| | |", "|---|---|"]
         out += [f"| {name} | {_cell(each)} |" for name, each in rows]
-        out.append("")
     common_ones = [name for name in ("--config", "--json") if any(name in each.opts for each in options)]
     if common_ones:
-        out.append("Also " + " and ".join(f"`{name}`" for name in common_ones) + ".")
+        out += ([""] if rows else []) + ["Also " + " and ".join(f"`{name}`" for name in common_ones) + "."]
     return out
 
 
 def _cell(parameter: Any) -> str:
     text = (getattr(parameter, "help", "") or "").replace("|", "\\|")
     default = parameter.default
-    if default not in (None, "", False, True) and not callable(default):
+    if default not in (None, "") and not isinstance(default, bool) and not callable(default):
         text += f" Default: {default}."
     return text

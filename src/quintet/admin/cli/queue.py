@@ -159,8 +159,8 @@ def _found(tx: Tx, state: str, match: str) -> Iterator[Recipient]:
 
 
 def _details(tx: Tx, number: int) -> dict[str, Any]:
-    found = _meant(tx, number)
-    first = found[0]
+    first = _meant(tx, number)[0]
+    found = _meant(tx, first.queue_id)
     size, message_id = tx.one("SELECT size, message_id FROM message WHERE id = ?", first.message_row) or (
         0,
         "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +27,8 @@ def serve(
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show whether the server runs, its workers, ports and connections."""
+    import asyncio
+
     from quintet.admin import control
 
     settings = common.load(config)
@@ -63,6 +64,8 @@ def _show(answers: list[dict[str, Any]]) -> None:
 
 def reload(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Let the running server take the changed configuration; no connection is dropped."""
+    import asyncio
+
     from quintet.admin import control
 
     settings = common.load(config)  # a mistake is told here, and the server is not even asked

@@ -1,0 +1,373 @@
+"""The command line: what it shows, what it says when something is wrong, and its exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quintet.admin import cli
+from quintet.admin.cli import common, describe
+from tests.support.server import configured, write_config
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class Shell:
+    """Runs commands in this process against one configuration."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str, code: int = 0) -> str:
+        """Standard output of a command, whose exit code must be ``code``."""
+        got = cli.run([*arguments, "-c", str(self.folder)])
+        out = self._capsys.readouterr()
+        assert got == code, out.err + out.out
+        self.err = out.err
+        return out.out
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self(*arguments, "--json"))
+
+
+@pytest.fixture
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.delenv("QUINTET_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    write_config(tmp_path, configured(tmp_path))
+    return Shell(tmp_path, capsys)
+
+
+# --- accounts ---------------------------------------------------------------------------------------
+
+
+def test_account_from_making_to_removing(shell: Shell) -> None:
+    assert shell("account", "add", "zoe@example.org", "--password", "pw", "--display-name", "Zoë") == (
+        "account zoe@example.org made\n"
+    )
+    assert shell("account", "list") == (
+        "name             display name  kind    messages  used  quota  disabled\n"
+        "zoe@example.org  Zoë           person         0  0 B                no\n"
+    )
+    shell("account", "set", "zoe@example.org", "--quota", "2 GB", "--disabled")
+    [row] = shell.json("account", "list")
+    assert row["quota_bytes"] == 2 * 1024**3
+    assert row["disabled"] is True
+    details = shell.json("account", "show", "zoe@example.org")
+    assert details["addresses"] == ["zoe@example.org (primary)"]
+    assert {each["kind"] for each in details["credentials"]} == {"password", "scram-sha-256", "scram-sha-1"}
+    assert "INBOX" in [each["folder"] for each in details["folders"]]
+    shell("account", "remove", "zoe@example.org", "--yes")
+    assert shell("account", "list") == "nothing here\n"
+
+
+def test_passwords_are_never_shown(shell: Shell) -> None:
+    shell("account", "add", "zoe@example.org", "--password", "correct horse")
+    assert "correct" not in shell("account", "show", "zoe@example.org") + shell(
+        "account", "show", "zoe@example.org", "--json"
+    )
+
+
+def test_password_can_be_read_from_standard_input(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO("secret\n"))
+    shell("account", "add", "zoe@example.org", "--password", "-")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+    shell("account", "set-password", "zoe@example.org", "--password", "-", code=common.Exit.USAGE)
+    assert "the password is empty" in shell.err
+
+
+def test_password_that_nobody_gave_is_made_up_and_told_once(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import io
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    made = shell.json("account", "add", "zoe@example.org")
+    assert len(made["password"]) > 15
+
+
+def test_app_password_is_shown_once_and_can_be_taken_away(shell: Shell) -> None:
+    shell("account", "add", "zoe@example.org", "--password", "pw")
+    made = shell.json(
+        "account", "app-password", "zoe@example.org", "phone", "--scope", "imap", "--days", "30"
+    )
+    assert len(made["password"]) > 15
+    kinds = [each for each in shell.json("account", "show", "zoe@example.org")["credentials"] if each["name"]]
+    assert {each["name"] for each in kinds} == {"phone"}
+    assert all(each["scopes"] == ["imap"] and each["expires"] for each in kinds)
+    shell("account", "app-password", "zoe@example.org", "phone", "--remove")
+    shell("account", "app-password", "zoe@example.org", "phone", "--remove", code=1)
+    assert "has no app password 'phone'" in shell.err
+
+
+def test_load_makes_accounts_and_changes_passwords(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "list.tsv"
+    file.write_text("# comment\n\na@one.example\tpw\nb@two.example\tpw\n")
+    assert shell("account", "load", str(file)) == "2 accounts made, 0 given a new password, 0 refused\n"
+    assert shell("account", "load", str(file)) == "0 accounts made, 2 given a new password, 0 refused\n"
+    assert [each["domain"] for each in shell.json("domain", "list")] == ["one.example", "two.example"]
+
+
+def test_load_names_the_line_that_is_wrong(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "list.tsv"
+    file.write_text("a@one.example\tpw\nb@two.example pw\n")
+    shell("account", "load", str(file), code=1)
+    assert f"{file}:2: expected address TAB password" in shell.err
+    assert shell.json("account", "list") == []
+
+
+@pytest.mark.slow
+def test_a_thousand_accounts_load_within_ten_seconds(shell: Shell, tmp_path: Path) -> None:
+    import time
+
+    config = configured(
+        tmp_path, {"auth": {"scram_iterations": 10_000, "argon2_memory": 19456}, "store": {"sync": "full"}}
+    )
+    write_config(tmp_path, config)
+    file = tmp_path / "list.tsv"
+    file.write_text("".join(f"user{n}@example.org\tsecret {n}\n" for n in range(1000)))
+    began = time.monotonic()
+    shell("account", "load", str(file))
+    taken = time.monotonic() - began
+    assert len(shell.json("account", "list")) == 1000
+    assert taken < 10, f"{taken:.1f} s"
+
+
+def test_unknown_account_is_told_with_a_next_step(shell: Shell) -> None:
+    shell("account", "show", "nobody@example.org", code=1)
+    assert shell.err == (
+        "quintet: no such account: nobody@example.org\n  `quintet account list` shows who is there.\n"
+    )
+
+
+def test_account_that_is_there_is_not_made_again(shell: Shell) -> None:
+    shell("account", "add", "zoe@example.org", "--password", "pw")
+    shell("account", "add", "ZOE@example.org", "--password", "pw", code=1)
+    assert "already exists" in shell.err
+
+
+# --- domains, aliases, groups, queue ----------------------------------------------------------------
+
+
+def test_domains(shell: Shell) -> None:
+    shell("domain", "add", "example.org")
+    shell("domain", "add", "Bücher.example")
+    assert [each["domain"] for each in shell.json("domain", "list")] == [
+        "example.org",
+        "xn--bcher-kva.example",
+    ]
+    shell("account", "add", "zoe@example.org", "--password", "pw")
+    shell("domain", "remove", "example.org", code=1)
+    assert "still has 1 addresses" in shell.err
+    shell("account", "remove", "zoe@example.org", "-y")
+    shell("domain", "remove", "example.org")
+
+
+def test_aliases_of_every_kind(shell: Shell) -> None:
+    shell("account", "add", "zoe@example.org", "--password", "pw")
+    shell("group", "add", "local.test")
+    assert (
+        shell("alias", "add", "z@example.org", "zoe@example.org")
+        == "z@example.org goes to zoe@example.org (alias)\n"
+    )
+    assert shell.json("alias", "add", "out@example.org", "a@b.example,c@d.example")["kind"] == "forward"
+    assert shell.json("alias", "add", "news@example.org", "group:local.test")["kind"] == "group"
+    assert shell.json("alias", "add", "@example.org", "zoe@example.org")["kind"] == "alias"
+    kinds = {each["address"]: each["kind"] for each in shell.json("alias", "list")}
+    assert kinds["@example.org"] == "catchall"
+    shell("alias", "remove", "z@example.org")
+    shell("alias", "remove", "z@example.org", code=1)
+    shell("alias", "add", "x@example.org", "nobody", code=1)
+    assert "neither an account here nor an address" in shell.err
+    shell("alias", "add", "x@example.org", "group:absent", code=1)
+    shell("alias", "add", "x@elsewhere.example", "zoe@example.org", code=1)
+    assert "`quintet domain add NAME`" in shell.err
+
+
+def test_groups(shell: Shell) -> None:
+    shell("group", "add", "local.test", "--description", "Tests")
+    shell("group", "add", "local.announce", "--moderator", "alice@example.org")
+    assert shell("group", "list") == (
+        "group           posting    articles  low  high  description\n"
+        "local.announce  moderated         0    1     0\n"
+        "local.test      open              0    1     0  Tests\n"
+    )
+    changed = shell.json("group", "set", "local.test", "--posting", "closed", "--max-articles", "10")
+    assert changed["posting"] == "closed"
+    assert changed["max_articles"] == 10
+    shell("group", "set", "local.test", "--posting", "maybe", code=common.Exit.USAGE)
+    shell("group", "remove", "local.test", "--yes")
+    shell("group", "remove", "local.test", "--yes", code=1)
+    assert shell.err.startswith("quintet: no such folder: local.test\n")
+
+
+def test_queue_from_list_to_removal(shell: Shell) -> None:
+    from quintet.store import queue
+    from quintet.store.content import content_of
+
+    letter = content_of(b"Message-ID: <q1@example.org>\r\nSubject: x\r\n\r\nbody\r\n")
+    to = [queue.To("a@far.example"), queue.To("b@far.example"), queue.To("c@near.example")]
+
+    async def put(store: Any, _: Any) -> int:
+        return await store.write(queue.put, queue.QueueItem(letter, "zoe@example.org"), to)
+
+    number = common.with_store(shell.folder, put)
+    rows = shell.json("queue", "list")
+    assert [each["recipient"] for each in rows] == ["a@far.example", "b@far.example", "c@near.example"]
+    assert {each["message"] for each in rows} == {number}
+    shown = shell.json("queue", "show", str(rows[0]["number"]))
+    assert shown["message_id"] == "<q1@example.org>"
+    assert len(shown["recipients"]) == 3
+    assert shell("queue", "hold", str(number)) == "3 recipients held\n"
+    assert len(shell.json("queue", "list", "--state", "held")) == 3
+    assert shell("queue", "release", str(rows[0]["number"])) == "1 recipients released\n"
+    assert shell("queue", "release", "--all") == "2 recipients released\n"
+    assert shell("queue", "retry", "--match", "near") == "1 recipients are tried now\n"
+    assert shell("queue", "remove", str(rows[2]["number"])) == "1 recipients removed\n"
+    assert shell("queue", "remove", "--all") == "2 recipients removed\n"
+    assert shell("queue", "list") == "the queue is empty\n"
+    shell("queue", "show", "999", code=1)
+    shell("queue", "hold", code=common.Exit.USAGE)
+    shell("queue", "list", "--state", "lost", code=common.Exit.USAGE)
+
+
+# --- configuration and server -----------------------------------------------------------------------
+
+
+def test_init_writes_a_file_that_can_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "new"
+    assert cli.run(["init", str(folder), "--hostname", "mx.example.org"]) == 0
+    assert f"quintet serve -c {folder / 'quintet.toml'}" in capsys.readouterr().out
+    assert cli.run(["config", "check", "-c", str(folder)]) == 0
+    assert cli.run(["init", str(folder)]) == common.Exit.REFUSED
+    assert "is there already" in capsys.readouterr().err
+    assert cli.run(["init", str(folder), "--force"]) == 0
+
+
+def test_config_errors_name_file_line_and_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "quintet.toml"
+    path.write_text("[server]\nworkers = 'four'\n\n[smtp]\nmax_hop = 3\n")
+    assert cli.run(["serve", "-c", str(path)]) == common.Exit.CONFIG
+    err = capsys.readouterr().err
+    assert f"quintet: {path}:2: server.workers: expected a whole number (processes), got 'four'\n" in err
+    assert f"quintet: {path}:5: smtp.max_hop: no such option; did you mean 'max_hops'?\n" in err
+
+
+def test_missing_configuration_says_where_it_was_looked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("QUINTET_CONFIG", raising=False)
+    monkeypatch.setattr(common, "PLACES", ("quintet.toml",))
+    assert cli.run(["account", "list"]) == common.Exit.CONFIG
+    assert "no configuration: looked for quintet.toml" in capsys.readouterr().err
+    assert cli.run(["account", "list", "-c", "absent.toml"]) == common.Exit.CONFIG
+    assert "`quintet init DIR` makes one." in capsys.readouterr().err
+    monkeypatch.setenv("QUINTET_CONFIG", "elsewhere.toml")
+    assert cli.run(["account", "list"]) == common.Exit.CONFIG
+    assert "elsewhere.toml" in capsys.readouterr().err
+
+
+def test_config_show_and_describe(shell: Shell) -> None:
+    assert 'hostname = "mail.example.org"' in shell("config", "show")
+    assert shell.json("config", "show")["server"]["hostname"] == "mail.example.org"
+    assert cli.run(["config", "describe", "server.workers"]) == 0
+    assert "processes" in shell._capsys.readouterr().out
+    assert cli.run(["config", "describe", "smtp", "--json"]) == 0
+    assert len(json.loads(shell._capsys.readouterr().out)) > 5
+    assert cli.run(["config", "describe", "smpt"]) == 1
+    assert "no such option or section: smpt" in shell._capsys.readouterr().err
+
+
+def test_commands_for_a_running_server_say_when_there_is_none(shell: Shell) -> None:
+    assert shell("status", code=common.Exit.LATER) == "not running\n"
+    shell("reload", code=common.Exit.LATER)
+    assert "no server runs on this data directory" in shell.err
+
+
+def test_migrate(shell: Shell) -> None:
+    shell("migrate", code=1)
+    assert "no store here yet" in shell.err
+    shell("domain", "list")
+    assert shell("migrate", "--rehearse") == "the store is up to date\n"
+    assert shell.json("migrate")["steps"] == []
+
+
+def test_wrong_usage_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["account", "dance"]) == common.Exit.USAGE
+    assert "No such command" in capsys.readouterr().err
+    assert cli.run(["dance"]) == common.Exit.USAGE
+    assert cli.run(["account", "add"]) == common.Exit.USAGE
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    from quintet import __version__
+
+    assert cli.run(["--version"]) == 0
+    assert capsys.readouterr().out == f"quintet {__version__}\n"
+
+
+def test_demo_says_which_port_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        base = port - 25
+        assert cli.run(["demo", "--data", str(tmp_path / "d"), "--port-base", str(base)]) == common.Exit.LATER
+    err = capsys.readouterr().err
+    assert f"cannot listen on 127.0.0.1 port {port} (smtp): Address already in use" in err
+    assert "--port-base" in err
+    assert not (tmp_path / "d").exists()
+
+
+# --- what is generated ------------------------------------------------------------------------------
+
+
+def test_page_of_the_documentation_is_current() -> None:
+    page = ROOT / "docs" / "cli.md"
+    assert page.read_text(encoding="utf-8") == describe.markdown(), "stale: run `make docs`"
+
+
+def test_every_command_that_shows_something_knows_json() -> None:
+    without = [
+        path
+        for path, command in describe._commands()
+        if "--json" not in {name for each in command.params for name in each.opts}
+    ]
+    assert set(without) <= {"demo", "serve"}
+
+
+def test_help_comes_without_what_commands_need() -> None:
+    heavy = {
+        "quintet.store.store",
+        "apsw",
+        "asyncio",
+        "aiohttp",
+        "quintet.app",
+        "acme",
+        "cryptography",
+        "ssl",
+    }
+    script = (
+        f"import sys\nfrom quintet.admin import cli\ncli.build()\nprint(sorted({heavy!r} & set(sys.modules)))"
+    )
+    got = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert got.stdout == "[]\n"
+
+
+def test_a_named_command_loads_only_its_own_file() -> None:
+    script = (
+        "import sys\nfrom quintet.admin import cli\ncli.build(only='domain')\n"
+        "print([m for m in sys.modules if m.startswith('quintet.admin.cli.')])"
+    )
+    got = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "accounts" not in got.stdout
+    assert "domains" in got.stdout
