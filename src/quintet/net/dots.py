@@ -14,11 +14,12 @@ _PARTS = (b"\r\n.\r", b"\r\n.", b"\r\n", b"\r")  # what may turn out to be the b
 class Reader:
     """Un-stuffs a body as it comes, in any chunking.
 
-    ``done`` is set once the end was seen, ``rest`` then holds what follows.  ``bare_lf``, ``bare_cr``
-    and ``nul`` tell what the body held so far; they never change what comes out.
+    ``done`` is set once the end was seen, ``rest`` then holds what follows.  ``bare_lf``, ``bare_cr``,
+    ``nul`` and ``undoubled`` (a line began with one dot only) tell what the body held so far; they never
+    change what comes out.
     """
 
-    __slots__ = ("_first", "_tail", "bare_cr", "bare_lf", "done", "nul", "rest")
+    __slots__ = ("_first", "_tail", "bare_cr", "bare_lf", "done", "nul", "rest", "undoubled")
 
     def __init__(self) -> None:
         self._tail = b"\r\n"  # the body begins at the start of a line
@@ -28,6 +29,7 @@ class Reader:
         self.bare_lf = False
         self.bare_cr = False
         self.nul = False
+        self.undoubled = False
 
     def feed(self, data: bytes) -> bytes:
         """The body's bytes that are certain by now; its last line keeps its CRLF."""
@@ -52,7 +54,9 @@ class Reader:
             self.bare_cr = True
         if b"\0" in ready:
             self.nul = True
-        body = ready.replace(b"\r\n.", b"\r\n")
+        if dotted := ready.count(b"\r\n."):  # no chunk ends behind such a dot
+            self.undoubled = self.undoubled or dotted != ready.count(b"\r\n..")
+        body = ready.replace(b"\r\n.", b"\r\n") if dotted else ready
         if self._first:
             self._first = False
             return body[2:]

@@ -83,6 +83,15 @@ def by_message_id(tx: Tx, message_id: str) -> Article | None:
     return None if row is None else _article(row)
 
 
+def groups_of(tx: Tx, message_row: MessageId) -> list[FolderId]:
+    """The groups where a message is filed."""
+    rows = tx.all(
+        "SELECT e.folder_id FROM entry e JOIN folder f ON f.id = e.folder_id"
+        " WHERE e.message_id = ? AND e.hidden = 0 AND f.kind = 'group' ORDER BY e.folder_id", message_row,
+    )  # fmt: skip
+    return [FolderId(number) for (number,) in rows]
+
+
 def id_of(tx: Tx, folder_id: FolderId, uid: int) -> str | None:
     """The Message-ID of a number ("" when it has none); None when there is no such number."""
     found: str | None = tx.value(

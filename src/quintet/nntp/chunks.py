@@ -1,0 +1,146 @@
+"""Overviews as ready bytes, in chunks of 512 numbers, shared by all connections of a process.
+
+A chunk is good as long as nothing of its numbers came or went.  Numbers are never used twice, so two facts
+of the folder tell that exactly: the highest number given out, and how many of those given out are gone
+(`store.articles.Facts`); one cheap look a command.  A range is then a few joined slices, whole chunks
+are sent as they are.  Measured here: 0.03 us a line where a query needs 1.3.  RFC 3977 8.3.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from itertools import accumulate
+
+from quintet.store import groups
+from quintet.store.articles import Facts
+from quintet.store.model import FolderId
+from quintet.store.store import Store
+
+SIZE = 512  # numbers in a chunk; 128 KiB of usual lines
+MAX_BYTES = 32 * 1024 * 1024  # of all chunks held: about 130,000 lines
+AT_ONCE = 8  # chunks answered without a task
+FILL_AT_ONCE = 2  # of them may be missing: each costs about a millisecond
+
+
+class Chunk:
+    """The lines of one stretch of numbers, as far as they were given out."""
+
+    __slots__ = ("_numbers", "_offsets", "data", "gone", "low", "upto")
+
+    def __init__(self, low: int, upto: int, gone: int, data: bytes) -> None:
+        self.low = low  # first number of the stretch
+        self.upto = upto  # last number that had been given out
+        self.gone = gone  # `Facts.gone` when it was read
+        self.data = data
+        self._offsets: array[int] | None = None  # of each line, and the end; made when first cut
+        self._numbers: array[int] | None = None  # of each line; None: none is missing
+
+    def cut(self, low: int, high: int) -> bytes:
+        """The lines of numbers from ``low`` to ``high``."""
+        if low <= self.low and high >= self.upto:
+            return self.data
+        if self._offsets is None:
+            self._measure()
+            assert self._offsets is not None
+        offsets, numbers = self._offsets, self._numbers
+        count = len(offsets) - 1
+        if numbers is None:
+            first = min(max(low - self.low, 0), count)
+            last = min(max(high + 1 - self.low, 0), count)
+        else:
+            first, last = bisect_left(numbers, low), bisect_left(numbers, high + 1)
+        return self.data[offsets[first] : offsets[last]]
+
+    def _measure(self) -> None:
+        lines = self.data.split(b"\r\n")
+        lines.pop()  # behind the last line end
+        self._offsets = array("I", accumulate([len(line) + 2 for line in lines], initial=0))
+        if len(lines) != self.upto - self.low + 1:
+            self._numbers = array("I", [int(line[: line.index(b"\t")]) for line in lines])
+
+
+class Overviews:
+    """The chunks that were used last."""
+
+    def __init__(self, store: Store, max_bytes: int = MAX_BYTES) -> None:
+        self._store = store
+        self._max_bytes = max_bytes
+        self._chunks: OrderedDict[tuple[FolderId, int], Chunk] = OrderedDict()
+        self.bytes = 0
+
+    def at_once(self, folder_id: FolderId, facts: Facts, low: int, high: int) -> list[bytes] | None:
+        """The lines of a range in pieces, or None when it is too much to do without waiting."""
+        first, last = (low - 1) // SIZE, (high - 1) // SIZE
+        if last - first >= AT_ONCE:
+            return None
+        pieces: list[bytes] = []
+        missing = 0
+        for number in range(first, last + 1):
+            chunk = self._good(folder_id, number, facts)
+            if chunk is None:
+                missing += 1
+                if missing > FILL_AT_ONCE:
+                    return None
+                chunk = self._fill(folder_id, number, facts)
+            piece = chunk.cut(low, high)
+            if piece:
+                pieces.append(piece)
+        return pieces
+
+    async def pages(self, folder_id: FolderId, facts: Facts, low: int, high: int) -> AsyncIterator[bytes]:
+        """The same for any range, a chunk at a time; others are served in between."""
+        for number in range((low - 1) // SIZE, (high - 1) // SIZE + 1):
+            chunk = self._good(folder_id, number, facts)
+            if chunk is None:
+                start, end = _span(number, facts)
+                data = await self._read(folder_id, start, end)
+                chunk = self._keep(folder_id, number, Chunk(start, end, facts.gone, data))
+            piece = chunk.cut(low, high)
+            if piece:
+                yield piece
+
+    async def _read(self, folder_id: FolderId, low: int, high: int) -> bytes:
+        data, _, _ = await self._store.read(groups.overview, folder_id, low, high, SIZE)
+        return data
+
+    def _good(self, folder_id: FolderId, number: int, facts: Facts) -> Chunk | None:
+        """The chunk as it is held, if it still holds."""
+        key = (folder_id, number)
+        chunk = self._chunks.get(key)
+        if (
+            chunk is None
+            or chunk.gone != facts.gone
+            or chunk.upto != min((number + 1) * SIZE, facts.uid_next - 1)
+        ):
+            return None
+        self._chunks.move_to_end(key)
+        return chunk
+
+    def _fill(self, folder_id: FolderId, number: int, facts: Facts) -> Chunk:
+        start, end = _span(number, facts)
+        old = self._chunks.get((folder_id, number))
+        if old is not None and old.gone == facts.gone and old.upto < end:  # only new ones are missing
+            data, _, _ = self._store.peek(groups.overview, folder_id, old.upto + 1, end, SIZE)
+            return self._keep(folder_id, number, Chunk(start, end, facts.gone, old.data + data))
+        data, _, _ = self._store.peek(groups.overview, folder_id, start, end, SIZE)
+        return self._keep(folder_id, number, Chunk(start, end, facts.gone, data))
+
+    def _keep(self, folder_id: FolderId, number: int, chunk: Chunk) -> Chunk:
+        key = (folder_id, number)
+        old = self._chunks.pop(key, None)
+        if old is not None:
+            self.bytes -= len(old.data)
+        self._chunks[key] = chunk
+        self.bytes += len(chunk.data)
+        while self.bytes > self._max_bytes and len(self._chunks) > 1:
+            _, dropped = self._chunks.popitem(last=False)
+            self.bytes -= len(dropped.data)
+        return chunk
+
+
+def _span(number: int, facts: Facts) -> tuple[int, int]:
+    """First and last number of a chunk, the latter as far as it was given out."""
+    return number * SIZE + 1, min((number + 1) * SIZE, facts.uid_next - 1)

@@ -1,0 +1,56 @@
+"""POST: an article goes to `delivery.post`, and the poster hears what became of it (RFC 3977 6.3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from quintet.errors import Reason, Refused
+from quintet.net.seam import Input, Replies
+from quintet.nntp.commands import Command
+from quintet.nntp.wire import Status
+
+if TYPE_CHECKING:
+    from quintet.nntp.session import Session
+
+
+def post(session: Session, command: Command, following: Input) -> Replies:
+    """RFC 3977 6.3.1.  440 when nobody may, 480 when logging in would help; what fails later is 441."""
+    if not session.may_post:
+        if session.could_post:
+            raise Refused(Reason.AUTH_REQUIRED)
+        return [Status(440, "Posting not permitted")]
+    return _receive(session, following)
+
+
+async def _receive(session: Session, following: Input) -> AsyncGenerator[Any, None]:
+    office = session.service.office
+    recommended = office.new_message_id()
+    yield Status(340, f"Ok, recommended Message-ID {recommended}")
+    async with aclosing(_article(following)) as chunks:
+        posted = await office.post(session.identity, session.peer, chunks, recommended=recommended)
+    if posted.mailed_to:
+        yield Status(240, f"Article received {posted.message_id} (mailed to moderator)")
+    else:
+        yield Status(240, f"Article received {posted.message_id}")
+
+
+async def _article(following: Input) -> AsyncGenerator[bytes, None]:
+    """The body as it comes; says at its end when dots were lost on the way.
+
+    Raises:
+        Refused(BAD_CONTENT): a line began with a single dot.  Whoever does not double them (RFC 3977 3.1.1)
+            would be cut off at the next line that is only a dot, so we do not guess (nor does INN).
+    """
+    async with aclosing(_generator(following.dotted())) as chunks:
+        async for chunk in chunks:
+            yield chunk
+    flags = getattr(following, "body_flags", None)
+    if flags is not None and flags.undoubled:
+        raise Refused(Reason.BAD_CONTENT, "A line without its initial dot doubled")
+
+
+def _generator(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    assert isinstance(chunks, AsyncGenerator)  # inputs give generators, so that they can be closed
+    return chunks

@@ -1,0 +1,46 @@
+"""What a listener of the news service is given: the connections' sessions, and what they share.
+
+Shared by all connections of a process: the list of groups, rendered overviews, articles read ahead.
+"""
+
+from __future__ import annotations
+
+from quintet.auth.service import AuthService
+from quintet.clock import Clock
+from quintet.config.nntp import Nntp
+from quintet.delivery.post import PostOffice
+from quintet.net.seam import Peer
+from quintet.nntp.ahead import Ahead
+from quintet.nntp.catalog import Catalog
+from quintet.nntp.chunks import Overviews
+from quintet.nntp.session import Session
+from quintet.nntp.wire import Wire
+from quintet.store.store import Store
+
+
+class NntpService:
+    """One a process and kind of listener; ``starttls`` says whether the listener has a certificate."""
+
+    name = "nntp"
+
+    def __init__(
+        self,
+        store: Store,
+        auth: AuthService,
+        config: Nntp,
+        *,
+        hostname: str,
+        clock: Clock,
+        office: PostOffice | None = None,
+        starttls: bool = True,
+    ) -> None:
+        self.store, self.auth, self.config = store, auth, config
+        self.hostname, self.clock, self.starttls = hostname, clock, starttls
+        self.office = office or PostOffice(store, config, hostname=hostname, clock=clock)
+        self.catalog = Catalog(store)
+        self.overviews = Overviews(store)
+        self.ahead = Ahead(store)
+
+    def open(self, peer: Peer) -> tuple[Wire, Session]:
+        """A new connection."""
+        return Wire(), Session(self, peer)

@@ -1,0 +1,268 @@
+"""One news connection: the table of commands, who may what, and the one table from reasons to words.
+
+The answers themselves stand by family in `access` (login, TLS, capabilities), `reader` (groups and
+articles), `overview` (OVER, HDR and their elders), `lists` (LIST, NEWGROUPS, NEWNEWS) and `posting`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from quintet import log, metrics
+from quintet.auth.identity import Identity
+from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
+from quintet.net.seam import Ask, Input, Peer, Replies, TlsInfo
+from quintet.nntp import access, lists, overview, posting, reader
+from quintet.nntp.commands import Command
+from quintet.nntp.wire import Status
+from quintet.store.model import AccountId, Folder
+
+if TYPE_CHECKING:
+    from quintet.nntp.service import NntpService
+
+logger = log.get("nntp")
+
+
+class Needs(enum.Flag):
+    """What must hold before a command is answered."""
+
+    NOTHING = 0
+    READ = enum.auto()  # permission to read: 480 without
+    GROUP = enum.auto()  # a group is selected: 412 without
+
+
+READ, GROUP, NOTHING = Needs.READ, Needs.GROUP, Needs.NOTHING
+Handler = Callable[["Session", Command, Input], Replies]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When a command may be given, and with how many arguments."""
+
+    section: str  # with its RFC
+    handler: Handler
+    least: int = 0
+    most: int = 0
+    needs: Needs = READ
+    usage: str = ""
+
+
+def _quit(session: Session, command: Command, following: Input) -> Replies:
+    return [Status(205, "Bye"), Ask.CLOSE]
+
+
+def _help(session: Session, command: Command, following: Input) -> Replies:
+    """RFC 3977 7.2: for people, so in no set form."""
+    lines = [f"  {name} {rule.usage}".rstrip() for name, rule in RULES.items()]
+    text = "\r\n".join(["100 Commands that this server takes", *lines, ".", ""])
+    return [text.encode()]
+
+
+RULES: dict[str, Rule] = {
+    "CAPABILITIES": Rule("RFC 3977 5.2", access.capabilities, 0, 1, NOTHING, "[keyword]"),
+    "MODE": Rule("RFC 3977 5.3", access.mode, 1, 1, NOTHING, "READER"),
+    "QUIT": Rule("RFC 3977 5.4", _quit, 0, 0, NOTHING),
+    "GROUP": Rule("RFC 3977 6.1.1", reader.group, 1, 1, READ, "group"),
+    "LISTGROUP": Rule("RFC 3977 6.1.2", reader.listgroup, 0, 2, READ, "[group [range]]"),
+    "LAST": Rule("RFC 3977 6.1.3", reader.last, 0, 0, READ | GROUP),
+    "NEXT": Rule("RFC 3977 6.1.4", reader.next_, 0, 0, READ | GROUP),
+    "ARTICLE": Rule("RFC 3977 6.2.1", reader.article, 0, 1, READ, "[number | <message-id>]"),
+    "HEAD": Rule("RFC 3977 6.2.2", reader.head, 0, 1, READ, "[number | <message-id>]"),
+    "BODY": Rule("RFC 3977 6.2.3", reader.body, 0, 1, READ, "[number | <message-id>]"),
+    "STAT": Rule("RFC 3977 6.2.4", reader.stat, 0, 1, READ, "[number | <message-id>]"),
+    "POST": Rule("RFC 3977 6.3.1", posting.post, 0, 0, NOTHING),
+    "DATE": Rule("RFC 3977 7.1", access.date, 0, 0, NOTHING),
+    "HELP": Rule("RFC 3977 7.2", _help, 0, 0, NOTHING),
+    "NEWGROUPS": Rule("RFC 3977 7.3", lists.newgroups, 2, 4, READ, "[yy]yymmdd hhmmss [GMT]"),
+    "NEWNEWS": Rule("RFC 3977 7.4", lists.newnews, 3, 4, READ, "wildmat [yy]yymmdd hhmmss [GMT]"),
+    "LIST": Rule("RFC 3977 7.6", lists.list_, 0, 3, READ, "[keyword [wildmat | argument]]"),
+    "OVER": Rule("RFC 3977 8.3", overview.over, 0, 1, READ, "[range | <message-id>]"),
+    "HDR": Rule("RFC 3977 8.5", overview.hdr, 1, 2, READ, "header [range | <message-id>]"),
+    "XOVER": Rule("RFC 2980 2.8", overview.xover, 0, 1, READ, "[range]"),
+    "XHDR": Rule("RFC 2980 2.6", overview.xhdr, 1, 2, READ, "header [range | <message-id>]"),
+    "XPAT": Rule("RFC 2980 2.9", overview.xpat, 3, 200, READ, "header range|<message-id> pattern..."),
+    "XGTITLE": Rule("RFC 2980 2.5", lists.xgtitle, 0, 1, READ, "[wildmat]"),
+    "AUTHINFO": Rule(
+        "RFC 4643 2", access.authinfo, 2, 3, NOTHING, "USER name | PASS password | SASL mechanism [data]"
+    ),
+    "STARTTLS": Rule("RFC 4642 2.2", access.starttls, 0, 0, NOTHING),
+    "COMPRESS": Rule("RFC 8054 2.2", access.compress, 1, 1, NOTHING, "DEFLATE"),
+}
+
+WORDS: dict[Reason, tuple[int, str]] = {
+    # RFC 3977 3.2.1 generic codes, else the command's own
+    Reason.UNKNOWN_COMMAND: (500, "What?"),
+    Reason.SYNTAX: (501, "Syntax error"),
+    Reason.TOO_LONG: (501, "Line too long"),
+    Reason.TOO_MANY: (501, "Too many"),
+    Reason.UNSUPPORTED: (503, "Not supported"),
+    Reason.WRONG_STATE: (502, "Not now"),
+    Reason.NO_SUCH_FOLDER: (411, "No such group"),
+    Reason.NO_SUCH_MESSAGE: (430, "No such article"),
+    Reason.NO_PERMISSION: (502, "Not permitted"),
+    Reason.AUTH_REQUIRED: (480, "Authentication required"),
+    Reason.AUTH_FAILED: (481, "Authentication failed"),
+    Reason.AUTH_EXPIRED: (481, "Credential expired"),
+    Reason.AUTH_CANCELLED: (481, "Authentication cancelled"),
+    Reason.AUTH_MECHANISM: (503, "Mechanism not available"),
+    Reason.AUTH_WEAK: (483, "Encryption required"),
+    Reason.TLS_REQUIRED: (483, "Encryption required"),
+    Reason.ACCOUNT_DISABLED: (481, "Account disabled"),
+    Reason.THROTTLED: (481, "Too many attempts, try later"),
+    Reason.BUSY: (403, "Busy, try later"),
+    Reason.LOCKED: (403, "Locked, try later"),
+    Reason.DISK_FULL: (403, "No space left, try later"),
+    Reason.STORAGE: (403, "Storage trouble, try later"),
+    Reason.SHUTDOWN: (400, "Shutting down"),
+    Reason.TIMEOUT: (400, "Idle too long"),
+    Reason.TOO_MANY_ERRORS: (400, "Too many unknown commands"),
+    Reason.BUG: (403, "Internal error"),
+}
+CLOSING = frozenset((400,))  # RFC 3977 3.2.1: the connection ends after it
+DUPLICATE = "435 Duplicate article"  # pan takes "441 ... 435" for a success that was answered twice
+
+_COUNTERS = {name: metrics.NNTP_COMMANDS.labels(name) for name in RULES}
+
+
+class Session:
+    """Semantics of one connection."""
+
+    __slots__ = (
+        "_errors",
+        "compressed",
+        "current",
+        "fetched",
+        "group",
+        "identity",
+        "modern",
+        "peer",
+        "service",
+        "user",
+    )
+
+    wants_push = False
+    watch: asyncio.Event | None = None
+
+    def __init__(self, service: NntpService, peer: Peer) -> None:
+        self.service, self.peer = service, peer
+        self.group: Folder | None = None  # as it was when selected; counts are read anew
+        self.current = 0  # article number, 0 for none
+        self.fetched = 0  # the number sent last: who goes on with the next gets it read ahead
+        self.identity: Identity | None = None
+        self.user = ""  # between AUTHINFO USER and PASS
+        self.compressed = False
+        self.modern = False  # the client has asked for CAPABILITIES: it knows ":bytes" and ":lines"
+        self._errors = 0  # unknown commands in a row
+
+    @property
+    def timeout_s(self) -> float:
+        return self.service.config.timeout_s
+
+    # --- who may what ---------------------------------------------------------------------
+
+    @property
+    def may_read(self) -> bool:
+        return self.identity is not None or self.service.config.read == "anyone"
+
+    @property
+    def may_post(self) -> bool:
+        who = self.service.config.post
+        if who == "nobody":
+            return False
+        return self.identity is not None or who == "anyone" or (who == "local" and self.peer.loopback)
+
+    @property
+    def could_post(self) -> bool:
+        """True when logging in would help."""
+        return self.identity is None and self.service.config.post in ("authenticated", "local")
+
+    # --- the life of a connection ---------------------------------------------------------
+
+    def greet(self) -> Replies:
+        return [self.welcome()]
+
+    def welcome(self) -> Status:
+        """RFC 3977 5.1, 5.3: 200 when posting is possible, if only after logging in."""
+        code, words = (200, "posting allowed") if self.may_post or self.could_post else (201, "no posting")
+        return Status(code, f"{self.service.hostname} Quintet news server ready, {words}")
+
+    @property
+    def account_id(self) -> AccountId | None:
+        return self.identity.account_id if self.identity is not None else None
+
+    def no_permission(self) -> Problem:
+        """What to raise when the reader may not: 480 when logging in could help, else 502."""
+        return access.refusal(self)
+
+    def select(self, folder: Folder) -> None:
+        """RFC 3977 6.1.1: the current article is the first one, and invalid in an empty group."""
+        self.group = folder
+        self.current = folder.low if folder.messages else 0
+        self.fetched = self.current - 1 if self.current else 0
+
+    def handle(self, command: Command, following: Input) -> Replies:
+        rule = RULES.get(command.name)
+        if rule is None:
+            raise BadSyntax("", Reason.UNKNOWN_COMMAND)
+        self._errors = 0
+        _COUNTERS[command.name].inc()
+        if not rule.least <= len(command.args) <= rule.most:
+            raise BadSyntax(f"Usage: {command.name} {rule.usage}".rstrip())
+        if rule.needs & READ and not self.may_read:
+            raise access.refusal(self)
+        if rule.needs & GROUP and self.group is None:
+            return [reader.NO_GROUP]
+        return rule.handler(self, command, following)
+
+    def poll(self) -> Replies:
+        return []
+
+    def problem(self, error: Problem, command: Any | None) -> Replies:
+        """RFC 3977 3.2.1: the generic codes; a command's own codes are given by its handler."""
+        code, words = WORDS.get(error.reason, (403, error.reason.value))
+        if command is not None and command.name == "POST" and isinstance(error, Refused | TryLater):
+            return [_not_posted(error)]
+        if isinstance(error, BadSyntax) and error.reason not in WORDS:
+            code = 501
+        if error.text != error.reason.value:
+            words = _one_line(error.text)
+        if error.reason is Reason.UNKNOWN_COMMAND:
+            self._errors += 1
+            if self._errors >= self.service.config.max_errors:
+                return [Status(400, "Too many unknown commands"), Ask.CLOSE]
+        if isinstance(error, Hangup) and error.reason is Reason.BUG:
+            words = "Internal error"
+        replies: list[Any] = [Status(code, words)]
+        if code in CLOSING:
+            replies.append(Ask.CLOSE)
+        return replies
+
+    def farewell(self, reason: Reason) -> bytes:
+        code, words = WORDS.get(reason, (400, reason.value))
+        return f"{code if code == 400 else 400} {words}\r\n".encode()
+
+    def secured(self, tls: TlsInfo) -> None:
+        """RFC 4642 2.2.2: everything known of the client is forgotten."""
+        self.group, self.current, self.fetched, self.user, self.modern = None, 0, 0, "", False
+
+    def entered(self, identity: Identity) -> None:
+        self.identity, self.user = identity, ""
+        logger.info("login", conn=self.peer.id, account=identity.name, mechanism=identity.mechanism)
+
+    def close(self) -> None:
+        self.group = None
+
+
+def _not_posted(error: Problem) -> Status:
+    """RFC 3977 6.3.1: what went wrong with an article is always 441, with the reason in words."""
+    if error.reason is Reason.AUTH_REQUIRED:
+        return Status(480, "Authentication required")
+    return Status(441, DUPLICATE if error.reason is Reason.DUPLICATE else _one_line(error.text))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:400] or "Refused"

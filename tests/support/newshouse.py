@@ -1,0 +1,201 @@
+"""A house for news tests: a store with accounts and groups, posting, the NNTP service; time stands still.
+
+Dialogues of NNTP run in it: it is their `World` (``given``, ``do``, ``store``).
+"""
+
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from quintet.auth import admin
+from quintet.auth.service import AuthService
+from quintet.clock import FrozenClock
+from quintet.config.auth import Auth
+from quintet.config.nntp import Nntp
+from quintet.config.smtp import Smtp
+from quintet.config.store import Store as StoreConfig
+from quintet.delivery.inbound import Inbound
+from quintet.delivery.post import PostOffice
+from quintet.net.seam import Peer
+from quintet.nntp.service import NntpService
+from quintet.store import access, accounts, check, entries, folders, groups
+from quintet.store.content import content_of
+from quintet.store.model import Folder
+from quintet.store.store import Store
+
+CHEAP = Auth(argon2_memory=64, argon2_time=1, scram_iterations=4096)
+CONFIG = Nntp(post="anyone")
+PEOPLE = ("alice", "bob")
+HOST = "news.example.org"
+
+
+class NewsHouse:
+    """Everything that reads and takes news, over one store.  Without ``given group`` there is none."""
+
+    def __init__(self, store: Store, auth: AuthService, clock: FrozenClock, config: Nntp = CONFIG) -> None:
+        self.store, self.auth, self.clock = store, auth, clock
+        self.starttls = True
+        self.values: dict[str, str] = {}
+        self.configure(config)
+
+    def configure(self, config: Nntp) -> None:
+        self.config = config
+        inbound = Inbound(self.store, Smtp(), hostname=HOST, clock=self.clock)
+        self.office = PostOffice(self.store, config, hostname=HOST, clock=self.clock, inbound=inbound)
+        self.service = NntpService(
+            self.store,
+            self.auth,
+            config,
+            hostname=HOST,
+            clock=self.clock,
+            office=self.office,
+            starttls=self.starttls,
+        )
+
+    # --- what the words of a dialogue mean ---------------------------------------------------
+
+    async def given(self, text: str) -> None:
+        """``group local.test with 3``, ``group x status m moderator alice@example.org``, ``option read x``...
+
+        ``cancel local.test 2`` takes an article away, ``rights local.test alice lrsp`` sets who may what,
+        ``passed 10 s`` lets time pass, ``letter for alice`` and ``copy of 1 from x`` put other things in.
+        """
+        words = text.split()
+        match words:
+            case ["group", name, "with", count]:
+                await self.store.write(groups.create, name)
+                for number in range(1, int(count) + 1):
+                    await self.add([name], number)
+            case ["group", name, *rest]:
+                options = dict(zip(rest[::2], rest[1::2], strict=True))
+                if "description" in options:
+                    options["description"] = options["description"].replace("_", " ")
+                await self.store.write(groups.create, name, **options)
+            case ["articles", names, low, high]:
+                for number in range(int(low), int(high) + 1):
+                    await self.add(names.split(","), number)
+            case ["cancel", name, *numbers]:
+                await self.store.write(entries.expunge, self.folder(name).id, [int(one) for one in numbers])
+            case ["remove", name]:
+                await self.store.write(groups.remove, self.folder(name).id)
+            case ["rights", name, who, letters]:
+                await self.store.write(access.grant, self.folder(name).id, who, letters)
+            case ["option", name, *rest]:
+                self.configure(
+                    replace(self.config, **{name: _value(getattr(self.config, name), " ".join(rest))})
+                )
+            case ["starttls", "off"]:
+                self.starttls = False
+                self.configure(self.config)
+            case ["passed", seconds, "s"]:
+                self.clock.advance(float(seconds))
+            case _:
+                raise AssertionError(f"given {text!r}")
+
+    async def do(self, text: str) -> None:
+        await self.given(text)
+
+    async def check(self, text: str) -> None:
+        """``local.test has 2``, ``local.test 1 holds TEXT``, ``alice has 1``, ``alice's last TEXT``."""
+        who, _, rest = text.partition(" ")
+        if who.endswith("'s"):
+            data = await self.last(who[:-2])
+            assert rest.removeprefix("last ").encode().decode("unicode_escape").encode("latin-1") in data, (
+                data
+            )
+        elif rest.startswith("has ") and who in PEOPLE:
+            inbox = await self.inbox(who)
+            assert inbox.messages == int(rest[4:])
+        elif rest.startswith("has "):
+            assert self.folder(who).messages == int(rest[4:])
+        else:
+            number, _, wanted = rest.partition(" holds ")
+            data = self.article(who, int(number))
+            negative = wanted.startswith("not ")
+            raw = wanted.removeprefix("not ").encode().decode("unicode_escape").encode("latin-1")
+            assert (raw in data) is not negative, data
+
+    def compute(self, name: str, known: dict[str, str]) -> str:
+        """``${plain}``: the SASL PLAIN response of alice."""
+        assert name == "plain"
+        return base64.b64encode(b"\0alice@example.org\0alice's secret").decode()
+
+    # --- looking and filling ------------------------------------------------------------------
+
+    def folder(self, name: str) -> Folder:
+        found = self.store.peek(groups.find, name)
+        assert found is not None
+        return found
+
+    def article(self, name: str, number: int) -> bytes:
+        ref = self.store.peek(entries.bodies, self.folder(name).id, [number])[number]
+        return self.store.read_body(ref)
+
+    async def inbox(self, who: str) -> Folder:
+        account = self.store.peek(accounts.find, f"{who}@example.org")
+        assert account is not None
+        found = self.store.peek(folders.find, account.id, "INBOX")
+        assert found is not None
+        return found
+
+    async def last(self, who: str) -> bytes:
+        inbox = await self.inbox(who)
+        ref = self.store.peek(entries.bodies, inbox.id, [inbox.high])[inbox.high]
+        return self.store.read_body(ref)
+
+    async def add(self, names: list[str], number: int) -> None:
+        """One article, like those of `article_bytes`, into groups, without the checks of posting."""
+        await self.store.write(
+            groups.file,
+            [self.folder(name).id for name in names],
+            content_of(article_bytes(number, names)),
+            path=f"{HOST}!not-for-mail".encode(),
+            host=HOST,
+            received_at=self.clock.now(),
+        )
+
+    async def post(self, data: bytes, *, chunk: int = 1 << 20, identity=None, **more):
+        """Posts bytes as they are."""
+
+        async def chunks():
+            for at in range(0, len(data), chunk):
+                yield data[at : at + chunk]
+
+        return await self.office.post(identity, Peer("c1", "192.0.2.7"), chunks(), **more)
+
+
+def article_bytes(number: int, names: list[str]) -> bytes:
+    """Article ``number``: its subject, id and body tell which it is."""
+    return (
+        f"From: Alice <alice@example.org>\r\nNewsgroups: {','.join(names)}\r\nSubject: Article {number}\r\n"
+        f"Date: Fri, 21 Nov 2025 08:00:00 +0000\r\nMessage-ID: <{number}@{names[0]}>\r\n"
+        f"X-Number: {number}\r\n\r\nThis is article {number}.\r\n.It has a line with a dot.\r\n"
+    ).encode()
+
+
+def _value(old: object, text: str) -> object:
+    if isinstance(old, bool):
+        return text == "true"
+    if isinstance(old, tuple):
+        return tuple(text.split())
+    return type(old)(text.replace("\\n", "\n")) if isinstance(old, str) else type(old)(text)
+
+
+@asynccontextmanager
+async def news_house(folder: Path, config: Nntp = CONFIG) -> AsyncIterator[NewsHouse]:
+    """Opens the house; at the end the invariants of the store must hold."""
+    clock = FrozenClock()
+    store = await Store.open(StoreConfig(data=str(folder), sync="off"), clock=clock)
+    auth = AuthService(store, CHEAP, clock=clock)
+    await store.write(accounts.add_domain, "example.org")
+    for name in PEOPLE:
+        account = await store.write(accounts.create, f"{name}@example.org")
+        await admin.set_password(store, account.id, f"{name}'s secret", CHEAP)
+    try:
+        yield NewsHouse(store, auth, clock, config)
+        assert await store.read(check.all) == []
+    finally:
+        await auth.close()
+        await store.close()
