@@ -38,7 +38,7 @@ class View:
         """The highest UID, 0 when empty."""
         if self._uids is None:
             return self._first + self._count - 1 if self._count else 0
-        return self._uids[-1]
+        return self._uids[-1] if self._uids else 0
 
     @property
     def gone(self) -> int:
