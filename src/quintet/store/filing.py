@@ -44,12 +44,16 @@ _BLOB = (
     "INSERT INTO blob (id, sha256, size, dotless, place, digest, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (sha256) DO NOTHING"
 )
+_DERIVED = (
+    "envelope", "bodystructure", "overview", "body", "size", "lines", "message_key", "sent_at", "thread_key",
+    "from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display", "base_subject", "is_reply",
+    "ready", "message_id", "refs",
+)  # fmt: skip
 _MESSAGE = (
-    "INSERT INTO message (id, envelope, bodystructure, overview, body, size, lines, blob_id, message_key,"
-    " sent_at, thread_key, from_mailbox, to_mailbox, cc_mailbox, from_display, to_display, base_subject,"
-    " is_reply, ready, message_id, refs, prefix)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    f"INSERT INTO message (id, blob_id, prefix, {', '.join(_DERIVED)})"
+    f" VALUES (?, ?, ?{', ?' * len(_DERIVED)})"
 )
+_REFRESH = f"UPDATE message SET {', '.join(f'{name} = ?' for name in _DERIVED)} WHERE id = ?"
 _ENTRY = (
     "INSERT INTO entry (folder_id, uid, flags, keywords, size, received_at, modseq, message_id, id, saved_at,"
     " content_modseq, read_modseq, created_modseq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -143,8 +147,19 @@ def put_message(
 ) -> MessageId:
     """A message row: prefix and content.  ``xref`` goes into the overview line ("host g:1 h:2")."""
     blob_id = put_blob(tx, content)
-    keys = content.keys
     message_id = message_id or MessageId(tx.new_ids(1))
+    tx.run(_MESSAGE, message_id, blob_id, prefix, *_derived(content, prefix, xref))
+    return message_id
+
+
+def refresh(tx: Tx, message_id: MessageId, content: Content, prefix: bytes, xref: bytes) -> None:
+    """Writes anew what is derived from the bytes of a message that is there."""
+    tx.run(_REFRESH, *_derived(content, prefix, xref), message_id)
+
+
+def _derived(content: Content, prefix: bytes, xref: bytes) -> tuple[object, ...]:
+    """The columns of _DERIVED."""
+    keys = content.keys
     size = len(prefix) + content.size
     overview = b"%b\t%d\t%d" % (content.overview, size, content.lines)
     if xref:
@@ -152,14 +167,13 @@ def put_message(
     own = keys.message_id or ""
     root = keys.thread_root
     own_key = text_key(own)
-    tx.run(
-        _MESSAGE, message_id, content.envelope, content.bodystructure, overview, content.body, size,
-        content.lines, blob_id, own_key, keys.sent_at, own_key if root == own else text_key(root),
-        text(keys.from_mailbox), text(keys.to_mailbox), text(keys.cc_mailbox), text(keys.from_display),
-        text(keys.to_display), text(keys.base_subject), int(keys.is_reply), READY, text(own),
-        text(" ".join(keys.references), 20 * MAX_TEXT), prefix,
+    return (
+        content.envelope, content.bodystructure, overview, content.body, size, content.lines, own_key,
+        keys.sent_at, own_key if root == own else text_key(root), text(keys.from_mailbox),
+        text(keys.to_mailbox), text(keys.cc_mailbox), text(keys.from_display), text(keys.to_display),
+        text(keys.base_subject), int(keys.is_reply), READY, text(own),
+        text(" ".join(keys.references), 20 * MAX_TEXT),
     )  # fmt: skip
-    return message_id
 
 
 def text(value: str, limit: int = MAX_TEXT) -> str:

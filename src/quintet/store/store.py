@@ -14,7 +14,7 @@ import queue
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import apsw
 
@@ -23,8 +23,11 @@ from quintet.config.store import Store as StoreConfig
 from quintet.store import blobs, db, dialect, hints, migrate
 from quintet.store.blobs import Spool, StoredBody
 from quintet.store.db import Tx
-from quintet.store.model import AccountId, BodyRef, FolderId
+from quintet.store.model import AccountId, BodyRef, FolderId, Uid
 from quintet.store.writer import Gate, Writer
+
+if TYPE_CHECKING:
+    from quintet.store import search
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -46,6 +49,7 @@ class Store:
         self._readers: queue.SimpleQueue[db.SqliteTx] = queue.SimpleQueue()
         self._open_readers: list[db.SqliteTx] = []
         self._pool = ThreadPoolExecutor(max_workers=config.readers, thread_name_prefix="store-reader")
+        self._index: search.Index | None = None
         self._writer: Writer
         self._polling: asyncio.Task[None] | None = None
 
@@ -95,6 +99,8 @@ class Store:
         await self._writer.close()
         self.hub.close()
         self._pool.shutdown(wait=True)
+        if self._index is not None:
+            self._index.close()
         for tx in (*self._open_readers, self._peek):
             tx.close()
 
@@ -144,6 +150,28 @@ class Store:
     ) -> hints.Watch:
         """Sets ``event`` after each commit that touched one of ``folders`` (None: any of ``account``)."""
         return self.hub.watch(event, folders, account)
+
+    async def search_text(
+        self,
+        folder_id: FolderId,
+        pattern: str,
+        where: search.Where = "text",
+        *,
+        header: str = "",
+        numbers: Iterable[int] | None = None,
+    ) -> list[Uid]:
+        """See `search.find`: exact, by the index as far as it reaches."""
+        from quintet.store import search  # it knows this class
+
+        return await search.find(self, folder_id, pattern, where, header=header, numbers=numbers)
+
+    def search_index(self) -> search.Index:
+        """The index of trigrams; opened when it is first asked."""
+        if self._index is None:
+            from quintet.store import search  # it knows this class
+
+            self._index = search.Index(self.data)
+        return self._index
 
     @property
     def commits(self) -> int:

@@ -1,0 +1,114 @@
+"""Search: exact with the index, without it, and half-way."""
+
+import pytest
+
+from quintet.store import accounts, digests, entries, folders, search, sweep
+from quintet.store.content import content_of
+from quintet.store.model import FolderId
+from quintet.store.store import Store
+from tests.support.stores import expect_sound
+
+PLAIN = b"From: =?utf-8?q?Zo=C3=AB?= <zoe@example.org>\r\nSubject: Plain words\r\n\r\nThe quick brown fox\r\n"
+QUOTED = (
+    b"Subject: =?iso-8859-1?q?Caf=E9?= menu\r\nContent-Type: text/plain; charset=iso-8859-1\r\n"
+    b"Content-Transfer-Encoding: quoted-printable\r\n\r\nCr=E8me br=FBl=E9e, STRASSE, Stra=DFe\r\n"
+)
+ATTACHED = (
+    b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n\r\nhello\r\n'
+    b"--b\r\nContent-Type: text/html\r\n"
+    b"Content-Transfer-Encoding: base64\r\n\r\nPHA+aGlkZGVuIHRyZWFzdXJlPC9wPg==\r\n--b--\r\n"
+)
+LONG = b"Subject: numbers\r\n\r\n" + b"filler words on a line\r\n" * 9000 + b"needle\r\n"
+LETTERS = [PLAIN, QUOTED, ATTACHED, LONG]
+
+
+@pytest.fixture
+async def inbox(store: Store) -> FolderId:
+    account = await store.write(accounts.create, "alice")
+    found = store.peek(folders.find, account.id, "INBOX")
+    assert found is not None
+    for raw in LETTERS:
+        await store.write(
+            entries.add, [found.id], content_of(raw), prefix=b"Received: from mx7\r\n", received_at=1
+        )
+    return found.id
+
+
+QUESTIONS = [
+    ("QUICK BROWN", "text", "", [1]),
+    ("zoë", "text", "", [1]),
+    ("ZOË", "header", "from", [1]),
+    ("zoë", "header", "subject", []),
+    ("café", "text", "", [2]),
+    ("crème brûlée", "body", "", [2]),
+    ("straße", "body", "", [2]),
+    ("hidden TREASURE", "body", "", [3]),
+    ("needle", "text", "", [4]),
+    ("menu", "body", "", []),
+    ("mx7", "text", "", [1, 2, 3, 4]),
+    ("mx7", "header", "Received", [1, 2, 3, 4]),
+    ("mx7", "body", "", []),
+    ("fo", "body", "", [1]),
+    ("nowhere at all", "text", "", []),
+    ('"', "text", "", [3]),
+    ("words on a line\nfiller", "text", "", [4]),
+]
+
+
+@pytest.mark.parametrize("indexed", ["not at all", "half", "whole"])
+async def test_answers_are_the_same_however_much_is_indexed(
+    store: Store, inbox: FolderId, indexed: str
+) -> None:
+    if indexed == "half":
+        assert await search.index_some(store, 2) == (2, True)
+    elif indexed == "whole":
+        assert await search.rebuild(store) == 4
+        assert await search.index_some(store) == (0, False)
+    for pattern, where, header, expected in QUESTIONS:
+        if "\n" in pattern:
+            pattern = pattern.replace("\n", "\r\n")
+        found = await store.search_text(inbox, pattern, where, header=header)  # type: ignore[arg-type] # a table of words
+        assert found == expected, pattern
+    assert await store.search_text(inbox, "mx7", numbers=[2, 3, 9]) == [2, 3]
+
+
+async def test_index_narrows(store: Store, inbox: FolderId) -> None:
+    await search.rebuild(store)
+    rows = {row for _, row in store.peek(entries.lines, inbox, 1, 100, 500, ("uid", "message_row"))}
+    assert len(store.search_index().candidates("brown fox", rows)) == 1
+    assert len(store.search_index().candidates("needle", rows)) == 1
+
+
+async def test_message_that_stands_twice_is_found_twice(store: Store, inbox: FolderId) -> None:
+    await store.write(entries.copy, inbox, [1], inbox)
+    assert await store.search_text(inbox, "quick brown") == [1, 5]
+
+
+async def test_swept_messages_leave_the_index(store: Store, inbox: FolderId) -> None:
+    await search.rebuild(store)
+    await store.write(entries.expunge, inbox, [1, 2])
+    await store.write(sweep.garbage, store.clock.now() + 1)
+    assert await search.prune(store) == 2
+    assert await search.prune(store) == 0
+    assert await store.search_text(inbox, "needle") == [4]
+
+
+async def test_everything_derived_can_be_rebuilt(store: Store, inbox: FolderId) -> None:
+    before = store.peek(entries.lines, inbox, 1, 100)
+
+    def spoil(tx: object) -> None:
+        tx.run("UPDATE message SET envelope = ?, base_subject = 'x', message_id = ''", b"()")  # type: ignore[attr-defined] # a Tx
+        tx.run("UPDATE blob SET digest = ?", b"\0")  # type: ignore[attr-defined] # the same
+
+    await store.write(spoil)
+    assert await store.search_text(inbox, "needle") == [4]  # scanned again on the way
+    told: list[int] = []
+    assert await digests.rebuild(store, told.append) == 4
+    assert told == [4]
+    assert store.peek(entries.lines, inbox, 1, 100) == before
+    expect_sound(store)
+
+
+async def test_trigrams_are_bounded_and_quoted() -> None:
+    assert search.grams('a"bc') == ['a""b', '""bc']
+    assert len(search.grams("".join(chr(97 + i % 26) + str(i) for i in range(400)))) <= search.GRAMS
