@@ -4,7 +4,7 @@ Dialogues of SMTP and LMTP run in it: it is their `World` (``given``, ``do``, ``
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +35,7 @@ class MailHouse:
         self.role = Role.MX
         self.starttls = True
         self.slept: list[float] = []
+        self.meanwhile: Callable[[], None] = lambda: None  # happens while somebody sleeps
         self.values: dict[str, str] = {}
         self.configure(config)
 
@@ -58,6 +59,7 @@ class MailHouse:
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        self.meanwhile()
         await asyncio.sleep(0)
 
     # --- what the words of a dialogue mean ---------------------------------------------------

@@ -24,13 +24,16 @@ class Mailbox:
     """One address.  The null reverse path has neither part, "postmaster" alone has no domain."""
 
     local: str  # unquoted, case kept
-    domain: str  # lower case, U-labels as they came; "[192.0.2.1]" for an address literal
+    domain: str  # lower case, U-labels as they came; "[192.0.2.1]", "[ipv6:::1]" for an address literal
 
     def __str__(self) -> str:
         local = self.local
         if not _ATOMS.fullmatch(local) and (local or self.domain):
             local = '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        return f"{local}@{self.domain}" if self.domain else local
+        domain = self.domain
+        if domain.startswith("[ipv6:"):
+            domain = "[IPv6:" + domain[6:]
+        return f"{local}@{domain}" if domain else local
 
     def __bool__(self) -> bool:
         return bool(self.local or self.domain)

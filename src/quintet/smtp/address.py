@@ -112,13 +112,13 @@ def _text(raw: bytes) -> str:
 
 
 def _literal(text: bytes) -> str:
-    """``[192.0.2.1]``, ``[IPv6:2001:db8::1]`` in their shortest spelling, or a general literal as it came."""
+    """``[192.0.2.1]``, ``[ipv6:2001:db8::1]`` in their shortest spelling, or a general literal as it came."""
     inner = text[1:-1]
     if not text.endswith(b"]") or not inner.isascii():
         raise BadSyntax("malformed address literal")
     try:
         if inner[:5].lower() == b"ipv6:":
-            return f"[IPv6:{ipaddress.IPv6Address(inner[5:].decode())}]"
+            return f"[ipv6:{ipaddress.IPv6Address(inner[5:].decode())}]"
         if b":" not in inner:
             return f"[{ipaddress.IPv4Address(inner.decode())}]"
     except ValueError:

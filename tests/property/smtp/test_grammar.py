@@ -1,0 +1,103 @@
+"""Addresses and commands: what is written is read back, and nothing but BadSyntax or Hangup comes out."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quintet.delivery.envelope import Mailbox, mailbox
+from quintet.errors import BadSyntax, Hangup
+from quintet.net.seam import Need
+from quintet.smtp import address, commands
+from quintet.smtp.transaction import Repairer
+from quintet.smtp.wire import SmtpWire
+
+LABEL = st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
+DOMAIN = st.lists(LABEL, min_size=1, max_size=4).map(".".join)
+LITERAL = st.one_of(
+    st.ip_addresses(v=4).map(lambda ip: f"[{ip}]"), st.ip_addresses(v=6).map(lambda ip: f"[ipv6:{ip}]")
+)
+QUOTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=20)
+UNICODE = st.text(
+    st.characters(min_codepoint=0xA1, max_codepoint=0x2FFF, exclude_categories=("Cs",)),
+    min_size=1,
+    max_size=10,
+)
+MAILBOX = st.builds(Mailbox, st.one_of(QUOTABLE, UNICODE), st.one_of(DOMAIN, LITERAL))
+KEYWORD = st.from_regex(r"[A-Z][A-Z0-9-]{0,9}", fullmatch=True)
+VALUE = st.one_of(st.none(), st.from_regex(rb"[!-<>-~]{1,20}", fullmatch=True))
+PARAMETERS = st.dictionaries(KEYWORD, VALUE, max_size=4)
+
+
+@given(MAILBOX)
+def test_mailbox_is_read_as_it_is_written(box: Mailbox) -> None:
+    assert address.parse_mailbox(str(box).encode()) == box
+    assert mailbox(str(box)) == box
+
+
+@given(MAILBOX, st.lists(DOMAIN, min_size=1, max_size=3))
+def test_source_route_is_ignored(box: Mailbox, hosts: list[str]) -> None:
+    route = ",".join(f"@{host}" for host in hosts)
+    assert address.take_path(f"<{route}:{box}> X=1".encode()) == (box, b" X=1")
+
+
+@given(MAILBOX, PARAMETERS)
+def test_mail_and_rcpt_with_parameters(box: Mailbox, parameters: dict[str, bytes | None]) -> None:
+    tail = b"".join(
+        b" " + key.encode() + (b"" if value is None else b"=" + value) for key, value in parameters.items()
+    )
+    expected = tuple(parameters.items())
+    assert commands.parse(b"MAIL FROM:<" + str(box).encode() + b">" + tail) == commands.Mail(box, expected)
+    assert commands.parse(b"rcpt to:<" + str(box).encode() + b">" + tail) == commands.Rcpt(box, expected)
+
+
+LINES = st.one_of(
+    st.binary(max_size=200),
+    st.tuples(st.sampled_from(sorted(commands.READERS)), st.binary(max_size=60)).map(b" ".join),
+    st.tuples(
+        st.sampled_from([b"MAIL FROM:", b"RCPT TO:"]), st.text('<>@.":,[]\\ a1\u00e9=-', max_size=30)
+    ).map(lambda pair: pair[0] + pair[1].encode()),
+)
+
+
+@given(LINES)
+def test_any_line_is_a_command_or_a_refusal(line: bytes) -> None:
+    try:
+        command = commands.parse(line)
+    except (BadSyntax, Hangup):
+        return
+    if isinstance(command, commands.Mail | commands.Rcpt):
+        box = command.sender if isinstance(command, commands.Mail) else command.recipient
+        assert mailbox(str(box)) == box
+        assert "\r" not in str(box)
+        assert "\n" not in str(box)
+
+
+@given(st.lists(st.binary(max_size=40), max_size=10), st.integers(1, 50))
+def test_wire_says_the_same_in_every_chunking(lines: list[bytes], chunk: int) -> None:
+    data = b"\r\n".join(lines) + b"\r\n"
+
+    def heard(size: int) -> list[object]:
+        wire, found = SmtpWire(), []
+        for at in range(0, len(data), size):
+            wire.feed(data[at : at + size])
+            while True:
+                try:
+                    command = wire.next()
+                except (BadSyntax, Hangup) as problem:
+                    command = (type(problem), problem.reason)
+                if command is Need.DATA:
+                    break
+                found.append(command)
+        return found
+
+    assert heard(chunk) == heard(len(data))
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"."]), max_size=30), st.integers(1, 7))
+def test_repaired_text_has_whole_line_ends_only(pieces: list[bytes], chunk: int) -> None:
+    data = b"".join(pieces)
+    repairer = Repairer()
+    out = (
+        b"".join(repairer.feed(data[at : at + chunk]) for at in range(0, len(data), chunk))
+        + repairer.finish()
+    )
+    assert out == data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
