@@ -49,26 +49,31 @@ class Plan:
         return list(map(self.template.__mod__, zip(numbers, *made, strict=True)))
 
 
-def compile_items(items: Collection[Item], *, more: Iterable[bytes] = ()) -> Plan:
-    """The plan for ``items``, with ``more`` plain ones where they are missing."""
+def compile_items(
+    items: Collection[Item], *, more: Iterable[bytes] = (), columns: Sequence[str] = ("uid",)
+) -> Plan:
+    """The plan for ``items``, with ``more`` plain ones where they are missing.
+
+    Its rows begin with ``columns``, so that several plans can write the same rows.
+    """
     names = [item.name for item in items if item.name in _PLAIN]
     names += [name for name in more if name not in names]
     if b"UID" in names:  # first: a client then knows early whom the rest is about
         names.remove(b"UID")
         names.insert(0, b"UID")
-    columns = ["uid"]
+    needs = list(columns)
     for name in names:
-        columns += [column for column in _PLAIN[name][1] if column not in columns]
+        needs += [column for column in _PLAIN[name][1] if column not in needs]
     makers = []
     pieces = []
     for name in names:
         text, needed, build = _PLAIN[name]
         pieces.append(text)
-        makers.append(build(*(columns.index(column) for column in needed)))
+        makers.append(build(*(needs.index(column) for column in needed)))
     bodies = tuple(item for item in items if item.name not in _PLAIN)
     template = b"* %d FETCH (" + b" ".join(pieces) + (b"" if bodies else b")\r\n")
     seeing = any(not item.peek for item in bodies)
-    return Plan(tuple(columns), template, tuple(makers), bodies, b"FLAGS" in names, seeing)
+    return Plan(tuple(needs), template, tuple(makers), bodies, b"FLAGS" in names, seeing)
 
 
 # --- one function a column ------------------------------------------------------------------------

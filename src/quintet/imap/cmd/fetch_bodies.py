@@ -6,7 +6,7 @@ A part is a range of the stored bytes: nothing is parsed here.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from quintet.store.db import Tx
     from quintet.store.model import BodyRef, Uid
 
-PAGE = 16  # messages of a page: with 64 KiB in a row at most 1 MiB
+PAGE = 64  # messages of a page; the store reads at most 1 MiB of their bodies along
 MAX_HEADER = 4 * 1024 * 1024  # bytes of a header block that HEADER.FIELDS looks through
 ENCODINGS = frozenset(("7bit", "8bit", "binary", "base64", "quoted-printable"))  # RFC 2045 6.1
 
@@ -42,54 +42,52 @@ class Message:
     digest: Digest | None
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some messages from one snapshot."""
+
+    rows: list[render.Row]
+    marks: Any  # RangeSet | None: the reader's \\Seen in a shared folder
+    bodies: dict[Uid, BodyRef]
+    digests: dict[Uid, Digest]
+
+
 async def fetch(
     session: Session, command: commands.Fetch, plan: render.Plan, ranges: plain.Ranges
 ) -> AsyncGenerator[Any, None]:
-    here = session.here
+    here, store = session.here, session.house.store
     marking = plan.seeing and bool(here.changeable() & SEEN)
-    also = (b"FLAGS", b"MODSEQ") if session.condstore else (b"FLAGS",)
-    seen_plan = render.compile_items(command.items, more=also) if marking else plan
-    columns = tuple(dict.fromkeys((*seen_plan.columns, "flags", "modseq")))
-    needs_digest = any(
+    also = ((b"FLAGS", b"MODSEQ") if session.condstore else (b"FLAGS",)) if marking else ()
+    seen_plan = render.compile_items(command.items, more=also, columns=("uid", "flags", "modseq"))
+    plan = render.compile_items(command.items, columns=seen_plan.columns)
+    digest = any(
         item.section is not None and (item.section.path or item.section.text) for item in plan.bodies
     )
     for low, high in ranges:
         at = low
         while at <= high:
-            found = session.house.store.peek(_page, here, columns, at, high, needs_digest)
+            found = store.peek(_page, here, plan.columns, at, high, digest)
             if not found.rows:
                 break
-            at = found.rows[-1][0] + 1
+            first, at = found.rows[0][0], found.rows[-1][0] + 1
             fresh: set[int] = set()
-            if marking and (unseen := _unseen(found, columns)):
+            if marking and (unseen := _unseen(found)):
                 fresh = await _mark(session, here, unseen)
-                found = session.house.store.peek(_page, here, columns, found.rows[0][0], at - 1, needs_digest)
-            index = columns.index("modseq")
-            for row in found.rows:
-                if command.changed_since is not None and row[index] <= command.changed_since:
+                found = store.peek(_page, here, plan.columns, first, at - 1, digest)
+            held: list[bytes] = []
+            for message in _messages(session, here, found, (plan, seen_plan), fresh, command.changed_since):
+                whole = _whole(message, plan.bodies)
+                if whole is not None:
+                    held.append(whole)
                     continue
-                number = here.view.number(row[0])
-                ref = found.bodies.get(row[0])
-                if not number or ref is None:
-                    continue
-                chosen = seen_plan if row[0] in fresh else plan
-                line = _line(here, chosen, columns, row, number, found.marks)
-                message = Message(
-                    line, session.house.store.body(ref), len(ref.prefix), found.digests.get(row[0])
-                )
-                async for reply in _message(message, plan.bodies):
+                yield b"".join(held)
+                held = []
+                async for reply in _in_pieces(message, plan.bodies):
                     yield reply
+            yield b"".join(held)
     for reply in await updates.told(session, may_expunge=command.uid):
         yield reply
     yield plain.end(session, command, ranges)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    rows: list[render.Row]
-    marks: Any  # RangeSet | None: the reader's \\Seen in a shared folder
-    bodies: dict[Uid, BodyRef]
-    digests: dict[Uid, Digest]
 
 
 def _page(tx: Tx, here: Selected, columns: tuple[str, ...], low: int, high: int, needs_digest: bool) -> Page:
@@ -101,11 +99,10 @@ def _page(tx: Tx, here: Selected, columns: tuple[str, ...], low: int, high: int,
     return Page(rows, marks, entries.bodies(tx, here.folder_id, uids), digests)
 
 
-def _unseen(found: Page, columns: tuple[str, ...]) -> list[int]:
+def _unseen(found: Page) -> list[int]:
     if found.marks is not None:
         return [row[0] for row in found.rows if row[0] not in found.marks]
-    index = columns.index("flags")
-    return [row[0] for row in found.rows if not row[index] & SEEN]
+    return [row[0] for row in found.rows if not row[1] & SEEN]
 
 
 async def _mark(session: Session, here: Selected, uids: list[int]) -> set[int]:
@@ -120,24 +117,64 @@ async def _mark(session: Session, here: Selected, uids: list[int]) -> set[int]:
     return {one.uid for one in changed}
 
 
-def _line(
-    here: Selected, plan: render.Plan, columns: tuple[str, ...], row: render.Row, number: int, marks: Any
-) -> bytes:
-    picked = tuple(row[columns.index(name)] for name in plan.columns)
-    return plan.lines([picked], [number], plain.overlay(here, marks))[0]
+def _messages(
+    session: Session,
+    here: Selected,
+    found: Page,
+    plans: tuple[render.Plan, render.Plan],
+    fresh: set[int],
+    changed_since: int | None,
+) -> Iterator[Message]:
+    """What is to be told of a page; messages in ``fresh`` were just marked, so their flags are told too."""
+    rows = [row for row in found.rows if row[0] in found.bodies]
+    if changed_since is not None:
+        rows = [row for row in rows if row[2] > changed_since]
+    numbers = here.view.numbers([row[0] for row in rows])
+    overlay = plain.overlay(here, found.marks)
+    lines = plans[0].lines(rows, numbers, overlay)
+    seen_lines = plans[1].lines(rows, numbers, overlay) if fresh else lines
+    for row, number, line, seen_line in zip(rows, numbers, lines, seen_lines, strict=True):
+        if number:
+            ref = found.bodies[row[0]]
+            told = seen_line if row[0] in fresh else line
+            yield Message(told, session.house.store.body(ref), len(ref.prefix), found.digests.get(row[0]))
 
 
-async def _message(message: Message, items: tuple[commands.Item, ...]) -> AsyncIterator[Any]:
+def _whole(message: Message, items: tuple[commands.Item, ...]) -> bytes | None:
+    """The whole answer at once, where nothing must be decoded and the bytes are at hand."""
+    told = [message.line]
+    lead = b"" if message.line.endswith(b"(") else b" "
+    for item in items:
+        what = item.section
+        if item.name != b"BODY[" or what is None:
+            return None
+        text: bytes | None = None
+        found = _range(message, what)
+        if found is not None:
+            start, end = _part_of(found, None if what.fields else item.partial)
+            text = message.body.small(start, end - start) if end - start <= CHUNK else None
+            if text is None:
+                return None
+            if what.fields:
+                text = _part(_filtered(what, text), item.partial)
+        told.append(
+            b"%b%b NIL" % (lead, item.label)
+            if text is None
+            else b"%b%b {%d}\r\n%b" % (lead, item.label, len(text), text)
+        )
+        lead = b" "
+    told.append(b")\r\n")
+    return b"".join(told)
+
+
+async def _in_pieces(message: Message, items: tuple[commands.Item, ...]) -> AsyncIterator[Any]:
     """All sections of one message, between the line's beginning and its end."""
     lead = message.line if message.line.endswith(b"(") else message.line + b" "
     for item in items:
         assert item.section is not None
-        if item.name == b"BODY[":
-            async for reply in _body(message, item, item.section, lead + item.label):
-                yield reply
-        else:
-            async for reply in _binary(message, item, item.section, lead + item.label):
-                yield reply
+        answer = _body if item.name == b"BODY[" else _binary
+        async for reply in answer(message, item, item.section, lead + item.label):
+            yield reply
         lead = b" "
     yield b")\r\n"
 
@@ -145,26 +182,39 @@ async def _message(message: Message, items: tuple[commands.Item, ...]) -> AsyncI
 async def _body(
     message: Message, item: commands.Item, what: commands.Section, lead: bytes
 ) -> AsyncIterator[Any]:
-    if what.text.startswith(b"HEADER.FIELDS"):
-        text = await _fields(message, what)
-        if text is not None:
-            text = _cut(text, item.partial)
-        yield lead + (b" NIL" if text is None else b" {%d}\r\n%b" % (len(text), text))
-        return
     found = _range(message, what)
     if found is None:
         yield lead + b" NIL"  # there is no such part
         return
-    start, end = found
-    if item.partial is not None:
-        start = min(start + item.partial[0], end)
-        end = min(end, start + item.partial[1])
-    small = message.body.small(start, end - start) if end - start <= CHUNK else None
-    if small is not None:
-        yield b"%b {%d}\r\n%b" % (lead, len(small), small)
+    if what.fields:
+        text = _part(await _fields(message, found, what), item.partial)
+        yield b"%b {%d}\r\n%b" % (lead, len(text), text)
         return
+    start, end = _part_of(found, item.partial)
     yield b"%b {%d}\r\n" % (lead, end - start)
     yield Slice(message.body, start, end - start)
+
+
+async def _fields(message: Message, found: tuple[int, int], what: commands.Section) -> bytes:
+    start, length = found[0], min(found[1] - found[0], MAX_HEADER)
+    return _filtered(what, b"".join([chunk async for chunk in message.body.chunks(start, length)]))
+
+
+def _filtered(what: commands.Section, block: bytes) -> bytes:
+    # RFC 9051 6.4.5.1: a blank line is always there, but for a message whose header has none
+    names = {field.upper() for field in what.fields}
+    return section.filter_header(block, names, what.text.endswith(b"NOT"))
+
+
+def _part(text: bytes, partial: tuple[int, int] | None) -> bytes:
+    return text if partial is None else text[partial[0] : partial[0] + partial[1]]
+
+
+def _part_of(found: tuple[int, int], partial: tuple[int, int] | None) -> tuple[int, int]:
+    if partial is None:
+        return found
+    start = min(found[0] + partial[0], found[1])
+    return start, min(start + partial[1], found[1])
 
 
 def _range(message: Message, what: commands.Section) -> tuple[int, int] | None:
@@ -179,23 +229,6 @@ def _range(message: Message, what: commands.Section) -> tuple[int, int] | None:
         return None
     start = found[0] + message.prefix if what.path or text != "HEADER" else 0
     return min(start, size), min(found[1] + message.prefix, size)
-
-
-async def _fields(message: Message, what: commands.Section) -> bytes | None:
-    found = _range(message, what)
-    if found is None:
-        return None
-    start, length = found[0], min(found[1] - found[0], MAX_HEADER)
-    block = message.body.small(start, length)
-    if block is None:
-        block = b"".join([chunk async for chunk in message.body.chunks(start, length)])
-    names = {field.upper() for field in what.fields}
-    # RFC 9051 6.4.5.1: a blank line is always there, but for a message whose header has none
-    return section.filter_header(block, names, what.text.endswith(b"NOT"))
-
-
-def _cut(text: bytes, partial: tuple[int, int] | None) -> bytes:
-    return text if partial is None else text[partial[0] : partial[0] + partial[1]]
 
 
 # --- BINARY (RFC 3516 4.3) --------------------------------------------------------------------------
