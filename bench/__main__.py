@@ -293,6 +293,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1, help="worker processes of ours")
     parser.add_argument("--dir", type=Path, help="where the servers live (default: a temporary folder)")
+    parser.add_argument("--keep", action="store_true", help="leave the folder with data and logs")
     parser.add_argument("--base", type=int, default=20000, help="first port; each server takes the next 2000")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
     parser.add_argument("--raw", type=Path, help="append the raw results here, a JSON line each")
@@ -332,7 +333,8 @@ def main() -> None:
         for server in servers.values():
             with contextlib.suppress(Exception):  # whatever state the run left behind
                 server.down()
-        shutil.rmtree(folder, ignore_errors=True)
+        if not options.keep:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
