@@ -9,21 +9,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from quintet import __version__, launch, log
 from quintet.admin import control, jobs, pages
+from quintet.admin.certificates import Certificates
 from quintet.admin.http import HttpListener
 from quintet.auth.service import AuthService
 from quintet.clock import Clock, SystemClock
 from quintet.config import root
 from quintet.config.listeners import Listener as ListenerConfig
-from quintet.config.net import Certificate, Tls
 from quintet.delivery.inbound import Inbound
 from quintet.delivery.outbound import Runner
 from quintet.delivery.post import PostOffice
-from quintet.net import tls
 from quintet.net.dns import Resolver
 from quintet.net.listener import Listener
 from quintet.net.seam import Service
@@ -42,7 +40,11 @@ class Reloaded:
 
 
 class App:
-    """One process's server.  ``only`` restricts it to some protocols; ``sockets`` are opened when absent."""
+    """One process's server.
+
+    ``only`` restricts it to some protocols; ``sockets`` are opened when absent; ``first`` marks the one
+    worker of several that does what must be done once.
+    """
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class App:
         clock: Clock | None = None,
         sockets: launch.Sockets | None = None,
         only: Collection[str] = (),
+        first: bool = True,
     ) -> None:
         self.config = config
         self.clock = clock or SystemClock()
@@ -58,6 +61,7 @@ class App:
         self.listeners: dict[str, Listener | HttpListener] = {}
         self.services: dict[str, Any] = {}  # by listener
         self._only = frozenset(only)
+        self._first = first
         self._sockets = sockets
         self._closers: list[Callable[[], Any]] = []  # in the order in which they were opened
 
@@ -84,9 +88,15 @@ class App:
         self._closers.append(self.store.close)
         self.auth = AuthService(self.store, config.auth, clock=self.clock)
         self._closers.append(self.auth.close)
-        self.contexts = _contexts(config)
+        self.certificates = Certificates(config, clock=self.clock, first=self._first)
+        self._closers.append(self.certificates.close)
         self.pages = pages.Pages(
-            self.store, config.http, hostname=config.hostname, ways=self._ways, gather=self._gather
+            self.store,
+            config.http,
+            hostname=config.hostname,
+            ways=self._ways,
+            gather=self._gather,
+            proof=self.certificates.proof,
         )
         self._join()
         self._closers.append(self._stop_sending)
@@ -96,6 +106,7 @@ class App:
         self.control = control.Control(config.data, self._orders())
         await self.control.start()
         self._closers.append(self.control.close)
+        self.certificates.start()
         for wanted in launch.enabled(config):
             if not self._only or wanted.protocol in self._only:
                 await self._listen(wanted, sockets[wanted.name])
@@ -129,7 +140,7 @@ class App:
         await asyncio.gather(self._sending, return_exceptions=True)
 
     async def _listen(self, wanted: ListenerConfig, sockets: Sequence[Any]) -> None:
-        giver = self.contexts.giver(wanted.protocol)
+        giver = self.certificates.contexts.giver(wanted.protocol)
         listener: Listener | HttpListener
         if wanted.protocol == "http":
             listener = HttpListener(self.pages, sockets, wanted, context=giver)
@@ -159,9 +170,9 @@ class App:
     async def reload(self, config: root.Config) -> Reloaded:
         """Takes what can be taken; connections stay, and new ones meet the new configuration."""
         taken, restart = root.differences(self.config, config)
-        log.configure(config.log.level, config.log.format)
+        log.configure(config.log.level, config.log.format, levels=config.log.levels)
         self.auth.reload(config.auth)
-        self.contexts.refresh(_tls(config))
+        await self.certificates.reload(config)
         self.pages.reload(config.http)
         self.config = config
         renew = any(key.partition(".")[0] in _SECTIONS_OF_SERVICES for key in taken)
@@ -288,35 +299,4 @@ _SECTIONS_OF_SERVICES = frozenset(("smtp", "queue", "dns", "imap", "pop3", "nntp
 
 
 def _starttls(app: App, wanted: ListenerConfig) -> bool:
-    return wanted.tls == "starttls" and app.contexts.available
-
-
-# --- certificates -----------------------------------------------------------------------------------
-
-
-def _tls(config: root.Config) -> Tls:
-    """The TLS section; without a certificate of their own, people get one that is signed by itself."""
-    import dataclasses
-
-    if config.tls.certificates or all(each.tls == "none" for each in launch.enabled(config)):
-        return config.tls
-    path = own_certificate(config.data, config.hostname)
-    return dataclasses.replace(config.tls, certificates=(Certificate(certificate=str(path)),))
-
-
-def own_certificate(data: Path, hostname: str) -> Path:
-    """The self-signed certificate of a data directory; made when it is not there."""
-    path = data / "self-signed.pem"
-    if not path.exists():
-        tls.write_self_signed(path, [hostname, "localhost", "127.0.0.1", "::1"])
-        logger.warning("self-signed certificate made", file=str(path), hostname=hostname)
-    return path
-
-
-def _contexts(config: root.Config) -> tls.Contexts:
-    import ssl
-
-    try:
-        return tls.Contexts(_tls(config))
-    except (OSError, ValueError, ssl.SSLError) as error:
-        raise launch.CannotStart(f"tls.certificates: {error}") from error
+    return wanted.tls == "starttls" and app.certificates.contexts.available

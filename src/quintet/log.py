@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any, Protocol, TextIO
 
@@ -38,22 +38,23 @@ MAX_VALUE = 2000  # characters of one value: a hostile client's words must not f
 class Logger:
     """Events of one room."""
 
-    __slots__ = ("_sink", "name")
+    __slots__ = ("_sink", "level", "name")
 
     def __init__(self, name: str, sink: Sink) -> None:
         self.name = name
+        self.level = sink.level_of(name)  # events below are not written
         self._sink = sink
 
     def debug(self, event: str, **fields: Any) -> None:
-        if self._sink.level <= 10:
+        if self.level <= 10:
             self._sink.emit("debug", self.name, event, fields)
 
     def info(self, event: str, **fields: Any) -> None:
-        if self._sink.level <= 20:
+        if self.level <= 20:
             self._sink.emit("info", self.name, event, fields)
 
     def warning(self, event: str, **fields: Any) -> None:
-        if self._sink.level <= 30:
+        if self.level <= 30:
             self._sink.emit("warning", self.name, event, fields)
 
     def error(self, event: str, **fields: Any) -> None:
@@ -62,7 +63,7 @@ class Logger:
 
     def enabled(self, level: str) -> bool:
         """Whether an event of this level would be written: for fields that cost something to make."""
-        return self._sink.level <= LEVELS[level]
+        return self.level <= LEVELS[level]
 
 
 class _Writes(Protocol):
@@ -73,15 +74,33 @@ class Sink:
     """Where events go; one a process."""
 
     def __init__(self) -> None:
-        self.level = 20
+        self.loggers: dict[str, Logger] = {}
+        self._levels: tuple[int, dict[str, int]] = (20, {})
         self.captured: list[dict[str, Any]] | None = None
         self._stream: TextIO = sys.stderr
         self._chain: list[_Writes] = []
         self.configure()
 
-    def configure(self, level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
+    def level_of(self, room: str) -> int:
+        """The least level that a room writes."""
+        return self._levels[1].get(room, self._levels[0])
+
+    def set_levels(self, level: int, rooms: dict[str, int]) -> tuple[int, dict[str, int]]:
+        """Sets them for every logger there is and will be; the ones before."""
+        before, self._levels = self._levels, (level, rooms)
+        for logger in self.loggers.values():
+            logger.level = self.level_of(logger.name)
+        return before
+
+    def configure(
+        self,
+        level: str = "info",
+        style: str = "auto",
+        stream: TextIO | None = None,
+        levels: Mapping[str, str] | None = None,
+    ) -> None:
         """``style`` is "human", "json" or "auto" (human on a terminal)."""
-        self.level = LEVELS[level]
+        self.set_levels(LEVELS[level], {room: LEVELS[each] for room, each in (levels or {}).items()})
         self._stream = stream or sys.stderr
         human = style == "human" or (style == "auto" and self._stream.isatty())
         stamp: Any = structlog.processors.TimeStamper(
@@ -125,13 +144,24 @@ _SINK = Sink()
 
 
 def get(name: str) -> Logger:
-    """The logger of a room: "net", "smtp", "store"."""
-    return Logger(name, _SINK)
+    """The logger of a room: "net", "smtp", "store"; the same object each time."""
+    logger = _SINK.loggers.get(name)
+    if logger is None:
+        logger = _SINK.loggers[name] = Logger(name, _SINK)
+    return logger
 
 
-def configure(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
-    """Sets level and style of every logger, old and new; other libraries' warnings come along."""
-    _SINK.configure(level, style, stream)
+def configure(
+    level: str = "info",
+    style: str = "auto",
+    stream: TextIO | None = None,
+    levels: Mapping[str, str] | None = None,
+) -> None:
+    """Sets level and style of every logger, old and new; other libraries' warnings come along.
+
+    ``levels`` gives single rooms another level.
+    """
+    _SINK.configure(level, style, stream, levels)
     root = logging.getLogger()
     root.handlers = [_Foreign()]
     root.setLevel(logging.WARNING)
@@ -140,12 +170,13 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
 @contextmanager
 def capture(level: str = "debug") -> Iterator[list[dict[str, Any]]]:
     """For tests: events land in the list as dicts with "event", "level", "room" and their fields."""
-    before, level_before = _SINK.captured, _SINK.level
-    _SINK.captured, _SINK.level = [], LEVELS[level]
+    captured, _SINK.captured = _SINK.captured, []
+    levels = _SINK.set_levels(LEVELS[level], {})
     try:
         yield _SINK.captured
     finally:
-        _SINK.captured, _SINK.level = before, level_before
+        _SINK.captured = captured
+        _SINK.set_levels(*levels)
 
 
 class _Foreign(logging.Handler):

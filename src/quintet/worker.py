@@ -32,7 +32,7 @@ class Worker:
 
     def __init__(self, path: Path, config: root.Config, sockets: launch.Sockets) -> None:
         self.path = path
-        self.app = App(config, sockets=sockets)
+        self.app = App(config, sockets=sockets, first=os.environ.get(launch.NUMBER, "0") == "0")
         self._ended = asyncio.Event()
         self._status: socket.socket | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str]) -> int:
     path, _ = parse(arguments)
     try:
         config = root.from_file(path)
-        log.configure(config.log.level, config.log.format)
+        log.configure(config.log.level, config.log.format, levels=config.log.levels)
         sockets = launch.taken_over()
         if sockets is None:
             sockets = launch.open_sockets(config)[0]

@@ -1,0 +1,82 @@
+"""Log events and the metrics' list."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from quintet import log, metrics
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    log.configure()
+    root.handlers, root.level = handlers, level
+
+
+def test_json_lines_hide_secrets_and_keep_letters() -> None:
+    out = io.StringIO()
+    log.configure("info", "json", out)
+    log.get("a").info("login", conn="c1", password="demo", name="Zoë", raw=b"\xff", long="x" * 5000)
+    log.get("a").debug("silent")
+    try:
+        raise ZeroDivisionError("why")
+    except ZeroDivisionError as error:
+        log.get("b").error("bug", exc_info=error)
+    first, second = map(json.loads, out.getvalue().splitlines())
+    assert (first["event"], first["room"]) == ("login", "a")
+    assert (first["password"], first["name"], first["raw"]) == ("***", "Zoë", "\\xff")
+    assert len(first["long"]) < 2100
+    assert "ZeroDivisionError: why" in second["exception"]
+
+
+def test_people_read_one_line_an_event() -> None:
+    out = io.StringIO()
+    log.configure("debug", "human", out)
+    log.get("a").debug("connected", conn="c1", text="two\nlines")
+    assert out.getvalue().count("\n") == 1
+    assert "connected" in out.getvalue()
+
+
+def test_rooms_have_levels_of_their_own() -> None:
+    out = io.StringIO()
+    early = log.get("early")
+    log.configure("warning", "json", out, {"early": "debug", "late": "info"})
+    late = log.get("late")
+    assert log.get("late") is late
+    assert early.enabled("debug")
+    assert late.enabled("info")
+    assert not late.enabled("debug")
+    assert not log.get("else").enabled("info")
+    with log.capture("info") as events:
+        early.debug("no")
+        late.info("yes")
+    assert [event["event"] for event in events] == ["yes"]
+    early.debug("back")
+    assert "back" in out.getvalue()
+
+
+def test_other_libraries_speak_through_us_and_a_closed_stream_is_no_error() -> None:
+    out = io.StringIO()
+    log.configure("info", "json", out)
+    logging.getLogger("asyncio").error("slow %s", "callback")
+    logging.getLogger("asyncio").info("not told")
+    (line,) = map(json.loads, out.getvalue().splitlines())
+    assert (line["room"], line["event"], line["text"]) == ("asyncio", "library", "slow callback")
+    out.close()
+    log.get("a").info("into the void")
+
+
+def test_every_metric_is_ours_and_told() -> None:
+    text = metrics.exposition().decode()
+    names = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
+    assert len(names) == len(set(names))
+    assert all(name.startswith("quintet_") for name in names)
+    assert "quintet_connections_total" in names
