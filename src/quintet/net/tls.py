@@ -6,6 +6,7 @@ The handshake itself is in `filters` and `stream`.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ipaddress
 import os
@@ -233,7 +234,9 @@ def write_self_signed(path: Path, names: Iterable[str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:  # mode 0600
             file.write(self_signed(names))
-        Path(file.name).rename(path)
+        with contextlib.suppress(FileExistsError):  # another worker was first, and uses its own already
+            os.link(file.name, path)
+        os.unlink(file.name)
     return path
 
 
