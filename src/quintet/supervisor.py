@@ -94,6 +94,7 @@ class Supervisor:
             **{key: value for key, value in os.environ.items() if key not in _NOT_PASSED},
             launch.SOCKETS: launch.pass_on(slot.sockets),
             launch.STATUS: str(theirs.fileno()),
+            launch.NUMBER: str(slot.number),
         }
         numbers = [sock.fileno() for opened in slot.sockets.values() for sock in opened]
         command = [sys.executable, "-P", "-m", "quintet", "worker", "-c", str(self.path)]

@@ -42,7 +42,10 @@ class Way:
 
 
 class Pages:
-    """One a process.  ``gather`` gives every worker's exposition, ours included."""
+    """One a process.
+
+    ``gather`` gives every worker's exposition, ours included; ``proof`` the answer to an ACME token.
+    """
 
     def __init__(
         self,
@@ -52,12 +55,13 @@ class Pages:
         hostname: str,
         ways: Callable[[], Sequence[Way]],
         gather: Callable[[], Awaitable[list[str]]],
+        proof: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self._store = store
         self._hostname = hostname
         self._ways = ways
         self._gather = gather
-        self.challenges: dict[str, str] = {}  # ACME token to its key authorization
+        self._proof = proof
         self.reload(config)
 
     def reload(self, config: Http) -> None:
@@ -73,7 +77,7 @@ class Pages:
                 return _text(403, "see http.metrics_from\n")
             return Answer(200, EXPOSITION, await self._metrics())
         if path.startswith(CHALLENGE):
-            found = self.challenges.get(path.removeprefix(CHALLENGE))
+            found = self._proof(path.removeprefix(CHALLENGE))
             return _text(200, found) if found else _text(404, "no such challenge\n")
         if path == "/" and self._config.landing:
             return Answer(200, "text/html; charset=utf-8", self._landing().encode())

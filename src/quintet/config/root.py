@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from quintet.config import lines, load
+from quintet.config.acme import Acme
 from quintet.config.auth import Auth
 from quintet.config.imap import Imap
 from quintet.config.listeners import Listener, standard
@@ -42,6 +43,7 @@ class Config:
     log: Log = _section(Log, "What is logged, and how it looks.")
     auth: Auth = _section(Auth, "Logging in.")
     tls: Tls = _section(Tls, "Certificates and what TLS we speak.")
+    acme: Acme = _section(Acme, "Certificates fetched and renewed automatically.")
     net: Net = _section(Net, "What every listener does alike.")
     dns: Dns = _section(Dns, "How names are looked up.")
     smtp: Smtp = _section(Smtp, "Taking mail: MX, submission and LMTP listeners.")
@@ -127,6 +129,9 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
                 ipaddress.ip_network(text, strict=False)
             except ValueError:
                 yield (*path, at), f"expected a network such as 10.0.0.0/8 or an address, got {text!r}"
+    for sentence in config.auth.faults():
+        key, _, text = sentence.partition(": ")
+        yield tuple(key.split(".")), text
     for at, pair in enumerate(config.tls.certificates):
         if not pair.certificate:
             yield ("tls", "certificates", at), "expected a certificate file (option certificate)"

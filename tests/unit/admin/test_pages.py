@@ -25,6 +25,7 @@ async def made(tmp_path: Path) -> AsyncIterator[pages.Pages]:
         hostname="mail.<b>.example",
         ways=lambda: [pages.Way("IMAP", 143, "STARTTLS")],
         gather=gather,
+        proof={"tok": "tok.thumb"}.get,
     )
     await store.close()
 
@@ -68,7 +69,6 @@ async def test_metrics_are_for_named_networks_and_for_all_workers(made: pages.Pa
 
 
 async def test_acme_challenge_is_answered_for_known_tokens(made: pages.Pages) -> None:
-    made.challenges["tok"] = "tok.thumb"
     assert (await made.answer("/.well-known/acme-challenge/tok", "192.0.2.1")).body == b"tok.thumb"
     assert (await made.answer("/.well-known/acme-challenge/other", "192.0.2.1")).status == 404
 

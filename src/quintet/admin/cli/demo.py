@@ -120,16 +120,18 @@ def _banner(config: Config, path: Path, base: int, host: str, added: int) -> str
     out = io.StringIO()
     console = Console(file=out, force_terminal=sys.stdout.isatty(), width=88, highlight=False)
     console.print(table)
-    console.print(
-        f"Host {shown}. Accounts [bold]alice@example.org[/], bob@example.org, carol@example.org; "
-        "password [bold]demo[/].\nGroups local.test, local.announce (moderated), comp.lang.python."
-        + (f" {added} letters and articles put in." if added else " Everything is as you left it.")
-    )
+    state = f"{added} letters and articles put in." if added else "Everything is as you left it."
+    for text in (
+        f"Host {shown}. The certificate is self-signed.",
+        "Accounts [bold]alice@example.org[/], bob@example.org, carol@example.org; password [bold]demo[/].",
+        f"Groups local.test, local.announce (moderated), comp.lang.python. {state}",
+    ):
+        console.print(text, soft_wrap=True)
     console.print("\nTry:", style="bold")
     for line in (
         f"curl --user alice@example.org:demo 'imap://{shown}:{base + 143}/INBOX;MAILINDEX=1'",
         (
-            "printf 'Subject: hello\\n\\nFirst letter.\\n' | curl --mail-from bob@example.org "
+            "printf 'Subject: hello\\n\\nFirst letter.\\n' | curl --crlf --mail-from bob@example.org "
             f"--mail-rcpt alice@example.org -T - smtp://{shown}:{base + 25}"
         ),
         f"quintet account list -c {path}",
