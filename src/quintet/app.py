@@ -276,6 +276,7 @@ def _pop3(app: App, wanted: ListenerConfig) -> Service:
 def _nntp(app: App, wanted: ListenerConfig) -> Service:
     from quintet.nntp.service import NntpService  # as above
 
+    others = (one for one in app.services.values() if isinstance(one, NntpService))
     return NntpService(
         app.store,
         app.auth,
@@ -284,6 +285,7 @@ def _nntp(app: App, wanted: ListenerConfig) -> Service:
         clock=app.clock,
         office=app.office,
         starttls=_starttls(app, wanted),
+        shelf=next((one.shelf for one in others), None),
     )
 
 

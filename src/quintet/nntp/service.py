@@ -5,6 +5,8 @@ Shared by all connections of a process: the list of groups, rendered overviews, 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from quintet.auth.service import AuthService
 from quintet.clock import Clock
 from quintet.config.nntp import Nntp
@@ -18,8 +20,21 @@ from quintet.nntp.wire import Wire
 from quintet.store.store import Store
 
 
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What was read of a store and is kept at hand; all listeners of a process share one."""
+
+    catalog: Catalog
+    overviews: Overviews
+    ahead: Ahead
+
+    @classmethod
+    def of(cls, store: Store) -> Shelf:
+        return cls(Catalog(store), Overviews(store), Ahead(store))
+
+
 class NntpService:
-    """One a process and kind of listener; ``starttls`` says whether the listener has a certificate."""
+    """One a listener; ``starttls`` says whether it has a certificate."""
 
     name = "nntp"
 
@@ -33,13 +48,13 @@ class NntpService:
         clock: Clock,
         office: PostOffice | None = None,
         starttls: bool = True,
+        shelf: Shelf | None = None,
     ) -> None:
         self.store, self.auth, self.config = store, auth, config
         self.hostname, self.clock, self.starttls = hostname, clock, starttls
         self.office = office or PostOffice(store, config, hostname=hostname, clock=clock)
-        self.catalog = Catalog(store)
-        self.overviews = Overviews(store)
-        self.ahead = Ahead(store)
+        self.shelf = shelf or Shelf.of(store)
+        self.catalog, self.overviews, self.ahead = self.shelf.catalog, self.shelf.overviews, self.shelf.ahead
 
     def open(self, peer: Peer) -> tuple[Wire, Session]:
         """A new connection."""

@@ -1,0 +1,55 @@
+"""Any bytes to the wire of NNTP, the header of an article, and wildmats: only the families may come out."""
+
+from quintet.delivery import inject
+from quintet.errors import Problem
+from quintet.net.seam import Need
+from quintet.nntp import commands
+from quintet.nntp.wildmat import header_wildmat, wildmat
+from quintet.nntp.wire import Wire
+
+SEEDS = [
+    b"CAPABILITIES\r\nMODE READER\r\nGROUP local.test\r\nOVER 1-\r\nARTICLE <1@local.test>\r\n",
+    b"LIST ACTIVE comp.*,!*.c,[a-z]?\r\nNEWNEWS * 20250101 000000 GMT\r\nXPAT Subject 1- *x* y\r\n",
+    b"AUTHINFO USER alice\r\nAUTHINFO SASL PLAIN =\r\nHDR :bytes 1-2\r\nSTAT 9999999999999999\r\n",
+    b"From: A <a@b.example>\r\nNewsgroups: a.b,c.d\r\nSubject: x\r\n y\r\nMessage-ID: <a@b>\r\nDate: now\r\n",
+]
+
+
+def target(data: bytes) -> None:
+    """See the module."""
+    wire = Wire()
+    for at in range(0, len(data), 7):
+        wire.feed(data[at : at + 7])
+        while True:
+            try:
+                found = wire.next()
+            except Problem:
+                break
+            if found is Need.DATA:
+                break
+            for word in found.args:
+                _words(word)
+    for by_hand in (False, True):
+        try:
+            proto = inject.read(data, by_hand=by_hand)
+            inject.check(proto, 1_763_715_600_000, inject.Limits(), group="a.b" if by_hand else "")
+            added = inject.Additions("<new@example.org>", 1_763_715_600_000, "news.example.org")
+            header = inject.complete(proto, added)
+        except Problem:
+            continue
+        again = inject.read(header.replace(b"Injection-Info", b"X-Info"), by_hand=by_hand)
+        assert again.get(b"message-id") == proto.message_id
+
+
+def _words(word: str) -> None:
+    for parse in (
+        commands.number_range,
+        commands.number,
+        lambda text: commands.date_time(text, text, "", 2025),
+        lambda text: wildmat(text)("local.test"),
+        lambda text: header_wildmat(text)("Article 1"),
+    ):
+        try:
+            parse(word)
+        except Problem:
+            pass

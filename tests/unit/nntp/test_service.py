@@ -1,0 +1,97 @@
+"""What dialogues cannot show: compression, whole groups, large articles, what connections hold."""
+
+import zlib
+from pathlib import Path
+
+from quintet.net.memory import Talk, converse
+from quintet.store import groups
+from quintet.store.content import content_of
+from tests.support.newshouse import HOST, NewsHouse, article_bytes, news_house
+
+
+async def test_compression_covers_both_ways(tmp_path: Path) -> None:
+    """RFC 8054 2.2."""
+    async with news_house(tmp_path) as house:
+        await house.given("group local.test with 2")
+        talk = Talk(house.service)
+        await talk.begin()
+        talk.take()
+        await talk.send(b"COMPRESS DEFLATE\r\n")
+        assert talk.take().startswith(b"206 ")
+        pack = zlib.compressobj(wbits=-15)
+        unpack = zlib.decompressobj(wbits=-15)
+        said = b""
+        for line in (b"GROUP local.test\r\n", b"OVER 1-\r\n", b"COMPRESS DEFLATE\r\n", b"STARTTLS\r\n"):
+            await talk.send(pack.compress(line) + pack.flush(zlib.Z_SYNC_FLUSH))
+        await talk.send(pack.compress(b"AUTHINFO USER x\r\nCAPABILITIES\r\n") + pack.flush(zlib.Z_SYNC_FLUSH))
+        said = unpack.decompress(talk.take())
+        await talk.end()
+    assert said.startswith(b"211 2 1 2 local.test\r\n224 ")
+    assert b"\r\n2\tArticle 2\t" in said
+    codes = [line[:3] for line in said.split(b"\r\n") if line[:3] in (b"502", b"101")]
+    assert codes == [b"502", b"502", b"502", b"101"]  # once only; no TLS, no login behind it
+    assert b"AUTHINFO" not in said.split(b"\r\n101 ")[1]
+    assert b"COMPRESS" not in said.split(b"\r\n101 ")[1]
+
+
+async def _fill(house: NewsHouse, count: int) -> None:
+    folder = await house.store.write(groups.create, "local.big")
+
+    def many(tx: object, low: int, high: int) -> None:
+        for number in range(low, high):
+            groups.file(
+                tx, [folder.id], content_of(article_bytes(number, ["local.big"])), path=b"x", host=HOST,
+                received_at=1,
+            )  # fmt: skip
+
+    await house.store.write(many, 1, count + 1)
+
+
+async def test_whole_group_comes_in_pages(tmp_path: Path) -> None:
+    async with news_house(tmp_path) as house:
+        await _fill(house, 6000)
+        for _ in range(2):  # cold, then from memory
+            said = await converse(
+                house.service, b"GROUP local.big\r\nOVER 1-\r\nXHDR Subject 1-\r\nLISTGROUP\r\n"
+            )
+            lines = said.split(b"\r\n")
+            assert lines[2].startswith(b"224 ")
+            assert [line.split(b"\t")[0] for line in lines[3:6003]] == [b"%d" % n for n in range(1, 6001)]
+            assert lines[6003] == b"."
+            assert lines[6005:12005] == [b"%d Article %d" % (n, n) for n in range(1, 6001)]
+            assert lines[12006].startswith(b"211 6000 1 6000 local.big")
+            assert lines[12007:18008] == [*(b"%d" % n for n in range(1, 6001)), b"."]
+        said = await converse(house.service, b"GROUP local.big\r\nHDR X-Number 1-450\r\n")
+        assert said.split(b"\r\n")[3:453] == [b"%d %d" % (n, n) for n in range(1, 451)]
+
+
+async def test_large_article_is_taken_and_given_back(tmp_path: Path) -> None:
+    """Over 64 KiB an article lies in a file; header and body are parts of it."""
+    body = b"".join(b".%d a line\r\n" % number for number in range(20_000))
+    async with news_house(tmp_path) as house:
+        await house.given("group local.test")
+        head = b"From: a@b.example\r\nNewsgroups: local.test\r\nSubject: big\r\nMessage-ID: <big@x>\r\n\r\n"
+        script = b"POST\r\n" + head + body.replace(b".", b"..", 1).replace(b"\r\n.", b"\r\n..") + b".\r\n"
+        script += (
+            b"GROUP local.test\r\nHEAD 1\r\nBODY 1\r\nARTICLE <big@x>\r\nHDR :bytes 1\r\nHDR :lines 1\r\n"
+        )
+        said = await converse(house.service, script, 65536)
+        stored = house.article("local.test", 1)
+    assert stored.endswith(b"\r\n\r\n" + body)
+    stuffed = b"\r\n" + body.replace(b".", b"..", 1).replace(b"\r\n.", b"\r\n..")
+    assert said.count(stuffed + b".\r\n") == 2
+    header = stored[: stored.index(b"\r\n\r\n") + 2]
+    assert b"221 1 <big@x>\r\n" + header + b".\r\n222 1 <big@x>\r\n" in said
+    assert said.endswith(b"\r\n1 %d\r\n.\r\n225 Header information follows\r\n1 20000\r\n.\r\n" % len(stored))
+
+
+async def test_reader_that_goes_on_gets_articles_read_ahead(tmp_path: Path) -> None:
+    async with news_house(tmp_path) as house:
+        await house.given("group local.test with 40")
+        asked = []
+        peek = house.store.peek
+        house.store.peek = lambda fn, *args, **more: (asked.append(fn), peek(fn, *args, **more))[1]  # type: ignore[method-assign]
+        script = b"GROUP local.test\r\n" + b"".join(b"ARTICLE %d\r\n" % number for number in range(1, 41))
+        said = await converse(house.service, script)
+        assert said.count(b"\r\n220 ") == 40
+        assert len(asked) <= 6
