@@ -31,6 +31,10 @@ COMMANDS: dict[str, str] = {
     "group": "groups",
     "queue": "queue",
     "trace": "trace",
+    "check": "upkeep",
+    "backup": "upkeep",
+    "restore": "upkeep",
+    "reindex": "upkeep",
     "import": "transfer",
     "export": "transfer",
 }
