@@ -9,24 +9,22 @@ handlers answer with plain lists; one does while an async generator runs or a bo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from typing import Any
 
 from quintet import log, metrics
-from quintet.errors import BadSyntax, Hangup, Problem, Reason
+from quintet.errors import Hangup, Problem, Reason
 from quintet.net import dots
+from quintet.net.following import Following
 from quintet.net.seam import CHUNK, Ask, Need, Peer, Replies, Session, Slice, Wire
 from quintet.net.stream import Stream
 from quintet.net.wake import Wake, relay
 
 FLUSH = 32 * 1024  # bytes of replies that are collected before they are written
 AHEAD = 64 * 1024  # bytes taken from a client that sends while we are busy
-FIRST_PORTION = 8 * 1024  # bytes first taken for a dotted body: where many small ones are pipelined, what
-# lies behind the first is not copied for each of them
 SLICE_S = 0.010  # seconds one pipeline may hold the loop before others get their turn
 SLICE_COMMANDS = 16  # commands between two looks at the clock
-MAX_DISCARD = 1024 * 1024 * 1024  # bytes of a refused body that we read past before hanging up
 
 logger = log.get("net")
 
@@ -44,16 +42,16 @@ class Job:
 
 
 class Driver:
-    """One connection.  It is its own `seam.Input`, and the receiver of its stream's events."""
+    """One connection: the receiver of its stream's events, and what drives its session."""
 
     __slots__ = (
         "_ahead",
         "_closing",
         "_deadline",
-        "_discard",
         "_drained",
         "_draining",
         "_eof",
+        "_following",
         "_input",
         "_late",
         "_loop",
@@ -68,7 +66,6 @@ class Driver:
         "_timer",
         "_wire",
         "_write_timeout_s",
-        "body_flags",
         "on_end",
         "on_quiet",
         "peer",
@@ -95,8 +92,7 @@ class Driver:
         self._late = Reason.TIMEOUT  # what passing it means: TIMEOUT, or CLOSED for a stuck writer
         self._pushing: asyncio.Event | None = None  # the watch that we listen to
         self._relay: asyncio.Task[None] | None = None  # waits for a watch that cannot call
-        self._discard: dots.Reader | int | None = None  # what a handler has begun to read and not ended
-        self.body_flags: dots.Reader | None = None
+        self._following = Following(wire, self._fill)
         self.on_quiet: Any = None  # called without arguments when we begin to wait for the peer (tests)
         self.on_end: Callable[[Driver], None] | None = None  # called once when the connection is gone
 
@@ -260,7 +256,7 @@ class Driver:
                 if command is Need.LITERAL:
                     self._add(wire.encode(command))
                     continue
-                replies: Replies = session.handle(command, self)
+                replies: Replies = session.handle(command, self._following)
             except Hangup as error:
                 self._finish(error.reason)
                 return None
@@ -284,6 +280,10 @@ class Driver:
             return job
         rest = iter(replies)
         for reply in rest:
+            if self._out_size >= FLUSH:
+                self._flush()
+                if self._stream.paused:
+                    return Job(_chain(reply, rest), job.command)
             if not self._put_one(reply):
                 return Job(_chain(reply, rest), job.command)
         return None
@@ -293,8 +293,6 @@ class Driver:
         if isinstance(reply, bytes):
             self._add(reply)
         elif isinstance(reply, Slice):
-            if self._out_size >= FLUSH:
-                self._flush()
             if reply.length > CHUNK or self._stream.paused:
                 return False
             try:
@@ -320,10 +318,9 @@ class Driver:
     async def _wait_for(self, job: Job) -> None:
         """Drives one handler to its end, waiting for room whenever there is none."""
         command = job.command
-        self._discard = None
         try:
             await self._play(job.replies)
-            await self._pass_over()
+            await self._following.pass_over()
             return
         except Hangup:
             raise
@@ -332,7 +329,7 @@ class Driver:
         except Exception as error:  # noqa: BLE001 - our bug: logged whole, answered neutrally
             self._bug(error, command)
             problem = Hangup(Reason.BUG)
-        await self._pass_over()
+        await self._following.pass_over()
         await self._play(self._session.problem(problem, command))
 
     async def _play(self, replies: Any) -> None:  # Any: Replies, or an iterator over a list's rest
@@ -369,7 +366,13 @@ class Driver:
         self._flush()
         self._wire.clear()  # what came early was not protected
         self._go_on_reading()
-        info = await self._stream.start_tls()  # what the wire holds now came protected
+        try:
+            info = await self._stream.start_tls()  # what the wire holds afterwards came protected
+        except Hangup as error:
+            metrics.TLS.labels(self.peer.listener, "failed").inc()
+            logger.info("handshake failed", conn=self.peer.id, address=self.peer.address, text=error.text)
+            raise
+        metrics.TLS.labels(self.peer.listener, "ok").inc()
         self.peer.tls = info
         self._session.secured(info)
 
@@ -462,63 +465,7 @@ class Driver:
         if not self._stream.closed:
             self._expect(self._write_timeout_s, Reason.CLOSED)  # it may never read the rest
 
-    # --- what comes in: seam.Input --------------------------------------------------------
-
-    async def line(self, limit: int = 65536) -> bytes:
-        while (line := self._wire.take_line(limit)) is None:
-            await self._fill()
-        return line
-
-    async def counted(self, size: int) -> AsyncIterator[bytes]:
-        self._discard = size
-        while size > 0:
-            chunk = self._wire.take(min(size, CHUNK))
-            if not chunk:
-                await self._fill()
-                continue
-            size -= len(chunk)
-            self._discard = size
-            yield chunk
-        self._discard = None
-
-    async def dotted(self) -> AsyncIterator[bytes]:
-        reader = self._discard = self.body_flags = dots.Reader()
-        portion = FIRST_PORTION
-        while True:
-            data = self._wire.take(portion)
-            if not data:
-                await self._fill()
-                continue
-            portion = min(portion * 2, CHUNK)
-            piece = reader.feed(data)
-            if reader.done:
-                self._wire.untake(reader.rest)
-                self._discard = None
-                if piece:
-                    yield piece
-                break
-            if piece:
-                yield piece
-        if getattr(self._wire, "strict_line_ends", False) and (reader.bare_cr or reader.bare_lf):
-            raise BadSyntax("", Reason.BARE_LINE_END)
-
-    async def _pass_over(self) -> None:
-        """Reads to the end of a body that a handler left half-read: its rest is no command."""
-        rest, self._discard, passed = self._discard, None, 0
-        while rest if isinstance(rest, int) else rest is not None and not rest.done:
-            if passed > MAX_DISCARD:
-                raise Hangup(Reason.TOO_BIG)
-            data = self._wire.take(min(rest, CHUNK) if isinstance(rest, int) else CHUNK)
-            passed += len(data)
-            if not data:
-                await self._fill()
-            elif isinstance(rest, int):
-                rest -= len(data)
-            else:
-                assert rest is not None
-                rest.feed(data)
-                if rest.done:
-                    self._wire.untake(rest.rest)
+    # --- what comes in ---------------------------------------------------------------------------
 
     async def _fill(self) -> None:
         """Waits for bytes; raises Hangup at the end of input or after too long a silence."""

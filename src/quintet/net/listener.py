@@ -21,7 +21,7 @@ from quintet.net import proxy
 from quintet.net.driver import Driver
 from quintet.net.limits import Limits, Networks
 from quintet.net.seam import Peer, Service, TlsInfo
-from quintet.net.stream import Stream
+from quintet.net.stream import NOBODY, Stream
 
 logger = log.get("net")
 
@@ -167,7 +167,13 @@ class Listener:
         stream.close()
 
     def _open(self, stream: Stream, peer: Peer, rest: bytes = b"") -> None:
-        wire, session = self.service.open(peer)
+        try:
+            wire, session = self.service.open(peer)
+        except Exception as error:  # noqa: BLE001 - our bug must not leave a connection that nobody owns
+            self._bug(peer, error)
+            stream.receiver = NOBODY
+            stream.abort()
+            return
         driver = Driver(stream, wire, session, peer, write_timeout_s=self._net.write_timeout_s)
         driver.on_end = self._ended
         stream.receiver = driver
@@ -176,6 +182,11 @@ class Listener:
         if rest:
             wire.feed(rest)
         driver.begin()
+
+    def _bug(self, peer: Peer, error: Exception) -> None:
+        metrics.BUGS.labels(self.name).inc()
+        logger.error("bug", conn=peer.id, exc_info=error)
+        self._left(peer)
 
     def _ended(self, driver: Driver) -> None:
         self._drivers.discard(driver)

@@ -72,7 +72,7 @@ class Stream(asyncio.BufferedProtocol):
         self._made = made
         self.context = context
         self.handshake_timeout_s = handshake_timeout_s
-        self.receiver: Receiver = _NOBODY
+        self.receiver: Receiver = NOBODY
         self.transport: asyncio.Transport = _NO_TRANSPORT
         self.closed = False
         self.paused = False  # the peer does not read what we write
@@ -120,7 +120,7 @@ class Stream(asyncio.BufferedProtocol):
         self.paused = False
         if self._handshake is not None:
             self._shaken(error or ConnectionResetError("connection lost in the TLS handshake"))
-        receiver, self.receiver = self.receiver, _NOBODY
+        receiver, self.receiver = self.receiver, NOBODY
         self._tls = self._deflate = None
         receiver.lost()
 
@@ -313,5 +313,5 @@ class _NoTransport:
         return True
 
 
-_NOBODY: Any = _Nobody()
+NOBODY: Any = _Nobody()
 _NO_TRANSPORT: Any = _NoTransport()

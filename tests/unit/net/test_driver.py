@@ -283,3 +283,16 @@ async def test_bug_in_the_words_for_a_problem_ends_the_connection(monkeypatch: p
         assert (
             await converse(Service(), b"CRASHLATER\r\nECHO never\r\n") == b"ready\r\npart\r\nfarewell BUG\r\n"
         )
+
+
+async def test_one_long_list_of_replies_waits_for_a_slow_client() -> None:
+    talk = Talk(Service(), room=0)
+    await talk.begin()
+    await talk.send(b"MANY 20000\r\nECHO after\r\n")  # 2 MB
+    assert talk.transport.peak <= 128 * 1024
+    while not talk.transport.sent.endswith(b"after\r\n"):
+        talk.transport.read(50_000)
+        await talk.settle()
+    assert len(talk.transport.sent) == len(b"ready\r\nafter\r\n") + 20_000 * 101
+    assert talk.transport.peak <= 128 * 1024
+    await talk.end()

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from quintet import log
 from quintet.clock import FrozenClock, SystemClock
 from quintet.config import listeners
 from quintet.config.net import Certificate, Net, Tls
@@ -23,7 +24,7 @@ from quintet.net import sockets, tls
 from quintet.net.client import Client
 from quintet.net.filters import server_end_point
 from quintet.net.listener import Listener
-from tests.unit.net.toy import MemoryBody, Service, Store
+from tests.unit.net.toy import MemoryBody, Service, Session, Store, Wire
 
 
 @asynccontextmanager
@@ -320,6 +321,40 @@ def test_sockets_are_inherited_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sockets.inherited({"LISTEN_PID": "1", "LISTEN_FDS": "2"}) == {}
     for each in (first, second, *(sock for group in found.values() for sock in group)):
         each.close()
+
+
+async def test_slow_reader_over_a_socket_holds_little() -> None:
+    body = MemoryBody(b"x" * 20_000_000, waits=True, dotless=True)
+    async with listening(Service(Store(bodies={b"big": body}))) as listener:
+        sock = socket.create_connection(("127.0.0.1", listener.port))
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(sock, b"GET big\r\nQUIT\r\n")
+        while not listener._drivers or not next(iter(listener._drivers))._stream.paused:
+            await asyncio.sleep(0)  # the kernel's buffers fill up first
+        stream = next(iter(listener._drivers))._stream
+        received = peak = 0
+        while data := await loop.sock_recv(sock, 1 << 20):
+            received += len(data)
+            peak = max(peak, stream.transport.get_write_buffer_size())
+        sock.close()
+        assert received == len(b"ready\r\nsending\r\n") + 20_000_000 + len(b"\r\n.\r\nsent\r\nbye\r\n")
+        assert 0 < peak <= 128 * 1024
+
+
+async def test_service_that_cannot_open_a_session_leaves_nothing() -> None:
+    class Broken(Service):
+        def open(self, peer: object) -> tuple[Wire, Session]:
+            raise ZeroDivisionError
+
+    with log.capture() as events:
+        async with listening(Broken()) as listener:
+            client = await Client.connect("127.0.0.1", listener.port)
+            with pytest.raises(Hangup):
+                await client.line()
+            await client.close()
+            assert listener._limits.open == 0
+    assert "bug" in [event["event"] for event in events]
 
 
 async def test_idle_connections_are_small() -> None:
