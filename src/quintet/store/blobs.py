@@ -15,7 +15,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-from quintet.errors import Problem, Reason, Refused, TryLater
+from quintet.errors import Reason, Refused, TryLater
 from quintet.message.scan import Scanner
 from quintet.net.seam import CHUNK
 from quintet.store import content, db
@@ -39,6 +39,8 @@ class Blobs:
         self.sync = sync
         for folder in (self.root, self.spool):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if sync:
+            flush_folder(data)
         self._known: set[str] = set()  # folders that were made and flushed by us or were there
         self._lock = threading.Lock()
 
@@ -60,6 +62,12 @@ class Blobs:
         if self.sync:
             flush_folder(target.parent)
         return target
+
+    def touch(self, sha256: bytes) -> None:
+        """Makes a file young again: a day passes before a sweep takes it."""
+        path = self.path(sha256)
+        if path.exists():
+            os.utime(path)
 
     def _folder(self, folder: Path) -> None:
         if folder.name in self._known:
@@ -271,6 +279,3 @@ def read_all(blobs: Blobs, ref: BodyRef, data: bytes | None) -> bytes:
     if data is None:
         raise Refused(Reason.NO_SUCH_MESSAGE)
     return ref.prefix + data
-
-
-__all__ = ["Blobs", "Content", "Problem", "Spool", "StoredBody", "flush_folder", "read_all"]

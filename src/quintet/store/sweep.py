@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from quintet.store import history, trace
+from quintet.store import blobs, history, trace
 from quintet.store.db import Tx
 from quintet.store.store import Store
 
@@ -26,20 +26,20 @@ class Swept:
 
     messages: int
     blobs: int
-    files: int
     traces: int
     ids: int
 
 
-def garbage(tx: Tx, before: int, limit: int = STEP) -> tuple[int, int, int]:
+def garbage(tx: Tx, before: int, limit: int = STEP, files: blobs.Blobs | None = None) -> tuple[int, int, int]:
     """Removes messages doomed before a time that really have no entry and are not queued.
 
-    Returns (candidates looked at, messages, blobs removed).  A blob's file is left to `orphans`.
+    Returns (candidates looked at, messages, blobs removed).  A blob's file is left to `orphans`; its day of
+    grace begins now, so that a backup or a session that knows it finishes undisturbed.
     """
     doomed = tx.all(
         "SELECT message_id FROM garbage WHERE doomed_at < ? ORDER BY message_id LIMIT ?", before, limit
     )
-    messages = blobs = 0
+    messages = bodies = 0
     for (message_id,) in doomed:
         tx.run("DELETE FROM garbage WHERE message_id = ?", message_id)
         if (
@@ -52,8 +52,11 @@ def garbage(tx: Tx, before: int, limit: int = STEP) -> tuple[int, int, int]:
         tx.run("DELETE FROM message WHERE id = ?", message_id)
         messages += 1
         if blob_id is not None and tx.one("SELECT 1 FROM message WHERE blob_id = ? LIMIT 1", blob_id) is None:
-            blobs += tx.run("DELETE FROM blob WHERE id = ?", blob_id)
-    return len(doomed), messages, blobs
+            sha256, place = tx.one("SELECT sha256, place FROM blob WHERE id = ?", blob_id) or (b"", 0)
+            if place and files is not None:
+                files.touch(bytes(sha256))
+            bodies += tx.run("DELETE FROM blob WHERE id = ?", blob_id)
+    return len(doomed), messages, bodies
 
 
 def orphans(tx: Tx, candidates: list[tuple[bytes, Path]]) -> list[Path]:
@@ -69,10 +72,11 @@ def orphans(tx: Tx, candidates: list[tuple[bytes, Path]]) -> list[Path]:
 async def some(store: Store) -> tuple[Swept, bool]:
     """One round; the second value says whether another would find more."""
     config, now = store.config, store.clock.now()
-    seen, messages, blobs = await store.write(garbage, now - config.garbage_age * 1000)
+    before = now - config.garbage_age * 1000
+    seen, messages, bodies = await store.write(garbage, before, files=store.blobs)
     traces = await store.write(trace.sweep, now - config.trace_days * DAY_MS)
     ids = await store.write(history.sweep, now - config.history_days * DAY_MS)
-    return Swept(messages, blobs, 0, traces, ids), seen >= STEP or traces >= 5000 or ids >= 5000
+    return Swept(messages, bodies, traces, ids), seen >= STEP or traces >= 5000 or ids >= 5000
 
 
 async def files(store: Store) -> int:

@@ -8,6 +8,7 @@ import pytest
 from quintet.config.store import Store as StoreConfig
 from quintet.errors import Reason, Refused, TryLater
 from quintet.store import accounts, blobs, entries, folders, sweep
+from quintet.store.content import Content
 from quintet.store.db import Tx, bounded
 from quintet.store.model import AccountId, FolderId
 from quintet.store.store import Store
@@ -161,7 +162,7 @@ async def test_slow_poll_finds_what_no_hint_told(store: Store) -> None:
     assert woken.is_set()
 
 
-async def spooled(store: Store, data: bytes, step: int) -> tuple[blobs.Spool, blobs.Content]:
+async def spooled(store: Store, data: bytes, step: int) -> tuple[blobs.Spool, Content]:
     spool = store.spool()
     for start in range(0, len(data), step):
         spool.write(data[start : start + step])
