@@ -7,9 +7,10 @@ Nothing else imports every room, and nothing below imports this.  What a process
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quintet import __version__, launch, log
 from quintet.admin import control, jobs, pages
@@ -20,13 +21,13 @@ from quintet.clock import Clock, SystemClock
 from quintet.config import root
 from quintet.config.listeners import Listener as ListenerConfig
 from quintet.delivery.inbound import Inbound
-from quintet.delivery.outbound import Runner
 from quintet.delivery.post import PostOffice
-from quintet.net.dns import Resolver
 from quintet.net.listener import Listener
 from quintet.net.seam import Service
-from quintet.smtp.client import SmtpTransport
 from quintet.store.store import Store
+
+if TYPE_CHECKING:
+    from quintet.delivery.outbound import Runner
 
 logger = log.get("app")
 
@@ -63,6 +64,7 @@ class App:
         self._only = frozenset(only)
         self._first = first
         self._sockets = sockets
+        self.runner: Runner | None = None
         self._closers: list[Callable[[], Any]] = []  # in the order in which they were opened
 
     async def start(self) -> None:
@@ -113,7 +115,7 @@ class App:
         logger.info("started", version=__version__, hostname=config.hostname, listeners=len(self.listeners))
 
     def _join(self) -> None:
-        """What services share: one of each a process; and the runner that sends mail on."""
+        """What services share, one of each a process; and begins to send mail on."""
         config, store, clock, hostname = self.config, self.store, self.clock, self.config.hostname
         self.inbound = Inbound(
             store,
@@ -124,20 +126,32 @@ class App:
             expire_report_s=config.queue.expire_report_s,
         )
         self.office = PostOffice(store, config.nntp, hostname=hostname, clock=clock, inbound=self.inbound)
-        self.runner = Runner(
-            store,
+        self._sending = asyncio.create_task(self._send(), name="queue")
+
+    async def _send(self) -> None:
+        """Runs the queue.  What it needs is loaded behind the open ports: it need not answer at once."""
+        outbound = await asyncio.to_thread(importlib.import_module, "quintet.delivery.outbound")
+        dns = await asyncio.to_thread(importlib.import_module, "quintet.net.dns")
+        client = await asyncio.to_thread(importlib.import_module, "quintet.smtp.client")
+        config, hostname, clock = self.config, self.config.hostname, self.clock
+        self.runner = outbound.Runner(
+            self.store,
             config.queue,
             directory=self.inbound.directory,
-            resolver=Resolver(config.dns, clock=clock),
-            transport=SmtpTransport(config.queue.helo or hostname, clock=clock),
+            resolver=dns.Resolver(config.dns, clock=clock),
+            transport=client.SmtpTransport(config.queue.helo or hostname, clock=clock),
             hostname=hostname,
             clock=clock,
         )
-        self._sending = asyncio.create_task(self.runner.run(), name="queue")
+        await self.runner.run()
 
     async def _stop_sending(self) -> None:
-        await self.runner.stop()
+        if self.runner is None:
+            self._sending.cancel()
+        else:
+            await self.runner.stop()
         await asyncio.gather(self._sending, return_exceptions=True)
+        self.runner = None
 
     async def _listen(self, wanted: ListenerConfig, sockets: Sequence[Any]) -> None:
         giver = self.certificates.contexts.giver(wanted.protocol)

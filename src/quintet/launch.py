@@ -61,10 +61,12 @@ def open_sockets(config: Config, copies: int = 1) -> list[Sockets]:
         CannotStart: a port is taken, needs more rights, or does not exist here.
     """
     given = sockets.inherited()
+    names = {listener.name for listener in enabled(config)}
+    unnamed = {name: opened for name, opened in given.items() if name not in names}
     made: list[Sockets] = [{} for _ in range(copies)]
     try:
         for listener in enabled(config):
-            for each, opened in zip(made, _open(listener, given, copies, config), strict=True):
+            for each, opened in zip(made, _open(listener, given, unnamed, copies, config), strict=True):
                 each[listener.name] = opened
     except OSError as error:
         close_sockets(made)
@@ -77,8 +79,10 @@ def enabled(config: Config) -> list[Listener]:
     return [each for each in config.listeners.values() if each.enabled]
 
 
-def _open(listener: Listener, given: Sockets, copies: int, config: Config) -> Iterable[list[socket.socket]]:
-    inherited = given.pop(listener.name, None) or _by_port(listener, given)
+def _open(
+    listener: Listener, named: Sockets, unnamed: Sockets, copies: int, config: Config
+) -> Iterable[list[socket.socket]]:
+    inherited = named.get(listener.name) or _by_port(listener, unnamed)
     if inherited:
         return [inherited] * copies
     shared = copies > 1 and config.net.reuse_port and not listener.address.startswith("unix:")
@@ -92,11 +96,12 @@ def _open(listener: Listener, given: Sockets, copies: int, config: Config) -> It
 
 
 def _by_port(listener: Listener, given: Sockets) -> list[socket.socket]:
-    """Sockets that came without a name and have our port: a socket unit that lists ports only."""
-    nameless = given.get("", [])
-    mine = [each for each in nameless if _port(each) == listener.port and listener.port]
-    for each in mine:
-        nameless.remove(each)
+    """Sockets with our port under whatever name: a unit's sockets all have the unit's, unless told."""
+    mine: list[socket.socket] = []
+    for opened in given.values():
+        fitting = [each for each in opened if listener.port and _port(each) == listener.port]
+        mine += fitting
+        opened[:] = [each for each in opened if each not in fitting]
     return mine
 
 

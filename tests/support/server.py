@@ -69,7 +69,12 @@ class Server:
 
 @asynccontextmanager
 async def start_server(
-    folder: Path, *, letters: bool = False, only: tuple[str, ...] = (), clock: Clock | None = None, **sections: Any
+    folder: Path,
+    *,
+    letters: bool = False,
+    only: tuple[str, ...] = (),
+    clock: Clock | None = None,
+    **sections: Any,
 ) -> AsyncIterator[Server]:
     """A running server with its data in ``folder``; ``only`` some protocols.
 
@@ -207,7 +212,9 @@ def spawn_server(
 
 def write_config(folder: Path, config: root.Config) -> Path:
     """The configuration as a file, which ``quintet serve`` and every command take."""
-    text = describe.effective(dataclasses.replace(config, store=dataclasses.replace(config.store, data="data")))
+    text = describe.effective(
+        dataclasses.replace(config, store=dataclasses.replace(config.store, data="data"))
+    )
     path = folder / "quintet.toml"
     path.write_text(text, encoding="utf-8")
     return path

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from quintet import log
 from quintet.clock import Clock
 from quintet.errors import Problem
-from quintet.store import check, jobs, sweep
+from quintet.store import jobs
 from quintet.store.db import Tx
 from quintet.store.store import Store
 
@@ -35,6 +35,8 @@ class Job:
 
 async def tidy(store: Store) -> bool:
     """Content without entries, old traces, old Message-IDs."""
+    from quintet.store import sweep  # what runs once an hour need not be loaded at the start
+
     swept, more = await sweep.some(store)
     if swept.messages or swept.blobs:
         logger.info("swept", messages=swept.messages, blobs=swept.blobs, traces=swept.traces, ids=swept.ids)
@@ -43,6 +45,8 @@ async def tidy(store: Store) -> bool:
 
 async def tidy_files(store: Store) -> bool:
     """Files that no row names."""
+    from quintet.store import sweep  # as above
+
     removed = await sweep.files(store)
     if removed:
         logger.info("swept files", files=removed)
@@ -51,14 +55,34 @@ async def tidy_files(store: Store) -> bool:
 
 async def inspect(store: Store) -> bool:
     """The invariants, every night; a broken one is our bug and is said loudly."""
+    from quintet.store import check  # as above
+
     broken = await store.read(check.everything, store.blobs)
     for text in broken[:SHOWN]:
         logger.error("invariant broken", text=str(text))
     return False
 
 
+async def index(store: Store) -> bool:
+    """Texts that the search index does not have yet; what is not there is scanned until then."""
+    from quintet.store import search  # as above
+
+    _, more = await search.index_some(store)
+    return more
+
+
+async def prune_index(store: Store) -> bool:
+    """Texts of messages that are gone."""
+    from quintet.store import search  # as above
+
+    await search.prune(store)
+    return False
+
+
 HOUR = 3600.0
 JOBS = (
+    Job("search", 30.0, index),
+    Job("search prune", 24 * HOUR, prune_index),
     Job("tidy", HOUR / 6, tidy),
     Job("tidy files", 24 * HOUR, tidy_files),
     Job("inspect", 24 * HOUR, inspect),

@@ -14,6 +14,9 @@ from quintet.admin.cli.common import Failed, JsonOption
 def init(
     folder: Annotated[Path, typer.Argument(help="Directory to make, or an empty one.")],
     hostname: Annotated[str, typer.Option(help="The server's name; default: this machine's.")] = "",
+    postmaster: Annotated[
+        str, typer.Option(help="Account that gets mail for postmaster, which every domain must take.")
+    ] = "",
     force: Annotated[bool, typer.Option("--force", help="Write over a quintet.toml that is there.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -26,7 +29,8 @@ def init(
     if path.exists() and not force:
         raise Failed(f"{path} is there already", "--force writes over it.")
     name = hostname or socket.getfqdn()
-    text = describe.annotated({"server.hostname": name})
+    chosen = {"server.hostname": name, **({"smtp.postmaster": postmaster} if postmaster else {})}
+    text = describe.annotated(chosen)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -1,0 +1,168 @@
+"""What starting takes: sockets, rights, the service manager."""
+
+import dataclasses
+import json
+import os
+import pwd
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from quintet import launch
+from quintet.config import root
+from quintet.config.listeners import Listener
+from tests.support.server import HOST
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def config_of(*listeners: Listener) -> root.Config:
+    return dataclasses.replace(root.Config(), listeners={each.name: each for each in listeners})
+
+
+def test_each_worker_has_sockets_of_its_own_on_one_port() -> None:
+    config = config_of(Listener(name="a", address=HOST), Listener(name="off", address=HOST, enabled=False))
+    made = launch.open_sockets(config, 3)
+    ports = {each["a"][0].getsockname()[1] for each in made}
+    assert len(ports) == 1
+    assert len({each["a"][0].fileno() for each in made}) == 3
+    assert all("off" not in each for each in made)
+    launch.close_sockets(made)
+
+
+def test_unix_socket_is_shared_by_workers(tmp_path: Path) -> None:
+    made = launch.open_sockets(
+        config_of(Listener(name="a", protocol="lmtp", address=f"unix:{tmp_path}/s")), 2
+    )
+    assert made[0]["a"] == made[1]["a"]
+    launch.close_sockets(made[:1])
+
+
+def test_nothing_stays_open_when_one_port_cannot_be_had() -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        free = Listener(name="free", address=HOST)
+        with pytest.raises(
+            launch.CannotStart, match=f"port {port}: Address already in use; stop what listens"
+        ):
+            launch.open_sockets(config_of(free, Listener(name="taken", address=HOST, port=port)), 2)
+
+
+def test_address_that_is_not_here_is_told() -> None:
+    with pytest.raises(launch.CannotStart, match=r"cannot listen on 192\.0\.2\.1 port 25"):
+        launch.open_sockets(config_of(Listener(name="a", address="192.0.2.1", port=25)))
+
+
+def test_sockets_cross_to_a_worker_by_number() -> None:
+    config = config_of(Listener(name="a", address=HOST))
+    [made] = launch.open_sockets(config)
+    port = made["a"][0].getsockname()[1]
+    copy = os.dup(made["a"][0].fileno())
+    taken = launch.taken_over({launch.SOCKETS: json.dumps({"a": [copy]})})
+    assert taken is not None
+    assert taken["a"][0].getsockname()[1] == port
+    assert launch.taken_over({}) is None
+    launch.close_sockets([made, taken])
+
+
+@pytest.mark.parametrize("names", ["quintet.socket:quintet.socket", "first:second", ""])
+def test_sockets_of_systemd_are_found_by_name_or_by_port(names: str) -> None:
+    script = f"""
+import os, socket, sys
+from quintet import launch
+from quintet.config import root
+from quintet.config.listeners import Listener
+import dataclasses
+one, two = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
+ports = [each.getsockname()[1] for each in (one, two)]
+a, b = os.dup2(one.detach(), 20), os.dup2(two.detach(), 21)
+os.dup2(a, 3); os.dup2(b, 4)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="2", LISTEN_FDNAMES={names!r})
+listeners = {{n: Listener(name=n, address="127.0.0.1", port=p) for n, p in zip(("first", "second"), ports)}}
+made = launch.open_sockets(dataclasses.replace(root.Config(), listeners=listeners), 2)
+print([[s.fileno() for s in each[n]] for each in made for n in ("first", "second")])
+"""
+    got = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert got.stdout == "[[3], [4], [3], [4]]\n", got.stderr
+
+
+def test_service_manager_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        launch.notify("READY=1")
+        assert manager.recv(100) == b"READY=1"
+        launch.notify_reloading()
+        assert manager.recv(100).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+    launch.notify("STOPPING=1")  # nobody is there any more: no matter
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    launch.notify("READY=1")
+
+
+def test_watchdog_is_told_twice_as_often_as_it_must(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "30000000")
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    assert launch.watchdog_s() == 15.0
+    monkeypatch.setenv("WATCHDOG_PID", "1")
+    assert launch.watchdog_s() is None
+    monkeypatch.setenv("WATCHDOG_USEC", "x")
+    assert launch.watchdog_s() is None
+
+
+def test_banner_is_shown_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv(launch.BANNER, "hello")
+    launch.announce()
+    launch.announce()
+    assert capsys.readouterr().out == "hello\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_root_becomes_the_configured_user_and_cannot_go_back(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    script = f"""
+import dataclasses, os
+from quintet import launch
+from quintet.config import root
+config = root.from_text('[server]\\nuser = "nobody"\\n[store]\\ndata = "{tmp_path}/data"\\n')
+launch.drop_rights(config)
+print(os.getuid(), os.geteuid(), os.stat("{tmp_path}/data").st_uid)
+try:
+    os.setuid(0)
+except PermissionError:
+    print("stays")
+"""
+    got = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    number = pwd.getpwnam("nobody").pw_uid
+    assert got.stdout == f"{number} {number} {number}\nstays\n", got.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_unknown_user_is_told() -> None:
+    with pytest.raises(launch.CannotStart, match="no user 'nobody-here'"):
+        launch.drop_rights(root.from_text('[server]\nuser = "nobody-here"\n'))
+    with pytest.raises(launch.CannotStart, match="no group 'nobody-here'"):
+        launch.drop_rights(root.from_text('[server]\nuser = "nobody"\ngroup = "nobody-here"\n'))
+
+
+def test_systemd_unit_and_socket_name_what_exists() -> None:
+    unit = (ROOT / "contrib" / "systemd" / "quintet.service").read_text()
+    assert "Type=notify\n" in unit
+    assert "User=quintet" in unit
+    assert "AmbientCapabilities=CAP_NET_BIND_SERVICE" in unit
+    assert "quintet serve --config" in unit
+    from quintet.config.listeners import STANDARD
+
+    ports = {str(each.port) for each in STANDARD}
+    lines = (ROOT / "contrib" / "systemd" / "quintet.socket").read_text().splitlines()
+    listed = {line.rpartition(":")[2] for line in lines if line.startswith("ListenStream=")}
+    assert listed <= ports
