@@ -142,7 +142,8 @@ class Transaction:
     def _begin(self) -> None:
         desk, envelope = self._desk, self.envelope
         self._spool = desk.store.spool()
-        if desk.config.bare_line_ends == "repair":
+        policy = desk.config.bare_line_ends
+        if policy == "repair" or (policy == "submission" and desk.role is Role.SUBMISSION):
             self._repairer = Repairer()
         if desk.role is Role.SUBMISSION:
             identity = envelope.identity

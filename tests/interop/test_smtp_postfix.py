@@ -1,0 +1,120 @@
+"""Postfix relays in to us, our queue relays out to it through the MX of a test zone, and what it refuses
+comes back as a report."""
+
+import asyncio
+import email
+
+import pytest
+
+from quintet.config.net import Dns
+from quintet.config.queue import Queue
+from quintet.store import accounts, entries, folders, queue, trace
+from tests.support.dnszone import dns_server
+from tests.support.postfix import missing, postfix
+from tests.support.server import Server, start_server
+
+pytestmark = [pytest.mark.interop, pytest.mark.skipif(bool(missing()), reason=missing() or "there")]
+
+TIME_S = 30.0
+ZONE = """
+postfix.test MX 10 mx.postfix.test.
+mx.postfix.test A 127.0.0.1
+"""
+
+
+async def inbox(server: Server, name: str, count: int = 1) -> list[bytes]:
+    """What lies in somebody's Inbox; waits until there are ``count``."""
+    store = server.store
+    account = store.peek(accounts.find, f"{name}@example.org")
+    assert account is not None
+    async with asyncio.timeout(TIME_S):
+        while True:
+            folder = store.peek(folders.find, account.id, "INBOX")
+            assert folder is not None
+            if folder.messages >= count:
+                break
+            await asyncio.sleep(0.05)
+    found = store.peek(entries.listing, folder.id)
+    refs = [store.peek(entries.body_ref, folder.id, each.uid) for each in found]
+    return [await asyncio.to_thread(store.read_body, ref) for ref in refs]
+
+
+async def say(port: int, *lines: str) -> list[str]:
+    """A plain dialogue; the last line of each reply."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    heard = []
+    try:
+        for line in ("", *lines):
+            if line:
+                writer.write(line.replace("\n", "\r\n").encode() + b"\r\n")
+            while (reply := (await reader.readline()).decode())[3:4] == "-":
+                continue
+            heard.append(reply.strip())
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    return heard
+
+
+async def test_in_by_relay_out_by_mx_and_the_report_of_what_it_refused(tmp_path) -> None:
+    async with (
+        dns_server(ZONE) as zone,
+        start_server(
+            tmp_path,
+            only=("smtp", "lmtp"),
+            dns={"nameservers": ("127.0.0.1",), "port": zone.port},
+            smtp={"relay_networks": ["127.0.0.0/8"], "postmaster": "alice@example.org"},
+            queue={"enabled": False},
+        ) as server,
+    ):
+        async with postfix(server.ports["smtp"]) as peer:
+            # in: Postfix has our domain as a relay domain
+            heard = await say(
+                peer.port,
+                "EHLO client.test",
+                "MAIL FROM:<zoe@postfix.test>",
+                "RCPT TO:<bob@example.org>",
+                "DATA",
+                "From: zoe@postfix.test\nMessage-ID: <in@postfix.test>\nSubject: in\n\n..dot\n.",
+                "QUIT",
+            )
+            assert heard[-2].startswith("250"), (heard, peer.log)
+            letter = (await inbox(server, "bob"))[0]
+            assert letter.startswith(b"Return-Path: <zoe@postfix.test>\r\nReceived: from mx.postfix.test ")
+            assert b"with ESMTPS" in letter  # it took our offer of TLS
+            assert letter.endswith(b"\r\n\r\n.dot\r\n")
+
+            # out: our queue finds it through the MX of the test zone
+            await _reach(server, Queue(port=peer.port))
+            await say(
+                server.ports["smtp"],
+                "EHLO client.test",
+                "MAIL FROM:<alice@example.org>",
+                "RCPT TO:<zoe@postfix.test>",
+                "RCPT TO:<nobody@postfix.test>",
+                "DATA",
+                "From: alice@example.org\nMessage-ID: <out@example.org>\nSubject: out\n\n..dot\n.",
+                "QUIT",
+            )
+            delivered = (await peer.letters("zoe"))[0]
+            assert b"Return-Path: <alice@example.org>" in delivered
+            assert delivered.replace(b"\r\n", b"\n").endswith(b"\n\n.dot\n")
+            assert ("postfix.test", "MX") in zone.asked
+
+            # back: what it refused is told to the sender
+            report = email.message_from_bytes((await inbox(server, "alice"))[0])
+            assert report.get_content_type() == "multipart/report"
+            fields = report.get_payload()[1].get_payload()[1]
+            assert fields["Final-Recipient"] == "rfc822; nobody@postfix.test"
+            assert fields["Status"] == "5.1.1"
+            assert server.store.peek(queue.listing) == []
+            words = [each.event for each in server.store.peek(trace.follow, "<out@example.org>")]
+            assert sorted(words) == ["accepted", "bounced", "relayed"]
+
+
+async def _reach(server: Server, config: Queue) -> None:
+    """Lets the server's queue run, with the peer's port as the port of MX hosts."""
+    import dataclasses
+
+    await server.app.reload(dataclasses.replace(server.app.config, queue=config))
+    assert isinstance(server.app.config.dns, Dns)
