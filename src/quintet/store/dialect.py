@@ -67,3 +67,10 @@ def joined_lines(engine: Engine, number: str, octets: str) -> str:
         f"string_agg(convert_to(CAST({number} AS TEXT), 'UTF8') || '\\x09'::bytea || {octets}"
         " || '\\x0d0a'::bytea, ''::bytea)"
     )
+
+
+def joined_numbers(engine: Engine, column: str) -> str:
+    """An aggregate: "1,2,5" of every row of an ordered subquery."""
+    if engine == SQLITE:
+        return f"group_concat({column})"
+    return f"string_agg(CAST({column} AS TEXT), ',')"

@@ -15,7 +15,7 @@ from typing import Any
 
 from quintet.errors import Reason, Refused
 from quintet.message.digest import Digest
-from quintet.store import dialect
+from quintet.store import dialect, folders
 from quintet.store.db import Tx
 from quintet.store.filing import add as add  # noqa: PLC0414 (part of this module's face)
 from quintet.store.marking import set_flags as set_flags  # noqa: PLC0414 (the same)
@@ -105,18 +105,44 @@ def listing(tx: Tx, folder_id: FolderId, low: int = 1, high: int = 1 << 40, limi
 
 
 def uids(tx: Tx, folder_id: FolderId, low: int = 1, high: int = 1 << 40) -> array[int]:
-    """All numbers in a range, 4 bytes each; 1,000,000 take about 0.2 s, so in a reader thread."""
+    """All numbers in a range, ascending, 4 bytes each; for a large folder in a reader thread.
+
+    Where fewer numbers are missing than present, the missing ones are read instead: a folder of a
+    million entries without many holes costs a few milliseconds, one full of holes 0.2 us an entry.
+    """
+    folder = folders.get(tx, folder_id)
+    last = folder.uid_next - 1
+    if low <= 1 and high >= last and folder.messages * 2 > last:
+        gone = tx.all("SELECT uid FROM tombstone WHERE folder_id = ? ORDER BY uid", folder_id)
+        # pruned tombstones and hidden entries leave holes that nobody wrote down: then it must be a scan
+        if last - len(gone) == folder.messages:
+            return _without(last, [uid for (uid,) in gone])
     found = array("I")
-    # in slices: a list of all of them would be ten times the result
+    numbers = dialect.joined_numbers(tx.engine, "uid")
     while True:
-        rows = tx.all(
-            "SELECT uid FROM entry WHERE folder_id = ? AND uid BETWEEN ? AND ? AND hidden = 0"
-            " ORDER BY uid LIMIT 10000", folder_id, low, high,
+        # as one text for many: no tuple and no number object for each
+        row = tx.one(
+            f"SELECT {numbers}, count(*), max(uid) FROM (SELECT uid FROM entry WHERE folder_id = ?"
+            " AND uid BETWEEN ? AND ? AND hidden = 0 ORDER BY uid LIMIT 10000) AS page",
+            folder_id, low, high,
         )  # fmt: skip
-        found.extend([uid for (uid,) in rows])
-        if len(rows) < 10000:
+        assert row is not None
+        if row[1]:
+            found.extend(map(int, row[0].split(",")))
+        if row[1] < 10000:
             return found
-        low = found[-1] + 1
+        low = row[2] + 1
+
+
+def _without(last: int, gone: list[int]) -> array[int]:
+    """The numbers from 1 to ``last`` but those in ``gone``."""
+    found = array("I")
+    start = 1
+    for uid in [*gone, last + 1]:
+        if uid > start:
+            found.extend(range(start, uid))
+        start = uid + 1
+    return found
 
 
 def count(tx: Tx, folder_id: FolderId, low: int = 1, high: int = 1 << 40) -> int:
