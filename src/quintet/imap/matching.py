@@ -6,7 +6,7 @@ thread, page by page; nothing here knows sessions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
@@ -16,9 +16,9 @@ from quintet.errors import Reason, Refused
 from quintet.imap import commands, sets
 from quintet.imap import format as fmt
 from quintet.imap.commands import Compare, When
-from quintet.message import text as message_text
 from quintet.message import words
 from quintet.message.digest import Digest
+from quintet.store import search
 
 if TYPE_CHECKING:
     from quintet.store.model import BodyRef
@@ -29,6 +29,7 @@ COLUMNS = (
     "thread_key", "prefix",
 )  # fmt: skip
 UID, FLAGS, KEYWORDS, MODSEQ, RECEIVED, SAVED, SIZE, SENT, MESSAGE, THREAD, PREFIX = range(11)
+FEW = 8  # digests of a page that are read one by one before all are
 ROW, HEADER, TEXT = 0, 1, 2  # what a question needs: costs about 0.2, 20, 200 us a message
 
 Row = tuple[Any, ...]
@@ -46,17 +47,36 @@ class Reader:
     ) -> None:
         self._uids = list(uids)
         self._fetch_digests, self._fetch_bodies, self._read = digests, bodies, read
-        self._digests: dict[Any, Digest] | None = None
+        self._digests: dict[Any, Digest] = {}
+        self._asked = 0
 
     def digest(self, row: Row) -> Digest | None:
-        if self._digests is None:  # one query for the page
-            self._digests = self._fetch_digests(self._uids)
-        return self._digests.get(row[UID])
+        """One by one for the few that an index left over, in one query when it seems to be all of them."""
+        uid = row[UID]
+        if uid not in self._digests and self._asked <= FEW:
+            self._asked += 1
+            self._digests.update(self._fetch_digests([uid] if self._asked <= FEW else self._uids))
+        return self._digests.get(uid)
 
     def body(self, row: Row) -> bytes:
         """Prefix and blob."""
         found = self._fetch_bodies([row[UID]]).get(row[UID])
         return self._read(found) if found is not None else b""
+
+
+class Needle:
+    """A text that is looked for, and what the index of trigrams knows of it."""
+
+    __slots__ = ("candidates", "required", "text", "upto")
+
+    def __init__(self, text: str) -> None:
+        self.text = text  # folded
+        self.required = False  # what does not hold it cannot match
+        self.upto = 0  # messages up to this row are in the index
+        self.candidates: Container[int] = ()  # those of them that may hold the text
+
+    def may_be_in(self, message_row: int) -> bool:
+        return message_row > self.upto or message_row in self.candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +85,7 @@ class Question:
 
     cost: int
     ask: Callable[[Row, Reader], bool]
+    needles: tuple[Needle, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +107,16 @@ def compile_key(key: commands.Key, context: Context) -> Question:
     return _BUILDERS[type(key)](key, context)
 
 
+def require(key: commands.Key, context: Context) -> Question:
+    """As `compile_key`, for the whole of a search: what stands at its top must match."""
+    if not isinstance(key, commands.And):
+        question = compile_key(key, context)
+        for needle in question.needles if isinstance(key, (commands.InText, commands.InHeader)) else ():
+            needle.required = True
+        return question
+    return _joined([require(one, context) for one in key.keys])
+
+
 def codec(charset: bytes) -> str:
     """Python's codec of a charset name.  Raises Refused(UNKNOWN_CHARSET)."""
     name = words.codec_name(charset.decode("ascii", "replace"))
@@ -94,10 +125,10 @@ def codec(charset: bytes) -> str:
     return name
 
 
-def _needle(text: bytes, context: Context) -> str:
+def _needle(text: bytes, context: Context) -> Needle:
     """A search text, folded for comparing without case."""
     try:
-        return text.decode(codec(context.charset)).casefold()
+        return Needle(search.fold(text.decode(codec(context.charset))))
     except UnicodeDecodeError as error:
         raise Refused(Reason.UNKNOWN_CHARSET, "text is not in its charset") from error
 
@@ -212,18 +243,20 @@ def _shown_day(digest: Digest | None, day: int) -> int:
 
 def _in_header(key: commands.InHeader, context: Context) -> Question:
     needle = _needle(key.text, context)
-    field = key.field.lower()
+    text, field = needle.text, key.field.lower()
 
     def ask(row: Row, reader: Reader) -> bool:
+        if text and not needle.may_be_in(row[MESSAGE]):
+            return False
         digest = reader.digest(row)
         values = digest.all(field) if digest is not None else []
         if row[PREFIX]:
             values = [*_prefix_values(row[PREFIX], field), *values]
-        if not needle:
+        if not text:
             return bool(values)  # RFC 9051 6.4.4: an empty text matches every message with the field
-        return any(needle in words.decode_words(value).casefold() for value in values)
+        return any(text in search.fold(words.decode_words(value)) for value in values)
 
-    return Question(HEADER, ask)
+    return Question(HEADER, ask, (needle,) if text else ())
 
 
 def _prefix_values(prefix: bytes, field: bytes) -> list[bytes]:
@@ -238,48 +271,53 @@ def _prefix_values(prefix: bytes, field: bytes) -> list[bytes]:
 
 def _in_text(key: commands.InText, context: Context) -> Question:
     needle = _needle(key.text, context)
-    if not needle:
+    if not needle.text:
         return Question(ROW, lambda _row, _reader: True)
+    where: search.Where = "text" if key.with_header else "body"
 
     def ask(row: Row, reader: Reader) -> bool:
+        if not needle.may_be_in(row[MESSAGE]):
+            return False
         digest = reader.digest(row)
         if digest is None:
             return False
-        if key.with_header:
-            head = message_text.searchable_headers(digest)
-            if needle in head.casefold() or needle in row[PREFIX].decode("utf-8", "replace").casefold():
-                return True
-        body = reader.body(row)
-        shift = len(row[PREFIX])
-        return contains(digest, lambda start, end: body[start + shift : end + shift], needle)
+        body: list[bytes] = []  # read when a text part is asked for
 
-    return Question(TEXT, ask)
+        def read(start: int, end: int) -> bytes:
+            if not body:
+                body.append(reader.body(row))
+            return body[0][start + len(row[PREFIX]) : end + len(row[PREFIX])]
 
+        return search.Document(digest, row[PREFIX], read).has(needle.text, where)
 
-def contains(digest: Digest, read: Callable[[int, int], bytes], needle: str) -> bool:
-    """True if a text part, decoded, holds ``needle`` (casefolded)."""
-    return any(needle in piece.casefold() for piece in message_text.body_texts(digest, read))
+    return Question(TEXT, ask, (needle,))
 
 
 # --- what joins them ------------------------------------------------------------------------------------
 
 
 def _and(key: commands.And, context: Context) -> Question:
-    parts = sorted((compile_key(one, context) for one in key.keys), key=lambda question: question.cost)
+    return _joined([compile_key(one, context) for one in key.keys])
+
+
+def _joined(questions: list[Question]) -> Question:
+    parts = sorted(questions, key=lambda question: question.cost)
     asks = [part.ask for part in parts]
-    return Question(parts[-1].cost, lambda row, reader: all(ask(row, reader) for ask in asks))
+    needles = tuple(needle for part in parts for needle in part.needles)
+    return Question(parts[-1].cost, lambda row, reader: all(ask(row, reader) for ask in asks), needles)
 
 
 def _or(key: commands.Or, context: Context) -> Question:
     one, other = sorted(
         (compile_key(key.left, context), compile_key(key.right, context)), key=lambda question: question.cost
     )
-    return Question(other.cost, lambda row, reader: one.ask(row, reader) or other.ask(row, reader))
+    needles = (*one.needles, *other.needles)
+    return Question(other.cost, lambda row, reader: one.ask(row, reader) or other.ask(row, reader), needles)
 
 
 def _not(key: commands.Not, context: Context) -> Question:
     part = compile_key(key.key, context)
-    return Question(part.cost, lambda row, reader: not part.ask(row, reader))
+    return Question(part.cost, lambda row, reader: not part.ask(row, reader), part.needles)
 
 
 _BUILDERS: dict[type, Callable[[Any, Context], Question]] = {  # Any: each takes its own key

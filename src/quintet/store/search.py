@@ -149,7 +149,7 @@ def grams(pattern: str) -> list[str]:
     return [gram.replace('"', '""') for gram in found]
 
 
-def _usable(pattern: str) -> bool:
+def usable(pattern: str) -> bool:
     """Whether the index can help: three characters, none that the engine ends a text at."""
     return len(pattern) >= 3 and "\0" not in pattern
 
@@ -314,7 +314,7 @@ def _find(
             places.setdefault(row, []).append(uid)
     folded = fold(pattern)
     rows = set(places)
-    if _usable(folded):
+    if usable(folded):
         index = store.search_index()
         upto = index.upto()
         indexed = {row for row in rows if row <= upto}

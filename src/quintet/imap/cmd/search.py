@@ -11,6 +11,7 @@ from quintet.imap import commands, matching, sets, updates
 from quintet.imap import format as fmt
 from quintet.imap.cmd import fetch
 from quintet.store import entries, seen
+from quintet.store import search as search_index
 from quintet.store.model import SEEN
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ PAGE = 500  # messages looked at in one snapshot
 SLICE = {
     matching.ROW: 20_000,
     matching.HEADER: 2000,
-    matching.TEXT: 200,
+    matching.TEXT: 500,
 }  # messages in one stay in a reader thread
+NARROW = 100  # numbers: shorter ranges are asked for together
 
 Found = list[tuple[int, int]]  # (UID, MODSEQ), ascending
 
@@ -62,14 +64,15 @@ async def find(session: Session, here: Selected, command: commands.Search) -> Fo
         here.is_recent,
     )
     matching.codec(command.charset)
-    question = matching.compile_key(command.key, context)
-    found: Found = []
+    question = matching.require(command.key, context)
     store = session.house.store
-    for low, high in _within(here, command.key):
-        at = low
-        while at <= high:
-            some, at = await store.read(_scan, store, here, question, at, high)
-            found += some
+    ranges = _within(here, command.key)
+    if question.needles:
+        ranges = await store.read(_narrow, store, here, question, ranges)
+    found: Found = []
+    while ranges:
+        some, ranges = await store.read(_scan, store, here, question, ranges)
+        found += some
     return [(uid, modseq) for uid, modseq in found if here.view.number(uid)]
 
 
@@ -85,26 +88,62 @@ def _within(here: Selected, key: commands.Key) -> fetch.Ranges:
     return ranges
 
 
+def _narrow(
+    tx: Tx, store: Store, here: Selected, question: matching.Question, ranges: fetch.Ranges
+) -> fetch.Ranges:
+    """Asks the index of trigrams; UID ranges that hold everything that can match."""
+    index = store.search_index()
+    upto = index.upto()
+    places: list[tuple[Any, ...]] = []  # (UID, message row)
+    for low, high in ranges:
+        places += entries.lines(tx, here.folder_id, low, high, 1 << 40, ("uid", "message_row"))
+    among = {row for _, row in places if row <= upto}
+    for needle in question.needles:
+        if among and search_index.usable(needle.text):
+            needle.candidates, needle.upto = index.candidates(needle.text, among), upto
+            if needle.required:
+                places = [(uid, row) for uid, row in places if needle.may_be_in(row)]
+    return sets.runs([uid for uid, _ in places])
+
+
 def _scan(
-    tx: Tx, store: Store, here: Selected, question: matching.Question, low: int, high: int
-) -> tuple[Found, int]:
-    """Matches from ``low`` on, and where to go on; runs in a reader thread."""
+    tx: Tx, store: Store, here: Selected, question: matching.Question, ranges: fetch.Ranges
+) -> tuple[Found, fetch.Ranges]:
+    """Matches among so many messages as one stay in a reader thread may look at, and what is left."""
     found: Found = []
     marks = seen.get(tx, here.folder_id, here.reader) if here.reader is not None else None
     digests = functools.partial(entries.digests, tx, here.folder_id)
     bodies = functools.partial(entries.bodies, tx, here.folder_id)
-    for _ in range(max(SLICE[question.cost] // PAGE, 1)):
-        limit = min(PAGE, SLICE[question.cost])
-        rows = entries.lines(tx, here.folder_id, low, high, limit, matching.COLUMNS)
+    budget, ask = SLICE[question.cost], question.ask
+    while ranges and budget > 0:
+        rows, ranges = _rows(tx, here, ranges, min(PAGE, budget))
+        budget -= max(len(rows), 1)
         if marks is not None:
             rows = [(row[0], row[1] | SEEN if row[0] in marks else row[1] & ~SEEN, *row[2:]) for row in rows]
         reader = matching.Reader((row[0] for row in rows), digests, bodies, store.read_body)
-        ask = question.ask
         found += [(row[0], row[matching.MODSEQ]) for row in rows if ask(row, reader)]
-        low = rows[-1][0] + 1 if len(rows) == limit else high + 1
-        if low > high:
-            break
-    return found, low
+    return found, ranges
+
+
+def _rows(
+    tx: Tx, here: Selected, ranges: fetch.Ranges, limit: int
+) -> tuple[list[tuple[Any, ...]], fetch.Ranges]:
+    """The next rows: of one wide range, or of many narrow ones in one query."""
+    low, high = ranges[0]
+    if high - low >= NARROW:
+        rows = entries.lines(tx, here.folder_id, low, high, limit, matching.COLUMNS)
+        return rows, ranges[1:] if len(rows) < limit else _after(ranges, rows[-1][0])
+    uids: list[int] = []
+    at = 0
+    while at < len(ranges) and ranges[at][1] - ranges[at][0] < NARROW and len(uids) < limit:
+        uids.extend(range(ranges[at][0], ranges[at][1] + 1))
+        at += 1
+    return entries.lines_of(tx, here.folder_id, uids, matching.COLUMNS), ranges[at:]
+
+
+def _after(ranges: fetch.Ranges, uid: int) -> fetch.Ranges:
+    high = ranges[0][1]
+    return [(uid + 1, high), *ranges[1:]] if uid < high else ranges[1:]
 
 
 # --- answers ------------------------------------------------------------------------------------------

@@ -1,0 +1,87 @@
+"""SEARCH by the index of trigrams finds exactly what SEARCH without it finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from quintet.imap import sets
+from quintet.net.memory import Talk
+from quintet.store import entries, search
+from quintet.store.content import content_of
+from tests.unit.imap.world import World, letter, open_world
+
+QUESTIONS = (
+    'BODY "needle"',
+    'TEXT "letter 1"',
+    'SUBJECT "letter 3"',
+    'OR BODY "needle" BODY "word 7 "',
+    'NOT BODY "needle"',
+    'BODY "needle" FROM "zoe" 2:30',
+    'BODY "xy"',
+    'NOT (BODY "needle" SUBJECT "letter")',
+    'HEADER X-None ""',
+    'TEXT "nowhere at all"',
+)
+
+
+async def ask(talk: Talk, question: str) -> str:
+    await talk.send(f"a UID SEARCH {question}\r\n".encode())
+    found, done, _ = talk.take().decode().split("\r\n")
+    assert done == "a OK Done"
+    return found
+
+
+async def fill(world: World, first: int, last: int) -> None:
+    for number in range(first, last + 1):
+        words = "needle in it" if number % 7 == 3 else f"word {number % 10} xy"
+        await world.put("INBOX", letter(number, words))
+
+
+async def test_the_index_changes_no_answer(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        await fill(world, 1, 40)
+        await world.expunge("INBOX", "5:6")
+        talk = Talk(world.service)
+        await talk.begin()
+        await talk.send(b"a LOGIN alice@example.org demo\r\na SELECT INBOX\r\n")
+        talk.take()
+        before = [await ask(talk, question) for question in QUESTIONS]
+        assert before[0] == "* SEARCH 3 10 17 24 31 38"
+        while (await search.index_some(world.store, 25))[1]:
+            pass
+        assert [await ask(talk, question) for question in QUESTIONS] == before
+        await fill(world, 41, 50)  # not in the index yet
+        await talk.send(b"a NOOP\r\n")
+        talk.take()
+        assert await ask(talk, 'BODY "needle"') == "* SEARCH 3 10 17 24 31 38 45"
+        await talk.end()
+
+
+@pytest.mark.parametrize("count", [1, 99, 100, 101, 700])
+async def test_every_width_of_range_is_looked_at(tmp_path: Path, count: int) -> None:
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        folder = world.folder("INBOX")
+
+        content = content_of(letter(1))
+
+        def many(tx):
+            for _ in range(count):
+                entries.add(tx, [folder.id], content, received_at=0)
+
+        await world.store.write(many)
+        await world.expunge("INBOX", "2" if count > 2 else "77")
+        talk = Talk(world.service)
+        await talk.begin()
+        await talk.send(b"a LOGIN alice@example.org demo\r\na SELECT INBOX\r\n")
+        talk.take()
+        have = [uid for uid in range(1, count + 1) if uid != 2 or count <= 2]
+        for question in ("ALL", 'TEXT "letter"', "UID 1:20,40,90:*"):
+            found = [int(word) for word in (await ask(talk, question)).split()[2:]]
+            wanted = have
+            if question.startswith("UID"):
+                ranges = sets.parse(b"1:20,40,90:*").resolve(max(have))
+                wanted = [uid for uid in have if sets.contains(ranges, uid)]
+            assert found == wanted
+        await talk.end()
