@@ -1,0 +1,126 @@
+"""What must hold under load: constant memory, others served between, small idle connections, large mailboxes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import tracemalloc
+from pathlib import Path
+
+from quintet.net.memory import Talk
+from quintet.store import entries
+from quintet.store.content import content_of
+from tests.unit.imap.world import World, letter, open_world
+
+LOGIN = b"a LOGIN alice@example.org demo\r\n"
+
+
+async def fill(world: World, count: int, data: bytes) -> None:
+    folder = world.folder("INBOX")
+    content = content_of(data)
+
+    def many(tx, size):
+        for _ in range(size):
+            entries.add(tx, [folder.id], content, received_at=0)
+
+    for start in range(0, count, 500):
+        await world.store.write(many, min(500, count - start))
+
+
+async def test_all_bodies_of_a_mailbox_in_constant_memory_with_others_served(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "data", people=("alice", "bob")) as world:
+        data = letter(1, "x" * 30_000)
+        await fill(world, 600, data)
+        slow = Talk(world.service, room=100_000)
+        await slow.begin()
+        tracemalloc.start()
+        await slow.send(LOGIN + b"a SELECT INBOX\r\na FETCH 1:* BODY.PEEK[]\r\n")
+        other = Talk(world.service)
+        await other.begin()
+        await other.send(b"b LOGIN bob@example.org demo\r\nb NOOP\r\n")
+        assert b"b OK Done" in other.take()
+        while not bytes(slow.transport.sent[-200:]).endswith(b"a OK Done\r\n"):
+            slow.transport.read(400_000)
+            await slow.settle()
+            slow.transport.sent[:] = slow.transport.sent[-200:]
+            slow._taken = 0
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert slow.transport.peak < 4 * 1024 * 1024
+        assert peak < 16 * 1024 * 1024, f"{peak} bytes for {600 * len(data)} sent"
+        await slow.end()
+        await other.end()
+
+
+async def test_a_large_body_is_streamed(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        size = 3_000_000
+        head = b"Subject: large\r\n\r\n"
+        talk = Talk(world.service)
+        await talk.begin()
+        await talk.send(LOGIN + b"a APPEND INBOX {%d+}\r\n" % size + head)
+        body = b"0123456789abcdef\r\n" * ((size - len(head)) // 18)
+        body += b"." * (size - len(head) - len(body))
+        await talk.send(body + b"\r\n", 60_000)
+        assert b"APPENDUID" in talk.take()
+        await talk.send(b"a SELECT INBOX\r\n")
+        talk.take()
+        await talk.send(b"a FETCH 1 (RFC822.SIZE BODY.PEEK[HEADER.FIELDS (SUBJECT)] BODY.PEEK[]<17.50>)\r\n")
+        assert b"RFC822.SIZE 3000000 BODY[HEADER.FIELDS (SUBJECT)] {18}\r\nSubject: large\r\n\r\n" in talk.take()
+        await talk.send(b"a FETCH 1 (UID BODY.PEEK[] BINARY.PEEK[1] BINARY.SIZE[1])\r\n")
+        answer = talk.take()
+        start = answer.index(b"BODY[] {3000000}\r\n") + len(b"BODY[] {3000000}\r\n")
+        assert answer[start : start + size] == head + body
+        assert answer[start + size :].startswith(b" BINARY[1] {%d}\r\n" % len(body) + body)
+        assert answer.endswith(b" BINARY.SIZE[1] %d)\r\na OK Done\r\n" % len(body))
+        await talk.end()
+
+
+async def test_a_thousand_idle_connections_are_small_and_hear_at_once(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        await fill(world, 1000, letter(1))
+        await world.expunge("INBOX", "500")  # gaps: every session needs its list of numbers
+        talks = []
+        warm = Talk(world.service)
+        await warm.begin()
+        await warm.send(LOGIN + b"a SELECT INBOX\r\na IDLE\r\n")
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(300):
+            talk = Talk(world.service)
+            await talk.begin()
+            await talk.send(LOGIN + b"a SELECT INBOX\r\na IDLE\r\n")
+            talk.take()
+            talk.transport.sent.clear()
+            talk._taken = 0
+            talks.append(talk)
+        each = (tracemalloc.get_traced_memory()[0] - before) / len(talks)
+        tracemalloc.stop()
+        assert each < 20_000, f"{each:.0f} bytes"
+        begun = time.perf_counter()
+        await world.fill("INBOX", 1)
+        while not all(b"1000 EXISTS" in talk.transport.sent for talk in talks):
+            await asyncio.sleep(0)
+            assert time.perf_counter() - begun < 10
+        for talk in (*talks, warm):
+            await talk.end()
+
+
+async def test_a_large_mailbox_opens_quickly(tmp_path: Path) -> None:
+    """20,000 messages with gaps here; the time is that of reading the numbers, 0.2 us each."""
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        await fill(world, 20_000, letter(1))
+        await world.expunge("INBOX", "7,77,777,7777")
+        talk = Talk(world.service)
+        await talk.begin()
+        await talk.send(LOGIN)
+        talk.take()
+        await talk.send(b"a SELECT INBOX\r\n")
+        assert b"* 19996 EXISTS" in talk.take()
+        begun = time.process_time()
+        await talk.send(b"a SELECT INBOX\r\n")
+        assert time.process_time() - begun < 0.5
+        talk.take()
+        await talk.send(b"a FETCH 19990:* UID\r\n")
+        assert talk.take().split(b"\r\n")[0] == b"* 19990 FETCH (UID 19994)"
+        await talk.end()
