@@ -4,7 +4,8 @@ A file ``tests/dialogues/<protocol>/*.txt`` holds one or more of them.  Each beg
 ``# RFC 1939 7: title`` (or ``# Quintet: title``; any other ``#`` line is a remark) and goes on with lines of
 
     given TEXT      the world before it begins; the protocol's own `World.given` understands TEXT
-    tls             the connection is under TLS from the start (these also run over real TLS sockets)
+    tls             the connection is said to be under TLS from the start; with ``run(..., real_tls=True)`` it
+                    truly is, handshake and records going through memory
     address TEXT    the client's address, default 127.0.0.1
     C: text         the client sends this line and CRLF; lines that follow each other are pipelined
     C+: text        the client sends exactly this; escapes as in Python bytes (\\r \\n \\t \\x00 \\\\)
@@ -24,18 +25,26 @@ when a connection's first line is ``C:``, it is passed over.  Whatever the serve
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import trustme
+
+from quintet.net import tls
+from quintet.net.filters import TlsFilter
 from quintet.net.memory import Talk
-from quintet.net.seam import Service
+from quintet.net.seam import Service, TlsInfo
+from quintet.net.stream import NOBODY
 
 FOLDER = Path(__file__).parent.parent / "dialogues"
 CHUNKS = (1, 2, 3, 7, 1 << 20)  # bytes a packet
 TIME_S = 30.0  # for one dialogue
+TLS_NAME = "server.example.org"
 
 _LINE = re.compile(r"(?P<side>[CS])(?P<conn>\d?)(?P<kind>[+<]?):(?: (?P<text>.*))?$")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -78,10 +87,10 @@ class Dialogue:
     def tls(self) -> bool:
         return any(step.what == "tls" for step in self.steps)
 
-    async def run(self, world: World, chunk: int = 1 << 20) -> None:
+    async def run(self, world: World, chunk: int = 1 << 20, *, real_tls: bool = False) -> None:
         """Plays it in memory, every packet ``chunk`` bytes; AssertionError shows where it went wrong."""
         async with asyncio.timeout(TIME_S):
-            await _Run(self, world, chunk).play()
+            await _Run(self, world, chunk, real_tls).play()
 
 
 def load(protocol: str) -> list[Dialogue]:
@@ -118,11 +127,50 @@ def _step(path: Path, number: int, line: str) -> Step:
     return Step(number, word, text.strip())
 
 
+@functools.cache
+def _contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    ca = trustme.CA()
+    server, client = tls.Context(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    ca.issue_cert(TLS_NAME).configure_cert(server)
+    ca.configure_trust(client)
+    return server, client
+
+
+class TlsTalk(Talk):
+    """A conversation through real TLS over memory."""
+
+    async def begin(self) -> None:
+        server, client = _contexts()
+        self.stream.receiver, driver = NOBODY, self.stream.receiver
+        self.stream.connection_made(self.transport)
+        done: list[object] = []
+        self.stream.secure(server, done.append)
+        self._filter = TlsFilter(client, server_side=False, server_hostname=TLS_NAME)
+        while not done:
+            self._filter.handshake()
+            self.stream.take(self._filter.outgoing())
+            self._filter.feed(super().take())
+        (info,) = done
+        assert isinstance(info, TlsInfo), info
+        self.peer.tls = info
+        self.stream.receiver = driver
+        self.driver.begin()
+        await self.settle()
+
+    async def send(self, data: bytes, chunk: int = 4096) -> None:
+        await super().send(self._filter.encrypt(data), chunk)
+
+    def take(self) -> bytes:
+        self._filter.feed(super().take())
+        return b"".join(self._filter.decrypted())
+
+
 class _Run:
     """One playing of one dialogue."""
 
-    def __init__(self, dialogue: Dialogue, world: World, chunk: int) -> None:
+    def __init__(self, dialogue: Dialogue, world: World, chunk: int, real_tls: bool) -> None:
         self._dialogue, self._world, self._chunk = dialogue, world, chunk
+        self._make: type[Talk] = TlsTalk if real_tls else Talk
         self._talks: dict[str, Talk] = {}
         self._unsent: dict[str, bytearray] = {}
         self._heard: dict[str, bytearray] = {}
@@ -185,7 +233,7 @@ class _Run:
     async def _talk(self, conn: str, *, greeted: bool) -> Talk:
         talk = self._talks.get(conn)
         if talk is None:
-            talk = self._talks[conn] = Talk(
+            talk = self._talks[conn] = self._make(
                 self._world.service,
                 address=self._address,
                 tls=self._dialogue.tls,

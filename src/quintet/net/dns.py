@@ -62,7 +62,6 @@ class Resolver:
             self._resolver.port = config.port
         self._resolver.timeout = config.timeout_s
         self._resolver.lifetime = config.lifetime_s
-        self._resolver.retry_servfail = True
         self._resolver.use_edns(0, dns.flags.DO, EDNS_SIZE)
         self._resolver.flags = dns.flags.RD | dns.flags.AD
         self._cache: dict[tuple[str, str], Answer] = {}

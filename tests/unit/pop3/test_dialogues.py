@@ -1,4 +1,4 @@
-"""Every POP3 dialogue, in every chunking; those under TLS over real sockets as well."""
+"""Every POP3 dialogue, in every chunking, and once more through real TLS where that changes nothing."""
 
 from __future__ import annotations
 
@@ -14,4 +14,23 @@ from tests.unit.pop3.world import opened
 async def test_dialogue(dialogue: dialogues.Dialogue, chunk: int, tmp_path: Path) -> None:
     async with opened(tmp_path / "data") as world:
         await dialogue.run(world, chunk)
+        assert not world.service.locks._held
+
+
+PLAIN_WORDS = ("CAPA", "STLS", "address")  # what TLS makes another dialogue of
+
+
+@pytest.mark.parametrize(
+    "dialogue",
+    [
+        each
+        for each in dialogues.load("pop3")
+        if each.tls
+        or not any(word in step.text or step.what == word for word in PLAIN_WORDS for step in each.steps)
+    ],
+    ids=str,
+)
+async def test_dialogue_through_tls(dialogue: dialogues.Dialogue, tmp_path: Path) -> None:
+    async with opened(tmp_path / "data") as world:
+        await dialogue.run(world, 100, real_tls=True)
         assert not world.service.locks._held
