@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from quintet.errors import Reason, Refused
 from quintet.message import headers
@@ -20,6 +21,7 @@ MAX_MESSAGE_ID = 250  # octets. RFC 5536 3.1.3
 FUTURE_MS = 24 * 3600 * 1000  # RFC 5537 3.5: articles dated further ahead are refused
 
 _NAME = re.compile(rb"[!-9;-~]+")
+_FIELD = re.compile(rb"([!-9;-~]+):(?=[ \t\r])([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)\r\n")
 _MESSAGE_ID = re.compile(
     r"<[!#-'*+/-9=?A-Z^-~\-]+(?:\.[!#-'*+/-9=?A-Z^-~\-]+)*@(?:[!#-'*+/-9=?A-Z^-~.\-]+|\[[!-=?-Z^-~]*\])>"
 )
@@ -49,8 +51,7 @@ TRANSPORT = (
 DROPPED = frozenset((b"bcc", b"resent-bcc"))  # what must not leak, whoever posts
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One header field."""
 
     name: bytes  # lower case
@@ -66,13 +67,18 @@ class Proto:
     groups: tuple[str, ...] = ()  # of Newsgroups, each once, in order
     message_id: str = ""
     path: str = ""  # the poster's, "" for none
+    _first: dict[bytes, str] = field(default_factory=dict)  # value of the first field of each name
+
+    def add(self, one: Field) -> None:
+        self.fields.append(one)
+        self._first.setdefault(one.name, one.value)
 
     def get(self, name: bytes) -> str:
         """The value of a field, "" when it is missing."""
-        return next((one.value for one in self.fields if one.name == name), "")
+        return self._first.get(name, "")
 
     def has(self, name: bytes) -> bool:
-        return any(one.name == name for one in self.fields)
+        return name in self._first
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,46 +110,48 @@ def read(block: bytes, *, by_hand: bool = False) -> Proto:
         except UnicodeDecodeError:
             raise bad("Header is not UTF-8") from None
     proto = Proto()
-    seen: set[bytes] = set()
-    for raw in _fields(block):
-        one = _field(raw)
-        if one.name in DROPPED or not one.value or (by_hand and one.name in TRANSPORT):
+    for one in _fields(block):
+        name = one.name
+        if name in DROPPED or not one.value or (by_hand and name in TRANSPORT):
             continue
-        if one.name in OBSOLETE:
+        if name in OBSOLETE:
             raise bad(f"Obsolete {_shown(one)} header field")
-        if one.name in SYSTEM:
+        if name in SYSTEM:
             raise bad(f"Can't set system {_shown(one)} header field")
-        if one.name in seen and one.name in ONCE:
+        if name in ONCE and proto.has(name):
             raise bad(f"Duplicate {_shown(one)} header field")
-        seen.add(one.name)
-        proto.fields.append(one)
+        proto.add(one)
     return proto
 
 
-def _fields(block: bytes) -> list[bytes]:
-    """Whole fields; lines are checked on the way."""
-    found: list[bytes] = []
-    for line in block.split(b"\r\n")[:-1]:
-        if len(line) > MAX_LINE:
-            raise bad(f"Header line longer than {MAX_LINE} octets")
-        if line[:1] in (b" ", b"\t"):
-            if not found:
-                raise bad("Header begins with a continuation line")
-            found[-1] += line + b"\r\n"
-        else:
-            found.append(line + b"\r\n")
+def _fields(block: bytes) -> list[Field]:
+    """Whole fields.  Raises Refused(BAD_CONTENT) when something between them is none."""
+    if len(block) > MAX_LINE and max(map(len, block.split(b"\r\n"))) > MAX_LINE:
+        raise bad(f"Header line longer than {MAX_LINE} octets")
+    found: list[Field] = []
+    at = 0
+    for match in _FIELD.finditer(block):
+        if match.start() != at:
+            break
+        name, value = match.groups()
+        if b"\r" in value:
+            value = value.replace(b"\r\n", b"")
+        found.append(Field(name.lower(), match[0], value.decode("utf-8", "replace").strip(" \t")))
+        at = match.end()
+    if at != len(block):
+        raise bad(_fault(block[at : at + MAX_LINE]))
     return found
 
 
-def _field(raw: bytes) -> Field:
-    match = _NAME.match(raw)
-    if match is None or raw[match.end() : match.end() + 1] != b":":
-        raise bad(f'No colon in header line "{raw[:40].decode("utf-8", "replace").strip()}"')
-    rest = raw[match.end() + 1 :]
-    if rest[:1] not in (b" ", b"\t", b"\r"):
-        raise bad(f"No space after the colon of {match[0][:60].decode()}")  # RFC 5536 2.2
-    value = rest.replace(b"\r\n", b"").strip()
-    return Field(match[0].lower(), raw, value.decode("utf-8", "replace"))
+def _fault(rest: bytes) -> str:
+    """What is wrong with the line where no field begins."""
+    line = rest.partition(b"\r\n")[0]
+    if line[:1] in (b" ", b"\t"):
+        return "Header begins with a continuation line"
+    name, colon, _ = line.partition(b":")
+    if not colon or not _NAME.fullmatch(name):
+        return f'No colon in header line "{line[:40].decode("utf-8", "replace")}"'
+    return f"No space after the colon of {name[:60].decode()}"  # RFC 5536 2.2
 
 
 def _shown(one: Field) -> str:
@@ -161,7 +169,7 @@ def check(proto: Proto, now: int, limits: Limits, *, group: str = "") -> None:
     """
     proto.groups = _newsgroups(proto, group, limits.max_groups)
     if group and not proto.has(b"subject"):
-        proto.fields.append(Field(b"subject", b"Subject: (no subject)\r\n", "(no subject)"))
+        proto.add(Field(b"subject", b"Subject: (no subject)\r\n", "(no subject)"))
     for name in (b"from", b"subject"):
         if not proto.has(name):
             raise bad(f"Missing {name.decode().capitalize()} header field")
@@ -190,7 +198,7 @@ def check(proto: Proto, now: int, limits: Limits, *, group: str = "") -> None:
 def _newsgroups(proto: Proto, group: str, most: int) -> tuple[str, ...]:
     names = list(dict.fromkeys(_names(proto.get(b"newsgroups"))))
     if group and not proto.has(b"newsgroups"):
-        proto.fields.append(Field(b"newsgroups", f"Newsgroups: {group}\r\n".encode(), group))
+        proto.add(Field(b"newsgroups", f"Newsgroups: {group}\r\n".encode(), group))
         names = [group]
     if not names:
         raise bad("Missing Newsgroups header field")
@@ -279,5 +287,6 @@ def injection_info(host: str, parts: Sequence[tuple[str, str]]) -> str:
 
 
 def _quoted(value: str) -> str:
-    clean = "".join(char for char in value if char.isprintable())
-    return clean.replace("\\", "\\\\").replace('"', '\\"')
+    if not value.isprintable():
+        value = "".join(char for char in value if char.isprintable())
+    return value.replace("\\", "\\\\").replace('"', '\\"')
