@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import os
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from quintet.store import content, db
 from quintet.store.content import Content
 from quintet.store.model import IN_ROW, BodyRef
 
-SCAN_IN_THREAD = 256 * 1024  # bytes; the end of a larger body is scanned and flushed in a thread
+SPACE_S = 1.0  # seconds for which a look at the free space counts
 
 _names = iter(range(1 << 62))
 _fsync = os.fsync  # named here, so that a test can make them fail
@@ -33,7 +34,10 @@ _rename = os.rename
 class Blobs:
     """The folder of large bodies and the spool."""
 
-    def __init__(self, data: Path, *, sync: bool = True) -> None:
+    def __init__(self, data: Path, *, sync: bool = True, reserve: int = 0) -> None:
+        self.reserve = reserve  # bytes of free space below which nothing new is taken
+        self._looked_at = -SPACE_S
+        self._room = True
         self.root = data / "blobs"
         self.spool = data / "spool"
         self.sync = sync
@@ -62,6 +66,16 @@ class Blobs:
         if self.sync:
             flush_folder(target.parent)
         return target
+
+    def check_space(self) -> None:
+        """Raises TryLater(DISK_FULL): less is free than the reserve that expunging and commits need."""
+        now = time.monotonic()
+        if now - self._looked_at >= SPACE_S:
+            state = os.statvfs(self.root)
+            self._room = state.f_bavail * state.f_frsize >= self.reserve
+            self._looked_at = now
+        if not self._room:
+            raise TryLater(Reason.DISK_FULL)
 
     def touch(self, sha256: bytes) -> None:
         """Makes a file young again: a day passes before a sweep takes it."""
@@ -137,12 +151,14 @@ class Spool:
         Raises:
             TryLater(DISK_FULL | STORAGE): it could not be made durable.
         """
+        self._blobs.check_space()
         if self._fd < 0:
             return content.content_of(b"".join(self._chunks))
         return await asyncio.to_thread(self._settle)
 
     def finish_now(self) -> Content:
         """The same for callers that are in a thread anyway."""
+        self._blobs.check_space()
         return content.content_of(b"".join(self._chunks)) if self._fd < 0 else self._settle()
 
     def discard(self) -> None:

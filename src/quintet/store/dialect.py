@@ -41,15 +41,8 @@ def placeholders(sql: str) -> str:
     return sql.replace("?", "%s")
 
 
-def among(engine: Engine, values: Iterable[int]) -> tuple[str, object]:
+def among(engine: Engine, values: Iterable[int] | Iterable[str]) -> tuple[str, object]:
     """``column IN values`` for any number of values: the SQL after the column, and its one parameter."""
-    if engine == SQLITE:
-        return "IN (SELECT value FROM json_each(?))", json.dumps(list(values))
-    return "= ANY(?)", list(values)
-
-
-def among_texts(engine: Engine, values: Iterable[str]) -> tuple[str, object]:
-    """The same for texts."""
     if engine == SQLITE:
         return "IN (SELECT value FROM json_each(?))", json.dumps(list(values))
     return "= ANY(?)", list(values)

@@ -113,7 +113,7 @@ def lease(tx: Tx, owner: str, until: int, limit: int = 100, *, busy: Sequence[st
 
     ``busy`` are domains that shall wait, because enough connections go there.
     """
-    members, param = dialect.among_texts(tx.engine, busy)
+    members, param = dialect.among(tx.engine, busy)
     rows = tx.all(
         f"SELECT {_RECIPIENT} {_FROM} WHERE r.state IN ('waiting', 'leased') AND r.due_at <= ?"
         f" AND NOT (r.domain {members}) ORDER BY r.due_at, r.id LIMIT ?",

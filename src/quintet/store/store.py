@@ -42,7 +42,7 @@ class Store:
         self.config = config
         self.clock = clock
         self.data = Path(config.data)
-        self.blobs = blobs.Blobs(self.data, sync=config.sync == "full")
+        self.blobs = blobs.Blobs(self.data, sync=config.sync == "full", reserve=config.reserve)
         self.hub = hints.Hub(self.data / "run")
         self._vfs = vfs
         self._peek = db.SqliteTx(self._connect(writable=False))

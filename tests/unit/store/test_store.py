@@ -228,3 +228,14 @@ async def test_unknown_account_for_a_watch_is_no_error(store: Store) -> None:
     event = asyncio.Event()
     store.watch(event, None, AccountId(12345)).close()
     assert not event.is_set()
+
+
+async def test_nothing_new_is_taken_when_the_disk_is_nearly_full(tmp_path: Path) -> None:
+    store = await Store.open(StoreConfig(data=str(tmp_path), sync="off", reserve=1 << 62))
+    spool = store.spool()
+    spool.write(b"Subject: x\r\n\r\n")
+    with pytest.raises(TryLater) as full:
+        await spool.finish()
+    assert full.value.reason is Reason.DISK_FULL
+    await store.write(set_value, "others", "go on")
+    await store.close()
