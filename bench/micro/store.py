@@ -1,6 +1,6 @@
 """Micro-benchmark of the store: deliveries, listings, overview, bodies; CPU and wall a unit.
 
-    python -m bench.micro.store [deliveries]
+python -m bench.micro.store [deliveries]
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class Timer:
         self.cpu = time.process_time() - self.start[1]
 
 
-async def deliveries(store: Store, places: list[int], made: list[content.Content], at_once: int, name: str) -> None:
+async def deliveries(
+    store: Store, places: list[int], made: list[content.Content], at_once: int, name: str
+) -> None:
     todo = iter(enumerate(made))
 
     async def one() -> None:

@@ -14,6 +14,8 @@ import psycopg
 from quintet.store import dialect
 from quintet.store.model import AccountId, FolderId
 
+BLOCK = 1 << 24  # object numbers a connection takes at once, as the schema says; 2**24 blocks are in 48 bits
+
 
 class PgTx:
     """A transaction on a psycopg connection in autocommit mode; BEGIN and COMMIT are ours."""
@@ -21,6 +23,7 @@ class PgTx:
     def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         assert connection.autocommit
         self._connection = connection
+        self._next_id = self._end_id = 0
         self.now = 0
         self.hints: set[tuple[AccountId, FolderId]] = set()
 
@@ -55,14 +58,14 @@ class PgTx:
             yield from cursor
 
     def new_ids(self, count: int) -> int:
-        if count == 1:
-            return int(self.value("SELECT nextval('object_number')"))
-        # one look-up takes the whole range; the ids between are ours alone
-        return int(
-            self.value(
-                "SELECT setval('object_number', nextval('object_number') + ? - 1) - ? + 1", count, count
-            )
-        )
+        assert count <= BLOCK
+        if self._next_id + count > self._end_id:
+            # the sequence counts in blocks: each connection gives out its own, and no two ever meet
+            self._next_id = int(self.value("SELECT nextval('object_number')"))
+            self._end_id = self._next_id + BLOCK
+        first = self._next_id
+        self._next_id += count
+        return first
 
     def hint(self, account: AccountId, folder: FolderId) -> None:
         self.hints.add((account, folder))

@@ -11,8 +11,9 @@ CREATE TABLE counter (
     next INTEGER NOT NULL
 ) WITHOUT ROWID;
 -- One row, "id": the next object number.  The writer reads it once a batch and writes it back before the
--- commit, so a number costs nothing.  PostgreSQL uses the sequence instead: numbers need not be dense.
---@postgresql CREATE SEQUENCE object_number START 100;
+-- commit, so a number costs nothing.  PostgreSQL uses the sequence instead, in
+-- blocks, one a connection: numbers need not be dense.
+--@postgresql CREATE SEQUENCE object_number START 16777216 INCREMENT 16777216;
 INSERT INTO counter (name, next) VALUES ('id', 100);
 
 CREATE TABLE setting (
