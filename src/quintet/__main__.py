@@ -13,7 +13,13 @@ from pathlib import Path
 
 def main() -> None:
     """Runs what was asked for; the exit code is the one the command documents."""
-    kind, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("", [])
+    try:
+        _main(*sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _main(kind: str = "", *arguments: str) -> None:
     if kind == "worker":
         from quintet.worker import main as worker  # only one of the three is ever needed
 

@@ -29,6 +29,8 @@ from quintet.store.store import Store
 if TYPE_CHECKING:
     from quintet.delivery.outbound import Runner
 
+QUEUE_RETRY_S = 10.0  # after a bug in the queue runner, before it goes on
+
 logger = log.get("app")
 
 
@@ -60,7 +62,7 @@ class App:
         self.clock = clock or SystemClock()
         self.started_at = self.clock.now()
         self.listeners: dict[str, Listener | HttpListener] = {}
-        self.services: dict[str, Any] = {}  # by listener
+        self.services: list[Any] = []  # every one made: old sessions keep theirs after a reload
         self._only = frozenset(only)
         self._first = first
         self._sockets = sockets
@@ -143,13 +145,19 @@ class App:
             hostname=hostname,
             clock=clock,
         )
-        await self.runner.run()
+        while True:
+            try:
+                await self.runner.run()
+            except Exception as bug:
+                logger.error("queue failed", exc_info=bug)  # noqa: TRY400 - ours has no exception()
+                await asyncio.sleep(QUEUE_RETRY_S)
+            else:
+                return
 
     async def _stop_sending(self) -> None:
-        if self.runner is None:
-            self._sending.cancel()
-        else:
+        if self.runner is not None:
             await self.runner.stop()
+        self._sending.cancel()
         await asyncio.gather(self._sending, return_exceptions=True)
         self.runner = None
 
@@ -159,24 +167,28 @@ class App:
         if wanted.protocol == "http":
             listener = HttpListener(self.pages, sockets, wanted, context=giver)
         else:
-            service = _SERVICES[wanted.protocol](self, wanted)
-            self.services[wanted.name] = service
             listener = Listener(
-                service, sockets, wanted, clock=self.clock, net=self.config.net, context=giver
+                self._serve(wanted), sockets, wanted, clock=self.clock, net=self.config.net, context=giver
             )
         await listener.start()
         self.listeners[wanted.name] = listener
+
+    def _serve(self, wanted: ListenerConfig) -> Service:
+        service = _SERVICES[wanted.protocol](self, wanted)
+        self.services.append(service)
+        return service
 
     async def stop(self, drain_s: float | None = None) -> None:
         """Takes no more connections, lets those that are busy finish, then closes what was opened."""
         seconds = self.config.server.drain_s if drain_s is None else drain_s
         await asyncio.gather(*(listener.drain(seconds) for listener in self.listeners.values()))
-        closers = [service.close for service in self.services.values() if hasattr(service, "close")]
+        closers = [service.close for service in self.services if hasattr(service, "close")]
         for close in [*closers, *reversed(self._closers)]:
             result = close()
             if asyncio.iscoroutine(result):
                 await result
         self._closers.clear()
+        self.services.clear()
         logger.info("stopped")
 
     # --- a changed configuration ------------------------------------------------------------
@@ -199,9 +211,7 @@ class App:
                 continue
             listener.reload(wanted, config.net)
             if renew:
-                service = _SERVICES[wanted.protocol](self, wanted)
-                self.services[name] = service
-                listener.service = service
+                listener.service = self._serve(wanted)
         logger.info("reloaded", taken=taken, restart=restart)
         return Reloaded(taken, restart)
 
@@ -290,7 +300,7 @@ def _pop3(app: App, wanted: ListenerConfig) -> Service:
 def _nntp(app: App, wanted: ListenerConfig) -> Service:
     from quintet.nntp.service import NntpService  # as above
 
-    others = (one for one in app.services.values() if isinstance(one, NntpService))
+    others = (one for one in app.services if isinstance(one, NntpService))
     return NntpService(
         app.store,
         app.auth,

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from quintet import launch
@@ -27,6 +27,7 @@ BACKOFF_S = 0.2  # before the first restart; doubles with each
 MAX_BACKOFF_S = 30.0
 SETTLED_S = 60.0  # a worker that lived so long starts again without delay
 SILENT_S = 30.0  # a worker that did not turn its loop for so long is no longer called alive
+HUNG_S = 120.0  # after so long it is killed; nothing of ours holds the loop for seconds
 START_S = 60.0  # a worker that is not ready by then is stopped
 GRACE_S = 10.0  # more than the drain time, before a worker is killed
 
@@ -44,7 +45,6 @@ class Slot:
     heard_at: float = 0.0
     failures: int = 0
     due_at: float = 0.0  # when to start it again
-    pending: bytes = field(default=b"")
 
 
 class Supervisor:
@@ -67,7 +67,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Until told to stop; returns the exit code."""
-        signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
+        before = signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, self._note)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
@@ -83,11 +83,20 @@ class Supervisor:
             self._take_signals()
             self._reap()
             self._tend()
+        signal.set_wakeup_fd(before)
+        self.close()
         return self.code
+
+    def close(self) -> None:
+        """Lets go of what it waits with; the sockets are the slots'."""
+        self._selector.close()
+        self._wake.close()
+        self._woken.close()
 
     # --- workers --------------------------------------------------------------------------
 
     def _start(self, slot: Slot) -> None:
+        self._forget(slot)  # its end of file may not have been heard yet
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         environ = {
@@ -100,7 +109,7 @@ class Supervisor:
         command = [sys.executable, "-P", "-m", "quintet", "worker", "-c", str(self.path)]
         slot.process = subprocess.Popen(command, env=environ, pass_fds=[*numbers, theirs.fileno()])
         theirs.close()
-        slot.status, slot.ready, slot.pending = ours, False, b""
+        slot.status, slot.ready = ours, False
         slot.started_at = slot.heard_at = time.monotonic()
         self._selector.register(ours, selectors.EVENT_READ, slot)
 
@@ -111,14 +120,18 @@ class Supervisor:
         except OSError:
             data = b""
         if not data:
-            self._selector.unregister(slot.status)
-            slot.status.close()
-            slot.status = None
+            self._forget(slot)
             return
         slot.heard_at = time.monotonic()
         if b"ready" in data:
             slot.ready = True
             self._maybe_ready()
+
+    def _forget(self, slot: Slot) -> None:
+        if slot.status is not None:
+            self._selector.unregister(slot.status)
+            slot.status.close()
+            slot.status = None
 
     def _maybe_ready(self) -> None:
         if not self._told_ready and all(slot.ready for slot in self.slots):
@@ -155,6 +168,10 @@ class Supervisor:
                     self._start(slot)
             elif not slot.ready and not self.stopping_at and now - slot.started_at > START_S:
                 self._say("error", "worker did not start", worker=slot.number)
+                slot.process.kill()
+            elif slot.ready and now - slot.heard_at > HUNG_S:
+                self._say("error", "worker hangs", worker=slot.number)
+                slot.heard_at = now
                 slot.process.kill()
         if self.stopping_at and now >= self.stopping_at:
             for slot in self.slots:

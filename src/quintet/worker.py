@@ -97,7 +97,8 @@ class Worker:
         self._status = socket.socket(fileno=int(number))
         os.set_inheritable(int(number), False)
         self._status.setblocking(False)
-        self._status.send(b"ready\n")
+        with contextlib.suppress(BrokenPipeError):  # its end of file, which follows, is told below
+            self._status.send(b"ready\n")
         asyncio.get_running_loop().add_reader(self._status, self._supervisor_says)
 
     def _supervisor_says(self) -> None:

@@ -274,6 +274,16 @@ def test_missing_configuration_says_where_it_was_looked_for(
     assert "elsewhere.toml" in capsys.readouterr().err
 
 
+def test_config_check_tries_what_the_file_names(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "quintet.toml"
+    path.write_text('[server]\nuser = "nobody-here"\n')
+    shell("config", "check", code=common.Exit.CONFIG)
+    assert "server.user: there is no user 'nobody-here'" in shell.err
+    path.write_text('[[tls.certificates]]\ncertificate = "absent.pem"\n')
+    shell("config", "check", code=common.Exit.CONFIG)
+    assert "absent.pem" in shell.err
+
+
 def test_config_show_and_describe(shell: Shell) -> None:
     assert 'hostname = "mail.example.org"' in shell("config", "show")
     assert shell.json("config", "show")["server"]["hostname"] == "mail.example.org"

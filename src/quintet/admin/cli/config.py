@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from quintet.admin.cli import common
-from quintet.admin.cli.common import ConfigOption, Failed, JsonOption
+from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
+
+if TYPE_CHECKING:
+    from quintet.config.root import Config
 
 noun = typer.Typer(help="Check, explain and show the configuration.", no_args_is_help=True)
 
@@ -16,7 +19,7 @@ noun = typer.Typer(help="Check, explain and show the configuration.", no_args_is
 def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Say whether the file can be used; each error names its line and key."""
     path = common.config_path(config)
-    common.load(path)
+    _try(common.load(path))
     common.done(f"{path}: can be used", as_json, file=str(path))
 
 
@@ -67,6 +70,26 @@ def describe(
         common.record(rows[0], as_json=False)
     else:
         common.table(rows, ["option", "type", "default", "meaning"], as_json)
+
+
+def _try(settings: Config) -> None:
+    """What the file names must be there.  Raises Failed."""
+    import pwd
+    import ssl
+
+    from quintet.net import tls
+
+    try:
+        tls.Contexts(settings.tls)
+    except (OSError, ValueError, ssl.SSLError) as error:
+        raise Failed(f"tls.certificates: {error}", code=Exit.CONFIG) from error
+    if settings.server.user:
+        try:
+            pwd.getpwnam(settings.server.user)
+        except KeyError as error:
+            raise Failed(
+                f"server.user: there is no user {settings.server.user!r}", code=Exit.CONFIG
+            ) from error
 
 
 def register(app: typer.Typer) -> None:
