@@ -39,10 +39,10 @@ class Smtp:
         300.0, "Silence allowed between commands and in a message (RFC 5321 4.5.3.2.7).", unit="s", minimum=10
     )
     bare_line_ends: str = opt(
-        "submission",
-        "A message with a bare CR or LF: refuse it, repair it (each becomes CRLF), or submission: repair "
-        "what our own users send and refuse the rest. Such bytes never end a message.",
-        choices=("refuse", "repair", "submission"),
+        "repair",
+        "A message with a bare CR or LF. refuse: not taken. repair: each becomes CRLF, unless it looks like a "
+        "hidden end of the message (then it is refused). Such bytes never end a message.",
+        choices=("refuse", "repair"),
     )
     relay_domains: list[str] = opt(
         [], "Domains, not ours, that mail is taken for and sent on to (as a backup MX, or by a route)."

@@ -142,9 +142,8 @@ class Transaction:
     def _begin(self) -> None:
         desk, envelope = self._desk, self.envelope
         self._spool = desk.store.spool()
-        policy = desk.config.bare_line_ends
-        if policy == "repair" or (policy == "submission" and desk.role is Role.SUBMISSION):
-            self._repairer = Repairer()
+        if desk.config.bare_line_ends == "repair":
+            self._repairer = Repairer(guarded=desk.role is not Role.SUBMISSION)
         if desk.role is Role.SUBMISSION:
             identity = envelope.identity
             name = mailbox(identity.name) if identity is not None and "@" in identity.name else NULL
@@ -197,25 +196,50 @@ async def skip(size: int, following: Input) -> None:
             continue
 
 
+# CR or LF alone before a dot that ends its line, or right after a CRLF (where the reader took a dot away):
+# another server could take it for the end of the message.
+_HIDDEN_END = re.compile(rb"(?:(?<!\r)\n|\r(?!\n))\.[\r\n]|\r\n(?:\n|\r(?!\n))")
+
+
 class Repairer:
-    """Turns every bare CR and bare LF into CRLF, in any chunking."""
+    """Turns every bare CR and bare LF into CRLF, in any chunking.
 
-    __slots__ = ("_cr",)
+    ``guarded`` refuses what looks like an end of data that somebody wanted to smuggle past us; our own
+    users may write what they like.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_bare", "_cr", "_guarded", "_tail")
+
+    def __init__(self, *, guarded: bool = False) -> None:
+        self._guarded = guarded
         self._cr = False  # a CR at the end of what came, whose LF may follow
+        self._bare = False  # the tail has one
+        self._tail = b"\r\n"  # the last octets before the next piece; DATA itself ended with CRLF
 
     def feed(self, data: bytes) -> bytes:
+        """What came, mended.  Raises Refused(BARE_LINE_END)."""
         if self._cr:
             data = b"\r" + data
         self._cr = data.endswith(b"\r")
-        if self._cr:
-            data = data[:-1]
-        if data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r"):
-            return data
-        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+        return self._mend(data[:-1] if self._cr else data)
 
     def finish(self) -> bytes:
-        """The CR that was held back, mended."""
+        """The CR that was held back, mended.  Raises as `feed`."""
         held, self._cr = self._cr, False
-        return b"\r\n" if held else b""
+        return self._mend(b"\r") if held else b""
+
+    def _mend(self, data: bytes) -> bytes:
+        if not self._bare and not _has_bare(data):
+            if data:
+                self._tail = (self._tail + data if len(data) < 5 else data)[-5:]
+            return data
+        seen = self._tail.removeprefix(b"\n") + data  # an LF in front may have lost its CR
+        if self._guarded and _HIDDEN_END.search(seen):
+            raise Refused(Reason.BARE_LINE_END)
+        self._tail = seen[-5:]
+        self._bare = _has_bare(self._tail.removeprefix(b"\n"))
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+
+
+def _has_bare(data: bytes) -> bool:
+    return not data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r")

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quintet.delivery.envelope import Mailbox, mailbox
-from quintet.errors import BadSyntax, Hangup
+from quintet.errors import BadSyntax, Hangup, Refused
+from quintet.net import dots
 from quintet.net.seam import Need
 from quintet.smtp import address, commands
 from quintet.smtp.transaction import Repairer
@@ -101,3 +102,30 @@ def test_repaired_text_has_whole_line_ends_only(pieces: list[bytes], chunk: int)
         + repairer.finish()
     )
     assert out == data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+
+
+ENDS = [b"\r\n", b"\n", b"\r"]
+
+
+@given(
+    st.lists(st.sampled_from([b"a", b"bc.", b"\r\n", b"\r\n", b"d"]), max_size=12),
+    st.sampled_from(ENDS),
+    st.sampled_from(ENDS),
+    st.lists(st.sampled_from([b"a", b"\r\n"]), max_size=6),
+    st.integers(1, 9),
+)
+def test_hidden_end_of_data_is_seen_in_every_chunking(
+    before: list[bytes], first: bytes, second: bytes, after: list[bytes], chunk: int
+) -> None:
+    wire = b"x" + b"".join(before) + b"y" + first + b"." + second + b"z" + b"".join(after) + b"\r\n.\r\n"
+    reader = dots.Reader()
+    repairer = Repairer(guarded=True)
+    try:
+        for at in range(0, len(wire), chunk):
+            if not reader.done:
+                repairer.feed(reader.feed(wire[at : at + chunk]))
+        repairer.finish()
+    except Refused:
+        assert (first, second) != (b"\r\n", b"\r\n")
+    else:
+        assert first == second == b"\r\n"
