@@ -2,7 +2,7 @@
 
 A name that does not exist (NXDOMAIN), a name without such records (NODATA) and trouble (no answer,
 SERVFAIL) are different facts for a mail server.  The AD bit is passed on, for those who trust their
-resolver (RFC 6840 5.7).  Negative answers are remembered as long as their SOA says (RFC 2308).
+resolver.  Negative answers are remembered as long as their SOA says (RFC 2308).
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def _encoded(text: bytes) -> bytes:
     try:
         words, charset = text.decode("utf-8"), b"UTF-8"
     except UnicodeDecodeError:
-        words, charset = text.decode("latin-1"), b"UNKNOWN-8BIT"  # RFC 1428 3
+        words, charset = text.decode("latin-1"), b"UNKNOWN-8BIT"  # RFC 1428
     codec = "utf-8" if charset == b"UTF-8" else "latin-1"
     pieces, piece = [], b""
     for char in words:

@@ -137,7 +137,7 @@ def say(language: str, key: str, **values: object) -> str:
 
 
 def choose(wanted: str, preferred: str) -> str | None:
-    """The language for a basic language range: "*", "de", "de-AT" (RFC 4647 3.4); None: none fits."""
+    """The language for a basic language range: "*", "de", "de-AT" (look-up of RFC 4647); None: none fits."""
     if wanted == "*":
         return preferred
     tag = wanted.lower()
