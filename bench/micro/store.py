@@ -27,7 +27,7 @@ def report(what: str, count: int, wall: float, cpu: float) -> None:
 
 
 class Timer:
-    def __enter__(self) -> "Timer":
+    def __enter__(self) -> Timer:
         self.start = time.perf_counter(), time.process_time()
         return self
 
