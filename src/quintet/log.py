@@ -8,13 +8,16 @@ standard error.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from typing import Any, Protocol, TextIO
+from datetime import UTC, datetime
+from typing import Any, TextIO
 
-import structlog
+from quintet.clock import SystemClock
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 SECRET = frozenset(
@@ -32,6 +35,8 @@ SECRET = frozenset(
     )
 )
 _MASK = "***"
+_COLOURS = {"debug": "\x1b[2m", "info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31;1m"}
+_CLOCK = SystemClock()
 MAX_VALUE = 2000  # characters of one value: a hostile client's words must not fill the disk
 
 
@@ -66,10 +71,6 @@ class Logger:
         return self.level <= LEVELS[level]
 
 
-class _Writes(Protocol):
-    def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> Any: ...
-
-
 class Sink:
     """Where events go; one a process."""
 
@@ -78,7 +79,7 @@ class Sink:
         self._levels: tuple[int, dict[str, int]] = (20, {})
         self.captured: list[dict[str, Any]] | None = None
         self._stream: TextIO = sys.stderr
-        self._chain: list[_Writes] = []
+        self._human = self._colours = False
         self.configure()
 
     def level_of(self, room: str) -> int:
@@ -102,20 +103,8 @@ class Sink:
         """``style`` is "human", "json" or "auto" (human on a terminal)."""
         self.set_levels(LEVELS[level], {room: LEVELS[each] for room, each in (levels or {}).items()})
         self._stream = stream or sys.stderr
-        human = style == "human" or (style == "auto" and self._stream.isatty())
-        stamp: Any = structlog.processors.TimeStamper(
-            fmt="%H:%M:%S.%f" if human else "iso", utc=not human, key="time"
-        )
-        if human:
-            render: list[Any] = [
-                structlog.dev.ConsoleRenderer(timestamp_key="time", colors=self._stream.isatty())
-            ]
-        else:
-            render = [
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
-            ]
-        self._chain = [stamp, *render]
+        self._colours = self._stream.isatty()
+        self._human = style == "human" or (style == "auto" and self._colours)
 
     def emit(self, level: str, room: str, event: str, fields: dict[str, Any]) -> None:
         line: MutableMapping[str, Any] = {"event": event, "level": level, "room": room}
@@ -130,14 +119,36 @@ class Sink:
         if self.captured is not None:
             self.captured.append(dict(line))
             return
-        written: Any = line
-        for step in self._chain:
-            written = step(None, level, written)
+        error = line.pop("exc_info", None)
+        if isinstance(error, BaseException):
+            line["exception"] = "".join(traceback.format_exception(error)).rstrip()
+        written = _for_people(line, self._colours) if self._human else _as_json(line)
         try:
             self._stream.write(written + "\n")
             self._stream.flush()
         except (OSError, ValueError):
             return  # standard error is gone; there is nobody left to tell
+
+
+def _as_json(line: MutableMapping[str, Any]) -> str:
+    moment = datetime.fromtimestamp(_CLOCK.now() / 1000, UTC).isoformat(timespec="milliseconds")
+    return json.dumps({"time": moment.replace("+00:00", "Z"), **line}, ensure_ascii=False, default=str)
+
+
+def _for_people(line: MutableMapping[str, Any], colours: bool) -> str:
+    """Time, level, room and event in columns, then the fields; a traceback follows in lines of its own."""
+    moment = datetime.fromtimestamp(_CLOCK.now() / 1000).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    level, room, event, error = (line.pop(name, "") for name in ("level", "room", "event", "exception"))
+    fields = " ".join(f"{name}={_plain(value)}" for name, value in line.items())
+    colour, off = (_COLOURS[level], "\x1b[0m") if colours else ("", "")
+    text = f"{moment} {colour}{level:7}{off} {room:10} {colour}{event}{off} {fields}".rstrip()
+    return f"{text}\n{error}" if error else text
+
+
+def _plain(value: Any) -> str:
+    """A value in one line; quoted where it could be taken for something else."""
+    text = str(value)
+    return text if text and text.isprintable() and " " not in text and "=" not in text else repr(text)
 
 
 _SINK = Sink()
