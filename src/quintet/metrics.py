@@ -50,6 +50,9 @@ LINKS = _gauge("mail_links", "Connections out that are open")
 ARTICLES_IN = _counter("articles_in", "Articles offered by posters", "result")
 NNTP_COMMANDS = _counter("nntp_commands", "Commands of news readers", "command")
 
+# imap
+IMAP_COMMANDS = _counter("imap_commands", "Commands that were understood", "command")
+
 
 def exposition() -> bytes:
     """All metrics in the text format of Prometheus."""

@@ -6,12 +6,13 @@ a template and a handful of column operations.  Sections of bodies are `cmd.fetc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from quintet.imap import format as fmt
 from quintet.imap.commands import Item
+from quintet.store.ranges import RangeSet
 
 Row = tuple[Any, ...]  # as the store gives it, in the plan's columns
 SEEN = 1
@@ -21,7 +22,7 @@ SEEN = 1
 class Overlay:
     """What differs from row to reader: per-reader \\Seen in shared folders, \\Recent."""
 
-    seen: Container[int] | None = None  # UIDs; None: the rows' own flags hold
+    seen: RangeSet | None = None  # UIDs; None: the rows' own flags hold
     recent: Callable[[int], bool] | None = None
 
 

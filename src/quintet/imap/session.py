@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from quintet import log
+from quintet import log, metrics
 from quintet.errors import BadSyntax, Problem, Reason
 from quintet.imap import answers, capabilities, commands
 from quintet.imap.cmd import (
@@ -90,6 +90,9 @@ RULES: dict[type, Rule] = {
 }
 
 
+_COUNTERS = {kind: metrics.IMAP_COMMANDS.labels(kind.__name__.lower()) for kind in RULES}
+
+
 class Session:
     """What is known of one client.  10,000 of them idle, so what is seldom needed is made late."""
 
@@ -130,6 +133,7 @@ class Session:
 
     def handle(self, command: commands.Command, following: Input) -> Replies:
         rule = RULES[type(command)]
+        _COUNTERS[type(command)].inc()
         if self.idling and not isinstance(command, commands.Done):
             return idle.broken_off(self)
         if not rule.states & self.state:

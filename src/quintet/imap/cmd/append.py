@@ -18,7 +18,7 @@ from quintet.imap.tokens import Cursor
 from quintet.net.seam import Ask
 from quintet.store import accounts, entries
 from quintet.store.db import bounded
-from quintet.store.model import DELETED, SEEN, Added, FolderKind
+from quintet.store.model import DELETED, IN_ROW, SEEN, Added, FolderKind
 
 if TYPE_CHECKING:
     from quintet.imap import commands
@@ -58,7 +58,7 @@ async def append(session: Session, command: commands.Append, following: Input) -
         except Problem:
             await pass_over(upload, following)
             raise
-        if where.folder.kind == FolderKind.GROUP:
+        if where is not None and where.folder.kind == FolderKind.GROUP:
             async for reply in post.post(session, command, where, following):
                 yield reply
             return
@@ -79,17 +79,21 @@ async def append(session: Session, command: commands.Append, following: Input) -
 
 def _check(
     session: Session, command: commands.Append, upload: commands.Upload, total: int, count: int
-) -> Place:
-    """What can be known before the bytes: the name, rights, size, room."""
-    name = names.decode(command.mailbox, utf8=session.utf8)
-    where = session.house.store.peek(_room, session.user.account_id, name, total)
+) -> Place | None:
+    """What can be known before the bytes: the name, rights, size, room.
+
+    None: a small message that comes anyway; the transaction that files it asks all that.
+    """
     if upload.size > session.house.config.max_message:
         raise Refused(Reason.TOO_BIG, f"message is larger than {session.house.config.max_message} bytes")
     if upload.size == 0:
         raise Refused(Reason.BAD_CONTENT, "message is empty")  # what a client sends to cancel (RFC 3502 4)
     if count == MAX_MESSAGES:
         raise Refused(Reason.TOO_MANY, "too many messages at once")
-    return where
+    name = names.decode(command.mailbox, utf8=session.utf8)
+    if not upload.waits and upload.size <= IN_ROW and not name.startswith(names.GROUPS):
+        return None
+    return session.house.store.peek(_room, session.user.account_id, name, total)
 
 
 def _room(tx: Tx, account_id: AccountId, name: str, size: int) -> Place:

@@ -6,13 +6,16 @@ any size is answered in constant memory with others served between.  Sections ar
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax
 from quintet.imap import render, sets, updates
 from quintet.imap.cmd import fetch_bodies, resync
 from quintet.store import entries, seen
+from quintet.store.ranges import RangeSet
 
 if TYPE_CHECKING:
     from quintet.imap import commands
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from quintet.store.db import Tx
 
 PAGE = 500  # rows of a page: about a millisecond, and 500 KB at most of what messages usually are
+NARROW = 100  # numbers: shorter ranges are asked for together
 AT_ONCE = 100  # messages answered without a task of their own
 
 Ranges = list[tuple[int, int]]
@@ -70,10 +74,9 @@ async def _fetch(
             resync.missed, here.folder_id, here.reader, command.changed_since
         )
         yield resync.vanished(here.view, found, within)
-    for page in _pages(session, plan, ranges, command.changed_since):
-        yield page
-        if session.selected is None:
-            return
+    for text in _pages(session, plan, ranges, command.changed_since):
+        yield text
+        await asyncio.sleep(0)  # a fast reader never makes us wait: others get their turn all the same
     for reply in await updates.told(session, may_expunge=command.uid):
         yield reply
     yield end(session, command, ranges)
@@ -91,40 +94,68 @@ def end(session: Session, command: commands.Fetch, ranges: Ranges) -> bytes:
 
 
 def _pages(session: Session, plan: render.Plan, ranges: Ranges, changed_since: int | None) -> Iterator[bytes]:
-    """The lines, in byte strings of one page or of many small ranges."""
+    """The lines, page by page."""
     here, store = session.here, session.house.store
-    held: list[bytes] = []
-    for low, high in ranges:
-        at = low
-        while at <= high:
-            rows, marks = store.peek(page, here, plan.columns, at, high, PAGE)
-            at = rows[-1][0] + 1 if len(rows) == PAGE else high + 1
-            if changed_since is not None:
-                rows = changed(plan, rows, changed_since)
-            held += lines(here, plan, rows, marks)
-            if len(held) >= PAGE:
-                yield b"".join(held)
-                held = []
-    if held:
-        yield b"".join(held)
+    while ranges:
+        found, ranges = store.peek(page, here, plan.columns, ranges, PAGE, changed_since)
+        yield b"".join(lines(here, plan, found))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows from one snapshot."""
+
+    rows: list[render.Row]
+    marks: RangeSet | None = None  # in a shared folder: what the reader has seen
 
 
 def page(
-    tx: Tx, here: Selected, columns: tuple[str, ...], low: int, high: int, limit: int
-) -> tuple[list[render.Row], Any]:
-    """Rows of a UID range, and in a shared folder the reader's marks, from one snapshot."""
-    rows = entries.lines(tx, here.folder_id, low, high, limit, columns)
-    return rows, seen.get(tx, here.folder_id, here.reader) if here.reader is not None else None
+    tx: Tx,
+    here: Selected,
+    columns: tuple[str, ...],
+    ranges: Ranges,
+    limit: int,
+    changed_since: int | None = None,
+) -> tuple[Page, Ranges]:
+    """The next rows, and the ranges that are left."""
+    rows, rest = next_rows(tx, here, columns, ranges, limit)
+    marks = seen.get(tx, here.folder_id, here.reader) if here.reader is not None else None
+    if changed_since is not None:  # RFC 7162 3.1.4.1
+        index = columns.index("modseq")
+        late = RangeSet()
+        if here.reader is not None:
+            late = seen.changed_after(tx, here.folder_id, here.reader, changed_since)
+        rows = [row for row in rows if row[index] > changed_since or row[0] in late]
+    return Page(rows, marks), rest
 
 
-def changed(plan: render.Plan, rows: list[render.Row], since: int) -> list[render.Row]:
-    """Rows with a higher MODSEQ (RFC 7162 3.1.4.1)."""
-    index = plan.columns.index("modseq")
-    return [row for row in rows if row[index] > since]
+def next_rows(
+    tx: Tx, here: Selected, columns: tuple[str, ...], ranges: Ranges, limit: int
+) -> tuple[list[render.Row], Ranges]:
+    """Rows of one wide range, or of many narrow ones in one query; and the ranges that are left."""
+    low, high = ranges[0]
+    if high - low >= NARROW:
+        rows = entries.lines(tx, here.folder_id, low, high, limit, columns)
+        if len(rows) < limit or rows[-1][0] >= high:
+            return rows, ranges[1:]
+        return rows, [(rows[-1][0] + 1, high), *ranges[1:]]
+    uids: list[int] = []
+    at = 0
+    while at < len(ranges) and ranges[at][1] - ranges[at][0] < NARROW and len(uids) < limit:
+        low, high = ranges[at]
+        uids.extend(range(low, min(high, low + limit - len(uids) - 1) + 1))
+        if uids[-1] < high:
+            return entries.lines_of(tx, here.folder_id, uids, columns), [
+                (uids[-1] + 1, high),
+                *ranges[at + 1 :],
+            ]
+        at += 1
+    return entries.lines_of(tx, here.folder_id, uids, columns), ranges[at:]
 
 
-def lines(here: Selected, plan: render.Plan, rows: list[render.Row], marks: Any) -> list[bytes]:
+def lines(here: Selected, plan: render.Plan, found: Page) -> list[bytes]:
     """The rows' lines under the client's numbers; rows that the client does not know are left out."""
+    rows = found.rows
     if not rows:
         return []
     view = here.view
@@ -132,10 +163,10 @@ def lines(here: Selected, plan: render.Plan, rows: list[render.Row], marks: Any)
     if not isinstance(numbers, range) and 0 in numbers:
         rows = [row for row, number in zip(rows, numbers, strict=True) if number]
         numbers = [number for number in numbers if number]
-    return plan.lines(rows, numbers, overlay(here, marks))
+    return plan.lines(rows, numbers, overlay(here, found.marks))
 
 
-def overlay(here: Selected, marks: Any) -> render.Overlay:
+def overlay(here: Selected, marks: RangeSet | None) -> render.Overlay:
     if marks is None and not here.recent:
         return render.PLAINLY
     return render.Overlay(marks, here.is_recent if here.recent else None)

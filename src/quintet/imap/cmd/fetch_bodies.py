@@ -6,6 +6,7 @@ A part is a range of the stored bytes: nothing is parsed here.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from quintet.message.digest import Digest
 from quintet.net.seam import CHUNK, Slice
 from quintet.store import entries
 from quintet.store.model import SEEN
+from quintet.store.ranges import RangeSet
 
 if TYPE_CHECKING:
     from quintet.imap import commands
@@ -47,7 +49,7 @@ class Page:
     """Some messages from one snapshot."""
 
     rows: list[render.Row]
-    marks: Any  # RangeSet | None: the reader's \\Seen in a shared folder
+    marks: RangeSet | None  # the reader's \\Seen in a shared folder
     bodies: dict[Uid, BodyRef]
     digests: dict[Uid, Digest]
 
@@ -63,40 +65,44 @@ async def fetch(
     digest = any(
         item.section is not None and (item.section.path or item.section.text) for item in plan.bodies
     )
-    for low, high in ranges:
-        at = low
-        while at <= high:
-            found = store.peek(_page, here, plan.columns, at, high, digest)
-            if not found.rows:
-                break
-            first, at = found.rows[0][0], found.rows[-1][0] + 1
-            fresh: set[int] = set()
-            if marking and (unseen := _unseen(found)):
-                fresh = await _mark(session, here, unseen)
-                found = store.peek(_page, here, plan.columns, first, at - 1, digest)
-            held: list[bytes] = []
-            for message in _messages(session, here, found, (plan, seen_plan), fresh, command.changed_since):
-                whole = _whole(message, plan.bodies)
-                if whole is not None:
-                    held.append(whole)
-                    continue
-                yield b"".join(held)
-                held = []
-                async for reply in _in_pieces(message, plan.bodies):
-                    yield reply
+    while ranges:
+        found, rest = store.peek(_page, here, plan.columns, ranges, digest, command.changed_since)
+        fresh: set[int] = set()
+        if marking and (unseen := _unseen(found)):
+            fresh = await _mark(session, here, unseen)
+            found, _ = store.peek(_page, here, plan.columns, ranges, digest, command.changed_since)
+        ranges = rest
+        held: list[bytes] = []
+        for message in _messages(session, here, found, (plan, seen_plan), fresh):
+            whole = _whole(message, plan.bodies)
+            if whole is not None:
+                held.append(whole)
+                continue
             yield b"".join(held)
+            held = []
+            async for reply in _in_pieces(message, plan.bodies):
+                yield reply
+        yield b"".join(held)
+        await asyncio.sleep(0)  # a fast reader never makes us wait: others get their turn all the same
     for reply in await updates.told(session, may_expunge=command.uid):
         yield reply
     yield plain.end(session, command, ranges)
 
 
-def _page(tx: Tx, here: Selected, columns: tuple[str, ...], low: int, high: int, needs_digest: bool) -> Page:
-    rows, marks = plain.page(tx, here, columns, low, high, PAGE)
-    uids = [row[0] for row in rows]
+def _page(
+    tx: Tx,
+    here: Selected,
+    columns: tuple[str, ...],
+    ranges: plain.Ranges,
+    needs_digest: bool,
+    changed_since: int | None,
+) -> tuple[Page, plain.Ranges]:
+    found, rest = plain.page(tx, here, columns, ranges, PAGE, changed_since)
+    uids = [row[0] for row in found.rows]
     if not uids:
-        return Page(rows, marks, {}, {})
+        return Page(found.rows, found.marks, {}, {}), rest
     digests = entries.digests(tx, here.folder_id, uids) if needs_digest else {}
-    return Page(rows, marks, entries.bodies(tx, here.folder_id, uids), digests)
+    return Page(found.rows, found.marks, entries.bodies(tx, here.folder_id, uids), digests), rest
 
 
 def _unseen(found: Page) -> list[int]:
@@ -123,12 +129,9 @@ def _messages(
     found: Page,
     plans: tuple[render.Plan, render.Plan],
     fresh: set[int],
-    changed_since: int | None,
 ) -> Iterator[Message]:
     """What is to be told of a page; messages in ``fresh`` were just marked, so their flags are told too."""
     rows = [row for row in found.rows if row[0] in found.bodies]
-    if changed_since is not None:
-        rows = [row for row in rows if row[2] > changed_since]
     numbers = here.view.numbers([row[0] for row in rows])
     overlay = plain.overlay(here, found.marks)
     lines = plans[0].lines(rows, numbers, overlay)

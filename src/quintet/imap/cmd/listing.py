@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -107,18 +108,16 @@ def list_(session: Session, command: commands.List, _: Input) -> Replies:
 async def _list(session: Session, command: commands.List) -> AsyncGenerator[Any, None]:
     reference = names.decode(command.reference, utf8=session.utf8)
     patterns = [reference + _decode(pattern, utf8=session.utf8) for pattern in command.patterns]
-    wants_status = bool(command.status)
     if b"HIGHESTMODSEQ" in command.status:
         session.enable((b"CONDSTORE",))
-    tree = await session.house.store.read(Tree, session, patterns)
-    lines = _choose(tree, command, patterns)
+    lines = await session.house.store.read(_chosen, session, command, patterns)
     for start in range(0, len(lines), PAGE):
         page = lines[start : start + PAGE]
-        yield (
-            b"".join([_line(session, one) for one in page])
-            if not wants_status
-            else session.house.store.peek(_with_status, session, page, command.status)
-        )
+        if command.status:
+            yield session.house.store.peek(_with_status, session, page, command.status)
+        else:
+            yield b"".join([_line(session, one) for one in page])
+        await asyncio.sleep(0)  # a fast reader never makes us wait: others get their turn all the same
     for reply in await updates.told(session):
         yield reply
     yield b"%b OK Done\r\n" % command.tag
@@ -127,6 +126,11 @@ async def _list(session: Session, command: commands.List) -> AsyncGenerator[Any,
 def _decode(pattern: bytes, *, utf8: bool) -> str:
     """Wildcards are no part of a name's coding: they stand outside of UTF-7's shifts."""
     return names.decode(pattern, utf8=utf8)
+
+
+def _chosen(tx: Tx, session: Session, command: commands.List, patterns: list[str]) -> list[Line]:
+    """In a reader thread: there may be 10,000 names."""
+    return _choose(Tree(tx, session, patterns), command, patterns)
 
 
 def _choose(tree: Tree, command: commands.List, patterns: list[str]) -> list[Line]:

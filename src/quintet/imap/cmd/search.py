@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
@@ -21,14 +22,13 @@ if TYPE_CHECKING:
     from quintet.store.db import Tx
     from quintet.store.store import Store
 
+MANY = 5000  # matches: more are numbered and written in a thread; the view is ours until we answer
 PAGE = 500  # messages looked at in one snapshot
 SLICE = {
     matching.ROW: 20_000,
     matching.HEADER: 2000,
     matching.TEXT: 500,
 }  # messages in one stay in a reader thread
-NARROW = 100  # numbers: shorter ranges are asked for together
-
 Found = list[tuple[int, int]]  # (UID, MODSEQ), ascending
 
 
@@ -46,7 +46,8 @@ async def search(session: Session, command: commands.Search, _: Input) -> AsyncG
         raise
     if saving:
         here.saved = _to_save(command, found)
-    yield _answer(session, here, command, found, with_modseq=with_modseq)
+    answer = functools.partial(_answer, session, here, command, found, with_modseq=with_modseq)
+    yield answer() if len(found) <= MANY else await asyncio.to_thread(answer)
     code = b""
     if not command.uid and any(here.view.is_gone(uid) for uid, _ in found):
         code = b"[EXPUNGEISSUED] "
@@ -73,7 +74,13 @@ async def find(session: Session, here: Selected, command: commands.Search) -> Fo
     while ranges:
         some, ranges = await store.read(_scan, store, here, question, ranges)
         found += some
-    return [(uid, modseq) for uid, modseq in found if here.view.number(uid)]
+    known = functools.partial(_known, here, found)
+    return known() if len(found) <= MANY else await asyncio.to_thread(known)
+
+
+def _known(here: Selected, found: Found) -> Found:
+    """Without what has arrived meanwhile: the client does not know of it."""
+    return [one for one in found if here.view.number(one[0])]
 
 
 def _within(here: Selected, key: commands.Key) -> fetch.Ranges:
@@ -116,34 +123,13 @@ def _scan(
     bodies = functools.partial(entries.bodies, tx, here.folder_id)
     budget, ask = SLICE[question.cost], question.ask
     while ranges and budget > 0:
-        rows, ranges = _rows(tx, here, ranges, min(PAGE, budget))
+        rows, ranges = fetch.next_rows(tx, here, matching.COLUMNS, ranges, min(PAGE, budget))
         budget -= max(len(rows), 1)
         if marks is not None:
             rows = [(row[0], row[1] | SEEN if row[0] in marks else row[1] & ~SEEN, *row[2:]) for row in rows]
         reader = matching.Reader((row[0] for row in rows), digests, bodies, store.read_body)
         found += [(row[0], row[matching.MODSEQ]) for row in rows if ask(row, reader)]
     return found, ranges
-
-
-def _rows(
-    tx: Tx, here: Selected, ranges: fetch.Ranges, limit: int
-) -> tuple[list[tuple[Any, ...]], fetch.Ranges]:
-    """The next rows: of one wide range, or of many narrow ones in one query."""
-    low, high = ranges[0]
-    if high - low >= NARROW:
-        rows = entries.lines(tx, here.folder_id, low, high, limit, matching.COLUMNS)
-        return rows, ranges[1:] if len(rows) < limit else _after(ranges, rows[-1][0])
-    uids: list[int] = []
-    at = 0
-    while at < len(ranges) and ranges[at][1] - ranges[at][0] < NARROW and len(uids) < limit:
-        uids.extend(range(ranges[at][0], ranges[at][1] + 1))
-        at += 1
-    return entries.lines_of(tx, here.folder_id, uids, matching.COLUMNS), ranges[at:]
-
-
-def _after(ranges: fetch.Ranges, uid: int) -> fetch.Ranges:
-    high = ranges[0][1]
-    return [(uid + 1, high), *ranges[1:]] if uid < high else ranges[1:]
 
 
 # --- answers ------------------------------------------------------------------------------------------
