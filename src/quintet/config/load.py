@@ -80,6 +80,8 @@ def parse(text: str, schema: type[T], file: str = "quintet.toml") -> tuple[T, di
         line = int(place[1]) if place else text.count("\n") + 1
         message = message[: place.start()] if place else message.removesuffix(" (at end of document)")
         raise ConfigError([Fault(file, line, "", f"not valid TOML: {message}")]) from error
+    except ValueError as error:  # a number of thousands of digits
+        raise ConfigError([Fault(file, 0, "", f"not valid TOML: {error}")]) from error
     except RecursionError as error:
         raise ConfigError([Fault(file, 0, "", "not valid TOML: nested too deeply")]) from error
     found = lines.locate(text)
@@ -218,6 +220,8 @@ def _kind(raw: object) -> str:
         return repr(raw if len(raw) <= 40 else raw[:37] + "...")
     if isinstance(raw, bool):
         return "true" if raw else "false"
+    if isinstance(raw, int) and abs(raw) >= values.MAX_NUMBER:
+        return "a number that is too large"
     if isinstance(raw, (int, float)):
         return str(raw)
     if isinstance(raw, list):

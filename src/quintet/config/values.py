@@ -16,6 +16,8 @@ SIZES = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 TIMES = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 """Seconds in a unit."""
 
+MAX_NUMBER = 2**63  # what the rest of the house takes for a whole number
+
 TIME_UNITS = {"ms": "ms", "s": "s", "min": "min", "h": "h", "days": "d"}
 """Units that an option may count time in, and the key of ``TIMES``."""
 
@@ -53,7 +55,7 @@ def seconds(text: str) -> float | None:
 def number(value: object, unit: str, whole: bool) -> int | float | None:
     """A number in ``unit``; text is taken where the unit has a way to be written.  None: not that."""
     amount: float | None = None
-    if isinstance(value, bool):
+    if isinstance(value, bool) or (isinstance(value, int) and abs(value) >= MAX_NUMBER):
         return None
     if isinstance(value, (int, float)):
         amount = value
@@ -66,7 +68,7 @@ def number(value: object, unit: str, whole: bool) -> int | float | None:
         return None
     if not whole:
         return amount
-    rounded = round(amount) if abs(amount) < 2**63 else None
+    rounded = round(amount) if abs(amount) < MAX_NUMBER else None
     return rounded if rounded is not None and abs(rounded - amount) < 1e-9 else None
 
 

@@ -78,6 +78,11 @@ def test_values_with_units() -> None:
             "[smtp]\ntimeout_s = '5 parsecs'\n",
             "q.toml:2: smtp.timeout_s: expected a number (s), or a duration such as \"5m\", got '5 parsecs'",
         ),
+        (
+            f"[server]\nworkers = 0x{'f' * 5000}\n",
+            "q.toml:2: server.workers: expected a whole number (processes), got a number that is too large",
+        ),
+        (f"[server]\nworkers = {'9' * 5000}\n", "q.toml: not valid TOML: Exceeds the limit"),
         ("[smtp]\nauth_on_mx = 1\n", "q.toml:2: smtp.auth_on_mx: expected true or false, got 1"),
         (
             "[server]\nhostname = 1979-05-27\n",
@@ -125,7 +130,7 @@ def test_values_with_units() -> None:
     ],
 )
 def test_mistake_names_file_line_key_and_what_was_expected(text: str, fault: str) -> None:
-    assert fault in faults(text)
+    assert any(each.startswith(fault) for each in faults(text))
 
 
 def test_every_mistake_is_told_at_once_in_the_order_of_the_file() -> None:
