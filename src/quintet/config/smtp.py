@@ -40,8 +40,8 @@ class Smtp:
     )
     bare_line_ends: str = opt(
         "repair",
-        "A message with a bare CR or LF. refuse: not taken. repair: each becomes CRLF, unless it looks like a "
-        "hidden end of the message (then it is refused). Such bytes never end a message.",
+        "A message with a bare CR or LF. refuse: not taken. repair: each becomes CRLF, unless it looks like "
+        "a hidden end of the message (then it is refused). Such bytes never end a message.",
         choices=("refuse", "repair"),
     )
     relay_domains: list[str] = opt(

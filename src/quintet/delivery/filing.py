@@ -6,7 +6,7 @@ The bytes are stored once, whoever gets them.  Deciding is `inbound`'s and the f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from quintet.delivery import stamp
@@ -50,7 +50,7 @@ class Discard:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Refused for this recipient; only where the protocol can say so after the data."""
+    """Refused for this recipient: said after the data where the protocol can, else reported to the sender."""
 
     problem: Problem
 
@@ -97,16 +97,16 @@ def file(tx: Tx, work: Work) -> list[Problem | None]:
         decision.problem if isinstance(decision, Reject) else _trouble(tx, work, decision)
         for decision in decisions
     ]
-    waiting = [] if work.each else _late(work, outcomes)
+    waiting, refused = ({}, {}) if work.each else _left_over(work, outcomes)
     groups: dict[tuple[int, tuple[str, ...]], dict[FolderId, None]] = {}
     for decision, outcome in zip(decisions, outcomes, strict=True):
         if isinstance(decision, Send):
-            waiting += decision.addresses
+            waiting.update(dict.fromkeys(decision.addresses))
         elif isinstance(decision, File) and outcome is None:
             group = groups.setdefault((decision.flags, decision.keywords), {})
             group[FolderId(decision.folder_id)] = None  # two names of one mailbox: one copy
     prefix = stamp.return_path(work.envelope.sender) + work.received
-    note: trace.Note | None = _note(work, waiting)
+    note: trace.Note | None = _note(work, list(waiting))
     for (flags, keywords), places in groups.items():
         entries.add(
             tx,
@@ -119,8 +119,8 @@ def file(tx: Tx, work: Work) -> list[Problem | None]:
             trace_note=note,
         )
         note = None  # one row a message
-    if waiting:
-        _queue(tx, work, waiting)
+    if waiting or refused:
+        _queue(tx, work, waiting, refused)
     if note is not None:
         trace.note(tx, note, message_row=None, message_id=work.content.message_id)
     if not work.each:
@@ -142,16 +142,25 @@ def _trouble(tx: Tx, work: Work, decision: Decision) -> Problem | None:
     return None
 
 
-def _late(work: Work, outcomes: Sequence[Problem | None]) -> list[str]:
-    """Recipients that the queue shall try again; raises when that would be everybody."""
+def _left_over(work: Work, outcomes: Sequence[Problem | None]) -> tuple[dict[str, None], dict[str, str]]:
+    """Addresses that the queue shall try again, and those it shall report as refused, with the words.
+
+    Raises the first problem when nobody would be left who has it.
+    """
     problems = [problem for problem in outcomes if problem is not None]
     if problems and len(problems) == len(outcomes):
         raise problems[0]
-    recipients = work.envelope.recipients
-    return [str(recipients[number].address) for number, problem in enumerate(outcomes) if problem is not None]
+    again: dict[str, None] = {}
+    refused: dict[str, str] = {}
+    for recipient, decision, problem in zip(work.envelope.recipients, work.decisions, outcomes, strict=True):
+        if isinstance(decision, Reject):
+            refused[str(recipient.address)] = str(decision.problem)
+        elif problem is not None:
+            again[str(recipient.address)] = None
+    return again, refused
 
 
-def _queue(tx: Tx, work: Work, addresses: Sequence[str]) -> None:
+def _queue(tx: Tx, work: Work, addresses: Iterable[str], refused: Mapping[str, str]) -> None:
     envelope = work.envelope
     parameters: dict[str, object] = {"id": envelope.id}
     if envelope.eight_bit:
@@ -166,8 +175,12 @@ def _queue(tx: Tx, work: Work, addresses: Sequence[str]) -> None:
         params=parameters,
         expires_at=work.expires_at,
     )
-    domains = {address: ascii_domain(mailbox(address).domain) for address in addresses}
-    queue.put(tx, item, [queue.To(address, domain=domain) for address, domain in domains.items()])
+    to = [queue.To(address, domain=ascii_domain(mailbox(address).domain)) for address in addresses]
+    to += [
+        queue.To(address, {"refused": text}, domain=ascii_domain(mailbox(address).domain))
+        for address, text in refused.items()
+    ]
+    queue.put(tx, item, to)
 
 
 def _note(work: Work, queued: Sequence[str]) -> trace.Note:

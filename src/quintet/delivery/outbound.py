@@ -167,12 +167,12 @@ class Runner:
 
     def _sorted(self, taken: Iterable[Recipient]) -> list[Batch]:
         """One batch a message and destination, no larger than one transaction may be."""
-        batches: dict[tuple[int, str], Batch] = {}
+        batches: dict[tuple[int, str, str], Batch] = {}
         full: list[Batch] = []
         for recipient in taken:
             sender = mailbox(recipient.sender)
             destination = self.router.destination(recipient.domain, sender)
-            key = (recipient.queue_id, destination.key)
+            key = (recipient.queue_id, destination.key, str(recipient.params.get("refused", "")))
             batch = batches.setdefault(key, Batch(destination, []))
             batch.recipients.append(recipient)
             if len(batch.recipients) >= self.config.max_recipients:
@@ -219,7 +219,7 @@ class Runner:
         """Tries a batch, or takes a ``known`` answer; returns the answer of a host that is not there."""
         recipients = batch.recipients
         try:
-            if batch.destination.via == "local":
+            if batch.destination.via == "local" and "refused" not in recipients[0].params:
                 await self._local.deliver(recipients, self.aftermath)
                 return None
             unreachable = known
@@ -241,6 +241,9 @@ class Runner:
     async def _answers(self, batch: Batch) -> tuple[list[Answer], Answer | None]:
         """One answer a recipient; the second value is what holds for all while no host is there."""
         destination, count = batch.destination, len(batch.recipients)
+        refused = batch.recipients[0].params.get("refused")  # a filter's word, after others had taken it
+        if refused:
+            return [Answer(Result.NEVER, "5.7.1", str(refused))] * count, None
         if destination.via == "discard":
             return [Answer(Result.DONE, "2.0.0", "discarded")] * count, None
         if destination.via == "error":
@@ -281,8 +284,10 @@ class Runner:
         row = MessageId(recipient.message_row)
         digest = self.store.peek(entries.digest, row)
         ref = self.store.peek(entries.message_body, row)
-        header = not ref.prefix.isascii() or not all(value.isascii() for _, value in digest.headers)
-        return Letter(mailbox(recipient.sender), self.store.body(ref), digest.eight_bit or header, header)
+        plain = ref.prefix.isascii() and all(value.isascii() for _, value in digest.headers)
+        # a raw 8-bit header that came without SMTPUTF8 is ugly, and goes on as it came
+        utf8 = not plain and bool(recipient.item_params.get("utf8"))
+        return Letter(mailbox(recipient.sender), self.store.body(ref), digest.eight_bit or utf8, utf8)
 
     # --- waiting ------------------------------------------------------------------------------
 

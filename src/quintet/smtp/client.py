@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import ssl
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -43,9 +44,16 @@ class SmtpTransport:
     """Opens sessions.  ``helo`` is the name we greet with, ``ca_file`` what routes with "verify" trust."""
 
     def __init__(self, helo: str, *, clock: Clock | None = None, ca_file: str | None = None) -> None:
-        self._helo, self._clock = helo, clock or SystemClock()
-        self._verifying = client_context(True, ca_file=ca_file)
-        self._believing = client_context(False)
+        self._helo, self._clock, self._ca_file = helo, clock or SystemClock(), ca_file
+
+    @functools.cached_property
+    def _verifying(self) -> ssl.SSLContext:
+        """Made when first needed: reading every CA costs time and memory."""
+        return client_context(True, ca_file=self._ca_file)
+
+    @functools.cached_property
+    def _believing(self) -> ssl.SSLContext:
+        return client_context(False)
 
     async def connect(self, hop: Hop) -> SmtpLink:
         """See `delivery.transport.Transport`."""

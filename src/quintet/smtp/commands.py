@@ -21,6 +21,11 @@ _NUMBER = re.compile(rb"[0-9]{1,20}")  # RFC 1870 3
 _MECHANISM = re.compile(rb"[A-Za-z0-9_-]{1,20}")  # RFC 4422 3.1
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
+# The usual path, in one step; whatever it does not match is read by the grammar.
+_USUAL = re.compile(
+    rb"<([A-Za-z0-9_+=-]{1,64}(?:\.[A-Za-z0-9_+=-]{1,20}){0,2})@([A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*)>"
+)
+
 Parameters = tuple[tuple[str, bytes | None], ...]  # keyword in upper case, value or None
 
 
@@ -140,6 +145,9 @@ def _parameters(text: bytes) -> Parameters:
 def _mail(rest: bytes) -> Mail:
     if rest[:5].upper() != b"FROM:":
         raise BadSyntax("MAIL FROM:<address> expected")
+    usual = _usual(rest, 5)
+    if usual is not None:
+        return Mail(usual)
     sender, tail = address.take_path(rest[5:])
     if not sender.domain and sender:
         raise BadSyntax("sender needs a domain")
@@ -149,10 +157,21 @@ def _mail(rest: bytes) -> Mail:
 def _rcpt(rest: bytes) -> Rcpt:
     if rest[:3].upper() != b"TO:":
         raise BadSyntax("RCPT TO:<address> expected")
+    usual = _usual(rest, 3)
+    if usual is not None:
+        return Rcpt(usual)
     recipient, tail = address.take_path(rest[3:])
     if not recipient:
         raise BadSyntax("recipient must not be empty")
     return Rcpt(recipient, _parameters(tail))
+
+
+def _usual(rest: bytes, start: int) -> Mailbox | None:
+    """A plain address and nothing behind it: nearly all of them."""
+    found = _USUAL.fullmatch(rest, start)
+    if found is None or found.end(1) - start > address.MAX_LOCAL or len(found[2]) > address.MAX_LABEL:
+        return None
+    return Mailbox(found[1].decode(), found[2].decode().lower())
 
 
 def _hello(verb: str) -> Callable[[bytes], Hello]:
