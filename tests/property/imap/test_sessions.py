@@ -48,7 +48,7 @@ class Client:
         self.count += 1
         tag = b"t%d" % self.count
         self.talk.take()
-        may_expunge = not text.split()[0].upper().startswith(("FETCH", "STORE", "SEARCH"))
+        may_expunge = not text.split(maxsplit=1)[0].upper().startswith(("FETCH", "STORE", "SEARCH"))
         await self.talk.send(tag + b" " + text.encode() + b"\r\n", random.choice((1, 5, 1000)))
         answer = self.talk.take()
         lines = answer.split(b"\r\n")
@@ -63,7 +63,9 @@ class Client:
             for message, uid in zip(self.messages, before, strict=False):
                 assert uid is None or message["uid"] == uid, "a number changed its meaning"
         if self.qresync and any(message["uid"] is None for message in self.messages):
-            await self.command("UID FETCH 1:* (UID)")  # VANISHED names messages by UID: such a client asks at once
+            await self.command(
+                "UID FETCH 1:* (UID)"
+            )  # VANISHED names messages by UID: such a client asks at once
         return answer
 
     def hear(self, line: bytes, *, may_expunge: bool) -> None:
