@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 DAY = 86_400_000  # ms
 COLUMNS = (
-    "uid", "flags", "keywords", "modseq", "received_at", "saved_at", "size", "sent_at", "message_row",
-    "thread_key", "prefix",
+    "uid", "flags", "keywords", "modseq", "received_at", "saved_at", "size", "message_row",
+    "sent_at", "thread_key", "prefix",
 )  # fmt: skip
-UID, FLAGS, KEYWORDS, MODSEQ, RECEIVED, SAVED, SIZE, SENT, MESSAGE, THREAD, PREFIX = range(11)
+UID, FLAGS, KEYWORDS, MODSEQ, RECEIVED, SAVED, SIZE, MESSAGE, SENT, THREAD, PREFIX = range(11)
+OWN = 8  # columns that need no look at the message
 FEW = 8  # digests of a page that are read one by one before all are
 ROW, HEADER, TEXT = 0, 1, 2  # what a question needs: costs about 0.2, 20, 200 us a message
 
@@ -86,6 +87,7 @@ class Question:
     cost: int
     ask: Callable[[Row, Reader], bool]
     needles: tuple[Needle, ...] = ()
+    joined: bool = False  # asks for columns behind `OWN`
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,7 @@ def _changed(key: commands.ChangedFrom, _: Context) -> Question:
 def _with_id(key: commands.WithId, _: Context) -> Question:
     column, letter = (THREAD, "T") if key.thread else (MESSAGE, "M")
     wanted = key.value.decode("ascii")
-    return Question(ROW, lambda row, _: f"{letter}{row[column]:x}" == wanted)
+    return Question(ROW, lambda row, _: f"{letter}{row[column]:x}" == wanted, joined=key.thread)
 
 
 def _aged(key: commands.Aged, context: Context) -> Question:
@@ -223,7 +225,7 @@ def _sent(compare: Compare, wanted: int) -> Question:
             return bool(day < wanted)
         return bool(day >= wanted) if compare is Compare.FROM else bool(day == wanted)
 
-    return Question(ROW, ask)
+    return Question(ROW, ask, joined=True)
 
 
 def _shown_day(digest: Digest | None, day: int) -> int:
@@ -256,7 +258,7 @@ def _in_header(key: commands.InHeader, context: Context) -> Question:
             return bool(values)  # RFC 9051 6.4.4: an empty text matches every message with the field
         return any(text in search.fold(words.decode_words(value)) for value in values)
 
-    return Question(HEADER, ask, (needle,) if text else ())
+    return Question(HEADER, ask, (needle,) if text else (), joined=True)
 
 
 def _prefix_values(prefix: bytes, field: bytes) -> list[bytes]:
@@ -290,7 +292,7 @@ def _in_text(key: commands.InText, context: Context) -> Question:
 
         return search.Document(digest, row[PREFIX], read).has(needle.text, where)
 
-    return Question(TEXT, ask, (needle,))
+    return Question(TEXT, ask, (needle,), joined=True)
 
 
 # --- what joins them ------------------------------------------------------------------------------------
@@ -304,7 +306,10 @@ def _joined(questions: list[Question]) -> Question:
     parts = sorted(questions, key=lambda question: question.cost)
     asks = [part.ask for part in parts]
     needles = tuple(needle for part in parts for needle in part.needles)
-    return Question(parts[-1].cost, lambda row, reader: all(ask(row, reader) for ask in asks), needles)
+    joined = any(part.joined for part in parts)
+    return Question(
+        parts[-1].cost, lambda row, reader: all(ask(row, reader) for ask in asks), needles, joined
+    )
 
 
 def _or(key: commands.Or, context: Context) -> Question:
@@ -312,12 +317,15 @@ def _or(key: commands.Or, context: Context) -> Question:
         (compile_key(key.left, context), compile_key(key.right, context)), key=lambda question: question.cost
     )
     needles = (*one.needles, *other.needles)
-    return Question(other.cost, lambda row, reader: one.ask(row, reader) or other.ask(row, reader), needles)
+    joined = one.joined or other.joined
+    return Question(
+        other.cost, lambda row, reader: one.ask(row, reader) or other.ask(row, reader), needles, joined
+    )
 
 
 def _not(key: commands.Not, context: Context) -> Question:
     part = compile_key(key.key, context)
-    return Question(part.cost, lambda row, reader: not part.ask(row, reader), part.needles)
+    return Question(part.cost, lambda row, reader: not part.ask(row, reader), part.needles, part.joined)
 
 
 _BUILDERS: dict[type, Callable[[Any, Context], Question]] = {  # Any: each takes its own key

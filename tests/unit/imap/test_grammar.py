@@ -1,5 +1,7 @@
 """The grammar as a table: a line, and the command it means or the reason it is refused (RFC 9051 9)."""
 
+# ruff: noqa: E501  (a row of a table reads best as one)
+
 from __future__ import annotations
 
 from datetime import date

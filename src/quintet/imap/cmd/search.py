@@ -122,8 +122,9 @@ def _scan(
     digests = functools.partial(entries.digests, tx, here.folder_id)
     bodies = functools.partial(entries.bodies, tx, here.folder_id)
     budget, ask = SLICE[question.cost], question.ask
+    columns = matching.COLUMNS if question.joined else matching.COLUMNS[: matching.OWN]
     while ranges and budget > 0:
-        rows, ranges = fetch.next_rows(tx, here, matching.COLUMNS, ranges, min(PAGE, budget))
+        rows, ranges = fetch.next_rows(tx, here, columns, ranges, min(PAGE, budget))
         budget -= max(len(rows), 1)
         if marks is not None:
             rows = [(row[0], row[1] | SEEN if row[0] in marks else row[1] & ~SEEN, *row[2:]) for row in rows]

@@ -11,9 +11,9 @@ from quintet.errors import BadSyntax, Reason, Refused
 from quintet.imap import format as fmt
 from quintet.imap import sets, updates
 from quintet.imap.cmd import fetch
-from quintet.store import entries
+from quintet.store import entries, reading
 from quintet.store.db import bounded
-from quintet.store.model import ALL_FLAGS
+from quintet.store.model import ALL_FLAGS, SEEN
 
 if TYPE_CHECKING:
     from quintet.imap import commands
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from quintet.store.db import Tx
     from quintet.store.marking import Mode
     from quintet.store.model import Changed, Uid
+    from quintet.store.trace import Note
 
 MAX_KEYWORD = 64  # octets of one keyword
 MAX_KEYWORDS = 50  # of one command
@@ -39,11 +40,13 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
     uids = here.view.uids(ranges)
     modified: list[int] = []
     stored = session.house.store
+    note = reading.by(session.peer.id, session.user.account_id, "imap") if bits & SEEN else None
     for start in range(0, len(uids), PAGE):
         page = uids[start : start + PAGE]
         changed, refused = await stored.write(
-            _change, here, page, command.mode, bits, keywords, command.unchanged_since, may
+            _change, here, page, command.mode, bits, keywords, command.unchanged_since, may, note
         )
+        note = None  # of the first page only: a note is for people
         modified += refused
         here.told.update((one.uid, one.modseq) for one in changed)
         if not command.silent:
@@ -107,9 +110,10 @@ def _change(
     keywords: tuple[str, ...],
     unchanged_since: int | None,
     may: int,
+    note: Note | None,
 ) -> tuple[list[Changed], list[Uid]]:
     """Sets flags; "=" touches only what the rights allow, so it may be a "-" and a "+"."""
-    change = functools.partial(entries.set_flags, tx, here.folder_id, reader=here.reader)
+    change = functools.partial(entries.set_flags, tx, here.folder_id, reader=here.reader, trace_note=note)
     if mode != "=" or may == ALL_FLAGS:
         return change(uids, mode, bits, keywords, unchanged_since=unchanged_since)
     before, modified = change(uids, "-", may & ~bits, (), unchanged_since=unchanged_since)
