@@ -5,6 +5,7 @@ A protocol calls `Exchange.step` with each response until it gets an identity; s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -22,13 +23,32 @@ if TYPE_CHECKING:
 class Exchange:
     """See the module; made by `AuthService.exchange`."""
 
-    __slots__ = ("_auth", "_found", "_machine", "_over", "_peer", "_rows", "_steps", "mechanism", "scope")
+    __slots__ = (
+        "_auth",
+        "_found",
+        "_machine",
+        "_named",
+        "_over",
+        "_peer",
+        "_rows",
+        "_steps",
+        "mechanism",
+        "scope",
+    )
 
-    def __init__(self, auth: AuthService, mechanism: str, peer: Peer, scope: str) -> None:
+    def __init__(
+        self,
+        auth: AuthService,
+        mechanism: str,
+        peer: Peer,
+        scope: str,
+        named: Callable[[str], str] | None = None,
+    ) -> None:
         self.mechanism = mechanism
         self.scope = scope
         self._auth = auth
         self._peer = peer
+        self._named = named or str
         self._machine = _machine(auth, mechanism, peer, scope)
         self._found: vault.Found | None = None
         self._rows: list[vault.Secret] = []
@@ -68,24 +88,26 @@ class Exchange:
         return problem
 
     async def _answer(self, outcome: sasl.Outcome) -> bytes | Identity:
+        named = self._named
         match outcome:
             case sasl.Challenge(data):
                 return data
             case sasl.CheckPassword(name, secret, authzid):
+                name, authzid = named(name), named(authzid)
                 return await self._auth.password(
                     name, secret, self._peer, self.scope, mechanism=self.mechanism, authzid=authzid
                 )
             case sasl.FindVerifiers(name):
-                return await self._find_verifiers(name)
+                return await self._find_verifiers(named(name))
             case sasl.Proved(_, authzid, index):
                 assert self._found is not None
-                return self._entered(self._found, self._rows[index], authzid)
+                return self._entered(self._found, self._rows[index], named(authzid))
             case sasl.Failed(name, data, guess):
-                return self._failed(name, data, guess=guess)
+                return self._failed(named(name), data, guess=guess)
             case sasl.CheckToken(token, authzid):
-                return await self._check_token(token, authzid)
+                return await self._check_token(token, named(authzid))
             case sasl.CheckCertificate(authzid):
-                return await self._check_certificate(authzid)
+                return await self._check_certificate(named(authzid))
             case sasl.EnterAnonymously(trace):
                 return self._enter_anonymously(trace)
 

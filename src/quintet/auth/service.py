@@ -119,8 +119,13 @@ class AuthService:
         }
         return [name for name in dict.fromkeys((*config.mechanisms, "ANONYMOUS")) if works.get(name, False)]
 
-    def exchange(self, mechanism: str, peer: Peer, scope: str) -> Exchange:
+    def exchange(
+        self, mechanism: str, peer: Peer, scope: str, *, named: Callable[[str], str] | None = None
+    ) -> Exchange:
         """Begins a SASL exchange; ``mechanism`` in any case.
+
+        ``named`` is given each name that the client says ("" too) and gives the account's: for a protocol
+        whose login names say more than that, as POP3's say a folder.
 
         Raises:
             Refused(AUTH_WEAK): it would work under TLS.
@@ -128,7 +133,7 @@ class AuthService:
         """
         name = mechanism.upper()
         if name in self.mechanisms(peer, scope):
-            return exchange.Exchange(self, name, peer, scope)
+            return exchange.Exchange(self, name, peer, scope, named)
         if name in CLEARTEXT and name in self._possible(peer, scope):
             raise Refused(Reason.AUTH_WEAK, "use TLS first")
         raise Refused(Reason.AUTH_MECHANISM)
@@ -169,6 +174,8 @@ class AuthService:
             TryLater(THROTTLED, BUSY): too many wait already.
             BadSyntax: characters that no name or password has (RFC 4013).
         """
+        if authzid == name:
+            authzid = ""
         if not authzid:
             identity = self.remembered(name, secret, peer, scope)
             if identity is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from quintet import log
 from quintet.auth import dialogue
-from quintet.errors import BadSyntax, Reason, Refused, TryLater
+from quintet.errors import Reason, Refused, TryLater
 from quintet.net.seam import Input, Replies
 from quintet.pop3 import commands, maildrop
 from quintet.pop3.maildrop import Maildrop
@@ -66,59 +66,23 @@ def auth(session: Session, command: commands.Auth, following: Input) -> Replies:
     if not command.mechanism:
         names = service.mechanisms(session.peer, "pop3")
         return [session.ok("mechanisms"), "\r\n".join([*names, "."]).encode() + b"\r\n"]
-    name = command.mechanism.upper()
-    if name in ("PLAIN", "LOGIN") and name in service.mechanisms(session.peer, "pop3"):
-        # told apart here, because a folder may be named with the account: ``user+folder``
-        return (_plain if name == "PLAIN" else _login)(session, command.initial, following)
-    talk = dialogue.Dialogue(service.exchange(name, session.peer, "pop3"), following)
-    return _exchange(session, talk, command.initial)
+    folder = ""  # named with the account, in whatever mechanism: ``user+folder``
 
+    def named(name: str) -> str:
+        nonlocal folder
+        account, found = _split(session, name)
+        folder = found or folder
+        return account
 
-async def _exchange(
-    session: Session, talk: dialogue.Dialogue, initial: bytes | None
-) -> AsyncGenerator[Any, None]:
-    answer = await talk.start(initial)
-    while isinstance(answer, bytes):
-        yield b"+ " + answer + b"\r\n"
-        answer = await talk.next()
-    yield await _enter(session, answer, "")
+    async def exchange(talk: dialogue.Dialogue) -> AsyncGenerator[Any, None]:
+        answer = await talk.start(command.initial)
+        while isinstance(answer, bytes):
+            yield b"+ " + answer + b"\r\n"
+            answer = await talk.next()
+        yield await _enter(session, answer, folder)
 
-
-async def _plain(session: Session, initial: bytes | None, following: Input) -> AsyncGenerator[Any, None]:
-    """RFC 4616."""
-    response = dialogue.decode_initial(initial)
-    if response is None:
-        yield b"+ \r\n"
-        response = dialogue.decode(await following.line(dialogue.MAX_LINE))
-    parts = _decoded(response).split("\0")
-    if len(parts) != 3 or not parts[1]:
-        raise BadSyntax("PLAIN response malformed")
-    name, folder = _split(session, parts[1])
-    authzid, other = _split(session, parts[0]) if parts[0] else ("", "")
-    if authzid == name:
-        authzid = ""
-    identity = await session.house.auth.password(name, parts[2], session.peer, "pop3", authzid=authzid)
-    yield await _enter(session, identity, other or folder)
-
-
-async def _login(session: Session, initial: bytes | None, following: Input) -> AsyncGenerator[Any, None]:
-    """LOGIN: never standardised, asked for by old clients."""
-    response = dialogue.decode_initial(initial)
-    if response is None:
-        yield b"+ " + dialogue.encode(b"Username:") + b"\r\n"
-        response = dialogue.decode(await following.line(dialogue.MAX_LINE))
-    name, folder = _split(session, _decoded(response))
-    yield b"+ " + dialogue.encode(b"Password:") + b"\r\n"
-    secret = _decoded(dialogue.decode(await following.line(dialogue.MAX_LINE)))
-    identity = await session.house.auth.password(name, secret, session.peer, "pop3", mechanism="LOGIN")
-    yield await _enter(session, identity, folder)
-
-
-def _decoded(response: bytes) -> str:
-    try:
-        return response.decode("utf-8")
-    except UnicodeDecodeError:
-        raise BadSyntax("not UTF-8") from None
+    begun = service.exchange(command.mechanism, session.peer, "pop3", named=named)
+    return exchange(dialogue.Dialogue(begun, following))
 
 
 def _split(session: Session, name: str) -> tuple[str, str]:

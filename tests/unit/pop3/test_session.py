@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,22 +57,25 @@ def test_any_command_in_any_state_gives_plain_answers(
     asyncio.run(play())
 
 
-def _takes(path: str, folder_id: int, answer: multiprocessing.Queue[bool]) -> None:
-    answer.put(Locks(Path(path)).take(folder_id))
+_TAKE = """
+import sys
+from pathlib import Path
+from quintet.pop3.locks import Locks
+print(Locks(Path(sys.argv[1])).take(int(sys.argv[2])))
+"""
 
 
 def test_lock_holds_across_processes(tmp_path: Path) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    answers: multiprocessing.Queue[bool] = spawn.Queue()
-    locks = Locks.shared(tmp_path / "run" / "pop3.lock")
-    assert Locks.shared(tmp_path / "run" / "pop3.lock") is locks
+    path = tmp_path / "run" / "pop3.lock"
+    locks = Locks.shared(path)
+    assert Locks.shared(path) is locks
     assert locks.take(7)
     assert not locks.take(7)
-    for folder_id, free in ((7, False), (8, True)):
-        process = spawn.Process(target=_takes, args=(str(tmp_path / "run" / "pop3.lock"), folder_id, answers))
-        process.start()
-        assert answers.get(timeout=30) is free
-        process.join(30)
+    for folder_id, free in ((7, "False"), (8, "True")):
+        command = [sys.executable, "-c", _TAKE, str(path), str(folder_id)]
+        assert subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=True
+        ).stdout.split() == [free]
     locks.free(7)
     locks.free(7)
     assert locks.take(7)
