@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+import msgspec
+
 from quintet.clock import SystemClock
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -132,7 +134,11 @@ class Sink:
 
 def _as_json(line: MutableMapping[str, Any]) -> str:
     moment = datetime.fromtimestamp(_CLOCK.now() / 1000, UTC).isoformat(timespec="milliseconds")
-    return json.dumps({"time": moment.replace("+00:00", "Z"), **line}, ensure_ascii=False, default=str)
+    whole = {"time": moment.replace("+00:00", "Z"), **line}
+    try:
+        return _pack(whole).decode()
+    except UnicodeEncodeError:  # half a surrogate pair: what a peer said was no UTF-8
+        return json.dumps(whole, default=str)
 
 
 def _for_people(line: MutableMapping[str, Any], colours: bool) -> str:
@@ -151,6 +157,7 @@ def _plain(value: Any) -> str:
     return text if text and text.isprintable() and " " not in text and "=" not in text else repr(text)
 
 
+_pack = msgspec.json.Encoder(enc_hook=str).encode
 _SINK = Sink()
 
 

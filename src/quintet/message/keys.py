@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from quintet.message import addresses, headers, words
 from quintet.message.digest import Digest
@@ -18,8 +18,7 @@ _TRAILER = "(fwd)"
 _FORWARD = "[fwd:"
 
 
-@dataclass(frozen=True, slots=True)
-class SortKeys:
+class SortKeys(NamedTuple):  # made for each message: a frozen dataclass takes 3 us
     """What SORT, THREAD and searches by date compare."""
 
     sent_at: int | None  # UTC ms (RFC 5256 2.2); None: use the arrival time

@@ -7,8 +7,9 @@ business of `quintet.message`.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from quintet.message import keys as message_keys
 from quintet.message import render, scan
@@ -18,8 +19,7 @@ from quintet.message.keys import SortKeys
 READY = 1  # version of the ready octets; another number in a row means: render again
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):  # a dataclass that is frozen takes 3 us longer to make
     """One body, hashed, scanned and rendered; ``data`` when small, else ``path`` of its file."""
 
     sha256: bytes

@@ -137,9 +137,14 @@ class SqliteTx:
         self._used_ids = False
         self.hints = set()
 
-    def commit(self) -> None:
+    def seal(self) -> None:
+        """The last statement before the commit; apart, so that the flushing thread has none but that."""
         if self._used_ids:
             self._execute("UPDATE counter SET next = ? WHERE name = 'id'", (self._next_id,))
+            self._used_ids = False
+
+    def commit(self) -> None:
+        self.seal()
         self._execute("COMMIT")
 
     def rollback(self) -> None:
@@ -172,6 +177,7 @@ class DrivenTx(Tx, Protocol):
     hints: set[tuple[AccountId, FolderId]]
 
     def begin(self, now: int, sql: str = ...) -> None: ...
+    def seal(self) -> None: ...
     def commit(self) -> None: ...
     def rollback(self) -> None: ...
     def savepoint(self) -> None: ...

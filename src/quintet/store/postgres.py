@@ -76,6 +76,9 @@ class PgTx:
         self.now = now
         self.hints = set()
 
+    def seal(self) -> None:
+        """Nothing: numbers come from a sequence."""
+
     def commit(self) -> None:
         self._run("COMMIT", ())
 

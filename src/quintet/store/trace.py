@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from quintet.store.db import Tx, bounded
 from quintet.store.model import AccountId, Added, MessageId
 
+_pack = msgspec.json.Encoder().encode
 _INSERT = (
     "INSERT INTO trace (id, at, conn, event, account_id, message_row, message_id, detail)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -52,8 +55,15 @@ def add(
     message_row: MessageId | None = None,
 ) -> None:
     """Writes one event."""
-    packed = json.dumps(detail, separators=(",", ":")) if detail else "{}"
+    packed = _packed(detail) if detail else "{}"
     tx.run(_INSERT, tx.new_ids(1), at, conn, event, account_id, message_row, message_id, packed)
+
+
+def _packed(detail: Mapping[str, Any]) -> str:
+    try:
+        return _pack(detail).decode()
+    except UnicodeEncodeError:  # half a surrogate pair, from a name that was no UTF-8
+        return json.dumps(detail, separators=(",", ":"))
 
 
 def note(

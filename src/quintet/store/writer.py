@@ -179,6 +179,7 @@ class Writer:
         until = time.monotonic() + MAX_LOOP_S
         try:
             done = self._run(jobs, until)
+            self._tx.seal()
         except BaseException as error:  # noqa: BLE001 (told to every waiter)
             self._orders.put(functools.partial(self._abandon, jobs, error))
             return
