@@ -9,8 +9,11 @@ decisions.  When `accept` returns, all is flushed to disk.  RFC 5321 3.6, 4.2.5,
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+
+from prometheus_client import Counter
 
 from quintet import log, metrics
 from quintet.clock import Clock
@@ -106,7 +109,7 @@ async def file(passage: Passage) -> None:
 async def notify(passage: Passage) -> None:
     """Tells those who count; who waits for the folder or the queue was woken by the store."""
     envelope = passage.envelope
-    metrics.MAIL_IN.labels(envelope.protocol).inc()
+    passage.inbound.counted(envelope.protocol)
     logger.info(
         "accepted",
         conn=envelope.peer.id,
@@ -142,9 +145,22 @@ class Inbound:
         self.store, self.config, self.hostname, self.clock = store, config, hostname, clock
         self.directory = directory or Directory(store, clock, postmaster=config.postmaster)
         self.steps, self.checks, self.filters = tuple(steps), tuple(checks), tuple(filters)
+        self._ids_of, self._ids = clock.token(5), itertools.count(1)
+        self._counters: dict[str, Counter] = {}
         self._expire_ms = round(expire_s * 1000), round(expire_report_s * 1000)
         self._relay_domains = frozenset(name.lower() for name in config.relay_domains)
         self._relay_networks = [ipaddress.ip_network(each) for each in config.relay_networks]
+
+    def new_id(self) -> str:
+        """Names one message in Received, log and trace: random for the process, counted within it."""
+        return f"{self._ids_of}{next(self._ids):06x}"
+
+    def counted(self, protocol: str) -> None:
+        """One more message taken, for the metrics."""
+        counter = self._counters.get(protocol)
+        if counter is None:
+            counter = self._counters[protocol] = metrics.MAIL_IN.labels(protocol)
+        counter.inc()
 
     def expires_at(self, envelope: Envelope, now: int) -> int:
         """When mail that cannot leave is given back."""

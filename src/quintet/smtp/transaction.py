@@ -175,7 +175,7 @@ class Transaction:
         if digest.bare_cr or digest.bare_lf:
             # also by BDAT: what we send on by DATA would end early at a careless host
             raise Refused(Reason.BARE_LINE_END)
-        envelope.id = desk.clock.token(8)
+        envelope.id = desk.inbound.new_id()
         outcomes = await desk.inbound.accept(envelope, content, each=desk.role is Role.LMTP)
         if desk.role is not Role.LMTP:
             return replies.queued(envelope.id)
