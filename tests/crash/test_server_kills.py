@@ -33,7 +33,7 @@ from tests.support.victim import Mother, Victim
 KILLS = int(os.environ.get("QUINTET_KILLS", "200"))
 LANES = 2
 ROUNDS_A_STORE = 20  # then a fresh data directory, so that looking at everything stays quick
-SOONEST_S, LATEST_S = 0.05, 0.4  # after the load began
+SOONEST_S, LATEST_S = 0.05, 0.35  # after the load began
 SEVERAL_WORKERS = 5  # every so many rounds of the second lane have two workers
 SAMPLE = 200  # blobs hashed again in a round; all of them at the end
 PLACES = tuple(reading.FOLDERS)

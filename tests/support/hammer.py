@@ -84,7 +84,7 @@ class Ledger:
             return True
         if not line.endswith(b"\n"):
             raise ConnectionResetError("cut off")
-        if not line.startswith(b"421"):
+        if not line.startswith((b"421", b"400")):  # a worker whose supervisor is dead says good-bye
             self.refused.append(line.decode(errors="replace").strip())
         return False
 

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Mapping
 
 from quintet import worker
@@ -33,6 +34,8 @@ def serve(order: Mapping[str, str]) -> None:
     code = 70
     try:
         code = worker.main(["-c", order["config"]])
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(code)
