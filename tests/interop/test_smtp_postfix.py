@@ -2,11 +2,11 @@
 comes back as a report."""
 
 import asyncio
+import dataclasses
 import email
 
 import pytest
 
-from quintet.config.net import Dns
 from quintet.config.queue import Queue
 from quintet.store import accounts, entries, folders, queue, trace
 from tests.support.dnszone import dns_server
@@ -114,7 +114,4 @@ async def test_in_by_relay_out_by_mx_and_the_report_of_what_it_refused(tmp_path)
 
 async def _reach(server: Server, config: Queue) -> None:
     """Lets the server's queue run, with the peer's port as the port of MX hosts."""
-    import dataclasses
-
     await server.app.reload(dataclasses.replace(server.app.config, queue=config))
-    assert isinstance(server.app.config.dns, Dns)
