@@ -17,7 +17,7 @@ from quintet.net.seam import Input, Replies, Slice
 from quintet.nntp import commands
 from quintet.nntp.commands import Command
 from quintet.nntp.wire import Status
-from quintet.store import access, articles, entries, groups
+from quintet.store import access, articles, entries, groups, reading
 from quintet.store.articles import Article
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, Folder
@@ -213,6 +213,10 @@ def _send(session: Session, found: Article, number: int, code: int) -> list[Any]
     if code == STAT:
         return [status]
     stored = session.service.store.body(found.body)
+    if code != HEAD and session.identity is not None:
+        session.read.add((found.message_row, found.message_id))
+        if len(session.read) >= reading.MOST:
+            session.note_read()
     if code == WHOLE:
         return [status, Slice(stored, 0, stored.size, dotted=True)]
     header = len(found.body.prefix)

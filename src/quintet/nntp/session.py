@@ -19,7 +19,9 @@ from quintet.net.seam import Ask, Input, Peer, Replies, TlsInfo
 from quintet.nntp import access, lists, overview, posting, reader
 from quintet.nntp.commands import Command
 from quintet.nntp.wire import Status
+from quintet.store import reading
 from quintet.store.model import AccountId, Folder
+from quintet.store.reading import Read
 
 if TYPE_CHECKING:
     from quintet.nntp.service import NntpService
@@ -140,6 +142,7 @@ class Session:
         "identity",
         "modern",
         "peer",
+        "read",
         "service",
         "user",
     )
@@ -156,6 +159,7 @@ class Session:
         self.user = ""  # between AUTHINFO USER and PASS
         self.compressed = False
         self.modern = False  # the client has asked for CAPABILITIES: it knows ":bytes" and ":lines"
+        self.read: set[Read] = set()  # articles whose bodies somebody who logged in was sent
         self._errors = 0  # unknown commands in a row
 
     @property
@@ -253,7 +257,15 @@ class Session:
         self.identity, self.user = identity, ""
         logger.info("login", conn=self.peer.id, account=identity.name, mechanism=identity.mechanism)
 
+    def note_read(self) -> None:
+        """Hands on what was read; the note is written behind."""
+        if self.read and self.identity is not None:
+            note = reading.by(self.peer.id, self.identity.account_id, "nntp")
+            self.service.store.later(reading.messages, note, self.read)
+        self.read = set()
+
     def close(self) -> None:
+        self.note_read()
         self.group = None
 
 

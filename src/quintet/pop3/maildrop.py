@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from quintet.errors import Reason, Refused, TryLater
 from quintet.pop3.locks import Locks
-from quintet.store import access, accounts, entries, folders, groups
+from quintet.store import access, accounts, entries, folders, groups, reading
 from quintet.store.blobs import StoredBody
 from quintet.store.db import Tx
-from quintet.store.model import SEEN, AccountId, Folder, FolderKind
+from quintet.store.model import SEEN, AccountId, Folder, FolderId, FolderKind
 from quintet.store.store import Store
+from quintet.store.trace import Note
 
 SEPARATOR = "+"  # between account and folder in a login name
 AT_ONCE = 500  # messages whose snapshot is taken on the loop's own thread
@@ -124,7 +125,7 @@ class Maildrop:
         self.uids: array[int] = array("I")
         self.sizes: array[int] = array("Q")
         self.deleted: set[int] = set()  # message numbers
-        self.retrieved: set[int] = set()
+        self.retrieved: set[int] = set()  # message numbers, until they are noted
 
     def lock(self) -> None:
         """Takes the lock, unless nothing can be deleted.  Raises TryLater(IN_USE)."""
@@ -200,7 +201,15 @@ class Maildrop:
         self._last = number
         return found
 
-    async def update(self, mark_seen: bool) -> None:
+    def reading(self, conn: str) -> tuple[Note, FolderId, list[int]] | None:
+        """What `reading.entries` needs to note what was retrieved and not noted yet; None for nothing."""
+        if not self.retrieved:
+            return None
+        note = reading.by(conn, self.place.account_id, "pop3")
+        some = sorted(self.retrieved)[: reading.MOST]
+        return note, self.place.folder.id, [self.uids[number - 1] for number in some]
+
+    async def update(self, mark_seen: bool, conn: str) -> None:
         """The UPDATE state (RFC 1939 6): removes what is marked, in one transaction.
 
         Raises:
@@ -211,10 +220,15 @@ class Maildrop:
             [self.uids[number - 1] for number in sorted(self.retrieved - self.deleted)] if mark_seen else []
         )
         if gone or seen:
-            await self._store.write(_update, self.place, gone, seen)
+            await self._store.write(_update, self.place, gone, seen, self.reading(conn))
+            self.retrieved.clear()
 
 
-def _update(tx: Tx, place: Place, gone: list[int], seen: list[int]) -> None:
+def _update(
+    tx: Tx, place: Place, gone: list[int], seen: list[int], read: tuple[Note, FolderId, list[int]] | None
+) -> None:
+    if read is not None:
+        reading.entries(tx, *read)
     if seen:
         entries.set_flags(tx, place.folder.id, seen, "+", SEEN, (), reader=place.account_id)
     if gone:

@@ -16,6 +16,7 @@ from quintet.errors import Hangup, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Ask, Input, Peer, Replies, TlsInfo
 from quintet.pop3 import commands, login, sending, words
 from quintet.pop3.maildrop import Maildrop
+from quintet.store import reading
 
 if TYPE_CHECKING:
     from quintet.pop3.service import Pop3Service
@@ -156,6 +157,9 @@ class Session:
     def close(self) -> None:
         if self.drop is not None:
             self.drop.close()
+            read = self.drop.reading(self.peer.id)
+            if read is not None:
+                self.house.store.later(reading.entries, *read)
 
     # --- small commands ---------------------------------------------------------------------
 
@@ -248,7 +252,7 @@ class Session:
 
     async def _update(self, drop: Maildrop) -> AsyncGenerator[Any, None]:
         try:
-            await drop.update(self.house.config.mark_seen)
+            await drop.update(self.house.config.mark_seen, self.peer.id)
         except Problem as error:
             # RFC 1939 6: nothing may be removed that was not reported so; the lock goes in any case
             logger.warning("update failed", conn=self.peer.id, reason=error.reason.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from quintet.store import dialect, folders, seen
+from quintet.store import dialect, folders, reading, seen, trace
 from quintet.store.db import Tx, bounded
 from quintet.store.model import (
     DELETED,
@@ -38,12 +38,14 @@ def set_flags(
     *,
     unchanged_since: int | None = None,
     reader: AccountId | None = None,
+    trace_note: trace.Note | None = None,
 ) -> tuple[list[Changed], list[Uid]]:
     """Adds, removes or replaces flags and keywords.
 
     Returns the state after it of every entry that was addressed and is there, and the numbers that were
     left alone because they changed after ``unchanged_since`` (RFC 7162 3.1.3).  An entry that already was
-    as asked keeps its modseq.  With ``reader``, \\Seen in a shared folder is that reader's own.
+    as asked keeps its modseq.  With ``reader``, \\Seen in a shared folder is that reader's own.  With
+    ``trace_note``, messages that become \\Seen are noted as read (`reading`).
 
     Raises:
         Refused(NO_SUCH_FOLDER).
@@ -64,6 +66,9 @@ def set_flags(
         if modified:
             late = set(modified)
             rows = [row for row in rows if row[0] not in late]
+    if trace_note is not None and flags & SEEN and mode != "-":
+        fresh = [row[0] for row in rows if (not row[1] & SEEN if marks is None else row[0] not in marks)]
+        reading.entries(tx, trace_note, folder_id, fresh)
     if marks is None:
         return _write(tx, folder, rows, mode, flags, keywords), modified
     # \Seen is the reader's, everything else the folder's

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import apsw
 
+from quintet import log as events
 from quintet.clock import Clock, SystemClock
 from quintet.config.store import Store as StoreConfig
+from quintet.errors import Problem
 from quintet.store import blobs, db, dialect, hints, migrate
 from quintet.store.blobs import Spool, StoredBody
 from quintet.store.db import Tx
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 P = ParamSpec("P")
+
+logger = events.get("store")
 
 SLOW_POLL_S = 30.0  # seconds; covers a hint between processes that was lost
 
@@ -52,6 +56,7 @@ class Store:
         self._index: search.Index | None = None
         self._writer: Writer
         self._polling: asyncio.Task[None] | None = None
+        self._behind: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def open(
@@ -96,6 +101,7 @@ class Store:
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)
+        await asyncio.gather(*self._behind, return_exceptions=True)
         await self._writer.close()
         self.hub.close()
         self._pool.shutdown(wait=True)
@@ -127,6 +133,18 @@ class Store:
         """
         result: T = await self._writer.submit(fn, args, kwargs)
         return result
+
+    def later(self, fn: Callable[Concatenate[Tx, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """A change whose end nobody waits for: a note, a mark.  What cannot be written is logged, not kept."""
+        task = asyncio.ensure_future(self._quietly(fn, args, kwargs))
+        self._behind.add(task)
+        task.add_done_callback(self._behind.discard)
+
+    async def _quietly(self, fn: Callable[..., object], args: Any, kwargs: Any) -> None:
+        try:
+            await self._writer.submit(fn, args, kwargs)
+        except Problem as problem:
+            logger.warning("not noted", reason=problem.reason.value)
 
     def spool(self) -> Spool:
         """Where an incoming body goes."""
@@ -216,8 +234,12 @@ class Store:
             await asyncio.sleep(SLOW_POLL_S)
             folders = list(self.hub.by_folder)
             modseqs: dict[FolderId, int] = {}
-            for start in range(0, len(folders), 500):
-                modseqs.update(await self.read(_modseqs, folders[start : start + 500]))
+            try:
+                for start in range(0, len(folders), 500):
+                    modseqs.update(await self.read(_modseqs, folders[start : start + 500]))
+            except Problem as problem:  # the disk has trouble: others say so, and the next look comes
+                logger.warning("hints not compared", reason=problem.reason.value)
+                continue
             self.hub.compare(modseqs)
 
 

@@ -17,7 +17,7 @@ from quintet.imap.cmd import fetch as plain
 from quintet.message import section, transfer
 from quintet.message.digest import Digest
 from quintet.net.seam import CHUNK, Slice
-from quintet.store import entries
+from quintet.store import entries, reading
 from quintet.store.model import SEEN
 from quintet.store.ranges import RangeSet
 
@@ -65,11 +65,13 @@ async def fetch(
     digest = any(
         item.section is not None and (item.section.path or item.section.text) for item in plan.bodies
     )
+    marked = 0
     while ranges:
         found, rest = store.peek(_page, here, plan.columns, ranges, digest, command.changed_since)
         fresh: set[int] = set()
         if marking and (unseen := _unseen(found)):
-            fresh = await _mark(session, here, unseen)
+            fresh = await _mark(session, here, unseen, noted=marked < reading.MOST)
+            marked += len(fresh)
             found, _ = store.peek(_page, here, plan.columns, ranges, digest, command.changed_since)
         ranges = rest
         held: list[bytes] = []
@@ -111,11 +113,12 @@ def _unseen(found: Page) -> list[int]:
     return [row[0] for row in found.rows if not row[1] & SEEN]
 
 
-async def _mark(session: Session, here: Selected, uids: list[int]) -> set[int]:
+async def _mark(session: Session, here: Selected, uids: list[int], *, noted: bool) -> set[int]:
     """Sets \\Seen; reading is not refused because that cannot be written."""
+    note = reading.by(session.peer.id, session.user.account_id, "imap") if noted else None
     try:
         changed, _ = await session.house.store.write(
-            entries.set_flags, here.folder_id, uids, "+", SEEN, (), reader=here.reader
+            entries.set_flags, here.folder_id, uids, "+", SEEN, (), reader=here.reader, trace_note=note
         )
     except TryLater:
         return set()
