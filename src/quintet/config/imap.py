@@ -12,7 +12,10 @@ class Imap:
     """IMAP4rev1 and IMAP4rev2 service."""
 
     max_message: int = opt(
-        100 * 1024 * 1024, "Largest message that APPEND takes; told as APPENDLIMIT.", unit="bytes", minimum=1024
+        100 * 1024 * 1024,
+        "Largest message that APPEND takes; told as APPENDLIMIT.",
+        unit="bytes",
+        minimum=1024,
     )
     login_timeout_s: float = opt(
         120.0, "Silence allowed before a client has logged in.", unit="s", minimum=1.0, maximum=3600.0

@@ -44,7 +44,9 @@ def first_unseen(tx: Tx, folder: Folder, reader: AccountId | None) -> Uid | None
             if at < low:
                 break
             at = max(at, Uid(high + 1))
-        found = tx.value("SELECT min(uid) FROM entry WHERE folder_id = ? AND uid >= ? AND hidden = 0", folder.id, at)
+        found = tx.value(
+            "SELECT min(uid) FROM entry WHERE folder_id = ? AND uid >= ? AND hidden = 0", folder.id, at
+        )
         # between two marks may be nothing but gaps: then the next ranges must be asked, which is rare
         return None if found is None or found in marks else Uid(found)
     if not folder.unseen:
