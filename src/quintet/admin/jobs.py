@@ -18,6 +18,7 @@ from quintet.store.db import Tx
 from quintet.store.store import Store
 
 LOOK_S = 60.0  # how often a worker looks whether something is due
+RETRY_S = 300.0  # a job that failed is due again, or sooner where that is its habit
 LEASE_MS = 15 * 60 * 1000  # a round must be shorter; a worker that died is waited for so long
 SHOWN = 20  # broken invariants named in the log
 
@@ -53,6 +54,16 @@ async def tidy_files(store: Store) -> bool:
     return False
 
 
+async def forget(store: Store) -> bool:
+    """Tombstones beyond those that anybody who was away needs."""
+    from quintet.store import sweep  # as above
+
+    gone = await sweep.tombstones(store)
+    if gone:
+        logger.info("tombstones forgotten", tombstones=gone)
+    return False
+
+
 async def inspect(store: Store) -> bool:
     """The invariants, every night; a broken one is our bug and is said loudly."""
     from quintet.store import check  # as above
@@ -85,6 +96,7 @@ JOBS = (
     Job("search prune", 24 * HOUR, prune_index),
     Job("tidy", HOUR / 6, tidy),
     Job("tidy files", 24 * HOUR, tidy_files),
+    Job("tombstones", 24 * HOUR, forget),
     Job("inspect", 24 * HOUR, inspect),
 )
 
@@ -120,6 +132,8 @@ class Jobs:
                 await self.once()
             except Problem as problem:
                 logger.warning("jobs put off", reason=problem.reason.value)
+            except Exception as bug:  # must not end the jobs for good
+                logger.error("jobs failed", exc_info=bug)  # noqa: TRY400 - ours has no exception()
 
     async def _do(self, job: Job) -> bool:
         until = self._clock.now() + LEASE_MS
@@ -128,14 +142,18 @@ class Jobs:
         error = ""
         try:
             while await job.run(self._store):
-                await self._store.write(jobs.lease, job.name, self._owner, self._clock.now() + LEASE_MS)
+                until = self._clock.now() + LEASE_MS
+                if await self._store.write(jobs.lease, job.name, self._owner, until) is None:
+                    logger.warning("job lost", job=job.name)  # it took longer than its lease
+                    return True
         except Problem as problem:
             error = problem.text
             logger.warning("job put off", job=job.name, reason=problem.reason.value)
         except Exception as bug:  # must not end the server
             error = type(bug).__name__
             logger.error("job failed", job=job.name, exc_info=bug)  # noqa: TRY400 - ours has no exception()
-        due_at = self._clock.now() + round(job.every_s * 1000)
+        pause_s = min(job.every_s, RETRY_S) if error else job.every_s
+        due_at = self._clock.now() + round(pause_s * 1000)
         await self._store.write(jobs.finish, job.name, self._owner, due_at, "", error)
         return True
 

@@ -13,6 +13,7 @@ from quintet.store.model import SEEN, AccountId, Changed, FolderId, Modseq, Uid,
 from quintet.store.ranges import RangeSet
 
 LIMIT = 1000  # changed entries told at once
+KEPT = 10_000  # tombstones of a folder; who synchronises daily never needs more
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +117,37 @@ def absent(tx: Tx, folder_id: FolderId) -> list[tuple[int, int]]:
     return gaps
 
 
-def prune(tx: Tx, folder_id: FolderId, before_modseq: int) -> int:
-    """Forgets tombstones at or below a change number; who was away longer gets `absent`."""
-    gone = tx.run("DELETE FROM tombstone WHERE folder_id = ? AND modseq <= ?", folder_id, before_modseq)
+def crowded(tx: Tx, keep: int = KEPT) -> list[tuple[FolderId, Modseq]]:
+    """Folders with more tombstones than they need, and the change number up to which to `prune` them.
+
+    A folder keeps as many as it has messages, and at least ``keep``: telling every number that is absent
+    then costs no more than the tombstones would.
+    """
+    found = []
+    for folder_id, messages in tx.all(
+        "SELECT f.id, f.messages FROM folder f JOIN"
+        " (SELECT folder_id, count(*) AS gone FROM tombstone GROUP BY folder_id) t ON t.folder_id = f.id"
+        " WHERE t.gone > ? AND t.gone > f.messages", keep,
+    ):  # fmt: skip
+        modseq = tx.value(
+            "SELECT modseq FROM tombstone WHERE folder_id = ? ORDER BY modseq DESC LIMIT 1 OFFSET ?",
+            folder_id, max(keep, messages),
+        )  # fmt: skip
+        if modseq is not None:
+            found.append((FolderId(folder_id), Modseq(modseq)))
+    return found
+
+
+def prune(tx: Tx, folder_id: FolderId, before_modseq: int, limit: int = LIMIT) -> int:
+    """Forgets tombstones at or below a change number, at most ``limit``; returns how many.
+
+    Who was away longer gets `absent`.
+    """
+    gone = tx.run(
+        "DELETE FROM tombstone WHERE folder_id = ? AND uid IN"
+        " (SELECT uid FROM tombstone WHERE folder_id = ? AND modseq <= ? ORDER BY modseq LIMIT ?)",
+        folder_id, folder_id, before_modseq, limit,
+    )  # fmt: skip
     if gone:
         tx.run(
             "UPDATE folder SET forgot_modseq = ? WHERE id = ? AND forgot_modseq < ?",

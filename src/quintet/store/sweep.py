@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from quintet.store import blobs, history, trace
+from quintet.store import blobs, changes, history, trace
 from quintet.store.db import Tx
 from quintet.store.store import Store
 
@@ -77,6 +77,15 @@ async def some(store: Store) -> tuple[Swept, bool]:
     traces = await store.write(trace.sweep, now - config.trace_days * DAY_MS)
     ids = await store.write(history.sweep, now - config.history_days * DAY_MS)
     return Swept(messages, bodies, traces, ids), seen >= STEP or traces >= 5000 or ids >= 5000
+
+
+async def tombstones(store: Store, keep: int = changes.KEPT) -> int:
+    """Forgets the oldest tombstones of folders that have too many; returns how many."""
+    total = 0
+    for folder_id, modseq in await store.read(changes.crowded, keep):
+        while gone := await store.write(changes.prune, folder_id, modseq):
+            total += gone
+    return total
 
 
 async def files(store: Store) -> int:
