@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -28,12 +29,19 @@ END_S = 20.0
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that are free now; all different."""
+    """Ports of 127.0.0.1 that are free now; all different.
+
+    Not from the range that connections take theirs from: while a server is down, a client that tries
+    again and again would one day get the server's own port, and keep it.
+    """
     with contextlib.ExitStack() as opened:
-        socks = [opened.enter_context(socket.socket()) for _ in range(count)]
-        for sock in socks:
-            sock.bind((server.HOST, 0))
-        return [sock.getsockname()[1] for sock in socks]
+        found: list[int] = []
+        while len(found) < count:
+            port = random.randrange(12_000, 20_000)
+            with contextlib.suppress(OSError):
+                opened.enter_context(socket.socket()).bind((server.HOST, port))
+                found.append(port)
+        return found
 
 
 def plain_environment() -> dict[str, str]:
