@@ -54,6 +54,7 @@ class Ledger:
     open: dict[str, Sent] = field(default_factory=dict)  # since the last look
     number: int = 0
     large: float = 0.12  # share of messages above 64 KiB
+    cut: int = 0  # connections that ended, or could not be made
     refused: list[str] = field(default_factory=list)  # replies nobody expected
 
     def letter(self, way: str, *places: str) -> Sent:
@@ -287,8 +288,10 @@ CLIENTS: tuple[tuple[str, Client], ...] = (
 
 async def _again(client: Client, port: int, ledger: Ledger) -> None:
     while True:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        try:
             await client(port, ledger)
+        except (OSError, asyncio.IncompleteReadError):
+            ledger.cut += 1
         await asyncio.sleep(RETRY_S)
 
 
