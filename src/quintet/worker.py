@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from quintet import launch, log
+from quintet import heap, launch, log
 from quintet.admin import control
 from quintet.app import App
 from quintet.config import load, root
@@ -44,6 +44,7 @@ class Worker:
             loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self._hangup)
         await self.app.start()
+        heap.settle()
         self.app.control.add("reload", self._reload_order)
         self._report()
         self._tasks.append(asyncio.create_task(self._keep_alive()))
@@ -128,6 +129,7 @@ async def _serve(path: Path, config: root.Config, sockets: launch.Sockets) -> No
 def main(arguments: Sequence[str]) -> int:
     """``worker -c FILE``; what ``quintet serve`` becomes, or a supervisor starts.  Returns the exit code."""
     path, _ = parse(arguments)
+    heap.hold_down()
     try:
         config = root.from_file(path)
         log.configure(config.log.level, config.log.format, levels=config.log.levels)

@@ -84,7 +84,10 @@ def retrieve(session: Session, command: commands.Retr, _: Input) -> Replies:
     if not session.utf8 and not data.isascii():
         data = _ascii(session, data)
         return [b"+OK %d octets\r\n" % len(data), dots.whole(data)]
-    return [b"+OK %d octets\r\n" % body.size + dots.whole(data, body.dotless)]
+    status = b"+OK %d octets\r\n" % body.size
+    if body.dotless and data.endswith(b"\r\n") and not data.startswith(b"."):
+        return [status, data, b".\r\n"]  # in pieces: joined once, when they are written
+    return [status, dots.whole(data, body.dotless)]
 
 
 async def _retrieve_large(session: Session, body: Body) -> AsyncGenerator[Any, None]:
