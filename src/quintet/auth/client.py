@@ -136,6 +136,8 @@ class Scram:
         raise BadSyntax("unexpected SCRAM challenge")
 
     def _final(self, challenge: bytes) -> bytes:
+        if challenge.startswith(b"e="):
+            raise Refused(Reason.AUTH_FAILED, challenge[2:100].decode("ascii", "replace"))
         try:
             server_first = challenge.decode()
             fields = _SERVER_FIRST.fullmatch(server_first)
