@@ -33,6 +33,7 @@ PIECE = 32 * 1024  # characters of one row of the index
 GRAMS = 24  # trigrams asked of the index for one pattern; more do not narrow further
 VERSION = 1  # of what is put into the index; another number: built anew
 SLICE = 200  # messages verified with one query
+PAGE = 20_000  # entries looked at together: two megabytes
 
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -50,6 +51,26 @@ def fold(value: str) -> str:
     return value.casefold()
 
 
+class Rows:
+    """A set of message rows, a bit each: never more than an eighth of the highest number in bytes."""
+
+    __slots__ = ("_blocks",)
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, bytearray] = {}
+
+    def add(self, row: int) -> None:
+        block = self._blocks.get(row >> 15)
+        if block is None:
+            block = self._blocks[row >> 15] = bytearray(4096)
+        block[(row & 32767) >> 3] |= 1 << (row & 7)
+
+    def __contains__(self, row: object) -> bool:
+        assert isinstance(row, int)
+        block = self._blocks.get(row >> 15)
+        return block is not None and bool(block[(row & 32767) >> 3] & 1 << (row & 7))
+
+
 class Index:
     """``search.db`` of one data directory; safe to use from several threads."""
 
@@ -57,20 +78,34 @@ class Index:
         self._path = data / "search.db"
         self._lock = threading.Lock()
         self._connection: apsw.Connection | None = None
+        self._asking = threading.Lock()
+        self._asked: apsw.Connection | None = None  # for questions, which must not wait for the indexing
 
     def _open(self) -> apsw.Connection:
         if self._connection is None:
-            connection = apsw.Connection(str(self._path))
-            connection.set_busy_timeout(5000)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")  # it can be built anew
-            connection.execute("PRAGMA cache_size = -8192")
+            connection = self._connect()
             connection.execute(_SCHEMA)
             version = connection.execute("SELECT value FROM state WHERE name = 'version'").fetchone()
             if version != (VERSION,):
                 self._empty(connection)
             self._connection = connection
         return self._connection
+
+    def _connect(self) -> apsw.Connection:
+        connection = apsw.Connection(str(self._path))
+        connection.set_busy_timeout(5000)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # it can be built anew
+        connection.execute("PRAGMA cache_size = -8192")
+        return connection
+
+    def _question(self) -> apsw.Connection:
+        if self._asked is None:
+            if self._connection is None:
+                with self._lock:
+                    self._open()  # makes the tables
+            self._asked = self._connect()
+        return self._asked
 
     def _empty(self, connection: apsw.Connection) -> None:
         with connection:
@@ -89,6 +124,10 @@ class Index:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+        with self._asking:
+            if self._asked is not None:
+                self._asked.close()
+                self._asked = None
 
     def upto(self) -> int:
         """Messages with a row number up to this are indexed."""
@@ -111,15 +150,24 @@ class Index:
                         )
                 connection.execute("UPDATE state SET value = ? WHERE name = 'upto'", (upto,))
 
-    def candidates(self, pattern: str, among: set[int]) -> set[int]:
-        """Which of these messages may hold a folded pattern of three characters or more."""
+    def candidates(self, pattern: str) -> tuple[Rows, int]:
+        """Which messages may hold a folded pattern of three characters or more, of those up to a row.
+
+        Returns both from one snapshot: the index may be thrown away at any moment.
+        """
         query = " AND ".join(f'"{gram}"' for gram in grams(pattern))
-        with self._lock:
-            rows = self._open().execute(
-                "SELECT p.message_row FROM words w JOIN piece p ON p.id = w.rowid WHERE words MATCH ?",
-                (query,),
-            )
-            return {row for (row,) in rows if row in among}
+        found = Rows()
+        with self._asking:
+            connection = self._question()
+            with connection:
+                row = connection.execute("SELECT value FROM state WHERE name = 'upto'").fetchone()
+                for (message_row,) in connection.execute(
+                    "SELECT p.message_row FROM words w JOIN piece p ON p.id = w.rowid WHERE words MATCH ?",
+                    (query,),
+                ):
+                    found.add(message_row)
+        assert row is not None
+        return found, int(row[0])
 
     def rows(self, after: int, limit: int) -> list[int]:
         """Messages in the index, to see which are gone."""
@@ -308,24 +356,21 @@ def _find(
     header: str,
     numbers: set[int] | None,
 ) -> list[Uid]:
-    places: dict[int, list[Uid]] = {}  # a message may stand in a folder twice
-    for uid, row in entries.lines(tx, folder_id, 1, 1 << 40, 1 << 40, ("uid", "message_row")):
-        if numbers is None or uid in numbers:
-            places.setdefault(row, []).append(uid)
     folded = fold(pattern)
-    rows = set(places)
-    if usable(folded):
-        index = store.search_index()
-        upto = index.upto()
-        indexed = {row for row in rows if row <= upto}
-        if indexed:
-            rows = (rows - indexed) | index.candidates(folded, indexed)
+    candidates, upto = store.search_index().candidates(folded) if usable(folded) else (Rows(), 0)
     found: list[Uid] = []
-    ordered = sorted(rows)
-    for start in range(0, len(ordered), SLICE):
-        for row, document in _documents(tx, store, ordered[start : start + SLICE]):
-            if document.has(folded, where, header):
-                found.extend(places[row])
+    after = 0
+    while page := entries.lines(tx, folder_id, after + 1, 1 << 40, PAGE, ("uid", "message_row")):
+        after = page[-1][0]
+        places: dict[int, list[Uid]] = {}  # a message may stand in a folder twice
+        for uid, row in page:
+            if (numbers is None or uid in numbers) and (row > upto or row in candidates):
+                places.setdefault(row, []).append(uid)
+        ordered = sorted(places)
+        for start in range(0, len(ordered), SLICE):
+            for row, document in _documents(tx, store, ordered[start : start + SLICE]):
+                if document.has(folded, where, header):
+                    found.extend(places[row])
     return sorted(found)
 
 

@@ -135,7 +135,7 @@ class Store:
         return result
 
     def later(self, fn: Callable[Concatenate[Tx, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
-        """A change whose end nobody waits for: a note, a mark.  What cannot be written is logged, not kept."""
+        """A change whose end nobody waits for: a note, a mark.  What cannot be written is only logged."""
         task = asyncio.ensure_future(self._quietly(fn, args, kwargs))
         self._behind.add(task)
         task.add_done_callback(self._behind.discard)

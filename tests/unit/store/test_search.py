@@ -1,7 +1,13 @@
 """Search: exact with the index, without it, and half-way."""
 
+import asyncio
+import base64
+import codecs
+import encodings.aliases
+
 import pytest
 
+from quintet.message import words
 from quintet.store import accounts, digests, entries, folders, search, sweep
 from quintet.store.content import content_of
 from quintet.store.model import FolderId
@@ -74,9 +80,74 @@ async def test_answers_are_the_same_however_much_is_indexed(
 
 async def test_index_narrows(store: Store, inbox: FolderId) -> None:
     await search.rebuild(store)
-    rows = {row for _, row in store.peek(entries.lines, inbox, 1, 100, 500, ("uid", "message_row"))}
-    assert len(store.search_index().candidates("brown fox", rows)) == 1
-    assert len(store.search_index().candidates("needle", rows)) == 1
+    rows = [row for _, row in store.peek(entries.lines, inbox, 1, 100, 500, ("uid", "message_row"))]
+    for pattern, expected in (("brown fox", rows[:1]), ("needle", rows[3:]), ("nowhere", [])):
+        found, upto = store.search_index().candidates(pattern)
+        assert [row for row in rows if row in found] == expected
+        assert upto == rows[-1]
+    assert rows[-1] + 1_000_000 not in found
+
+
+async def test_folder_is_looked_through_page_by_page(
+    store: Store, inbox: FolderId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "PAGE", 3)
+    await search.index_some(store, 2)
+    assert await store.search_text(inbox, "mx7") == [1, 2, 3, 4]
+    assert await store.search_text(inbox, "needle") == [4]
+    assert await store.search_text(inbox, "mx7", numbers=[1, 4]) == [1, 4]
+
+
+async def test_questions_do_not_wait_for_the_indexing(store: Store, inbox: FolderId) -> None:
+    await search.index_some(store, 2)
+    with store.search_index()._lock:  # as while a step of it is written
+        assert await asyncio.wait_for(store.search_text(inbox, "quick brown"), 10) == [1]
+
+
+CHARSETS = sorted(
+    name
+    for name in set(encodings.aliases.aliases.values())
+    if (codec := words.codec_name(name)) is not None and codec == codecs.lookup(name).name
+)
+WORDS = (
+    "Grüße, Größe",
+    "Жизнь хороша",
+    "καλημέρα",
+    "日本語です",
+    "안녕하세요",
+    "שלום לך",
+    "مرحبا بك",
+    "plain words",
+)
+
+
+async def test_every_charset_of_python_is_found(store: Store, inbox: FolderId) -> None:
+    expected = {}
+    for name in CHARSETS:
+        for text in WORDS:
+            try:
+                body = text.encode(name)
+            except UnicodeError:
+                continue
+            if body.decode(name) == text:
+                break
+        raw = (
+            b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n\r\nsee the attachment\r\n--b\r\n'
+            b"Content-Disposition: attachment; filename=a.txt\r\nContent-Transfer-Encoding: base64\r\n"
+            + f"Content-Type: text/plain; charset={name}\r\n\r\n".encode()
+            + base64.encodebytes(body).replace(b"\n", b"\r\n")
+            + b"--b--\r\n"
+        )
+        [added] = await store.write(entries.add, [inbox], content_of(raw), received_at=1)
+        expected[added.uid] = (name, text)
+    assert len(expected) > 80
+    for indexed in (False, True):
+        if indexed:
+            await search.rebuild(store)
+        for text in WORDS:
+            found = await store.search_text(inbox, text.upper(), "body")
+            wanted = [uid for uid, (_, said) in expected.items() if said == text]
+            assert found == wanted, [expected[uid] for uid in set(found) ^ set(wanted)]
 
 
 async def test_message_that_stands_twice_is_found_twice(store: Store, inbox: FolderId) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MANY = 5000  # matches: more are numbered and written in a thread; the view is ours until we answer
 PAGE = 500  # messages looked at in one snapshot
+NARROWED = 20_000  # messages that the index is asked about together: two megabytes
 SLICE = {
     matching.ROW: 20_000,
     matching.HEADER: 2000,
@@ -69,11 +70,15 @@ async def find(session: Session, here: Selected, command: commands.Search) -> Fo
     store = session.house.store
     ranges = _within(here, command.key)
     if question.needles:
-        ranges = await store.read(_narrow, store, here, question, ranges)
+        await store.read(_ask_index, store, question)
     found: Found = []
     while ranges:
-        some, ranges = await store.read(_scan, store, here, question, ranges)
-        found += some
+        near, ranges = ranges, []
+        if question.needles:
+            near, ranges = await store.read(_narrow, here, question, near)
+        while near:
+            some, near = await store.read(_scan, store, here, question, near)
+            found += some
     known = functools.partial(_known, here, found)
     return known() if len(found) <= MANY else await asyncio.to_thread(known)
 
@@ -95,22 +100,20 @@ def _within(here: Selected, key: commands.Key) -> fetch.Ranges:
     return ranges
 
 
-def _narrow(
-    tx: Tx, store: Store, here: Selected, question: matching.Question, ranges: fetch.Ranges
-) -> fetch.Ranges:
-    """Asks the index of trigrams; UID ranges that hold everything that can match."""
-    index = store.search_index()
-    upto = index.upto()
-    places: list[tuple[Any, ...]] = []  # (UID, message row)
-    for low, high in ranges:
-        places += entries.lines(tx, here.folder_id, low, high, 1 << 40, ("uid", "message_row"))
-    among = {row for _, row in places if row <= upto}
+def _ask_index(_: Tx, store: Store, question: matching.Question) -> None:
+    """Asks the index of trigrams what may hold each text."""
     for needle in question.needles:
-        if among and search_index.usable(needle.text):
-            needle.candidates, needle.upto = index.candidates(needle.text, among), upto
-            if needle.required:
-                places = [(uid, row) for uid, row in places if needle.may_be_in(row)]
-    return sets.runs([uid for uid, _ in places])
+        if search_index.usable(needle.text):
+            needle.candidates, needle.upto = store.search_index().candidates(needle.text)
+
+
+def _narrow(
+    tx: Tx, here: Selected, question: matching.Question, ranges: fetch.Ranges
+) -> tuple[fetch.Ranges, fetch.Ranges]:
+    """Of the next messages, the UID ranges that hold everything that can match; and what is left."""
+    required = [needle for needle in question.needles if needle.required]
+    rows, rest = fetch.next_rows(tx, here, ("uid", "message_row"), ranges, NARROWED)
+    return sets.runs([uid for uid, row in rows if all(needle.may_be_in(row) for needle in required)]), rest
 
 
 def _scan(
