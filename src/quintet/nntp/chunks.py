@@ -3,7 +3,7 @@
 A chunk is good as long as nothing of its numbers came or went.  Numbers are never used twice, so two facts
 of the folder tell that exactly: the highest number given out, and how many of those given out are gone
 (`store.articles.Facts`); one cheap look a command.  A range is then a few joined slices, whole chunks
-are sent as they are.  Measured here: 0.03 us a line where a query needs 1.3.  RFC 3977 8.3.
+are sent as they are.  Measured: 0.02 us a line where the query needs 1.1 to 1.6.  RFC 3977 8.3.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What there is: LIST in all its kinds, NEWGROUPS, NEWNEWS and XGTITLE.
 
-RFC 3977 7.3, 7.4 and 7.6, RFC 6048 (COUNTS, DISTRIBUTIONS, MODERATORS, MOTD, SUBSCRIPTIONS), RFC 2980 2.5.
+RFC 3977 7.3, 7.4 and 7.6, RFC 6048 (COUNTS, DISTRIBUTIONS, MODERATORS, MOTD, SUBSCRIPTIONS), RFC 2980 2.4.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def _lines(
 
 
 def xgtitle(session: Session, command: Command, following: Input) -> Replies:
-    """RFC 2980 2.5: LIST NEWSGROUPS by another name and code; without a pattern the current group's."""
+    """RFC 2980 2.4: LIST NEWSGROUPS by another name and code; without a pattern the current group's."""
     if not command.args and session.group is None:
         return [Status(412, "No newsgroup selected")]
     status = Status(282, "List of groups and descriptions follows")

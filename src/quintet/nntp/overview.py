@@ -1,4 +1,4 @@
-"""Overviews and single header fields: OVER, XOVER, HDR, XHDR, XPAT (RFC 3977 section 8, RFC 2980 2.6-2.9).
+"""Overviews and single header fields: OVER, XOVER, HDR, XHDR, XPAT.
 
 Lines of a range come ready from `chunks`; fields that no overview holds are read from the digests.
 """

@@ -87,7 +87,7 @@ RULES: dict[str, Rule] = {
     "XOVER": Rule("RFC 2980 2.8", overview.xover, 0, 1, READ, "[range]"),
     "XHDR": Rule("RFC 2980 2.6", overview.xhdr, 1, 2, READ, "header [range | <message-id>]"),
     "XPAT": Rule("RFC 2980 2.9", overview.xpat, 3, 200, READ, "header range|<message-id> pattern..."),
-    "XGTITLE": Rule("RFC 2980 2.5", lists.xgtitle, 0, 1, READ, "[wildmat]"),
+    "XGTITLE": Rule("RFC 2980 2.4", lists.xgtitle, 0, 1, READ, "[wildmat]"),
     "AUTHINFO": Rule(
         "RFC 4643 2", access.authinfo, 2, 3, NOTHING, "USER name | PASS password | SASL mechanism [data]"
     ),
