@@ -34,21 +34,21 @@ ENVELOPE_FIELDS = frozenset(
 )
 
 
-def fields(block: bytes, *, pure: bool) -> list[tuple[bytes, bytes]]:
+def fields(block: bytes) -> list[tuple[bytes, bytes]]:
     """Cut a header block into (name as it came, value unfolded and stripped), at most MAX_FIELDS.
 
-    ``pure``: every line is known to end in CRLF.
     Lines without a field name are left out. A CR that is no line end stays in its value.
     """
-    if pure:
-        if b"\n " in block:
-            block = block.replace(b"\r\n ", b" ")
-        if b"\n\t" in block:
-            block = block.replace(b"\r\n\t", b"\t")
-    else:
-        block = _FOLD.sub(b"", block)
-    lines = [line.partition(b":") for line in block.split(b"\r\n" if pure else b"\n")]
-    found = [(name, value.strip()) for name, colon, value in lines if colon and name]
+    whole = block
+    if b"\n " in whole:
+        whole = whole.replace(b"\r\n ", b" ")
+    if b"\n\t" in whole:
+        whole = whole.replace(b"\r\n\t", b"\t")
+    lines = whole.split(b"\r\n")
+    if whole.count(b"\n") != len(lines) - 1:  # some lines end in LF alone
+        lines = _FOLD.sub(b"", block).split(b"\n")
+    words = [line.partition(b":") for line in lines]
+    found = [(name, value.strip()) for name, colon, value in words if colon and name]
     names = b"".join([name for name, _ in found])
     if b" " in names or b"\t" in names:
         # RFC 5322 4.5: obsolete blanks before the colon; blanks inside make it no field

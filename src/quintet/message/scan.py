@@ -52,9 +52,9 @@ class Scanner:
     """Push parser: ``feed`` chunks in order, then ``finish`` once."""
 
     __slots__ = (
-        "_at", "_bare_cr", "_bare_lf", "_base", "_boundaries", "_buffer", "_counted", "_dots", "_eight_bit",
+        "_at", "_bare_cr", "_base", "_boundaries", "_buffer", "_counted", "_dots", "_eight_bit",
         "_header_end", "_headers", "_in_header", "_limit", "_line_ends", "_longest", "_nested", "_nul",
-        "_open", "_parts", "_resume", "_root", "_run_on",
+        "_open", "_pairs", "_parts", "_resume", "_root", "_run_on",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -73,7 +73,8 @@ class Scanner:
         self._headers: tuple[tuple[bytes, bytes], ...] = ()
         self._header_end = 0
         self._root = self._open[0]
-        self._dots = self._eight_bit = self._bare_cr = self._bare_lf = self._nul = False
+        self._dots = self._eight_bit = self._bare_cr = self._nul = False
+        self._pairs = 0  # line ends that are CRLF; `_count` knows them all in the end
         self._longest = 0
         self._run_on = 0  # bytes of the unfinished line before _limit
 
@@ -142,11 +143,9 @@ class Scanner:
         bare_cr = _BARE_CR.search(window)
         if bare_cr is not None:
             self._bare_cr = True
-            pairs = window.count(b"\r\n")
+            self._pairs += window.count(b"\r\n")
         else:
-            pairs = window.count(b"\r")
-        if window.count(b"\n") != pairs:
-            self._bare_lf = True
+            self._pairs += window.count(b"\r")
         # one look for a line end in each 1000 bytes finds the lines that are too long
         at = window.find(b"\n") + 1
         if at == 0:
@@ -238,7 +237,7 @@ class Scanner:
 
     def _end_header(self, part: OpenPart, block: bytes, body_start: int) -> None:
         """Keep what the block says about the part and, if it is one, about its message."""
-        found = fields(block, pure=not self._bare_lf) if block else []
+        found = fields(block) if block else []
         part.read(found)
         part.body_start = body_start
         part.lines_before = self._count(body_start)
@@ -352,7 +351,7 @@ class Scanner:
             self._dots,
             self._eight_bit,
             self._bare_cr,
-            self._bare_lf,
+            self._count(size) != self._pairs,
             self._nul,
             self._longest,
         )
