@@ -157,6 +157,7 @@ def parse(line: bytes) -> Command:
 
 
 def _number(word: bytes) -> int:
+    word = word.rstrip(b" ")  # Deviates from RFC 2449 4: some clients end their lines with a blank
     if not word.isdigit() or len(word) > MAX_NUMBER:
         raise BadSyntax
     return int(word)
@@ -208,14 +209,14 @@ def _dele(rest: bytes | None) -> Command:
 
 
 def _top(rest: bytes | None) -> Command:
-    words = (rest or b"").split(b" ")
+    words = (rest or b"").rstrip(b" ").split(b" ")
     if len(words) != 2:
         raise BadSyntax
     return Top(_number(words[0]), _number(words[1]))
 
 
 def _optional(make: Callable[[int | None], Command]) -> Callable[[bytes | None], Command]:
-    return lambda rest: make(_number(rest) if rest else None)
+    return lambda rest: make(_number(rest) if rest and rest.strip(b" ") else None)
 
 
 def _bare(command: Command) -> Callable[[bytes | None], Command]:

@@ -96,10 +96,11 @@ def _begin(session: Session, identity: Identity, folder: str) -> Maildrop:
     """Finds and locks the maildrop; the caller looks at it, and closes it when that fails."""
     house = session.house
     place = house.store.peek(maildrop.find, identity.account_id, folder)
-    if house.too_soon(place.folder.id):
-        raise TryLater(Reason.THROTTLED, LOGIN_DELAY)
     drop = Maildrop(house.store, house.locks, place)
     drop.lock()
+    if house.too_soon(place.folder.id):  # after the lock: a login that found it taken is none
+        drop.close()
+        raise TryLater(Reason.THROTTLED, LOGIN_DELAY)
     logger.info("login", conn=session.peer.id, account=identity.name, folder=place.folder.id)
     return drop
 

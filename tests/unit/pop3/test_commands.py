@@ -26,6 +26,7 @@ GOOD: list[tuple[bytes, c.Command]] = [
     (b"LIST 7", c.List(7)),
     (b"uidl 0012", c.Uidl(12)),
     (b"RETR 1", c.Retr(1)),
+    (b"RETR 1 ", c.Retr(1)),
     (b"TOP 1 0", c.Top(1, 0)),
     (b"STAT ", c.Stat()),  # a space at the end is forgiven
     (b"LANG", c.Lang(None)),
@@ -34,7 +35,7 @@ GOOD: list[tuple[bytes, c.Command]] = [
 ]
 BAD = [
     b"USER", b"USER ", b"PASS", b"PASS \x00", b"USER \xff", b"APOP x", b"APOP", b"AUTH PLAIN ",
-    b"AUTH PLAIN a b", b"LIST x", b"LIST 1 2", b"RETR", b"RETR 1 ", b"RETR +1", b"RETR 12345678901",
+    b"AUTH PLAIN a b", b"LIST x", b"LIST 1 2", b"RETR", b"RETR +1", b"RETR 12345678901", b"RETR 1\t",
     b"TOP 1", b"TOP 1 2 3", b"TOP  1 2", b"STAT 1", b"DELE all", b"LANG ",
 ]  # fmt: skip
 
