@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from quintet.imap import sets
+from quintet.imap.cmd import search as searching
 from quintet.net.memory import Talk
 from quintet.store import entries, search
 from quintet.store.content import content_of
@@ -85,3 +87,23 @@ async def test_every_width_of_range_is_looked_at(tmp_path: Path, count: int) -> 
                 wanted = [uid for uid in have if sets.contains(ranges, uid)]
             assert found == wanted
         await talk.end()
+
+
+async def test_many_matches_are_held_and_written_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        await fill(world, 1, 40)
+        await world.expunge("INBOX", "5:6")
+        talk = Talk(world.service)
+        await talk.begin()
+        await talk.send(b"a LOGIN alice@example.org demo\r\na SELECT INBOX\r\n")
+        talk.take()
+        before = [await ask(talk, question) for question in ("ALL", "NOT 7", "MODSEQ 1", *QUESTIONS)]
+        assert before[0] == "* SEARCH " + " ".join(str(uid) for uid in range(1, 41) if uid not in (5, 6))
+        for name, value in (("WRITTEN", 3), ("NARROWED", 7), ("MANY", 4), ("PAGE", 5)):
+            monkeypatch.setattr(searching, name, value)
+        assert [await ask(talk, question) for question in ("ALL", "NOT 7", "MODSEQ 1", *QUESTIONS)] == before
+        await talk.end()
+    found = searching.Found(range(1, 1_000_001), range(1, 1_000_001))
+    assert sys.getsizeof(found.uids) + sys.getsizeof(found.modseqs) < 13 * 1024 * 1024

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncGenerator
+from array import array
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Problem
@@ -30,7 +32,25 @@ SLICE = {
     matching.HEADER: 2000,
     matching.TEXT: 500,
 }  # messages in one stay in a reader thread
-Found = list[tuple[int, int]]  # (UID, MODSEQ), ascending
+WRITTEN = 10_000  # numbers written into the answer together
+
+
+class Found:
+    """The matches, ascending by UID, with their MODSEQs: twelve bytes each, there may be millions."""
+
+    __slots__ = ("modseqs", "uids")
+
+    def __init__(self, uids: Iterable[int] = (), modseqs: Iterable[int] = ()) -> None:
+        self.uids = array("I", uids)
+        self.modseqs = array("Q", modseqs)
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def add(self, row: tuple[Any, ...]) -> None:
+        """A row with `matching.COLUMNS`."""
+        self.uids.append(row[0])
+        self.modseqs.append(row[matching.MODSEQ])
 
 
 async def search(session: Session, command: commands.Search, _: Input) -> AsyncGenerator[Any, None]:
@@ -50,7 +70,7 @@ async def search(session: Session, command: commands.Search, _: Input) -> AsyncG
     answer = functools.partial(_answer, session, here, command, found, with_modseq=with_modseq)
     yield answer() if len(found) <= MANY else await asyncio.to_thread(answer)
     code = b""
-    if not command.uid and any(here.view.is_gone(uid) for uid, _ in found):
+    if not command.uid and here.view.gone and any(here.view.is_gone(uid) for uid in found.uids):
         code = b"[EXPUNGEISSUED] "
     for reply in await updates.told(session, may_expunge=command.uid):
         yield reply
@@ -71,21 +91,23 @@ async def find(session: Session, here: Selected, command: commands.Search) -> Fo
     ranges = _within(here, command.key)
     if question.needles:
         await store.read(_ask_index, store, question)
-    found: Found = []
+    found = Found()
     while ranges:
         near, ranges = ranges, []
         if question.needles:
             near, ranges = await store.read(_narrow, here, question, near)
         while near:
-            some, near = await store.read(_scan, store, here, question, near)
-            found += some
+            near = await store.read(_scan, store, here, question, near, found)
     known = functools.partial(_known, here, found)
     return known() if len(found) <= MANY else await asyncio.to_thread(known)
 
 
 def _known(here: Selected, found: Found) -> Found:
     """Without what has arrived meanwhile: the client does not know of it."""
-    return [one for one in found if here.view.number(one[0])]
+    numbers = here.view.numbers(found.uids)
+    if isinstance(numbers, range):
+        return found
+    return Found(compress(found.uids, numbers), compress(found.modseqs, numbers))
 
 
 def _within(here: Selected, key: commands.Key) -> fetch.Ranges:
@@ -117,10 +139,9 @@ def _narrow(
 
 
 def _scan(
-    tx: Tx, store: Store, here: Selected, question: matching.Question, ranges: fetch.Ranges
-) -> tuple[Found, fetch.Ranges]:
-    """Matches among so many messages as one stay in a reader thread may look at, and what is left."""
-    found: Found = []
+    tx: Tx, store: Store, here: Selected, question: matching.Question, ranges: fetch.Ranges, found: Found
+) -> fetch.Ranges:
+    """Adds matches among so many messages as one stay in a reader thread may look at; what is left."""
     marks = seen.get(tx, here.folder_id, here.reader) if here.reader is not None else None
     digests = functools.partial(entries.digests, tx, here.folder_id)
     bodies = functools.partial(entries.bodies, tx, here.folder_id)
@@ -132,8 +153,10 @@ def _scan(
         if marks is not None:
             rows = [(row[0], row[1] | SEEN if row[0] in marks else row[1] & ~SEEN, *row[2:]) for row in rows]
         reader = matching.Reader((row[0] for row in rows), digests, bodies, store.read_body)
-        found += [(row[0], row[matching.MODSEQ]) for row in rows if ask(row, reader)]
-    return found, ranges
+        for row in rows:
+            if ask(row, reader):
+                found.add(row)
+    return ranges
 
 
 # --- answers ------------------------------------------------------------------------------------------
@@ -142,23 +165,33 @@ def _scan(
 def _answer(
     session: Session, here: Selected, command: commands.Search, found: Found, *, with_modseq: bool
 ) -> bytes:
-    uids = [uid for uid, _ in found]
-    numbers = uids if command.uid else [number for number in here.view.numbers(uids) if number]
+    numbers: Sequence[int] = found.uids
+    if not command.uid:
+        numbers = here.view.numbers(found.uids)
+        if not isinstance(numbers, range):
+            numbers = array("I", filter(None, numbers))
     give = command.give
     if give is None and session.rev2:
         give = frozenset((b"ALL",))  # RFC 9051 6.4.4: ESEARCH takes the place of SEARCH
     if give is None:
-        told = b"".join([b" %d" % number for number in numbers])
+        told = bytearray(b"* SEARCH")
+        for start in range(0, len(numbers), WRITTEN):
+            told += b"".join([b" %d" % number for number in numbers[start : start + WRITTEN]])
         if with_modseq and found:
-            told += b" (MODSEQ %d)" % max(modseq for _, modseq in found)
-        return b"* SEARCH%b\r\n" % told
+            told += b" (MODSEQ %d)" % max(found.modseqs)
+        return bytes(told + b"\r\n")
     if give == {b"SAVE"}:
         return b""
     return _extended(command, give, numbers, found, with_modseq=with_modseq)
 
 
 def _extended(
-    command: commands.Search, give: frozenset[bytes], numbers: list[int], found: Found, *, with_modseq: bool
+    command: commands.Search,
+    give: frozenset[bytes],
+    numbers: Sequence[int],
+    found: Found,
+    *,
+    with_modseq: bool,
 ) -> bytes:
     """``* ESEARCH (TAG "a1") UID COUNT 2 ALL 1,5`` (RFC 4731 3.1)."""
     told = [b"* ESEARCH (TAG %b)" % fmt.string(command.tag)]
@@ -174,18 +207,18 @@ def _extended(
     if b"COUNT" in give:
         told.append(b"COUNT %d" % len(numbers))
     if with_modseq and found:
-        told.append(b"MODSEQ %d" % max(modseq for _, modseq in _chosen(give, found)))
+        told.append(b"MODSEQ %d" % max(_chosen(give, found).modseqs))
     return b" ".join(told) + b"\r\n"
 
 
 def _chosen(give: frozenset[bytes], found: Found) -> Found:
     """What MIN and MAX alone are about (RFC 7162 3.1.10, RFC 5182 2.1 with SAVE)."""
     if not give & {b"ALL", b"COUNT"} and give & {b"MIN", b"MAX"}:
-        return ([found[0]] if b"MIN" in give else []) + ([found[-1]] if b"MAX" in give else [])
+        ends = [at for at, name in ((0, b"MIN"), (-1, b"MAX")) if name in give]
+        return Found([found.uids[at] for at in ends], [found.modseqs[at] for at in ends])
     return found
 
 
 def _to_save(command: commands.Search, found: Found) -> fetch.Ranges:
     assert command.give is not None
-    chosen = _chosen(command.give, found) if found else []
-    return sets.join((uid, uid) for uid, _ in chosen)
+    return sets.runs(_chosen(command.give, found).uids) if found else []
