@@ -46,10 +46,10 @@ def received(envelope: Envelope, hostname: str, now: int) -> bytes:
 def with_protocol(envelope: Envelope) -> str:
     """The registered word for how the message came: ESMTPSA, UTF8LMTPS and so on."""
     word = envelope.protocol
-    if envelope.utf8 and word != "SMTP":
+    if word not in ("ESMTP", "LMTP"):
+        return word  # SMTP before EHLO, NNTP: they have no suffixes
+    if envelope.utf8:
         word = "UTF8SMTP" if word == "ESMTP" else "UTF8LMTP"
-    if word == "SMTP":
-        return word
     return word + ("S" if envelope.peer.secure else "") + ("A" if envelope.identity is not None else "")
 
 

@@ -1,7 +1,8 @@
 """Access: who may do what in a folder, by the letters of RFC 4314.
 
 The owner may everything.  Groups have a rule instead of rows, unless rows are there: whoever logged in
-reads, keeps marks, and posts as far as the group's status allows.
+reads, keeps marks, and posts as far as the group's status allows.  The first row makes a group private:
+from then on the rows alone count, and "anyone" or "authenticated" must be named to open it again.
 """
 
 from __future__ import annotations

@@ -78,11 +78,13 @@ def _check_ports(host: str, base: int) -> None:
 
 def _write(path: Path, base: int, host: str) -> None:
     """The configuration, anew at each start so that ports and options of this version are in it."""
+    from quintet.admin.demo.furnish import PATH_HOST
     from quintet.config import describe
 
     text = describe.annotated(
         {
             "server.hostname": HOSTNAME,
+            "nntp.path_host": PATH_HOST,
             "server.workers": 1,
             "store.data": "data",
             "auth.default_domain": "example.org",

@@ -87,7 +87,7 @@ def _check(
     if upload.size > session.house.config.max_message:
         raise Refused(Reason.TOO_BIG, f"message is larger than {session.house.config.max_message} bytes")
     if upload.size == 0:
-        raise Refused(Reason.BAD_CONTENT, "message is empty")  # what a client sends to cancel (RFC 3502 4)
+        raise Refused(Reason.BAD_CONTENT, "message is empty")  # what a client sends to cancel (RFC 3502 6.3.11)
     if count == MAX_MESSAGES:
         raise Refused(Reason.TOO_MANY, "too many messages at once")
     name = names.decode(command.mailbox, utf8=session.utf8)
@@ -175,7 +175,7 @@ async def _add(session: Session, command: commands.Append, letters: list[Letter]
 def _file(
     tx: Tx, account_id: AccountId, name: str, letters: list[Letter], now: int
 ) -> tuple[int, list[Added]]:
-    """All or none (RFC 3502 3); the target is looked up in the transaction that writes."""
+    """All or none (RFC 3502 6.3.11); the target is looked up in the transaction that writes."""
     where = places.get(tx, account_id, name, "i")
     added: list[Added] = []
     for letter in letters:
