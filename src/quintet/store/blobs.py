@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from quintet.errors import Reason, Refused, TryLater
 from quintet.message.scan import Scanner
@@ -122,7 +123,7 @@ class Spool:
         self._blobs = blobs
         self._chunks: list[bytes] = []
         self._scanner: Scanner | None = None
-        self._hash = hashlib.sha256()
+        self._hash: Any = None  # of hashlib, once there is a file
         self._fd = -1
         self._path: Path | None = None
         self.size = 0  # bytes
@@ -179,6 +180,7 @@ class Spool:
             raise db.problem(error) from error
         self._path = path
         self._scanner = Scanner()
+        self._hash = hashlib.sha256()
         for chunk in self._chunks:
             self._hash.update(chunk)
             self._scanner.feed(chunk)

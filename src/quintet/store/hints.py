@@ -18,6 +18,7 @@ from pathlib import Path
 from quintet.store.model import AccountId, FolderId
 
 MAX_DATAGRAM = 32 * 1024  # bytes; a longer hint becomes "everything"
+GATHER_S = 0.005  # seconds; each datagram wakes another process, whether or not anybody there waits
 PREFIX = "hint."
 
 Hints = set[tuple[AccountId, FolderId]]
@@ -66,6 +67,8 @@ class Hub:
         self._peers: list[str] = []
         self._peers_of = 0  # mtime of the folder when it was listed, ns
         self._modseqs: dict[FolderId, int] = {}
+        self._gathered: Hints = set()  # not yet told to the other processes
+        self._sending: asyncio.TimerHandle | None = None  # will tell them
 
     def watch(
         self, event: asyncio.Event, folders: Iterable[FolderId] | None, account: AccountId | None
@@ -85,10 +88,18 @@ class Hub:
                 del self.by_folder[folder]
 
     def publish(self, hints: Hints) -> None:
-        """After a commit: wakes our own waiters and tells the other processes."""
+        """After a commit: wakes our own waiters and, a little later, tells the other processes."""
         self.wake(hints)
         if self._socket is not None:
-            self._send(hints)
+            if self._sending is None and self._others():
+                self._sending = asyncio.get_running_loop().call_later(GATHER_S, self._send_gathered)
+            if self._sending is not None:
+                self._gathered |= hints
+
+    def _send_gathered(self) -> None:
+        gathered, self._gathered, self._sending = self._gathered, set(), None
+        if gathered and self._socket is not None:
+            self._send(gathered)
 
     def wake(self, hints: Iterable[tuple[int, int]]) -> None:
         by_folder, broad = self.by_folder, self.broad
@@ -134,6 +145,9 @@ class Hub:
 
     def close(self) -> None:
         if self._socket is not None and self._run is not None:
+            if self._sending is not None:
+                self._sending.cancel()
+                self._send_gathered()
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
             self._socket = None

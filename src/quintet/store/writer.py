@@ -176,6 +176,11 @@ class Writer:
 
     def _on_loop(self, jobs: list[Job]) -> None:
         """Runs bounded jobs here; the transaction is open and the gate ours."""
+        # who came while the gate was another's: one flush, and one warming of the page cache, for all
+        while self._waiting and self._waiting[0].bounded and len(jobs) < MAX_BATCH:
+            job = self._waiting.popleft()
+            if not job.future.cancelled():
+                jobs.append(job)
         until = time.monotonic() + MAX_LOOP_S
         try:
             done = self._run(jobs, until)
