@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -78,7 +79,7 @@ class Runner:
         clock: Clock,
     ) -> None:
         self.store, self.config, self.clock = store, config, clock
-        self.owner = f"{hostname}:{clock.token(8)}"
+        self.owner = f"{hostname}:{os.getpid()}:{clock.token(8)}"
         self.router = Router(config, directory, resolver, names=(hostname, config.helo), clock=clock)
         self.links = Links(self.router, transport, idle_s=config.idle_s)
         self.aftermath = Aftermath(store, config, directory=directory, hostname=hostname, clock=clock)
@@ -86,6 +87,7 @@ class Runner:
         self._lanes: dict[str, Lane] = {}
         self._in_hand: dict[RecipientId, Recipient] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._settling: set[asyncio.Task[None]] = set()  # answers on their way to the disk
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -96,6 +98,7 @@ class Runner:
         watch = self.store.watch(self._wake, [QUEUE_FOLDER])
         renewing = asyncio.create_task(self._renew())
         try:
+            await self._inherit()
             while not self._stopping:
                 self._wake.clear()  # before looking: what comes in between sets it again
                 try:
@@ -124,6 +127,7 @@ class Runner:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._settling, return_exceptions=True)
         await self._give_back({*given_back, *self._in_hand})
         await self.links.close()
 
@@ -132,9 +136,21 @@ class Runner:
         total = 0
         while found := await self._take():
             total += found
-            while self._tasks:
-                await asyncio.wait(self._tasks)
+            while busy := self._tasks | self._settling:
+                await asyncio.wait(busy)
         return total
+
+    async def _inherit(self) -> None:
+        """Frees what workers of this host had in hand when they died; else their leases must run out."""
+        host = self.owner.split(":")[0]
+        try:
+            for owner in self.store.peek(queue.lease_owners):
+                name, _, rest = owner.partition(":")
+                if name == host and not _alive(rest.partition(":")[0]):
+                    count = await self.store.write(queue.take_back, owner)
+                    logger.info("leases taken over", owner=owner, recipients=count)
+        except TryLater as problem:
+            logger.warning("queue not readable", text=str(problem))
 
     # --- taking -------------------------------------------------------------------------------
 
@@ -216,9 +232,17 @@ class Runner:
                     await self._settled(each, unreachable)
 
     async def _settled(self, batch: Batch, known: Answer | None) -> Answer | None:
-        """Tries a batch, or takes a ``known`` answer; returns the answer of a host that is not there."""
+        """Tries a batch, or takes a ``known`` answer; returns the answer of a host that is not there.
+
+        What became of it is written down behind our back: the session need not wait for the disk.
+        """
         recipients = batch.recipients
+        over: asyncio.Task[None] | None = None
         try:
+            self._keep_ours(batch)
+            recipients = batch.recipients
+            if not recipients:
+                return None
             if batch.destination.via == "local" and "refused" not in recipients[0].params:
                 await self._local.deliver(recipients, self.aftermath)
                 return None
@@ -227,16 +251,43 @@ class Runner:
                 answers, unreachable = await self._answers(batch)
             else:
                 answers = [known] * len(recipients)
-            await self.aftermath.settle(recipients, answers)
+            over = asyncio.get_running_loop().create_task(self._settle(recipients, answers))
+            self._settling.add(over)
+            over.add_done_callback(self._written)
         except Problem as problem:
-            # the store has no answer: the lease runs out, and they are tried again
-            logger.warning("not settled", text=str(problem), recipients=len(recipients))
+            _not_settled(problem, recipients)
             return None
         else:
             return unreachable
         finally:
-            for recipient in recipients:
-                self._in_hand.pop(recipient.id, None)
+            if over is None:
+                self._let_go(recipients)
+
+    def _keep_ours(self, batch: Batch) -> None:
+        """Drops who was held or removed, or went to somebody else, while the batch waited in its lane."""
+        ids = [one.id for one in batch.recipients]
+        still = self.store.peek(queue.still_leased, ids, self.owner)
+        if len(still) < len(ids):
+            self._let_go([one for one in batch.recipients if one.id not in still])
+            batch.recipients = [one for one in batch.recipients if one.id in still]
+
+    async def _settle(self, recipients: Sequence[Recipient], answers: Sequence[Answer]) -> None:
+        try:
+            await self.aftermath.settle(recipients, answers)
+        except Problem as problem:
+            _not_settled(problem, recipients)
+        finally:
+            self._let_go(recipients)
+
+    def _written(self, task: asyncio.Task[None]) -> None:
+        self._settling.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("bug", exc_info=error)
+        self._wake.set()
+
+    def _let_go(self, recipients: Iterable[Recipient]) -> None:
+        for recipient in recipients:
+            self._in_hand.pop(recipient.id, None)
 
     async def _answers(self, batch: Batch) -> tuple[list[Answer], Answer | None]:
         """One answer a recipient; the second value is what holds for all while no host is there."""
@@ -325,3 +376,19 @@ class Runner:
 def _answer(problem: Problem) -> Answer:
     status, text = trouble(problem)
     return Answer(Result.LATER if isinstance(problem, TryLater) else Result.NEVER, status, text)
+
+
+def _not_settled(problem: Problem, recipients: Sequence[Recipient]) -> None:
+    """The store has no answer: the lease runs out, and they are tried again."""
+    logger.warning("not settled", text=str(problem), recipients=len(recipients))
+
+
+def _alive(pid: str) -> bool:
+    """A process of this machine; what is no number is taken for one."""
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):
+        return True
+    return True

@@ -137,6 +137,35 @@ def extend(tx: Tx, ids: Sequence[RecipientId], owner: str, until: int) -> int:
     )  # fmt: skip
 
 
+def still_leased(tx: Tx, ids: Sequence[RecipientId], owner: str) -> set[RecipientId]:
+    """Which of the leases are still the owner's: the others were held, removed, or ran out meanwhile."""
+    members, param = dialect.among(tx.engine, ids)
+    rows = tx.all(
+        f"SELECT id FROM queue_recipient WHERE id {members} AND state = 'leased' AND lease_owner = ?",
+        param, owner,
+    )  # fmt: skip
+    return {RecipientId(row[0]) for row in rows}
+
+
+def lease_owners(tx: Tx) -> list[str]:
+    """Everybody who has a lease."""
+    return [
+        row[0] for row in tx.all("SELECT DISTINCT lease_owner FROM queue_recipient WHERE state = 'leased'")
+    ]
+
+
+@bounded()
+def take_back(tx: Tx, owner: str) -> int:
+    """Ends all leases of an owner that is known to be dead; returns how many there were."""
+    count = tx.run(
+        "UPDATE queue_recipient SET state = 'waiting', due_at = ?, lease_owner = '', lease_until = 0"
+        " WHERE state = 'leased' AND lease_owner = ?", tx.now, owner,
+    )  # fmt: skip
+    if count:
+        _hint(tx)
+    return count
+
+
 @bounded(lambda ids, *_, **__: len(ids) <= 32)
 def done(tx: Tx, ids: Sequence[RecipientId]) -> None:
     """Delivered (or reported as failed for good): the rows go, and the message with its last one."""
@@ -156,9 +185,10 @@ def done(tx: Tx, ids: Sequence[RecipientId]) -> None:
 
 @bounded()
 def defer(tx: Tx, recipient: RecipientId, due_at: int, error: str, *, delayed_notice: bool = False) -> None:
-    """Not now: tried again at ``due_at``."""
+    """Not now: tried again at ``due_at``.  Who was held during the try stays held."""
     tx.run(
-        "UPDATE queue_recipient SET state = 'waiting', due_at = ?, attempts = attempts + 1, last_error = ?,"
+        "UPDATE queue_recipient SET state = CASE WHEN state = 'held' THEN 'held' ELSE 'waiting' END,"
+        " due_at = ?, attempts = attempts + 1, last_error = ?,"
         " lease_owner = '', lease_until = 0,"
         " delayed_notice = CASE WHEN ? = 1 THEN 1 ELSE delayed_notice END WHERE id = ?",
         due_at, filing.text(error), int(delayed_notice), recipient,
@@ -208,7 +238,14 @@ def hold(tx: Tx, recipient: RecipientId) -> None:
 
 @bounded()
 def retry(tx: Tx, recipient: RecipientId) -> None:
-    """Tried at once.  Raises Refused(NO_SUCH_MESSAGE)."""
+    """Tried at once; who is being tried just now is left alone, or it would be sent twice.
+
+    Raises:
+        Refused(NO_SUCH_MESSAGE).
+    """
+    state, until = tx.one("SELECT state, lease_until FROM queue_recipient WHERE id = ?", recipient) or ("", 0)
+    if state == LEASED and until > tx.now:
+        return
     _set(tx, recipient, WAITING, tx.now)
     _hint(tx)
 
