@@ -162,7 +162,7 @@ def _value(old: object, words: list[str]) -> object:
         return words == ["true"]
     if isinstance(old, list):
         return words
-    return type(old)(words[0])
+    return type(old)(*words[:1])
 
 
 @asynccontextmanager

@@ -56,5 +56,7 @@ class Smtp:
         True, "Who logged in may send only from own addresses (envelope; a foreign From gets a Sender)."
     )
     postmaster: str = opt(
-        "", "Account or address that gets mail for postmaster where no such address exists (RFC 5321 4.5.1)."
+        "",
+        "Account or address that gets mail for postmaster where no such address exists (RFC 5321 4.5.1); "
+        "empty: the oldest account.",
     )

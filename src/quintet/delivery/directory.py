@@ -32,8 +32,9 @@ class _Known:
 class Directory:
     """One a process."""
 
-    def __init__(self, store: Store, clock: Clock, *, postmaster: str = "") -> None:
+    def __init__(self, store: Store, clock: Clock, *, postmaster: str = "", hostname: str = "") -> None:
         self._store, self._clock, self._postmaster = store, clock, postmaster
+        self._hostname = hostname.lower()  # our reports come from its postmaster
         self._known: dict[Mailbox, _Known] = {}
 
     def forget(self) -> None:
@@ -85,6 +86,8 @@ class Directory:
                 raise Refused(Reason.NO_SUCH_ADDRESS)
             return self._to_postmaster(tx, address)
         if not accounts.is_local(tx, domain):
+            if domain == self._hostname and local.lower() == "postmaster":
+                return self._to_postmaster(tx, address)
             return None
         found = accounts.resolve(tx, local, domain)
         if found is None:
@@ -98,13 +101,19 @@ class Directory:
         return _to_inbox(tx, address, found.account, found.detail)
 
     def _to_postmaster(self, tx: Tx, address: Mailbox) -> tuple[Recipient, Account | None]:
-        """Mail for postmaster is never refused where anybody is there to read it (RFC 5321 4.5.1)."""
+        """Mail for postmaster is never refused where anybody is there to read it (RFC 5321 4.5.1).
+
+        Whom the configuration names; while it names nobody that can take mail, the oldest account that
+        can: whoever set the server up made their own first.
+        """
         account: Account | None = None
         if self._postmaster:
             account = accounts.find(tx, self._postmaster)
             local, _, domain = self._postmaster.rpartition("@")
             if account is None and (found := accounts.resolve(tx, local, domain)) is not None:
                 account = found.account
+        if account is None or account.disabled:
+            account = accounts.oldest(tx)
         if account is None:
             raise Refused(Reason.NO_SUCH_ADDRESS)
         return _to_inbox(tx, address, account, "")

@@ -143,7 +143,7 @@ class Inbound:
         filters: Sequence[Filter] = (),
     ) -> None:
         self.store, self.config, self.hostname, self.clock = store, config, hostname, clock
-        self.directory = directory or Directory(store, clock, postmaster=config.postmaster)
+        self.directory = directory or Directory(store, clock, postmaster=config.postmaster, hostname=hostname)
         self.steps, self.checks, self.filters = tuple(steps), tuple(checks), tuple(filters)
         self._ids_of, self._ids = clock.token(5), itertools.count(1)
         self._counters: dict[str, Counter] = {}

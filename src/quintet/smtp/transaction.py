@@ -117,7 +117,9 @@ class Transaction:
         return await self._finish()
 
     async def chunk(self, command: commands.Bdat, following: Input) -> bytes:
-        """Takes one chunk; returns its reply.  Raises as `data`."""
+        """Takes one chunk; returns its reply.  Raises as `data`, and Hangup for a chunk without end."""
+        if command.size > MAX_SKIPPED:
+            raise Hangup(Reason.TOO_BIG)
         await self._take(following.counted(command.size))
         return await self._finish() if command.last else replies.chunk_taken(command.size)
 

@@ -120,6 +120,16 @@ def get(tx: Tx, account_id: AccountId) -> Account:
     return account
 
 
+def oldest(tx: Tx) -> Account | None:
+    """The person's account that was made first and may be used; None while there is none."""
+    return _account(
+        tx.one(
+            f"SELECT {COLUMNS} FROM account WHERE kind = ? AND disabled = 0 ORDER BY id LIMIT 1",
+            AccountKind.PERSON,
+        )
+    )
+
+
 def listing(tx: Tx) -> list[Account]:
     return [_some(row) for row in tx.all(f"SELECT {COLUMNS} FROM account ORDER BY name")]
 
