@@ -67,6 +67,9 @@ FAREWELLS = {
     Reason.TOO_LONG: b"* BYE [LIMIT] Too long\r\n",
     Reason.TOO_BIG: b"* BYE [TOOBIG] Too big\r\n",
     Reason.BUG: b"* BYE [SERVERBUG] Internal error\r\n",
+    Reason.TOO_MANY: b"* BYE [UNAVAILABLE] Too many connections\r\n",
+    Reason.THROTTLED: b"* BYE [UNAVAILABLE] Too many connections in so short a time\r\n",
+    Reason.CLOSED: b"",  # nobody is there to hear it
 }
 
 

@@ -151,7 +151,8 @@ class Session:
         return [answers.problem(error, command)]
 
     def farewell(self, reason: Reason) -> bytes:
-        return answers.FAREWELLS.get(reason, b"")
+        """RFC 9051 7.1.5: a connection that we end hears BYE, whyever."""
+        return answers.FAREWELLS.get(reason, b"* BYE Connection closing\r\n")
 
     def secured(self, tls: TlsInfo) -> None:
         """Nothing that was said in clear counts (RFC 9051 6.2.1); a guest has said nothing yet."""
