@@ -11,7 +11,7 @@ import ctypes
 import gc
 
 M_MMAP_THRESHOLD = -3  # malloc.h
-LARGE = 512 * 1024  # bytes; larger blocks are mapped one by one, and unmapped when they are freed
+LARGE = 4 * 1024 * 1024  # bytes; larger blocks are mapped one by one, and unmapped when they are freed
 YOUNG = 5000  # objects made, less those freed, between two looks; 700 is meant for programs that end soon
 
 
