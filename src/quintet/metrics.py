@@ -43,6 +43,8 @@ POP3_RETRIEVED = _counter("pop3_messages", "Messages sent by RETR and TOP", "com
 
 # smtp and delivery
 MAIL_IN = _counter("mail_accepted", "Messages taken", "protocol")
+MAIL_REFUSED = _counter("mail_refused", "Commands and messages refused, by reply code", "listener", "code")
+MAIL_TO = _counter("mail_recipients", "Recipients of messages taken", "result")
 MAIL_OUT = _counter("mail_sent", "Recipients tried by the queue", "result")
 LINKS = _gauge("mail_links", "Connections out that are open")
 

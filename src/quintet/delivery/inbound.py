@@ -110,6 +110,8 @@ async def notify(passage: Passage) -> None:
     """Tells those who count; who waits for the folder or the queue was woken by the store."""
     envelope = passage.envelope
     passage.inbound.counted(envelope.protocol)
+    for decision, problem in zip(passage.decisions, passage.outcomes, strict=True):
+        _RESULTS[type(decision) if problem is None else filing.Reject].inc()
     logger.info(
         "accepted",
         conn=envelope.peer.id,
@@ -118,6 +120,13 @@ async def notify(passage: Passage) -> None:
         recipients=len(envelope.recipients),
     )
 
+
+_RESULTS: dict[type[filing.Decision], Counter] = {
+    filing.File: metrics.MAIL_TO.labels("filed"),
+    filing.Send: metrics.MAIL_TO.labels("queued"),
+    filing.Discard: metrics.MAIL_TO.labels("discarded"),
+    filing.Reject: metrics.MAIL_TO.labels("refused"),
+}
 
 STEPS: tuple[Step, ...] = (identify, verify, decide, file, notify)
 

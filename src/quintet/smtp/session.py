@@ -13,6 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from quintet import log, metrics
 from quintet.auth import dialogue
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Ask, Input, Peer, Replies, Reply, TlsInfo
@@ -23,7 +24,11 @@ from quintet.smtp.wire import SmtpWire
 
 if TYPE_CHECKING:
     from quintet.auth.service import Identity
+    from quintet.delivery.envelope import Envelope
 
+logger = log.get("smtp")
+
+MAX_NAMED = 100  # recipients in one line of the log
 MAX_IDLING = 1000  # commands between two messages that move nothing (NOOP, RSET, VRFY...)
 
 
@@ -85,6 +90,7 @@ class SmtpSession:
         "_helo",
         "_identity",
         "_idled",
+        "_last",
         "_peer",
         "_transaction",
         "_wire",
@@ -99,6 +105,7 @@ class SmtpSession:
         self._extended = False  # EHLO or LHLO
         self._identity: Identity | None = None
         self._transaction: Transaction | None = None
+        self._last: Envelope | None = None  # of the last message whose data came
         self._errors = 0
         self._idled = 0
 
@@ -133,7 +140,7 @@ class SmtpSession:
         kind = type(command)
         rule, state = RULES[kind], self.state
         if not rule.states & state:
-            return self._refused(rule.refusal(state))
+            return self._refused(rule.refusal(state), command)
         if kind in _IDLING:
             self._idled += 1
             if self._idled > MAX_IDLING:
@@ -146,8 +153,9 @@ class SmtpSession:
     def problem(self, error: Problem, command: Any | None) -> Replies:
         reply = replies.problem(error, logging_in=isinstance(command, commands.Auth))
         if isinstance(error, TryLater | Hangup):
+            self._note(reply, command)
             return [reply]
-        return self._refused(reply)
+        return self._refused(reply, command)
 
     def farewell(self, reason: Reason) -> bytes:
         return b"" if reason is Reason.CLOSED else replies.farewell(reason, self._desk.hostname)
@@ -163,8 +171,35 @@ class SmtpSession:
 
     # --- refusals ---------------------------------------------------------------------------
 
-    def _refused(self, reply: bytes) -> Replies:
+    def _note(self, reply: bytes, command: commands.Command | None) -> None:
+        """One line in the log for each refusal: what was asked, what we said."""
+        text = reply[:-2].decode()
+        metrics.MAIL_REFUSED.labels(self._desk.role.value, text[:3]).inc()
+        detail: dict[str, object] = {}
+        envelope = self._transaction.envelope if self._transaction is not None else None
+        if isinstance(command, commands.Data | commands.Bdat) and self._last is not None:
+            envelope = envelope or self._last
+            detail["to"] = [str(each.address) for each in envelope.recipients[:MAX_NAMED]]
+        if isinstance(command, commands.Mail):
+            detail["sender"] = str(command.sender)
+        elif envelope is not None:
+            detail["sender"] = str(envelope.sender)
+        if isinstance(command, commands.Rcpt):
+            detail["recipient"] = str(command.recipient)
+        if self._identity is not None:
+            detail["account"] = self._identity.name
+        logger.info(
+            "refused",
+            conn=self._peer.id,
+            address=self._peer.address,
+            command=type(command).__name__.lower() if command is not None else "",
+            reply=text,
+            **detail,
+        )
+
+    def _refused(self, reply: bytes, command: commands.Command | None) -> Replies:
         """Counts: who guesses waits, who goes on is shown the door (RFC 5321 3.8 allows 421)."""
+        self._note(reply, command)
         self._errors += 1
         config = self._desk.config
         if self._errors >= config.max_errors:
@@ -188,7 +223,7 @@ class SmtpSession:
     def _hello(self, command: commands.Hello, following: Input) -> Replies:
         lmtp = self._desk.role is Role.LMTP
         if lmtp != (command.verb == "LHLO"):
-            return self._refused(replies.LMTP_WANTS_LHLO if lmtp else replies.SMTP_WANTS_EHLO)
+            return self._refused(replies.LMTP_WANTS_LHLO if lmtp else replies.SMTP_WANTS_EHLO, command)
         self._reset()  # RFC 5321 4.1.4
         self._helo = self._peer.helo = command.domain
         self._extended = command.verb != "HELO"
@@ -228,10 +263,11 @@ class SmtpSession:
         assert self._transaction is not None
         refusal = self._transaction.refusal()
         if refusal is not None:
-            return self._refused(refusal)
+            return self._refused(refusal, command)
         return self._take_data(self._transaction, following)
 
     async def _take_data(self, current: Transaction, following: Input) -> AsyncGenerator[Reply, None]:
+        self._last = current.envelope
         yield replies.GO_AHEAD
         try:
             reply = await current.data(following)
@@ -245,7 +281,7 @@ class SmtpSession:
         refusal = replies.SENDER_FIRST if current is None else current.refusal()
         if current is None or refusal is not None:
             await transaction.skip(command.size, following)
-            refused = self._refused(refusal or replies.SENDER_FIRST)
+            refused = self._refused(refusal or replies.SENDER_FIRST, command)
             if isinstance(refused, AsyncGenerator):
                 async with aclosing(refused) as slowly:
                     async for reply in slowly:
@@ -254,7 +290,7 @@ class SmtpSession:
                 for reply in refused:
                     yield reply
             return
-        done = command.last
+        self._last, done = current.envelope, command.last
         try:
             reply = await current.chunk(command, following)
         except BaseException:
@@ -287,7 +323,7 @@ class SmtpSession:
 
     def _starttls(self, command: commands.StartTls, following: Input) -> Replies:
         if self._peer.secure or not self._desk.starttls:
-            return self._refused(replies.NO_STARTTLS)
+            return self._refused(replies.NO_STARTTLS, command)
         return [replies.READY_FOR_TLS, Ask.START_TLS]
 
     async def _auth(self, command: commands.Auth, following: Input) -> AsyncGenerator[Reply, None]:

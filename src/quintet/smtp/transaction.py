@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
-from quintet.delivery.envelope import NULL, Envelope, mailbox
+from quintet import log, metrics
+from quintet.delivery.envelope import NULL, Envelope, Recipient, mailbox
 from quintet.delivery.submit import Completer
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Input, Peer
@@ -21,6 +22,8 @@ from quintet.store.blobs import Spool
 
 if TYPE_CHECKING:
     from quintet.auth.service import Identity
+
+logger = log.get("smtp")
 
 MAX_SKIPPED = 1024 * 1024 * 1024  # octets of a refused BDAT that we read past before we hang up
 
@@ -184,9 +187,24 @@ class Transaction:
         return b"".join(
             replies.delivered(str(recipient.address), envelope.id)
             if problem is None
-            else replies.problem(problem)
+            else self._refuse(recipient, problem)
             for recipient, problem in zip(envelope.recipients, outcomes, strict=True)
         )
+
+    def _refuse(self, recipient: Recipient, problem: Problem) -> bytes:
+        """One recipient of a message that others have (RFC 2033 4.2)."""
+        reply, envelope = replies.problem(problem), self.envelope
+        text = reply[:-2].decode()
+        metrics.MAIL_REFUSED.labels(self._desk.role.value, text[:3]).inc()
+        logger.info(
+            "refused",
+            conn=envelope.peer.id,
+            id=envelope.id,
+            sender=str(envelope.sender),
+            recipient=str(recipient.address),
+            reply=text,
+        )
+        return reply
 
 
 async def skip(size: int, following: Input) -> None:

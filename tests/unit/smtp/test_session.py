@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from quintet import log, metrics
 from quintet.errors import Hangup, Reason, Refused, TryLater
 from quintet.net.memory import Talk, converse
 from quintet.smtp import replies
@@ -150,3 +151,26 @@ async def test_too_many_commands_that_move_nothing(house: MailHouse) -> None:
     said = await converse(house.service, b"NOOP\r\n" * 1100)
     assert said.endswith(b"421 4.7.0 mx.example.org Too many errors, closing connection\r\n")
     assert said.count(b"250 2.0.0 OK\r\n") == 1000
+
+
+async def test_every_refusal_is_a_line_in_the_log_and_counts(house: MailHouse) -> None:
+    house.role = Role.LMTP
+    before = metrics.MAIL_REFUSED.labels("lmtp", "550")._value.get()
+    await house.given("option max_hops 10")
+    script = (
+        b"LHLO c.test\r\nMAIL FROM:<zoe@example.net>\r\nRCPT TO:<nobody@example.org>\r\n"
+        b"RCPT TO:<alice@example.org>\r\nDATA\r\n" + b"Received: x\r\n" * 11 + b"\r\n.\r\n"
+        b"MAIL FROM:<zoe@example.net> FOO\r\nQUIT\r\n"
+    )
+    with log.capture() as lines:
+        await converse(house.service, script)
+    told = [line for line in lines if line["event"] == "refused"]
+    assert [(line["command"], line["reply"][:9]) for line in told] == [
+        ("rcpt", "550 5.1.1"),
+        ("data", "554 5.4.6"),
+        ("mail", "555 5.5.4"),
+    ]
+    assert told[0]["recipient"] == "nobody@example.org"
+    assert (told[1]["sender"], told[1]["to"]) == ("zoe@example.net", ["alice@example.org"])
+    assert len({line["conn"] for line in told}) == 1
+    assert metrics.MAIL_REFUSED.labels("lmtp", "550")._value.get() == before + 1
