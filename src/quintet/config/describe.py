@@ -125,10 +125,10 @@ def _allowed(meta: Mapping[str, Any]) -> str:
     if choices:
         return "one of " + ", ".join(repr(each) if each == "" else str(each) for each in choices)
     if low is not None and high is not None:
-        return f"{low:g} to {high:g}"
+        return f"{low:.15g} to {high:.15g}"
     if low is not None:
-        return f"at least {low:g}"
-    return f"at most {high:g}" if high is not None else ""
+        return f"at least {low:.15g}"
+    return f"at most {high:.15g}" if high is not None else ""
 
 
 # --- the annotated file ------------------------------------------------------------------------

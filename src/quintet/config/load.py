@@ -191,9 +191,9 @@ def _limits(value: Any, meta: Mapping[str, Any]) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         tail = f" {unit}" if unit else ""
         if low is not None and value < low:
-            return f"expected at least {low:g}{tail}"
+            return f"expected at least {low:.15g}{tail}"
         if high is not None and value > high:
-            return f"expected at most {high:g}{tail}"
+            return f"expected at most {high:.15g}{tail}"
     return ""
 
 

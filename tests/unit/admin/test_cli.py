@@ -1,15 +1,20 @@
 """The command line: what it shows, what it says when something is wrong, and its exit codes."""
 
+import contextlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
+import typer
 
 from quintet.admin import cli
 from quintet.admin.cli import common, describe
+from quintet.store import migrate
 from tests.support.server import configured, write_config
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -307,6 +312,89 @@ def test_migrate(shell: Shell) -> None:
     shell("domain", "list")
     assert shell("migrate", "--rehearse") == "the store is up to date\n"
     assert shell.json("migrate")["steps"] == []
+
+
+def test_data_of_a_newer_program_is_refused_in_words(shell: Shell, tmp_path: Path) -> None:
+    shell("domain", "list")
+    with contextlib.closing(apsw.Connection(str(tmp_path / "data" / "quintet.db"))) as connection:
+        connection.execute("INSERT INTO migration VALUES (9999, 'future', 1)")
+    for command in (["domain", "list"], ["migrate"], ["migrate", "--rehearse"], ["check"]):
+        shell(*command, code=common.Exit.REFUSED)
+        assert shell.err == (
+            "quintet: the data has schema 9999, this program knows 1\n  Use a newer Quintet for this data.\n"
+        )
+    done = subprocess.run(
+        [sys.executable, "-m", "quintet", "serve", "-c", str(tmp_path)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == common.Exit.REFUSED
+    assert done.stderr == "quintet: the data has schema 9999, this program knows 1\n"
+
+
+def test_rehearsal_that_fails_is_told_and_changes_nothing(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell("domain", "list")
+    real = migrate.steps()
+    monkeypatch.setattr(migrate, "steps", lambda: [*real, (9998, "bad", "CREATE TABLE domain (x INTEGER)")])
+    shell("migrate", "--rehearse", code=common.Exit.REFUSED)
+    assert "the rehearsal failed: " in shell.err
+    monkeypatch.setattr(migrate, "steps", lambda: real)
+    assert shell("migrate") == "the store is up to date\n"
+
+
+def _leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield path, command
+        return
+    for name, each in below.items():
+        yield from _leaves(each, (*path, name))
+
+
+def test_every_command_but_the_servers_answers_in_json(shell: Shell) -> None:
+    commands = dict(_leaves(typer.main.get_command(cli.build())))
+    assert len(commands) > 35
+    without = {
+        path for path, each in commands.items() if not any("--json" in one.opts for one in each.params)
+    }
+    assert without == {("demo",), ("serve",)}
+    for path, each in commands.items():  # whatever needs no more words gives one document
+        if any(one.required for one in each.params) or path in without or path[0] in ("restore", "backup"):
+            continue
+        options = [] if path in {("init",), ("config", "describe")} else ["-c", str(shell.folder)]
+        cli.run([*path, *options, "--json"])
+        out = shell._capsys.readouterr()
+        json.loads(out.out)
+        assert out.err == "", path
+
+
+def test_errors_are_json_too_when_json_is_asked_for(shell: Shell, tmp_path: Path) -> None:
+    told = json.loads(shell("account", "show", "nobody", "--json", code=common.Exit.REFUSED))
+    assert told == {
+        "error": ["no such account: nobody"],
+        "hint": "`quintet account list` shows who is there.",
+        "exit": 1,
+    }
+    (tmp_path / "quintet.toml").write_text("[server]\nworkers = 'four'\nuser = 1\n")
+    told = json.loads(shell("config", "check", "--json", code=common.Exit.CONFIG))
+    assert [line.split(": ")[1] for line in told["error"]] == ["server.workers", "server.user"]
+    assert shell.err == ""
+
+
+def test_quotas_are_set_when_made_and_changed_later(shell: Shell) -> None:
+    shell("account", "add", "zoe@example.org", "--password", "pw", "--quota", "1 MB", "--messages", "7")
+    [row] = shell.json("account", "list")
+    assert (row["quota_bytes"], row["quota_messages"]) == (1024**2, 7)
+    shell("account", "set", "zoe@example.org", "--quota", "0", "--messages", "0")
+    [row] = shell.json("account", "list")
+    assert (row["quota_bytes"], row["quota_messages"]) == (0, 0)
+    made = shell.json("group", "add", "local.test", "--quota", "2 MB", "--max-articles", "9")
+    assert (made["quota_bytes"], made["max_articles"]) == (2 * 1024**2, 9)
+    changed = shell.json("group", "set", "local.test", "--quota", "0")
+    assert (changed["quota_bytes"], changed["max_articles"]) == (0, 9)
+    shell("group", "set", "local.test", "--quota", "much", code=common.Exit.USAGE)
+    assert "'much' is no size" in shell.err
 
 
 def test_wrong_usage_is_told(capsys: pytest.CaptureFixture[str]) -> None:

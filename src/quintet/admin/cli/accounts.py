@@ -31,6 +31,9 @@ PasswordOption = Annotated[
 QuotaOption = Annotated[
     str | None, typer.Option("--quota", help='Room for messages, as "5 GB"; 0 for no limit.')
 ]
+MessagesOption = Annotated[
+    int | None, typer.Option("--messages", help="Most messages; 0 for no limit.", min=0)
+]
 
 
 @noun.command()
@@ -39,18 +42,19 @@ def add(
     password: PasswordOption = None,
     display: Annotated[str, typer.Option("--display-name", help="The person's name.")] = "",
     quota: QuotaOption = None,
+    messages: MessagesOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make an account with its usual folders; its domain becomes ours if it is not yet."""
-    room = _size(quota) or 0
+    room = common.size(quota) or 0
     made = "" if password is not None or sys.stdin.isatty() else _fresh()
     secret = made or _secret(password)
 
     async def work(store: Store, settings: Config) -> str:
         from quintet.auth import admin
 
-        account = await store.write(_create, name, display, room)
+        account = await store.write(_create, name, display, room, messages or 0)
         await admin.set_password(store, account.id, secret, settings.auth)
         return account.name
 
@@ -108,7 +112,7 @@ def change(
     name: Name,
     display: Annotated[str | None, typer.Option("--display-name", help="The person's name.")] = None,
     quota: QuotaOption = None,
-    messages: Annotated[int | None, typer.Option(help="Most messages; 0 for no limit.", min=0)] = None,
+    messages: MessagesOption = None,
     disabled: Annotated[
         bool | None, typer.Option("--disabled/--enabled", help="Refuse logins, or allow them again.")
     ] = None,
@@ -116,7 +120,7 @@ def change(
     as_json: JsonOption = False,
 ) -> None:
     """Change an account: its name for people, its room, whether it may log in."""
-    room = _size(quota)
+    room = common.size(quota)
 
     async def work(store: Store, _: Config) -> dict[str, Any]:
         from quintet.store import accounts
@@ -254,11 +258,11 @@ def find(tx: Tx, name: str) -> Account:
     return account
 
 
-def _create(tx: Tx, name: str, display: str, quota: int) -> Account:
+def _create(tx: Tx, name: str, display: str, quota: int, messages: int) -> Account:
     from quintet.store import accounts
 
     _domains(tx, [name.rpartition("@")[2]] if "@" in name else [])
-    return accounts.create(tx, name, display_name=display, quota_bytes=quota)
+    return accounts.create(tx, name, display_name=display, quota_bytes=quota, quota_messages=messages)
 
 
 def _domains(tx: Tx, names: list[str]) -> None:
@@ -309,17 +313,6 @@ def _row(account: Account) -> dict[str, Any]:
 
 def _quota(size: int) -> str:
     return common.amount(size) if size else ""
-
-
-def _size(text: str | None) -> int | None:
-    from quintet.config import values
-
-    if text is None:
-        return None
-    size = values.size(text)
-    if size is None:
-        raise Failed(f"{text!r} is no size", 'Write it as "500 MB" or "5 GB".', Exit.USAGE)
-    return size
 
 
 def _secret(given: str | None) -> str:

@@ -73,17 +73,19 @@ def guarded(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; every expected error becomes a sentence and its exit code."""
     from quintet.config.load import ConfigError  # only the frame of a command is needed before
 
+    given = sys.argv[1:] if arguments is None else arguments
+    tell = _tell_json if "--json" in given else _tell
     try:
         result = app(args=None if arguments is None else list(arguments), standalone_mode=False)
     except Failed as error:
-        return _tell(error.text, error.hint, error.code)
+        return tell(error.text, error.hint, error.code)
     except ConfigError as error:
         faults = "\n".join(str(fault) for fault in error.faults)
-        return _tell(faults, "`quintet config describe` explains every option.", Exit.CONFIG)
+        return tell(faults, "`quintet config describe` explains every option.", Exit.CONFIG)
     except Problem as error:
-        return _tell(*_problem(error))
+        return tell(*_problem(error))
     except (KeyboardInterrupt, typer.Abort):
-        return _tell("interrupted", "", Exit.INTERRUPTED)
+        return tell("interrupted", "", Exit.INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
         return Exit.DONE
@@ -110,6 +112,12 @@ def _tell(text: str, hint: str, code: Exit) -> Exit:
         typer.echo(f"quintet: {line}", err=True)
     if hint:
         typer.echo(f"  {hint}", err=True)
+    return code
+
+
+def _tell_json(text: str, hint: str, code: Exit) -> Exit:
+    """The same for who reads JSON; like every answer it goes to standard output."""
+    emit({"error": text.splitlines(), "hint": hint, "exit": int(code)})
     return code
 
 
@@ -255,7 +263,7 @@ def cell(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(cell(each) for each in value)
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {cell(each)}" for key, each in value.items())
+        return ", ".join(f"{key} {cell(each)}" for key, each in value.items() if cell(each))
     return str(value)
 
 
@@ -284,6 +292,18 @@ def amount(size: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
         value /= 1024
     return f"{size} B"
+
+
+def size(text: str | None) -> int | None:
+    """A size as people write it, in bytes; None for none.  Raises Failed(USAGE)."""
+    from quintet.config import values  # where a size is given only
+
+    if text is None:
+        return None
+    found = values.size(text)
+    if found is None:
+        raise Failed(f"{text!r} is no size", 'Write it as "500 MB" or "5 GB".', Exit.USAGE)
+    return found
 
 
 def lines_of(path: Path) -> Iterable[str]:

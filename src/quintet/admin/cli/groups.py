@@ -26,9 +26,11 @@ Description = Annotated[str | None, typer.Option("--description", help="One line
 Moderator = Annotated[
     str | None, typer.Option("--moderator", help="Address that gets articles for a moderated group.")
 ]
-Quota = Annotated[
-    int | None, typer.Option("--max-articles", help="Most articles kept; 0 for no limit.", min=0)
+Most = Annotated[
+    int | None,
+    typer.Option("--max-articles", help="Most articles; more are refused; 0 for no limit.", min=0),
 ]
+Quota = Annotated[str | None, typer.Option("--quota", help='Room for articles, as "5 GB"; 0 for no limit.')]
 
 
 @noun.command()
@@ -37,17 +39,25 @@ def add(
     posting: Posting = None,
     description: Description = None,
     moderator: Moderator = None,
+    most: Most = None,
+    quota: Quota = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a group."""
     status = _status(posting) or ("m" if moderator else "y")
+    room = common.size(quota)
 
-    async def work(store: Store, _: Config) -> dict[str, Any]:
+    def make(tx: Tx) -> Folder:
         from quintet.store import groups
 
-        made = await store.write(groups.create, name, status, description or "", moderator=moderator or "")
-        return _row(made)
+        made = groups.create(tx, name, status, description or "", moderator=moderator or "")
+        if room is None and most is None:
+            return made
+        return groups.change(tx, made.id, quota_bytes=room, quota_messages=most)
+
+    async def work(store: Store, _: Config) -> dict[str, Any]:
+        return _row(await store.write(make))
 
     row = common.with_store(config, work)
     common.done(f"group {name} made", as_json, **row)
@@ -74,12 +84,13 @@ def change(
     posting: Posting = None,
     description: Description = None,
     moderator: Moderator = None,
-    most: Quota = None,
+    most: Most = None,
+    quota: Quota = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change a group."""
-    status = _status(posting)
+    status, room = _status(posting), common.size(quota)
 
     async def work(store: Store, _: Config) -> dict[str, Any]:
         from quintet.store import groups
@@ -90,6 +101,7 @@ def change(
             status=status,
             description=description,
             moderator=moderator,
+            quota_bytes=room,
             quota_messages=most,
         )
         return _row(changed)
@@ -146,6 +158,7 @@ def _row(folder: Folder) -> dict[str, Any]:
         "low": folder.low,
         "high": folder.high,
         "bytes": folder.bytes,
+        "quota_bytes": folder.quota_bytes,
         "max_articles": folder.quota_messages,
         "moderator": folder.moderator,
         "description": folder.description,

@@ -109,21 +109,23 @@ def migrate(
 
 
 def _rehearse(data: Path) -> list[str]:
+    import apsw
+
     from quintet.store import migrate as steps
 
     try:
         return steps.rehearse(data, time.time_ns() // 1_000_000)
     except steps.TooNew as error:
         raise Failed(str(error), "Use a newer Quintet for this data.") from error
+    except apsw.Error as error:
+        raise Failed(f"the rehearsal failed: {error}", "The store is as it was.") from error
 
 
 def _migrate(config: Path | None) -> list[str]:
-    from quintet.store import migrate as steps
-
     settings = common.load(config)
     applied: list[str] = []
     if (settings.data / "quintet.db").is_file():
-        applied = steps.rehearse(settings.data, time.time_ns() // 1_000_000)
+        applied = _rehearse(settings.data)
 
     async def work(*_: Any) -> None:
         return None  # opening it is all
