@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -18,8 +19,10 @@ from cryptography import x509
 
 from quintet.clock import FrozenClock, SystemClock
 from quintet.config.acme import Acme
+from quintet.config.listeners import STANDARD
 from quintet.config.net import Certificate, Tls
 from quintet.net import acme, tls
+from tests.support.server import spawn_server
 
 pytestmark = [
     pytest.mark.interop,
@@ -224,3 +227,37 @@ async def test_refused_proof_leaves_the_old_certificate_and_is_explained(
     assert "connection" in lines[-1]["text"].lower()
     assert issuer.path.read_bytes() == before
     assert list((tmp_path / acme.PROOFS).iterdir()) == []
+
+
+@pytest.mark.parametrize("challenge", ["http-01", "tls-alpn-01"])
+def test_a_whole_server_fetches_its_certificate_and_shows_it(
+    authority: Authority, tmp_path: Path, challenge: str
+) -> None:
+    """Two workers, of which one asks and any may be asked; mail and web show the new certificate unasked."""
+    made = {
+        each.name: dataclasses.replace(each, address="127.0.0.1", port=0)
+        for each in STANDARD
+        if each.name in ("http", "https", "imaps")
+    }
+    made["http"] = dataclasses.replace(made["http"], port=authority.http_port)
+    made["https"] = dataclasses.replace(made["https"], port=authority.tls_port)
+    section = {each: getattr(config(authority), each) for each in ("names", "directory", "agree", "ca_file")}
+    with spawn_server(
+        tmp_path, workers=2, listeners=made, acme={**section, "challenge": challenge}, tls={"check_s": 1.0}
+    ) as server:
+        for name in ("imaps", "https"):
+            for _ in range(300):
+                shown = [issuer_of(server.ports[name], NAMES[0]) for _ in range(4)]  # of either worker
+                if all("Pebble" in each for each in shown):
+                    break
+                time.sleep(0.1)
+            else:
+                pytest.fail(f"{name} shows {shown}\n{server.log.read_text()}")
+
+
+def issuer_of(port: int, name: str) -> str:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", port), 5) as plain:
+        with context.wrap_socket(plain, server_hostname=name) as secured:
+            return x509.load_der_x509_certificate(secured.getpeercert(True)).issuer.rfc4514_string()

@@ -429,7 +429,7 @@ async def test_certificates_by_name_and_anew_without_restart(tmp_path: Path) -> 
     _, one = issue(tmp_path, "one.example.org")
     _, two = issue(tmp_path, "two.example.org")
     tls = dataclasses.asdict(Tls(certificates=(one, two), check_s=1.0)) | {"certificates": (one, two)}
-    async with start_server(tmp_path, only=("imap", "pop3"), tls=tls) as server:
+    async with start_server(tmp_path, only=("imap", "pop3", "http"), tls=tls) as server:
         port = server.ports["imaps"]
         first = {name: await _shown(port, name) for name in ("one.example.org", "two.example.org")}
         assert first["one.example.org"] != first["two.example.org"]
@@ -440,6 +440,8 @@ async def test_certificates_by_name_and_anew_without_restart(tmp_path: Path) -> 
             while await _shown(port, "two.example.org") == first["two.example.org"]:
                 await asyncio.sleep(0.2)
         assert await _shown(port, "one.example.org") == first["one.example.org"]
+        assert await _shown(server.ports["https"], "two.example.org") != first["two.example.org"]
+        assert await _shown(server.ports["https"], "one.example.org") == first["one.example.org"]
 
 
 @pytest.mark.parametrize(

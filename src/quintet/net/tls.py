@@ -64,6 +64,7 @@ class Contexts:
         self._seen = self._look()
         self._checked_at = monotonic()
         self._made: dict[str, list[Context]] = {}  # by protocol, in the order of _pairs
+        self._names: dict[str, dict[str, Context]] = {}  # by protocol: which of them a server name gets
         self._challenges: dict[str, ssl.SSLContext] = {}
         self.challenger: Callable[[str], ssl.SSLContext | None] | None = None
         """Asked at each handshake with SNI, for proofs of any worker (`acme_proofs.Proofs.alpn_context`)."""
@@ -72,10 +73,11 @@ class Contexts:
             self._contexts("")  # a key that does not fit is told now
 
     def server(self, protocol: str = "") -> ssl.SSLContext:
-        """The context to begin a handshake with; the client's SNI then chooses the certificate."""
-        if self._monotonic() - self._checked_at >= self._config.check_s:
-            self.refresh()
-        return self._contexts(protocol)[0]
+        """The context to begin a handshake with; the client's SNI then chooses the certificate.
+
+        It may be kept for ever: each handshake begun with it looks for the certificates of that moment.
+        """
+        return self._current(protocol)[0]
 
     def giver(self, protocol: str) -> Callable[[], ssl.SSLContext] | None:
         """`server` for one protocol, None where there is no certificate at all."""
@@ -107,29 +109,34 @@ class Contexts:
         else:
             self._challenges[name.lower()] = context
 
+    def _current(self, protocol: str) -> list[Context]:
+        if self._monotonic() - self._checked_at >= self._config.check_s:
+            self.refresh()
+        return self._contexts(protocol)
+
     def _contexts(self, protocol: str) -> list[Context]:
         made = self._made.get(protocol)
         if made is None:
             if not self._pairs:
                 raise ValueError("no certificate is configured")
             made = [_make(pair, self._config, ALPN.get(protocol, ())) for pair in self._pairs]
-            made[0].sni_callback = self._chooser(made)
+            made[0].sni_callback = self._chooser(protocol)
             self._made[protocol] = made
+            by_name = self._names[protocol] = {}
+            for pair, context in zip(self._pairs, made, strict=True):
+                for name in pair.names:
+                    by_name.setdefault(name, context)
         return made
 
-    def _chooser(self, made: list[Context]) -> Callable[[ssl.SSLObject, str, ssl.SSLContext], int | None]:
-        by_name: dict[str, Context] = {}
-        for pair, context in zip(self._pairs, made, strict=True):
-            for name in pair.names:
-                by_name.setdefault(name, context)
-
+    def _chooser(self, protocol: str) -> Callable[[ssl.SSLObject, str, ssl.SSLContext], int | None]:
         def choose(connection: ssl.SSLObject, name: str, _: ssl.SSLContext) -> None:
             name = (name or "").lower().rstrip(".")  # typeshed forgets that it is None without SNI
             setattr(connection, "server_name", name)  # noqa: B010 - SSLObject declares no such attribute
             proof = self.challenger(name) if self.challenger is not None else None
+            current = self._current(protocol)  # an HTTP server keeps the context it began with
+            by_name = self._names[protocol]
             chosen = proof or self._challenges.get(name) or by_name.get(name) or by_name.get(_wildcard(name))
-            if chosen is not None:
-                connection.context = chosen
+            connection.context = chosen or current[0]
 
         return choose
 
