@@ -87,10 +87,10 @@ class NextHost:
 
 
 @asynccontextmanager
-async def next_host(**options) -> AsyncIterator[NextHost]:
-    """One on a free port of 127.0.0.1."""
+async def next_host(address: str = "127.0.0.1", **options) -> AsyncIterator[NextHost]:
+    """One on a free port, or on the given one."""
     host = NextHost(**options)
-    server = await asyncio.start_server(host.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(host.serve, address, host.port)
     host.port = server.sockets[0].getsockname()[1]
     try:
         yield host

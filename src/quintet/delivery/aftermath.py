@@ -29,6 +29,7 @@ from quintet.store.queue import Recipient, RecipientId
 from quintet.store.store import Store
 
 MAX_INLINE = 20  # recipients settled between two turns of the loop
+MAX_MESSAGE_ID = 900  # octets; a line holds 998 (RFC 5322 2.1.1)
 MAX_TEXT = 500  # characters of an answer kept in queue and trace
 
 logger = log.get("queue")
@@ -109,16 +110,15 @@ class Aftermath:
     ) -> None:
         row = MessageId(one.message_row)
         found = headers.msg_ids(self._store.peek(entries.digest, row).header(b"message-id") or b"")
+        message_id = found[0] if found else ""
         reports = []
         for fates in told:
-            work = await self._report(one, fates)
+            work = await self._report(one, fates, message_id)
             if work is not None:
                 reports.append(work)
             else:
-                events.append(("dropped", {"why": "nobody to report to", "to": fates[0].address.domain}))
-        settlement = Settlement(
-            found[0] if found else "", over, later, events, f"queue-{one.queue_id}", reports
-        )
+                events.append(("dropped", {"why": "nobody to report to", "to": str(fates[0].address)}))
+        settlement = Settlement(message_id, over, later, events, f"queue-{one.queue_id}", reports)
         for word, detail in events:
             logger.info(word, conn=settlement.conn, **detail)
         try:
@@ -133,7 +133,7 @@ class Aftermath:
                 Settlement(settlement.message_id, over, later, events, settlement.conn, waiting),
             )
 
-    async def _report(self, one: Recipient, fates: Sequence[dsn.Fate]) -> filing.Work | None:
+    async def _report(self, one: Recipient, fates: Sequence[dsn.Fate], message_id: str) -> filing.Work | None:
         """The report to the sender, ready to be filed; None when there is nobody to tell."""
         sender = mailbox(one.sender)
         if not sender:
@@ -145,7 +145,7 @@ class Aftermath:
         except Refused:
             return None
         now, ident = self._clock.now(), self._clock.token(8)
-        about = await self._about(one, sender)
+        about = await self._about(one, sender, message_id)
         data = dsn.report(about, fates, hostname=self._hostname, now=now, token=self._clock.token(12))
         envelope = Envelope(
             peer=Peer(f"queue-{one.queue_id}", ""),
@@ -165,7 +165,7 @@ class Aftermath:
             event="reported",
         )
 
-    async def _about(self, one: Recipient, sender: Mailbox) -> dsn.About:
+    async def _about(self, one: Recipient, sender: Mailbox, message_id: str) -> dsn.About:
         """The message, whole when it is small, else its header block."""
         row = MessageId(one.message_row)
         ref = self._store.peek(entries.message_body, row)
@@ -181,6 +181,7 @@ class Aftermath:
             b"".join(pieces),
             whole,
             envelope_id=str(one.item_params.get("envid", "")),
+            message_id=message_id if message_id.isascii() and len(message_id) <= MAX_MESSAGE_ID else "",
         )
 
 

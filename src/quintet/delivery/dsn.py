@@ -59,12 +59,14 @@ class About:
     content: bytes  # whole message or header block
     whole: bool
     envelope_id: str = ""  # ENVID
+    message_id: str = ""  # "<x@y>", of the message
 
 
 def report(about: About, fates: Sequence[Fate], *, hostname: str, now: int, token: str) -> bytes:
     """The report as it is sent, CRLF line ends.  All ``fates`` have one action."""
     action = fates[0].action
     international = not about.sender.ascii or any(not fate.address.ascii for fate in fates)
+    thread = [("In-Reply-To", about.message_id), ("References", about.message_id)] if about.message_id else []
     return build.multipart_report(
         [
             ("From", f"Mail delivery system <postmaster@{hostname}>"),
@@ -72,6 +74,7 @@ def report(about: About, fates: Sequence[Fate], *, hostname: str, now: int, toke
             ("Subject", _SUBJECTS[action]),
             ("Date", headers.format_date(now)),
             ("Message-ID", f"<{token}@{hostname}>"),
+            *thread,  # RFC 3834 3.1.6
             ("Auto-Submitted", "auto-replied"),  # RFC 3834 5
         ],
         _for_people(about, fates, action, hostname),

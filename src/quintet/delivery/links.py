@@ -7,12 +7,13 @@ seconds for more mail to the same destination.  RFC 5321 5.1, 4.5.4.1.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from quintet import metrics
 from quintet.delivery.route import Destination, Router, Unroutable
 from quintet.delivery.transport import Link, Transport
-from quintet.errors import Problem, Reason, TryLater
+from quintet.errors import Problem, Reason, Refused, TryLater
 
 MAX_TRIES = 8  # addresses tried at one attempt; the rest has its turn when the order is another
 MAX_IDLE = 100  # sessions kept, over all destinations
@@ -47,8 +48,8 @@ class Links:
             self._close(idle.link)
         return None
 
-    async def fresh(self, destination: Destination) -> Link:
-        """A new session with the first host that will.
+    async def fresh(self, destination: Destination, *, but: Collection[str] = ()) -> Link:
+        """A new session with the first host that will; ``but`` are addresses to be passed over.
 
         Raises:
             Unroutable, Refused: no host, or one that will never have us.
@@ -65,12 +66,19 @@ class Links:
             for address in addresses:
                 if tries >= MAX_TRIES:
                     break
+                if address in but:
+                    continue
                 tries += 1
                 try:
                     link = await self._transport.connect(self._router.hop(destination, host, address))
                 except TryLater as problem:
                     last = problem
                     continue
+                except Refused as problem:
+                    if problem.reason is not Reason.LOOP:
+                        raise
+                    # RFC 5321 5.1: neither we nor what is no nearer than we
+                    raise last or Unroutable("5.4.6", problem.text, Reason.LOOP) from None
                 metrics.LINKS.inc()
                 return link
         raise last or Unroutable("5.4.4", f"no mail host for {destination.domain} has an address")

@@ -37,6 +37,7 @@ RENEW_S = 5 * 60.0
 LEASED_AT_ONCE = 100  # recipients of one look into the queue
 MAX_IN_HAND = 1000  # recipients leased and not settled, in one process
 MAX_LANE = 200  # recipients waiting in one lane; its domains are passed over beyond that
+MAX_GONE = 3  # hosts that hang up before they have anything, at one attempt
 DRAIN_S = 30.0  # what a transfer that runs gets at shutdown
 
 QUEUE_FOLDER = FolderId(0)  # the store hints it when something was queued
@@ -303,22 +304,35 @@ class Runner:
         addresses = [mailbox(one.address) for one in batch.recipients]
         try:
             letter = self._letter(batch.recipients[0])
-            link = self.links.kept(destination)
-            if link is not None:
-                try:
-                    return await self._use(destination, link, letter, addresses), None
-                except TryLater as problem:
-                    if problem.reason is not Reason.CLOSED:
-                        raise
-                    # it had closed the idle session: that says nothing about the message
-            try:
-                link = await self.links.fresh(destination)
-            except Problem as problem:
-                answer = _answer(problem)
-                return [answer] * count, answer
-            return await self._use(destination, link, letter, addresses), None
+            return await self._sent(destination, letter, addresses)
         except Problem as problem:
             return [_answer(problem)] * count, None
+
+    async def _sent(
+        self, destination: Destination, letter: Letter, addresses: Sequence[Mailbox]
+    ) -> tuple[list[Answer], Answer | None]:
+        """As `_answers`, by a session that waits or by new ones; a host that hangs up is passed over."""
+        link = self.links.kept(destination)
+        if link is not None:
+            try:
+                return await self._use(destination, link, letter, addresses), None
+            except TryLater as problem:
+                if problem.reason is not Reason.CLOSED:
+                    raise
+                # it had closed the idle session: that says nothing about the message
+        gone: dict[str, Answer] = {}
+        while True:
+            try:
+                link = await self.links.fresh(destination, but=gone)
+            except Problem as problem:
+                answer = next(iter(gone.values()), None) or _answer(problem)
+                return [answer] * len(addresses), None if gone else answer
+            try:
+                return await self._use(destination, link, letter, addresses), None
+            except TryLater as problem:
+                if problem.reason is not Reason.CLOSED or len(gone) >= MAX_GONE:
+                    raise
+                gone[link.address] = _answer(problem)
 
     async def _use(
         self, destination: Destination, link: Link, letter: Letter, addresses: Sequence[Mailbox]

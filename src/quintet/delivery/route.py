@@ -120,6 +120,7 @@ class Router:
             user=route.user,
             password=route.password,
             lmtp=destination.via == "lmtp",
+            mx=destination.via == "mx",
             source=config.source_address,
             connect_timeout_s=config.connect_timeout_s,
         )

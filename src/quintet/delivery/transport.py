@@ -43,6 +43,7 @@ class Hop:
     user: str = ""
     password: str = ""
     lmtp: bool = False
+    mx: bool = False  # the name service named it, so it might be ourselves
     source: str = ""  # local address
     connect_timeout_s: float = 30.0
 
@@ -63,6 +64,11 @@ class Link(Protocol):
     @property
     def usable(self) -> bool:
         """Another message may be sent."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Where it leads: `Hop.address`."""
         ...
 
     async def send(self, letter: Letter, recipients: Sequence[Mailbox]) -> list[Answer]:
@@ -87,5 +93,6 @@ class Transport(Protocol):
         Raises:
             TryLater: not now, or not as the hop demands; another host may do.
             Refused(AUTH_FAILED, POLICY): it will not have us.
+            Refused(LOOP): an ``mx`` hop that is ourselves.
         """
         ...

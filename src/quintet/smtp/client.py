@@ -108,6 +108,10 @@ class SmtpLink:
         return self._usable and not self._client.closed
 
     @property
+    def address(self) -> str:
+        return self._hop.address
+
+    @property
     def secure(self) -> bool:
         return self._client.tls is not None
 
@@ -136,6 +140,9 @@ class SmtpLink:
                 return
         if not heard.ok:
             raise TryLater(Reason.POLICY, self._says(heard))
+        if self._hop.mx and heard.lines[0].split(" ")[0].lower() == self._helo.lower():
+            # RFC 5321 5.1: its name is none of ours, its address is
+            raise Refused(Reason.LOOP, f"{self._hop.host} is this host")
         self._offers = {}
         for line in heard.lines[1:]:
             keyword, _, rest = line.replace("=", " ", 1).partition(" ")

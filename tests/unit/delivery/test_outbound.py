@@ -4,9 +4,12 @@ import asyncio
 import email
 import ssl
 
+import pytest
+
 from quintet.config.queue import Route
 from quintet.net.tls import write_self_signed
 from quintet.store import queue
+from tests.support.dnszone import dns_server
 from tests.support.nexthost import next_host
 
 
@@ -58,6 +61,8 @@ async def test_refused_recipient_bounces_and_the_other_one_gets_it(out, to_host)
         assert fields[1]["Action"] == "failed"
         assert fields[1]["Status"] == "5.1.1"
         assert fields[1]["Remote-MTA"] == "dns; 127.0.0.1"
+        assert report["In-Reply-To"] == report["References"] == "<1@example.org>"
+        assert (report["Auto-Submitted"], report["Return-Path"]) == ("auto-replied", "<>")
         assert "zoe" not in status.as_string()
         assert original.get_payload()[0]["Message-ID"] == "<1@example.org>"
         words = [event.event for event in out.house.traced()]
@@ -364,3 +369,63 @@ async def test_lease_of_a_dead_worker_is_taken_over(out, to_host):
         out.house.clock.advance(61)
         assert await living.once() == 1
         assert len(host.messages) == 1
+
+
+ZONE = """
+two.test MX 10 first.two.test.
+two.test MX 20 second.two.test.
+first.two.test A 127.0.0.1
+second.two.test A 127.0.0.2
+"""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"greeting": "421 4.3.2 too busy"},
+        {"greeting": "554 no"},
+        {"replies": {"EHLO": ""}},
+        {"replies": {"MAIL": ""}},
+        {"replies": {"MAIL": "421 4.3.2 enough"}},
+    ],
+)
+async def test_next_exchanger_is_tried_when_the_first_has_no_time(out, said):
+    """RFC 5321 5.1."""
+    async with (
+        dns_server(ZONE) as zone,
+        next_host(**said) as first,
+        next_host(address="127.0.0.2", port=first.port) as second,
+    ):
+        runner = out.runner(resolver=zone.resolver(), port=first.port)
+        await out.queue("zoe@two.test")
+        await runner.once()
+        assert first.connections == 1
+        assert len(second.messages) == 1
+        assert await out.house.queued() == []
+
+
+async def test_all_exchangers_hang_up(out):
+    told = {"MAIL": "421 4.3.2 enough"}
+    async with (
+        dns_server(ZONE) as zone,
+        next_host(replies=told) as first,
+        next_host(address="127.0.0.2", port=first.port, replies=told) as second,
+    ):
+        runner = out.runner(resolver=zone.resolver(), port=first.port)
+        await out.queue("zoe@two.test")
+        await runner.once()
+        assert (first.connections, second.connections) == (1, 1)
+        row = (await out.house.queued())[0]
+        assert (row.attempts, row.last_error) == (1, "first.two.test said: 421 4.3.2 enough")
+
+
+async def test_exchanger_that_turns_out_to_be_ourselves(out):
+    """RFC 5321 5.1: known by its address only, under a name that is none of ours."""
+    async with dns_server(ZONE) as zone, next_host(replies={"EHLO": "250 MX.example.org hello"}) as host:
+        runner = out.runner(resolver=zone.resolver(), port=host.port)
+        await out.queue("zoe@two.test")
+        await runner.once()
+        assert not any(line.startswith("MAIL") for line in host.heard)
+        report = email.message_from_bytes(await out.house.last("alice"))
+        assert report.get_payload()[1].get_payload()[1]["Status"] == "5.4.6"
+        assert await out.house.queued() == []
