@@ -142,7 +142,8 @@ class Victim:
         if self.process is None:
             return
         with contextlib.suppress(psutil.NoSuchProcess):
-            psutil.Process(self.process.pid).suspend()  # or a supervisor starts one more that we do not know
+            # stopped first, or a supervisor in the middle of a fork has a child that we do not know
+            await _stopped(psutil.Process(self.process.pid))
             everyone = self.processes()
             for each in everyone:
                 with contextlib.suppress(psutil.NoSuchProcess):
@@ -166,10 +167,21 @@ class Victim:
 
 
 def _alive(process: psutil.Process) -> bool:
+    """Whether it runs, or a thread of it is still in the kernel (flushing a file), its ports open."""
     try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
+        if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            return True
+        return len(os.listdir(f"/proc/{process.pid}/task")) > 1
+    except (psutil.NoSuchProcess, OSError):
         return False
+
+
+async def _stopped(process: psutil.Process) -> None:
+    """Stops a process; returns when it does."""
+    process.suspend()
+    async with asyncio.timeout(END_S):
+        while process.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
+            await asyncio.sleep(0.001)
 
 
 async def _gone(process: psutil.Process) -> None:
