@@ -5,6 +5,7 @@ Pure decisions about a path and a peer; sockets and HTTP itself are ``http``'s.
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,11 +16,13 @@ from quintet import __version__, metrics
 from quintet.config.server import Http
 from quintet.errors import Problem
 from quintet.net.limits import Networks
-from quintet.store import queue
+from quintet.store import jobs, queue
 from quintet.store.db import Tx
 from quintet.store.store import Store
 
 CHALLENGE = "/.well-known/acme-challenge/"
+HEALTH_S = 5.0  # between two trials to write
+WRITE_S = 5.0  # a store that takes longer is not well
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -62,6 +65,8 @@ class Pages:
         self._ways = ways
         self._gather = gather
         self._proof = proof
+        self._looked: str | None = None  # what was the trouble when writing was tried last
+        self._looked_at = 0.0
         self.reload(config)
 
     def reload(self, config: Http) -> None:
@@ -71,7 +76,7 @@ class Pages:
     async def answer(self, path: str, address: str) -> Answer:
         """The response to GET ``path`` from ``address``."""
         if path == "/healthz":
-            return self._health(address)
+            return await self._health(address)
         if path == "/metrics":
             if address not in self._trusted:
                 return _text(403, "see http.metrics_from\n")
@@ -83,17 +88,36 @@ class Pages:
             return Answer(200, "text/html; charset=utf-8", self._landing().encode())
         return _text(404, "nothing here\n")
 
-    def _health(self, address: str) -> Answer:
-        """200 while the store answers; the details are for those who may read the metrics."""
+    async def _health(self, address: str) -> Answer:
+        """200 while the store can be read and written; details are for those who may read the metrics."""
+        now = self._store.clock.monotonic()
+        if self._looked is None or now - self._looked_at >= HEALTH_S:  # not a flush for each who asks
+            self._looked, self._looked_at = await self._trouble(), now
         try:
             self._store.peek(_alive)
         except Problem as problem:
-            state, status = {"status": "failing", "store": problem.text}, 503
+            trouble = problem.text
         else:
-            state, status = {"status": "ok", "store": "ok", "version": __version__}, 200
-        if address not in self._trusted:
-            state = {"status": state["status"]}
+            trouble = self._looked
+        status = 503 if trouble else 200
+        state = {"status": "failing" if trouble else "ok"}
+        if address in self._trusted:
+            state |= {"store": trouble or "ok", "version": __version__}
         return Answer(status, "application/json", json.dumps(state).encode() + b"\n")
+
+    async def _trouble(self) -> str:
+        """Why nothing can be written; "" when it can."""
+        writing = asyncio.ensure_future(self._write())
+        done, _ = await asyncio.wait((writing,), timeout=WRITE_S)
+        return writing.result() if done else "busy"
+
+    async def _write(self) -> str:
+        try:
+            self._store.blobs.check_space()
+            await self._store.write(jobs.beat)
+        except Problem as problem:
+            return problem.text
+        return ""
 
     async def _metrics(self) -> bytes:
         counts = await self._store.read(queue.counts)

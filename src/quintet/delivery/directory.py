@@ -7,12 +7,12 @@ RFC 5321 4.1.1.3 and 4.5.1 (postmaster), RFC 5233 (user+detail).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quintet.clock import Clock
 from quintet.delivery import stamp
 from quintet.delivery.envelope import Mailbox, Recipient
-from quintet.errors import Reason, Refused, TryLater
+from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.store import accounts, folders
 from quintet.store.db import Tx
 from quintet.store.model import Account, AccountId
@@ -59,12 +59,12 @@ class Directory:
             if len(self._known) >= MAX_KEPT:
                 self._known.clear()
             self._known[address] = known
-        account = known.account
-        if account is not None:
-            if account.disabled:
-                raise Refused(Reason.ACCOUNT_DISABLED)
-            if account.full or (size and 0 < account.quota_bytes < account.used_bytes + size):
-                raise TryLater(Reason.OVER_QUOTA)
+        if known.account is not None and _refusal(known.account, size) is not None:
+            account = self._store.peek(accounts.get, known.account.id)  # a refusal is never from memory
+            self._known[address] = replace(known, account=account)
+            refusal = _refusal(account, size)
+            if refusal is not None:
+                raise refusal
         return known.recipient
 
     def is_local(self, domain: str) -> bool:
@@ -117,6 +117,15 @@ class Directory:
         if account is None:
             raise Refused(Reason.NO_SUCH_ADDRESS)
         return _to_inbox(tx, address, account, "")
+
+
+def _refusal(account: Account, size: int) -> Problem | None:
+    """Why an account takes no mail now."""
+    if account.disabled:
+        return Refused(Reason.ACCOUNT_DISABLED)
+    if account.full or (size and 0 < account.quota_bytes < account.used_bytes + size):
+        return TryLater(Reason.OVER_QUOTA)
+    return None
 
 
 def _to_inbox(tx: Tx, address: Mailbox, account: Account, detail: str) -> tuple[Recipient, Account]:

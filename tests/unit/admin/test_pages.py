@@ -1,5 +1,6 @@
 """What HTTP answers, and how the counts of several workers become one."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,14 +8,16 @@ import pytest
 import pytest_asyncio
 
 from quintet.admin import pages
+from quintet.clock import FrozenClock
 from quintet.config.server import Http
 from quintet.config.store import Store as StoreConfig
+from quintet.errors import Reason, TryLater
 from quintet.store.store import Store
 
 
 @pytest_asyncio.fixture
 async def made(tmp_path: Path) -> AsyncIterator[pages.Pages]:
-    store = await Store.open(StoreConfig(data=str(tmp_path / "data"), sync="off"))
+    store = await Store.open(StoreConfig(data=str(tmp_path / "data"), sync="off"), clock=FrozenClock())
 
     async def gather() -> list[str]:
         return ["# TYPE a counter\na_total 1.0\n", "# TYPE a counter\na_total 2.0\n"]
@@ -49,9 +52,9 @@ async def test_health_tells_strangers_only_that_it_is_well(made: pages.Pages) ->
     assert b'"store": "ok"' in (await made.answer("/healthz", "127.0.0.1")).body
 
 
-async def test_health_fails_when_the_store_does(made: pages.Pages, monkeypatch: pytest.MonkeyPatch) -> None:
-    from quintet.errors import Reason, TryLater
-
+async def test_health_fails_when_the_store_cannot_be_read(
+    made: pages.Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise TryLater(Reason.STORAGE)
 
@@ -59,6 +62,43 @@ async def test_health_fails_when_the_store_does(made: pages.Pages, monkeypatch: 
     answer = await made.answer("/healthz", "127.0.0.1")
     assert answer.status == 503
     assert b"storage trouble" in answer.body
+    assert (await made.answer("/healthz", "192.0.2.1")).body == b'{"status": "failing"}\n'
+
+
+async def test_health_fails_when_the_store_cannot_be_written(
+    made: pages.Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise TryLater(Reason.DISK_FULL)
+
+    whole = made._store.write
+    monkeypatch.setattr(made._store, "write", broken)
+    assert (await made.answer("/healthz", "127.0.0.1")).status == 503
+    monkeypatch.setattr(made._store, "write", whole)
+    assert (await made.answer("/healthz", "127.0.0.1")).status == 503  # not tried again at once
+    assert isinstance(made._store.clock, FrozenClock)
+    made._store.clock.advance(pages.HEALTH_S)
+    assert (await made.answer("/healthz", "127.0.0.1")).status == 200
+
+
+async def test_health_fails_when_the_store_hangs_or_has_no_room(
+    made: pages.Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = asyncio.Event()
+
+    async def hang(*_: object) -> None:
+        await go_on.wait()
+
+    monkeypatch.setattr(pages, "WRITE_S", 0.01)
+    monkeypatch.setattr(made._store, "write", hang)
+    answer = await made.answer("/healthz", "127.0.0.1")
+    assert answer.status == 503
+    assert b'"store": "busy"' in answer.body
+    made._store.blobs.reserve, made._store.blobs._looked_at = 1 << 62, -1e9
+    assert isinstance(made._store.clock, FrozenClock)
+    made._store.clock.advance(pages.HEALTH_S)
+    assert b"no space left" in (await made.answer("/healthz", "127.0.0.1")).body
+    go_on.set()
 
 
 async def test_metrics_are_for_named_networks_and_for_all_workers(made: pages.Pages) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pwd
+import shutil
 import socket
 import subprocess
 import sys
@@ -153,6 +154,18 @@ def test_unknown_user_is_told() -> None:
         launch.drop_rights(root.from_text('[server]\nuser = "nobody-here"\n'))
     with pytest.raises(launch.CannotStart, match="no group 'nobody-here'"):
         launch.drop_rights(root.from_text('[server]\nuser = "nobody"\ngroup = "nobody-here"\n'))
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_takes_the_unit_and_the_socket(tmp_path: Path) -> None:
+    for name in ("quintet.service", "quintet.socket"):
+        text = (ROOT / "contrib" / "systemd" / name).read_text()
+        (tmp_path / name).write_text(text.replace("/usr/local/bin/quintet", sys.executable))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(tmp_path / "quintet.service"), str(tmp_path / "quintet.socket")],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "quintet" not in done.stderr, done.stderr
 
 
 def test_systemd_unit_and_socket_name_what_exists() -> None:
