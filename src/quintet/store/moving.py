@@ -49,20 +49,25 @@ def copy(
     """
     source = folders.get(tx, folder_id)
     place = folders.get(tx, target)
+    return _insert(tx, place, _rows(tx, source, numbers, reader))
+
+
+def _rows(tx: Tx, source: Folder, numbers: Iterable[int], reader: AccountId | None) -> list[tuple[Any, ...]]:
+    """What is copied of each entry, with the flags as ``reader`` sees them."""
     members, param = dialect.among(tx.engine, numbers)
     rows = tx.all(
         f"SELECT {_COPIED} FROM entry WHERE folder_id = ? AND uid {members} AND hidden = 0 ORDER BY uid",
-        folder_id, param,
+        source.id, param,
     )  # fmt: skip
-    if not rows:
-        return []
-    if reader is not None and seen.is_own(source, reader):
-        marks = seen.get(tx, folder_id, reader)
+    if rows and reader is not None and seen.is_own(source, reader):
+        marks = seen.get(tx, source.id, reader)
         rows = [(r[0], r[1] & ~SEEN | (SEEN if r[0] in marks else 0), *r[2:]) for r in rows]
-    return _insert(tx, place, rows)
+    return rows
 
 
 def _insert(tx: Tx, target: Folder, rows: list[tuple[Any, ...]]) -> list[Copied]:
+    if not rows:
+        return []
     size = sum(row[3] for row in rows)
     if target.uid_next + len(rows) - 1 > MAX_UID:
         raise TryLater(Reason.NUMBERS_EXHAUSTED, target.name)
@@ -101,16 +106,9 @@ def move(
     source, place = folders.get(tx, folder_id), folders.get(tx, target)
     if source.account_id == place.account_id:
         # what moves inside an account needs no room, so the old ones go first
-        members, param = dialect.among(tx.engine, numbers)
-        rows = tx.all(
-            f"SELECT {_COPIED} FROM entry WHERE folder_id = ? AND uid {members} AND hidden = 0 ORDER BY uid",
-            folder_id, param,
-        )  # fmt: skip
+        rows = _rows(tx, source, numbers, reader)
         if not rows:
             return []
-        if reader is not None and seen.is_own(source, reader):
-            marks = seen.get(tx, folder_id, reader)
-            rows = [(r[0], r[1] & ~SEEN | (SEEN if r[0] in marks else 0), *r[2:]) for r in rows]
         expunge(tx, folder_id, [row[0] for row in rows])
         return _insert(tx, folders.get(tx, target), rows)
     pairs = copy(tx, folder_id, numbers, target, reader=reader)

@@ -16,27 +16,9 @@ from quintet.admin import cli
 from quintet.admin.cli import common, describe
 from quintet.store import migrate
 from tests.support.server import configured, write_config
+from tests.support.shell import Shell
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-class Shell:
-    """Runs commands in this process against one configuration."""
-
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder = folder
-        self._capsys = capsys
-
-    def __call__(self, *arguments: str, code: int = 0) -> str:
-        """Standard output of a command, whose exit code must be ``code``."""
-        got = cli.run([*arguments, "-c", str(self.folder)])
-        out = self._capsys.readouterr()
-        assert got == code, out.err + out.out
-        self.err = out.err
-        return out.out
-
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self(*arguments, "--json"))
 
 
 @pytest.fixture

@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
-from typing import Any
 
 import apsw
 import pytest
 
-from quintet.admin import cli
 from quintet.admin.demo.furnish import furnish
 from quintet.config import root
 from quintet.store import trace
 from quintet.store.store import Store
 from tests.support.server import configured, write_config
-
-
-class Shell:
-    """Runs commands in this process against one configuration."""
-
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder, self._capsys, self.err = folder, capsys, ""
-
-    def __call__(self, *arguments: str, code: int = 0, folder: Path | None = None) -> str:
-        got = cli.run([*arguments, "-c", str(folder or self.folder)])
-        out = self._capsys.readouterr()
-        assert got == code, out.err + out.out
-        self.err = out.err
-        return out.out
-
-    def json(self, *arguments: str, **options: Any) -> Any:
-        return json.loads(self(*arguments, "--json", **options))
+from tests.support.shell import Shell
 
 
 @pytest.fixture
