@@ -45,7 +45,9 @@ def has_ipv6() -> bool:
 
 def _tcp(address: str, port: int, backlog: int, reuse_port: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # the protocol by name: asyncio sets TCP_NODELAY only on sockets that tell it, and without it the
+    # greeting after a TLS handshake waits 40 ms for the client's delayed acknowledgement
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse_port and hasattr(socket, "SO_REUSEPORT"):

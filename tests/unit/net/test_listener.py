@@ -241,6 +241,18 @@ async def test_too_many_are_turned_away_in_the_protocols_words() -> None:
             await client.close()
 
 
+async def test_small_writes_are_not_held_back() -> None:
+    """Nagle's algorithm is off: or the second of two small writes waits 40 ms for an acknowledgement."""
+    async with listening(Service()) as listener:
+        _, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        while not listener._drivers:
+            await asyncio.sleep(0)
+        (driver,) = listener._drivers
+        ours = driver._stream.transport.get_extra_info("socket")
+        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        writer.close()
+
+
 async def test_drain_says_farewell_and_waits_for_the_busy_one() -> None:
     store = Store()
     async with listening(Service(store)) as listener:
