@@ -85,24 +85,29 @@ def complete(
 ) -> bytes:
     """A header block (without the blank line) as it should have been.
 
-    Lines that are no field end what we understand: they and all that follows stay as they are.
+    A first line that is no field makes it the beginning of a body, which stays as it is; but a first
+    "From " line of an mbox goes.  Other lines that are no field stay where they are: programs differ in
+    what they take them for, so a Bcc behind them is cut all the same.
     """
     kept: list[bytes] = []
     have: dict[bytes, bytes] = {}
-    at = 0
+    at = block.index(b"\n") + 1 if block.startswith((b"From ", b">From ")) else 0
     while at < len(block):
         found = _FIELD.match(block, at)
         if found is None:
-            if not kept:
-                kept.append(b"\r\n")  # a message that has no header at all
-            kept.append(block[at:])
-            break
+            if not have:
+                kept += [b"\r\n", block[at:]]  # a message that has no header at all
+                break
+            end = block.find(b"\n", at) + 1 or len(block)
+            kept.append(block[at:end])
+            at = end
+            continue
         field = found[0]
         at = found.end()
         name = _name(field)
+        have.setdefault(name, field[field.index(b":") + 1 :])
         if name not in _DROPPED:
             kept.append(field)
-            have.setdefault(name, field[field.index(b":") + 1 :])
     return b"".join(_missing(have, sender, identity, owns, hostname, clock)) + b"".join(kept)
 
 

@@ -198,6 +198,12 @@ MADE = b"Date: Fri, 21 Nov 2025 09:00:00 +0000\r\nMessage-ID: <00000000000000000
             b"BCC:\r\n a@x,\r\n\tb@x\r\nReturn-Path: <q@x>\r\nResent-Bcc: c@x\r\n" + WHOLE,
             WHOLE,
         ),
+        (b"From alice@x Fri Nov 21 09:00:00 2025\r\n" + WHOLE, WHOLE),  # an mbox's line
+        (  # a line that is no field hides no Bcc
+            b"Subject: x\r\nodd line\r\nBcc: c@x,\r\n d@x\r\n" + WHOLE,
+            b"Subject: x\r\nodd line\r\n" + WHOLE,
+        ),
+        (b"odd\r\nBcc: text\r\n\r\nb", MADE + b"From: <alice@example.org>\r\n\r\nodd\r\nBcc: text\r\n\r\nb"),
         (
             WHOLE.replace(b"From: alice", b"From: Boss <boss@x>, alice"),
             WHOLE.replace(b"From: alice", b"From: Boss <boss@x>, alice"),
