@@ -74,12 +74,13 @@ class Aftermath:
         failed: list[dsn.Fate] = []
         delayed: list[dsn.Fate] = []
         events: list[tuple[str, dict[str, object]]] = []
+        chance = self._clock.random()  # one for all: who goes together now goes together next time
         for one, answer in zip(recipients, answers, strict=True):
             result, text = answer.result, answer.text[:MAX_TEXT]
             if result is Result.LATER and now >= one.expires_at:
                 result = Result.NEVER
             if result is Result.LATER:
-                due = backoff.next_try(one.attempts + 1, now, config.retry_s, self._clock.random())
+                due = backoff.next_try(one.attempts + 1, now, config.retry_s, chance)
                 due = max(now + 1000, min(due, one.expires_at))
                 warn = bool(one.sender) and backoff.warn(
                     one.created_at, now, config.delay_warning_s, one.delayed_notice

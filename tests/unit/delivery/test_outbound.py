@@ -88,6 +88,16 @@ async def test_temporary_refusal_is_tried_again_later_and_later(out, to_host):
         assert host.heard.count("MAIL FROM:<alice@example.org> SIZE=" + str(len(host.messages[0]))) == 5
 
 
+async def test_recipients_put_off_together_go_together_next_time(out, to_host):
+    async with next_host(replies={"MAIL": "451 4.3.0 no"}) as host:
+        chances = iter([0.1, 0.9, 0.4, 0.6])
+        out.house.clock.random = lambda: next(chances)
+        runner = out.runner(routes=to_host(host.port))
+        await out.queue("zoe@example.net", "yan@example.net")
+        await runner.once()
+        assert len({row.due_at for row in await out.house.queued()}) == 1
+
+
 async def test_late_mail_is_told_of_once_and_given_up_when_it_expires(out, to_host):
     async with next_host(replies={"MAIL": "451 4.3.0 no"}) as host:
         runner = out.runner(routes=to_host(host.port))
