@@ -25,6 +25,10 @@ MAX_PARTS = (
 MAX_DEPTH = 100  # levels; deeper multiparts and messages stay whole. Dovecot's and Postfix's limits are alike
 MAX_DELIMITER = 998  # bytes of a line that may be a boundary delimiter (RFC 5322 2.1.1)
 LONG_LINE = 998  # bytes without the line end; longer ones are noted (RFC 5322 2.1.1)
+MANY_MISSES = (
+    200  # lines of a window that only look like delimiters, until an expression looks for the real ones
+)
+MAX_EXPRESSION = 2000  # bytes of boundaries in it: making it must cost less than the misses did
 WINDOW = 256 * 1024  # bytes looked at together
 
 _HEADER_STOP = re.compile(rb"\n(?:\r?\n|--)")
@@ -265,12 +269,35 @@ class Scanner:
         base, find = self._base, self._buffer.find
         stop = limit - base
         at = self._at - 1 - base if self._at > base else 0
+        misses = 0
         while (at := find(b"\n--", at, stop)) >= 0:
             if self._delimiter(at + base):
                 return True
             at += 3
+            misses += 1
+            if misses == MANY_MISSES and (search := self._expression()) is not None:
+                return self._search_body(search, at)
         self._at = limit
         return False
+
+    def _search_body(self, search: re.Pattern[bytes], at: int) -> bool:
+        """`_read_body` for a body made to be slow: a million lines of "--" cost 20 ms instead of 900."""
+        base, limit = self._base, self._limit
+        while found := search.search(self._buffer, at, limit - base):
+            if self._delimiter(found.start() + base):
+                return True
+            at = found.start() + 3
+        self._at = limit
+        return False
+
+    def _expression(self) -> re.Pattern[bytes] | None:
+        """Matches every line that `_delimiter` takes now; None where it would be too large."""
+        if sum(map(len, self._boundaries)) > MAX_EXPRESSION:
+            return None
+        full = self._parts >= MAX_PARTS or self._nested > MAX_NESTED_HEADERS
+        words = b"|".join(map(re.escape, self._boundaries))
+        # re keeps what it compiled: the next window asks for the same
+        return re.compile(rb"\n--(?:%b)%b[ \t\r]*(?:\n|\Z)" % (words, b"--" if full else b"(?:--)?"))
 
     def _delimiter(self, newline: int) -> bool:
         """Act on the line after ``newline``, which starts with "--"; False if it is no delimiter.

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quintet.message import scan as scanning
 from quintet.message.digest import Digest, Part
@@ -355,3 +358,35 @@ def test_another_version_or_damage_asks_for_a_new_scan() -> None:
     for raw in (b"", b"\x00" + packed[1:], packed[:-3], packed[:1], packed[:1] + b"\xc0"):
         with pytest.raises(ValueError, match="digest"):
             Digest.from_bytes(raw)
+
+
+PIECES = [
+    b"\n--x", b"\r\n--x\r\n", b"\n--x--\n", b"\n--xy \t\r\n", b"\n--y--", b"\n--", b"\r\n--z--\r\n", b" ", b"--", b"text",
+    b"\r\nContent-Type: multipart/mixed; boundary=xy\r\n\r\n", b"\nContent-Type: multipart/digest; boundary=y\n\n",
+    b"\r\n\r\n", b"\n", b"\r", b"a" * 1000,
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40), st.integers(1, 5000), st.integers(1, 3))
+def test_the_expression_finds_what_the_search_finds(pieces: list[bytes], chunk: int, misses: int) -> None:
+    content = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + b"".join(pieces)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scanning, "MAX_PARTS", 6)
+        patch.setattr(scanning, "MANY_MISSES", 1 << 30)
+        wanted = scan(content)
+        patch.setattr(scanning, "MANY_MISSES", misses)
+        scanner = Scanner()
+        for at in range(0, len(content), chunk):
+            scanner.feed(content[at : at + chunk])
+        assert scanner.finish() == scan(content) == wanted
+
+
+@pytest.mark.parametrize("line", [b"\n--", b"\n--xz", b"\n--x", b"\n--x" + b" " * 50 + b"z"])
+def test_lines_that_look_like_delimiters_cost_little(line: bytes) -> None:
+    """4 MB of them: 2 s before there was an expression for them, now some 50 ms."""
+    content = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\n" + line * (
+        4_000_000 // len(line)
+    )
+    begun = time.process_time()
+    scan(content)
+    assert time.process_time() - begun < 0.8
