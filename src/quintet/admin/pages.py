@@ -23,6 +23,7 @@ from quintet.store.store import Store
 CHALLENGE = "/.well-known/acme-challenge/"
 HEALTH_S = 5.0  # between two trials to write
 WRITE_S = 5.0  # a store that takes longer is not well
+ROOM = 1024 * 1024  # bytes of a letter that there should be room for
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -113,7 +114,7 @@ class Pages:
 
     async def _write(self) -> str:
         try:
-            self._store.blobs.check_space()
+            self._store.blobs.check_space(ROOM)
             await self._store.write(jobs.beat)
         except Problem as problem:
             return problem.text

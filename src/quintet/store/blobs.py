@@ -25,6 +25,7 @@ from quintet.store.content import Content
 from quintet.store.model import IN_ROW, BodyRef
 
 SPACE_S = 1.0  # seconds for which a look at the free space counts
+ROW = 4096  # bytes that a message takes beside its body
 
 _names = iter(range(1 << 62))
 _fsync = os.fsync  # named here, so that a test can make them fail
@@ -38,7 +39,7 @@ class Blobs:
     def __init__(self, data: Path, *, sync: bool = True, reserve: int = 0) -> None:
         self.reserve = reserve  # bytes of free space below which nothing new is taken
         self._looked_at = -SPACE_S
-        self._room = True
+        self._left = 0  # bytes that may be given out until the next look
         self.root = data / "blobs"
         self.spool = data / "spool"
         self.sync = sync
@@ -68,15 +69,23 @@ class Blobs:
             flush_folder(target.parent)
         return target
 
-    def check_space(self) -> None:
-        """Raises TryLater(DISK_FULL): less is free than the reserve that expunging and commits need."""
+    def check_space(self, size: int = 0) -> None:
+        """Books the space for a body of ``size`` bytes.
+
+        Between two looks it counts what it gave out, so that a fast sender cannot eat the reserve.
+
+        Raises:
+            TryLater(DISK_FULL): less is free than the reserve that expunging and commits need.
+        """
         now = time.monotonic()
-        if now - self._looked_at >= SPACE_S:
+        need = 2 * size + ROW  # in the log, and in the database
+        if now - self._looked_at >= SPACE_S or self._left < need:
             state = os.statvfs(self.root)
-            self._room = state.f_bavail * state.f_frsize >= self.reserve
+            self._left = state.f_bavail * state.f_frsize - self.reserve
             self._looked_at = now
-        if not self._room:
+        if self._left < need:
             raise TryLater(Reason.DISK_FULL)
+        self._left -= need
 
     def touch(self, sha256: bytes) -> None:
         """Makes a file young again: a day passes before a sweep takes it."""
@@ -152,14 +161,14 @@ class Spool:
         Raises:
             TryLater(DISK_FULL | STORAGE): it could not be made durable.
         """
-        self._blobs.check_space()
+        self._blobs.check_space(self.size)
         if self._fd < 0:
             return content.content_of(b"".join(self._chunks))
         return await asyncio.to_thread(self._settle)
 
     def finish_now(self) -> Content:
         """The same for callers that are in a thread anyway."""
-        self._blobs.check_space()
+        self._blobs.check_space(self.size)
         return content.content_of(b"".join(self._chunks)) if self._fd < 0 else self._settle()
 
     def discard(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -239,3 +240,19 @@ async def test_nothing_new_is_taken_when_the_disk_is_nearly_full(tmp_path: Path)
     assert full.value.reason is Reason.DISK_FULL
     await store.write(set_value, "others", "go on")
     await store.close()
+
+
+def test_the_reserve_is_not_eaten_between_two_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = 100_000_000
+    monkeypatch.setattr(blobs.os, "statvfs", lambda _: SimpleNamespace(f_bavail=free, f_frsize=1))
+    monkeypatch.setattr(blobs.time, "monotonic", lambda: 5.0)
+    made = blobs.Blobs(tmp_path, sync=False, reserve=90_000_000)
+    for _ in range(4):
+        made.check_space(1_000_000)
+    free -= 8_000_000  # as it was said
+    made.check_space(900_000)
+    with pytest.raises(TryLater) as full:
+        made.check_space(1_000_000)
+    assert full.value.reason is Reason.DISK_FULL
+    free += 8_000_000  # somebody tidied up: that is seen at once
+    made.check_space(1_000_000)
