@@ -77,6 +77,7 @@ RULES: dict[type[commands.Command], Rule] = {
     commands.StartTls: Rule(State.START | State.READY, "2.2"),
 }
 
+_NO_REFUSAL = (Reason.TIMEOUT, Reason.SHUTDOWN)  # ends that the driver tells of
 _IDLING = (commands.Noop, commands.Rset, commands.Vrfy, commands.Expn, commands.Help, commands.Hello)
 
 
@@ -158,7 +159,12 @@ class SmtpSession:
         return self._refused(reply, command)
 
     def farewell(self, reason: Reason) -> bytes:
-        return b"" if reason is Reason.CLOSED else replies.farewell(reason, self._desk.hostname)
+        if reason is Reason.CLOSED:
+            return b""
+        last = replies.farewell(reason, self._desk.hostname)
+        if reason not in _NO_REFUSAL:
+            self._note(last, None)
+        return last
 
     def secured(self, tls: TlsInfo) -> None:
         """RFC 3207 4.2: nothing that was said before counts."""

@@ -160,7 +160,7 @@ async def test_every_refusal_is_a_line_in_the_log_and_counts(house: MailHouse) -
     script = (
         b"LHLO c.test\r\nMAIL FROM:<zoe@example.net>\r\nRCPT TO:<nobody@example.org>\r\n"
         b"RCPT TO:<alice@example.org>\r\nDATA\r\n" + b"Received: x\r\n" * 11 + b"\r\n.\r\n"
-        b"MAIL FROM:<zoe@example.net> FOO\r\nQUIT\r\n"
+        b"MAIL FROM:<zoe@example.net> FOO\r\nGET / HTTP/1.1\r\n"
     )
     with log.capture() as lines:
         await converse(house.service, script)
@@ -169,6 +169,7 @@ async def test_every_refusal_is_a_line_in_the_log_and_counts(house: MailHouse) -
         ("rcpt", "550 5.1.1"),
         ("data", "554 5.4.6"),
         ("mail", "555 5.5.4"),
+        ("", "501 5.5.4"),
     ]
     assert told[0]["recipient"] == "nobody@example.org"
     assert (told[1]["sender"], told[1]["to"]) == ("zoe@example.net", ["alice@example.org"])
