@@ -29,6 +29,7 @@ from quintet.imap.cmd import (
     select,
     status,
     store,
+    uploads,
 )
 from quintet.imap.wire import MAX_COMMAND, Wire
 from quintet.net.seam import Ask, Input, Peer, Replies, TlsInfo
@@ -229,6 +230,6 @@ class Session:
     async def _after_upload(
         self, command: commands.Append, following: Input, error: BadSyntax
     ) -> AsyncGenerator[Any, None]:
-        await append.pass_over(command.first, following)
+        await uploads.pass_over(command.first, following)
         for reply in self.problem(error, command):  # type: ignore[union-attr]  # problem gives a list
             yield reply

@@ -16,7 +16,7 @@ from quintet.net.seam import Need
 MAX_LINE = 64 * 1024  # bytes. RFC 2683 3.2.1.5 asks for 8000; some clients send long UID sets in one line
 MAX_COMMAND = 256 * 1024  # bytes of a command with its short literals, once the client is known
 MAX_GUEST_COMMAND = 16 * 1024  # bytes before that: names, secrets, a long bearer token
-MAX_SKIP = 16 * 1024 * 1024  # bytes of a literal that came unasked and is too long; then we hang up
+MAX_SKIP = 16 * 1024 * 1024  # bytes of a literal that came unasked and is refused; then we hang up
 
 _LITERAL_END = re.compile(rb"\{([0-9]{1,19})(\+?)\}\Z")
 _UPLOAD = re.compile(rb"[^ ]+ +APPEND +[^ {]", re.IGNORECASE)
@@ -26,14 +26,14 @@ _UPLOAD_AFTER_NAME = re.compile(rb"[^ ]+ +APPEND +\{[0-9]+\+?\}\r\n", re.IGNOREC
 class Wire:
     """The framing of one connection."""
 
-    __slots__ = ("_frame", "_lines", "_missing", "_skip", "_too_long", "max_command")
+    __slots__ = ("_frame", "_lines", "_missing", "_refusal", "_skip", "max_command")
 
     def __init__(self) -> None:
         self._lines = LineBuffer(MAX_LINE)
         self._frame = b""  # what came of a command that a literal interrupted
         self._missing = 0  # bytes of that literal still to come
-        self._skip = 0  # bytes of an overlong literal still to throw away
-        self._too_long = b""  # tag of a command that is read only to be refused
+        self._skip = 0  # bytes of a refused command's literal still to throw away
+        self._refusal: grammar.BadCommand | None = None  # what a command is read to its end for
         self.max_command = MAX_GUEST_COMMAND
 
     def feed(self, data: bytes) -> None:
@@ -52,18 +52,21 @@ class Wire:
             try:
                 line = self._lines.take_line()
             except BadSyntax as error:
-                tag, self._frame, self._too_long = self._too_long or grammar.tag_of(self._frame), b"", b""
+                tag = self._refusal.tag if self._refusal else grammar.tag_of(self._frame)
+                self._frame, self._refusal = b"", None
                 raise grammar.BadCommand(tag, error.text, error.reason) from None
             if line is None:
                 return Need.DATA
-            if not line and not self._frame and not self._too_long:
+            if not line and not self._frame and not self._refusal:
                 continue  # an empty line between commands: some clients send one after a literal
             literal = _LITERAL_END.search(line) if line.endswith(b"}") else None
-            if literal is None or (self._frame == b"" and not self._too_long and _UPLOAD.match(line)):
+            if literal is None:
                 return self._command(line)
-            if _UPLOAD_AFTER_NAME.match(self._frame) and not self._too_long:
-                return self._command(line)
-            if self._begin_literal(line, int(literal[1]), waits=not literal[2]):
+            if not self._refusal and self._is_upload(line):
+                command = self._upload(line, int(literal[1]), waits=not literal[2])
+                if command is not None:
+                    return command
+            elif self._begin_literal(line, int(literal[1]), waits=not literal[2]):
                 return Need.LITERAL
 
     def take_line(self, limit: int) -> bytes | None:
@@ -77,7 +80,7 @@ class Wire:
 
     def clear(self) -> None:
         self._lines.clear()
-        self._frame, self._missing, self._skip, self._too_long = b"", 0, 0, b""
+        self._frame, self._missing, self._skip, self._refusal = b"", 0, 0, None
 
     def encode(self, reply: object) -> bytes:
         """Only the "+" line: all other replies of this protocol are bytes already."""
@@ -88,25 +91,47 @@ class Wire:
 
     def _command(self, line: bytes) -> commands.Command:
         frame, self._frame = self._frame + line, b""
-        if self._too_long:
-            tag, self._too_long = self._too_long, b""
-            raise grammar.BadCommand(tag, f"command longer than {self.max_command} bytes", Reason.TOO_LONG)
+        if self._refusal:
+            refusal, self._refusal = self._refusal, None
+            raise refusal
         return grammar.parse(frame)
+
+    def _is_upload(self, line: bytes) -> bool:
+        """True for the line of an APPEND that ends in its message's literal."""
+        return bool(_UPLOAD_AFTER_NAME.match(self._frame) if self._frame else _UPLOAD.match(line))
+
+    def _upload(self, line: bytes, size: int, *, waits: bool) -> commands.Command | None:
+        """The APPEND; None if it makes no sense but its message comes all the same.
+
+        That message is no command: taken for one, a letter could make its reader's client ask for anything.
+        """
+        try:
+            return self._command(line)
+        except grammar.BadCommand as refusal:
+            if waits:
+                raise
+            self._refuse(refusal, size)
+            return None
+
+    def _refuse(self, refusal: grammar.BadCommand, size: int) -> None:
+        """Reads past a literal that came unasked, and to the end of its command (RFC 7888 4)."""
+        if size > MAX_SKIP:
+            raise Hangup(Reason.TOO_LONG, "literal too long")
+        self._refusal, self._skip = refusal, size
 
     def _begin_literal(self, line: bytes, size: int, *, waits: bool) -> bool:
         """Notes the literal announced at the end of ``line``; True if the client waits for "+"."""
-        fits = len(self._frame) + len(line) + size <= self.max_command and not self._too_long
-        if not fits:
-            tag = self._too_long or grammar.tag_of(self._frame + line)
+        if self._refusal or len(self._frame) + len(line) + size > self.max_command:
+            refusal = self._refusal or grammar.BadCommand(
+                grammar.tag_of(self._frame + line),
+                f"command longer than {self.max_command} bytes",
+                Reason.TOO_LONG,
+            )
             self._frame = b""
             if waits:  # refused instead of "+": the literal is never sent (RFC 9051 4.3)
-                self._too_long = b""
-                raise grammar.BadCommand(
-                    tag, f"command longer than {self.max_command} bytes", Reason.TOO_LONG
-                )
-            if size > MAX_SKIP:
-                raise Hangup(Reason.TOO_LONG, "literal too long")
-            self._too_long, self._skip = tag, size
+                self._refusal = None
+                raise refusal
+            self._refuse(refusal, size)
             return False
         self._frame += line + b"\r\n"
         self._missing = size

@@ -10,11 +10,10 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from quintet.errors import BadSyntax, Problem, Reason, Refused, TryLater
-from quintet.imap import grammar, names, places, sets, updates
-from quintet.imap.cmd import post
+from quintet.errors import Problem, Reason, Refused, TryLater
+from quintet.imap import names, places, sets, updates
+from quintet.imap.cmd import post, uploads
 from quintet.imap.cmd.store import flags_of
-from quintet.imap.tokens import Cursor
 from quintet.net.seam import Ask
 from quintet.store import accounts, entries
 from quintet.store.db import bounded
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 MAX_MESSAGES = 10_000  # of one command
 MAX_HELD = 64 * 1024 * 1024  # bytes of small messages held in memory until the last has come
-GO_AHEAD = b"+ Ready for literal data\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +54,23 @@ async def append(session: Session, command: commands.Append, following: Input) -
             if held > MAX_HELD:
                 raise Refused(Reason.TOO_MANY, "too many messages at once")
         except Problem:
-            await pass_over(upload, following)
+            await uploads.pass_over(upload, following)
             raise
         if where is not None and where.folder.kind == FolderKind.GROUP:
             async for reply in post.post(session, command, where, following):
                 yield reply
             return
         if upload.waits:
-            yield GO_AHEAD
+            yield uploads.GO_AHEAD
             yield Ask.FLUSH
         try:
             content = await _receive(session, upload, following)
         except (Refused, TryLater):
-            await pass_over(await _next_upload(upload, following), following)
+            await uploads.pass_over(await uploads.next_one(upload, following), following)
             raise
         held += content.size if content.data is not None else 0
         letters.append(Letter(content, flags, keywords, upload.moment))
-        upload = await _next_upload(upload, following)
+        upload = await uploads.next_one(upload, following)
     for reply in await _add(session, command, letters):
         yield reply
 
@@ -87,7 +85,9 @@ def _check(
     if upload.size > session.house.config.max_message:
         raise Refused(Reason.TOO_BIG, f"message is larger than {session.house.config.max_message} bytes")
     if upload.size == 0:
-        raise Refused(Reason.BAD_CONTENT, "message is empty")  # what a client sends to cancel (RFC 3502 6.3.11)
+        raise Refused(
+            Reason.BAD_CONTENT, "message is empty"
+        )  # to cancel (RFC 3502 6.3.11)
     if count == MAX_MESSAGES:
         raise Refused(Reason.TOO_MANY, "too many messages at once")
     name = names.decode(command.mailbox, utf8=session.utf8)
@@ -130,34 +130,6 @@ async def _receive(session: Session, upload: commands.Upload, following: Input) 
     if content.digest.nul:
         raise Refused(Reason.BAD_CONTENT, "message holds NUL octets")  # RFC 9051 4.3, RFC 3516 4.4
     return content
-
-
-async def _read_past(upload: commands.Upload, following: Input) -> None:
-    async for _ in following.counted(upload.size):
-        pass
-
-
-async def _next_upload(upload: commands.Upload, following: Input) -> commands.Upload | None:
-    """What stands behind a literal: the end of the command, or another message (RFC 3502).
-
-    Raises:
-        BadSyntax: neither of both; what follows on the line is lost.
-    """
-    line = await following.line()
-    if upload.utf8:
-        if not line.startswith(b")"):
-            raise BadSyntax("expected )")
-        line = line[1:]
-    if not line.strip(b" "):
-        return None
-    return grammar.upload(Cursor(line))
-
-
-async def pass_over(upload: commands.Upload | None, following: Input) -> None:
-    """Reads to the end of an APPEND that is refused whatever it brings; one that waits sends no more."""
-    while upload is not None and not upload.waits:
-        await _read_past(upload, following)
-        upload = await _next_upload(upload, following)
 
 
 async def _add(session: Session, command: commands.Append, letters: list[Letter]) -> list[Any]:

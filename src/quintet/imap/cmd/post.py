@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from quintet.errors import Problem, Reason, Refused
+from quintet.errors import BadSyntax, Reason, Refused, TryLater
 from quintet.imap import updates
+from quintet.imap.cmd import uploads
 from quintet.imap.cmd.store import flags_of
 from quintet.net.seam import Ask
 from quintet.store import entries
 from quintet.store.model import SEEN
 
 if TYPE_CHECKING:
-    from quintet.delivery.post import Posted, PostOffice
+    from quintet.delivery.post import PostOffice
     from quintet.imap import commands
     from quintet.imap.places import Place
     from quintet.imap.session import Session
     from quintet.net.seam import Input
-
-GO_AHEAD = b"+ Ready for literal data\r\n"
 
 
 def office(session: Session) -> PostOffice:
@@ -34,37 +33,37 @@ async def post(
 ) -> AsyncIterator[Any]:
     """Posts the one message of the command.
 
-    Deviates: RFC 3502's second message is refused, because a posting cannot be taken back.
+    Deviates: RFC 3502's second message is refused, and the first with it, because a posting cannot be taken
+    back.
     """
     upload = command.first
     flags, _ = flags_of(upload.flags)
     desk = office(session)
     if upload.waits:
-        yield GO_AHEAD
+        yield uploads.GO_AHEAD
         yield Ask.FLUSH
-    problem: Problem | None = None
-    posted: Posted | None = None
     left = upload.size
+    ended = False
 
     async def body() -> AsyncIterator[bytes]:
-        nonlocal left
+        """The message; it has ended only when the command has, so that nothing is posted before."""
+        nonlocal left, ended
         async for chunk in following.counted(upload.size):
             left -= len(chunk)
             yield chunk
+        ended = True
+        await _last(upload, following)
 
     try:
         posted = await desk.post(
             session.user, session.peer, body(), group=where.folder.name, received_at=upload.moment
         )
-    except Problem as error:
-        problem = error
-    if left:
-        async for _ in following.counted(left):
-            pass  # what a refusal did not read
-    rest = (await following.line()).removeprefix(b")") if upload.utf8 else await following.line()
-    if problem is not None:
-        raise problem
-    assert posted is not None
+    except (BadSyntax, Refused, TryLater):
+        if not ended:
+            async for _ in following.counted(left):
+                pass  # what a refusal did not read
+            await _last(upload, following)
+        raise
     number = posted.number(where.folder.name)
     if number and flags & SEEN:
         await session.house.store.write(
@@ -72,9 +71,15 @@ async def post(
         )
     for reply in await updates.told(session):
         yield reply
-    if rest.strip(b" "):
-        yield b"%b NO [CANNOT] Posted the first message; a group takes one at a time\r\n" % command.tag
-    elif number:
+    if number:
         yield b"%b OK [APPENDUID %d %d] Posted\r\n" % (command.tag, where.folder.uid_validity, number)
     else:
         yield b"%b OK Sent to the moderator\r\n" % command.tag
+
+
+async def _last(upload: commands.Upload, following: Input) -> None:
+    """The command must end behind its message."""
+    another = await uploads.next_one(upload, following)
+    if another is not None:
+        await uploads.pass_over(another, following)
+        raise Refused(Reason.UNSUPPORTED, "a group takes one message at a time")
