@@ -49,7 +49,7 @@ def since(
     changed = [Changed(uid, flags, unpack_keywords(words), at) for uid, flags, words, at, _ in rows]
     new = [uid for uid, _, _, _, created in rows if created > modseq]
     if reader is not None and seen.is_own(folder, reader):
-        changed = _for_reader(tx, folder_id, modseq, upto, reader, changed)
+        changed = _for_reader(tx, folder_id, modseq, reader, changed)
     return Changes(changed, new, _vanished(tx, folder_id, modseq, upto), Modseq(upto), more)
 
 
@@ -63,7 +63,7 @@ def _page(tx: Tx, folder_id: FolderId, modseq: int, limit: int, highest: int) ->
 
 
 def _for_reader(
-    tx: Tx, folder_id: FolderId, modseq: int, upto: int, reader: AccountId, changed: list[Changed]
+    tx: Tx, folder_id: FolderId, modseq: int, reader: AccountId, changed: list[Changed]
 ) -> list[Changed]:
     marks = seen.get(tx, folder_id, reader)
     told = {change.uid for change in changed}
@@ -81,12 +81,13 @@ def _for_reader(
                 )
             ]  # fmt: skip
     changed.sort(key=lambda change: change.uid)
+    log = seen.log(tx, folder_id, reader)
     return [
         Changed(
             c.uid,
             c.flags | SEEN if c.uid in marks else c.flags & ~SEEN,
             c.keywords,
-            Modseq(upto) if c.uid in mine else c.modseq,
+            seen.modseq_of(log, c.uid, c.modseq),
         )
         for c in changed
     ]

@@ -74,13 +74,18 @@ def set_flags(
     # \Seen is the reader's, everything else the folder's
     shared = _write(tx, folder, rows, mode, flags & ~SEEN, keywords, keep=SEEN)
     touched = [row[0] for row in rows]
+    assert reader is not None
     if mode == "=" or flags & SEEN:
-        assert reader is not None
         want = mode == "+" or (mode == "=" and bool(flags & SEEN))
-        marks, modseq = seen.mark(tx, folder_id, reader, touched, want)
-        shared = [Changed(c.uid, c.flags, c.keywords, modseq or c.modseq) for c in shared]
+        marks, _ = seen.mark(tx, folder_id, reader, touched, want)
+    log = seen.log(tx, folder_id, reader)
     return [
-        Changed(c.uid, c.flags | SEEN if c.uid in marks else c.flags & ~SEEN, c.keywords, c.modseq)
+        Changed(
+            c.uid,
+            c.flags | SEEN if c.uid in marks else c.flags & ~SEEN,
+            c.keywords,
+            seen.modseq_of(log, c.uid, c.modseq),
+        )
         for c in shared
     ], modified
 

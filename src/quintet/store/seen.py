@@ -123,6 +123,28 @@ def changed_after(tx: Tx, folder_id: FolderId, account_id: AccountId, modseq: in
     return found
 
 
+Log = list[tuple[int, RangeSet]]  # (change number, what was marked or unmarked then), the latest first
+
+
+def log(tx: Tx, folder_id: FolderId, account_id: AccountId) -> Log:
+    """The reader's marks with their change numbers; at most `MAX_LOG` rows."""
+    rows = tx.all(
+        "SELECT modseq, uids FROM seen_change WHERE folder_id = ? AND account_id = ? ORDER BY modseq DESC",
+        folder_id, account_id,
+    )  # fmt: skip
+    return [(modseq, RangeSet.parse(text)) for modseq, text in rows]
+
+
+def modseq_of(marks: Log, uid: int, modseq: int) -> Modseq:
+    """The change number that an entry has for a reader: its own ``modseq``, or that of a later mark."""
+    for at, uids in marks:
+        if at <= modseq:
+            break
+        if uid in uids:
+            return Modseq(at)
+    return Modseq(modseq)
+
+
 def forget(tx: Tx, folder_id: FolderId, gone: RangeSet) -> None:
     """Entries are gone: they count for no reader any more."""
     for account_id, text, present in tx.all(

@@ -120,13 +120,20 @@ def page(
     """The next rows, and the ranges that are left."""
     rows, rest = next_rows(tx, here, columns, ranges, limit)
     marks = seen.get(tx, here.folder_id, here.reader) if here.reader is not None else None
-    if changed_since is not None:  # RFC 7162 3.1.4.1
+    if "modseq" in columns:
         index = columns.index("modseq")
-        late = RangeSet()
-        if here.reader is not None:
-            late = seen.changed_after(tx, here.folder_id, here.reader, changed_since)
-        rows = [row for row in rows if row[index] > changed_since or row[0] in late]
+        rows = for_reader(tx, here, rows, index)
+        if changed_since is not None:  # RFC 7162 3.1.4.1
+            rows = [row for row in rows if row[index] > changed_since]
     return Page(rows, marks), rest
+
+
+def for_reader(tx: Tx, here: Selected, rows: list[render.Row], index: int) -> list[render.Row]:
+    """Rows with the modseq at ``index`` that the reader's own \\Seen marks give them (RFC 7162 3.1)."""
+    log = seen.log(tx, here.folder_id, here.reader) if here.reader is not None else []
+    if not log:
+        return rows
+    return [(*row[:index], seen.modseq_of(log, row[0], row[index]), *row[index + 1 :]) for row in rows]
 
 
 def next_rows(

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
-from quintet.errors import Problem
+from quintet.errors import Refused, TryLater
 from quintet.imap import commands, matching, sets, updates
 from quintet.imap import format as fmt
 from quintet.imap.cmd import fetch
@@ -61,9 +61,9 @@ async def search(session: Session, command: commands.Search, _: Input) -> AsyncG
     saving = command.give is not None and b"SAVE" in command.give
     try:
         found = await find(session, here, command)
-    except Problem:
+    except (Refused, TryLater):
         if saving:
-            here.saved = []  # RFC 5182 2.1: a failed SEARCH empties the variable
+            here.saved = []  # RFC 5182 2.1: NO empties the variable, BAD leaves it
         raise
     if saving:
         here.saved = _to_save(command, found)
@@ -152,6 +152,7 @@ def _scan(
         budget -= max(len(rows), 1)
         if marks is not None:
             rows = [(row[0], row[1] | SEEN if row[0] in marks else row[1] & ~SEEN, *row[2:]) for row in rows]
+            rows = fetch.for_reader(tx, here, rows, matching.MODSEQ)
         reader = matching.Reader((row[0] for row in rows), digests, bodies, store.read_body)
         for row in rows:
             if ask(row, reader):
