@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from quintet import log
 from quintet.clock import Clock
 from quintet.config.queue import Queue
+from quintet.delivery import letter as letters
 from quintet.delivery.aftermath import Aftermath
 from quintet.delivery.directory import Directory
 from quintet.delivery.envelope import Mailbox, mailbox
@@ -27,8 +28,8 @@ from quintet.delivery.route import Destination, Router
 from quintet.delivery.transport import Answer, Letter, Link, Result, Transport
 from quintet.errors import Problem, Reason, TryLater
 from quintet.net.dns import Resolver
-from quintet.store import entries, queue
-from quintet.store.model import FolderId, MessageId
+from quintet.store import queue
+from quintet.store.model import FolderId
 from quintet.store.queue import Recipient, RecipientId
 from quintet.store.store import Store
 
@@ -303,7 +304,7 @@ class Runner:
             return [Answer(Result.NEVER, "5.7.1", text)] * count, None
         addresses = [mailbox(one.address) for one in batch.recipients]
         try:
-            letter = self._letter(batch.recipients[0])
+            letter = letters.letter(self.store, batch.recipients[0])
             return await self._sent(destination, letter, addresses)
         except Problem as problem:
             return [_answer(problem)] * count, None
@@ -344,15 +345,6 @@ class Runner:
             raise
         self.links.keep(destination, link)
         return answers
-
-    def _letter(self, recipient: Recipient) -> Letter:
-        row = MessageId(recipient.message_row)
-        digest = self.store.peek(entries.digest, row)
-        ref = self.store.peek(entries.message_body, row)
-        plain = ref.prefix.isascii() and all(value.isascii() for _, value in digest.headers)
-        # a raw 8-bit header that came without SMTPUTF8 is ugly, and goes on as it came
-        utf8 = not plain and bool(recipient.item_params.get("utf8"))
-        return Letter(mailbox(recipient.sender), self.store.body(ref), digest.eight_bit or utf8, utf8)
 
     # --- waiting ------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,6 +56,7 @@ class Letter:
     body: Body
     eight_bit: bool  # some byte is above 0x7F
     utf8_header: bool  # such a byte stands in the header (RFC 6532)
+    narrowed: Callable[[], Awaitable[Letter | None]] | None = None  # the same in seven bits, if possible
 
 
 class Link(Protocol):

@@ -192,6 +192,8 @@ class SmtpLink:
 
     async def send(self, letter: Letter, recipients: Sequence[Mailbox]) -> list[Answer]:
         """See `delivery.transport.Link`."""
+        if letter.eight_bit and letter.narrowed is not None and "8BITMIME" not in self._offers:
+            letter = await letter.narrowed() or letter  # RFC 6152 3
         refusal = self._cannot(letter)
         if refusal is not None:
             return [refusal] * len(recipients)

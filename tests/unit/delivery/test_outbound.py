@@ -207,19 +207,31 @@ async def test_garbage_is_no_reply(out, to_host):
         assert "no reply" in (await out.house.queued())[0].last_error
 
 
-async def test_eight_bit_mail_is_not_sent_where_it_is_not_taken(out, to_host):
-    letter = b"Subject: x\r\n\r\nz\xc3\xbcrich\r\n"
+async def test_eight_bit_mail_is_rewritten_for_a_host_of_seven_bits(out, to_host):
+    """RFC 6152 3."""
+    letter = b"Subject: x\r\n\r\nz\xc3\xbcrich\r\n.\r\n"
     async with next_host(offers=["PIPELINING"]) as host:
         runner = out.runner(routes=to_host(host.port))
         await out.queue("zoe@example.net", data=letter)
         await runner.once()
-        assert host.messages == []
-        assert b"Status: 5.6.3" in await out.house.last("alice")
+        assert host.heard[1] == "MAIL FROM:<alice@example.org>"
+        assert host.messages[0].startswith(b"Received: from a by b;")
+        assert host.messages[0].endswith(b"quoted-printable\r\n\r\nz=C3=BCrich\r\n=2E\r\n")
     async with next_host() as host:
         runner = out.runner(routes=to_host(host.port))
         await out.queue("zoe@example.net", data=letter)
         await runner.once()
         assert host.heard[1].endswith(" BODY=8BITMIME")
+        assert host.messages[0].endswith(letter)
+
+
+async def test_eight_bit_mail_that_cannot_be_rewritten_is_returned(out, to_host):
+    async with next_host(offers=["PIPELINING"]) as host:
+        runner = out.runner(routes=to_host(host.port))
+        await out.queue("zoe@example.net", data=b"Subject: z\xc3\xbcrich\r\n\r\nx\r\n")
+        await runner.once()
+        assert host.messages == []
+        assert b"Status: 5.6.3" in await out.house.last("alice")
 
 
 async def test_utf8_address_needs_smtputf8_but_a_utf8_domain_does_not(out, to_host):

@@ -1,0 +1,70 @@
+"""A queued message as it leaves: its bytes by reference, and in seven bits for hosts that take no more.
+
+RFC 6152 3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+from quintet.delivery.envelope import mailbox
+from quintet.delivery.transport import Letter
+from quintet.message import narrow
+from quintet.message.digest import Digest
+from quintet.net.seam import CHUNK
+from quintet.store import entries
+from quintet.store.model import BodyRef, MessageId
+from quintet.store.queue import Recipient
+from quintet.store.store import Store
+
+MAX_NARROWED = 32 * 1024 * 1024  # bytes of a message that we hold to rewrite it; larger ones are returned
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBody:
+    """`seam.Body` of bytes in memory."""
+
+    data: bytes
+    dotless: bool = False
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def small(self, start: int, length: int) -> bytes | None:
+        """See `seam.Body`."""
+        return self.data[start : start + length]
+
+    async def chunks(self, start: int, length: int) -> AsyncIterator[bytes]:
+        """See `seam.Body`."""
+        end = min(start + length, len(self.data))
+        for at in range(start, end, CHUNK):
+            yield self.data[at : min(at + CHUNK, end)]
+
+
+def letter(store: Store, recipient: Recipient) -> Letter:
+    """The message that a recipient waits for.  Raises what reading raises."""
+    row = MessageId(recipient.message_row)
+    digest = store.peek(entries.digest, row)
+    ref = store.peek(entries.message_body, row)
+    plain = ref.prefix.isascii() and all(value.isascii() for _, value in digest.headers)
+    # a raw 8-bit header that came without SMTPUTF8 is ugly, and goes on as it came
+    utf8 = not plain and bool(recipient.item_params.get("utf8"))
+    found = Letter(mailbox(recipient.sender), store.body(ref), digest.eight_bit or utf8, utf8)
+    if not found.eight_bit or not plain or ref.size > MAX_NARROWED:
+        return found
+    return replace(found, narrowed=functools.partial(_narrowed, store, ref, digest, found))
+
+
+async def _narrowed(store: Store, ref: BodyRef, digest: Digest, wide: Letter) -> Letter | None:
+    data = await asyncio.to_thread(_read, store, ref, digest)
+    return None if data is None else replace(wide, body=HeldBody(data), eight_bit=False, narrowed=None)
+
+
+def _read(store: Store, ref: BodyRef, digest: Digest) -> bytes | None:
+    """Signatures that cover the body break, as with every gateway that does so: better than no mail."""
+    data = narrow.seven_bit(store.read_body(ref)[len(ref.prefix) :], digest)
+    return None if data is None else ref.prefix + data

@@ -1,0 +1,80 @@
+"""An 8-bit message for a host that takes seven bits only: its 8-bit bodies as quoted-printable or base64.
+
+Pure; whole messages.  What cannot be said in seven bits without harm stays what it is, and the caller
+returns the mail instead: 8-bit headers (RFC 6532), signed or encrypted parts (RFC 1847).
+RFC 6152 3, RFC 2045 6; text that names no charset is called ``unknown-8bit``, the word of RFC 1428.
+"""
+
+from __future__ import annotations
+
+import re
+
+from quintet.message import transfer
+from quintet.message.digest import Digest, Part
+
+_ENCODING = re.compile(
+    rb"^content-transfer-encoding[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*", re.IGNORECASE | re.MULTILINE
+)
+_UNENCODED = ("7bit", "8bit", "binary")
+_SEALED = ("signed", "encrypted")
+
+Edit = tuple[int, int, bytes]  # start, end, what stands there instead
+
+
+def seven_bit(data: bytes, digest: Digest) -> bytes | None:
+    """The same message in seven bits; None where that cannot be done.
+
+    ``digest`` is of ``data``.  The order of parts and every header but those of the encoding stay.
+    """
+    edits: list[Edit] = []
+    if not _narrow(data, digest.root, edits):
+        return None
+    pieces, at = [], 0
+    for start, end, instead in sorted(edits):
+        pieces += [data[at:start], instead]
+        at = end
+    result = b"".join(pieces) + data[at:]
+    if not result.isascii():  # before the first or behind the last boundary, or where no digest looks
+        return None
+    return result if digest.header("mime-version") is not None else _named(result, digest)
+
+
+def _narrow(data: bytes, part: Part, edits: list[Edit]) -> bool:
+    """Collects what must change in one entity; False when it may not be changed."""
+    if data[part.header_start : part.end].isascii():
+        return True
+    if part.children or part.message is not None:
+        if part.type == "multipart" and part.subtype in _SEALED:
+            return False
+        if part.encoding not in _UNENCODED or not _label(data, part, b"7bit", edits):
+            return False
+        inner = part.children if part.message is None else (part.message.body,)
+        return all(_narrow(data, each, edits) for each in inner)
+    body = data[part.body_start : part.end]
+    if body.isascii() or part.encoding not in _UNENCODED or part.type in ("multipart", "message"):
+        return False
+    if part.type == "text":
+        name, encoded = b"quoted-printable", transfer.encode_quoted_printable(body)
+    else:
+        name, encoded = b"base64", transfer.encode_base64(body).removesuffix(b"\r\n")
+    edits.append((part.body_start, part.end, encoded))
+    return _label(data, part, name, edits)
+
+
+def _label(data: bytes, part: Part, name: bytes, edits: list[Edit]) -> bool:
+    """Names the encoding in the entity's header; False where that has no end."""
+    header = data[part.header_start : part.body_start]
+    if not header.endswith(b"\r\n") or not header.isascii():
+        return False
+    fields = _ENCODING.sub(b"", header[:-2])
+    line = b"Content-Transfer-Encoding: " + name + b"\r\n"
+    edits.append((part.header_start, part.body_start, fields + line + b"\r\n"))
+    return True
+
+
+def _named(data: bytes, digest: Digest) -> bytes:
+    """Says that it is MIME now, and what the text is."""
+    lines = b"MIME-Version: 1.0\r\n"
+    if digest.header("content-type") is None:
+        lines += b"Content-Type: text/plain; charset=unknown-8bit\r\n"
+    return lines + data
