@@ -106,5 +106,7 @@ def problem(error: Problem, command: commands.Command | None) -> bytes:
         code = b"TRYCREATE"  # RFC 9051 6.3.12, 6.4.7: and only there
     if isinstance(error, BadSyntax) and error.reason is Reason.TOO_MANY:
         status = BAD
+    if error.reason is Reason.ALREADY_EXISTS:  # its text is the bare name
+        return line(tag, status, code, "A mailbox of that name is there already")
     words = error.text[:1].upper() + error.text[1:]
     return line(tag, status, code, words)

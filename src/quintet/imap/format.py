@@ -54,6 +54,18 @@ def mailbox(name: str, *, utf8: bool) -> bytes:
     return astring(name.encode("utf-8"), utf8=True) if utf8 else astring(utf7.encode(name))
 
 
+def normalized(raw: bytes, name: str, attributes: bytes = b"") -> bytes:
+    """Tells a client of IMAP4rev2 that its ``raw`` means ``name`` (RFC 9051 6.3.9.7); b"" if it knows."""
+    told = name.encode("utf-8")
+    if raw.removesuffix(b"/") == told:
+        return b""
+    return b'* LIST (%b) "/" %b ("OLDNAME" (%b))\r\n' % (
+        attributes,
+        astring(told, utf8=True),
+        astring(raw, utf8=True),
+    )
+
+
 def flags(bits: int, keywords: Iterable[str] = (), *, recent: bool = False) -> bytes:
     """``\\Seen $Work`` without the parentheses."""
     text = FLAG_TEXT[bits & 31]

@@ -188,8 +188,8 @@ def _one_mailbox(cursor: Cursor) -> bytes:
     return cursor.astring()
 
 
-def _words(cursor: Cursor, known: frozenset[bytes], what: str) -> tuple[bytes, ...]:
-    """``(A B C)`` of ``known`` words in upper case, each once."""
+def _words(cursor: Cursor, known: frozenset[bytes], what: str, *, least: int = 1) -> tuple[bytes, ...]:
+    """``(A B C)`` of ``known`` words in upper case, each once; at ``least`` so many."""
     cursor.expect(b"(")
     found: dict[bytes, None] = {}
     while not cursor.accept(b")"):
@@ -199,6 +199,8 @@ def _words(cursor: Cursor, known: frozenset[bytes], what: str) -> tuple[bytes, .
         if word not in known:
             raise BadSyntax(f"unknown {what}")
         found[word] = None
+    if len(found) < least:
+        raise BadSyntax(f"expected a {what}")
     return tuple(found)
 
 
@@ -207,7 +209,7 @@ def _list(cursor: Cursor, tag: bytes) -> commands.List:
     select: tuple[bytes, ...] = ()
     extended = cursor.peek() == b"("
     if extended:
-        select = _words(cursor, LIST_SELECT, "selection option")
+        select = _words(cursor, LIST_SELECT, "selection option", least=0)
         if b"RECURSIVEMATCH" in select and not {b"SUBSCRIBED", b"SPECIAL-USE"} & set(select):
             raise BadSyntax("RECURSIVEMATCH needs SUBSCRIBED")  # RFC 9051 6.3.9.1
         cursor.space()

@@ -121,6 +121,8 @@ def require(key: commands.Key, context: Context) -> Question:
 
 def codec(charset: bytes) -> str:
     """Python's codec of a charset name.  Raises Refused(UNKNOWN_CHARSET)."""
+    if charset.upper() == b"US-ASCII":
+        return "ascii"  # strictly: letters that lie are forgiven, a client is not
     name = words.codec_name(charset.decode("ascii", "replace"))
     if name is None:
         raise Refused(Reason.UNKNOWN_CHARSET)

@@ -12,7 +12,7 @@ from quintet.imap import commands
 from quintet.imap.commands import Compare, When
 from quintet.imap.tokens import Cursor
 
-MAX_DEPTH = 50  # nested parentheses, NOTs and ORs
+MAX_DEPTH = 100  # nested parentheses, NOTs and ORs: clients write a list of ten addresses as nine ORs
 MAX_KEYS = 2000  # keys of one search
 RETURN = frozenset((b"MIN", b"MAX", b"ALL", b"COUNT", b"SAVE"))
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # What each right lets STORE change (RFC 4314 4): flags that are shown in PERMANENTFLAGS.
 _SEEN, _DELETED = 1, 8
+MAX_KEYWORDS = 1000  # in one mailbox; the line that names them stays below the 64 KiB that clients can read
 
 
 class Selected:
@@ -27,7 +28,7 @@ class Selected:
 
     __slots__ = (
         "account_id", "cursor", "folder_id", "hint", "keywords", "kind", "name", "read_only", "reader",
-        "recent", "rights", "saved", "told", "uid_validity", "view", "watch",
+        "recent", "rights", "saved", "tell_modseq", "told", "uid_validity", "view", "watch",
     )  # fmt: skip
 
     def __init__(self, where: Place, view: View, *, read_only: bool, keywords: Iterable[str]) -> None:
@@ -46,6 +47,7 @@ class Selected:
         self.keywords = {word.lower(): word for word in keywords}  # those that FLAGS named
         self.recent: list[tuple[int, int]] = []  # UID ranges that are \\Recent for this session alone
         self.saved: list[tuple[int, int]] = []  # UID ranges of SEARCH RETURN (SAVE) (RFC 5182)
+        self.tell_modseq = False  # CONDSTORE was just switched on: HIGHESTMODSEQ is owed (RFC 7162 3.1)
         self.hint: Wake | None = None
         self.watch: Watch | None = None
 
@@ -78,7 +80,7 @@ class Selected:
         keywords = sorted(self.keywords.values())
         words = fmt.flags(31, keywords)
         permanent = fmt.flags(self.changeable(), keywords if "w" in self.rights else ())
-        if "w" in self.rights and not self.read_only:
+        if "w" in self.rights and not self.read_only and len(self.keywords) < MAX_KEYWORDS:
             permanent = (permanent + b" \\*").strip()  # new keywords can be made
         if self.read_only:
             permanent = b""

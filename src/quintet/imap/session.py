@@ -139,6 +139,8 @@ class Session:
             return idle.broken_off(self)
         if not rule.states & self.state:
             return self._wrong_state(command, following, rule)
+        if self.state is not State.GUEST:
+            self._errors = 0  # a client that is known may try things all day, not one after the other
         return rule.answer(self, command, following)
 
     def poll(self) -> Replies:
@@ -146,6 +148,8 @@ class Session:
 
     def problem(self, error: Problem, command: commands.Command | None) -> Replies:
         if isinstance(error, BadSyntax):
+            if self.idling and command is None:  # not even a command: no DONE either (RFC 9051 6.3.13)
+                return idle.broken_off(self)
             self._errors += 1
             if self._errors > self.house.config.max_errors:
                 return [answers.problem(error, command), answers.FAREWELLS[Reason.TOO_MANY_ERRORS], Ask.CLOSE]
@@ -212,7 +216,9 @@ class Session:
             self.state = State.USER
 
     def enable(self, names: Iterable[bytes]) -> None:
-        self.enabled |= frozenset(names)
+        before, self.enabled = self.enabled, self.enabled | frozenset(names)
+        if self.selected is not None and b"CONDSTORE" in self.enabled - before:
+            self.selected.tell_modseq = True
 
     def _wrong_state(self, command: commands.Command, following: Input, rule: Rule) -> Replies:
         words = {

@@ -64,6 +64,9 @@ def collect(session: Session, *, may_expunge: bool = True) -> tuple[list[Any], b
         return [], False
     found = session.house.store.peek(_since, here)
     told: list[Any] = []
+    if here.tell_modseq:
+        here.tell_modseq = False
+        told.append(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % here.cursor)
     if found is None:
         session.leave()
         return [b"* BYE [NONEXISTENT] The mailbox was deleted\r\n", Ask.CLOSE], False

@@ -137,7 +137,7 @@ def test_lines_that_mean_something(line: bytes, command: c.Command) -> None:
         (b"a FETCH 1 BODY[" + b"1." * 120 + b"1]", b"a", Reason.TOO_MANY),
         (b"a SEARCH", b"a", Reason.SYNTAX),
         (b"a SEARCH CHARSET x", b"a", Reason.SYNTAX),
-        (b"a SEARCH " + b"(" * 60 + b"ALL" + b")" * 60, b"a", Reason.TOO_MANY),
+        (b"a SEARCH " + b"(" * 110 + b"ALL" + b")" * 110, b"a", Reason.TOO_MANY),
         (b"a SEARCH " + b"NOT " * 3000 + b"ALL", b"a", Reason.TOO_MANY),
         (b"a SEARCH" + b" ALL" * 3000, b"a", Reason.TOO_MANY),
         (b"a SEARCH OLDER 0", b"a", Reason.SYNTAX),

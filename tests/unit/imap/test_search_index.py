@@ -30,7 +30,7 @@ QUESTIONS = (
 
 async def ask(talk: Talk, question: str) -> str:
     await talk.send(f"a UID SEARCH {question}\r\n".encode())
-    found, done, _ = talk.take().decode().split("\r\n")
+    found, *_, done, _ = talk.take().decode().split("\r\n")  # HIGHESTMODSEQ may stand between
     assert done == "a OK Done"
     return found
 

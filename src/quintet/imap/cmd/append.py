@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Problem, Reason, Refused, TryLater
-from quintet.imap import names, places, sets, updates
+from quintet.imap import answers, names, places, sets, updates
+from quintet.imap import format as fmt
 from quintet.imap.cmd import post, uploads
 from quintet.imap.cmd.store import flags_of
 from quintet.net.seam import Ask
@@ -85,9 +86,7 @@ def _check(
     if upload.size > session.house.config.max_message:
         raise Refused(Reason.TOO_BIG, f"message is larger than {session.house.config.max_message} bytes")
     if upload.size == 0:
-        raise Refused(
-            Reason.BAD_CONTENT, "message is empty"
-        )  # to cancel (RFC 3502 6.3.11)
+        raise Refused(Reason.BAD_CONTENT, "message is empty")  # to cancel (RFC 3502 6.3.11)
     if count == MAX_MESSAGES:
         raise Refused(Reason.TOO_MANY, "too many messages at once")
     name = names.decode(command.mailbox, utf8=session.utf8)
@@ -127,8 +126,10 @@ async def _receive(session: Session, upload: commands.Upload, following: Input) 
         content = await spool.finish()
     finally:
         spool.discard()
-    if content.digest.nul:
-        raise Refused(Reason.BAD_CONTENT, "message holds NUL octets")  # RFC 9051 4.3, RFC 3516 4.4
+    if content.digest.nul:  # RFC 9051 4.3; RFC 3516 4.4 where a literal8 said so
+        raise answers.Coded(
+            b"UNKNOWN-CTE" if upload.binary else b"CANNOT", Reason.BAD_CONTENT, "message holds NUL octets"
+        )
     return content
 
 
@@ -138,6 +139,8 @@ async def _add(session: Session, command: commands.Append, letters: list[Letter]
         _file, session.user.account_id, name, letters, session.house.clock.now()
     )
     replies = await updates.told(session)
+    if session.rev2:
+        replies.append(fmt.normalized(command.mailbox, name))
     uids = sets.write(sets.runs([one.uid for one in added]))
     code = b"[APPENDUID %d %b] " % (uid_validity, uids)
     return [*replies, b"%b OK %bDone\r\n" % (command.tag, code)]

@@ -66,6 +66,7 @@ async def fetch(
         item.section is not None and (item.section.path or item.section.text) for item in plan.bodies
     )
     marked = 0
+    unknown = False  # some part could not be decoded
     while ranges:
         found, rest = store.peek(_page, here, plan.columns, ranges, digest, command.changed_since)
         fresh: set[int] = set()
@@ -76,18 +77,25 @@ async def fetch(
         ranges = rest
         held: list[bytes] = []
         for message in _messages(session, here, found, (plan, seen_plan), fresh):
-            whole = _whole(message, plan.bodies)
+            items = _decodable(message, plan.bodies)
+            if len(items) < len(plan.bodies):
+                unknown = True
+                if not items and message.line.endswith(b"("):
+                    continue
+            whole = _whole(message, items)
             if whole is not None:
                 held.append(whole)
                 continue
             yield b"".join(held)
             held = []
-            async for reply in _in_pieces(message, plan.bodies):
+            async for reply in _in_pieces(message, items):
                 yield reply
         yield b"".join(held)
         await asyncio.sleep(0)  # a fast reader never makes us wait: others get their turn all the same
     for reply in await updates.told(session, may_expunge=command.uid):
         yield reply
+    if unknown:  # RFC 3516 4.3: NO; what could be decoded is told all the same
+        raise answers.Coded(b"UNKNOWN-CTE", Reason.BAD_CONTENT, "unknown transfer encoding")
     yield plain.end(session, command, ranges)
 
 
@@ -270,15 +278,21 @@ async def _binary(
             break
 
 
+def _decodable(message: Message, items: tuple[commands.Item, ...]) -> tuple[commands.Item, ...]:
+    """``items`` without those that ask for a part in an encoding that nobody knows."""
+    return tuple(
+        item
+        for item in items
+        if item.name == b"BODY[" or item.section is None or _encoding(message, item.section) in ENCODINGS
+    )
+
+
 def _encoding(message: Message, what: commands.Section) -> str:
-    """The part's transfer encoding; raises Refused with UNKNOWN-CTE for one that nobody knows."""
+    """The part's transfer encoding, in lower case."""
     if not what.path or message.digest is None:
         return "binary"
     part = section.part(message.digest, what.path)
-    encoding = part.encoding.lower() if part is not None else "binary"
-    if encoding not in ENCODINGS:
-        raise answers.Coded(b"UNKNOWN-CTE", Reason.BAD_CONTENT, "unknown transfer encoding")
-    return encoding
+    return part.encoding.lower() if part is not None else "binary"
 
 
 async def _decoded(message: Message, found: tuple[int, int], encoding: str) -> AsyncIterator[bytes]:

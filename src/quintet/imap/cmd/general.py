@@ -53,4 +53,5 @@ def enable(session: Session, command: commands.Enable, _: Input) -> Replies:
     if b"QRESYNC" in wanted:
         session.enable((b"CONDSTORE",))  # RFC 7162 3.2.3
     told = b"".join(b" " + capabilities.SPELLED.get(name, name) for name in fresh)
-    return [b"* ENABLED%b\r\n%b OK Done\r\n" % (told, command.tag)]
+    news, _more = updates.collect(session)  # what is left over comes with the next answer
+    return [b"* ENABLED%b\r\n" % told, *news, b"%b OK Done\r\n" % command.tag]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Reason, Refused
 from quintet.imap import answers, names, places, updates
+from quintet.imap import format as fmt
 from quintet.store import folders
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ async def create(session: Session, command: commands.Create, _: Input) -> AsyncG
     object_id = await session.house.store.write(_create, session.user.account_id, name, role, limit)
     for reply in await updates.told(session):
         yield reply
+    if session.rev2:
+        yield fmt.normalized(command.mailbox, name)
     yield b"%b OK [MAILBOXID (%b)] Created\r\n" % (command.tag, object_id.encode("ascii"))
 
 
@@ -78,6 +81,8 @@ async def delete(session: Session, command: commands.Delete, _: Input) -> AsyncG
         yield b"* OK [CLOSED] The selected mailbox was deleted\r\n"
     for reply in await updates.told(session):
         yield reply
+    if session.rev2:
+        yield fmt.normalized(command.mailbox, name, b"\\NonExistent")
     yield b"%b OK Deleted\r\n" % command.tag
 
 
@@ -97,6 +102,10 @@ async def rename(session: Session, command: commands.Rename, _: Input) -> AsyncG
     await session.house.store.write(_rename, session.user.account_id, source, target)
     for reply in await updates.told(session):
         yield reply
+    if session.rev2 and any(
+        fmt.normalized(raw, name) for raw, name in ((command.source, source), (command.target, target))
+    ):
+        yield fmt.normalized(command.source, target)
     yield b"%b OK Renamed\r\n" % command.tag
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax, Reason, Refused
+from quintet.imap import answers, names, places, sets
 from quintet.imap import format as fmt
-from quintet.imap import names, places, sets
 from quintet.imap.cmd import expunge, resync
+from quintet.imap.cmd.listing import USES
 from quintet.imap.selected import Selected
 from quintet.imap.view import View
 from quintet.store import entries, glance
@@ -41,16 +42,18 @@ class Opened:
 
 def select(session: Session, command: commands.Select, _: Input) -> Replies:
     """RFC 9051 6.3.2: a SELECT that fails leaves no mailbox selected."""
-    was_open = session.selected is not None
-    session.leave()
     if command.resync is not None and not session.qresync:
         raise BadSyntax("QRESYNC is not enabled", Reason.WRONG_STATE)  # RFC 7162 3.2.5
+    prefix = b"* OK [CLOSED] Previous mailbox is closed\r\n" if session.selected is not None else b""
+    session.leave()
     if command.condstore:
         session.enable((b"CONDSTORE",))
-    name = names.decode(command.mailbox, utf8=session.utf8)
-    opened = session.house.store.peek(look, session.user.account_id, name, SMALL)
+    try:
+        name = names.decode(command.mailbox, utf8=session.utf8)
+        opened = session.house.store.peek(look, session.user.account_id, name, SMALL)
+    except Refused as error:
+        return [prefix, answers.problem(error, command)]
     needs_recent = _wants_recent(session, command, opened.place)
-    prefix = b"* OK [CLOSED] Previous mailbox is closed\r\n" if was_open else b""
     if (opened.uids is None and not opened.dense) or command.resync or needs_recent:
         return _select_waiting(session, command, opened, prefix)
     return [prefix + _enter(session, command, opened)]
@@ -134,7 +137,9 @@ def _enter(
     lines.append(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % here.cursor)
     lines.append(b"* OK [MAILBOXID (%b)] Its id\r\n" % folder.object_id.encode("ascii"))
     if session.rev2:
-        lines.append(b'* LIST () "/" %b\r\n' % fmt.mailbox(where.name, utf8=True))
+        use = USES.get(folder.role, b"") if where.reader is None else b""
+        told = fmt.normalized(command.mailbox, where.name, use)
+        lines.append(told or b'* LIST (%b) "/" %b\r\n' % (use, fmt.mailbox(where.name, utf8=True)))
     if command.resync is not None and missed is not None:
         lines.append(resync.answer(session, here, command.resync, missed))
     mode = b"READ-ONLY" if read_only else b"READ-WRITE"

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax, Reason, Refused
+from quintet.imap import answers, sets, updates
 from quintet.imap import format as fmt
-from quintet.imap import sets, updates
 from quintet.imap.cmd import fetch
+from quintet.imap.selected import MAX_KEYWORDS as MAX_HERE
 from quintet.store import entries, reading
 from quintet.store.db import bounded
 from quintet.store.model import ALL_FLAGS, SEEN
@@ -35,6 +36,9 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
     bits, keywords = flags_of(command.flags)
     ranges = fetch.wanted(here, command.numbers, uid=command.uid)
     bits, keywords, may = _allowed(here, command.mode, bits, keywords)
+    fresh = [word for word in keywords if word.lower() not in here.keywords] if command.mode != "-" else []
+    if fresh and len(here.keywords) + len(fresh) > MAX_HERE:
+        raise answers.Coded(b"LIMIT", Reason.TOO_MANY, "too many keywords in this mailbox")  # RFC 5530 3
     if command.unchanged_since is not None:
         session.enable((b"CONDSTORE",))  # RFC 7162 3.1
     uids = here.view.uids(ranges)
