@@ -92,6 +92,16 @@ class View:
             found.extend(self._between(low, high))
         return found
 
+    def pages(self, ranges: Ranges, size: int) -> Iterator[list[int]]:
+        """The same, at most ``size`` at a time."""
+        for low, high in ranges:
+            while low <= high:
+                found = list(self._between(low, high)[:size])
+                if not found:
+                    break
+                yield found
+                low = found[-1] + 1
+
     def count(self, ranges: Ranges) -> int:
         """How many messages of the view lie in UID ``ranges``."""
         return sum(len(self._between(low, high)) for low, high in ranges)

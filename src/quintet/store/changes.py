@@ -93,6 +93,15 @@ def _for_reader(
     ]
 
 
+def vanished(tx: Tx, folder_id: FolderId, modseq: int) -> list[tuple[int, int]]:
+    """Ranges of numbers that went after ``modseq``, and perhaps some that never came.
+
+    Raises:
+        Refused(NO_SUCH_FOLDER): the folder is gone.
+    """
+    return _vanished(tx, folder_id, modseq, folders.get(tx, folder_id).highest_modseq)
+
+
 def _vanished(tx: Tx, folder_id: FolderId, modseq: int, upto: int) -> list[tuple[int, int]]:
     forgot = tx.value("SELECT forgot_modseq FROM folder WHERE id = ?", folder_id)
     if modseq < forgot:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from quintet.errors import BadSyntax
 from quintet.imap import render, sets, updates
 from quintet.imap.cmd import fetch_bodies, resync
-from quintet.store import entries, seen
+from quintet.store import changes, entries, seen
 from quintet.store.ranges import RangeSet
 
 if TYPE_CHECKING:
@@ -70,9 +70,7 @@ async def _fetch(
     if command.vanished and command.changed_since is not None:
         within = command.numbers.resolve(max(session.here.view.largest, 1))
         here = session.here
-        found = await session.house.store.read(
-            resync.missed, here.folder_id, here.reader, command.changed_since
-        )
+        found = await session.house.store.read(changes.vanished, here.folder_id, command.changed_since)
         yield resync.vanished(here.view, found, within)
     for text in _pages(session, plan, ranges, command.changed_since):
         yield text

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from quintet.store.model import BodyRef, Uid
 
 PAGE = 64  # messages of a page; the store reads at most 1 MiB of their bodies along
+TOLD = 5000  # marks remembered as told; then the cursor moves past them
 MAX_HEADER = 4 * 1024 * 1024  # bytes of a header block that HEADER.FIELDS looks through
 ENCODINGS = frozenset(("7bit", "8bit", "binary", "base64", "quoted-printable"))  # RFC 2045 6.1
 
@@ -91,6 +92,9 @@ async def fetch(
             async for reply in _in_pieces(message, items):
                 yield reply
         yield b"".join(held)
+        if len(here.told) > TOLD:
+            for reply in await updates.told(session, may_expunge=False):
+                yield reply
         await asyncio.sleep(0)  # a fast reader never makes us wait: others get their turn all the same
     for reply in await updates.told(session, may_expunge=command.uid):
         yield reply

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from quintet.imap import sets, updates
@@ -14,50 +14,47 @@ if TYPE_CHECKING:
     from quintet.imap.session import Session
     from quintet.imap.view import View
     from quintet.store.db import Tx
-    from quintet.store.model import AccountId, Changed, FolderId
 
+LINES = 1000  # FETCH lines written at once
 Ranges = list[tuple[int, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
-    """All that happened after a change number."""
+async def changed(session: Session, here: Selected, known: commands.Resync) -> AsyncGenerator[bytes, None]:
+    """FETCH lines for SELECT, a page at a time: the client may have been away for long.
 
-    changed: list[Changed]
-    gone: Ranges
-
-
-def missed(tx: Tx, folder_id: FolderId, reader: AccountId | None, modseq: int) -> Missed:
-    """In a reader thread: the client may have been away for long."""
-    found = Missed([], [])
-    while True:
-        page = changes.since(tx, folder_id, modseq, reader=reader)
-        found.changed.extend(page.changed)
-        found.gone.extend(page.vanished)
+    Later changes than the SELECT's are told when the selected mailbox tells of changes.
+    """
+    within = known.known_uids.resolve(max(here.view.largest, 1)) if known.known_uids is not None else None
+    store, modseq = session.house.store, known.modseq
+    while modseq < here.cursor:
+        page = await store.read(_since, here, modseq)
+        some = [one for one in page.changed if within is None or sets.contains(within, one.uid)]
+        for start in range(0, len(some), LINES):
+            yield updates.flags(session, here, some[start : start + LINES])
         modseq = page.highest_modseq
         if not page.more:
-            return found
+            break
 
 
-def answer(session: Session, here: Selected, known: commands.Resync, found: Missed) -> bytes:
-    """VANISHED (EARLIER) and FETCH lines for SELECT; nothing if the mailbox is another one now.
+def _since(tx: Tx, here: Selected, modseq: int) -> changes.Changes:
+    return changes.since(tx, here.folder_id, modseq, reader=here.reader)
+
+
+def earlier(here: Selected, known: commands.Resync, gone: Ranges) -> bytes:
+    """VANISHED (EARLIER) for SELECT.
 
     The optional sequence match data only save the server work (RFC 7162 3.2.5.2); ours remembers.
     """
-    if known.uid_validity != here.uid_validity:
-        return b""
-    largest = max(here.view.largest, 1)
-    within = known.known_uids.resolve(largest) if known.known_uids is not None else None
-    changed = [one for one in found.changed if within is None or sets.contains(within, one.uid)]
-    return vanished(here.view, found, within) + updates.flags(session, here, changed)
+    within = known.known_uids.resolve(max(here.view.largest, 1)) if known.known_uids is not None else None
+    return vanished(here.view, gone, within)
 
 
-def vanished(view: View, found: Missed, within: Ranges | None) -> bytes:
+def vanished(view: View, gone: Ranges, within: Ranges | None) -> bytes:
     """``* VANISHED (EARLIER) 1:5``; b"" for nothing.
 
     What the view still numbers is left out: it is told when the numbering may change.
     """
-    gone = sets.join(found.gone)
+    gone = sets.join(gone)
     if within is not None:
         gone = sets.intersect(gone, within)
     told: Ranges = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from quintet.imap.cmd import expunge, resync
 from quintet.imap.cmd.listing import USES
 from quintet.imap.selected import Selected
 from quintet.imap.view import View
-from quintet.store import entries, glance
+from quintet.store import changes, entries, glance
 from quintet.store.model import FolderKind
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def select(session: Session, command: commands.Select, _: Input) -> Replies:
     needs_recent = _wants_recent(session, command, opened.place)
     if (opened.uids is None and not opened.dense) or command.resync or needs_recent:
         return _select_waiting(session, command, opened, prefix)
-    return [prefix + _enter(session, command, opened)]
+    return [prefix + _enter(session, command, opened) + _selected(session, command)]
 
 
 def look(tx: Tx, account_id: AccountId, name: str, most: int) -> Opened:
@@ -91,23 +92,30 @@ async def _select_waiting(
     if _wants_recent(session, command, opened.place):
         folder = opened.place.folder
         recent = await session.house.recents.select(folder.account_id, folder.id, folder.uid_next)
-    missed = None
+    gone: list[tuple[int, int]] | None = None
     if command.resync is not None:
-        opened, missed = await session.house.store.read(_look_and_missed, account, name, command.resync)
+        opened, gone = await session.house.store.read(_look_and_gone, account, name, command.resync)
     elif opened.uids is None and not opened.dense:
         opened = await session.house.store.read(look, account, name, sets.MAX_NUMBER)
-    yield prefix + _enter(session, command, opened, recent, missed)
+    yield prefix + _enter(session, command, opened, recent)
+    if command.resync is not None and gone is not None:
+        here = session.here
+        yield resync.earlier(here, command.resync, gone)
+        async with aclosing(resync.changed(session, here, command.resync)) as pages:
+            async for lines in pages:
+                yield lines
+    yield _selected(session, command)
 
 
-def _look_and_missed(
+def _look_and_gone(
     tx: Tx, account_id: AccountId, name: str, known: commands.Resync
-) -> tuple[Opened, resync.Missed | None]:
+) -> tuple[Opened, list[tuple[int, int]] | None]:
     """One snapshot: what is told as gone must not be numbered, and the other way round."""
     opened = look(tx, account_id, name, sets.MAX_NUMBER)
     folder = opened.place.folder
     if folder.uid_validity != known.uid_validity:
-        return opened, None
-    return opened, resync.missed(tx, folder.id, opened.place.reader, known.modseq)
+        return opened, None  # another mailbox: nothing that the client knows holds
+    return opened, changes.vanished(tx, folder.id, known.modseq)
 
 
 def _enter(
@@ -115,9 +123,8 @@ def _enter(
     command: commands.Select,
     opened: Opened,
     recent: tuple[int, int] | None = None,
-    missed: resync.Missed | None = None,
 ) -> bytes:
-    """Selects; the untagged answers and the tagged one."""
+    """Selects; the untagged answers."""
     where, folder = opened.place, opened.place.folder
     view = View(opened.uids) if opened.uids is not None else View(first=opened.first, count=opened.count)
     read_only = command.read_only or not set(where.rights) & set("swte")
@@ -140,11 +147,13 @@ def _enter(
         use = USES.get(folder.role, b"") if where.reader is None else b""
         told = fmt.normalized(command.mailbox, where.name, use)
         lines.append(told or b'* LIST (%b) "/" %b\r\n' % (use, fmt.mailbox(where.name, utf8=True)))
-    if command.resync is not None and missed is not None:
-        lines.append(resync.answer(session, here, command.resync, missed))
-    mode = b"READ-ONLY" if read_only else b"READ-WRITE"
-    lines.append(b"%b OK [%b] Selected\r\n" % (command.tag, mode))
     return b"".join(lines)
+
+
+def _selected(session: Session, command: commands.Select) -> bytes:
+    """The tagged answer."""
+    mode = b"READ-ONLY" if session.here.read_only else b"READ-WRITE"
+    return b"%b OK [%b] Selected\r\n" % (command.tag, mode)
 
 
 async def close(session: Session, command: commands.Close, _: Input) -> AsyncGenerator[Any, None]:

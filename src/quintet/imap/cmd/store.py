@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncGenerator
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax, Reason, Refused
@@ -12,7 +12,7 @@ from quintet.imap import answers, sets, updates
 from quintet.imap import format as fmt
 from quintet.imap.cmd import fetch
 from quintet.imap.selected import MAX_KEYWORDS as MAX_HERE
-from quintet.store import entries, reading
+from quintet.store import entries, glance, reading
 from quintet.store.db import bounded
 from quintet.store.model import ALL_FLAGS, SEEN
 
@@ -41,25 +41,42 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
         raise answers.Coded(b"LIMIT", Reason.TOO_MANY, "too many keywords in this mailbox")  # RFC 5530 3
     if command.unchanged_since is not None:
         session.enable((b"CONDSTORE",))  # RFC 7162 3.1
-    uids = here.view.uids(ranges)
     modified: list[int] = []
     stored = session.house.store
     note = reading.by(session.peer.id, session.user.account_id, "imap") if bits & SEEN else None
-    for start in range(0, len(uids), PAGE):
-        page = uids[start : start + PAGE]
-        changed, refused = await stored.write(
+    for page in _pages(here, ranges):
+        done = await stored.write(
             _change, here, page, command.mode, bits, keywords, command.unchanged_since, may, note
         )
         note = None  # of the first page only: a note is for people
-        modified += refused
-        here.told.update((one.uid, one.modseq) for one in changed)
+        modified += done.refused
         if not command.silent:
-            yield updates.flags(session, here, changed)
-        elif session.condstore and changed:
-            yield _modseqs(here, changed)
+            yield updates.flags(session, here, done.changed)
+        elif session.condstore and done.changed:
+            yield _modseqs(here, done.changed)
+        if done.before <= here.cursor:  # nobody changed anything meanwhile, so all is told up to here
+            here.cursor = max(here.cursor, done.after)
+            continue
+        here.told.update((one.uid, one.modseq) for one in done.changed)
+        for reply in await updates.told(session, may_expunge=False):
+            yield reply
+        if session.selected is not here:
+            break  # the mailbox is gone
     for reply in await updates.told(session, may_expunge=command.uid):
         yield reply
-    yield _end(session, command, ranges, uids, modified)
+    yield _end(session, command, ranges, modified)
+
+
+def _pages(here: Selected, ranges: fetch.Ranges) -> Iterator[list[int]]:
+    """What to change, a transaction's worth at a time; many short ranges go together."""
+    held: list[int] = []
+    for page in here.view.pages(ranges, PAGE):
+        if len(held) + len(page) > PAGE:
+            yield held
+            held = []
+        held += page
+    if held:
+        yield held
 
 
 def flags_of(words: tuple[bytes, ...]) -> tuple[int, tuple[str, ...]]:
@@ -104,8 +121,34 @@ def _allowed(
     return bits & may, keywords, may if may != ALL_FLAGS else ALL_FLAGS
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What one transaction changed, and the folder's change number before and after."""
+
+    changed: list[Changed]
+    refused: list[Uid]
+    before: int
+    after: int
+
+
 @bounded(lambda here, uids, *_: len(uids) <= 32)
 def _change(
+    tx: Tx,
+    here: Selected,
+    uids: list[int],
+    mode: Mode,
+    bits: int,
+    keywords: tuple[str, ...],
+    unchanged_since: int | None,
+    may: int,
+    note: Note | None,
+) -> Done:
+    before = glance.highest(tx, here.folder_id) or 0
+    changed, refused = _set(tx, here, uids, mode, bits, keywords, unchanged_since, may, note)
+    return Done(changed, refused, before, glance.highest(tx, here.folder_id) or 0)
+
+
+def _set(
     tx: Tx,
     here: Selected,
     uids: list[int],
@@ -139,14 +182,16 @@ def _modseqs(here: Selected, changed: list[Any]) -> bytes:
     )
 
 
-def _end(
-    session: Session, command: commands.Store, ranges: fetch.Ranges, uids: list[int], modified: list[int]
-) -> bytes:
+def _end(session: Session, command: commands.Store, ranges: fetch.Ranges, modified: list[int]) -> bytes:
     here = session.selected
     if modified and here is not None:  # RFC 7162 3.1.3: by number, or by UID, as they were asked for
         told = sets.runs(modified) if command.uid else here.view.number_ranges(modified)
         return b"%b OK [MODIFIED %b] Conditional STORE failed\r\n" % (command.tag, sets.write(told))
-    gone = here is not None and here.view.gone and any(here.view.is_gone(uid) for uid in uids)
+    gone = (
+        here is not None
+        and here.view.gone
+        and any(here.view.is_gone(uid) for page in here.view.pages(ranges, PAGE) for uid in page)
+    )
     if gone and not command.uid:
         return b"%b NO [EXPUNGEISSUED] Some messages are gone\r\n" % command.tag
     return b"%b OK Done\r\n" % command.tag
