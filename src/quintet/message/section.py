@@ -27,8 +27,13 @@ def _numbered(entity: Part, *, top: bool) -> tuple[Part, ...]:
         entity = entity.message.body  # a message part's numbers go on inside its message
         top = True
     if entity.type == "multipart":
-        return entity.children
+        return entity.children or (_nothing(entity.end),)
     return (entity,) if top else ()  # a message that is no multipart has a part 1
+
+
+def _nothing(at: int) -> Part:
+    """The empty text that BODYSTRUCTURE shows for a multipart without parts: its grammar wants one."""
+    return Part("text", "plain", (), None, None, "7bit", None, (), None, None, None, at, at, at, 0, (), None)
 
 
 def locate(digest: Digest, path: tuple[int, ...], what: str = "") -> tuple[int, int] | None:
