@@ -67,7 +67,7 @@ class Auth:
     )
     hash_threads: int = opt(2, "Threads that check passwords.", minimum=1, maximum=64, reload=False)
     hash_queue: int = opt(
-        64, "Password checks that may wait before clients hear 'busy'.", minimum=1, maximum=10_000
+        1000, "Password checks that may wait before clients hear 'busy'.", minimum=1, maximum=10_000
     )
     remember_s: int = opt(
         600, "How long a verified password is known without hashing again; 0 for never.", unit="s", minimum=0
