@@ -6,6 +6,7 @@ import pytest
 
 from quintet.message import keys
 from quintet.message.scan import scan
+from tests.support.effort import linear
 
 SUBJECTS = [
     # (subject, base subject, is a reply or forward): RFC 5256 2.1 by its steps, 5 for the grammar
@@ -48,7 +49,8 @@ def test_base_subject(raw: bytes, expected: str, is_reply: bool) -> None:
 
 @pytest.mark.parametrize("piece", [b"[a]", b"[", b"re:", b"[a] re:", b"(fwd)", b"[fwd:", b" "])
 def test_hostile_subjects_take_linear_time(piece: bytes) -> None:
-    keys.base_subject(piece * 200_000)
+    with linear():
+        keys.base_subject(piece * 200_000)
 
 
 def test_all_keys_of_a_message() -> None:

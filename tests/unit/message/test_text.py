@@ -8,6 +8,7 @@ import pytest
 
 from quintet.message import html, text
 from quintet.message.scan import scan
+from tests.support.effort import linear
 
 
 def texts(content: bytes) -> list[str]:
@@ -131,4 +132,5 @@ def test_html(markup: str, expected: str) -> None:
     "piece", ["<", "<!--", "<script>", "<a", "&", "<script", "<!", "<a <", "<script></script>", "<!---->"]
 )
 def test_hostile_markup_takes_linear_time(piece: str) -> None:
-    html.strip(piece * (200_000 // len(piece)))
+    with linear():
+        html.strip(piece * (200_000 // len(piece)))
