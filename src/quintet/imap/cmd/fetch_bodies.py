@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from quintet.errors import Reason, TryLater
+from quintet.errors import Hangup, Reason, Refused, TryLater
 from quintet.imap import answers, render, updates
 from quintet.imap.cmd import fetch as plain
 from quintet.message import section, transfer
@@ -89,8 +89,11 @@ async def fetch(
                 continue
             yield b"".join(held)
             held = []
-            async for reply in _in_pieces(message, items):
-                yield reply
+            try:
+                async for reply in _in_pieces(message, items):
+                    yield reply
+            except (Refused, TryLater) as error:  # an answer is begun: no other can be given in it
+                raise Hangup(error.reason, error.text) from error
         yield b"".join(held)
         if len(here.told) > TOLD:
             for reply in await updates.told(session, may_expunge=False):
