@@ -61,6 +61,33 @@ def mailbox(text: str) -> Mailbox:
     return Mailbox(re.sub(r"\\(.)", r"\1", text[1:end]), text[end + 2 :].lower())
 
 
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a sender may ask of a transaction by parameters of MAIL; most ask for nothing."""
+
+    binary: bool = False  # BODY=BINARYMIME (RFC 3030)
+    ret: str = ""  # "full" or "hdrs" (RFC 3461 4.3)
+    envid: str = ""  # decoded from xtext, printable ASCII (RFC 3461 4.4)
+    require_tls: bool = False  # RFC 8689
+    priority: int = 0  # -9 to 9 (RFC 6710)
+    release_at: int = 0  # ms; not to be sent before (RFC 4865); 0: at once
+    by: DeliverBy | None = None  # RFC 2852
+    solicit: str = ""  # keywords of the sender's solicitation (RFC 3865)
+    submitter: str = ""  # AUTH= of a trusted client, decoded (RFC 4954 5)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverBy:
+    """A deadline (RFC 2852 4)."""
+
+    at: int  # ms
+    mode: str  # "R": return what is late; "N": tell, and go on
+    trace: bool = False  # a "relayed" report at each hop
+
+
+USUAL = Wishes()
+
+
 @dataclass(slots=True)
 class Envelope:
     """One transaction as it comes in: filled by the protocol, read by the steps of delivery."""
@@ -75,6 +102,7 @@ class Envelope:
     utf8: bool = False  # SMTPUTF8
     helo: str = ""
     id: str = ""  # the id of our Received line, in log and trace
+    wishes: Wishes = USUAL  # what else the sender asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +114,7 @@ class Recipient:
     folder_id: int = 0
     detail: str = ""  # of user+detail
     targets: tuple[str, ...] = ()  # other addresses that stand for it (forwards); () is itself
+    notify: tuple[str, ...] = ()  # of "never", "success", "failure", "delay" (RFC 3461 4.1); (): not said
+    orcpt: str = ""  # "rfc822;bob@example.org" as it was meant (RFC 3461 4.2); "": not said
+    group: str = ""  # a newsgroup that takes the message as an article
+    expanded: str = ""  # the list or alias whose members are ``targets``; reports say "expanded"

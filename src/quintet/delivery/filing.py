@@ -7,11 +7,11 @@ The bytes are stored once, whoever gets them.  Deciding is `inbound`'s and the f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from quintet.delivery import stamp
 from quintet.delivery.directory import ascii_domain
-from quintet.delivery.envelope import Envelope, Recipient, mailbox
+from quintet.delivery.envelope import USUAL, Envelope, Recipient, Wishes, mailbox
 from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.store import accounts, db, entries, folders, queue, trace
 from quintet.store.content import Content
@@ -167,6 +167,8 @@ def _queue(tx: Tx, work: Work, addresses: Iterable[str], refused: Mapping[str, s
         parameters["eight_bit"] = True
     if envelope.utf8:
         parameters["utf8"] = True
+    if envelope.wishes is not USUAL:
+        parameters |= _asked(envelope.wishes)
     item = queue.QueueItem(
         content=work.content,
         sender=str(envelope.sender),
@@ -181,6 +183,12 @@ def _queue(tx: Tx, work: Work, addresses: Iterable[str], refused: Mapping[str, s
         for address, text in refused.items()
     ]
     queue.put(tx, item, to)
+
+
+def _asked(wishes: Wishes) -> dict[str, object]:
+    """The sender's wishes as the queue keeps them: by their names, what was not asked left out."""
+    usual = asdict(USUAL)
+    return {name: value for name, value in asdict(wishes).items() if value != usual[name]}
 
 
 def _note(work: Work, queued: Sequence[str]) -> trace.Note:
