@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from quintet.errors import Hangup, Reason
 from quintet.net import dots
 from quintet.net.lines import LineBuffer
-from quintet.net.seam import CHUNK, TlsInfo
+from quintet.net.seam import CHUNK, Peer, TlsInfo
 from quintet.net.stream import Stream
 
 MAX_LINE = 16 * 1024  # bytes of a reply line; RFC 5321 4.5.3.1.5 says 512, some peers boast
@@ -39,6 +39,12 @@ class Client:
         self._ended = False
         self._lost = asyncio.Event()
         self._paused = False
+        self.on_wait: Callable[[], None] | None = None  # called when it begins to wait for the peer
+
+    @property
+    def waiting(self) -> bool:
+        """It is the peer's turn: to send, or to read."""
+        return self._waiter is not None
 
     @classmethod
     async def connect(
@@ -79,6 +85,25 @@ class Client:
         if tls is not None:
             await client.start_tls(tls, server_name or host)
         return client
+
+    @classmethod
+    def adopted(cls, stream: Stream, peer: Peer, early: bytes = b"", *, timeout_s: float = 60.0) -> Client:
+        """Becomes the receiver of a connection that somebody else made; ``early`` came already."""
+        client = cls(timeout_s)
+        client._stream = stream
+        client.address, client.port, client.tls = peer.address, peer.port, peer.tls
+        client.local_address = peer.local_address
+        stream.receiver = client
+        client._lines.feed(early)
+        client._ended = stream.closed
+        return client
+
+    def released(self) -> tuple[Stream, bytes]:
+        """Gives the connection to somebody else, who becomes its receiver; with it what came already."""
+        if self._paused:
+            self._paused = False
+            self._stream.resume_reading()
+        return self._stream, self._lines.take(MAX_UNREAD * 2)
 
     async def line(self) -> bytes:
         """The next line without its end."""
@@ -163,6 +188,8 @@ class Client:
 
     async def _wait(self, why: str) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
+        if self.on_wait is not None:
+            self.on_wait()
         try:
             async with asyncio.timeout(self.timeout_s):
                 await self._waiter

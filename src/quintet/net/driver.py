@@ -9,15 +9,17 @@ handlers answer with plain lists; one does while an async generator runs or a bo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
 from quintet import log, metrics
 from quintet.errors import Hangup, Problem, Reason
 from quintet.net import dots
+from quintet.net.client import Client
 from quintet.net.following import Following
-from quintet.net.seam import CHUNK, Ask, Need, Peer, Replies, Session, Slice, Wire
+from quintet.net.job import GONE, TURN, Job, chain
+from quintet.net.seam import CHUNK, Ask, HandOver, Need, Peer, Replies, Session, Slice, Wire
 from quintet.net.stream import Stream
 from quintet.net.wake import Wake, relay
 
@@ -29,23 +31,12 @@ SLICE_COMMANDS = 16  # commands between two looks at the clock
 logger = log.get("net")
 
 
-class Job:
-    """Replies that need waiting, and the command they answer (None: none)."""
-
-    __slots__ = ("command", "replies")
-
-    def __init__(
-        self, replies: Any, command: Any
-    ) -> None:  # replies: Replies or an iterator of a list's rest
-        self.replies = replies
-        self.command = command
-
-
 class Driver:
     """One connection: the receiver of its stream's events, and what drives its session."""
 
     __slots__ = (
         "_ahead",
+        "_client",
         "_closing",
         "_deadline",
         "_drained",
@@ -93,6 +84,7 @@ class Driver:
         self._pushing: asyncio.Event | None = None  # the watch that we listen to
         self._relay: asyncio.Task[None] | None = None  # waits for a watch that cannot call
         self._following = Following(wire, self._fill)
+        self._client: Client | None = None  # speaks in our place (`HandOver`)
         self.on_quiet: Any = None  # called without arguments when we begin to wait for the peer (tests)
         self.on_end: Callable[[Driver], None] | None = None  # called once when the connection is gone
 
@@ -116,6 +108,8 @@ class Driver:
     @property
     def waiting(self) -> bool:
         """It is the peer's turn: to send, or to read."""
+        if self._client is not None:
+            return self._client.waiting
         return self._task is None or self._input is not None or self._drained is not None
 
     @property
@@ -182,7 +176,7 @@ class Driver:
 
     def _release(self) -> None:
         """The session lets go of what it holds, once."""
-        session, self._session = self._session, _GONE
+        session, self._session = self._session, GONE
         try:
             session.close()
         except Exception as error:  # noqa: BLE001 - nothing may stop the rest of the clean-up
@@ -270,7 +264,7 @@ class Driver:
                 return job
             count += 1
             if count % SLICE_COMMANDS == 0 and self._loop.time() > stop_at:
-                return Job(iter((_TURN,)), None)
+                return Job(iter((TURN,)), None)
         return None
 
     def _put(self, job: Job) -> Job | None:
@@ -283,9 +277,9 @@ class Driver:
             if self._out_size >= FLUSH:
                 self._flush()
                 if self._stream.paused:
-                    return Job(_chain(reply, rest), job.command)
+                    return Job(chain(reply, rest), job.command)
             if not self._put_one(reply):
-                return Job(_chain(reply, rest), job.command)
+                return Job(chain(reply, rest), job.command)
         return None
 
     def _put_one(self, reply: Any) -> bool:
@@ -309,7 +303,7 @@ class Driver:
                 self._finish(Reason.CLOSED)
             else:
                 return False
-        elif reply is _TURN:
+        elif reply is TURN or isinstance(reply, HandOver):
             return False
         else:
             self._add(self._wire.encode(reply))
@@ -354,7 +348,9 @@ class Driver:
                 self._stream.compress()
                 if early := self._wire.take(AHEAD * 2):
                     self._stream.inflate(early)
-            elif reply is _TURN:
+            elif isinstance(reply, HandOver):
+                await self._hand_over(reply)
+            elif reply is TURN:
                 self._flush()
                 await asyncio.sleep(0)
         if self._out_size >= FLUSH:
@@ -375,6 +371,21 @@ class Driver:
         metrics.TLS.labels(self.peer.listener, "ok").inc()
         self.peer.tls = info
         self._session.secured(info)
+
+    async def _hand_over(self, reply: HandOver) -> None:
+        """Lets another speak to the peer; it is our connection still, so limits and drains count it."""
+        self._flush()
+        self._go_on_reading()
+        client = self._client = Client.adopted(self._stream, self.peer, self._wire.take(AHEAD * 2))
+        client.on_wait = self._quiet
+        try:
+            await reply.take(client)
+        finally:
+            self._client = None
+            self._stream.receiver = self
+            if self._stream.closed:
+                self.lost()
+        raise Hangup
 
     async def _stream_slice(self, part: Slice) -> None:
         """Sends a body at the peer's pace; never more than two chunks are held."""
@@ -562,29 +573,6 @@ class Driver:
     def _bug(self, error: BaseException, command: Any) -> None:
         metrics.BUGS.labels(self.peer.listener).inc()
         logger.error("bug", conn=self.peer.id, command=type(command).__name__, exc_info=error)
-
-
-class _Gone:
-    """Stands where a session was, so that late events find something that holds nothing."""
-
-    wants_push = False
-    watch = None
-    timeout_s = 0.0
-
-    def farewell(self, reason: Reason) -> bytes:
-        return b""
-
-    def close(self) -> None:
-        return
-
-
-_GONE: Any = _Gone()  # Any: late events call no more than this
-_TURN = object()  # a reply that lets others run
-
-
-def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
-    yield first
-    yield from rest
 
 
 def _wake(future: asyncio.Future[None]) -> None:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from quintet.errors import Problem, Reason
+
+if TYPE_CHECKING:
+    from quintet.net.client import Client
 
 CHUNK = 64 * 1024  # bytes moved at once, in and out
 
@@ -62,7 +65,17 @@ class Slice:
     dotted: bool = False  # stuff dots, add a missing final CRLF, end with "." CRLF
 
 
-Reply = Any  # bytes (as they go out), Slice, Ask, or a value that the session's own wire encodes
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """The roles turn around: flush, then `take` speaks to the peer as its client (RFC 2645 5.3).
+
+    The connection ends when it returns.  It is cancelled when the listener must end.
+    """
+
+    take: Callable[[Client], Awaitable[None]]
+
+
+Reply = Any  # bytes (as they go out), Slice, Ask, HandOver, or a value that the session's own wire encodes
 Replies = AsyncGenerator[Reply, None] | Sequence[Reply]
 """What a handler gives: an async generator when it waits for anything, else simply a list."""
 
@@ -142,6 +155,7 @@ class Peer:
     tls: TlsInfo | None = None
     started_at: int = 0  # ms, UTC
     helo: str = ""
+    user: str = ""  # login name of the local user at the other end, where the system vouches for it
     notes: dict[str, Any] = field(default_factory=dict)  # what hooks attach
 
     @property

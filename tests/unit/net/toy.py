@@ -9,7 +9,8 @@ from typing import Any
 
 from quintet.errors import Hangup, Problem, Reason, Refused
 from quintet.net import lines
-from quintet.net.seam import Ask, Input, Need, Peer, Replies, Slice, TlsInfo
+from quintet.net.client import Client
+from quintet.net.seam import Ask, HandOver, Input, Need, Peer, Replies, Slice, TlsInfo
 from quintet.net.wake import Wake
 
 
@@ -134,6 +135,8 @@ class Session:
                 return ["sending", Slice(body, 0, body.size), "sent"]
             case b"TLS":
                 return ["go", Ask.START_TLS]
+            case b"TURN":
+                return ["turning", HandOver(self._turned)]
             case b"ZIP":
                 return ["go", Ask.COMPRESS]
             case b"IDLE":
@@ -158,6 +161,11 @@ class Session:
     async def _slow(self, argument: bytes) -> Any:
         await asyncio.sleep(0)
         yield argument.decode()
+
+    async def _turned(self, client: Client) -> None:
+        line = await client.line()
+        await client.write(b"asked about " + line + b"\r\n")
+        self.store.commit(await client.line())
 
     async def _crash(self) -> Any:
         await asyncio.sleep(0)
