@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +19,10 @@ from quintet.store.model import NEWS, Account, AccountId, AccountKind, Modseq
 
 COLUMNS = (
     "id, name, kind, display_name, modseq, quota_bytes, quota_messages, used_bytes, used_messages,"
-    " language, disabled, created_at, guid"
+    " language, disabled, created_at, guid, forward, keep_copy"
 )
 SEPARATOR = "+"  # between user and detail (RFC 5233)
+MAX_CHAIN = 10  # addresses that stand for addresses, one after the other
 PLACES = (("INBOX", "inbox"), ("Drafts", "drafts"), ("Sent", "sent"), ("Junk", "junk"), ("Trash", "trash"),
           ("Archive", "archive"))  # fmt: skip
 _BAD = re.compile(r"[\x00-\x1f\x7f/]")
@@ -34,7 +36,9 @@ class Resolved:
     detail: str  # after the separator: "tag" of user+tag
     forward: tuple[str, ...]
     group: str
-    kind: str  # "primary", "alias", "forward", "group", "catchall"
+    kind: str  # "primary", "alias", "forward", "group", "catchall", "list"
+    mailing_list: int = 0  # number of the list
+    role: str = ""  # of the list's address: "post", "request", "owner", ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +250,10 @@ def is_local(tx: Tx, domain: str) -> bool:
 def add_address(
     tx: Tx, account_id: AccountId | None, address: str, kind: str = "alias", target: str = ""
 ) -> None:
-    """Sends mail for ``address`` to an account, or to ``target`` (kinds "forward", "group").
+    """Sends mail for ``address`` to an account, or to ``target`` (kinds "forward", "group", "list").
 
-    "@domain" is the catch-all.  An address that is there is pointed anew.
+    "@domain" is the catch-all; a target "@other" of it keeps the local part.  An address that is there is
+    pointed anew.
 
     Raises:
         Refused(NO_SUCH_DOMAIN): the domain is not ours.
@@ -305,18 +310,50 @@ def resolve(tx: Tx, local: str, domain: str) -> Resolved | None:
         )
         if row is not None:
             kind, account_id, target = row
-            account = None if account_id is None else get(tx, account_id)
-            forward = tuple(target.replace(",", " ").split()) if kind == "forward" else ()
-            # the catch-all of an account learns whom the letter was for
-            return Resolved(account, detail, forward, target if kind == "group" else "", kind)
+            if account_id is not None:  # the catch-all of an account learns whom the letter was for
+                return Resolved(get(tx, account_id), detail, (), "", kind)
+            if kind == "list":
+                number, _, role = target.partition(" ")
+                return Resolved(None, detail, (), "", kind, int(number), role)
+            if kind == "group":
+                return Resolved(None, detail, (), target, kind)
+            targets = target.replace(",", " ").split()
+            # the catch-all "@old" to "@new" is a whole domain under another name
+            forward = tuple(local + one if one.startswith("@") else one for one in targets)
+            return Resolved(None, detail, forward, "", kind)
     return None
 
 
 def owns_address(tx: Tx, account_id: AccountId, address: str) -> bool:
-    """Whether mail for that address comes to the account, so that it may send in its name."""
-    local, at, domain = address.rpartition("@")
-    found = resolve(tx, local, domain) if at else None
-    return found is not None and found.account is not None and found.account.id == account_id
+    """Whether mail for that address comes to the account, and to nobody else.
+
+    So an account owns its addresses with every detail, what its catch-all takes, and an alias that stands
+    for it alone.
+    """
+    for _ in range(MAX_CHAIN):
+        local, at, domain = address.rpartition("@")
+        found = resolve(tx, local, domain) if at else None
+        if found is None:
+            return False
+        if found.account is not None:
+            return found.account.id == account_id
+        if len(found.forward) != 1:
+            return False
+        address = found.forward[0]
+    return False
+
+
+def set_forward(tx: Tx, account_id: AccountId, targets: Sequence[str], *, keep: bool = True) -> Account:
+    """Sends a copy of all mail for an account to ``targets``; () ends it.
+
+    Without ``keep`` the account itself gets nothing.  Raises Refused(NO_SUCH_ACCOUNT).
+    """
+    get(tx, account_id)
+    tx.run(
+        "UPDATE account SET forward = ?, keep_copy = ? WHERE id = ?",
+        " ".join(targets), int(keep or not targets), account_id,
+    )  # fmt: skip
+    return get(tx, account_id)
 
 
 # credentials
@@ -377,5 +414,5 @@ def _account(row: tuple[Any, ...] | None) -> Account | None:
 
 
 def _some(row: tuple[Any, ...]) -> Account:
-    *columns, disabled, created_at, guid = row
-    return Account(*columns, bool(disabled), created_at, bytes(guid))  # type: ignore[call-arg] # ten columns
+    *columns, disabled, created_at, guid, forward, keep = row
+    return Account(*columns, bool(disabled), created_at, bytes(guid), forward, bool(keep))  # type: ignore[call-arg] # ten columns

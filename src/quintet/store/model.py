@@ -65,6 +65,8 @@ class Account:
     disabled: bool
     created_at: int
     guid: bytes  # replica GUID, 16 bytes
+    forward: str = ""  # addresses with spaces between that get a copy of its mail
+    keep_copy: bool = True  # it gets its mail itself as well
 
     @property
     def full(self) -> bool:
