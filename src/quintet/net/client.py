@@ -6,11 +6,12 @@ What the lines mean is the protocol's client (`smtp.client` and its like).  Ever
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from quintet.errors import Hangup, Reason
-from quintet.net import dots
+from quintet.net import dots, outward
 from quintet.net.lines import LineBuffer
 from quintet.net.seam import CHUNK, Peer, TlsInfo
 from quintet.net.stream import Stream
@@ -55,36 +56,69 @@ class Client:
         timeout_s: float = 60.0,
         connect_timeout_s: float | None = None,
         source: str = "",
+        sources: Sequence[str] = (),
+        by_turn: bool = False,
+        proxy: str = "",
         max_line: int = MAX_LINE,
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
     ) -> Client:
         """Connects to an IP address or host, or to "unix:/path"; ``tls`` shakes hands at once.
 
-        ``source`` is the local address to come from.  A host name with several addresses is tried in the
-        system's order; callers that care resolve it themselves.
+        ``source`` is the local address to come from, ``sources`` are several to choose from
+        (`outward.source`).  A host name with several addresses is tried in the system's order; callers
+        that care resolve it themselves.  With a ``proxy`` (`outward.parse`) the name goes there.
         """
         client = cls(timeout_s, max_line)
-        loop = asyncio.get_running_loop()
+        way = outward.parse(proxy) if proxy else None
+        pool = (source,) if source else sources
         try:
             async with asyncio.timeout(connect_timeout_s or timeout_s):
-                if host.startswith("unix:"):
-                    await loop.create_unix_connection(lambda: client._stream, host[5:])
-                    client.address = "unix"
+                if way is None:
+                    await client._open(host, port, pool, by_turn)
                 else:
-                    local = (source, 0) if source else None
-                    await loop.create_connection(lambda: client._stream, host, port, local_addr=local)
-                    transport = client._stream.transport
-                    client.address, client.port = transport.get_extra_info("peername")[:2]
-                    client.local_address = transport.get_extra_info("sockname")[0]
+                    await client._open(way.host, way.port, pool, by_turn)
+                    await outward.through(client, way, host, port)
         except TimeoutError as error:
             client.abort()
             raise Hangup(Reason.TIMEOUT, f"connecting to {host} took too long") from error
+        except Hangup as error:
+            client.abort()
+            raise Hangup(error.reason, f"cannot connect to {host}: {error.text}") from error
         except OSError as error:
             raise Hangup(Reason.CLOSED, f"cannot connect to {host}: {error.strerror or error}") from error
         if tls is not None:
             await client.start_tls(tls, server_name or host)
         return client
+
+    async def _open(self, host: str, port: int, pool: Sequence[str], by_turn: bool) -> None:
+        """Connects this client.  Raises OSError, Hangup."""
+        loop = asyncio.get_running_loop()
+        if host.startswith("unix:"):
+            await loop.create_unix_connection(lambda: self._stream, host[5:])
+            self.address = "unix"
+            return
+        if not pool:
+            await loop.create_connection(lambda: self._stream, host, port)
+        else:
+            await self._open_from(pool, host, port, by_turn)
+        transport = self._stream.transport
+        self.address, self.port = transport.get_extra_info("peername")[:2]
+        self.local_address = transport.get_extra_info("sockname")[0]
+
+    async def _open_from(self, pool: Sequence[str], host: str, port: int, by_turn: bool) -> None:
+        """The same from one of our addresses, which must be of the host's family."""
+        loop = asyncio.get_running_loop()
+        last: OSError | Hangup | None = None
+        for *_, found in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            try:
+                local = outward.source(pool, str(found[0]), by_turn=by_turn)
+                await loop.create_connection(lambda: self._stream, str(found[0]), port, local_addr=(local, 0))
+            except (OSError, Hangup) as error:
+                last = error
+            else:
+                return
+        raise last or OSError("the host has no address")
 
     @classmethod
     def adopted(cls, stream: Stream, peer: Peer, early: bytes = b"", *, timeout_s: float = 60.0) -> Client:
