@@ -22,7 +22,17 @@ class Demand(enum.Enum):
     IGNORE = "ignore"  # TLS-Required: No; meant only where REQUIRE is not said
 
 
-def _nobody(_: str, __: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How TLS came out in one session, for the reports (RFC 8460 4.3)."""
+
+    kind: str  # "" when it stands as wanted, else a result type
+    text: str = ""  # the failure's reason code
+    receiving: str = ""  # IP
+    sending: str = ""  # IP
+
+
+def _nobody(_: Outcome) -> None:
     return
 
 
@@ -43,8 +53,8 @@ class HopPolicy:
     proven: bool = False  # that host is the right one for the domain: DNSSEC, MTA-STS, or configured
     implicit: bool = False  # TLS from the first byte
     fallback: HopPolicy | None = None  # what is tried when TLS does not work out; None: nothing
-    tell: Callable[[str, str], None] = field(default=_nobody, compare=False)
-    """Called once a session: with "" when TLS stands as wanted, else with RFC 8460's word and a text."""
+    sni: str = ""  # the name sent in the handshake; "" is the host's
+    tell: Callable[[Outcome], None] = field(default=_nobody, compare=False)  # once a session
 
     @property
     def wanted(self) -> bool:

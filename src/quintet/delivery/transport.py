@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from quintet.delivery.envelope import Mailbox
+from quintet.delivery.tlspolicy import HopPolicy
 from quintet.net.seam import Body
 
 
@@ -46,6 +47,7 @@ class Hop:
     mx: bool = False  # the name service named it, so it might be ourselves
     source: str = ""  # local address
     connect_timeout_s: float = 30.0
+    policy: HopPolicy | None = None  # what TLS must be; None: as ``tls`` says
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ _KNOWN = frozenset(
         ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
     )
 )
+_ADDRESS = re.compile(r"[0-9.]+|[0-9a-f:.]*:[0-9a-f:.]*")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
@@ -155,26 +156,31 @@ def _usable_by_server(certificate: x509.Certificate) -> None:
         raise Untrusted(NOT_TRUSTED, "certificate is not for a server")
 
 
-def names_of(der: bytes) -> list[str]:
-    """DNS names of a certificate, lower case; its common name where it has none (RFC 6125 6.4.4)."""
+def names_of(der: bytes, *, common: bool = True) -> list[str]:
+    """DNS names and addresses of a certificate, lower case.
+
+    Its common name where it has no DNS name (RFC 6125 6.4.4), unless ``common`` is False.
+    """
     certificate = load(der)
+    addresses: list[str] = []
     try:
         try:
             found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
             names = found.get_values_for_type(x509.DNSName)
+            addresses = [str(each) for each in found.get_values_for_type(x509.IPAddress)]
         except x509.ExtensionNotFound:
             names = []
-        if not names:
-            common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-            names = [value for each in common if isinstance(value := each.value, str)]
+        if not names and common:
+            found_names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+            names = [value for each in found_names if isinstance(value := each.value, str)]
     except (ValueError, x509.DuplicateExtension) as error:
         raise Untrusted(NOT_TRUSTED, "certificate with damaged extensions") from error
-    return [name.lower().rstrip(".") for name in names]
+    return [name.lower().rstrip(".") for name in names] + addresses
 
 
-def check_name(der: bytes, wanted: Sequence[str]) -> None:
+def check_name(der: bytes, wanted: Sequence[str], *, common: bool = True) -> None:
     """The certificate bears one of ``wanted``.  Raises Untrusted(HOST_MISMATCH)."""
-    found = names_of(der)
+    found = names_of(der, common=common)
     if not any(covers(name, each) for name in found for each in wanted):
         shown = ", ".join(found[:4]) or "no name"
         raise Untrusted(HOST_MISMATCH, f"certificate is for {shown}, not for {' or '.join(wanted[:4])}")
@@ -187,11 +193,13 @@ def covers(name: str, wanted: str) -> bool:
     (RFC 6125 6.4.3; RFC 8461 4.1).
     """
     name, wanted = name.lower().rstrip("."), wanted.lower().rstrip(".")
+    if name == wanted:
+        return True
     bare = name.removeprefix("*.")
-    if not all(_LABEL.fullmatch(label) for label in bare.split(".")):
+    if _ADDRESS.fullmatch(wanted) or not all(_LABEL.fullmatch(label) for label in bare.split(".")):
         return False
     if wanted.startswith("."):
         return name.endswith(wanted) and len(name) > len(wanted)
     if name.startswith("*."):
         return "." in bare and wanted.partition(".")[2] == bare and bool(wanted.partition(".")[0])
-    return name == wanted
+    return False

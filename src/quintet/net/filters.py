@@ -89,6 +89,16 @@ class TlsFilter:
         """The peer's certificate (DER), verified or not; empty when it showed none."""
         return self._ssl.getpeercert(True) or b""
 
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """The certificates that the peer showed (DER), its own first, none of them verified."""
+        public = getattr(self._ssl, "get_unverified_chain", None)  # from Python 3.13 on
+        if public is not None:
+            return tuple(public() or ())
+        # the same call before it had a public name; typeshed knows neither
+        found = getattr(self._ssl, "_sslobj").get_unverified_chain() or ()  # noqa: B009
+        return tuple(ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in found)
+
     def info(self, *, server_side: bool) -> TlsInfo:
         """What is known once the handshake is done."""
         name, _, bits = self._ssl.cipher() or ("", "", 0)

@@ -222,7 +222,9 @@ class Stream(asyncio.BufferedProtocol):
             if future.done():
                 return
             if isinstance(result, Exception):
-                future.set_exception(Hangup(Reason.CLOSED, f"TLS: {result}"))
+                problem = Hangup(Reason.CLOSED, f"TLS: {result}")
+                problem.__cause__ = result  # tells those who ask what was wrong with a certificate
+                future.set_exception(problem)
             else:
                 future.set_result(result)
 

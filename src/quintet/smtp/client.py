@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import functools
-import ssl
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any, cast
@@ -19,13 +17,14 @@ from quintet.auth import client as sasl
 from quintet.clock import Clock, SystemClock
 from quintet.delivery.directory import ascii_domain
 from quintet.delivery.envelope import Mailbox
+from quintet.delivery.tlspolicy import HopPolicy, of_route
 from quintet.delivery.transport import Answer, Hop, Letter, Result
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
 from quintet.net import dots
 from quintet.net.client import Client
 from quintet.net.seam import CHUNK
-from quintet.net.tls import client_context
 from quintet.smtp.heard import Heard, read
+from quintet.smtp.secured import Securer, TlsFailed
 
 logger = log.get("smtp")
 
@@ -44,30 +43,21 @@ class SmtpTransport:
     """Opens sessions.  ``helo`` is the name we greet with, ``ca_file`` what routes with "verify" trust."""
 
     def __init__(self, helo: str, *, clock: Clock | None = None, ca_file: str | None = None) -> None:
-        self._helo, self._clock, self._ca_file = helo, clock or SystemClock(), ca_file
-
-    @functools.cached_property
-    def _verifying(self) -> ssl.SSLContext:
-        """Made when first needed: reading every CA costs time and memory."""
-        return client_context(True, ca_file=self._ca_file)
-
-    @functools.cached_property
-    def _believing(self) -> ssl.SSLContext:
-        return client_context(False)
+        self._helo, self._clock = helo, clock or SystemClock()
+        self._securer = Securer(self._clock, ca_file or None)
 
     async def connect(self, hop: Hop) -> SmtpLink:
         """See `delivery.transport.Transport`."""
-        try:
-            return await self._connect(hop, tls=hop.tls != "never")
-        except _TlsFailed as failed:
-            if hop.tls != "may":
-                raise TryLater(Reason.TLS_REQUIRED, f"{hop.host}: {failed.text}") from failed
-            logger.info("tls failed", host=hop.host, address=hop.address, text=failed.text)
-        # opportunistic: what cannot be protected goes in the clear, as it would without the offer
-        return await self._connect(hop, tls=False)
+        policy = hop.policy or of_route(hop.tls, hop.host)
+        while True:
+            try:
+                return await self._connect(hop, policy)
+            except TlsFailed:
+                if policy.fallback is None:
+                    raise
+                policy = policy.fallback  # on a new connection: this one is spoilt
 
-    async def _connect(self, hop: Hop, *, tls: bool) -> SmtpLink:
-        context = self._verifying if hop.tls in ("verify", "implicit") else self._believing
+    async def _connect(self, hop: Hop, policy: HopPolicy) -> SmtpLink:
         try:
             client = await Client.connect(
                 hop.address,
@@ -75,24 +65,18 @@ class SmtpTransport:
                 timeout_s=GREETING_S,
                 connect_timeout_s=hop.connect_timeout_s,
                 source=hop.source,
-                tls=context if hop.tls == "implicit" else None,
-                server_name=hop.host,
             )
         except Hangup as error:
             raise TryLater(error.reason, f"{hop.host}: {error.text}") from error
         link = SmtpLink(client, hop, self._helo, self._clock.token(18))
         try:
-            await link.begin(context if tls else None)
+            await link.begin(self._securer, policy)
         except BaseException as error:
             client.abort()
             if isinstance(error, Hangup):
                 raise TryLater(error.reason, f"{hop.host}: {error.text}") from error
             raise
         return link
-
-
-class _TlsFailed(TryLater):
-    """STARTTLS was offered and did not work."""
 
 
 class SmtpLink:
@@ -117,16 +101,16 @@ class SmtpLink:
 
     # --- the beginning ------------------------------------------------------------------------
 
-    async def begin(self, context: ssl.SSLContext | None) -> None:
-        """Greeting, EHLO, STARTTLS with ``context`` if it is offered, AUTH.  Raises Problem."""
+    async def begin(self, securer: Securer, policy: HopPolicy) -> None:
+        """Greeting, EHLO, TLS as ``policy`` wants it, AUTH.  Raises Problem."""
+        if policy.implicit:
+            await securer.shake(self._client, self._hop.host, policy)
         greeting = await read(self._client)
         if not greeting.ok:
             raise TryLater(Reason.POLICY, self._says(greeting))
         await self._hello()
-        if context is not None and not self.secure:
-            await self._start_tls(context)
-        if self._hop.tls in ("must", "verify", "implicit") and not self.secure:
-            raise TryLater(Reason.TLS_REQUIRED, f"{self._hop.host} offers no TLS")
+        if policy.wanted and not self.secure:
+            await self._start_tls(securer, policy)
         if self._hop.user:
             await self._login()
 
@@ -148,16 +132,17 @@ class SmtpLink:
             keyword, _, rest = line.replace("=", " ", 1).partition(" ")
             self._offers[keyword.upper()] = rest.strip()
 
-    async def _start_tls(self, context: ssl.SSLContext) -> None:
+    async def _start_tls(self, securer: Securer, policy: HopPolicy) -> None:
+        """RFC 3207 4; an answer that puts TLS off is no reason to do without where it must be (6)."""
+        client, host = self._client, self._hop.host
         if "STARTTLS" not in self._offers:
+            securer.missing(client, host, policy)
             return
         heard = await self._ask("STARTTLS")
-        if not heard.ok:
-            return  # `begin` says whether that will do
-        try:
-            await self._client.start_tls(context, self._hop.host)
-        except Hangup as error:
-            raise _TlsFailed(Reason.TLS_REQUIRED, error.text) from error
+        if heard.code != 220:
+            securer.missing(client, host, policy, f"refused STARTTLS: {heard.code} {heard.lines[0]}")
+            return
+        await securer.shake(client, host, policy)
         await self._hello()  # RFC 3207 4.2
 
     async def _login(self) -> None:
