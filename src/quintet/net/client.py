@@ -195,6 +195,11 @@ class Client:
         return self._stream.tls.certificate if self._stream.tls is not None else b""
 
     @property
+    def chain(self) -> tuple[bytes, ...]:
+        """All certificates that the server showed (DER), its own first, none verified; () without TLS."""
+        return self._stream.tls.chain if self._stream.tls is not None else ()
+
+    @property
     def closed(self) -> bool:
         """Nothing can be sent any more, or the server said that nothing more comes."""
         return self._stream.closed or self._ended
