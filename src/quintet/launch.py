@@ -88,7 +88,14 @@ def _open(
     shared = copies > 1 and config.net.reuse_port and not listener.address.startswith("unix:")
     port, made = listener.port, []
     for _ in range(copies if shared else 1):
-        opened = sockets.listen(listener.address, port, backlog=listener.backlog, reuse_port=shared)
+        opened = sockets.listen(
+            listener.address,
+            port,
+            backlog=listener.backlog,
+            reuse_port=shared,
+            mode=int(listener.mode, 8),
+            owner=listener.owner,
+        )
         made.append(opened)
         if shared and not port:
             port = opened[0].getsockname()[1]

@@ -34,6 +34,18 @@ class Listener:
         reload=False,
     )
     port: int = opt(0, "TCP port; 0 takes a free one (tests).", minimum=0, maximum=65535, reload=False)
+    mode: str = opt("0666", "Permissions of a Unix socket, octal: who may write may connect.", reload=False)
+    owner: str = opt(
+        "",
+        "Owner of a Unix socket: user, user:group or :group; empty: who starts the server.",
+        reload=False,
+    )
+    local_users: bool = opt(
+        False,
+        "smtp with role submission on a Unix socket: who is logged in on this machine sends without a "
+        "password, and the system says who that is. The sendmail command uses such a listener.",
+        reload=False,
+    )
     tls: str = opt(
         "none",
         "none: never; starttls: cleartext that can be upgraded; implicit: TLS from the first byte.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import os
+import re
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -146,6 +147,8 @@ def _networks(config: Config) -> Iterator[tuple[lines.Path, Sequence[str]]]:
     yield ("net", "unlimited"), config.net.unlimited
     yield ("http", "metrics_from"), config.http.metrics_from
     yield ("smtp", "relay_networks"), config.smtp.relay_networks
+    yield ("smtp", "xclient_from"), config.smtp.xclient_from
+    yield ("smtp", "xforward_from"), config.smtp.xforward_from
 
 
 def _listener_conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
@@ -160,6 +163,7 @@ def _listener_conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
             yield (*path, "role"), f"{listener.protocol} knows {words}, not {listener.role!r}"
         if listener.tls == "starttls" and listener.protocol == "http":
             yield (*path, "tls"), "http has no STARTTLS; take none or implicit"
+        yield from _unix_conflicts(path, listener)
         if not listener.address.startswith("unix:"):
             if listener.address != "*" and not _is_address(listener.address):
                 yield (*path, "address"), f"expected an IP address, * or unix:/path, got {listener.address!r}"
@@ -170,6 +174,18 @@ def _listener_conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
                     f"{listener.address}:{listener.port} is taken by listener {taken[key]!r}",
                 )
             taken[key] = name
+
+
+def _unix_conflicts(path: lines.Path, listener: Listener) -> Iterator[tuple[lines.Path, str]]:
+    unix = listener.address.startswith("unix:")
+    if not re.fullmatch(r"0?[0-7]{3}", listener.mode):
+        yield (*path, "mode"), f"expected three octal digits such as 0660, got {listener.mode!r}"
+    if listener.owner and not re.fullmatch(r"[^:\s]+(:[^:\s]+)?|:[^:\s]+", listener.owner):
+        yield (*path, "owner"), f"expected user, user:group or :group, got {listener.owner!r}"
+    if listener.owner and not unix:
+        yield (*path, "owner"), "only a Unix socket has an owner"
+    if listener.local_users and not (unix and listener.role == "submission"):
+        yield (*path, "local_users"), "only for smtp with role submission on a Unix socket"
 
 
 ROLES = {

@@ -75,9 +75,10 @@ def literal(address: str) -> str:
 
 def _client(helo: str, peer: Peer) -> str:
     """What the client calls itself, and where it really is."""
-    where = literal(peer.address)
+    where = literal(peer.address) or (f"local user {_UNSAFE.sub('?', peer.user)}" if peer.user else "")
     name = helo[:MAX_CLAUSE]
     if not _DOMAIN.fullmatch(name):
         clean = _UNSAFE.sub("?", name)
-        return f"{where or 'localhost'} (helo={clean})" if clean else where or "localhost"
+        place = literal(peer.address) or "localhost"
+        return f"{place} (helo={clean})" if clean else place
     return f"{name} ({where})" if where else name

@@ -17,7 +17,7 @@ from quintet.clock import Clock
 from quintet.config import listeners
 from quintet.config.net import Net
 from quintet.errors import BadSyntax, Reason
-from quintet.net import proxy
+from quintet.net import proxy, sockets
 from quintet.net.driver import Driver
 from quintet.net.limits import Limits, Networks
 from quintet.net.seam import Peer, Service, TlsInfo
@@ -36,7 +36,7 @@ class Listener:
     def __init__(
         self,
         service: Service,
-        sockets: Sequence[socket.socket],
+        opened: Sequence[socket.socket],
         config: listeners.Listener,
         *,
         clock: Clock,
@@ -46,7 +46,7 @@ class Listener:
         if config.tls == "implicit" and context is None:
             raise ValueError(f"listener {config.name}: implicit TLS needs a certificate")
         self.service = service
-        self.sockets = list(sockets)
+        self.sockets = list(opened)
         self.name = config.name
         bound = self.sockets[0].getsockname()
         self.port = int(bound[1]) if isinstance(bound, tuple) else 0  # of the first socket; 0: a Unix socket
@@ -129,6 +129,8 @@ class Listener:
             peer.local_address, peer.local_port = _plain(ours[0]), ours[1]
             sock = transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        elif self._config.local_users:
+            peer.user = sockets.user_at(transport.get_extra_info("socket"))
         self._taken.inc()
         if peer.address in self._proxies:
             self._early.add(stream)

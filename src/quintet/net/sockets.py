@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import socket
 import stat
+import struct
 from collections.abc import MutableMapping
 from pathlib import Path
 
 EVERY_IPV4 = "0.0.0.0"  # noqa: S104 - what "*" in the configuration asks for
+_CREDENTIALS = struct.Struct("3i")  # process, user, group
 FIRST_INHERITED = 3  # sd_listen_fds(3)
 
 
-def listen(address: str, port: int, *, backlog: int = 1024, reuse_port: bool = False) -> list[socket.socket]:
+def listen(
+    address: str,
+    port: int,
+    *,
+    backlog: int = 1024,
+    reuse_port: bool = False,
+    mode: int = 0o666,
+    owner: str = "",
+) -> list[socket.socket]:
     """Opens what a listener's address means: an IP address, "*" for every one, "unix:/path".
 
-    For "*" with port 0, IPv4 and IPv6 get the same free port.  Raises OSError that names the address.
+    For "*" with port 0, IPv4 and IPv6 get the same free port.  ``mode`` and ``owner`` are of a Unix socket
+    (`listen_unix`).  Raises OSError that names the address.
     """
     if address.startswith("unix:"):
-        return [listen_unix(address[5:], backlog=backlog)]
+        return [listen_unix(address[5:], backlog=backlog, mode=mode, owner=owner)]
     if address not in ("*", ""):
         return [_tcp(address, port, backlog, reuse_port)]
     if not has_ipv6():
@@ -63,8 +76,11 @@ def _tcp(address: str, port: int, backlog: int, reuse_port: bool) -> socket.sock
     return sock
 
 
-def listen_unix(path: str, *, backlog: int = 1024, mode: int = 0o666) -> socket.socket:
-    """A Unix socket; one that a dead process left behind is replaced.  Access is its folder's matter."""
+def listen_unix(path: str, *, backlog: int = 1024, mode: int = 0o666, owner: str = "") -> socket.socket:
+    """A Unix socket; one that a dead process left behind is replaced.
+
+    ``owner`` is "user", "user:group" or ":group"; "" leaves it ours.  Raises OSError that names the path.
+    """
     where = Path(path)
     if where.exists():
         if not stat.S_ISSOCK(where.stat().st_mode):
@@ -76,13 +92,41 @@ def listen_unix(path: str, *, backlog: int = 1024, mode: int = 0o666) -> socket.
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.bind(path)
+        if owner:
+            os.chown(path, *_ids(owner))
         where.chmod(mode)
         sock.listen(backlog)
         sock.setblocking(False)
     except OSError as error:
         sock.close()
-        raise OSError(error.errno, f"cannot listen on {path}: {error.strerror}") from error
+        raise OSError(error.errno, f"cannot listen on {path}: {error.strerror or error}") from error
     return sock
+
+
+def _ids(owner: str) -> tuple[int, int]:
+    """User and group by number; -1 for what stays.  Raises OSError for who is not known."""
+    user, _, group = owner.partition(":")
+    try:
+        return (
+            pwd.getpwnam(user).pw_uid if user else -1,
+            grp.getgrnam(group).gr_gid if group else -1,
+        )
+    except KeyError as error:
+        raise OSError(f"no such user or group: {owner}") from error
+
+
+def user_at(sock: socket.socket) -> str:
+    """The login name of who connected to a Unix socket, as the kernel says (unix(7), SO_PEERCRED).
+
+    A user id without a name is given as its number; "" where the kernel does not say.
+    """
+    if not hasattr(socket, "SO_PEERCRED"):
+        return ""
+    _, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def inherited(environ: MutableMapping[str, str] | None = None) -> dict[str, list[socket.socket]]:

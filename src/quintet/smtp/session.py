@@ -252,7 +252,7 @@ class SmtpSession:
         desk, peer = self._desk, self._peer
         if desk.wants_tls(peer):
             raise Refused(Reason.TLS_REQUIRED)
-        if self._identity is None and desk.role is Role.SUBMISSION:
+        if self._identity is None and desk.role is Role.SUBMISSION and not peer.user:
             raise Refused(Reason.AUTH_REQUIRED)
         protocol = "LMTP" if desk.role is Role.LMTP else "ESMTP" if self._extended else "SMTP"
         begun = Transaction(desk, peer, self._helo, protocol, self._identity)

@@ -248,3 +248,20 @@ def test_any_text_is_a_configuration_or_a_fault(text: str) -> None:
 def test_any_lines_can_be_located(parts: list[str]) -> None:
     found = lines.locate("\n".join(parts))
     assert all(1 <= line <= len(parts) for line in found.values())
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ('mode = "rw"', "expected three octal digits"),
+        ('owner = "a b"', "expected user, user:group or :group"),
+        ('address = "127.0.0.1"\nowner = "mail"', "only a Unix socket has an owner"),
+        ("local_users = true", "only for smtp with role submission on a Unix socket"),
+        ('address = "127.0.0.1"\nrole = "submission"\nlocal_users = true', "on a Unix socket"),
+    ],
+)
+def test_unix_socket_options_are_checked(lines: str, words: str) -> None:
+    if "address" not in lines:
+        lines += '\naddress = "unix:/run/x"'
+    with pytest.raises(load.ConfigError, match=words):
+        root.from_text(f"[listeners.a]\nprotocol = 'smtp'\n{lines}\n")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import pwd
 import socket
 import ssl
+import stat
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -393,3 +395,27 @@ async def test_idle_connections_are_small() -> None:
         for sock in clients:
             sock.close()
     assert used < 10_000
+
+
+async def test_unix_socket_tells_who_connected(tmp_path: Path) -> None:
+    me = pwd.getpwuid(os.getuid()).pw_name
+    for local_users in (True, False):
+        (sock,) = sockets.listen(f"unix:{tmp_path / 'u'}", 0, mode=0o600, owner=f"{me}:")
+        assert stat.S_IMODE((tmp_path / "u").stat().st_mode) == 0o600
+        service = Service()
+        peers: list[str] = []
+        opened = service.open
+        service.open = lambda peer, opened=opened, peers=peers: peers.append(peer.user) or opened(peer)  # type: ignore[method-assign]
+        config = listeners.Listener(name="local", role="submission", local_users=local_users)
+        listener = Listener(service, [sock], config, clock=SystemClock())
+        await listener.start()
+        client = await Client.connect(f"unix:{tmp_path / 'u'}")
+        assert await client.line() == b"ready"
+        await client.close()
+        await listener.drain(1.0)
+        assert peers == [me if local_users else ""]
+
+
+def test_unix_socket_of_nobody_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"cannot listen on .* no such user or group: nobody-here"):
+        sockets.listen(f"unix:{tmp_path / 'u'}", 0, owner="nobody-here")
