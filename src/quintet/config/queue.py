@@ -1,38 +1,13 @@
-"""How mail leaves: patience, retries, parallelism, and routes that differ from the MX of the domain."""
+"""How mail leaves: patience, retries, parallelism; its ways are `config.route`'s."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from quintet.config.field import opt
+from quintet.config.route import Route
 
 DAY = 24 * 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One way out, `[queue.routes.NAME]`; the first whose domains and senders both fit is taken."""
-
-    domains: list[str] = opt(
-        [], "Recipient domains; .example.org is every name below it, * or nothing is every domain."
-    )
-    senders: list[str] = opt([], "Sender addresses or @domains it is for; nothing is every sender.")
-    via: str = opt(
-        "mx",
-        "mx: look the domain up; smtp, lmtp: give it to host; discard: drop it; error: bounce it.",
-        choices=("mx", "smtp", "lmtp", "discard", "error"),
-    )
-    host: str = opt("", "For smtp and lmtp: name, IP address or unix:/path of the next host.")
-    port: int = opt(0, "Its port; 0 takes 25 for mx and smtp, 24 for lmtp.", minimum=0, maximum=65535)
-    tls: str = opt(
-        "may",
-        "never: cleartext; may: TLS when offered, any certificate; must: TLS or nothing; verify: TLS with a "
-        "certificate that proves the name; implicit: TLS from the first byte, verified.",
-        choices=("never", "may", "must", "verify", "implicit"),
-    )
-    user: str = opt("", "Login name at that host; empty: none.")
-    password: str = opt("", "Its password; only ever sent under TLS or to this machine.", secret=True)
-    text: str = opt("", "For error: what the sender is told.")
 
 
 @dataclass(frozen=True, slots=True)

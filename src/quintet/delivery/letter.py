@@ -1,17 +1,18 @@
 """A queued message as it leaves: its bytes by reference, and in seven bits for hosts that take no more.
 
-RFC 6152 3.
+What sender and recipients asked for stands in the rows' parameters, and is read here.  RFC 6152 3.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from quintet.delivery.envelope import mailbox
-from quintet.delivery.transport import Letter
+from quintet.delivery.envelope import USUAL, DeliverBy, Wishes, mailbox
+from quintet.delivery.transport import Letter, To
 from quintet.message import narrow
 from quintet.message.digest import Digest
 from quintet.net.seam import CHUNK
@@ -53,10 +54,35 @@ def letter(store: Store, recipient: Recipient) -> Letter:
     plain = ref.prefix.isascii() and all(value.isascii() for _, value in digest.headers)
     # a raw 8-bit header that came without SMTPUTF8 is ugly, and goes on as it came
     utf8 = not plain and bool(recipient.item_params.get("utf8"))
-    found = Letter(mailbox(recipient.sender), store.body(ref), digest.eight_bit or utf8, utf8)
+    asked = wishes(recipient.item_params)
+    eight_bit = digest.eight_bit or utf8
+    found = Letter(mailbox(recipient.sender), store.body(ref), eight_bit, utf8, wishes=asked)
     if not found.eight_bit or not plain or ref.size > MAX_NARROWED:
         return found
     return replace(found, narrowed=functools.partial(_narrowed, store, ref, digest, found))
+
+
+def wishes(params: Mapping[str, Any]) -> Wishes:  # Any: JSON
+    """What the sender asked for, from the parameters of a queue row."""
+    by = params.get("by")
+    found = Wishes(
+        binary=bool(params.get("binary")),
+        ret=str(params.get("ret", "")),
+        envid=str(params.get("envid", "")),
+        require_tls=bool(params.get("require_tls")),
+        priority=int(params.get("priority") or 0),
+        release_at=int(params.get("release_at") or 0),
+        by=DeliverBy(int(by["at"]), str(by["mode"]), bool(by.get("trace"))) if by else None,
+        solicit=str(params.get("solicit", "")),
+        submitter=str(params.get("submitter", "")),
+    )
+    return USUAL if found == USUAL else found
+
+
+def addressed(recipient: Recipient) -> To:
+    """One recipient as a host is to hear of it."""
+    params = recipient.params
+    return To(mailbox(recipient.address), tuple(params.get("notify", ())), str(params.get("orcpt", "")))
 
 
 async def _narrowed(store: Store, ref: BodyRef, digest: Digest, wide: Letter) -> Letter | None:

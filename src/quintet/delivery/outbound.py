@@ -21,11 +21,11 @@ from quintet.config.queue import Queue
 from quintet.delivery import letter as letters
 from quintet.delivery.aftermath import Aftermath
 from quintet.delivery.directory import Directory
-from quintet.delivery.envelope import Mailbox, mailbox
+from quintet.delivery.envelope import mailbox
 from quintet.delivery.links import Links, trouble
 from quintet.delivery.local import Local
 from quintet.delivery.route import Destination, Router
-from quintet.delivery.transport import Answer, Letter, Link, Result, Transport
+from quintet.delivery.transport import Answer, Letter, Link, Result, To, Transport
 from quintet.errors import Problem, Reason, TryLater
 from quintet.net.dns import Resolver
 from quintet.store import queue
@@ -302,7 +302,7 @@ class Runner:
         if destination.via == "error":
             text = destination.route.text or "mail for this domain is refused"
             return [Answer(Result.NEVER, "5.7.1", text)] * count, None
-        addresses = [mailbox(one.address) for one in batch.recipients]
+        addresses = [letters.addressed(one) for one in batch.recipients]
         try:
             letter = letters.letter(self.store, batch.recipients[0])
             return await self._sent(destination, letter, addresses)
@@ -310,7 +310,7 @@ class Runner:
             return [_answer(problem)] * count, None
 
     async def _sent(
-        self, destination: Destination, letter: Letter, addresses: Sequence[Mailbox]
+        self, destination: Destination, letter: Letter, addresses: Sequence[To]
     ) -> tuple[list[Answer], Answer | None]:
         """As `_answers`, by a session that waits or by new ones; a host that hangs up is passed over."""
         link = self.links.kept(destination)
@@ -336,7 +336,7 @@ class Runner:
                 gone[link.address] = _answer(problem)
 
     async def _use(
-        self, destination: Destination, link: Link, letter: Letter, addresses: Sequence[Mailbox]
+        self, destination: Destination, link: Link, letter: Letter, addresses: Sequence[To]
     ) -> list[Answer]:
         try:
             answers = await link.send(letter, addresses)

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quintet.clock import Clock
-from quintet.config.queue import Queue, Route
+from quintet.config.queue import Queue
+from quintet.config.route import Route
 from quintet.delivery.directory import Directory, ascii_domain
 from quintet.delivery.envelope import Mailbox
 from quintet.delivery.transport import Hop

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from quintet.delivery.envelope import Mailbox
-from quintet.delivery.tlspolicy import HopPolicy
+from quintet.delivery.envelope import USUAL, Mailbox, Wishes
+from quintet.delivery.tlspolicy import Demand, HopPolicy
 from quintet.net.seam import Body
 
 
@@ -31,23 +31,45 @@ class Answer:
     status: str
     text: str  # the peer's words with its code, or ours
     host: str = ""  # who said so; "" is ourselves
+    passed_on: bool = False  # done, and the host reports from here on: it offered DSN (RFC 3461 6.2.1)
+    final: bool = False  # done for good: delivered into a mailbox (LMTP, a program), not only relayed
+    kind: str = "smtp"  # whose words: RFC 3464 2.3.6 diagnostic type; "x-unix" for a program
+    command: str = ""  # what was answered: "RCPT TO:<x@y>", "end of data"; "" when nobody was asked
+
+
+@dataclass(frozen=True, slots=True)
+class To:
+    """One recipient as a host hears of it."""
+
+    address: Mailbox
+    notify: tuple[str, ...] = ()  # as `envelope.Recipient.notify`
+    orcpt: str = ""  # as `envelope.Recipient.orcpt`; "": none was given
 
 
 @dataclass(frozen=True, slots=True)
 class Hop:
     """One place to connect to."""
 
-    host: str  # name, for TLS and for people
-    address: str  # IP, or "unix:/path"
+    host: str  # name, for TLS and for people; the program of a pipe, the file of a batch
+    address: str  # IP, or "unix:/path"; through a proxy the name
     port: int
-    tls: str = "may"  # of `config.queue.Route`
+    tls: str = "may"  # of `config.route.Route`; means something where there is no ``policy``
+    policy: HopPolicy | None = None  # how much TLS; None: what ``tls`` says
     user: str = ""
     password: str = ""
     lmtp: bool = False
     mx: bool = False  # the name service named it, so it might be ourselves
+    via: str = "smtp"  # of `config.route.Route`: "mx", "smtp", "lmtp", "pipe" or "batch"
+    helo: str = ""  # what we call ourselves; "": as everywhere
     source: str = ""  # local address
+    sources: tuple[str, ...] = ()  # several of them, used by turns
+    proxy: str = ""  # URL
+    command: tuple[str, ...] = ()  # for a pipe
+    path: str = ""  # of a batch file
+    timeout_s: float = 0.0  # for a program; 0: the usual
     connect_timeout_s: float = 30.0
-    policy: HopPolicy | None = None  # what TLS must be; None: as ``tls`` says
+    pipelining: bool = True  # used when it is offered
+    chunking: bool = True  # the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +81,8 @@ class Letter:
     eight_bit: bool  # some byte is above 0x7F
     utf8_header: bool  # such a byte stands in the header (RFC 6532)
     narrowed: Callable[[], Awaitable[Letter | None]] | None = None  # the same in seven bits, if possible
+    wishes: Wishes = USUAL  # ``binary``: the body may hold bare CR, LF and NUL, and never goes by DATA
+    demand: Demand = Demand.USUAL  # how much TLS the message itself asks for
 
 
 class Link(Protocol):
@@ -74,7 +98,7 @@ class Link(Protocol):
         """Where it leads: `Hop.address`."""
         ...
 
-    async def send(self, letter: Letter, recipients: Sequence[Mailbox]) -> list[Answer]:
+    async def send(self, letter: Letter, recipients: Sequence[To]) -> list[Answer]:
         """Sends one message to several recipients in one transaction; one answer each, in order.
 
         Raises:

@@ -18,7 +18,7 @@ from quintet.clock import Clock, SystemClock
 from quintet.delivery.directory import ascii_domain
 from quintet.delivery.envelope import Mailbox
 from quintet.delivery.tlspolicy import HopPolicy, of_route
-from quintet.delivery.transport import Answer, Hop, Letter, Result
+from quintet.delivery.transport import Answer, Hop, Letter, Result, To
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
 from quintet.net import dots
 from quintet.net.client import Client
@@ -175,7 +175,7 @@ class SmtpLink:
 
     # --- messages -----------------------------------------------------------------------------
 
-    async def send(self, letter: Letter, recipients: Sequence[Mailbox]) -> list[Answer]:
+    async def send(self, letter: Letter, recipients: Sequence[To]) -> list[Answer]:
         """See `delivery.transport.Link`."""
         if letter.eight_bit and letter.narrowed is not None and "8BITMIME" not in self._offers:
             letter = await letter.narrowed() or letter  # RFC 6152 3
@@ -183,7 +183,7 @@ class SmtpLink:
         if refusal is not None:
             return [refusal] * len(recipients)
         sender = self._path(letter.sender)
-        paths = [self._path(recipient) for recipient in recipients]
+        paths = [self._path(recipient.address) for recipient in recipients]
         answers: list[Answer | None] = [
             self._own("5.6.7", "address needs SMTPUTF8") if path is None else None for path in paths
         ]

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from quintet.config import describe, root
-from quintet.config.queue import Route
+from quintet.config.route import Route
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from quintet.config.queue import Queue, Route
+from quintet.config.queue import Queue
+from quintet.config.route import Route
 from quintet.delivery.outbound import Runner
 from quintet.net.dns import Resolver
 from quintet.smtp.client import SmtpTransport

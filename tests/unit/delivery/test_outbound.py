@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from quintet.config.queue import Route
+from quintet.config.route import Route
 from quintet.net.tls import write_self_signed
 from quintet.store import queue
 from tests.support.dnszone import dns_server

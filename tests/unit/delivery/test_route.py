@@ -2,7 +2,8 @@
 
 import pytest
 
-from quintet.config.queue import Queue, Route
+from quintet.config.queue import Queue
+from quintet.config.route import Route
 from quintet.delivery.envelope import NULL, Mailbox
 from quintet.delivery.route import Router, Unroutable
 from quintet.errors import TryLater
