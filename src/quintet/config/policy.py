@@ -1,0 +1,136 @@
+"""What the rules about mail coming in may be told: hooks, rates, what a score leads to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from quintet.config.field import opt
+
+_RATE = re.compile(
+    r"\s*(\d+)\s*(KB|MB|GB|TB)?\s*/\s*(\d*)\s*(s|m|h|d|second|minute|hour|day)s?\s*", re.IGNORECASE
+)
+_UNITS = {"": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
+_TIMES = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def rate(text: str) -> tuple[int, float] | None:
+    """What "100/hour", "30 / 10 minutes" or "2 GB/day" mean: an amount and seconds.  None: not a rate."""
+    found = _RATE.fullmatch(text)
+    if found is None:
+        return None
+    amount = int(found[1]) * _UNITS[(found[2] or "").upper()]
+    seconds = int(found[3] or 1) * _TIMES[found[4][0].lower()]
+    return (amount, float(seconds)) if 0 < amount < 1 << 53 and 0 < seconds <= 366 * 86400 else None
+
+
+def _rate(default: str, doc: str) -> Any:  # Any: as `opt`
+    return opt(default, doc + ' Written as "100/hour" or "2 GB/day"; empty: no limit.')
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How much may come; counted for all workers of this machine together."""
+
+    address_connections: str = _rate("", "Connections of one address.")
+    address_messages: str = _rate("", "Messages of one address.")
+    address_recipients: str = _rate("", "Recipients that one address names.")
+    address_bytes: str = _rate("", "Bytes of messages of one address.")
+    address_failed: str = _rate(
+        "", "Recipients of one address that do not exist: who guesses addresses hears 'later'."
+    )
+    network_connections: str = _rate("", "Connections of one IPv4 /24 or IPv6 /48.")
+    network_messages: str = _rate("", "Messages of one IPv4 /24 or IPv6 /48.")
+    network_recipients: str = _rate("", "Recipients that one IPv4 /24 or IPv6 /48 names.")
+    account_messages: str = _rate("", "Messages that one account sends.")
+    account_recipients: str = _rate(
+        "", "Recipients that one account writes to; a stolen password ends here. See also account_alert."
+    )
+    account_bytes: str = _rate("", "Bytes that one account sends.")
+    sender_messages: str = _rate("", "Messages from one sender's domain (who did not log in).")
+    sender_recipients: str = _rate("", "Recipients named by one sender's domain (who did not log in).")
+    recipient_messages: str = _rate("", "Messages for one recipient's address.")
+    domain_recipients: str = _rate("", "Recipients in one domain.")
+    account_alert: float = opt(
+        0.8,
+        "Part of an account's limit from which a warning is logged (once an hour an account); "
+        "1: only when it is reached.",
+        minimum=0.01,
+        maximum=1,
+    )
+    exempt: tuple[str, ...] = opt((), "Networks whose hosts are not counted. This machine never is.")
+    exempt_accounts: tuple[str, ...] = opt((), "Accounts that are not counted: mailing programs.")
+    table: int = opt(
+        65536,
+        "Addresses, accounts and domains remembered by each rate; 16 bytes each, shared by all workers.",
+        minimum=1024,
+        maximum=16_777_216,
+        reload=False,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What follows from the points that checks and scores gave; 0: nothing does."""
+
+    tag: float = opt(0.0, "Points from which an X-Spam-Score field is added.", minimum=0)
+    junk: float = opt(0.0, "Points from which a message goes to the Junk folder.", minimum=0)
+    quarantine: float = opt(
+        0.0, "Points from which a message goes to the quarantine folder instead.", minimum=0
+    )
+    refuse: float = opt(0.0, "Points from which a message is refused after the data (550 5.7.1).", minimum=0)
+    quarantine_folder: str = opt("Quarantine", "Folder of each account for quarantined messages.")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Rules about mail coming in."""
+
+    hooks: str = opt(
+        "",
+        "Python file with an administrator's own rules (see docs/hooks.md); read again by `quintet reload`. "
+        "A relative name is meant from the configuration's folder.",
+    )
+    hook_timeout_s: float = opt(5.0, "Time one hook may take.", unit="s", minimum=0.05, maximum=300)
+    hook_failure: str = opt(
+        "defer",
+        "When a hook raises an exception or takes too long: the client is told to come again, or the "
+        "message goes on as if there were no hook.",
+        choices=("defer", "accept"),
+    )
+    authserv_id: str = opt(
+        "",
+        "Name in Authentication-Results; fields that come with it from outside are removed (RFC 8601 5). "
+        "Empty: the server's name.",
+    )
+    rates: Rates = field(default_factory=Rates, metadata={"doc": "Limits by address, account and domain."})
+    scores: Scores = field(default_factory=Scores, metadata={"doc": "What points lead to."})
+
+    def faults(self) -> list[str]:
+        """What is wrong with rates, as sentences that name the key; empty when all is well."""
+        return [
+            f'policy.rates.{name}: expected a rate such as "100/hour", got {text!r}'
+            for name, text in texts(self.rates).items()
+            if text and rate(text) is None
+        ]
+
+
+def texts(rates: Rates) -> dict[str, str]:
+    """The rates as written, by name."""
+    return {name: getattr(rates, name) for name in RATES}
+
+
+RATES = tuple(
+    f"{what}_{of}"
+    for what, counted in (
+        ("address", ("connections", "messages", "recipients", "bytes", "failed")),
+        ("network", ("connections", "messages", "recipients")),
+        ("account", ("messages", "recipients", "bytes")),
+        ("sender", ("messages", "recipients")),
+        ("recipient", ("messages",)),
+        ("domain", ("recipients",)),
+    )
+    for of in counted
+)
+"""The names of the options that are rates."""
