@@ -1,18 +1,20 @@
 """Queue: messages on their way out, one row a recipient, leased to whoever works on them.
 
 A lease that ran out is as good as none, so a process that died loses nothing; a recipient is deleted when it
-was delivered, and the message with its last recipient.
+was delivered, and the message with its last recipient.  Which domains have something due is `store.lanes`',
+whom mail is held for and who gets none any more `store.queue_rules`'.  RFC 5321 4.5.4.1; RFC 4865
+(release), RFC 2852 (deadline), RFC 6710 (priority).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NewType
 
 from quintet.errors import Reason, Refused
-from quintet.store import dialect, filing
+from quintet.store import dialect, filing, lanes, queue_rules
 from quintet.store.content import Content
 from quintet.store.db import Tx, bounded
 from quintet.store.model import AccountId, FolderId, MessageId
@@ -27,7 +29,8 @@ FAILED = "failed"
 
 _RECIPIENT = (
     "r.id, r.queue_id, r.address, r.domain, r.params, r.state, r.due_at, r.attempts, r.last_error,"
-    " r.delayed_notice, q.message_id, q.account_id, q.sender, q.params, q.created_at, q.expires_at"
+    " r.delayed_notice, q.message_id, q.account_id, q.sender, q.params, q.created_at, q.expires_at,"
+    " r.rank, r.hold_reason"
 )
 _FROM = "FROM queue_recipient r JOIN queue q ON q.id = r.queue_id"
 
@@ -75,56 +78,150 @@ class Recipient:
     item_params: dict[str, Any]
     created_at: int
     expires_at: int
+    rank: int = 0  # see `lanes.rank`
+    hold_reason: str = ""
+    blocked: str = ""  # why nothing is sent there any more (`queue_rules.blocked`); told when it is leased
 
 
 KEEP_MS = 5 * 24 * 3600 * 1000  # RFC 5321 4.5.4.1: give up after 4 to 5 days
+REMEMBER_FLUSH_MS = 3600 * 1000  # every worker has looked by then
+LOOKS = 10  # times that a lease looks for lanes: those that seemed due and had nothing are right afterwards
 
 
 @bounded(lambda item, recipients, *_, **__: len(recipients) <= 32)
 def put(tx: Tx, item: QueueItem, recipients: Sequence[To]) -> QueueId:
-    """Queues a message for its recipients; it is durable when the commit is."""
+    """Queues a message for its recipients; it is durable when the commit is.
+
+    Of ``item.params`` it honours "priority", "release_at" and "by" itself.
+    """
     message_row = item.message_row
     if message_row is None:
         assert item.content is not None
         message_row = filing.put_message(tx, item.content, item.prefix)
     first = tx.new_ids(1 + len(recipients))
+    release_at = int(item.params.get("release_at") or 0)
     tx.run(
         "INSERT INTO queue (id, message_id, account_id, sender, params, created_at, expires_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         first, message_row, item.account_id, item.sender, json.dumps(dict(item.params)), tx.now,
-        item.expires_at or tx.now + KEEP_MS,
+        _expiry(tx, item, release_at),
     )  # fmt: skip
+    rank = lanes.rank(int(item.params.get("priority") or 0), len(recipients))
+    rules = queue_rules.listing(tx)
+    size = _size(tx, item, message_row) if rules else 0
+    rows: list[tuple[Any, ...]] = []
+    waiting: list[tuple[str, int, int]] = []
+    for number, to in enumerate(recipients, first + 1):
+        domain = to.domain or to.address.rpartition("@")[2].lower()
+        due_at = max(to.due_at or tx.now, release_at)
+        held = queue_rules.fits(rules, item.sender, to.address, item.account_id, size) if rules else None
+        state = WAITING if held is None else HELD
+        rows.append(
+            (number, first, to.address, domain, json.dumps(dict(to.params)), state, due_at, rank, held or "")
+        )
+        if held is None:
+            waiting.append((domain, rank, due_at))
     tx.many(
-        "INSERT INTO queue_recipient (id, queue_id, address, domain, params, state, due_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (first + 1 + i, first, to.address, to.domain or to.address.rpartition("@")[2].lower(),
-             json.dumps(dict(to.params)), WAITING, to.due_at or tx.now)
-            for i, to in enumerate(recipients)
-        ],
+        "INSERT INTO queue_recipient"
+        " (id, queue_id, address, domain, params, state, due_at, rank, hold_reason)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows,
     )  # fmt: skip
+    lanes.wait(tx, waiting)
     _hint(tx)
     return QueueId(first)
 
 
-@bounded(lambda owner, until, limit=100, **_: limit <= 100)
-def lease(tx: Tx, owner: str, until: int, limit: int = 100, *, busy: Sequence[str] = ()) -> list[Recipient]:
-    """Takes up to ``limit`` recipients that are due, oldest first; nobody else gets them before ``until``.
+def _expiry(tx: Tx, item: QueueItem, release_at: int) -> int:
+    """When it is given up: patience begins at the release; a deadline to return it by comes before."""
+    expires_at = item.expires_at or tx.now + KEEP_MS
+    if release_at > tx.now:
+        expires_at += release_at - tx.now
+    by = item.params.get("by")
+    if by and by["mode"] == "R":
+        expires_at = min(expires_at, int(by["at"]))
+    return expires_at
 
-    ``busy`` are domains that shall wait, because enough connections go there.
+
+def _size(tx: Tx, item: QueueItem, message_row: int) -> int:
+    if item.content is not None:
+        return item.content.size + len(item.prefix)
+    return int(tx.value("SELECT size FROM message WHERE id = ?", message_row) or 0)
+
+
+@bounded(lambda owner, until, limit=100, **_: limit <= 100)
+def lease(
+    tx: Tx,
+    owner: str,
+    until: int,
+    limit: int = 100,
+    *,
+    busy: Collection[str] = (),
+    only: Collection[str] = (),
+) -> list[Recipient]:
+    """Takes up to ``limit`` recipients that are due; nobody else gets them before ``until``.
+
+    The higher rank comes first and gets half of the room, the next one half of what is left; within a rank
+    the longest due lane, which then stands behind the others.  ``busy`` are domains that shall wait; with
+    ``only``, no others are looked at.
     """
-    members, param = dialect.among(tx.engine, busy)
-    rows = tx.all(
-        f"SELECT {_RECIPIENT} {_FROM} WHERE r.state IN ('waiting', 'leased') AND r.due_at <= ?"
-        f" AND NOT (r.domain {members}) ORDER BY r.due_at, r.id LIMIT ?",
-        tx.now, param, limit,
-    )  # fmt: skip
-    if rows:
+    _ran_out(tx, limit)
+    found: list[tuple[Any, ...]] = []
+    for _ in range(LOOKS):
+        ranked = lanes.due(tx, limit - len(found), busy, only)
+        if not ranked:
+            break
+        shares = lanes.shares(limit - len(found), len(ranked))
+        for ours, share in zip(ranked, shares, strict=True):
+            found += _from_lanes(tx, ours, share, owner, until)
+        if len(found) >= limit:
+            break
+    blocked = queue_rules.blocked(tx, [row[2] for row in found]) if found else {}
+    return [_recipient(row, blocked.get(row[2].lower(), "")) for row in found]
+
+
+def _from_lanes(
+    tx: Tx, ours: Sequence[lanes.Lane], share: int, owner: str, until: int
+) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = []
+    each = max(lanes.AT_ONCE, share // len(ours))
+    visited = []
+    for domain, rank in ours:
+        room = share - len(found)
+        if room <= 0:
+            break
+        found += tx.all(
+            f"SELECT {_RECIPIENT} {_FROM} WHERE r.state = 'waiting' AND r.domain = ? AND r.rank = ?"
+            " AND r.due_at <= ? ORDER BY r.due_at, r.id LIMIT ?",
+            domain, rank, tx.now, min(each, room),
+        )  # fmt: skip
+        visited.append((domain, rank))
+    if found:
         tx.many(
             "UPDATE queue_recipient SET state = 'leased', due_at = ?, lease_owner = ?, lease_until = ?"
-            " WHERE id = ?", [(until, owner, until, row[0]) for row in rows],
+            " WHERE id = ?", [(until, owner, until, row[0]) for row in found],
         )  # fmt: skip
-    return [_recipient(row) for row in rows]
+    lanes.turn(tx, visited)
+    found.sort(key=lambda row: (row[6], row[0]))  # due_at, id: who was queued together goes together
+    return found
+
+
+def _ran_out(tx: Tx, limit: int) -> None:
+    """Leases that nobody renewed: their recipients wait again."""
+    rows = tx.all(
+        "SELECT id, domain, rank FROM queue_recipient WHERE state = 'leased' AND due_at <= ?"
+        " ORDER BY due_at LIMIT ?", tx.now, limit,
+    )  # fmt: skip
+    if rows:
+        _freed(tx, rows)
+
+
+def _freed(tx: Tx, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Recipients (id, domain, rank) wait again, due now."""
+    tx.many(
+        "UPDATE queue_recipient SET state = 'waiting', due_at = ?, lease_owner = '', lease_until = 0"
+        " WHERE id = ?", [(tx.now, row[0]) for row in rows],
+    )  # fmt: skip
+    lanes.wait(tx, [(row[1], row[2], tx.now) for row in rows])
 
 
 @bounded(lambda ids, *_, **__: len(ids) <= 32)
@@ -157,13 +254,13 @@ def lease_owners(tx: Tx) -> list[str]:
 @bounded()
 def take_back(tx: Tx, owner: str) -> int:
     """Ends all leases of an owner that is known to be dead; returns how many there were."""
-    count = tx.run(
-        "UPDATE queue_recipient SET state = 'waiting', due_at = ?, lease_owner = '', lease_until = 0"
-        " WHERE state = 'leased' AND lease_owner = ?", tx.now, owner,
-    )  # fmt: skip
-    if count:
+    rows = tx.all(
+        "SELECT id, domain, rank FROM queue_recipient WHERE state = 'leased' AND lease_owner = ?", owner
+    )
+    if rows:
+        _freed(tx, rows)
         _hint(tx)
-    return count
+    return len(rows)
 
 
 @bounded(lambda ids, *_, **__: len(ids) <= 32)
@@ -186,13 +283,16 @@ def done(tx: Tx, ids: Sequence[RecipientId]) -> None:
 @bounded()
 def defer(tx: Tx, recipient: RecipientId, due_at: int, error: str, *, delayed_notice: bool = False) -> None:
     """Not now: tried again at ``due_at``.  Who was held during the try stays held."""
-    tx.run(
+    row = tx.one(
         "UPDATE queue_recipient SET state = CASE WHEN state = 'held' THEN 'held' ELSE 'waiting' END,"
         " due_at = ?, attempts = attempts + 1, last_error = ?,"
         " lease_owner = '', lease_until = 0,"
-        " delayed_notice = CASE WHEN ? = 1 THEN 1 ELSE delayed_notice END WHERE id = ?",
+        " delayed_notice = CASE WHEN ? = 1 THEN 1 ELSE delayed_notice END WHERE id = ?"
+        " RETURNING domain, rank, state",
         due_at, filing.text(error), int(delayed_notice), recipient,
     )  # fmt: skip
+    if row is not None and row[2] == WAITING:
+        lanes.wait(tx, [(row[0], row[1], due_at)])
 
 
 @bounded()
@@ -204,13 +304,16 @@ def fail(tx: Tx, recipient: RecipientId, error: str) -> None:
     )  # fmt: skip
 
 
-@bounded()
-def release(tx: Tx, recipient: RecipientId) -> None:
-    """Gives a lease back untried (shutting down)."""
-    tx.run(
-        "UPDATE queue_recipient SET state = 'waiting', due_at = ?, lease_owner = '', lease_until = 0"
-        " WHERE id = ? AND state = 'leased'", tx.now, recipient,
+@bounded(lambda ids, *_, **__: len(ids) <= 32)
+def release(tx: Tx, ids: Sequence[RecipientId], owner: str) -> None:
+    """Gives leases back untried (shutting down, or a destination that has to wait)."""
+    members, param = dialect.among(tx.engine, ids)
+    rows = tx.all(
+        f"SELECT id, domain, rank FROM queue_recipient WHERE id {members} AND state = 'leased'"
+        " AND lease_owner = ?", param, owner,
     )  # fmt: skip
+    if rows:
+        _freed(tx, rows)
 
 
 def get(tx: Tx, recipient: RecipientId) -> Recipient:
@@ -221,19 +324,38 @@ def get(tx: Tx, recipient: RecipientId) -> Recipient:
     return _recipient(row)
 
 
-def listing(tx: Tx, limit: int = 500, after: int = 0, *, state: str = "") -> list[Recipient]:
-    """What is in the queue, by id; of one state when asked."""
-    where, params = ("AND r.state = ?", (state,)) if state else ("", ())
+def listing(
+    tx: Tx, limit: int = 500, after: int = 0, *, state: str = "", domain: str = ""
+) -> list[Recipient]:
+    """What is in the queue, by id; of one state or one domain when asked."""
+    where, params = "", []
+    for column, value in (("state", state), ("domain", domain)):
+        if value:
+            where += f" AND r.{column} = ?"
+            params.append(value)
     rows = tx.all(
-        f"SELECT {_RECIPIENT} {_FROM} WHERE r.id > ? {where} ORDER BY r.id LIMIT ?", after, *params, limit
+        f"SELECT {_RECIPIENT} {_FROM} WHERE r.id > ?{where} ORDER BY r.id LIMIT ?", after, *params, limit
     )
     return [_recipient(row) for row in rows]
 
 
+def of_message(tx: Tx, number: int) -> list[Recipient]:
+    """The recipient with that number, or all of the message with it; they are never the same."""
+    rows = tx.all(
+        f"SELECT {_RECIPIENT} {_FROM} WHERE r.id = ? UNION ALL"
+        f" SELECT {_RECIPIENT} {_FROM} WHERE r.queue_id = ? ORDER BY 1", number, number,
+    )  # fmt: skip
+    return [_recipient(row) for row in rows]
+
+
 @bounded()
-def hold(tx: Tx, recipient: RecipientId) -> None:
+def hold(tx: Tx, recipient: RecipientId, reason: str = "") -> None:
     """Not tried until `retry`.  Raises Refused(NO_SUCH_MESSAGE)."""
-    _set(tx, recipient, HELD, tx.now)
+    if not tx.run(
+        "UPDATE queue_recipient SET state = 'held', due_at = ?, lease_owner = '', lease_until = 0,"
+        " hold_reason = ? WHERE id = ?", tx.now, filing.text(reason), recipient,
+    ):  # fmt: skip
+        raise Refused(Reason.NO_SUCH_MESSAGE)
 
 
 @bounded()
@@ -243,17 +365,70 @@ def retry(tx: Tx, recipient: RecipientId) -> None:
     Raises:
         Refused(NO_SUCH_MESSAGE).
     """
-    state, until = tx.one("SELECT state, lease_until FROM queue_recipient WHERE id = ?", recipient) or ("", 0)
+    row = tx.one("SELECT state, lease_until, domain FROM queue_recipient WHERE id = ?", recipient)
+    if row is None:
+        raise Refused(Reason.NO_SUCH_MESSAGE)
+    state, until, domain = row
     if state == LEASED and until > tx.now:
         return
-    _set(tx, recipient, WAITING, tx.now)
+    tx.run(
+        "UPDATE queue_recipient SET state = 'waiting', due_at = ?, lease_owner = '', lease_until = 0,"
+        " hold_reason = '' WHERE id = ?", tx.now, recipient,
+    )  # fmt: skip
+    lanes.wait(tx, [(domain, _rank(tx, recipient), tx.now)])
+    lanes.wake(tx, domain)
     _hint(tx)
 
 
+def _rank(tx: Tx, recipient: RecipientId) -> int:
+    return int(tx.value("SELECT rank FROM queue_recipient WHERE id = ?", recipient))
+
+
+@bounded()
 def remove(tx: Tx, recipient: RecipientId) -> None:
     """Taken out without a report.  Raises Refused(NO_SUCH_MESSAGE)."""
     get(tx, recipient)
     done(tx, [recipient])
+
+
+@bounded(lambda domains, *_, **__: len(domains) <= 32)
+def rest(tx: Tx, domains: Collection[str], until: int) -> None:
+    """What is due for these domains is left alone until then; `flush` and `retry` end it."""
+    lanes.rest(tx, domains, until)
+
+
+def flush(tx: Tx, domain: str, *, below: bool = False) -> int:
+    """A site asks for its mail (ETRN, RFC 1985): what waits for it is due now; returns how many recipients.
+
+    ``below``: for all names below the domain as well ("@" in RFC 1985 5.2).  What is held stays held.
+    """
+    count = 0
+    for each in [domain, *(_below(tx, domain) if below else ())]:
+        count += tx.run(
+            "UPDATE queue_recipient SET due_at = ? WHERE state = 'waiting' AND domain = ? AND due_at > ?",
+            tx.now, each, tx.now,
+        )  # fmt: skip
+        lanes.wake(tx, each)
+        tx.run(
+            "INSERT INTO queue_flush (domain, at) VALUES (?, ?)"
+            " ON CONFLICT (domain) DO UPDATE SET at = excluded.at", each, tx.now,
+        )  # fmt: skip
+    tx.run("DELETE FROM queue_flush WHERE at < ?", tx.now - REMEMBER_FLUSH_MS)
+    _hint(tx)
+    return count
+
+
+def _below(tx: Tx, domain: str) -> list[str]:
+    rows = tx.all("SELECT DISTINCT domain FROM queue_lane")
+    return [row[0] for row in rows if row[0].endswith("." + domain)]
+
+
+def flushed(tx: Tx, since: int) -> list[tuple[str, int]]:
+    """Sites that asked for their mail after ``since`` (ms), and when, the oldest first."""
+    return [
+        (row[0], row[1])
+        for row in tx.all("SELECT domain, at FROM queue_flush WHERE at > ? ORDER BY at", since)
+    ]
 
 
 def counts(tx: Tx) -> dict[str, int]:
@@ -262,18 +437,37 @@ def counts(tx: Tx) -> dict[str, int]:
     return dict(rows)
 
 
-def next_due(tx: Tx) -> int | None:
-    """When the next recipient is due, ms; None for an empty queue."""
-    due: int | None = tx.value("SELECT min(due_at) FROM queue_recipient WHERE state IN ('waiting', 'leased')")
-    return due
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for one domain."""
+
+    domain: str
+    recipients: int
+    held: int
+    tried: int  # of the recipients, at least once
+    due_at: int  # of the first, ms
+    rest_until: int  # ms; 0: it does not rest
 
 
-def _set(tx: Tx, recipient: RecipientId, state: str, due_at: int) -> None:
-    if not tx.run(
-        "UPDATE queue_recipient SET state = ?, due_at = ?, lease_owner = '', lease_until = 0 WHERE id = ?",
-        state, due_at, recipient,
-    ):  # fmt: skip
-        raise Refused(Reason.NO_SUCH_MESSAGE)
+def top(tx: Tx, limit: int = 20) -> list[Waiting]:
+    """The domains that most wait for; reads the whole queue."""
+    rows = tx.all(
+        "SELECT r.domain, count(*) AS waiting, sum(CASE WHEN state = 'held' THEN 1 ELSE 0 END),"
+        " sum(CASE WHEN attempts > 0 THEN 1 ELSE 0 END), min(r.due_at),"
+        " coalesce((SELECT max(rest_until) FROM queue_lane l"
+        " WHERE l.domain = r.domain AND rest_until > ?), 0)"
+        " FROM queue_recipient r GROUP BY r.domain ORDER BY waiting DESC, r.domain LIMIT ?", tx.now, limit,
+    )  # fmt: skip
+    return [Waiting(*row) for row in rows]
+
+
+def next_due(tx: Tx, busy: Collection[str] = ()) -> int | None:
+    """When the next recipient is due, ms, or earlier; None when nothing waits but for ``busy`` domains."""
+    times = [
+        lanes.next_due(tx, busy),
+        tx.value("SELECT min(due_at) FROM queue_recipient WHERE state = 'leased'"),
+    ]
+    return min((at for at in times if at is not None), default=None)
 
 
 def _hint(tx: Tx) -> None:
@@ -281,8 +475,8 @@ def _hint(tx: Tx) -> None:
     tx.hint(AccountId(0), FolderId(0))
 
 
-def _recipient(row: tuple[Any, ...]) -> Recipient:
+def _recipient(row: tuple[Any, ...], blocked: str = "") -> Recipient:
     return Recipient(
         row[0], row[1], row[2], row[3], json.loads(row[4]), row[5], row[6], row[7], row[8], bool(row[9]),
-        row[10], row[11], row[12], json.loads(row[13]), row[14], row[15],
+        row[10], row[11], row[12], json.loads(row[13]), row[14], row[15], row[16], row[17], blocked,
     )  # fmt: skip

@@ -61,7 +61,7 @@ def test_held_recipient_is_not_leased_until_retried(tx: DrivenTx) -> None:
     assert queue.next_due(tx) is None
     queue.retry(tx, one.id)
     (leased,) = queue.lease(tx, "me", tx.now + 9)
-    queue.release(tx, leased.id)
+    queue.release(tx, [leased.id], "me")
     assert queue.get(tx, one.id).state == queue.WAITING
     queue.remove(tx, one.id)
     with pytest.raises(Refused):

@@ -141,6 +141,13 @@ WHERE state NOT IN ('waiting', 'leased', 'held', 'failed')
 OR (state = 'leased' AND lease_owner = '')
 OR (state <> 'leased' AND lease_until <> 0);
 
+-- 27: waiting recipient that no lane looks for in time
+SELECT r.id, r.domain, r.due_at
+FROM queue_recipient r
+LEFT JOIN queue_lane l ON l.domain = r.domain AND l.rank = r.rank
+WHERE r.state = 'waiting'
+AND (l.domain IS NULL OR (l.due_at > r.due_at AND l.due_at > l.rest_until));
+
 -- 22: folder's parent is not the level above
 SELECT c.id, c.name, p.name
 FROM folder c
