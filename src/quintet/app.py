@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet import __version__, launch, log
-from quintet.admin import control, jobs, pages
+from quintet.admin import control, jobs, joined, pages
 from quintet.admin.certificates import Certificates
 from quintet.admin.http import HttpListener
 from quintet.auth.service import AuthService
 from quintet.clock import Clock, SystemClock
 from quintet.config import root
 from quintet.config.listeners import Listener as ListenerConfig
-from quintet.delivery.inbound import Inbound
 from quintet.delivery.post import PostOffice
 from quintet.net.listener import Listener
 from quintet.net.seam import Service
@@ -119,14 +118,7 @@ class App:
     def _join(self) -> None:
         """What services share, one of each a process; and begins to send mail on."""
         config, store, clock, hostname = self.config, self.store, self.clock, self.config.hostname
-        self.inbound = Inbound(
-            store,
-            config.smtp,
-            hostname=hostname,
-            clock=clock,
-            expire_s=config.queue.expire_s,
-            expire_report_s=config.queue.expire_report_s,
-        )
+        self.inbound = joined.inbound(config, store, clock)
         self.office = PostOffice(store, config.nntp, hostname=hostname, clock=clock, inbound=self.inbound)
         self._sending = asyncio.create_task(self._send(), name="queue")
 
@@ -255,16 +247,13 @@ class App:
 
 def _smtp(app: App, wanted: ListenerConfig) -> Service:
     from quintet.smtp.desk import Role  # each protocol is loaded only where a listener asks for it
-    from quintet.smtp.service import SmtpService
 
     roles = {"": Role.MX, "mx": Role.MX, "submission": Role.SUBMISSION}
-    return SmtpService(
-        app.store,
+    return joined.smtp_service(
+        app.config,
         app.auth,
-        app.config.smtp,
+        app.inbound,
         role=Role.LMTP if wanted.protocol == "lmtp" else roles[wanted.role],
-        inbound=app.inbound,
-        hostname=app.config.hostname,
         clock=app.clock,
         starttls=_starttls(app, wanted),
     )

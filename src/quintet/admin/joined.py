@@ -1,0 +1,48 @@
+"""Services made of the configuration: one place for the server and for commands that serve one session.
+
+What a service is and how long it lives is for others; here stands only what goes into it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quintet.delivery.inbound import Inbound
+
+if TYPE_CHECKING:
+    from quintet.auth.service import AuthService
+    from quintet.clock import Clock
+    from quintet.config.root import Config
+    from quintet.smtp.desk import Role
+    from quintet.smtp.service import SmtpService
+    from quintet.store.store import Store
+
+
+def inbound(config: Config, store: Store, clock: Clock) -> Inbound:
+    """The way in; one a process."""
+    return Inbound(
+        store,
+        config.smtp,
+        hostname=config.hostname,
+        clock=clock,
+        expire_s=config.queue.expire_s,
+        expire_report_s=config.queue.expire_report_s,
+    )
+
+
+def smtp_service(
+    config: Config, auth: AuthService, way_in: Inbound, *, role: Role, clock: Clock, starttls: bool = False
+) -> SmtpService:
+    """MX, submission or LMTP over the store of ``way_in``."""
+    from quintet.smtp.service import SmtpService  # each protocol is loaded only where it is served
+
+    return SmtpService(
+        way_in.store,
+        auth,
+        config.smtp,
+        role=role,
+        inbound=way_in,
+        hostname=config.hostname,
+        clock=clock,
+        starttls=starttls,
+    )
