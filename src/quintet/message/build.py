@@ -215,26 +215,52 @@ def multipart_report(
     report_type: str = "delivery-status",
     original: bytes = b"",
     headers_only: bool = False,
+    languages: Sequence[str] = (),
+    seven_bit: bool = False,
 ) -> bytes:
     """Return a multipart/report (RFC 6522 3): a text, ``message/<report_type>``, and what it is about.
 
     ``report`` is the body of the second part, groups of fields with CRLF (RFC
-    3464 2). ``original`` is the message, or with ``headers_only`` its header
-    block, sent as text/rfc822-headers. Reports about UTF-8 mail name their
-    type (``global-delivery-status``) and keep 8-bit bytes (RFC 6533).
+    3464 2, RFC 8098 3). ``original`` is the message, or with ``headers_only``
+    its header block; one with UTF-8 in its header is named so (RFC 6533 4.2,
+    4.3). ``languages`` are the text's. With ``seven_bit`` what RFC 6533 lets
+    be encoded is (4.5); the body of an 8-bit message stays.
     """
-    parts = [text_part(text)]
-    kind = f"message/{report_type}".encode("ascii")
-    parts.append((_raw_fields(kind, report), report))
+    fields, body = text_part(text)
+    if languages:
+        fields += header("Content-Language", ", ".join(languages))
+    parts = [(fields, body), _raw_part(f"message/{report_type}".encode("ascii"), report, seven_bit)]
     if original:
-        kind = b"text/rfc822-headers" if headers_only else b"message/rfc822"
-        if report_type.startswith("global"):
-            kind = b"message/global-headers" if headers_only else b"message/global"
-        parts.append((_raw_fields(kind, original), original))
-    outer = b"multipart/report; report-type=" + report_type.encode("ascii")
+        parts.append(_original(original, headers_only, seven_bit))
+    outer = b"multipart/report; report-type=" + report_type.encode(
+        "ascii"
+    )  # RFC 6522 3: the second part's subtype
     return _top(headers) + _multipart(outer, parts)
 
 
-def _raw_fields(kind: bytes, body: bytes) -> bytes:
+def _original(content: bytes, headers_only: bool, seven_bit: bool) -> tuple[bytes, bytes]:
+    """The part with what a report is about."""
+    head = content if headers_only else content[: content.find(b"\r\n\r\n") + 1 or len(content)]
+    if _is_utf8(head):
+        return _raw_part(b"message/global-headers" if headers_only else b"message/global", content, seven_bit)
+    if not headers_only:
+        return _raw_part(b"message/rfc822", content, False)  # RFC 2046 5.2.1: never encoded
+    return _raw_part(b"text/rfc822-headers", content, seven_bit)
+
+
+def _is_utf8(head: bytes) -> bool:
+    """Not plain ASCII, and not the raw bytes of another charset either (RFC 6532)."""
+    if head.isascii():
+        return False
+    try:
+        head.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _raw_part(kind: bytes, body: bytes, seven_bit: bool) -> tuple[bytes, bytes]:
     encoding = b"7bit" if body.isascii() else b"8bit"
-    return b"Content-Type: %b\r\nContent-Transfer-Encoding: %b\r\n" % (kind, encoding)
+    if seven_bit and encoding == b"8bit":
+        encoding, body = b"base64", transfer.encode_base64(body).removesuffix(b"\r\n")
+    return b"Content-Type: %b\r\nContent-Transfer-Encoding: %b\r\n" % (kind, encoding), body

@@ -1,12 +1,9 @@
 """The pure pieces of delivery: waits, trace fields, reports, completing what a mail program sends."""
 
-import email
-import email.policy
-
 import pytest
 
 from quintet.clock import FrozenClock
-from quintet.delivery import backoff, dsn, stamp
+from quintet.delivery import backoff, stamp
 from quintet.delivery.envelope import NULL, Envelope, Mailbox, Recipient, mailbox
 from quintet.delivery.submit import MAX_HEADER, Completer
 from quintet.errors import Refused
@@ -103,61 +100,6 @@ def test_tls_clause_has_the_registered_name(tls, expected):
 )
 def test_client_in_received_can_inject_nothing(helo, address, expected):
     assert expected in stamp.received(envelope(helo, address=address), "mx", NOW)
-
-
-# --- reports ------------------------------------------------------------------------------------
-
-
-def fate(address="nobody@example.net", action=dsn.FAILED, **more) -> dsn.Fate:
-    return dsn.Fate(mailbox(address), action, more.pop("status", "5.1.1"), **more)
-
-
-def about(content=b"Subject: x\r\n\r\nbody\r\n", **more) -> dsn.About:
-    return dsn.About(mailbox("alice@example.org"), NOW, content, **{"whole": True, **more})
-
-
-def parsed(data: bytes):
-    assert b"\n" not in data.replace(b"\r\n", b"")
-    return email.message_from_bytes(data, policy=email.policy.default)
-
-
-def test_report_has_three_parts_and_the_fields_of_rfc_3464():
-    fates = [
-        fate(diagnostic="550 no\r\nX-Injected: yes", remote="mx.example.net", at=NOW),
-        fate("b@example.net", status="5.2.2", diagnostic="full", original="rfc822;B@example.net"),
-    ]
-    report = parsed(dsn.report(about(envelope_id="QQ1"), fates, hostname="mx.test", now=NOW, token="t"))
-    assert report.get_content_type() == "multipart/report"
-    assert report.get_param("report-type") == "delivery-status"
-    assert report["Auto-Submitted"] == "auto-replied"
-    text, status, original = report.iter_parts()
-    assert "nobody@example.net" in text.get_content()
-    first, one, two = status.get_payload()
-    assert first["Reporting-MTA"] == "dns; mx.test"
-    assert first["Original-Envelope-Id"] == "QQ1"
-    assert first["Arrival-Date"] == "Fri, 21 Nov 2025 09:00:00 +0000"
-    assert one["Diagnostic-Code"] == "smtp; 550 no X-Injected: yes"
-    assert one["X-Injected"] is None
-    assert (two["Original-Recipient"], two["Status"], two["Remote-MTA"]) == (
-        "rfc822;B@example.net",
-        "5.2.2",
-        None,
-    )
-    assert original.get_content()["Subject"] == "x"
-
-
-def test_report_of_a_large_message_has_its_header_only():
-    data = dsn.report(
-        about(b"Subject: x\r\n\r\n", whole=False), [fate()], hostname="mx.test", now=NOW, token="t"
-    )
-    assert [part.get_content_type() for part in parsed(data).iter_parts()][2] == "text/rfc822-headers"
-
-
-def test_report_about_utf8_addresses_is_global():
-    data = dsn.report(about(), [fate("zoë@example.net")], hostname="mx.test", now=NOW, token="t")
-    kinds = [part.get_content_type() for part in parsed(data).iter_parts()]
-    assert kinds == ["text/plain", "message/global-delivery-status", "message/global"]
-    assert "Final-Recipient: utf-8; zoë@example.net".encode() in data
 
 
 # --- completing -----------------------------------------------------------------------------------

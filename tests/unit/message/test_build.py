@@ -136,7 +136,11 @@ def test_a_report() -> None:
     assert message.get_payload(1).get_payload(1)["Status"] == "5.1.1"
     assert b'"delivery-status"' in render.bodystructure(scan(content))
     whole = build.multipart_report(
-        TOP, "x", status, original=original + b"\xff", report_type="global-delivery-status"
+        TOP,
+        "x",
+        status,
+        original="Subject: zoë\r\n".encode() + original + b"\xff",
+        report_type="global-delivery-status",
     )
     root = scan(whole).root
     assert [part.content_type for part in root.children] == [
