@@ -253,8 +253,6 @@ def test_status_in_plain_words(status, expected):
 ANY = st.text(max_size=60)
 _LETTERS = st.characters(exclude_characters="\0\r\n", exclude_categories=["Cs"])
 LOCAL = st.text(_LETTERS, min_size=1, max_size=20)
-    st.characters(exclude_characters="\0\r\n", exclude_categories=["Cs"]), min_size=1, max_size=20
-)
 
 
 @given(
