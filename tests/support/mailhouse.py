@@ -15,7 +15,9 @@ from quintet.clock import FrozenClock
 from quintet.config.auth import Auth
 from quintet.config.smtp import Smtp
 from quintet.config.store import Store as StoreConfig
-from quintet.delivery.inbound import Inbound
+from quintet.delivery.envelope import DeliverBy, Envelope
+from quintet.delivery.inbound import Inbound, Passage
+from quintet.net.seam import Peer
 from quintet.smtp.desk import Role
 from quintet.smtp.service import SmtpService
 from quintet.store import accounts, entries, folders, queue, trace
@@ -37,11 +39,16 @@ class MailHouse:
         self.slept: list[float] = []
         self.meanwhile: Callable[[], None] = lambda: None  # happens while somebody sleeps
         self.values: dict[str, str] = {}
+        self.envelope = Envelope(Peer("none", "memory"))  # of the last message that was taken
         self.configure(config)
 
     def configure(self, config: Smtp) -> None:
         self.config = config
         self.inbound = Inbound(self.store, config, hostname="mx.example.org", clock=self.clock)
+        self.inbound.steps = (*self.inbound.steps, self._remember)
+
+    async def _remember(self, passage: Passage) -> None:
+        self.envelope = passage.envelope
 
     @property
     def service(self) -> SmtpService:
@@ -104,6 +111,8 @@ class MailHouse:
                 assert rest.removeprefix("holds ") in [row.address for row in rows], rows
         elif who == "slept":
             assert float(rest) in self.slept, self.slept
+        elif who == "envelope":
+            self._check_envelope(rest)
         elif who.endswith("'s"):
             last = await self.last(who[:-2])
             assert rest.removeprefix("last ").encode().decode("unicode_escape").encode("latin-1") in last, (
@@ -113,6 +122,24 @@ class MailHouse:
             assert await self.count(who) == int(rest[4:])
         else:
             raise AssertionError(f"store {text!r}")
+
+    def _check_envelope(self, text: str) -> None:
+        """``envid X``, ``notify success,delay``, ``by None``: of the last message taken, first recipient."""
+        name, _, value = text.partition(" ")
+        envelope, first = self.envelope, self.envelope.recipients[0]
+        for holder in (envelope.wishes, first, envelope):
+            if hasattr(holder, name):
+                found = getattr(holder, name)
+                break
+        else:
+            raise AssertionError(f"envelope {text!r}")
+        if isinstance(found, tuple):
+            found = ",".join(found)
+        if isinstance(found, DeliverBy):
+            found = f"{found.at - self.clock.now()} {found.mode} {found.trace}"
+        elif name == "release_at" and found:
+            found -= self.clock.now()
+        assert str(found) == value, (text, found)
 
     # --- looking ------------------------------------------------------------------------------
 

@@ -20,6 +20,20 @@ class Smtp:
     max_recipients: int = opt(
         1000, "Recipients of one transaction; RFC 5321 4.5.3.1.8 asks for 100 at least.", minimum=100
     )
+    max_messages: int = opt(
+        0, "Messages of one connection, told to clients as LIMITS MAILMAX (RFC 9422); 0: no limit.", minimum=0
+    )
+    max_command: int = opt(
+        12800,
+        "Longest command line with its end; AUTH alone may need 12288 (RFC 4954 4).",
+        unit="bytes",
+        minimum=1024,
+        maximum=65536,
+    )
+    max_header: int = opt(
+        512 * 1024, "Largest header of a message.", unit="bytes", minimum=16384, maximum=1024 * 1024
+    )
+    max_header_fields: int = opt(2000, "Header fields of a message.", minimum=100)
     max_hops: int = opt(100, "Received fields after which a message is a loop (RFC 5321 6.3).", minimum=10)
     max_errors: int = opt(20, "Refused commands after which a connection is closed.", minimum=3)
     tarpit_errors: int = opt(
@@ -44,6 +58,72 @@ class Smtp:
         "a hidden end of the message (then it is refused). Such bytes never end a message.",
         choices=("refuse", "repair"),
     )
+    nul: str = opt(
+        "repair",
+        "A message with a NUL, which no message may have (RFC 5321 4.5.2 passes it on, many programs stop "
+        "there). refuse: not taken. repair: each becomes a space. keep: as it is.",
+        choices=("refuse", "repair", "keep"),
+    )
+    max_text_line: int = opt(
+        64 * 1024,
+        "Longest line of a message; RFC 5321 4.5.3.1.6 promises 998 only, and many programs send more.",
+        unit="bytes",
+        minimum=998,
+    )
+    long_lines: str = opt(
+        "repair",
+        "A message with a longer line. refuse: not taken. repair: the line is cut, and goes on after CRLF "
+        "and a space. keep: as it is.",
+        choices=("refuse", "repair", "keep"),
+    )
+    min_rate: int = opt(
+        64,
+        "Slowest pace of a message that comes, on average once slow_after_s has passed; who is slower is cut "
+        "off. 0: any.",
+        unit="bytes/s",
+        minimum=0,
+    )
+    slow_after_s: float = opt(
+        120.0, "How long a message may come at any pace.", unit="s", minimum=1, maximum=3600
+    )
+    eager: str = opt(
+        "note",
+        "MX clients that talk before the greeting, before the answer to EHLO, or send a message before they "
+        "are asked for it (RFC 2920 3.1). note: taken into account by the score. refuse: sent away.",
+        choices=("note", "refuse"),
+    )
+    verify: str = opt(
+        "users",
+        "Who gets a true answer to VRFY and EXPN; others hear 252 (RFC 5321 3.5.3). users: who logged in, "
+        "and relay_networks.",
+        choices=("nobody", "users", "everybody"),
+    )
+    hold_max_s: int = opt(
+        30 * 86400,
+        "How long a user may have a message held (FUTURERELEASE, RFC 4865); 0: not at all.",
+        unit="s",
+        minimum=0,
+        maximum=999_999_999,
+    )
+    by_min_s: int = opt(
+        0, "Shortest deadline taken with BY=...;R (DELIVERBY, RFC 2852 2).", unit="s", minimum=0
+    )
+    prdr: bool = opt(True, "Offer a reply for each recipient after the data (PRDR).")
+    no_soliciting: list[str] = opt(
+        [], "Kinds of solicitation that are refused, such as net.example:ADV (RFC 3865)."
+    )
+    xclient_from: list[str] = opt(
+        [], "Networks of proxies and filters that may say by XCLIENT whom they speak for."
+    )
+    xforward_from: list[str] = opt(
+        [], "Networks of filters that may say by XFORWARD, for log and trace, where a message came from."
+    )
+    trace_refusals: int = opt(
+        600,
+        "Refused recipients and messages that are kept in the trace; 0: none.",
+        unit="per minute",
+        minimum=0,
+    )
     relay_domains: list[str] = opt(
         [], "Domains, not ours, that mail is taken for and sent on to (as a backup MX, or by a route)."
     )
@@ -60,3 +140,14 @@ class Smtp:
         "Account or address that gets mail for postmaster where no such address exists (RFC 5321 4.5.1); "
         "empty: the oldest account.",
     )
+    subaddress: str = opt(
+        "inbox",
+        "What user+detail does (RFC 5233). inbox: nothing. folder: mail goes into the folder of that name, "
+        "when it is there.",
+        choices=("inbox", "folder"),
+    )
+    srs: bool = opt(
+        True,
+        "Rewrite foreign senders of forwarded mail (SRS): so it passes SPF, and bounces find the way back.",
+    )
+    srs_domain: str = opt("", "Domain of rewritten senders, one of ours; empty: that of who forwards.")

@@ -24,6 +24,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 # The usual path, in one step; whatever it does not match is read by the grammar.
 _USUAL = re.compile(
     rb"<([A-Za-z0-9_+=-]{1,64}(?:\.[A-Za-z0-9_+=-]{1,20}){0,2})@([A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*)>"
+    rb"(?: SIZE=([0-9]{1,20}))?(?: BODY=(7BIT|8BITMIME))?"
 )
 
 Parameters = tuple[tuple[str, bytes | None], ...]  # keyword in upper case, value or None
@@ -145,33 +146,43 @@ def _parameters(text: bytes) -> Parameters:
 def _mail(rest: bytes) -> Mail:
     if rest[:5].upper() != b"FROM:":
         raise BadSyntax("MAIL FROM:<address> expected")
-    usual = _usual(rest, 5)
-    if usual is not None:
-        return Mail(usual)
-    sender, tail = address.take_path(rest[5:])
+    found = _usual(rest, 5)
+    if found is not None:
+        return Mail(Mailbox(found[1].decode(), found[2].decode().lower()), _of_usual(found))
+    try:
+        sender, tail = address.take_path(rest[5:])
+    except address.BadAddress as error:
+        raise address.BadSender(error.text) from None
     if not sender.domain and sender:
-        raise BadSyntax("sender needs a domain")
+        raise address.BadSender("sender needs a domain")
     return Mail(sender, _parameters(tail))
 
 
 def _rcpt(rest: bytes) -> Rcpt:
     if rest[:3].upper() != b"TO:":
         raise BadSyntax("RCPT TO:<address> expected")
-    usual = _usual(rest, 3)
-    if usual is not None:
-        return Rcpt(usual)
+    found = _usual(rest, 3)
+    if found is not None and found.lastindex == 2:
+        return Rcpt(Mailbox(found[1].decode(), found[2].decode().lower()))
     recipient, tail = address.take_path(rest[3:])
     if not recipient:
-        raise BadSyntax("recipient must not be empty")
+        raise address.BadAddress("recipient must not be empty")
     return Rcpt(recipient, _parameters(tail))
 
 
-def _usual(rest: bytes, start: int) -> Mailbox | None:
-    """A plain address and nothing behind it: nearly all of them."""
+def _usual(rest: bytes, start: int) -> re.Match[bytes] | None:
+    """A plain address and what nearly all clients put behind it."""
     found = _USUAL.fullmatch(rest, start)
     if found is None or found.end(1) - start > address.MAX_LOCAL or len(found[2]) > address.MAX_LABEL:
         return None
-    return Mailbox(found[1].decode(), found[2].decode().lower())
+    return found
+
+
+def _of_usual(found: re.Match[bytes]) -> Parameters:
+    size, body = found[3], found[4]
+    if size is None:
+        return () if body is None else (("BODY", body),)
+    return (("SIZE", size),) if body is None else (("SIZE", size), ("BODY", body))
 
 
 def _hello(verb: str) -> Callable[[bytes], Hello]:

@@ -7,12 +7,24 @@ import enum
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from quintet.auth.identity import Identity
 from quintet.auth.service import AuthService
 from quintet.clock import Clock
 from quintet.config.smtp import Smtp
 from quintet.delivery.inbound import Inbound
-from quintet.net.seam import Peer
+from quintet.net.limits import Networks
+from quintet.net.seam import Body, Peer
+from quintet.smtp.parameters import Terms
 from quintet.store.store import Store
+
+ResolveBurl = Callable[[str, Identity], Awaitable[Body]]
+"""What a URL of BURL leads to (RFC 4468), for who logged in.
+
+Raises:
+    Refused(NO_SUCH_MESSAGE): it leads nowhere.
+    Refused(NO_PERMISSION): the URL does not allow it.
+    TryLater: it cannot be fetched now.
+"""
 
 
 class Role(enum.Enum):
@@ -36,6 +48,29 @@ class Desk:
     clock: Clock
     starttls: bool  # the listener has a certificate and is not under TLS from the start
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
+    resolve_burl: ResolveBurl | None = None  # None: BURL is not offered
+    terms: Terms = field(init=False)
+    trusted: Networks = field(init=False)  # may send anywhere without logging in
+    xclient_from: Networks = field(init=False)
+    xforward_from: Networks = field(init=False)
+
+    def __post_init__(self) -> None:
+        config, submission = self.config, self.role is Role.SUBMISSION
+        made = {
+            "terms": Terms(
+                clock=self.clock,
+                max_size=config.max_message_size,
+                hold_max_s=config.hold_max_s if submission else 0,  # RFC 4865 2: submission only
+                by_min_s=config.by_min_s,
+                unwanted=frozenset(word.lower() for word in config.no_soliciting),
+                prdr=config.prdr and self.role is not Role.LMTP,  # LMTP tells each in any case
+            ),
+            "trusted": Networks(config.relay_networks),
+            "xclient_from": Networks(config.xclient_from),
+            "xforward_from": Networks(config.xforward_from),
+        }
+        for name, value in made.items():
+            object.__setattr__(self, name, value)  # frozen for all others
 
     def offers_auth(self, peer: Peer) -> tuple[str, ...]:
         """Mechanisms that may be used on this connection now."""

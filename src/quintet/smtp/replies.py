@@ -11,8 +11,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from quintet.errors import Problem, Reason, TryLater
+from quintet.smtp.address import BadAddress
 
 NEEDS_UTF8 = "Non-ASCII address needs SMTPUTF8"  # RFC 6531 3.5 gives it a code of its own
+HEADER_TOO_BIG = "Header of the message too big"
+HAS_NUL = "Message has a NUL"
+LONG_LINE = "Message has a line that is too long"
 MAX_TEXT = 400  # octets of a text that comes from elsewhere; the line's limit is 512 (RFC 5321 4.5.3.1.5)
 
 _UNSAFE = re.compile(r"[^ -~]+")
@@ -40,6 +44,8 @@ AUTHENTICATED = line(235, "2.7.0", "Authentication succeeded")  # RFC 4954 4
 OK = line(250, "2.0.0", "OK")
 SENDER_OK = line(250, "2.1.0", "Sender OK")
 RECIPIENT_OK = line(250, "2.1.5", "Recipient OK")
+PRIORITY_LOWERED = line(250, "2.3.6", "0 is the priority that a stranger's message gets")  # RFC 6710 4.1
+EACH_FOLLOWS = line(353, "", "A reply for each recipient follows")  # draft-hall-prdr 3
 CANNOT_VERIFY = line(252, "2.5.0", "Cannot VRFY user, but will take message for it")  # RFC 5321 3.5.3
 GO_AHEAD = line(354, "", "End data with <CR><LF>.<CR><LF>")
 NO_EXPN = line(502, "5.5.1", "EXPN not available")  # RFC 5321 3.5.2 lets a site refuse it
@@ -49,6 +55,8 @@ HELLO_FIRST = line(503, "5.5.1", "Say hello first")
 SENDER_FIRST = line(503, "5.5.1", "MAIL first")
 RECIPIENT_FIRST = line(503, "5.5.1", "RCPT first")
 NO_DATA_AFTER_BDAT = line(503, "5.5.1", "DATA after BDAT")  # RFC 3030 2
+NO_DATA_FOR_BINARY = line(503, "5.5.1", "BINARYMIME needs BDAT")  # RFC 3030 3
+TOO_EAGER = line(554, "5.5.0", "You must wait for our answer")  # RFC 2920 3.1
 NOT_NOW = line(503, "5.5.1", "Not now")
 NO_STARTTLS = line(502, "5.5.1", "STARTTLS not available")
 LMTP_WANTS_LHLO = line(500, "5.5.1", "This is LMTP: say LHLO")  # RFC 2033 4.1
@@ -157,6 +165,8 @@ def status(error: Problem, *, logging_in: bool = False) -> Status:
         code, enhanced = 451, "4" + enhanced[1:]
     if error.text and error.text != error.reason.value and error.reason is not Reason.BUG:
         text = error.text
+    if isinstance(error, BadAddress):
+        enhanced = error.enhanced
     return Status(code, enhanced, text)
 
 

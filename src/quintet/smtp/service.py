@@ -10,7 +10,7 @@ from quintet.clock import Clock
 from quintet.config.smtp import Smtp
 from quintet.delivery.inbound import Inbound
 from quintet.net.seam import Peer
-from quintet.smtp.desk import Desk, Role
+from quintet.smtp.desk import Desk, ResolveBurl, Role
 from quintet.smtp.session import SmtpSession
 from quintet.smtp.wire import SmtpWire
 from quintet.store.store import Store
@@ -31,13 +31,14 @@ class SmtpService:
         clock: Clock,
         starttls: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        resolve_burl: ResolveBurl | None = None,
     ) -> None:
-        self.desk = Desk(role, store, auth, inbound, config, hostname, clock, starttls, sleep)
+        self.desk = Desk(role, store, auth, inbound, config, hostname, clock, starttls, sleep, resolve_burl)
 
     @property
     def name(self) -> str:
         return self.desk.role.value
 
     def open(self, peer: Peer) -> tuple[SmtpWire, SmtpSession]:
-        wire = SmtpWire()
+        wire = SmtpWire(self.desk.config.max_command)
         return wire, SmtpSession(self.desk, peer, wire)

@@ -17,7 +17,7 @@ from quintet import log, metrics
 from quintet.auth import dialogue
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Ask, Input, Peer, Replies, Reply, TlsInfo
-from quintet.smtp import commands, replies, transaction
+from quintet.smtp import commands, offers, replies, transaction
 from quintet.smtp.desk import Desk, Role
 from quintet.smtp.transaction import Transaction
 from quintet.smtp.wire import SmtpWire
@@ -236,17 +236,8 @@ class SmtpSession:
         hello = f"{self._desk.hostname} greets {command.domain}"
         if not self._extended:
             return [replies.line(250, "", hello)]
-        return [replies.lines(250, "", (hello, *self._extensions()))]
-
-    def _extensions(self) -> tuple[str, ...]:
-        desk, peer = self._desk, self._peer
-        offered = ["PIPELINING", f"SIZE {desk.config.max_message_size}"]
-        if desk.starttls and not peer.secure:
-            offered.append("STARTTLS")
-        mechanisms = () if self._identity is not None else desk.offers_auth(peer)
-        if mechanisms:
-            offered.append("AUTH " + " ".join(mechanisms))
-        return (*offered, "ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8", "CHUNKING")
+        announced = offers.lines(self._desk, self._peer, self._identity)
+        return [replies.lines(250, "", (hello, *announced))]
 
     def _mail(self, command: commands.Mail, following: Input) -> Replies:
         desk, peer = self._desk, self._peer
@@ -256,9 +247,9 @@ class SmtpSession:
             raise Refused(Reason.AUTH_REQUIRED)
         protocol = "LMTP" if desk.role is Role.LMTP else "ESMTP" if self._extended else "SMTP"
         begun = Transaction(desk, peer, self._helo, protocol, self._identity)
-        begun.mail(command)
+        reply = begun.mail(command)
         self._transaction = begun
-        return _SENDER_OK
+        return (reply,)
 
     def _rcpt(self, command: commands.Rcpt, following: Input) -> Replies:
         assert self._transaction is not None
@@ -268,6 +259,8 @@ class SmtpSession:
     def _data(self, command: commands.Data, following: Input) -> Replies:
         assert self._transaction is not None
         refusal = self._transaction.refusal()
+        if refusal is None and self._transaction.binary:
+            refusal = replies.NO_DATA_FOR_BINARY
         if refusal is not None:
             return self._refused(refusal, command)
         return self._take_data(self._transaction, following)
@@ -351,7 +344,6 @@ class SmtpSession:
 
 
 _OK = (replies.OK,)
-_SENDER_OK = (replies.SENDER_OK,)
 _RECIPIENT_OK = (replies.RECIPIENT_OK,)
 
 Handler = Callable[[SmtpSession, Any, Input], Replies]  # Any: each takes the command it stands beside

@@ -1,49 +1,61 @@
 """One mail transaction: MAIL, RCPT, then the message by DATA or BDAT.
 
 Fills an `Envelope`, streams the message into a spool, hands both to `delivery.inbound`, says what became of
-it.  RFC 5321 3.3 and 4.1.1, RFC 1870, RFC 3030, RFC 6152, RFC 6531, RFC 2033 4.2.
+it.  What the parameters mean is `smtp.parameters`', what the octets may be `smtp.repair`'s.
+RFC 5321 3.3 and 4.1.1, RFC 3030, RFC 2033 4.2, draft-hall-prdr.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from quintet import log, metrics
 from quintet.delivery.envelope import NULL, Envelope, Recipient, mailbox
 from quintet.delivery.submit import Completer
-from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
+from quintet.errors import Hangup, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Input, Peer
-from quintet.smtp import commands, replies
+from quintet.smtp import commands, parameters, replies
 from quintet.smtp.desk import Desk, Role
+from quintet.smtp.repair import BinaryGuard, Repairer
 from quintet.store.blobs import Spool
 
 if TYPE_CHECKING:
     from quintet.auth.service import Identity
+    from quintet.message.digest import Digest
 
 logger = log.get("smtp")
 
 MAX_SKIPPED = 1024 * 1024 * 1024  # octets of a refused BDAT that we read past before we hang up
 
-_NUMBER = re.compile(rb"[0-9]{1,20}")
-_BODIES = {b"7BIT": False, b"8BITMIME": True}
-
 
 class Transaction:
     """From MAIL to the end of the data; made by MAIL, closed by RSET and whatever ends it."""
 
-    __slots__ = ("_completer", "_desk", "_refused", "_repairer", "_size", "_spool", "envelope")
+    __slots__ = (
+        "_completer",
+        "_desk",
+        "_prdr",
+        "_refused",
+        "_repairer",
+        "_size",
+        "_spool",
+        "envelope",
+        "message_id",
+    )
 
     def __init__(self, desk: Desk, peer: Peer, helo: str, protocol: str, identity: Identity | None) -> None:
         self._desk = desk
         self.envelope = Envelope(peer=peer, protocol=protocol, identity=identity, helo=helo)
         self._spool: Spool | None = None
         self._completer: Completer | None = None
-        self._repairer: Repairer | None = None
+        self._repairer: Repairer | BinaryGuard | None = None
         self._size = 0  # octets taken
         self._refused = 0  # recipients that were refused
+        self._prdr = False  # the client wants to know what becomes of each recipient
+        self.message_id = ""  # once the whole message is there
 
     def close(self) -> None:
         """Lets go of what was spooled."""
@@ -58,50 +70,42 @@ class Transaction:
 
     # --- the envelope -----------------------------------------------------------------------
 
-    def mail(self, command: commands.Mail) -> None:
-        """RFC 5321 4.1.1.2.  Raises BadSyntax, Refused."""
-        envelope = self.envelope
+    def mail(self, command: commands.Mail) -> bytes:
+        """RFC 5321 4.1.1.2; returns the reply.  Raises BadSyntax, Refused."""
+        envelope, desk = self.envelope, self._desk
         envelope.sender = command.sender
-        for keyword, value in command.parameters:
-            self._parameter(keyword, value)
+        reply = replies.SENDER_OK
+        if command.parameters:
+            peer = envelope.peer
+            asked = parameters.read_mail(
+                command.parameters,
+                desk.terms,
+                secure=peer.tls is not None,
+                trusted=envelope.identity is not None or peer.address in desk.trusted,
+            )
+            envelope.size, envelope.eight_bit, envelope.utf8 = asked.size, asked.eight_bit, asked.utf8
+            envelope.wishes = asked.wishes()
+            self._prdr = asked.prdr
+            if asked.lowered:
+                reply = replies.PRIORITY_LOWERED
         if not envelope.utf8 and not command.sender.ascii:
             raise Refused(Reason.BAD_NAME, replies.NEEDS_UTF8)
-        self._desk.inbound.sender(envelope)
-
-    def _parameter(self, keyword: str, value: bytes | None) -> None:
-        envelope = self.envelope
-        if keyword == "SIZE":
-            if value is None or not _NUMBER.fullmatch(value):
-                raise BadSyntax("SIZE needs a number")
-            envelope.size = int(value)
-            if envelope.size > self._desk.config.max_message_size:
-                raise Refused(Reason.TOO_BIG)  # RFC 1870 6.1
-        elif keyword == "BODY":
-            eight_bit = _BODIES.get((value or b"").upper())
-            if eight_bit is None:
-                raise BadSyntax("BODY is 7BIT or 8BITMIME")
-            envelope.eight_bit = eight_bit
-        elif keyword == "SMTPUTF8" and value is None:
-            envelope.utf8 = True
-        elif keyword == "AUTH" and value is not None:
-            return  # RFC 4954 5: who submitted it elsewhere; we trust nobody with that
-        else:
-            raise BadSyntax(f"Parameter {keyword} not supported", Reason.UNSUPPORTED)
+        desk.inbound.sender(envelope)
+        return reply
 
     def rcpt(self, command: commands.Rcpt) -> None:
         """RFC 5321 4.1.1.3.  Raises BadSyntax, Refused, TryLater; the transaction goes on."""
         envelope, desk = self.envelope, self._desk
         try:
-            if command.parameters:
-                keyword = command.parameters[0][0]
-                raise BadSyntax(f"Parameter {keyword} not supported", Reason.UNSUPPORTED)
+            notify, orcpt = parameters.read_rcpt(command.parameters) if command.parameters else ((), "")
             if not envelope.utf8 and not command.recipient.ascii:
                 raise Refused(Reason.BAD_NAME, replies.NEEDS_UTF8)
             if len(envelope.recipients) >= desk.config.max_recipients:
                 raise TryLater(Reason.TOO_MANY)
-            envelope.recipients.append(
-                desk.inbound.recipient(envelope, command.recipient, local_only=desk.role is Role.LMTP)
-            )
+            found = desk.inbound.recipient(envelope, command.recipient, local_only=desk.role is Role.LMTP)
+            if notify or orcpt:
+                found = replace(found, notify=notify, orcpt=orcpt)
+            envelope.recipients.append(found)
         except Problem:
             self._refused += 1
             raise
@@ -111,6 +115,11 @@ class Transaction:
         if self.envelope.recipients:
             return None
         return replies.NO_RECIPIENTS if self._refused else replies.RECIPIENT_FIRST
+
+    @property
+    def binary(self) -> bool:
+        """BODY=BINARYMIME: the message comes by BDAT only (RFC 3030 3)."""
+        return self.envelope.wishes.binary
 
     # --- the message ------------------------------------------------------------------------
 
@@ -147,8 +156,16 @@ class Transaction:
     def _begin(self) -> None:
         desk, envelope = self._desk, self.envelope
         self._spool = desk.store.spool()
-        if desk.config.bare_line_ends == "repair":
-            self._repairer = Repairer(guarded=desk.role is not Role.SUBMISSION)
+        config = desk.config
+        if envelope.wishes.binary:
+            self._repairer = BinaryGuard()
+        elif "repair" in (config.bare_line_ends, config.nul, config.long_lines):
+            self._repairer = Repairer(
+                guarded=desk.role is not Role.SUBMISSION,
+                line_ends=config.bare_line_ends == "repair",
+                nul=config.nul == "repair",
+                longest=config.max_text_line if config.long_lines == "repair" else 0,
+            )
         if desk.role is Role.SUBMISSION:
             identity = envelope.identity
             name = mailbox(identity.name) if identity is not None and "@" in identity.name else NULL
@@ -176,20 +193,37 @@ class Transaction:
         if rest:
             spool.write(rest)
         content = await spool.finish()
-        digest = content.digest
-        if digest.bare_cr or digest.bare_lf:
-            # also by BDAT: what we send on by DATA would end early at a careless host
-            raise Refused(Reason.BARE_LINE_END)
+        self.message_id = content.message_id
+        self._judge(content.digest)
         envelope.id = desk.inbound.new_id()
-        outcomes = await desk.inbound.accept(envelope, content, each=desk.role is Role.LMTP)
-        if desk.role is not Role.LMTP:
+        prdr = self._prdr and len(envelope.recipients) > 1
+        each = prdr or desk.role is Role.LMTP
+        outcomes = await desk.inbound.accept(envelope, content, each=each)
+        if not each:
             return replies.queued(envelope.id)
-        return b"".join(
+        told = [
             replies.delivered(str(recipient.address), envelope.id)
             if problem is None
             else self._refuse(recipient, problem)
             for recipient, problem in zip(envelope.recipients, outcomes, strict=True)
-        )
+        ]
+        if prdr:  # draft-hall-prdr 3: that they follow, each, and what became of the message in all
+            refused = all(problem is not None for problem in outcomes)
+            told = [replies.EACH_FOLLOWS, *told, told[-1] if refused else replies.queued(envelope.id)]
+        return b"".join(told)
+
+    def _judge(self, digest: Digest) -> None:
+        """Refuses what the administrator does not want; what is repaired cannot be there any more."""
+        config = self._desk.config
+        if (digest.bare_cr or digest.bare_lf) and not self.envelope.wishes.binary:
+            # also by BDAT: what we send on by DATA would end early at a careless host
+            raise Refused(Reason.BARE_LINE_END)
+        if digest.header_end > config.max_header or len(digest.headers) > config.max_header_fields:
+            raise Refused(Reason.TOO_BIG, replies.HEADER_TOO_BIG)
+        if digest.nul and config.nul == "refuse" and not self.envelope.wishes.binary:
+            raise Refused(Reason.BAD_CONTENT, replies.HAS_NUL)
+        if digest.longest_line > config.max_text_line and config.long_lines == "refuse":
+            raise Refused(Reason.BAD_CONTENT, replies.LONG_LINE)
 
     def _refuse(self, recipient: Recipient, problem: Problem) -> bytes:
         """One recipient of a message that others have (RFC 2033 4.2)."""
@@ -214,52 +248,3 @@ async def skip(size: int, following: Input) -> None:
     async with aclosing(cast("Any", following.counted(size))) as pieces:  # Any: as in `_take`
         async for _ in pieces:
             continue
-
-
-# CR or LF alone before a dot that ends its line, or right after a CRLF (where the reader took a dot away):
-# another server could take it for the end of the message.
-_HIDDEN_END = re.compile(rb"(?:(?<!\r)\n|\r(?!\n))\.[\r\n]|\r\n(?:\n|\r(?!\n))")
-
-
-class Repairer:
-    """Turns every bare CR and bare LF into CRLF, in any chunking.
-
-    ``guarded`` refuses what looks like an end of data that somebody wanted to smuggle past us; our own
-    users may write what they like.
-    """
-
-    __slots__ = ("_bare", "_cr", "_guarded", "_tail")
-
-    def __init__(self, *, guarded: bool = False) -> None:
-        self._guarded = guarded
-        self._cr = False  # a CR at the end of what came, whose LF may follow
-        self._bare = False  # the tail has one
-        self._tail = b"\r\n"  # the last octets before the next piece; DATA itself ended with CRLF
-
-    def feed(self, data: bytes) -> bytes:
-        """What came, mended.  Raises Refused(BARE_LINE_END)."""
-        if self._cr:
-            data = b"\r" + data
-        self._cr = data.endswith(b"\r")
-        return self._mend(data[:-1] if self._cr else data)
-
-    def finish(self) -> bytes:
-        """The CR that was held back, mended.  Raises as `feed`."""
-        held, self._cr = self._cr, False
-        return self._mend(b"\r") if held else b""
-
-    def _mend(self, data: bytes) -> bytes:
-        if not self._bare and not _has_bare(data):
-            if data:
-                self._tail = (self._tail + data if len(data) < 5 else data)[-5:]
-            return data
-        seen = self._tail.removeprefix(b"\n") + data  # an LF in front may have lost its CR
-        if self._guarded and _HIDDEN_END.search(seen):
-            raise Refused(Reason.BARE_LINE_END)
-        self._tail = seen[-5:]
-        self._bare = _has_bare(self._tail.removeprefix(b"\n"))
-        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
-
-
-def _has_bare(data: bytes) -> bool:
-    return not data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r")

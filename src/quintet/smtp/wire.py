@@ -11,8 +11,8 @@ from quintet.net.lines import LineBuffer
 from quintet.net.seam import Need
 from quintet.smtp import commands
 
-# octets with CRLF: 512 (RFC 5321 4.5.3.1.4) plus what the extensions add; AUTH alone asks for 12288
-# (RFC 4954 4), and one bound for all is simpler than one a verb.
+# octets with CRLF, where nobody configured another bound: 512 (RFC 5321 4.5.3.1.4) plus what the extensions
+# add; AUTH alone asks for 12288 (RFC 4954 4), and one bound for all is simpler than one a verb.
 MAX_COMMAND = 12288 + 512
 
 
@@ -21,8 +21,8 @@ class SmtpWire(LineBuffer):
 
     __slots__ = ()
 
-    def __init__(self) -> None:
-        super().__init__(MAX_COMMAND)
+    def __init__(self, max_command: int = MAX_COMMAND) -> None:
+        super().__init__(max_command)
 
     def next(self) -> commands.Command | Need:
         """The next command.  Raises BadSyntax (answered, then it goes on), Hangup(TOO_LONG)."""

@@ -8,7 +8,7 @@ from quintet.errors import BadSyntax, Hangup, Refused
 from quintet.net import dots
 from quintet.net.seam import Need
 from quintet.smtp import address, commands
-from quintet.smtp.transaction import Repairer
+from quintet.smtp.repair import Repairer
 from quintet.smtp.wire import SmtpWire
 
 LABEL = st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
