@@ -48,6 +48,11 @@ MAIL_TO = _counter("mail_recipients", "Recipients of messages taken", "result")
 MAIL_OUT = _counter("mail_sent", "Recipients tried by the queue", "result")
 LINKS = _gauge("mail_links", "Connections out that are open")
 
+# policy
+RATED = _counter("rate_refused", "Commands put off because a rate was reached", "rate")
+ALERTS = _counter("rate_alerts", "Accounts found near their limit", "rate")
+HOOKS = _counter("hooks", "Calls of an administrator's hooks", "hook", "result")
+
 # nntp and posting
 ARTICLES_IN = _counter("articles_in", "Articles offered by posters", "result")
 NNTP_COMMANDS = _counter("nntp_commands", "Commands of news readers", "command")

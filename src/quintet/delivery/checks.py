@@ -56,6 +56,9 @@ class Check:
     def mail(self, envelope: Envelope, verdict: Verdict) -> Later:
         """Sender and parameters are known; the verdict is the message's from here on."""
 
+    def asked(self, envelope: Envelope, address: Mailbox) -> None:
+        """At RCPT, before anybody looked whether there is such a recipient.  Cannot wait; may raise."""
+
     def rcpt(self, envelope: Envelope, recipient: Recipient, verdict: Verdict) -> Later:
         """One more recipient, who exists and may be sent to; not among the envelope's yet."""
 
@@ -105,6 +108,7 @@ class Places:
     connect: tuple[Method, ...] = ()
     helo: tuple[Method, ...] = ()
     mail: tuple[Method, ...] = ()
+    asked: tuple[Method, ...] = ()
     rcpt: tuple[Method, ...] = ()
     refused: tuple[Method, ...] = ()
     data: tuple[Method, ...] = ()

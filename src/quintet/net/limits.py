@@ -108,3 +108,16 @@ def address_key(address: str) -> str:
     if number.ipv4_mapped is not None:
         return str(number.ipv4_mapped)
     return str(ipaddress.IPv6Network((int(number) >> 64 << 64, 64)))
+
+
+def network_key(address: str) -> str:
+    """What counts as one network: an IPv4 /24, an IPv6 /48."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is None:
+            return str(ipaddress.IPv6Network((int(found) >> 80 << 80, 48)))
+        found = found.ipv4_mapped
+    return str(ipaddress.IPv4Network((int(found) >> 8 << 8, 24)))
