@@ -1,16 +1,17 @@
-"""How much TLS a hop needs: the administrator's rule, else DANE, else MTA-STS, else what is offered.
+"""What TLS must be with one host: the value that routing makes and the handshake obeys.
 
-`TlsPolicies.policy` decides for one host; `smtp.secured` shakes hands as it says and tells what became of
-it, for the reports.  RFC 7672 (DANE), RFC 8461 (MTA-STS; DANE stands above it, section 2), RFC 8689
-(REQUIRETLS).
+`delivery.tlspolicies` decides; `smtp.secured` shakes hands as it says and tells what became of it, for the
+reports.  RFC 8689 (REQUIRETLS), RFC 8460 (reports).
 """
 
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from quintet.message.digest import Digest
 from quintet.net.dane import Tlsa
 
 
@@ -52,6 +53,7 @@ class HopPolicy:
     why: str = "default"  # "default", "rule", "route", "dane", "mta-sts", "requiretls": for log and bounce
     proven: bool = False  # that host is the right one for the domain: DNSSEC, MTA-STS, or configured
     implicit: bool = False  # TLS from the first byte
+    strict: bool = False  # the message itself demands it: failing is final (RFC 8689 4.2.1)
     fallback: HopPolicy | None = None  # what is tried when TLS does not work out; None: nothing
     sni: str = ""  # the name sent in the handshake; "" is the host's
     tell: Callable[[Outcome], None] = field(default=_nobody, compare=False)  # once a session
@@ -82,18 +84,11 @@ def of_route(word: str, host: str) -> HopPolicy:
     return HopPolicy("verify", (host,), why="route", proven=True, implicit=word == "implicit")
 
 
-class TlsPolicies:
-    """One a process."""
-
-    async def policy(
-        self, domain: str, host: str, mx_secure: bool, *, demand: Demand = Demand.USUAL
-    ) -> HopPolicy:
-        """For mail to ``domain`` (A-labels) by way of its mail exchanger ``host``.
-
-        ``mx_secure``: the answer that named the host was validated (DNSSEC).
-
-        Raises:
-            TryLater(DNS): TLSA records cannot be had now; nothing may be sent to that host (RFC 7672 2.1.2).
-            TryLater(TLS_REQUIRED): that host must not be used: it is not in the domain's MTA-STS policy.
-        """
-        return OPPORTUNISTIC
+def demand(require_tls: bool, null_sender: bool, digest: Digest) -> Demand:
+    """What a message asks for (RFC 8689 4.1); a report is never lost for want of TLS (section 5)."""
+    if require_tls:
+        return Demand.USUAL if null_sender else Demand.REQUIRE
+    found = digest.all(b"tls-required")
+    if len(found) == 1 and re.fullmatch(rb"\s*no\s*", found[0], re.IGNORECASE):
+        return Demand.IGNORE
+    return Demand.USUAL

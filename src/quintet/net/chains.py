@@ -186,6 +186,11 @@ def check_name(der: bytes, wanted: Sequence[str], *, common: bool = True) -> Non
         raise Untrusted(HOST_MISMATCH, f"certificate is for {shown}, not for {' or '.join(wanted[:4])}")
 
 
+def is_name(text: str) -> bool:
+    """A DNS name of ordinary labels, without its final dot."""
+    return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in text.lower().split("."))
+
+
 def covers(name: str, wanted: str) -> bool:
     """Whether a name in a certificate, perhaps "*.example.org", stands for ``wanted``.
 
@@ -196,7 +201,7 @@ def covers(name: str, wanted: str) -> bool:
     if name == wanted:
         return True
     bare = name.removeprefix("*.")
-    if _ADDRESS.fullmatch(wanted) or not all(_LABEL.fullmatch(label) for label in bare.split(".")):
+    if _ADDRESS.fullmatch(wanted) or not is_name(bare):
         return False
     if wanted.startswith("."):
         return name.endswith(wanted) and len(name) > len(wanted)

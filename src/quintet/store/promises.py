@@ -39,14 +39,14 @@ def find(tx: Tx, domain: str) -> Promise | None:
 
 
 @bounded()
-def put(tx: Tx, domain: str, version: str, body: str, expires_at: int) -> None:
-    """Remembers what was fetched just now."""
+def put(tx: Tx, domain: str, version: str, body: str, expires_at: int, used_at: int | None = None) -> None:
+    """Remembers what was fetched just now; ``used_at`` None: it was fetched because mail goes there."""
     tx.run(
         f"INSERT INTO tls_promise ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, '')"
         " ON CONFLICT (domain) DO UPDATE SET version = excluded.version, body = excluded.body,"
         " fetched_at = excluded.fetched_at, expires_at = excluded.expires_at, tried_at = excluded.tried_at,"
         " used_at = excluded.used_at, error = ''",
-        domain, version, text(body), tx.now, expires_at, tx.now, tx.now,
+        domain, version, text(body), tx.now, expires_at, tx.now, tx.now if used_at is None else used_at,
     )  # fmt: skip
 
 
