@@ -7,6 +7,7 @@ async with dns_server("example.net. MX 10 mx.example.net.") as server:
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import dns.flags
 import dns.message
@@ -23,11 +24,20 @@ SOA = "ns.test. admin.test. 1 60 60 60 5"
 
 
 class DnsServer(asyncio.DatagramProtocol):
-    """Answers A, AAAA, MX, TXT, CNAME from its records; what is in ``broken`` gets SERVFAIL."""
+    """Answers A, AAAA, MX, TXT, CNAME from its records; what is in ``broken`` gets SERVFAIL.
+
+    What is in ``long`` is answered whole by TCP only, with ``silent`` it says nothing at all; every answer
+    is called validated when ``validates`` is set.
+    """
 
     def __init__(self, records: str = "") -> None:
         self.records: dict[dns.name.Name, list[tuple[int, str]]] = {}
         self.broken: set[dns.name.Name] = set()
+        self.broken_kinds: set[str] = set()
+        self.long: set[dns.name.Name] = set()
+        self.silent = False
+        self.validates = False
+        self.by_tcp = 0
         self.asked: list[tuple[str, str]] = []
         self.port = 0
         self._transport: asyncio.DatagramTransport | None = None
@@ -44,8 +54,9 @@ class DnsServer(asyncio.DatagramProtocol):
     def break_(self, name: str) -> None:
         self.broken.add(_name(name))
 
-    def resolver(self) -> Resolver:
-        return Resolver(Dns(nameservers=("127.0.0.1",), port=self.port, timeout_s=1.0, lifetime_s=2.0))
+    def resolver(self, **options: Any) -> Resolver:
+        options = {"port": self.port, "timeout_s": 1.0, "lifetime_s": 2.0, **options}
+        return Resolver(Dns(nameservers=("127.0.0.1",), **options))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment] # the loop's class does not say that it is one
@@ -53,16 +64,31 @@ class DnsServer(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         query = dns.message.from_wire(data)
         assert self._transport is not None
-        self._transport.sendto(self.answer(query).to_wire(), addr)
+        if self.silent:
+            return
+        reply = self.answer(query)
+        if query.question[0].name in self.long:
+            reply.answer.clear()
+            reply.flags |= dns.flags.TC
+        self._transport.sendto(reply.to_wire(), addr)
+
+    async def stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """RFC 1035 4.2.2."""
+        size = int.from_bytes(await reader.readexactly(2), "big")
+        wire = self.answer(dns.message.from_wire(await reader.readexactly(size))).to_wire()
+        self.by_tcp += 1
+        writer.write(len(wire).to_bytes(2, "big") + wire)
+        await writer.drain()
+        writer.close()
 
     def answer(self, query: dns.message.Message) -> dns.message.Message:
         reply = dns.message.make_response(query)
-        reply.flags |= dns.flags.RA
+        reply.flags |= dns.flags.RA | (dns.flags.AD if self.validates else 0)
         question = query.question[0]
         name = question.name
         self.asked.append((name.to_text(omit_final_dot=True), dns.rdatatype.to_text(question.rdtype)))
         for _ in range(8):  # CNAME steps
-            if name in self.broken:
+            if name in self.broken or dns.rdatatype.to_text(question.rdtype) in self.broken_kinds:
                 reply.set_rcode(dns.rcode.SERVFAIL)
                 return reply
             here = self.records.get(name)
@@ -88,13 +114,16 @@ def _name(text: str) -> dns.name.Name:
 
 @asynccontextmanager
 async def dns_server(records: str = "") -> AsyncIterator[DnsServer]:
-    """One on a free UDP port of 127.0.0.1."""
+    """One on a port of 127.0.0.1 that was free, by UDP and TCP."""
     loop = asyncio.get_running_loop()
     transport, server = await loop.create_datagram_endpoint(
         lambda: DnsServer(records), local_addr=("127.0.0.1", 0)
     )
     server.port = transport.get_extra_info("sockname")[1]
+    streams = await asyncio.start_server(server.stream, "127.0.0.1", server.port)
     try:
         yield server
     finally:
         transport.close()
+        streams.close()
+        await streams.wait_closed()

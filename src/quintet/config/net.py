@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 
 from quintet.config.field import opt
@@ -46,8 +47,52 @@ class Tls:
 class Dns:
     """How names are looked up: `[dns]`."""
 
-    nameservers: tuple[str, ...] = opt((), "Addresses of resolvers; empty: those of the system.")
-    port: int = opt(53, "Port of these resolvers.", minimum=1, maximum=65535)
+    nameservers: tuple[str, ...] = opt(
+        (),
+        "Addresses of resolvers, also as ADDRESS:PORT or [IPv6]:PORT; empty: those of the system.",
+    )
+    port: int = opt(53, "Port of those that name none.", minimum=1, maximum=65535)
     timeout_s: float = opt(5.0, "Time for one question to one resolver.", unit="s", minimum=0.1)
     lifetime_s: float = opt(15.0, "Time for one question over all tries.", unit="s", minimum=0.1)
     cache: int = opt(10_000, "Answers remembered.", unit="answers", minimum=0)
+    min_ttl_s: float = opt(
+        5.0, "Answers are remembered at least so long, whatever they say.", unit="s", minimum=0, maximum=300
+    )
+    max_ttl_s: float = opt(86_400.0, "And at most so long.", unit="s", minimum=1)
+    negative_ttl_s: float = opt(
+        3600.0, "How long at most it is remembered that there is nothing (RFC 2308 5).", unit="s", minimum=0
+    )
+    trust_ad: str = opt(
+        "auto",
+        "Whether resolvers that say that an answer was validated (DNSSEC) are believed: yes, no, or auto: "
+        "those on this machine. DANE needs it.",
+        choices=("auto", "yes", "no"),
+    )
+
+    def faults(self) -> list[str]:
+        """What is wrong with ``nameservers``, a sentence each."""
+        found = []
+        for text in self.nameservers:
+            try:
+                resolver_at(text, self.port)
+            except ValueError as error:
+                found.append(str(error))
+        return found
+
+
+def resolver_at(text: str, port: int) -> tuple[str, int]:
+    """Address and port of a resolver; ``port`` stands where none is given.  Raises ValueError."""
+    address, _, given = text.rpartition(":") if _has_port(text) else (text, "", str(port))
+    address = address.removeprefix("[").removesuffix("]")
+    number = int(given) if given.isdecimal() and len(given) <= 5 else 0
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        number = 0
+    if not 0 < number < 65536:
+        raise ValueError(f"expected the address of a resolver, ADDRESS:PORT or [IPv6]:PORT, got {text!r}")
+    return address, number
+
+
+def _has_port(text: str) -> bool:
+    return text.count(":") == 1 or "]:" in text

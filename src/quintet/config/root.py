@@ -133,6 +133,8 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
     for sentence in config.auth.faults():
         key, _, text = sentence.partition(": ")
         yield tuple(key.split(".")), text
+    for text in config.dns.faults():
+        yield ("dns", "nameservers"), text
     for at, pair in enumerate(config.tls.certificates):
         if not pair.certificate:
             yield ("tls", "certificates", at), "expected a certificate file (option certificate)"

@@ -9,7 +9,7 @@ from quintet.config.field import opt
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way out, `[queue.routes.NAME]`; the first one that fits the mail in everything it names is taken."""
+    """One way out, `[queue.routes.NAME]`; the first that fits the mail in everything it names is taken."""
 
     # --- which mail
     domains: list[str] = opt(
@@ -20,7 +20,7 @@ class Route:
     )
     senders: list[str] = opt(
         [],
-        "Sender addresses, @domains or patterns with * and ?; <> is the null sender; nothing is every sender.",
+        "Sender addresses, @domains or patterns with * and ?; <> is the null sender; nothing is everybody.",
     )
     accounts: list[str] = opt([], "Login names of those who submitted it; nothing is everybody.")
     listeners: list[str] = opt([], "Names of the listeners it came by; nothing is every one.")
@@ -40,8 +40,8 @@ class Route:
     )
     host: str = opt(
         "",
-        "For smtp and lmtp: name, IP address or unix:/path of the next host; NAME:PORT and [IPv6]:PORT name a "
-        "port, mx:NAME means the mail exchangers of NAME.",
+        "For smtp and lmtp: name, IP address or unix:/path of the next host; NAME:PORT and [IPv6]:PORT name "
+        "a port, mx:NAME means the mail exchangers of NAME.",
     )
     hosts: list[str] = opt(
         [], "More hosts, written as host is and tried in this order after it; a, b in one text are equals."
@@ -74,8 +74,8 @@ class Route:
     sources: list[str] = opt(
         [], "Local addresses that connections leave from, by turns; empty: source_address of the queue."
     )
-    pipelining: bool = opt(True, "false: one command after the other, for hosts that offer more than they do.")
-    chunking: bool = opt(True, "false: DATA, never BDAT, to hosts that offer what they cannot do.")
+    pipelining: bool = opt(True, "false: command by command, for hosts that offer what they cannot do.")
+    chunking: bool = opt(True, "false: DATA, never BDAT, for the same reason.")
     verp: bool = opt(
         False,
         "Give each recipient a sender of its own, SENDER+user=domain@..., so that reports tell who failed "

@@ -1,13 +1,16 @@
 """Questions to the name service: a thin, caching door over dnspython that tells the three "no" apart.
 
 A name that does not exist (NXDOMAIN), a name without such records (NODATA) and trouble (no answer,
-SERVFAIL) are different facts for a mail server.  The AD bit is passed on, for those who trust their
-resolver.  Negative answers are remembered as long as their SOA says (RFC 2308).
+SERVFAIL) are different facts for a mail server.  What a trusted resolver validated is marked (RFC 4035
+3.2.3).  Answers are remembered within the bounds of the configuration, negative ones as long as their SOA
+says (RFC 2308).  An answer that does not fit a datagram is asked for again by TCP (RFC 7766).
 """
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,16 +18,17 @@ import dns.asyncresolver
 import dns.exception
 import dns.flags
 import dns.name
+import dns.nameserver
 import dns.rdatatype
 import dns.resolver
 import dns.reversename
 
 from quintet import metrics
 from quintet.clock import Clock, SystemClock
-from quintet.config.net import Dns
+from quintet.config.net import Dns, resolver_at
 from quintet.errors import Reason, TryLater
 
-MAX_TTL_S = 86_400
+MAX_RECORDS = 100  # of one answer; nobody needs more
 NEGATIVE_TTL_S = 60  # where an answer brought no SOA
 EDNS_SIZE = 1232  # bytes; the DNS flag day 2020
 
@@ -37,7 +41,7 @@ class Answer:
     canonical: str  # after CNAMEs
     records: tuple[Any, ...]  # dnspython's rdata
     exists: bool
-    authentic: bool  # the resolver has verified it (AD)
+    secure: bool  # validated by a resolver that we trust: the whole chain of CNAMEs, or that there is nothing
     expires_at: float  # monotonic seconds
 
 
@@ -58,8 +62,9 @@ class Resolver:
         self._config = config
         self._resolver = dns.asyncresolver.Resolver(configure=not config.nameservers)
         if config.nameservers:
-            self._resolver.nameservers = list(config.nameservers)
-            self._resolver.port = config.port
+            places = [resolver_at(text, config.port) for text in config.nameservers]
+            self._resolver.nameservers = [dns.nameserver.Do53Nameserver(*place) for place in places]
+        self._trusted = _trusted(config.trust_ad, self._resolver.nameservers)
         self._resolver.timeout = config.timeout_s
         self._resolver.lifetime = config.lifetime_s
         self._resolver.use_edns(0, dns.flags.DO, EDNS_SIZE)
@@ -110,12 +115,10 @@ class Resolver:
         now = self._clock.monotonic()
         try:
             found = await self._resolver.resolve(name, kind, raise_on_no_answer=False, search=False)
-            answer = _answer(name, found, now)
+            answer = self._answer(name, found, now)
         except dns.resolver.NXDOMAIN as error:
             response = next(iter(error.responses().values()), None)  # type: ignore[no-untyped-call]
-            authentic = bool(response is not None and response.flags & dns.flags.AD)
-            ttl = _negative_ttl(response)
-            answer = Answer(name, name, (), False, authentic, now + ttl)
+            answer = Answer(name, name, (), False, self._secure(response), now + self._negative_ttl(response))
         except (dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.EmptyLabel, UnicodeError, ValueError):
             # no such name can exist: RFC 1035 2.3.4
             return Answer(name, name, (), False, False, now)
@@ -125,6 +128,26 @@ class Resolver:
         metrics.DNS.labels("answer" if answer.records else "none").inc()
         self._remember((name, kind), answer)
         return answer
+
+    def _answer(self, name: str, found: dns.resolver.Answer, now: float) -> Answer:
+        secure = self._secure(found.response)
+        canonical = _text(found.canonical_name)
+        if found.rrset is None:
+            return Answer(name, canonical, (), True, secure, now + self._negative_ttl(found.response))
+        ttl = min(max(found.rrset.ttl, self._config.min_ttl_s), self._config.max_ttl_s)
+        return Answer(name, canonical, tuple(found.rrset)[:MAX_RECORDS], True, secure, now + ttl)
+
+    def _negative_ttl(self, response: Any) -> float:
+        """RFC 2308 5: the least of the SOA's TTL and its MINIMUM."""
+        ttl = NEGATIVE_TTL_S
+        for rrset in response.authority if response is not None else ():
+            if rrset.rdtype == dns.rdatatype.SOA and len(rrset):
+                ttl = min(rrset.ttl, rrset[0].minimum)
+                break
+        return min(max(ttl, self._config.min_ttl_s), self._config.negative_ttl_s)
+
+    def _secure(self, response: Any) -> bool:
+        return self._trusted and response is not None and bool(response.flags & dns.flags.AD)
 
     def _remember(self, key: tuple[str, str], answer: Answer) -> None:
         if len(self._cache) >= self._config.cache:
@@ -136,19 +159,19 @@ class Resolver:
             self._cache[key] = answer
 
 
-def _answer(name: str, found: dns.resolver.Answer, now: float) -> Answer:
-    records = tuple(found.rrset) if found.rrset is not None else ()
-    ttl = found.rrset.ttl if found.rrset is not None else _negative_ttl(found.response)
-    authentic = bool(found.response.flags & dns.flags.AD)
-    return Answer(name, _text(found.canonical_name), records, True, authentic, now + min(ttl, MAX_TTL_S))
+def _trusted(word: str, nameservers: Sequence[Any]) -> bool:
+    """Whether the AD bit means something: ``auto`` believes what never left this machine."""
+    if word != "auto":
+        return word == "yes"
+    places = [getattr(each, "address", each) for each in nameservers]
+    return bool(places) and all(_loopback(str(each)) for each in places)
 
 
-def _negative_ttl(response: Any) -> int:
-    """RFC 2308 5: the least of the SOA's TTL and its MINIMUM."""
-    for rrset in response.authority if response is not None else ():
-        if rrset.rdtype == dns.rdatatype.SOA and len(rrset):
-            return int(min(rrset.ttl, rrset[0].minimum, MAX_TTL_S))
-    return NEGATIVE_TTL_S
+def _loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _text(name: dns.name.Name) -> str:

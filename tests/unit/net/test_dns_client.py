@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 
+import dns.name
 import pytest
 
 from quintet.clock import FrozenClock
-from quintet.config.net import Dns
+from quintet.config.net import Dns, resolver_at
 from quintet.errors import Hangup, Reason, TryLater
 from quintet.net.client import Client
 from quintet.net.dns import Mx, Resolver
@@ -39,7 +40,7 @@ async def test_the_three_kinds_of_no() -> None:
         assert (nodata.records, nodata.exists) == ((), True)
         nxdomain = await resolver.query("nowhere.example.net", "A")
         assert (nxdomain.records, nxdomain.exists) == ((), False)
-        server.broken.add(__import__("dns.name").name.from_text("broken.example.net."))
+        server.broken.add(dns.name.from_text("broken.example.net."))
         with pytest.raises(TryLater) as caught:
             await resolver.query("broken.example.net", "A")
         assert caught.value.reason is Reason.DNS
@@ -80,6 +81,90 @@ async def test_answers_are_remembered_as_long_as_they_say() -> None:
         resolver.forget()
         await resolver.query("a.example.net", "A")
         assert len(server.asked) == 7
+
+
+async def test_what_does_not_fit_a_datagram_comes_by_tcp() -> None:
+    async with dns_server(ZONE) as server:
+        server.long.add(dns.name.from_text("example.net."))
+        assert [mx.preference for mx in await server.resolver().mx("example.net")] == [10, 20]
+        assert server.by_tcp == 1
+
+
+async def test_silence_and_servfail_are_trouble_whatever_is_asked() -> None:
+    async with dns_server(ZONE) as server:
+        server.silent = True
+        with pytest.raises(TryLater):
+            await server.resolver(timeout_s=0.1, lifetime_s=0.2).query("nowhere.example.net", "MX")
+        server.silent = False
+        server.broken_kinds.add("MX")
+        resolver = server.resolver()
+        with pytest.raises(TryLater):
+            await resolver.mx("nowhere.example.net")
+        server.broken_kinds.clear()
+        assert not (await resolver.query("nowhere.example.net", "MX")).exists  # trouble is not remembered
+
+
+async def test_an_alias_of_a_name_that_does_not_exist_does_not_exist() -> None:
+    async with dns_server("dangling.test CNAME nowhere.test.\nturn.test CNAME turn.test.") as server:
+        assert not (await server.resolver().query("dangling.test", "MX")).exists
+        with pytest.raises(TryLater):  # a loop of aliases is a fault that somebody will mend
+            await server.resolver().query("turn.test", "MX")
+
+
+@pytest.mark.parametrize(("trust", "secure"), [("auto", True), ("yes", True), ("no", False)])
+async def test_validated_answers_are_marked_where_the_resolver_is_trusted(trust, secure) -> None:
+    async with dns_server(ZONE) as server:
+        server.validates = True
+        resolver = server.resolver(trust_ad=trust)
+        assert (await resolver.query("a.example.net", "A")).secure is secure
+        assert (await resolver.query("nowhere.example.net", "A")).secure is secure
+        assert (await resolver.query("a.example.net", "TXT")).secure is secure
+        server.validates = False
+        assert not (await resolver.query("example.net", "TXT")).secure
+
+
+def test_auto_believes_no_resolver_elsewhere() -> None:
+    assert Resolver(Dns(nameservers=("127.0.0.1:5353", "[::1]:53")))._trusted
+    assert not Resolver(Dns(nameservers=("127.0.0.1", "192.0.2.53")))._trusted
+
+
+async def test_life_of_an_answer_has_bounds() -> None:
+    async with dns_server(ZONE) as server:
+        clock = FrozenClock()
+        options = {"min_ttl_s": 90.0, "max_ttl_s": 100.0, "negative_ttl_s": 3.0}
+        resolver = Resolver(Dns(nameservers=(f"127.0.0.1:{server.port}",), **options), clock=clock)
+        await resolver.query("a.example.net", "A")  # its TTL is 60
+        clock.advance(80)
+        await resolver.query("a.example.net", "A")
+        assert len(server.asked) == 1
+        await resolver.query("nowhere.example.net", "A")
+        clock.advance(4)
+        await resolver.query("nowhere.example.net", "A")
+        assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("192.0.2.1", ("192.0.2.1", 53)),
+        ("192.0.2.1:5353", ("192.0.2.1", 5353)),
+        ("2001:db8::1", ("2001:db8::1", 53)),
+        ("[2001:db8::1]:54", ("2001:db8::1", 54)),
+        ("[2001:db8::1]", ("2001:db8::1", 53)),
+        ("resolver.example.net", None),
+        ("192.0.2.1:0", None),
+        ("192.0.2.1:99999", None),
+        ("192.0.2.1:", None),
+        ("", None),
+    ],
+)
+def test_where_a_resolver_is(text, place) -> None:
+    if place is None:
+        with pytest.raises(ValueError, match="expected the address"):
+            resolver_at(text, 53)
+        assert Dns(nameservers=(text,)).faults()
+    else:
+        assert resolver_at(text, 53) == place
 
 
 async def _serve(handle: object) -> tuple[asyncio.Server, int]:
