@@ -372,11 +372,10 @@ class Runner:
                     logger.warning("leases not renewed", text=str(problem))
 
     async def _give_back(self, recipients: Iterable[RecipientId]) -> None:
-        for recipient in recipients:
-            try:
-                await self.store.write(queue.release, recipient)
-            except TryLater:
-                return  # their leases run out
+        try:
+            await self.store.write(queue.release, list(recipients), self.owner)
+        except TryLater:
+            return  # their leases run out
 
 
 def _answer(problem: Problem) -> Answer:

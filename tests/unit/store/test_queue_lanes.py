@@ -1,9 +1,11 @@
 """Lanes, ranks, rules and the suppression list of the queue, as transaction functions on both engines."""
 
+from pathlib import Path
+
 import pytest
 
 from quintet.errors import Reason, Refused
-from quintet.store import lanes, queue, queue_rules
+from quintet.store import check, db, lanes, migrate, queue, queue_rules
 from quintet.store.db import DrivenTx
 from tests.support.letters import letter
 
@@ -48,6 +50,7 @@ def test_domains_have_their_turn_one_after_the_other(tx: DrivenTx) -> None:
         put(tx, f"v{number}@big.example", number=number)
     tx.now += 1
     put(tx, "w@small.example")
+    tx.now += 1
     assert "w@small.example" not in taken(tx, 20)
     assert "w@small.example" in taken(tx, 1)  # though others are due for longer
 
@@ -184,3 +187,34 @@ def test_what_waits_is_counted_by_domain(tx: DrivenTx) -> None:
         ("x.example", 2, 1),
         ("y.example", 1, 0),
     ]
+
+
+def test_lease_from_a_deep_queue_reads_no_more_than_it_takes(tmp_path: Path) -> None:
+    """The small sister of bench/micro/queue_start.py: no step of a lease reads or sorts the whole queue."""
+    tx = db.SqliteTx(db.open_sqlite(tmp_path / "quintet.db", writable=True, sync="off"))
+    migrate.upgrade(tx, 1)
+    tx.begin(10_000)
+    first = put(tx, "first@d0.example")
+    names = [f"d{n % 40}.example" for n in range(20_000)]
+    rows = [(first + 10 + n, first, f"u{n}@{name}", name, n % 5000) for n, name in enumerate(names)]
+    tx.many(
+        "INSERT INTO queue_recipient (id, queue_id, address, domain, state, due_at)"
+        " VALUES (?, ?, ?, ?, 'waiting', ?)", rows,
+    )  # fmt: skip
+    lanes.wait(tx, [(domain, 0, due_at) for _, _, _, domain, due_at in rows])
+    steps = 0
+
+    def count() -> bool:
+        nonlocal steps
+        steps += 1
+        return False
+
+    tx._connection.set_progress_handler(count, 100)
+    assert len(queue.lease(tx, "me", 20_000, 100)) == 100
+    first_steps, steps = steps, 0
+    assert len(queue.lease(tx, "me", 20_000, 100, busy=[f"d{n}.example" for n in range(20)])) == 100
+    assert queue.next_due(tx) is not None
+    assert first_steps < 1000 and steps < 1000  # hundreds of instructions; the whole queue has millions
+    assert not check.everything(tx)
+    tx.rollback()
+    tx.close()

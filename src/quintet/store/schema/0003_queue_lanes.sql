@@ -5,7 +5,11 @@ ALTER TABLE queue_recipient ADD COLUMN hold_reason TEXT NOT NULL DEFAULT '';
 -- `rank` orders what is due: four times the priority (RFC 6710), less up to three for a message with many
 -- recipients, so that a mailing to a list stands beside single letters, not before them.
 
+DROP INDEX queue_recipient_by_due;
+CREATE INDEX queue_recipient_by_state ON queue_recipient (state);
+CREATE INDEX queue_recipient_by_lease ON queue_recipient (state, due_at) WHERE state = 'leased';
 CREATE INDEX queue_recipient_by_lane ON queue_recipient (domain, rank, due_at) WHERE state = 'waiting';
+-- No index of (state, due_at) beside them: SQLite would take it to fill a lane, and read the whole queue.
 
 CREATE TABLE queue_lane (
     domain TEXT NOT NULL,
