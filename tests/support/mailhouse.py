@@ -20,7 +20,7 @@ from quintet.delivery.inbound import Inbound, Passage
 from quintet.net.seam import Peer
 from quintet.smtp.desk import Role
 from quintet.smtp.service import SmtpService
-from quintet.store import accounts, entries, folders, queue, trace
+from quintet.store import accounts, entries, folders, queue, senders, trace
 from quintet.store.model import AccountId
 from quintet.store.store import Store
 
@@ -83,6 +83,15 @@ class MailHouse:
                 await self.store.write(accounts.add_address, await self.account_id(name), address)
             case ["forward", address, "to", target]:
                 await self.store.write(accounts.add_address, None, address, "forward", target)
+            case ["forwards", name, *targets]:  # of an account; "only" in front: it keeps no copy
+                number, only = await self.account_id(name), targets[0] == "only"
+                await self.store.write(accounts.set_forward, number, targets[only:], keep=not only)
+            case ["folder", name, "of", who]:
+                await self.store.write(folders.create, await self.account_id(who), name)
+            case ["may", name, "send", "as", address]:
+                await self.store.write(senders.grant, await self.account_id(name), address)
+            case ["domain", name]:
+                await self.store.write(accounts.add_domain, name)
             case ["full", name]:
                 number = await self.account_id(name)
                 await self.store.write(accounts.change, number, quota_messages=1)

@@ -1,25 +1,30 @@
 """Which addresses are ours, and where mail for them goes; with a short memory, so that RCPT costs little.
 
-Answers come from the store by `peek`, at once.  Only what exists is remembered, and only for `KEEP_S`, so a
-new address works from its first moment; other delivery rooms ask the same directory.
-RFC 5321 4.1.1.3 and 4.5.1 (postmaster), RFC 5233 (user+detail).
+Answers come from the store by `peek`, at once; where an address leads is found by `ways`.  Only what exists
+is remembered, and only for `KEEP_S`, so a new address works from its first moment; other delivery rooms ask
+the same directory.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from quintet import log
 from quintet.clock import Clock
-from quintet.delivery import stamp
+from quintet.config.smtp import Smtp
 from quintet.delivery.envelope import Mailbox, Recipient
+from quintet.delivery.ways import SRS_KEY, Rules, ascii_domain, look_up
 from quintet.errors import Problem, Reason, Refused, TryLater
-from quintet.store import accounts, folders
-from quintet.store.db import Tx
+from quintet.store import accounts, secrets, senders
 from quintet.store.model import Account, AccountId
 from quintet.store.store import Store
 
 KEEP_S = 2.0  # how long a resolved address is believed; quotas are checked again in the transaction
 MAX_KEPT = 10_000  # addresses
+
+__all__ = ["Directory", "ascii_domain"]
+
+logger = log.get("delivery")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +37,24 @@ class _Known:
 class Directory:
     """One a process."""
 
-    def __init__(self, store: Store, clock: Clock, *, postmaster: str = "", hostname: str = "") -> None:
-        self._store, self._clock, self._postmaster = store, clock, postmaster
-        self._hostname = hostname.lower()  # our reports come from its postmaster
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        postmaster: str = "",
+        hostname: str = "",
+        config: Smtp | None = None,
+    ) -> None:
+        self._store, self._clock = store, clock
+        self.config = config or Smtp()
+        self._rules = Rules(
+            postmaster=postmaster or self.config.postmaster,
+            hostname=hostname.lower(),
+            subaddress=self.config.subaddress,
+        )
         self._known: dict[Mailbox, _Known] = {}
+        self._key: bytes | None = None
 
     def forget(self) -> None:
         """Believes nothing any more (after a change that must be seen at once)."""
@@ -48,14 +67,16 @@ class Directory:
         of this host ours.
 
         Raises:
-            Refused(NO_SUCH_ADDRESS, ACCOUNT_DISABLED), TryLater(OVER_QUOTA).
+            Refused(NO_SUCH_ADDRESS, ACCOUNT_DISABLED, LOOP, TOO_MANY), TryLater(OVER_QUOTA).
         """
         known = self._known.get(address)
         if known is None or known.until < self._clock.monotonic():
-            found = self._store.peek(self._look_up, address, local_address)
+            found = self._store.peek(look_up, self._rules, address, local_address)
             if found is None:
                 return None
-            known = _Known(self._clock.monotonic() + KEEP_S, *found)
+            if found.broken:
+                logger.warning("an alias leads nowhere", address=str(address), why=found.broken)
+            known = _Known(self._clock.monotonic() + KEEP_S, found.recipient, found.account)
             if len(self._known) >= MAX_KEPT:
                 self._known.clear()
             self._known[address] = known
@@ -74,49 +95,13 @@ class Directory:
     def owns(self, account_id: AccountId, address: Mailbox) -> bool:
         """The account may call itself so."""
         name = Mailbox(address.local, ascii_domain(address.domain))
-        return self._store.peek(accounts.owns_address, account_id, str(name))
+        return self._store.peek(senders.may_send_as, account_id, f"{name.local}@{name.domain}")
 
-    def _look_up(
-        self, tx: Tx, address: Mailbox, local_address: str
-    ) -> tuple[Recipient, Account | None] | None:
-        local, domain = address.local, ascii_domain(address.domain)
-        own_literal = address.literal and domain == stamp.literal(local_address).lower()
-        if not domain or own_literal:
-            if local.lower() != "postmaster":
-                raise Refused(Reason.NO_SUCH_ADDRESS)
-            return self._to_postmaster(tx, address)
-        if not accounts.is_local(tx, domain):
-            if domain == self._hostname and local.lower() == "postmaster":
-                return self._to_postmaster(tx, address)
-            return None
-        found = accounts.resolve(tx, local, domain)
-        if found is None:
-            if local.lower() == "postmaster":
-                return self._to_postmaster(tx, address)
-            raise Refused(Reason.NO_SUCH_ADDRESS)
-        if found.forward:
-            return Recipient(address, targets=tuple(found.forward)), None
-        if found.account is None:
-            raise Refused(Reason.NO_SUCH_ADDRESS)
-        return _to_inbox(tx, address, found.account, found.detail)
-
-    def _to_postmaster(self, tx: Tx, address: Mailbox) -> tuple[Recipient, Account | None]:
-        """Mail for postmaster is never refused where anybody is there to read it (RFC 5321 4.5.1).
-
-        Whom the configuration names; while it names nobody that can take mail, the oldest account that
-        can: whoever set the server up made their own first.
-        """
-        account: Account | None = None
-        if self._postmaster:
-            account = accounts.find(tx, self._postmaster)
-            local, _, domain = self._postmaster.rpartition("@")
-            if account is None and (found := accounts.resolve(tx, local, domain)) is not None:
-                account = found.account
-        if account is None or account.disabled:
-            account = accounts.oldest(tx)
-        if account is None:
-            raise Refused(Reason.NO_SUCH_ADDRESS)
-        return _to_inbox(tx, address, account, "")
+    async def key(self) -> bytes:
+        """What our rewritten senders are signed with; made when it is asked for first.  Raises TryLater."""
+        if self._key is None:
+            self._key = await self._store.write(secrets.make, SRS_KEY)
+        return self._key
 
 
 def _refusal(account: Account, size: int) -> Problem | None:
@@ -126,20 +111,3 @@ def _refusal(account: Account, size: int) -> Problem | None:
     if account.full or (size and 0 < account.quota_bytes < account.used_bytes + size):
         return TryLater(Reason.OVER_QUOTA)
     return None
-
-
-def _to_inbox(tx: Tx, address: Mailbox, account: Account, detail: str) -> tuple[Recipient, Account]:
-    inbox = folders.find(tx, account.id, "INBOX")
-    if inbox is None:
-        raise Refused(Reason.NO_SUCH_ADDRESS)
-    return Recipient(address, account.id, inbox.id, detail), account
-
-
-def ascii_domain(domain: str) -> str:
-    """A domain as the store and the name service have it: A-labels, lower case; itself when that fails."""
-    if domain.isascii():
-        return domain.lower()
-    try:
-        return accounts.normal_domain(domain)
-    except Refused:
-        return domain.lower()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from quintet.auth.service import Identity
+    from quintet.delivery.verdict import Verdict
     from quintet.net.seam import Peer
 
 _ATOMS = re.compile(
@@ -103,6 +104,7 @@ class Envelope:
     helo: str = ""
     id: str = ""  # the id of our Received line, in log and trace
     wishes: Wishes = USUAL  # what else the sender asked for
+    verdict: Verdict | None = None  # what checks found so far; begun by the first that looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,17 @@ class Recipient:
     account_id: int = 0
     folder_id: int = 0
     detail: str = ""  # of user+detail
-    targets: tuple[str, ...] = ()  # other addresses that stand for it (forwards); () is itself
     notify: tuple[str, ...] = ()  # of "never", "success", "failure", "delay" (RFC 3461 4.1); (): not said
     orcpt: str = ""  # "rfc822;bob@example.org" as it was meant (RFC 3461 4.2); "": not said
     group: str = ""  # a newsgroup that takes the message as an article
-    expanded: str = ""  # the list or alias whose members are ``targets``; reports say "expanded"
+    expanded: str = ""  # the alias of several addresses that it came by; its reports say "expanded"
+    mailing_list: int = 0  # number of the list that takes the message
+    role: str = ""  # of a list's address: "post", "request", "bounces", ...
+    leads: tuple[Recipient, ...] = ()  # what it stands for: folders here, addresses elsewhere; () is itself
+    via: tuple[str, ...] = ()  # addresses of ours that forwarded it: its Delivered-To
+    sender: Mailbox | None = None  # the envelope sender of this copy (SRS); None is the message's
+
+    @property
+    def elsewhere(self) -> bool:
+        """It leaves by the queue as it stands: no folder, group or list of ours, and no alias."""
+        return not (self.folder_id or self.leads or self.group or self.mailing_list)

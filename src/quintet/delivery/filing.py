@@ -6,12 +6,12 @@ The bytes are stored once, whoever gets them.  Deciding is `inbound`'s and the f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from quintet.delivery import stamp
+from quintet.delivery import notify, stamp
 from quintet.delivery.directory import ascii_domain
-from quintet.delivery.envelope import USUAL, Envelope, Recipient, Wishes, mailbox
+from quintet.delivery.envelope import USUAL, Envelope, Mailbox, Recipient, Wishes, mailbox
 from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.store import accounts, db, entries, folders, queue, trace
 from quintet.store.content import Content
@@ -62,7 +62,7 @@ def usual(recipient: Recipient) -> Decision:
     """What happens without any filter."""
     if recipient.folder_id:
         return File(recipient.folder_id)
-    return Send(recipient.targets or (str(recipient.address),))
+    return Send((str(recipient.address),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,11 @@ class Work:
     each: bool = False  # the protocol tells each recipient's outcome (LMTP)
     event: str = "accepted"  # the word in the trace
     careful: bool = False  # look before each write: a first try failed for one of many
+    tell: Tell | None = None  # makes the reports about those that are there now (`reports`)
+
+
+Tell = Callable[[Sequence[int], bool], Sequence[Work]]
+"""Takes numbers of recipients and ``careful``: then a report goes by the queue, into no full mailbox."""
 
 
 def _quick(work: Work) -> bool:
@@ -92,20 +97,24 @@ def file(tx: Tx, work: Work) -> list[Problem | None]:
     again with ``careful``: then a full mailbox is that recipient's outcome where the protocol can say so,
     else the queue tries it again; TryLater comes only when nobody could be served.
     """
-    decisions = work.decisions
+    decisions = work.decisions if work.envelope.wishes is USUAL else _held_back(work)
     outcomes: list[Problem | None] = [
         decision.problem if isinstance(decision, Reject) else _trouble(tx, work, decision)
         for decision in decisions
     ]
-    waiting, refused = ({}, {}) if work.each else _left_over(work, outcomes)
-    groups: dict[tuple[int, tuple[str, ...]], dict[FolderId, None]] = {}
-    for decision, outcome in zip(decisions, outcomes, strict=True):
+    waiting, refused = _left_over(work, outcomes)
+    groups: dict[tuple[int, tuple[str, ...]], dict[FolderId, Recipient]] = {}
+    for recipient, decision, outcome in zip(work.envelope.recipients, decisions, outcomes, strict=True):
         if isinstance(decision, Send):
-            waiting.update(dict.fromkeys(decision.addresses))
+            waiting.update(dict.fromkeys(decision.addresses, recipient))
         elif isinstance(decision, File) and outcome is None:
             group = groups.setdefault((decision.flags, decision.keywords), {})
-            group[FolderId(decision.folder_id)] = None  # two names of one mailbox: one copy
-    prefix = stamp.return_path(work.envelope.sender) + work.received
+            group[FolderId(decision.folder_id)] = recipient  # two names of one mailbox: one copy
+    prefix = stamp.return_path(work.envelope.sender)
+    if len(groups) == 1 and len(only := next(iter(groups.values()))) == 1:
+        # a copy that several have must not tell one about the others
+        prefix += stamp.delivered_to(next(iter(only.values())).address)
+    prefix += work.received
     note: trace.Note | None = _note(work, list(waiting))
     for (flags, keywords), places in groups.items():
         entries.add(
@@ -123,9 +132,31 @@ def file(tx: Tx, work: Work) -> list[Problem | None]:
         _queue(tx, work, waiting, refused)
     if note is not None:
         trace.note(tx, note, message_row=None, message_id=work.content.message_id)
+    if work.tell is not None:
+        for report in work.tell(_there(decisions, outcomes), work.careful):
+            file(tx, report)
     if not work.each:
         outcomes = [None] * len(outcomes)
     return outcomes
+
+
+def _held_back(work: Work) -> Sequence[Decision]:
+    """The decisions, with the queue in place of folders until the message is released (RFC 4865)."""
+    if work.envelope.wishes.release_at <= work.now:
+        return work.decisions
+    return [
+        Send((str(recipient.address),)) if isinstance(decision, File) else decision
+        for recipient, decision in zip(work.envelope.recipients, work.decisions, strict=True)
+    ]
+
+
+def _there(decisions: Sequence[Decision], outcomes: Sequence[Problem | None]) -> list[int]:
+    """The numbers of recipients that have the message now, for good."""
+    return [
+        number
+        for number, (decision, outcome) in enumerate(zip(decisions, outcomes, strict=True))
+        if outcome is None and isinstance(decision, File | Discard)
+    ]
 
 
 def _trouble(tx: Tx, work: Work, decision: Decision) -> Problem | None:
@@ -142,46 +173,71 @@ def _trouble(tx: Tx, work: Work, decision: Decision) -> Problem | None:
     return None
 
 
-def _left_over(work: Work, outcomes: Sequence[Problem | None]) -> tuple[dict[str, None], dict[str, str]]:
+def _left_over(
+    work: Work, outcomes: Sequence[Problem | None]
+) -> tuple[dict[str, Recipient], dict[str, tuple[Recipient, str]]]:
     """Addresses that the queue shall try again, and those it shall report as refused, with the words.
 
-    Raises the first problem when nobody would be left who has it.
+    Where the protocol tells each recipient's outcome, only those that it did not name are left: the
+    destinations of an alias.  Raises the first problem when nobody would be left who has it.
     """
     problems = [problem for problem in outcomes if problem is not None]
-    if problems and len(problems) == len(outcomes):
+    again: dict[str, Recipient] = {}
+    refused: dict[str, tuple[Recipient, str]] = {}
+    if not problems:
+        return again, refused
+    if len(problems) == len(outcomes) and not work.each:
         raise problems[0]
-    again: dict[str, None] = {}
-    refused: dict[str, str] = {}
     for recipient, decision, problem in zip(work.envelope.recipients, work.decisions, outcomes, strict=True):
+        if work.each and not recipient.expanded:
+            continue
         if isinstance(decision, Reject):
-            refused[str(recipient.address)] = str(decision.problem)
+            refused[str(recipient.address)] = recipient, str(decision.problem)
         elif problem is not None:
-            again[str(recipient.address)] = None
+            again[str(recipient.address)] = recipient
     return again, refused
 
 
-def _queue(tx: Tx, work: Work, addresses: Iterable[str], refused: Mapping[str, str]) -> None:
+def _queue(
+    tx: Tx, work: Work, waiting: Mapping[str, Recipient], refused: Mapping[str, tuple[Recipient, str]]
+) -> None:
+    """One queue item for each sender and way that the copies have; most often that is one."""
+    ways: dict[tuple[Mailbox | None, tuple[str, ...]], list[queue.To]] = {}
+    for address, recipient in waiting.items():
+        ways.setdefault((recipient.sender, recipient.via), []).append(_to(address, recipient))
+    for address, (recipient, text) in refused.items():
+        ways.setdefault((None, ()), []).append(_to(address, recipient, refused=text))
+    for (sender, via), recipients in ways.items():
+        _put(tx, work, work.envelope.sender if sender is None else sender, via, recipients)
+
+
+def _to(address: str, recipient: Recipient, **more: object) -> queue.To:
+    """The row of one address, with what its sender wants to be told (RFC 3461)."""
+    parameters = notify.parameters(recipient.notify, recipient.orcpt) | more
+    return queue.To(address, parameters, domain=ascii_domain(mailbox(address).domain))
+
+
+def _put(tx: Tx, work: Work, sender: Mailbox, via: Sequence[str], to: Sequence[queue.To]) -> None:
     envelope = work.envelope
     parameters: dict[str, object] = {"id": envelope.id}
     if envelope.eight_bit:
         parameters["eight_bit"] = True
-    if envelope.utf8:
+    if envelope.utf8 or not all(one.address.isascii() for one in to):
         parameters["utf8"] = True
+    if envelope.helo:
+        parameters["helo"] = envelope.helo
+    if envelope.peer.listener:
+        parameters["arrived"] = {"listener": envelope.peer.listener, "tls": envelope.peer.secure}
     if envelope.wishes is not USUAL:
         parameters |= _asked(envelope.wishes)
     item = queue.QueueItem(
         content=work.content,
-        sender=str(envelope.sender),
-        prefix=work.received,
+        sender=str(sender),
+        prefix=b"".join(stamp.delivered_to(each) for each in reversed(via)) + work.received,
         account_id=envelope.identity.account_id if envelope.identity is not None else None,
         params=parameters,
         expires_at=work.expires_at,
     )
-    to = [queue.To(address, domain=ascii_domain(mailbox(address).domain)) for address in addresses]
-    to += [
-        queue.To(address, {"refused": text}, domain=ascii_domain(mailbox(address).domain))
-        for address, text in refused.items()
-    ]
     queue.put(tx, item, to)
 
 

@@ -1,9 +1,10 @@
 """The way of a message in, as a visible list of steps; any protocol that takes mail calls it.
 
-At MAIL and RCPT: `Inbound.sender` and `Inbound.recipient` say at once what can be known then, so that
-nothing is bounced later.  With the bytes there: `Inbound.accept` runs ``STEPS`` in order.  A step reads and
-writes one `Passage`; checks (SPF, DKIM, ...) add to its verdict and its trace fields, filters replace
-decisions.  When `accept` returns, all is flushed to disk.  RFC 5321 3.6, 4.2.5, 6.1 to 6.3.
+At connection, hello, MAIL and RCPT: `Inbound.connected` to `Inbound.ready` say what can be known then, so
+that nothing is bounced later.  With the bytes there: `Inbound.accept` runs ``STEPS`` in order.  A step reads
+and writes one `Passage`; checks (SPF, DKIM, ...) add to its verdict, scores give points, filters replace
+decisions: their places are typed in `delivery.checks`.  When `accept` returns, all is flushed to disk.
+RFC 5321 3.6, 4.2.5, 6.1 to 6.3.
 """
 
 from __future__ import annotations
@@ -17,23 +18,21 @@ from prometheus_client import Counter
 
 from quintet import log, metrics
 from quintet.clock import Clock
+from quintet.config.policy import Policy
+from quintet.config.reports import Reports as ReportsConfig
 from quintet.config.smtp import Smtp
-from quintet.delivery import filing, stamp
+from quintet.delivery import authres, checks, expand, filing, stamp, weighing
+from quintet.delivery.checks import Check, Filter, Later, Places, Probe, Score
 from quintet.delivery.directory import Directory
 from quintet.delivery.envelope import Envelope, Mailbox, Recipient
+from quintet.delivery.reports import Reports
+from quintet.delivery.verdict import Verdict
 from quintet.errors import Problem, Reason, Refused, TryLater
+from quintet.net.seam import Peer
 from quintet.store.content import Content
 from quintet.store.store import Store
 
 logger = log.get("delivery")
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What the checks found; the words of RFC 8601 2.7 by method ("spf": "pass")."""
-
-    results: dict[str, str] = field(default_factory=dict)
-    score: float = 0.0
 
 
 @dataclass(slots=True)
@@ -45,15 +44,15 @@ class Passage:
     content: Content
     now: int
     each: bool  # the protocol tells each recipient's outcome
-    verdict: Verdict = field(default_factory=Verdict)
+    verdict: Verdict = field(default_factory=Verdict)  # begun at connection, by the early checks
     fields: list[bytes] = field(default_factory=list)  # trace fields besides ours, whole lines, top first
     decisions: list[filing.Decision] = field(default_factory=list)  # one a recipient, in the order of RCPT
     outcomes: list[Problem | None] = field(default_factory=list)  # the same order; None: it is there
+    asked: Envelope | None = None  # as the client named the recipients, before aliases were followed
+    of: list[int] = field(default_factory=list)  # for each recipient, the number of the one that was named
 
 
 Step = Callable[[Passage], Awaitable[None]]
-Check = Callable[[Passage], Awaitable[None]]
-Filter = Callable[[Passage, int], Awaitable[filing.Decision | None]]
 
 
 async def identify(passage: Passage) -> None:
@@ -67,13 +66,38 @@ async def identify(passage: Passage) -> None:
 
 
 async def verify(passage: Passage) -> None:
-    """Runs the checks of the sender: SPF, DKIM, DMARC, ARC, lists, scoring; in the order given."""
-    for check in passage.inbound.checks:
-        await check(passage)
+    """Runs the checks of the message: DKIM, ARC, DMARC, hooks, rates; in the order given."""
+    inbound = passage.inbound
+    later = checks.run(inbound.places.message, passage)
+    if later is not None:
+        await later
+
+
+async def weigh(passage: Passage) -> None:
+    """Adds up the points of checks and scores, and refuses what has too many."""
+    inbound = passage.inbound
+    for score in inbound.scores:
+        later = score(passage)
+        if later is not None:
+            await later
+    if passage.verdict.points:
+        weighing.refuse(passage)
+
+
+async def cleanse(passage: Passage) -> None:
+    """Removes results that claim to be ours and came from outside (RFC 8601 5); writes our own."""
+    inbound, verdict = passage.inbound, passage.verdict
+    trusted = inbound.trusts(passage.envelope.peer.address)
+    if not trusted and authres.claims(passage.content.digest, inbound.authserv_id):
+        passage.content = await weighing.without_foreign(passage)
+    if verdict.findings:
+        passage.fields.append(authres.field(inbound.authserv_id, verdict.findings))
+    passage.fields += verdict.fields
+    passage.fields += weighing.tags(passage)
 
 
 async def decide(passage: Passage) -> None:
-    """Decides for each recipient; the first filter with an opinion wins over the Inbox."""
+    """Decides for each recipient; the first filter with an opinion wins, then points, then the Inbox."""
     filters = passage.inbound.filters
     for number, recipient in enumerate(passage.envelope.recipients):
         decision: filing.Decision | None = None
@@ -81,13 +105,15 @@ async def decide(passage: Passage) -> None:
             decision = await each(passage, number)
             if decision is not None:
                 break
+        if decision is None and passage.verdict.points:
+            decision = await weighing.decide(passage, recipient)
         passage.decisions.append(decision or filing.usual(recipient))
 
 
 async def file(passage: Passage) -> None:
     """Puts everything where it belongs, in one transaction for all recipients."""
     inbound, envelope = passage.inbound, passage.envelope
-    received = stamp.received(envelope, inbound.hostname, passage.now)
+    received = stamp.received(passage.asked or envelope, inbound.hostname, passage.now)
     work = filing.Work(
         envelope=envelope,
         content=passage.content,
@@ -97,6 +123,8 @@ async def file(passage: Passage) -> None:
         expires_at=inbound.expires_at(envelope, passage.now),
         each=passage.each,
     )
+    asked = (passage.asked or envelope).recipients
+    work = await inbound.reports.arriving(work, asked, trusted=envelope.identity is not None)
     try:
         passage.outcomes = await inbound.store.write(filing.file, work)
     except (Refused, TryLater) as problem:
@@ -119,6 +147,8 @@ async def notify(passage: Passage) -> None:
         size=passage.content.size,
         recipients=len(envelope.recipients),
     )
+    for told in passage.inbound.places.accepted:
+        told(passage)
 
 
 _RESULTS: dict[type[filing.Decision], Counter] = {
@@ -128,13 +158,13 @@ _RESULTS: dict[type[filing.Decision], Counter] = {
     filing.Reject: metrics.MAIL_TO.labels("refused"),
 }
 
-STEPS: tuple[Step, ...] = (identify, verify, decide, file, notify)
+STEPS: tuple[Step, ...] = (identify, verify, weigh, cleanse, expand.expand, decide, file, notify)
 
 
 class Inbound:
     """One a process, shared by all who take mail.
 
-    ``checks`` and ``filters`` are the places for verification and for scripts.
+    ``checks``, ``scores``, ``filters`` and ``probes`` are explained in `delivery.checks`.
     """
 
     def __init__(
@@ -147,13 +177,23 @@ class Inbound:
         directory: Directory | None = None,
         expire_s: float = 5 * 86400.0,
         expire_report_s: float = 86400.0,
+        reports: ReportsConfig | None = None,
         steps: Sequence[Step] = STEPS,
+        policy: Policy | None = None,
         checks: Sequence[Check] = (),
+        scores: Sequence[Score] = (),
         filters: Sequence[Filter] = (),
+        probes: Sequence[Probe] = (),
     ) -> None:
         self.store, self.config, self.hostname, self.clock = store, config, hostname, clock
-        self.directory = directory or Directory(store, clock, postmaster=config.postmaster, hostname=hostname)
-        self.steps, self.checks, self.filters = tuple(steps), tuple(checks), tuple(filters)
+        self.directory = directory or Directory(store, clock, hostname=hostname, config=config)
+        self.reports = Reports(
+            store, reports or ReportsConfig(), directory=self.directory, hostname=hostname, clock=clock
+        )
+        self.policy = policy or Policy()
+        self.authserv_id = self.policy.authserv_id or hostname
+        self.steps, self.places = tuple(steps), Places.of(checks)
+        self.scores, self.filters, self.probes = tuple(scores), tuple(filters), tuple(probes)
         self._ids_of, self._ids = clock.token(5), itertools.count(1)
         self._counters: dict[str, Counter] = {}
         self._expire_ms = round(expire_s * 1000), round(expire_report_s * 1000)
@@ -176,13 +216,73 @@ class Inbound:
         usual, report = self._expire_ms
         return now + (usual if envelope.sender else report)
 
-    def sender(self, envelope: Envelope) -> None:
-        """At MAIL: who logged in sends as themselves only (RFC 6409 6.1).  Raises Refused(SENDER_DENIED)."""
+    # --- before the bytes: what is returned must be awaited, unless it is None ---------------
+
+    def connected(self, peer: Peer) -> Later:
+        """Before the greeting.  Raises Refused, TryLater, Hangup: the client is turned away."""
+        methods = self.places.connect
+        return checks.run(methods, peer, _verdict_of(peer)) if methods else None
+
+    def greeted(self, peer: Peer) -> Later:
+        """At HELO, EHLO and LHLO; ``peer.helo`` is set.  Raises as checks do."""
+        methods = self.places.helo
+        return checks.run(methods, peer, _verdict_of(peer)) if methods else None
+
+    def sender(self, envelope: Envelope) -> Later:
+        """At MAIL: who logged in sends as themselves only (RFC 6409 6.1).
+
+        Raises Refused(SENDER_DENIED), and what checks raise.
+        """
         identity = envelope.identity
-        if identity is None or not self.config.check_sender or not envelope.sender:
-            return
-        if not self.directory.owns(identity.account_id, envelope.sender):
+        if (
+            identity is not None
+            and self.config.check_sender
+            and envelope.sender
+            and not self.directory.owns(identity.account_id, envelope.sender)
+        ):
             raise Refused(Reason.SENDER_DENIED)
+        methods = self.places.mail
+        return checks.run(methods, envelope, _message_verdict(envelope)) if methods else None
+
+    def probe(self, envelope: Envelope, recipient: Recipient) -> Awaitable[Recipient | None] | None:
+        """At RCPT, after `recipient`: what may have to wait.  None: nothing, the recipient may be taken.
+
+        Else await it: it gives the recipient to take instead (None: the same), or raises.  Raises at once
+        what checks know at once.
+        """
+        methods = self.places.rcpt
+        if not methods and not self.probes:
+            return None
+        try:
+            later = checks.run(methods, envelope, recipient, _message_verdict(envelope))
+        except Problem as problem:
+            self._told_refused(envelope, recipient.address, problem)
+            raise
+        probes = self.probes if recipient.elsewhere else ()
+        return None if later is None and not probes else self._probe(envelope, recipient, later, probes)
+
+    async def _probe(
+        self, envelope: Envelope, recipient: Recipient, later: Later, probes: Sequence[Probe]
+    ) -> Recipient | None:
+        try:
+            if later is not None:
+                await later
+            for probe in probes:
+                asked = probe(envelope, recipient)
+                recipient = (await asked if asked is not None else None) or recipient
+        except Problem as problem:
+            self._told_refused(envelope, recipient.address, problem)
+            raise
+        return recipient
+
+    def ready(self, envelope: Envelope) -> Later:
+        """At DATA and the first BDAT, before the client is told to go ahead.  Raises as checks do."""
+        methods = self.places.data
+        return checks.run(methods, envelope, _message_verdict(envelope)) if methods else None
+
+    def _told_refused(self, envelope: Envelope, address: Mailbox, problem: Problem) -> None:
+        for told in self.places.refused:
+            told(envelope, address, problem)
 
     def recipient(self, envelope: Envelope, address: Mailbox, *, local_only: bool = False) -> Recipient:
         """At RCPT: where mail for an address goes.  Never waits.
@@ -193,22 +293,30 @@ class Inbound:
             Refused(NO_SUCH_ADDRESS): ours, and nobody has it.
             Refused(RELAY_DENIED): not ours, and the client may not send there.
             Refused(ACCOUNT_DISABLED), TryLater(OVER_QUOTA): there, but takes nothing now.
+            TryLater(THROTTLED): the client asked for too many that are not there.
         """
-        directory = self.directory
-        found = directory.find(address, size=envelope.size, local_address=envelope.peer.local_address)
-        if found is not None:
-            return found
-        if local_only or not self.may_relay(envelope, address):
-            raise Refused(Reason.RELAY_DENIED)
+        for asks in self.places.asked:
+            asks(envelope, address)
+        try:
+            found = self.directory.find(
+                address, size=envelope.size, local_address=envelope.peer.local_address
+            )
+            if found is not None:
+                return found
+            if local_only or not self.may_relay(envelope, address):
+                raise Refused(Reason.RELAY_DENIED)
+        except Problem as problem:
+            self._told_refused(envelope, address, problem)
+            raise
         return Recipient(address)
 
     def may_relay(self, envelope: Envelope, address: Mailbox) -> bool:
         """The one place that decides about sending on: who logged in, trusted hosts, named domains."""
-        if envelope.identity is not None:
+        if envelope.identity is not None or envelope.peer.user:
             return True
         if address.domain in self._relay_domains:
             return True
-        return bool(self._relay_networks) and self._trusted(envelope.peer.address)
+        return self.trusts(envelope.peer.address)
 
     async def accept(
         self, envelope: Envelope, content: Content, *, each: bool = False
@@ -221,10 +329,16 @@ class Inbound:
         Raises:
             Refused, TryLater: nothing was taken.
         """
-        passage = Passage(self, envelope, content, self.clock.now(), each)
+        passage = Passage(self, envelope, content, self.clock.now(), each, _message_verdict(envelope))
         for step in self.steps:
             await step(passage)
-        return passage.outcomes
+        if passage.asked is None:
+            return passage.outcomes
+        return expand.outcomes(passage.of, passage.outcomes, len(envelope.recipients))
+
+    def trusts(self, address: str) -> bool:
+        """Whether a host is one of ours: it may relay, and its word about a message counts."""
+        return bool(self._relay_networks) and self._trusted(address)
 
     def _trusted(self, address: str) -> bool:
         try:
@@ -232,3 +346,19 @@ class Inbound:
         except ValueError:
             return False
         return any(ip in network for network in self._relay_networks if network.version == ip.version)
+
+
+def _verdict_of(peer: Peer) -> Verdict:
+    """The connection's own."""
+    verdict: Verdict | None = peer.notes.get("verdict")
+    if verdict is None:
+        verdict = peer.notes["verdict"] = Verdict()
+    return verdict
+
+
+def _message_verdict(envelope: Envelope) -> Verdict:
+    """The message's own, which begins with what was found about its connection."""
+    if envelope.verdict is None:
+        found: Verdict | None = envelope.peer.notes.get("verdict")
+        envelope.verdict = found.copy() if found is not None else Verdict()
+    return envelope.verdict

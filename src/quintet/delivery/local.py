@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quintet.clock import Clock
-from quintet.delivery import filing
-from quintet.delivery.directory import Directory, ascii_domain
+from quintet.delivery import expand, filing, letter
+from quintet.delivery.directory import Directory
 from quintet.delivery.envelope import Envelope, mailbox
+from quintet.delivery.envelope import Recipient as Addressee
 from quintet.delivery.links import trouble
 from quintet.delivery.transport import Answer, Result
 from quintet.errors import Problem, Reason, Refused, TryLater
@@ -26,8 +28,7 @@ from quintet.store.store import Store
 
 if TYPE_CHECKING:
     from quintet.delivery.aftermath import Aftermath
-
-MAX_FORWARDS = 20  # addresses that stand for addresses, one after the other
+    from quintet.delivery.reports import Reports
 
 
 class Local:
@@ -44,37 +45,53 @@ class Local:
                 found = self._directory.find(mailbox(one.address))
                 if found is None:
                     raise TryLater(Reason.BUSY, "the domain has just left us")
-                if found.folder_id:
-                    content = content or await self._content(one)
-                    await self._store.write(
-                        _file, one, self._work(one, content, filing.File(found.folder_id))
-                    )
-                elif int(one.item_params.get("forwards", 0)) >= MAX_FORWARDS:
-                    raise Refused(Reason.LOOP, "the address stands for itself, after all")
-                else:
-                    await self._store.write(_forward, one, found.targets)
+                content = content or await self._content(one)
+                work = await self._work(one, found, content, aftermath.reports)
+                try:
+                    await self._store.write(_file, one, work)
+                except (Refused, TryLater) as problem:
+                    if work.tell is None or problem.reason not in filing.ONE_RECIPIENT:
+                        raise
+                    # it may be the sender's own mailbox, which the report does not fit into
+                    await self._store.write(_file, one, replace(work, careful=True))
             except (Refused, TryLater) as problem:
                 await aftermath.settle([one], [_answer(problem)])
 
-    def _work(self, one: Recipient, content: Content, decision: filing.Decision) -> filing.Work:
-        found = self._directory.find(mailbox(one.address))
-        assert found is not None
+    async def _work(
+        self, one: Recipient, found: Addressee, content: Content, reports: Reports
+    ) -> filing.Work:
+        """All that the address stands for, in one transaction.  Raises Refused(LOOP), TryLater."""
+        if self._directory.is_local(found.address.domain) and found.elsewhere:
+            raise Refused(Reason.NO_SUCH_ADDRESS)
         ref = self._store.peek(entries.message_body, MessageId(one.message_row))
+        now = self._clock.now()
         envelope = Envelope(
             peer=Peer(f"queue-{one.queue_id}", ""),
             sender=mailbox(one.sender),
-            recipients=[found],
             id=str(one.item_params.get("id", "")),
+            eight_bit=bool(one.item_params.get("eight_bit")),
+            utf8=bool(one.item_params.get("utf8")),
+            helo=str(one.item_params.get("helo", "")),
+            wishes=letter.wishes(one.item_params),
         )
-        return filing.Work(
+        asked = replace(
+            found, notify=tuple(one.params.get("notify", ())), orcpt=str(one.params.get("orcpt", ""))
+        )
+        trail = expand.delivered_to(content.digest) | _trail(ref.prefix)
+        envelope.recipients = await expand.leads(self._store, self._directory, envelope, asked, trail, now)
+        if not envelope.recipients:
+            raise Refused(Reason.LOOP, "Mail loop: it was forwarded from here before")
+        work = filing.Work(
             envelope=envelope,
             content=content,
-            decisions=[decision],
+            decisions=[filing.usual(each) for each in envelope.recipients],
             received=ref.prefix,
-            now=self._clock.now(),
+            now=now,
             expires_at=one.expires_at,
             event="filed",
         )
+        trusted = one.account_id is not None
+        return await reports.arriving(work, [asked], arrived_at=one.created_at, trusted=trusted)
 
     async def _content(self, one: Recipient) -> Content:
         """The message's bytes once more; the store finds that it has them and keeps them once."""
@@ -92,19 +109,12 @@ def _file(tx: Tx, one: Recipient, work: filing.Work) -> None:
     queue.done(tx, [one.id])
 
 
-@db.bounded()
-def _forward(tx: Tx, one: Recipient, targets: Sequence[str]) -> None:
-    """The same message for other recipients, and this one is over."""
-    item = queue.QueueItem(
-        content=None,
-        sender=one.sender,
-        message_row=one.message_row,
-        account_id=one.account_id,
-        params={**one.item_params, "forwards": int(one.item_params.get("forwards", 0)) + 1},
-        expires_at=one.expires_at,
+def _trail(prefix: bytes) -> frozenset[str]:
+    """The addresses of ours by which it came into the queue."""
+    lines = prefix.decode("utf-8", "replace").lower().split("\r\n")
+    return frozenset(
+        line.removeprefix("delivered-to:").strip() for line in lines if line.startswith("delivered-to:")
     )
-    queue.put(tx, item, [queue.To(each, domain=ascii_domain(mailbox(each).domain)) for each in targets])
-    queue.done(tx, [one.id])
 
 
 def _answer(problem: Problem) -> Answer:

@@ -26,6 +26,11 @@ def return_path(sender: Mailbox) -> bytes:
     return f"Return-Path: <{sender}>\r\n".encode()
 
 
+def delivered_to(address: Mailbox | str) -> bytes:
+    """An address of ours that it was filed for or forwarded by; loops are found by it (RFC 9228)."""
+    return f"Delivered-To: {address}\r\n".encode()
+
+
 def received(envelope: Envelope, hostname: str, now: int) -> bytes:
     """Our line of the message's way.  ``for`` stands only when it gives nobody away (RFC 5321 7.6)."""
     peer = envelope.peer

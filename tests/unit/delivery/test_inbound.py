@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from quintet.delivery import filing
+from quintet.delivery.checks import Check
 from quintet.delivery.envelope import Envelope, mailbox
 from quintet.delivery.inbound import Inbound, Passage
+from quintet.delivery.verdict import Verdict
 from quintet.errors import Reason, Refused, TryLater
 from quintet.net.seam import Peer
 from quintet.store import entries, folders, model
@@ -33,25 +35,33 @@ def envelope(way: Inbound, *names: str) -> Envelope:
     return made
 
 
-async def test_check_adds_a_trace_field_above_received_and_a_verdict(house):
+async def test_check_adds_results_above_received_and_a_verdict(house):
     seen = {}
 
-    async def check(passage: Passage) -> None:
-        passage.verdict.results["spf"] = "pass"
-        passage.fields.append(b"Authentication-Results: mx.example.org; spf=pass\r\n")
+    class Spf(Check):
+        def mail(self, envelope: Envelope, verdict: Verdict) -> None:
+            verdict.add("spf", "pass", smtp_mailfrom=str(envelope.sender))
+
+        async def message(self, passage: Passage) -> None:
+            passage.verdict.add("dkim", "none")
 
     async def look(passage: Passage, number: int) -> None:
-        seen[number] = passage.verdict.results["spf"]
+        seen[number] = passage.verdict.results
 
-    way = inbound(house, checks=[check], filters=[look])
-    assert await way.accept(envelope(way, "alice"), LETTER) == [None]
+    way = inbound(house, checks=[Spf()], filters=[look])
+    made = envelope(way, "alice")
+    assert way.sender(made) is None
+    assert await way.accept(made, LETTER) == [None]
     fields = (await house.last("alice")).split(b"\r\n")
-    assert fields[:2] == [
+    assert fields[:5] == [
         b"Return-Path: <zoe@example.net>",
-        b"Authentication-Results: mx.example.org; spf=pass",
+        b"Delivered-To: alice@example.org",
+        b"Authentication-Results: mx.example.org;",
+        b"\tspf=pass smtp.mailfrom=zoe@example.net;",
+        b"\tdkim=none",
     ]
-    assert fields[2].startswith(b"Received: from a.test")
-    assert seen == {0: "pass"}
+    assert fields[5].startswith(b"Received: from a.test")
+    assert seen == {0: {"spf": "pass", "dkim": "none"}}
 
 
 async def test_filters_decide_for_each_and_the_first_opinion_wins(house):

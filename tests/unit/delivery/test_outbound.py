@@ -307,7 +307,9 @@ async def test_forward_to_a_local_name_is_filed(out):
     await runner.once()
     assert await out.house.queued() == []
     letter = await out.house.last("carol")
-    assert letter.startswith(b"Return-Path: <alice@example.org>\r\nReceived: from a by b;")
+    assert letter.startswith(
+        b"Return-Path: <alice@example.org>\r\nDelivered-To: away@example.org\r\nReceived: from a by b;"
+    )
     assert letter.endswith(b"body\r\n.dot\r\n")
 
 
