@@ -136,7 +136,7 @@ class TlsPolicies:
             applied = Applied("tlsa", anchors.base, tuple(map(str, anchors.records)), (host,))
             self._tell(domain, applied, host, Outcome(TLSA_INVALID, "no usable record"))
             return HopPolicy("must", why="dane", sni=anchors.base)  # RFC 7672 2.2
-        return replace(OPPORTUNISTIC, tell=self._teller(domain, Applied(mx=(host,)), host))
+        return replace(OPPORTUNISTIC, tell=self._teller(domain, Applied(), host))
 
     def _by_dane(self, domain: str, host: str, anchors: _Anchors) -> HopPolicy:
         applied = Applied("tlsa", anchors.base, tuple(map(str, anchors.records)), (host,))
