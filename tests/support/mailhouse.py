@@ -6,10 +6,11 @@ Dialogues of SMTP and LMTP run in it: it is their `World` (``given``, ``do``, ``
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quintet.auth import admin
+from quintet.auth.identity import Identity
 from quintet.auth.service import AuthService
 from quintet.clock import FrozenClock
 from quintet.config.auth import Auth
@@ -17,7 +18,8 @@ from quintet.config.smtp import Smtp
 from quintet.config.store import Store as StoreConfig
 from quintet.delivery.envelope import DeliverBy, Envelope
 from quintet.delivery.inbound import Inbound, Passage
-from quintet.net.seam import Peer
+from quintet.errors import Reason, Refused, TryLater
+from quintet.net.seam import Body, Peer
 from quintet.smtp.desk import Role
 from quintet.smtp.service import SmtpService
 from quintet.store import accounts, entries, folders, queue, senders, trace
@@ -27,6 +29,25 @@ from quintet.store.store import Store
 CHEAP = Auth(argon2_memory=64, argon2_time=1, scram_iterations=4096)
 SMTP = Smtp(postmaster="alice@example.org", tarpit_s=0.0)
 PEOPLE = ("alice", "bob", "carol")
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """A body that is there."""
+
+    data: bytes
+    dotless: bool = False
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def small(self, start: int, length: int) -> bytes | None:
+        return self.data[start : start + length]
+
+    async def chunks(self, start: int, length: int) -> AsyncIterator[bytes]:
+        for at in range(start, start + length, 16):
+            yield self.data[at : min(at + 16, start + length)]
 
 
 class MailHouse:
@@ -39,6 +60,7 @@ class MailHouse:
         self.slept: list[float] = []
         self.meanwhile: Callable[[], None] = lambda: None  # happens while somebody sleeps
         self.values: dict[str, str] = {}
+        self.urls: dict[str, bytes] = {}  # what BURL finds
         self.envelope = Envelope(Peer("none", "memory"))  # of the last message that was taken
         self.configure(config)
 
@@ -62,7 +84,18 @@ class MailHouse:
             clock=self.clock,
             starttls=self.starttls,
             sleep=self._sleep,
+            resolve_burl=self._resolve if self.urls else None,
         )
+
+    async def _resolve(self, url: str, identity: Identity) -> Body:
+        data = self.urls.get(url)
+        if data is None:
+            raise Refused(Reason.NO_SUCH_MESSAGE)
+        if data == b"denied":
+            raise Refused(Reason.NO_PERMISSION)
+        if data == b"later":
+            raise TryLater(Reason.BUSY)
+        return Bytes(data)
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -100,6 +133,11 @@ class MailHouse:
                 await self.store.write(accounts.change, await self.account_id(name), quota_bytes=int(size))
             case ["disabled", name]:
                 await self.store.write(accounts.change, await self.account_id(name), disabled=True)
+            case ["url", url, "is", count, "octets"]:
+                self.urls[url] = b"Subject: x\r\n\r\n" + b"0123456\r\n" * (int(count) // 9)
+            case ["url", url, "is", *_]:
+                raw = text.split(" is ", 1)[1]
+                self.urls[url] = raw.encode().decode("unicode_escape").encode("latin-1")
             case ["starttls", "off"]:
                 self.starttls = False
             case _:

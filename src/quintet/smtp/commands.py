@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 from quintet.delivery.envelope import Mailbox
 from quintet.errors import BadSyntax, Hangup, Reason
-from quintet.smtp import address
+from quintet.smtp import address, proxied
 
 MAX_ARGUMENT = 998  # octets of what is shown back or logged
 
 _PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~\x80-\xff]+))?")  # RFC 5321 4.1.2
 _NUMBER = re.compile(rb"[0-9]{1,20}")  # RFC 1870 3
 _MECHANISM = re.compile(rb"[A-Za-z0-9_-]{1,20}")  # RFC 4422 3.1
+_URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")  # RFC 3986 3
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 # The usual path, in one step; whatever it does not match is read by the grammar.
@@ -104,7 +105,42 @@ class Help:
     topic: bytes
 
 
-Command = Hello | Mail | Rcpt | Data | Bdat | Auth | StartTls | Rset | Noop | Quit | Vrfy | Expn | Help
+@dataclass(frozen=True, slots=True)
+class Burl:
+    """Part of a message by reference (RFC 4468 3.5)."""
+
+    url: str
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Xclient:
+    attributes: dict[str, str]  # names in upper case; "" for what is not known
+
+
+@dataclass(frozen=True, slots=True)
+class Xforward:
+    attributes: dict[str, str]
+
+
+Command = (
+    Hello
+    | Mail
+    | Rcpt
+    | Data
+    | Bdat
+    | Burl
+    | Auth
+    | StartTls
+    | Rset
+    | Noop
+    | Quit
+    | Vrfy
+    | Expn
+    | Help
+    | Xclient
+    | Xforward
+)
 
 
 def parse(line: bytes) -> Command:
@@ -205,6 +241,15 @@ def _bdat(rest: bytes) -> Bdat:
     return Bdat(int(words[0]), len(words) == 2)
 
 
+def _burl(rest: bytes) -> Burl:
+    words = rest.split()
+    if not 1 <= len(words) <= 2 or not _URL.fullmatch(words[0]):
+        raise BadSyntax("BURL url [LAST] expected")
+    if len(words) == 2 and words[1].upper() != b"LAST":
+        raise BadSyntax("BURL url [LAST] expected")
+    return Burl(words[0].decode(), len(words) == 2)
+
+
 def _auth(rest: bytes) -> Auth:
     words = rest.split()
     if not 1 <= len(words) <= 2 or not _MECHANISM.fullmatch(words[0]):
@@ -245,6 +290,7 @@ READERS: dict[bytes, Callable[[bytes], Command]] = {
     b"RCPT": _rcpt,  # RFC 5321 4.1.1.3
     b"DATA": _bare(Data()),  # RFC 5321 4.1.1.4
     b"BDAT": _bdat,  # RFC 3030 2
+    b"BURL": _burl,  # RFC 4468 3.5
     b"RSET": _bare(Rset()),  # RFC 5321 4.1.1.5
     b"VRFY": _named(Vrfy),  # RFC 5321 4.1.1.6
     b"EXPN": _named(Expn),  # RFC 5321 4.1.1.7
@@ -253,5 +299,7 @@ READERS: dict[bytes, Callable[[bytes], Command]] = {
     b"QUIT": _bare(Quit()),  # RFC 5321 4.1.1.10
     b"AUTH": _auth,  # RFC 4954 4
     b"STARTTLS": _bare(StartTls()),  # RFC 3207 4
+    b"XCLIENT": lambda rest: Xclient(proxied.read(rest, proxied.XCLIENT)),
+    b"XFORWARD": lambda rest: Xforward(proxied.read(rest, proxied.XFORWARD)),
     **dict.fromkeys((b"GET", b"POST", b"PUT", b"CONNECT", b"OPTIONS"), _web),
 }

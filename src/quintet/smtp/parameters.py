@@ -12,13 +12,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quintet.clock import Clock
 from quintet.delivery.envelope import USUAL, DeliverBy, Wishes
 from quintet.errors import BadSyntax, Reason, Refused
 from quintet.smtp import address
-from quintet.smtp.commands import Parameters
+
+if TYPE_CHECKING:
+    from quintet.smtp.commands import Parameters
 
 MAX_ENVID = 100  # octets before encoding, RFC 3461 4.4
 MAX_ORCPT = 500  # octets with the address type, as they came, RFC 3461 4.2

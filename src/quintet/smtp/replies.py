@@ -11,15 +11,22 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from quintet.errors import Problem, Reason, TryLater
+from quintet.policy import outcomes
 from quintet.smtp.address import BadAddress
 
 NEEDS_UTF8 = "Non-ASCII address needs SMTPUTF8"  # RFC 6531 3.5 gives it a code of its own
 HEADER_TOO_BIG = "Header of the message too big"
 HAS_NUL = "Message has a NUL"
+NEEDS_UTF8_REPLY = "The answer needs SMTPUTF8"  # RFC 6531 3.7.4.2
+NO_MEMBERS = "A list does not tell its members"
+BURL_NOWHERE = "IMAP URL resolution failed"
+BURL_DENIED = "IMAP URL authorization failed"
+BURL_LATER = "IMAP URL cannot be resolved now"
 LONG_LINE = "Message has a line that is too long"
 MAX_TEXT = 400  # octets of a text that comes from elsewhere; the line's limit is 512 (RFC 5321 4.5.3.1.5)
 
 _UNSAFE = re.compile(r"[^ -~]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def line(code: int, enhanced: str, text: str) -> bytes:
@@ -61,11 +68,11 @@ NOT_NOW = line(503, "5.5.1", "Not now")
 NO_STARTTLS = line(502, "5.5.1", "STARTTLS not available")
 LMTP_WANTS_LHLO = line(500, "5.5.1", "This is LMTP: say LHLO")  # RFC 2033 4.1
 SMTP_WANTS_EHLO = line(500, "5.5.1", "This is not LMTP")
-HELP = lines(
-    214,
-    "2.0.0",
-    ("Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS AUTH", "RFC 5321"),
-)
+FORWARDED = line(250, "2.0.0", "OK")
+BURL_TAKEN = line(250, "2.5.0", "OK, waiting for more")  # RFC 4468 5
+NO_BURL_RECIPIENTS = line(554, "5.5.0", "No recipients have been specified")  # RFC 4468 5
+NOT_ALLOWED = line(550, "5.7.0", "Not from you")
+TOO_MANY_MESSAGES = line(421, "4.5.0", "Too many messages in one connection, come again")  # RFC 9422 4.1
 
 
 def queued(ident: str) -> bytes:
@@ -76,6 +83,16 @@ def queued(ident: str) -> bytes:
 def delivered(address: str, ident: str) -> bytes:
     """The status of one recipient after the data (RFC 2033 4.2)."""
     return line(250, "2.1.5", f"<{address}> OK {ident}")
+
+
+def addresses(code: int, texts: Sequence[str]) -> bytes:
+    """Mailboxes for VRFY and EXPN; the only reply that may hold UTF-8 (RFC 6531 3.7.4.2)."""
+    last = len(texts) - 1
+    enhanced = "2.1.5" if code == 250 else "2.1.0"
+    clean = (_CONTROL.sub("?", text)[:MAX_TEXT] for text in texts)
+    return "".join(
+        f"{code}{' ' if i == last else '-'}{enhanced} <{text}>\r\n" for i, text in enumerate(clean)
+    ).encode()
 
 
 def chunk_taken(size: int) -> bytes:
@@ -149,8 +166,21 @@ PROBLEMS: dict[Reason, Status] = {
 }
 
 
+SPECIAL: dict[str, tuple[int, str]] = {
+    NEEDS_UTF8: (553, "5.6.7"),
+    NEEDS_UTF8_REPLY: (553, "5.6.8"),
+    NO_MEMBERS: (550, "5.7.2"),
+    BURL_NOWHERE: (554, "5.6.6"),
+    BURL_DENIED: (554, "5.7.0"),
+    BURL_LATER: (451, "4.4.1"),
+}
+"""Words of ours that have codes of their own."""
+
+
 def status(error: Problem, *, logging_in: bool = False) -> Status:
     """What a problem is called here.  What can be tried again is never said with a 5."""
+    if isinstance(error, outcomes.Refusal | outcomes.Delay):
+        return Status(error.code, error.enhanced, error.text)
     code, enhanced, text = PROBLEMS[error.reason]
     if logging_in:
         if error.reason is Reason.TOO_LONG:
@@ -159,8 +189,8 @@ def status(error: Problem, *, logging_in: bool = False) -> Status:
             code, enhanced = 535, "5.7.8"
         elif isinstance(error, TryLater):
             code, enhanced = 454, "4.7.0"  # RFC 4954 6
-    if error.text is NEEDS_UTF8:
-        enhanced = "5.6.7"
+    if error.text in SPECIAL:
+        code, enhanced = SPECIAL[error.text]
     if isinstance(error, TryLater) and code >= 500:
         code, enhanced = 451, "4" + enhanced[1:]
     if error.text and error.text != error.reason.value and error.reason is not Reason.BUG:

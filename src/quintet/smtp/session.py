@@ -1,29 +1,31 @@
-"""One SMTP, submission or LMTP connection: which command is allowed when, and what it does.
+"""One SMTP, submission or LMTP connection: what each command does.
 
-Opens with the table of states.  The envelope and the message are `smtp.transaction`'s, words are
-`smtp.replies`', what becomes of a message `delivery.inbound`'s.  RFC 5321 4.1.4 (order of commands),
-RFC 3207, RFC 4954, RFC 2033, RFC 2920 (every reply stands by itself, so that pipelines work).
+Which command is allowed when is the table of `smtp.rules`.  The envelope and the message are `smtp.transaction`'s, words are
+`smtp.replies`', what becomes of a message `delivery.inbound`'s.  RFC 3207, RFC 4954, RFC 2033, RFC 2920 (every reply stands by itself, so that pipelines work).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from quintet import log, metrics
 from quintet.auth import dialogue
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Ask, Input, Peer, Replies, Reply, TlsInfo
-from quintet.smtp import commands, offers, replies, transaction
-from quintet.smtp.desk import Desk, Role
+from quintet.smtp import commands, inquiries, offers, replies, transaction
+from quintet.smtp.address import MAX_DOMAIN as MAX_HELO
+from quintet.smtp.desk import Desk, ResolveBurl, Role
+from quintet.smtp.rules import RULES, State
 from quintet.smtp.transaction import Transaction
 from quintet.smtp.wire import SmtpWire
 
 if TYPE_CHECKING:
     from quintet.auth.service import Identity
+    from quintet.delivery.checks import Later
     from quintet.delivery.envelope import Envelope
 
 logger = log.get("smtp")
@@ -31,51 +33,6 @@ logger = log.get("smtp")
 MAX_NAMED = 100  # recipients in one line of the log
 MAX_IDLING = 1000  # commands between two messages that move nothing (NOOP, RSET, VRFY...)
 
-
-class State:
-    """Where a connection stands; bits, as plain numbers: an enum.Flag costs a microsecond a command."""
-
-    START: Final = 1  # nothing said yet
-    READY: Final = 2  # greeted
-    MAIL: Final = 4  # a sender, maybe recipients
-    CHUNKS: Final = 8  # some of the message by BDAT
-    ANY: Final = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """When a command may be given, and what it hears elsewhere."""
-
-    states: int
-    section: str  # of RFC 5321
-    start: bytes = replies.HELLO_FIRST
-    ready: bytes = replies.NOT_NOW
-    mail: bytes = replies.NOT_NOW
-    chunks: bytes = replies.NOT_NOW
-
-    def refusal(self, state: int) -> bytes:
-        return {State.START: self.start, State.READY: self.ready, State.MAIL: self.mail}.get(
-            state, self.chunks
-        )
-
-
-_NESTED = replies.NESTED
-RULES: dict[type[commands.Command], Rule] = {
-    commands.Hello: Rule(State.ANY, "4.1.1.1"),
-    commands.Mail: Rule(State.READY, "4.1.1.2", mail=_NESTED, chunks=_NESTED),
-    commands.Rcpt: Rule(State.MAIL, "4.1.1.3", ready=replies.SENDER_FIRST),
-    commands.Data: Rule(State.MAIL, "4.1.1.4", ready=replies.SENDER_FIRST, chunks=replies.NO_DATA_AFTER_BDAT),
-    # its octets follow whatever we say, so `bdat` refuses by itself
-    commands.Bdat: Rule(State.ANY, "4.1.1.4"),
-    commands.Rset: Rule(State.ANY, "4.1.1.5"),
-    commands.Vrfy: Rule(State.ANY, "4.1.1.6"),
-    commands.Expn: Rule(State.ANY, "4.1.1.7"),
-    commands.Help: Rule(State.ANY, "4.1.1.8"),
-    commands.Noop: Rule(State.ANY, "4.1.1.9"),
-    commands.Quit: Rule(State.ANY, "4.1.1.10"),
-    commands.Auth: Rule(State.READY, "2.2"),
-    commands.StartTls: Rule(State.START | State.READY, "2.2"),
-}
 
 _NO_REFUSAL = (Reason.TIMEOUT, Reason.SHUTDOWN)  # ends that the driver tells of
 _IDLING = (commands.Noop, commands.Rset, commands.Vrfy, commands.Expn, commands.Help, commands.Hello)
@@ -92,7 +49,10 @@ class SmtpSession:
         "_identity",
         "_idled",
         "_last",
+        "_last_id",
+        "_mails",
         "_peer",
+        "_real",
         "_transaction",
         "_wire",
     )
@@ -102,11 +62,14 @@ class SmtpSession:
 
     def __init__(self, desk: Desk, peer: Peer, wire: SmtpWire) -> None:
         self._desk, self._peer, self._wire = desk, peer, wire
+        self._real = peer.address  # who is connected, whomever it speaks for (XCLIENT)
         self._helo = ""
         self._extended = False  # EHLO or LHLO
         self._identity: Identity | None = None
         self._transaction: Transaction | None = None
         self._last: Envelope | None = None  # of the last message whose data came
+        self._last_id = ""  # its Message-ID
+        self._mails = 0  # transactions begun
         self._errors = 0
         self._idled = 0
 
@@ -127,15 +90,44 @@ class SmtpSession:
         desk = self._desk
         word = "LMTP" if desk.role is Role.LMTP else "ESMTP"
         banner = replies.line(220, "", f"{desk.hostname} {word} Quintet")
-        if desk.role is Role.MX and desk.config.greet_delay_s > 0:
-            return self._greet_late(banner)
-        return [banner]
+        delayed = desk.role is Role.MX and desk.config.greet_delay_s > 0
+        try:
+            later = None if desk.role is Role.LMTP else desk.inbound.connected(self._peer)
+        except Problem as problem:
+            return self._turned_away(problem)
+        return self._greet_late(banner, delayed, later) if delayed or later is not None else [banner]
 
-    async def _greet_late(self, banner: bytes) -> AsyncGenerator[Reply, None]:
-        await self._desk.sleep(self._desk.config.greet_delay_s)
-        if len(self._wire):
-            self._peer.notes["early_talker"] = True
+    async def _greet_late(self, banner: bytes, delayed: bool, later: Later) -> AsyncGenerator[Reply, None]:
+        if delayed:
+            await self._desk.sleep(self._desk.config.greet_delay_s)
+            if len(self._wire) and self._too_eager("early_talker"):
+                yield replies.TOO_EAGER
+                yield Ask.CLOSE
+                return
+        try:
+            if later is not None:
+                await later
+        except Problem as problem:
+            for reply in self._turned_away(problem):
+                yield reply
+            return
         yield banner
+
+    def _turned_away(self, problem: Problem) -> list[Reply]:
+        """Instead of a greeting: 554, or 421 for who may come again (RFC 5321 3.1, 3.8)."""
+        code, enhanced, text = replies.status(problem)
+        code = 421 if isinstance(problem, TryLater) else 554
+        reply = replies.line(code, enhanced, f"{self._desk.hostname} {text}")
+        self._note(reply, None)
+        return [reply, Ask.CLOSE]
+
+    def _too_eager(self, note: str) -> bool:
+        """Somebody talks out of turn: noted for the checks; True when that is not borne here."""
+        if self._desk.role is not Role.MX:
+            return False
+        self._peer.notes[note] = True
+        logger.info("eager", conn=self._peer.id, address=self._peer.address, what=note)
+        return self._desk.config.eager == "refuse"
 
     def handle(self, command: commands.Command, following: Input) -> Replies:
         kind = type(command)
@@ -171,6 +163,7 @@ class SmtpSession:
         self._reset()
         self._helo, self._identity = "", None
         self._peer.helo = ""
+        self._peer.tls = tls  # also where we have a copy of our own (XCLIENT)
 
     def close(self) -> None:
         self._reset()
@@ -223,6 +216,7 @@ class SmtpSession:
         if self._transaction is not None:
             self._transaction.close()
             self._transaction = None
+            self._peer.notes.pop("forwarded", None)  # XFORWARD is for one message
 
     # --- commands -----------------------------------------------------------------------------
 
@@ -231,7 +225,13 @@ class SmtpSession:
         if lmtp != (command.verb == "LHLO"):
             return self._refused(replies.LMTP_WANTS_LHLO if lmtp else replies.SMTP_WANTS_EHLO, command)
         self._reset()  # RFC 5321 4.1.4
-        self._helo = self._peer.helo = command.domain
+        self._helo = ""
+        self._peer.helo = command.domain
+        later = self._desk.inbound.greeted(self._peer)
+        return self._greeted(command) if later is None else self._greeted_late(command, later)
+
+    def _greeted(self, command: commands.Hello) -> list[Reply]:
+        self._helo = command.domain
         self._extended = command.verb != "HELO"
         hello = f"{self._desk.hostname} greets {command.domain}"
         if not self._extended:
@@ -239,22 +239,45 @@ class SmtpSession:
         announced = offers.lines(self._desk, self._peer, self._identity)
         return [replies.lines(250, "", (hello, *announced))]
 
+    async def _greeted_late(
+        self, command: commands.Hello, later: Awaitable[None]
+    ) -> AsyncGenerator[Reply, None]:
+        await later
+        for reply in self._greeted(command):
+            yield reply
+
     def _mail(self, command: commands.Mail, following: Input) -> Replies:
         desk, peer = self._desk, self._peer
         if desk.wants_tls(peer):
             raise Refused(Reason.TLS_REQUIRED)
         if self._identity is None and desk.role is Role.SUBMISSION and not peer.user:
             raise Refused(Reason.AUTH_REQUIRED)
+        if 0 < desk.config.max_messages <= self._mails:
+            self._note(replies.TOO_MANY_MESSAGES, command)
+            return [replies.TOO_MANY_MESSAGES, Ask.CLOSE]
         protocol = "LMTP" if desk.role is Role.LMTP else "ESMTP" if self._extended else "SMTP"
         begun = Transaction(desk, peer, self._helo, protocol, self._identity)
-        reply = begun.mail(command)
+        later = begun.mail(command)
+        if later is not None:
+            return self._mail_late(begun, later)
+        self._mails += 1
         self._transaction = begun
-        return (reply,)
+        return (begun.reply,)
+
+    async def _mail_late(self, begun: Transaction, later: Awaitable[None]) -> AsyncGenerator[Reply, None]:
+        await later
+        self._mails += 1
+        self._transaction = begun
+        yield begun.reply
 
     def _rcpt(self, command: commands.Rcpt, following: Input) -> Replies:
         assert self._transaction is not None
-        self._transaction.rcpt(command)
-        return _RECIPIENT_OK
+        later = self._transaction.rcpt(command)
+        return _RECIPIENT_OK if later is None else self._rcpt_late(later)
+
+    async def _rcpt_late(self, later: Awaitable[None]) -> AsyncGenerator[Reply, None]:
+        await later
+        yield replies.RECIPIENT_OK
 
     def _data(self, command: commands.Data, following: Input) -> Replies:
         assert self._transaction is not None
@@ -263,14 +286,20 @@ class SmtpSession:
             refusal = replies.NO_DATA_FOR_BINARY
         if refusal is not None:
             return self._refused(refusal, command)
-        return self._take_data(self._transaction, following)
+        later = self._desk.inbound.ready(self._transaction.envelope)
+        return self._take_data(self._transaction, following, later)
 
-    async def _take_data(self, current: Transaction, following: Input) -> AsyncGenerator[Reply, None]:
-        self._last = current.envelope
-        yield replies.GO_AHEAD
+    async def _take_data(
+        self, current: Transaction, following: Input, later: Later
+    ) -> AsyncGenerator[Reply, None]:
+        self._last, self._last_id = current.envelope, ""
         try:
+            if later is not None:
+                await later
+            yield replies.GO_AHEAD
             reply = await current.data(following)
         finally:
+            self._last_id = current.message_id
             self._reset()
         self._errors = self._idled = 0
         yield reply
@@ -280,22 +309,77 @@ class SmtpSession:
         refusal = replies.SENDER_FIRST if current is None else current.refusal()
         if current is None or refusal is not None:
             await transaction.skip(command.size, following)
-            refused = self._refused(refusal or replies.SENDER_FIRST, command)
-            if isinstance(refused, AsyncGenerator):
-                async with aclosing(refused) as slowly:
-                    async for reply in slowly:
-                        yield reply
-            else:
-                for reply in refused:
+            async with aclosing(
+                self._slowly(self._refused(refusal or replies.SENDER_FIRST, command))
+            ) as told:
+                async for reply in told:
                     yield reply
             return
-        self._last, done = current.envelope, command.last
+        self._last, self._last_id, done = current.envelope, "", command.last
         try:
+            await self._ready(current, command.size, following)
             reply = await current.chunk(command, following)
         except BaseException:
             done = True  # RFC 3030 4.2: after a failure only RSET would be of use
             raise
         finally:
+            self._last_id = current.message_id
+            if done:
+                self._reset()
+        self._errors = self._idled = 0
+        yield reply
+
+    async def _ready(self, current: Transaction, size: int, following: Input) -> None:
+        """Asks the checks before the first octets of a message count; a refused chunk is read past."""
+        if current.started:
+            return
+        try:
+            later = self._desk.inbound.ready(current.envelope)
+            if later is not None:
+                await later
+        except Problem:
+            await transaction.skip(size, following)
+            raise
+
+    async def _slowly(self, answer: Replies) -> AsyncGenerator[Reply, None]:
+        """A handler's answer within another one's."""
+        if isinstance(answer, AsyncGenerator):
+            async with aclosing(answer) as source:
+                async for reply in source:
+                    yield reply
+        else:
+            for reply in answer:
+                yield reply
+
+    def _burl(self, command: commands.Burl, following: Input) -> Replies:
+        """RFC 4468 3.2; submission only."""
+        current, resolve, identity = self._transaction, self._desk.resolve_burl, self._identity
+        assert current is not None
+        if resolve is None or self._desk.role is not Role.SUBMISSION:
+            raise BadSyntax("BURL not available here", Reason.UNKNOWN_COMMAND)
+        if identity is None:
+            raise Refused(Reason.AUTH_REQUIRED)
+        if current.refusal() is not None:
+            return self._refused(replies.NO_BURL_RECIPIENTS, command)
+        return self._take_burl(current, command, resolve, identity, following)
+
+    async def _take_burl(
+        self,
+        current: Transaction,
+        command: commands.Burl,
+        resolve: ResolveBurl,
+        identity: Identity,
+        following: Input,
+    ) -> AsyncGenerator[Reply, None]:
+        self._last, self._last_id, done = current.envelope, "", command.last
+        try:
+            await self._ready(current, 0, following)
+            reply = await current.burl(command, resolve, identity)
+        except BaseException:
+            done = True  # RFC 4468 3.2: when the fetch fails, the whole transaction does
+            raise
+        finally:
+            self._last_id = current.message_id
             if done:
                 self._reset()
         self._errors = self._idled = 0
@@ -309,13 +393,48 @@ class SmtpSession:
         return _OK
 
     def _vrfy(self, command: commands.Vrfy, following: Input) -> Replies:
-        return [replies.CANNOT_VERIFY]
+        desk = self._desk
+        if not offers.may_ask(offers.Asker(desk, self._peer, self._identity)):
+            return [replies.CANNOT_VERIFY]
+        return [inquiries.vrfy(desk, command.name)]
 
     def _expn(self, command: commands.Expn, following: Input) -> Replies:
-        return [replies.NO_EXPN]
+        desk = self._desk
+        if not offers.may_ask(offers.Asker(desk, self._peer, self._identity)):
+            return [replies.NO_EXPN]
+        return [inquiries.expn(desk, command.name)]
 
     def _help(self, command: commands.Help, following: Input) -> Replies:
-        return [replies.HELP]
+        return [inquiries.help_with(command.topic)]
+
+    def _xclient(self, command: commands.Xclient, following: Input) -> Replies:
+        """From here on the client is whom the proxy names; it begins anew (XCLIENT_README)."""
+        desk, said = self._desk, command.attributes
+        if self._real not in desk.xclient_from:
+            return self._refused(replies.NOT_ALLOWED, command)
+        peer = self._peer = replace(
+            self._peer,  # the listener goes on counting the connection as the proxy's
+            address=said.get("ADDR") or self._peer.address,
+            port=int(said.get("PORT") or (0 if said.get("ADDR") else self._peer.port)),
+            local_address=said.get("DESTADDR") or self._peer.local_address,
+            local_port=int(said.get("DESTPORT") or self._peer.local_port),
+            helo=said.get("HELO", "")[:MAX_HELO],
+            user="",
+            notes={"name": said["NAME"]} if said.get("NAME") else {},
+        )
+        self._identity = inquiries.identity(desk, said["LOGIN"]) if said.get("LOGIN") else None
+        self._helo, self._extended = peer.helo, said.get("PROTO") != "SMTP"
+        logger.info("speaks for", conn=peer.id, proxy=self._real, **_lower(said))
+        return self.greet()
+
+    def _xforward(self, command: commands.Xforward, following: Input) -> Replies:
+        """For log and trace of the next message (XFORWARD_README)."""
+        if self._real not in self._desk.xforward_from:
+            return self._refused(replies.NOT_ALLOWED, command)
+        known: dict[str, str] = self._peer.notes.setdefault("forwarded", {})
+        known.update(_lower(command.attributes))
+        logger.info("forwarded", conn=self._peer.id, **_lower(command.attributes))
+        return [replies.FORWARDED]
 
     def _quit(self, command: commands.Quit, following: Input) -> Replies:
         return [replies.BYE, Ask.CLOSE]
@@ -343,6 +462,10 @@ class SmtpSession:
         yield replies.AUTHENTICATED
 
 
+def _lower(attributes: dict[str, str]) -> dict[str, str]:
+    return {f"client_{name.lower()}": value for name, value in attributes.items()}
+
+
 _OK = (replies.OK,)
 _RECIPIENT_OK = (replies.RECIPIENT_OK,)
 
@@ -353,6 +476,7 @@ HANDLERS: dict[type[commands.Command], Handler] = {
     commands.Rcpt: SmtpSession._rcpt,
     commands.Data: SmtpSession._data,
     commands.Bdat: SmtpSession._bdat,
+    commands.Burl: SmtpSession._burl,
     commands.Rset: SmtpSession._rset,
     commands.Vrfy: SmtpSession._vrfy,
     commands.Expn: SmtpSession._expn,
@@ -361,4 +485,6 @@ HANDLERS: dict[type[commands.Command], Handler] = {
     commands.Quit: SmtpSession._quit,
     commands.Auth: SmtpSession._auth,
     commands.StartTls: SmtpSession._starttls,
+    commands.Xclient: SmtpSession._xclient,
+    commands.Xforward: SmtpSession._xforward,
 }

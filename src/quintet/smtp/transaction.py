@@ -7,7 +7,7 @@ RFC 5321 3.3 and 4.1.1, RFC 3030, RFC 2033 4.2, draft-hall-prdr.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -18,12 +18,13 @@ from quintet.delivery.submit import Completer
 from quintet.errors import Hangup, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Input, Peer
 from quintet.smtp import commands, parameters, replies
-from quintet.smtp.desk import Desk, Role
+from quintet.smtp.desk import Desk, ResolveBurl, Role
 from quintet.smtp.repair import BinaryGuard, Repairer
 from quintet.store.blobs import Spool
 
 if TYPE_CHECKING:
     from quintet.auth.service import Identity
+    from quintet.delivery.checks import Later
     from quintet.message.digest import Digest
 
 logger = log.get("smtp")
@@ -44,6 +45,7 @@ class Transaction:
         "_spool",
         "envelope",
         "message_id",
+        "reply",
     )
 
     def __init__(self, desk: Desk, peer: Peer, helo: str, protocol: str, identity: Identity | None) -> None:
@@ -55,6 +57,7 @@ class Transaction:
         self._size = 0  # octets taken
         self._refused = 0  # recipients that were refused
         self._prdr = False  # the client wants to know what becomes of each recipient
+        self.reply = replies.SENDER_OK  # to MAIL
         self.message_id = ""  # once the whole message is there
 
     def close(self) -> None:
@@ -70,31 +73,35 @@ class Transaction:
 
     # --- the envelope -----------------------------------------------------------------------
 
-    def mail(self, command: commands.Mail) -> bytes:
-        """RFC 5321 4.1.1.2; returns the reply.  Raises BadSyntax, Refused."""
+    def mail(self, command: commands.Mail) -> Later:
+        """RFC 5321 4.1.1.2; what comes back must be awaited, unless it is None.
+
+        ``reply`` is the answer then.  Raises BadSyntax, Refused, TryLater.
+        """
         envelope, desk = self.envelope, self._desk
         envelope.sender = command.sender
-        reply = replies.SENDER_OK
         if command.parameters:
             peer = envelope.peer
             asked = parameters.read_mail(
                 command.parameters,
                 desk.terms,
                 secure=peer.tls is not None,
-                trusted=envelope.identity is not None or peer.address in desk.trusted,
+                trusted=envelope.identity is not None or bool(peer.user) or peer.address in desk.trusted,
             )
             envelope.size, envelope.eight_bit, envelope.utf8 = asked.size, asked.eight_bit, asked.utf8
             envelope.wishes = asked.wishes()
             self._prdr = asked.prdr
             if asked.lowered:
-                reply = replies.PRIORITY_LOWERED
+                self.reply = replies.PRIORITY_LOWERED
         if not envelope.utf8 and not command.sender.ascii:
             raise Refused(Reason.BAD_NAME, replies.NEEDS_UTF8)
-        desk.inbound.sender(envelope)
-        return reply
+        return desk.inbound.sender(envelope)
 
-    def rcpt(self, command: commands.Rcpt) -> None:
-        """RFC 5321 4.1.1.3.  Raises BadSyntax, Refused, TryLater; the transaction goes on."""
+    def rcpt(self, command: commands.Rcpt) -> Awaitable[None] | None:
+        """RFC 5321 4.1.1.3; what comes back must be awaited, unless it is None.
+
+        Raises BadSyntax, Refused, TryLater; the transaction goes on.
+        """
         envelope, desk = self.envelope, self._desk
         try:
             notify, orcpt = parameters.read_rcpt(command.parameters) if command.parameters else ((), "")
@@ -105,7 +112,18 @@ class Transaction:
             found = desk.inbound.recipient(envelope, command.recipient, local_only=desk.role is Role.LMTP)
             if notify or orcpt:
                 found = replace(found, notify=notify, orcpt=orcpt)
+            later = desk.inbound.probe(envelope, found)
+            if later is not None:
+                return self._rcpt_later(found, later)
             envelope.recipients.append(found)
+        except Problem:
+            self._refused += 1
+            raise
+        return None
+
+    async def _rcpt_later(self, found: Recipient, later: Awaitable[Recipient | None]) -> None:
+        try:
+            self.envelope.recipients.append(await later or found)
         except Problem:
             self._refused += 1
             raise
@@ -134,6 +152,21 @@ class Transaction:
             raise Hangup(Reason.TOO_BIG)
         await self._take(following.counted(command.size))
         return await self._finish() if command.last else replies.chunk_taken(command.size)
+
+    async def burl(self, command: commands.Burl, resolve: ResolveBurl, identity: Identity) -> bytes:
+        """Takes what a URL leads to (RFC 4468 3.2); returns its reply.  Raises as `data`."""
+        try:
+            body = await resolve(command.url, identity)
+        except TryLater as error:
+            raise TryLater(error.reason, replies.BURL_LATER) from error
+        except Refused as error:
+            denied = error.reason is Reason.NO_PERMISSION
+            text = replies.BURL_DENIED if denied else replies.BURL_NOWHERE
+            raise Refused(error.reason, text) from error
+        if self._size + body.size > self._desk.config.max_message_size:
+            raise Refused(Reason.TOO_BIG)
+        await self._take(body.chunks(0, body.size))
+        return await self._finish() if command.last else replies.BURL_TAKEN
 
     async def _take(self, chunks: AsyncIterator[bytes]) -> None:
         limit = self._desk.config.max_message_size

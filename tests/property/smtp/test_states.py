@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from quintet.net.memory import Talk
 from quintet.smtp.desk import Role
-from quintet.smtp.session import HANDLERS, RULES
+from quintet.smtp.rules import RULES
+from quintet.smtp.session import HANDLERS
 from tests.support.mailhouse import mail_house
 
 LINES = st.sampled_from(
