@@ -1,7 +1,8 @@
 """One SMTP, submission or LMTP connection: what each command does.
 
-Which command is allowed when is the table of `smtp.rules`.  The envelope and the message are `smtp.transaction`'s, words are
-`smtp.replies`', what becomes of a message `delivery.inbound`'s.  RFC 3207, RFC 4954, RFC 2033, RFC 2920 (every reply stands by itself, so that pipelines work).
+Which command is allowed when is the table of `smtp.rules`.  The envelope and the message are
+`smtp.transaction`'s, words are `smtp.replies`', what becomes of a message `delivery.inbound`'s.  RFC 3207,
+RFC 4954, RFC 2033, RFC 2920 (every reply stands by itself, so that pipelines work).
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ logger = log.get("smtp")
 
 MAX_NAMED = 100  # recipients in one line of the log
 MAX_IDLING = 1000  # commands between two messages that move nothing (NOOP, RSET, VRFY...)
-
 
 _NO_REFUSAL = (Reason.TIMEOUT, Reason.SHUTDOWN)  # ends that the driver tells of
 _IDLING = (commands.Noop, commands.Rset, commands.Vrfy, commands.Expn, commands.Help, commands.Hello)
@@ -309,9 +309,8 @@ class SmtpSession:
         refusal = replies.SENDER_FIRST if current is None else current.refusal()
         if current is None or refusal is not None:
             await transaction.skip(command.size, following)
-            async with aclosing(
-                self._slowly(self._refused(refusal or replies.SENDER_FIRST, command))
-            ) as told:
+            answer = self._refused(refusal or replies.SENDER_FIRST, command)
+            async with aclosing(self._slowly(answer)) as told:
                 async for reply in told:
                     yield reply
             return
@@ -412,6 +411,7 @@ class SmtpSession:
         desk, said = self._desk, command.attributes
         if self._real not in desk.xclient_from:
             return self._refused(replies.NOT_ALLOWED, command)
+        identity = inquiries.identity(desk, said["LOGIN"]) if said.get("LOGIN") else None
         peer = self._peer = replace(
             self._peer,  # the listener goes on counting the connection as the proxy's
             address=said.get("ADDR") or self._peer.address,
@@ -422,7 +422,7 @@ class SmtpSession:
             user="",
             notes={"name": said["NAME"]} if said.get("NAME") else {},
         )
-        self._identity = inquiries.identity(desk, said["LOGIN"]) if said.get("LOGIN") else None
+        self._identity = identity
         self._helo, self._extended = peer.helo, said.get("PROTO") != "SMTP"
         logger.info("speaks for", conn=peer.id, proxy=self._real, **_lower(said))
         return self.greet()
