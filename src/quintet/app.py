@@ -136,6 +136,7 @@ class App:
             transport=client.SmtpTransport(config.queue.helo or hostname, clock=clock),
             hostname=hostname,
             clock=clock,
+            reports=self.inbound.reports,
         )
         while True:
             try:
@@ -310,7 +311,7 @@ _SERVICES: dict[str, Callable[[App, ListenerConfig], Service]] = {
     "nntp": _nntp,
 }
 
-_SECTIONS_OF_SERVICES = frozenset(("smtp", "queue", "dns", "imap", "pop3", "nntp"))
+_SECTIONS_OF_SERVICES = frozenset(("smtp", "queue", "reports", "dns", "imap", "pop3", "nntp"))
 
 
 def _starttls(app: App, wanted: ListenerConfig) -> bool:

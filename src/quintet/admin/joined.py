@@ -27,6 +27,7 @@ def inbound(config: Config, store: Store, clock: Clock) -> Inbound:
         clock=clock,
         expire_s=config.queue.expire_s,
         expire_report_s=config.queue.expire_report_s,
+        reports=config.reports,
     )
 
 

@@ -26,6 +26,7 @@ from quintet.config.net import Dns, Net, Tls
 from quintet.config.nntp import Nntp
 from quintet.config.pop3 import Pop3
 from quintet.config.queue import Queue
+from quintet.config.reports import Reports
 from quintet.config.server import Http, Server
 from quintet.config.smtp import Smtp
 from quintet.config.store import Store
@@ -49,6 +50,7 @@ class Config:
     dns: Dns = _section(Dns, "How names are looked up.")
     smtp: Smtp = _section(Smtp, "Taking mail: MX, submission and LMTP listeners.")
     queue: Queue = _section(Queue, "Sending mail on.")
+    reports: Reports = _section(Reports, "What senders are told about their mail.")
     imap: Imap = _section(Imap, "Reading mail and news by IMAP.")
     pop3: Pop3 = _section(Pop3, "Fetching mail by POP3.")
     nntp: Nntp = _section(Nntp, "Reading and posting news by NNTP.")

@@ -2,34 +2,32 @@
 
 Queue rows, the report and the trace change in one transaction: a report is neither lost nor sent twice.
 A report is never answered by a report; one that cannot be filed is dropped with a trace.
-RFC 5321 6.1, 4.5.4.1, 4.5.5; RFC 3464.
+RFC 5321 6.1, 4.5.4.1, 4.5.5; RFC 3461 5.2; RFC 2852 4 (deadlines); RFC 3464.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from quintet import log, metrics
 from quintet.clock import Clock
 from quintet.config.queue import Queue
-from quintet.delivery import backoff, dsn, filing
+from quintet.config.reports import Reports as ReportsConfig
+from quintet.delivery import backoff, dsn, filing, notify
 from quintet.delivery.directory import Directory
-from quintet.delivery.envelope import Envelope, Mailbox, mailbox
-from quintet.delivery.envelope import Recipient as Addressee
+from quintet.delivery.envelope import mailbox
+from quintet.delivery.reports import Reports
 from quintet.delivery.transport import Answer, Result
 from quintet.errors import Refused, TryLater
 from quintet.message import headers
-from quintet.net.seam import Peer
 from quintet.store import db, entries, queue, trace
-from quintet.store.content import content_of
 from quintet.store.db import Tx
 from quintet.store.model import MessageId
 from quintet.store.queue import Recipient, RecipientId
 from quintet.store.store import Store
 
 MAX_INLINE = 20  # recipients settled between two turns of the loop
-MAX_MESSAGE_ID = 900  # octets; a line holds 998 (RFC 5322 2.1.1)
 MAX_TEXT = 500  # characters of an answer kept in queue and trace
 
 logger = log.get("queue")
@@ -52,138 +50,129 @@ class Settlement:
     message_id: str
     over: Sequence[RecipientId] = ()
     later: Sequence[Later] = ()
+    failed: Sequence[tuple[str, str]] = ()  # of ``over``: address and status
     events: Sequence[tuple[str, dict[str, object]]] = ()  # trace: word and detail
     conn: str = ""
-    reports: Sequence[filing.Work] = field(default=())
+    reports: Sequence[filing.Work] = ()
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the answers about recipients of one message come to."""
+
+    over: list[RecipientId] = field(default_factory=list)
+    later: list[Later] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    fates: dict[str, list[dsn.Fate]] = field(default_factory=dict)  # what is told, by action
+    events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
 
 
 class Aftermath:
     """One a process."""
 
     def __init__(
-        self, store: Store, config: Queue, *, directory: Directory, hostname: str, clock: Clock
+        self,
+        store: Store,
+        config: Queue,
+        *,
+        directory: Directory,
+        hostname: str,
+        clock: Clock,
+        reports: Reports | None = None,
     ) -> None:
-        self._store, self._config, self._directory = store, config, directory
-        self._hostname, self._clock = hostname, clock
+        self._store, self._config, self._clock = store, config, clock
+        self.reports = reports or Reports(
+            store, ReportsConfig(), directory=directory, hostname=hostname, clock=clock
+        )
 
     async def settle(self, recipients: Sequence[Recipient], answers: Sequence[Answer]) -> None:
         """Writes down what became of recipients of one message.  Raises TryLater: nothing was written."""
-        now, config = self._clock.now(), self._config
-        over: list[RecipientId] = []
-        later: list[Later] = []
-        failed: list[dsn.Fate] = []
-        delayed: list[dsn.Fate] = []
-        events: list[tuple[str, dict[str, object]]] = []
+        now, found = self._clock.now(), _Found()
         chance = self._clock.random()  # one for all: who goes together now goes together next time
         for one, answer in zip(recipients, answers, strict=True):
             result, text = answer.result, answer.text[:MAX_TEXT]
             if result is Result.LATER and now >= one.expires_at:
                 result = Result.NEVER
             if result is Result.LATER:
-                due = backoff.next_try(one.attempts + 1, now, config.retry_s, chance)
-                due = max(now + 1000, min(due, one.expires_at))
-                warn = bool(one.sender) and backoff.warn(
-                    one.created_at, now, config.delay_warning_s, one.delayed_notice
-                )
-                later.append(Later(one.id, due, text, warn))
-                if warn:
-                    delayed.append(_fate(one, answer, dsn.DELAYED, now))
+                later = self._later(one, text, now, chance)
+                found.later.append(later)
+                action = dsn.DELAYED if later.warned else ""
             else:
-                over.append(one.id)
-                if result is Result.NEVER:
-                    failed.append(_fate(one, answer, dsn.FAILED, now))
+                found.over.append(one.id)
+                action = _told(one, answer, result)
+            if result is Result.NEVER:
+                found.failed.append((one.address, answer.status))
+            if action:
+                found.fates.setdefault(action, []).append(_fate(one, answer, action, now))
             metrics.MAIL_OUT.labels(result.value).inc()
-            events.append(
+            found.events.append(
                 (
                     result.value,
                     {"to": one.address, "host": answer.host, "text": text, "try": one.attempts + 1},
                 )
             )
-        await self._write(recipients[0], over, later, events, [fates for fates in (failed, delayed) if fates])
+        await self._write(recipients[0], found)
 
-    async def _write(
-        self,
-        one: Recipient,
-        over: Sequence[RecipientId],
-        later: Sequence[Later],
-        events: list[tuple[str, dict[str, object]]],
-        told: Sequence[Sequence[dsn.Fate]],
-    ) -> None:
-        row = MessageId(one.message_row)
-        found = headers.msg_ids(self._store.peek(entries.digest, row).header(b"message-id") or b"")
-        message_id = found[0] if found else ""
+    def _later(self, one: Recipient, text: str, now: int, chance: float) -> Later:
+        """The next try, and whether the sender is warned by now; not beyond a deadline that lies ahead."""
+        config = self._config
+        due = backoff.next_try(one.attempts + 1, now, config.retry_s, chance)
+        deadline = int((one.item_params.get("by") or {}).get("at", 0))
+        ends = min(one.expires_at, deadline) if deadline > now else one.expires_at
+        due = max(now + 1000, min(due, ends))
+        warn = backoff.warn(one.created_at, now, config.delay_warning_s, one.delayed_notice)
+        warn = warn or (0 < deadline <= now and not one.delayed_notice)  # RFC 2852 4: mode N
+        warn = warn and bool(one.sender) and notify.wanted(notify.kept(one.params), notify.DELAY)
+        return Later(one.id, due, text, warn)
+
+    async def _write(self, one: Recipient, found: _Found) -> None:
+        digest = self._store.peek(entries.digest, MessageId(one.message_row))
+        ids = headers.msg_ids(digest.header(b"message-id") or b"")
         reports = []
-        for fates in told:
-            work = await self._report(one, fates, message_id)
+        for action, fates in found.fates.items():
+            work = await self.reports.queued(
+                one,
+                fates,
+                expires_at=self._clock.now() + round(self._config.expire_report_s * 1000),
+                return_size=self._config.return_size,
+            )
             if work is not None:
                 reports.append(work)
             else:
-                events.append(("dropped", {"why": "nobody to report to", "to": str(fates[0].address)}))
-        settlement = Settlement(message_id, over, later, events, f"queue-{one.queue_id}", reports)
-        for word, detail in events:
+                why = "nobody to report to" if one.sender else "report of a report"
+                found.events.append(("dropped", {"why": why, "what": action, "to": str(fates[0].address)}))
+        settlement = Settlement(
+            message_id=ids[0] if ids else "",
+            over=found.over,
+            later=found.later,
+            failed=found.failed,
+            events=found.events,
+            conn=f"queue-{one.queue_id}",
+            reports=reports,
+        )
+        for word, detail in settlement.events:
             logger.info(word, conn=settlement.conn, **detail)
         try:
             await self._store.write(_settle, settlement)
         except (Refused, TryLater) as problem:
             if not reports or problem.reason not in filing.ONE_RECIPIENT:
                 raise
-            # the sender's mailbox is full: the report waits in the queue
-            waiting = [_queued(work) for work in reports]
-            await self._store.write(
-                _settle,
-                Settlement(settlement.message_id, over, later, events, settlement.conn, waiting),
-            )
+            # the sender's mailbox is full: the report waits in the queue; postmaster's does not
+            waiting = [_queued(work) for work in reports] if one.sender else []
+            await self._store.write(_settle, replace(settlement, reports=waiting))
 
-    async def _report(self, one: Recipient, fates: Sequence[dsn.Fate], message_id: str) -> filing.Work | None:
-        """The report to the sender, ready to be filed; None when there is nobody to tell."""
-        sender = mailbox(one.sender)
-        if not sender:
-            return None
-        try:
-            to = self._directory.find(sender) or Addressee(sender)
-        except TryLater:
-            to = Addressee(sender)
-        except Refused:
-            return None
-        now, ident = self._clock.now(), self._clock.token(8)
-        about = await self._about(one, sender, message_id)
-        data = dsn.report(about, fates, hostname=self._hostname, now=now, token=self._clock.token(12))
-        envelope = Envelope(
-            peer=Peer(f"queue-{one.queue_id}", ""),
-            helo=self._hostname,
-            id=ident,
-            recipients=[to],
-            eight_bit=not data.isascii(),
-            utf8=not sender.ascii,
-        )
-        return filing.Work(
-            envelope=envelope,
-            content=content_of(data),
-            decisions=[filing.usual(to)],
-            received=b"",
-            now=now,
-            expires_at=now + round(self._config.expire_report_s * 1000),
-            event="reported",
-        )
 
-    async def _about(self, one: Recipient, sender: Mailbox, message_id: str) -> dsn.About:
-        """The message, whole when it is small, else its header block."""
-        row = MessageId(one.message_row)
-        ref = self._store.peek(entries.message_body, row)
-        whole = ref.size <= self._config.return_size
-        size = ref.size
-        if not whole:
-            digest = self._store.peek(entries.digest, row)
-            size = min(len(ref.prefix) + digest.header_end, self._config.return_size)
-        pieces = [piece async for piece in self._store.body(ref).chunks(0, size)]
-        return dsn.About(
-            sender,
-            one.created_at,
-            b"".join(pieces),
-            whole,
-            envelope_id=str(one.item_params.get("envid", "")),
-            message_id=message_id if message_id.isascii() and len(message_id) <= MAX_MESSAGE_ID else "",
-        )
+def _told(one: Recipient, answer: Answer, result: Result) -> str:
+    """The action that the sender is to hear of, "" for none: RFC 3461 5.2.2, 5.2.3, 5.2.6."""
+    wishes = notify.kept(one.params)
+    if result is Result.NEVER:
+        return dsn.FAILED if notify.wanted(wishes, notify.FAILURE) else ""
+    if not one.sender or not answer.host or answer.passed_on or notify.NEVER in wishes:
+        return ""
+    if notify.wanted(wishes, notify.SUCCESS):
+        return dsn.DELIVERED if answer.final else dsn.RELAYED
+    # RFC 2852 4: whoever asked for a trace, or set a deadline that the next host may not know, hears of it
+    return dsn.RELAYED if one.item_params.get("by") and not answer.final else ""
 
 
 def _fate(one: Recipient, answer: Answer, action: str, now: int) -> dsn.Fate:
@@ -196,7 +185,9 @@ def _fate(one: Recipient, answer: Answer, action: str, now: int) -> dsn.Fate:
         action,
         status,
         text,
+        kind=answer.kind,
         remote=answer.host,
+        command=answer.command,
         at=now,
         retry_until=one.expires_at if action == dsn.DELAYED else 0,
         original=str(one.params.get("orcpt", "")),
@@ -205,16 +196,7 @@ def _fate(one: Recipient, answer: Answer, action: str, now: int) -> dsn.Fate:
 
 def _queued(work: filing.Work) -> filing.Work:
     """The same report by way of the queue."""
-    to = work.envelope.recipients[0].address
-    return filing.Work(
-        envelope=work.envelope,
-        content=work.content,
-        decisions=[filing.Send((str(to),))],
-        received=work.received,
-        now=work.now,
-        expires_at=work.expires_at,
-        event=work.event,
-    )
+    return replace(work, decisions=[filing.Send((str(work.envelope.recipients[0].address),))])
 
 
 def _quick(settlement: Settlement) -> bool:

@@ -113,7 +113,8 @@ def file(tx: Tx, work: Work) -> list[Problem | None]:
     prefix = stamp.return_path(work.envelope.sender)
     if len(groups) == 1 and len(only := next(iter(groups.values()))) == 1:
         # a copy that several have must not tell one about the others
-        prefix += stamp.delivered_to(next(iter(only.values())).address)
+        recipient = next(iter(only.values()))
+        prefix += stamp.delivered_to(recipient.address) + stamp.original_recipient(recipient.orcpt)
     prefix += work.received
     note: trace.Note | None = _note(work, list(waiting))
     for (flags, keywords), places in groups.items():

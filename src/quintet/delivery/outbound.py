@@ -24,6 +24,7 @@ from quintet.delivery.directory import Directory
 from quintet.delivery.envelope import mailbox
 from quintet.delivery.links import Links, trouble
 from quintet.delivery.local import Local
+from quintet.delivery.reports import Reports
 from quintet.delivery.route import Destination, Router
 from quintet.delivery.transport import Answer, Letter, Link, Result, To, Transport
 from quintet.errors import Problem, Reason, TryLater
@@ -79,12 +80,15 @@ class Runner:
         transport: Transport,
         hostname: str,
         clock: Clock,
+        reports: Reports | None = None,
     ) -> None:
         self.store, self.config, self.clock = store, config, clock
         self.owner = f"{hostname}:{os.getpid()}:{clock.token(8)}"
         self.router = Router(config, directory, resolver, names=(hostname, config.helo), clock=clock)
         self.links = Links(self.router, transport, idle_s=config.idle_s)
-        self.aftermath = Aftermath(store, config, directory=directory, hostname=hostname, clock=clock)
+        self.aftermath = Aftermath(
+            store, config, directory=directory, hostname=hostname, clock=clock, reports=reports
+        )
         self._local = Local(store, directory, clock=clock)
         self._lanes: dict[str, Lane] = {}
         self._in_hand: dict[RecipientId, Recipient] = {}

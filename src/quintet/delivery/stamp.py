@@ -13,6 +13,7 @@ from quintet.message import headers
 from quintet.net.seam import Peer
 
 MAX_CLAUSE = 250  # octets of one word that the client chose
+MAX_ORCPT = 900  # octets; RFC 3461 5.4 asks for 500, a line holds 998
 
 _DOMAIN = re.compile(
     r"[A-Za-z0-9_\x80-\U0010ffff]+(?:[.-]+[A-Za-z0-9_\x80-\U0010ffff]+)*|\[[A-Za-z0-9:.-]+\]"
@@ -29,6 +30,14 @@ def return_path(sender: Mailbox) -> bytes:
 def delivered_to(address: Mailbox | str) -> bytes:
     """An address of ours that it was filed for or forwarded by; loops are found by it (RFC 9228)."""
     return f"Delivered-To: {address}\r\n".encode()
+
+
+def original_recipient(orcpt: str) -> bytes:
+    """Whom the sender named, where that was said on the way (RFC 8098 2.3); nothing else."""
+    kind, semicolon, address = orcpt.partition(";")
+    if not semicolon or not orcpt.isprintable() or len(orcpt.encode()) > MAX_ORCPT:
+        return b""
+    return f"Original-Recipient: {kind.strip()}; {address.strip()}\r\n".encode()
 
 
 def received(envelope: Envelope, hostname: str, now: int) -> bytes:
