@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "alias": "aliases",
     "group": "groups",
     "queue": "queue",
+    "smtp": "smtp",
     "trace": "trace",
     "check": "upkeep",
     "backup": "upkeep",

@@ -1,0 +1,121 @@
+"""Batch SMTP files (RFC 2442), read by a session over a real store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from quintet.net.seam import Peer
+from quintet.smtp.batch import Batch, Told
+from quintet.smtp.desk import Role
+from tests.support.mailhouse import MailHouse, mail_house
+
+HEAD = b"EHLO a.test\r\nMAIL FROM:<x@y.test>\r\n"
+LETTER = b"DATA\r\nSubject: hi\r\n\r\n..dot\r\n.\r\n"
+BOB = b"RCPT TO:<bob@example.org>\r\n"
+NOBODY = b"RCPT TO:<nobody@example.org>\r\n"
+
+
+async def take(house: MailHouse, data: bytes, chunk: int = 65536) -> tuple[list[Told], int]:
+    at = 0
+
+    async def read(size: int) -> bytes:
+        nonlocal at
+        piece = data[at : at + min(size, chunk)]
+        at += len(piece)
+        return piece
+
+    batch = Batch(house.service, Peer("batch", "unix"), read)
+    told = [one async for one in batch.run()]
+    return told, batch.accepted
+
+
+def codes(told: Sequence[Told]) -> list[int]:
+    return [one.code for one in told]
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 7, 65536])
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+async def test_file_is_taken_in_every_chunking(tmp_path: Path, chunk: int, end: bytes) -> None:
+    async with mail_house(tmp_path) as house:
+        data = (HEAD + BOB + NOBODY + LETTER + b"QUIT\r\n").replace(b"\r\n", end)
+        told, accepted = await take(house, data, chunk)
+        assert codes(told) == [250, 250, 250, 550, 250, 221]
+        assert [one.command for one in told][2:5] == [
+            "RCPT TO:<bob@example.org>",
+            "RCPT TO:<nobody@example.org>",
+            "DATA",
+        ]
+        assert accepted == 1
+        assert (await house.last("bob")).endswith(b"Subject: hi\r\n\r\n.dot\r\n")
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 65536])
+async def test_message_that_nobody_may_have_is_passed_over(tmp_path: Path, chunk: int) -> None:
+    """RFC 2442: the client did not hear the refusal, so its message follows; it holds no commands."""
+    async with mail_house(tmp_path) as house:
+        evil = b"DATA\r\nMAIL FROM:<evil@y.test>\r\nQUIT\r\n..\r\n.\r\n"
+        data = HEAD + NOBODY + evil + b"MAIL FROM:<other@y.test>\r\n" + BOB + LETTER
+        told, accepted = await take(house, data, chunk)
+        assert codes(told) == [250, 250, 550, 554, 250, 250, 250]
+        assert accepted == 1
+        assert (await house.last("bob")).startswith(b"Return-Path: <other@y.test>")
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 65536])
+async def test_chunks_that_nobody_may_have_are_passed_over(tmp_path: Path, chunk: int) -> None:
+    async with mail_house(tmp_path) as house:
+        refused = NOBODY + b"BDAT 6\r\nQUIT\r\nBDAT 2 LAST\r\n\r\n"
+        data = HEAD + refused + b"MAIL FROM:<other@y.test>\r\n" + BOB + b"BDAT 12 LAST\r\nSubject: x\r\n"
+        told, accepted = await take(house, data, chunk)
+        assert codes(told) == [250, 250, 550, 554, 554, 250, 250, 250]
+        assert accepted == 1
+        assert (await house.last("bob")).startswith(b"Return-Path: <other@y.test>")
+
+
+async def test_files_put_together_are_several_sessions(tmp_path: Path) -> None:
+    async with mail_house(tmp_path) as house:
+        one = HEAD + BOB + LETTER + b"QUIT\r\n"
+        told, accepted = await take(house, one + one + b"MAIL FROM:<x@y.test>\r\n" + BOB + LETTER)
+        assert accepted == 3
+        assert all(one.code < 400 for one in told)
+
+
+async def test_file_may_begin_with_mail(tmp_path: Path) -> None:
+    async with mail_house(tmp_path) as house:
+        _, accepted = await take(house, b"MAIL FROM:<>\r\n" + BOB + LETTER)
+        assert accepted == 1
+
+
+@pytest.mark.parametrize(
+    "end",
+    [b"DATA\r\nSubject: cut\r\n", b"DATA\r\nSubject: cut\r\n\r\n.", b"BDAT 100 LAST\r\nshort", b"RCPT TO"],
+)
+async def test_torn_file_gives_nothing(tmp_path: Path, end: bytes) -> None:
+    async with mail_house(tmp_path) as house:
+        told, accepted = await take(house, HEAD + BOB + end)
+        assert (told[-1].code, told[-1].refused, accepted) == (0, True, 0)
+        assert await house.count("bob") == 0
+
+
+async def test_what_needs_an_answer_is_refused(tmp_path: Path) -> None:
+    async with mail_house(tmp_path) as house:
+        house.starttls = False
+        told, accepted = await take(house, b"EHLO a\r\nSTARTTLS\r\nBOGUS\r\n" + HEAD[13:] + BOB + LETTER)
+        assert codes(told) == [250, 502, 500, 250, 250, 250]
+        assert accepted == 1
+
+
+async def test_lmtp_tells_the_worst_of_its_answers(tmp_path: Path) -> None:
+    async with mail_house(tmp_path) as house:
+        house.role = Role.LMTP
+        data = HEAD.replace(b"EHLO", b"LHLO") + BOB + b"RCPT TO:<carol@example.org>\r\n"
+        told, accepted = await take(house, data + LETTER)
+        assert (told[-1].code, accepted, told[-1].text.count("\r\n")) == (250, 1, 1)
+
+
+async def test_empty_file_says_nothing(tmp_path: Path) -> None:
+    async with mail_house(tmp_path) as house:
+        assert await take(house, b"") == ([], 0)
