@@ -27,7 +27,7 @@ class DnsServer(asyncio.DatagramProtocol):
     """Answers A, AAAA, MX, TXT, CNAME from its records; what is in ``broken`` gets SERVFAIL.
 
     What is in ``long`` is answered whole by TCP only, with ``silent`` it says nothing at all; every answer
-    is called validated when ``validates`` is set.
+    is called validated when ``validates`` is set, but for what comes by names in ``unsigned``.
     """
 
     def __init__(self, records: str = "") -> None:
@@ -37,6 +37,7 @@ class DnsServer(asyncio.DatagramProtocol):
         self.long: set[dns.name.Name] = set()
         self.silent = False
         self.validates = False
+        self.unsigned: set[dns.name.Name] = set()
         self.by_tcp = 0
         self.asked: list[tuple[str, str]] = []
         self.port = 0
@@ -53,6 +54,9 @@ class DnsServer(asyncio.DatagramProtocol):
 
     def break_(self, name: str) -> None:
         self.broken.add(_name(name))
+
+    def unsign(self, name: str) -> None:
+        self.unsigned.add(_name(name))
 
     def resolver(self, **options: Any) -> Resolver:
         options = {"port": self.port, "timeout_s": 1.0, "lifetime_s": 2.0, **options}
@@ -88,6 +92,8 @@ class DnsServer(asyncio.DatagramProtocol):
         name = question.name
         self.asked.append((name.to_text(omit_final_dot=True), dns.rdatatype.to_text(question.rdtype)))
         for _ in range(8):  # CNAME steps
+            if name in self.unsigned:
+                reply.flags &= ~dns.flags.AD
             if name in self.broken or dns.rdatatype.to_text(question.rdtype) in self.broken_kinds:
                 reply.set_rcode(dns.rcode.SERVFAIL)
                 return reply

@@ -195,11 +195,11 @@ def covers(name: str, wanted: str) -> bool:
     """Whether a name in a certificate, perhaps "*.example.org", stands for ``wanted``.
 
     A wanted ".example.org" is every name below it.  A star is the whole left-most label and stands for one
-    (RFC 6125 6.4.3; RFC 8461 4.1).
+    (RFC 6125 6.4.3; RFC 8461 4.1); of a whole top level domain none is believed, as OpenSSL does.
     """
     name, wanted = name.lower().rstrip("."), wanted.lower().rstrip(".")
     if name == wanted:
-        return True
+        return bool(name)
     bare = name.removeprefix("*.")
     if _ADDRESS.fullmatch(wanted) or not is_name(bare):
         return False

@@ -111,6 +111,7 @@ class SmtpLink:
         await self._hello()
         if policy.wanted and not self.secure:
             await self._start_tls(securer, policy)
+        securer.relays_secured(self._hop.host, policy, self._offers)
         if self._hop.user:
             await self._login()
 

@@ -10,11 +10,12 @@ import datetime
 import functools
 import ipaddress
 import ssl
+from collections.abc import Container
 
 from quintet import log
 from quintet.clock import Clock
 from quintet.delivery.tlspolicy import HopPolicy, Outcome
-from quintet.errors import Hangup, Reason, TryLater
+from quintet.errors import Hangup, Reason, Refused, TryLater
 from quintet.net import chains, dane
 from quintet.net.client import Client
 from quintet.net.tls import client_context
@@ -40,6 +41,14 @@ class TlsFailed(TryLater):
         self.status = _STATUS.get(kind, "4.7.5")
 
 
+class NotSecured(Refused):
+    """A message that demands TLS cannot go by this host (RFC 8689 4.2.1); ``status`` is RFC 3463's code."""
+
+    def __init__(self, status: str, text: str) -> None:
+        super().__init__(Reason.TLS_REQUIRED, text)
+        self.status = status
+
+
 class Securer:
     """One a process.  ``ca_file`` holds the authorities we trust, None: those of the system."""
 
@@ -61,7 +70,8 @@ class Securer:
         """Shakes hands and checks what ``policy`` asks for; call it when the server is ready to.
 
         Raises:
-            TlsFailed: it did not work, or the server proved nothing; the connection is of no use any more.
+            TlsFailed, NotSecured: it did not work, or the server proved nothing; the connection is of no use
+                any more.
         """
         by_authority = policy.level == "verify" and not policy.tlsa and not policy.pins
         context = self._verifying if by_authority else self._believing
@@ -77,14 +87,19 @@ class Securer:
             return
         client.abort()
         self._failed(client, policy, kind, text)
-        raise TlsFailed(kind, f"{host}: {text}")
+        raise _failure(policy, kind, f"{host}: {text}")
 
     def missing(self, client: Client, host: str, policy: HopPolicy, text: str = "offers no TLS") -> None:
-        """The server has no STARTTLS, or none now.  Raises TlsFailed where the policy wants it."""
+        """The server has no STARTTLS, or none now.  Raises as `shake` where there must be TLS."""
         if policy.wanted:
             self._failed(client, policy, NOT_OFFERED, text)
         if policy.mandatory:
-            raise TlsFailed(NOT_OFFERED, f"{host} {text}")
+            raise _failure(policy, NOT_OFFERED, f"{host} {text}")
+
+    def relays_secured(self, host: str, policy: HopPolicy, offers: Container[str]) -> None:
+        """For a message that demands TLS the server must promise to demand it too.  Raises NotSecured."""
+        if policy.strict and "REQUIRETLS" not in offers:
+            raise NotSecured("5.7.30", f"{host} does not support REQUIRETLS")
 
     def _failed(self, client: Client, policy: HopPolicy, kind: str, text: str) -> None:
         if policy.mandatory or kind != NOT_OFFERED:  # much of the world has none: no news
@@ -108,6 +123,10 @@ class Securer:
         else:
             # RFC 8461 4.2: a DNS name of the certificate, never its common name
             chains.check_name(chain[0] if chain else b"", names, common=False)
+
+
+def _failure(policy: HopPolicy, kind: str, text: str) -> TlsFailed | NotSecured:
+    return NotSecured("5.7.10", text) if policy.strict else TlsFailed(kind, text)
 
 
 def _sni(host: str) -> str:
