@@ -19,7 +19,7 @@ from quintet.store.model import NEWS, Account, AccountId, AccountKind, Modseq
 
 COLUMNS = (
     "id, name, kind, display_name, modseq, quota_bytes, quota_messages, used_bytes, used_messages,"
-    " language, disabled, created_at, guid, forward, keep_copy"
+    " language, disabled, created_at, guid, forward, keep_copy, mdn"
 )
 SEPARATOR = "+"  # between user and detail (RFC 5233)
 MAX_CHAIN = 10  # addresses that stand for addresses, one after the other
@@ -147,17 +147,19 @@ def change(
     quota_messages: int | None = None,
     language: str | None = None,
     disabled: bool | None = None,
+    mdn: str | None = None,
 ) -> Account:
     """Sets what is given.  Raises Refused(NO_SUCH_ACCOUNT)."""
     old = get(tx, account_id)
     tx.run(
-        "UPDATE account SET display_name = ?, quota_bytes = ?, quota_messages = ?, language = ?, disabled = ?"
-        " WHERE id = ?",
+        "UPDATE account SET display_name = ?, quota_bytes = ?, quota_messages = ?, language = ?,"
+        " disabled = ?, mdn = ? WHERE id = ?",
         old.display_name if display_name is None else display_name,
         old.quota_bytes if quota_bytes is None else quota_bytes,
         old.quota_messages if quota_messages is None else quota_messages,
         old.language if language is None else language,
         int(old.disabled if disabled is None else disabled),
+        old.mdn if mdn is None else mdn,
         account_id,
     )
     return get(tx, account_id)
@@ -414,5 +416,5 @@ def _account(row: tuple[Any, ...] | None) -> Account | None:
 
 
 def _some(row: tuple[Any, ...]) -> Account:
-    *columns, disabled, created_at, guid, forward, keep = row
-    return Account(*columns, bool(disabled), created_at, bytes(guid), forward, bool(keep))  # type: ignore[call-arg] # ten columns
+    *columns, disabled, created_at, guid, forward, keep, mdn = row
+    return Account(*columns, bool(disabled), created_at, bytes(guid), forward, bool(keep), mdn)  # type: ignore[call-arg] # ten columns

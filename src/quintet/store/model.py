@@ -67,6 +67,7 @@ class Account:
     guid: bytes  # replica GUID, 16 bytes
     forward: str = ""  # addresses with spaces between that get a copy of its mail
     keep_copy: bool = True  # it gets its mail itself as well
+    mdn: str = "never"  # receipts for what it reads: "never", "ask" (its mail program does), "always"
 
     @property
     def full(self) -> bool:

@@ -7,9 +7,10 @@ command or session is not noted, so that marking a whole folder as read costs no
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
-from quintet.store import dialect, trace
+from quintet.store import dialect, receipts, trace
 from quintet.store.db import Tx, bounded
 from quintet.store.model import AccountId, FolderId, MessageId
 
@@ -19,9 +20,17 @@ MOST = 100  # messages noted of one command: about a millisecond
 Read = tuple[MessageId, str]  # the message's row and its Message-ID
 
 
-def by(conn: str, account_id: AccountId, protocol: str) -> trace.Note:
-    """Who reads: a connection, its account, and the protocol's name as people know it."""
-    return trace.Note(conn, EVENT, account_id, {"by": protocol})
+@dataclass(frozen=True, slots=True)
+class Opened(trace.Note):
+    """The message was shown to its owner, not only marked as read."""
+
+
+def by(conn: str, account_id: AccountId, protocol: str, *, opened: bool = True) -> trace.Note:
+    """Who reads: a connection, its account, and the protocol's name as people know it.
+
+    ``opened``: the body was fetched, so that its sender may be told (`receipts`).
+    """
+    return (Opened if opened else trace.Note)(conn, EVENT, account_id, {"by": protocol})
 
 
 @bounded()
@@ -29,6 +38,8 @@ def entries(tx: Tx, one: trace.Note, folder_id: FolderId, numbers: Sequence[int]
     """Notes the entries with these numbers, the first `MOST` that are there."""
     if not numbers:
         return
+    if isinstance(one, Opened) and one.account_id is not None:
+        receipts.due(tx, one.account_id, folder_id, numbers[:MOST])
     members, param = dialect.among(tx.engine, numbers[:MOST])
     messages(
         tx,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,14 @@ QuotaOption = Annotated[
 MessagesOption = Annotated[
     int | None, typer.Option("--messages", help="Most messages; 0 for no limit.", min=0)
 ]
+
+
+class Mdn(enum.StrEnum):
+    """RFC 8098 2.1: who decides about receipts."""
+
+    NEVER = "never"
+    ASK = "ask"
+    ALWAYS = "always"
 
 
 @noun.command()
@@ -116,10 +125,20 @@ def change(
     disabled: Annotated[
         bool | None, typer.Option("--disabled/--enabled", help="Refuse logins, or allow them again.")
     ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option("--language", help='What reports to it are written in, as "de"; "" for none.'),
+    ] = None,
+    mdn: Annotated[
+        Mdn | None,
+        typer.Option(
+            "--mdn", help="Receipts for mail it reads: never, its program asks, or always by the server."
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change an account: its name for people, its room, whether it may log in."""
+    """Change an account: its name for people, its room, its language, whether it may log in."""
     room = common.size(quota)
 
     async def work(store: Store, _: Config) -> dict[str, Any]:
@@ -134,6 +153,8 @@ def change(
                 quota_bytes=room,
                 quota_messages=messages,
                 disabled=disabled,
+                language=language,
+                mdn=None if mdn is None else mdn.value,
             )
         )
 
@@ -308,6 +329,8 @@ def _row(account: Account) -> dict[str, Any]:
         "quota_bytes": account.quota_bytes,
         "quota_messages": account.quota_messages,
         "disabled": account.disabled,
+        "language": account.language,
+        "mdn": account.mdn,
     }
 
 

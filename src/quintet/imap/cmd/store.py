@@ -43,7 +43,9 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
         session.enable((b"CONDSTORE",))  # RFC 7162 3.1
     modified: list[int] = []
     stored = session.house.store
-    note = reading.by(session.peer.id, session.user.account_id, "imap") if bits & SEEN else None
+    note = None
+    if bits & SEEN:
+        note = reading.by(session.peer.id, session.user.account_id, "imap", opened=False)
     for page in _pages(here, ranges):
         done = await stored.write(
             _change, here, page, command.mode, bits, keywords, command.unchanged_since, may, note
