@@ -6,8 +6,24 @@ from dataclasses import dataclass
 
 from quintet.config.field import opt
 from quintet.config.route import Route
+from quintet.config.tls_out import TlsRule
 
 DAY = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much one destination gets, `[queue.limits."PATTERN"]`; the first pattern that fits is taken.
+
+    A pattern is a domain, .example.org (every name below it), mx:host or mx:.hosts.example (who has such a
+    mail exchanger), route:NAME, or *.
+    """
+
+    connections: int = opt(0, "Connections at once, in one worker; 0: per_destination.", minimum=0)
+    rate: str = opt("", "Messages a time, such as 10/s, 500/m, 20000/h; empty: any number.")
+    recipients: int = opt(0, "Recipients in one transaction; 0: max_recipients.", minimum=0)
+    messages: int = opt(0, "Messages in one session; 0: any number.", minimum=0)
+    adaptive: bool = opt(True, "Slow down when the destination has trouble, and recover.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +54,7 @@ class Queue:
     port: int = opt(25, "Port of MX hosts.", minimum=1, maximum=65535)
     helo: str = opt("", "The name we greet with; empty: the server's hostname.")
     source_address: str = opt("", "Local address that connections leave from; empty: the system's choice.")
+    families: str = opt("both", "Addresses of hosts that are tried.", choices=("both", "ipv4", "ipv6"))
     connect_timeout_s: float = opt(30.0, "Time for one connection to be made.", unit="s", minimum=0.1)
     poll_s: float = opt(
         15.0,
@@ -50,4 +67,17 @@ class Queue:
         "Largest message that is returned whole in a report; of larger ones the header.",
         unit="bytes",
     )
+    suppress_after: int = opt(
+        0,
+        "An address that failed for good so often is refused at once from then on; 0: never.",
+        minimum=0,
+    )
+    suppress_window_s: float = opt(
+        30 * DAY, "Failures farther apart than this do not add up.", unit="s", minimum=60
+    )
+    suppress_s: float = opt(90 * DAY, "How long such an address stays refused.", unit="s", minimum=60)
+    limits: dict[str, Limit] = opt({}, "How much single destinations get, by pattern, in this order.")
     routes: dict[str, Route] = opt({}, "Ways out by name, tried in this order.")
+    tls: dict[str, TlsRule] = opt(
+        {}, "Rules about TLS by recipient domain; .example.org is every name below it, * every other domain."
+    )

@@ -1,9 +1,10 @@
 """The queue runner: takes what is due, sends it, writes down what became of it.
 
 Any number of processes may run one: a recipient is leased, and a lease that ran out is anybody's.  Work is
-sorted into lanes, one a destination, each with a few sessions of its own, so that one slow host holds up
-nobody else.  What an answer means for the queue and for the sender is `delivery.aftermath`'s.
-RFC 5321 4.5.4.1, 5.
+sorted by site, a group of hosts, each with a few sessions of its own (`delivery.sites`) and as fast as it
+bears (`delivery.shaping`), so that one slow host holds up nobody else.  One attempt is `delivery.attempt`'s,
+what an answer means for the queue and for the sender `delivery.aftermath`'s.
+RFC 5321 4.5.4.1, 5; RFC 1985 (a site that asks for its mail).
 """
 
 from __future__ import annotations
@@ -11,25 +12,27 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Coroutine, Iterable, Sequence
+from typing import Any
 
 from quintet import log
 from quintet.clock import Clock
 from quintet.config.queue import Queue
-from quintet.delivery import letter as letters
+from quintet.delivery import attempt, shaping
 from quintet.delivery.aftermath import Aftermath
+from quintet.delivery.attempt import Attempts, Outcome
 from quintet.delivery.directory import Directory
-from quintet.delivery.envelope import mailbox
-from quintet.delivery.links import Links, trouble
+from quintet.delivery.links import Links
 from quintet.delivery.local import Local
 from quintet.delivery.reports import Reports
-from quintet.delivery.route import Destination, Router
-from quintet.delivery.transport import Answer, Letter, Link, Result, To, Transport
-from quintet.errors import Problem, Reason, TryLater
+from quintet.delivery.route import Destination, Policies, Router
+from quintet.delivery.shaping import Shape
+from quintet.delivery.sites import Batch, Site, Sites
+from quintet.delivery.transport import Answer, Transport
+from quintet.errors import Problem, TryLater
 from quintet.net.dns import Resolver
-from quintet.store import queue
+from quintet.store import db, queue
+from quintet.store.db import Tx
 from quintet.store.model import FolderId
 from quintet.store.queue import Recipient, RecipientId
 from quintet.store.store import Store
@@ -37,38 +40,25 @@ from quintet.store.store import Store
 LEASE_MS = 15 * 60 * 1000  # renewed while we live; how long mail of a dead worker waits
 RENEW_S = 5 * 60.0
 LEASED_AT_ONCE = 100  # recipients of one look into the queue
-MAX_IN_HAND = 1000  # recipients leased and not settled, in one process
-MAX_LANE = 200  # recipients waiting in one lane; its domains are passed over beyond that
-MAX_GONE = 3  # hosts that hang up before they have anything, at one attempt
+MAX_IN_HAND = 2000  # recipients leased and not settled, in one process
+CROWDED = 1000  # of them; beyond, a site has less room
 DRAIN_S = 30.0  # what a transfer that runs gets at shutdown
+CROWD_REST_S = 5.0  # for domains whose site has enough to do
+WAIT_REST_S = 3600.0  # for domains that fetch their mail
+SITE_S = 60.0  # how long we believe who shares hosts
+MAX_KNOWN = 10_000  # destinations whose site is remembered
+LOOKUPS = 100  # destinations whose site is looked up at a time
 
 QUEUE_FOLDER = FolderId(0)  # the store hints it when something was queued
 
 logger = log.get("queue")
 
 
-@dataclass(slots=True)
-class Batch:
-    """Recipients of one message that go the same way."""
-
-    destination: Destination
-    recipients: list[Recipient]
-
-
-@dataclass(slots=True)
-class Lane:
-    """Everything that goes to one destination."""
-
-    waiting: deque[Batch] = field(default_factory=deque)
-    workers: int = 0
-
-    @property
-    def recipients(self) -> int:
-        return sum(len(batch.recipients) for batch in self.waiting)
-
-
 class Runner:
-    """One a process.  `run` until `stop`; `once` does what is due now (tests, "flush")."""
+    """One a process.  `run` until `stop`; `once` does what is due now (tests, "flush").
+
+    ``workers`` is the number of processes that run one: a rate is divided among them.
+    """
 
     def __init__(
         self,
@@ -81,19 +71,36 @@ class Runner:
         hostname: str,
         clock: Clock,
         reports: Reports | None = None,
+        policies: Policies | None = None,
+        listens: Collection[tuple[str, int]] = (),
+        workers: int = 1,
     ) -> None:
         self.store, self.config, self.clock = store, config, clock
         self.owner = f"{hostname}:{os.getpid()}:{clock.token(8)}"
-        self.router = Router(config, directory, resolver, names=(hostname, config.helo), clock=clock)
+        self.router = Router(
+            config,
+            directory,
+            resolver,
+            names=(hostname, config.helo),
+            clock=clock,
+            policies=policies,
+            listens=listens,
+        )
         self.links = Links(self.router, transport, idle_s=config.idle_s)
         self.aftermath = Aftermath(
             store, config, directory=directory, hostname=hostname, clock=clock, reports=reports
         )
+        self.sites = Sites()
+        self._attempts = Attempts(store, self.links, clock=clock)
         self._local = Local(store, directory, clock=clock)
-        self._lanes: dict[str, Lane] = {}
+        self._workers = workers
+        self._site_of: dict[str, tuple[str, float]] = {}  # destination's key: site, believed until
+        self._flushed_at = clock.now()
         self._in_hand: dict[RecipientId, Recipient] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._settling: set[asyncio.Task[None]] = set()  # answers on their way to the disk
+        self._behind: set[asyncio.Task[None]] = set()  # sites looked up, answers on their way to the disk
+        self._lookups = asyncio.Semaphore(LOOKUPS)
+        self._served = 0
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -123,18 +130,17 @@ class Runner:
         """Lets transfers end, gives back everything else, closes every session."""
         self._stopping = True
         self._wake.set()
-        given_back = [
-            one.id for lane in self._lanes.values() for batch in lane.waiting for one in batch.recipients
-        ]
-        for lane in self._lanes.values():
-            lane.waiting.clear()
+        given_back = [one.id for batch in self.sites.everything() for one in batch.recipients]
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=drain_s)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*self._settling, return_exceptions=True)
-        await self._give_back({*given_back, *self._in_hand})
+        await asyncio.gather(*self._behind, return_exceptions=True)
+        try:
+            await self.store.write(queue.release, list({*given_back, *self._in_hand}), self.owner)
+        except TryLater as problem:
+            logger.warning("leases not given back", text=str(problem))  # they run out
         await self.links.close()
 
     async def once(self) -> int:
@@ -142,9 +148,13 @@ class Runner:
         total = 0
         while found := await self._take():
             total += found
-            while busy := self._tasks | self._settling:
+            while busy := self._tasks | self._behind:
                 await asyncio.wait(busy)
         return total
+
+    async def flush(self, domain: str, *, below: bool = False) -> int:
+        """Everything for a domain is tried now, by whichever worker comes first (RFC 1985)."""
+        return await self.store.write(queue.flush, domain, below=below)
 
     async def _inherit(self) -> None:
         """Frees what workers of this host had in hand when they died; else their leases must run out."""
@@ -161,121 +171,237 @@ class Runner:
     # --- taking -------------------------------------------------------------------------------
 
     async def _take(self) -> int:
-        """Leases what is due and puts it into its lanes; returns how many recipients that were."""
+        """Leases what is due and gives it to its sites; returns how many recipients will be tried."""
         room = min(LEASED_AT_ONCE, MAX_IN_HAND - len(self._in_hand))
         if room <= 0:
             return 0
+        self._forgive()
         until = self.clock.now() + LEASE_MS
         taken = await self.store.write(queue.lease, self.owner, until, room, busy=self._busy())
-        for batch in self._sorted(taken):
-            lane = self._lanes.setdefault(batch.destination.key, Lane())
-            lane.waiting.append(batch)
         for recipient in taken:
             self._in_hand[recipient.id] = recipient
+        off = 0
+        for batch in self._sorted(taken):
+            off += self._placed(batch)
+        if excess := self.sites.excess(self._crowded):
+            off += sum(len(batch.recipients) for batch in excess)
+            self._put_off(excess, CROWD_REST_S)
         self._hire()
-        return len(taken)
+        return len(taken) - off
+
+    @property
+    def _crowded(self) -> bool:
+        return len(self._in_hand) > CROWDED
 
     def _busy(self) -> list[str]:
-        """Domains whose lane is full."""
-        return sorted(
-            {
-                one.domain
-                for lane in self._lanes.values()
-                if lane.recipients >= MAX_LANE
-                for batch in lane.waiting
-                for one in batch.recipients
-            }
-        )
+        """Domains of which enough is in hand."""
+        return sorted(self.sites.busy(self._crowded))
+
+    def _forgive(self) -> None:
+        """Sites that asked for their mail, or that an administrator wants tried, are trusted again."""
+        for domain, at in self.store.peek(queue.flushed, self._flushed_at):
+            self._flushed_at = max(self._flushed_at, at)
+            for key, (site, _) in self._site_of.items():
+                if key.rpartition(":")[2] == domain and site in self.sites.by_key:
+                    self.sites.by_key[site].shape.forget()
+            for each in self.sites:
+                if domain in each.seen:
+                    each.shape.forget()
 
     def _sorted(self, taken: Iterable[Recipient]) -> list[Batch]:
         """One batch a message and destination, no larger than one transaction may be."""
         batches: dict[tuple[int, str, str], Batch] = {}
         full: list[Batch] = []
         for recipient in taken:
-            sender = mailbox(recipient.sender)
-            destination = self.router.destination(recipient.domain, sender)
-            key = (recipient.queue_id, destination.key, str(recipient.params.get("refused", "")))
+            destination = self.router.of_row(self.store, recipient)
+            apart = str(recipient.params.get("refused", "")) or recipient.blocked
+            key = (recipient.queue_id, destination.key, apart)
             batch = batches.setdefault(key, Batch(destination, []))
             batch.recipients.append(recipient)
-            if len(batch.recipients) >= self.config.max_recipients:
+            most = self.config.max_recipients
+            if destination.key in self._site_of:
+                site = self.sites.by_key.get(self._site_of[destination.key][0])
+                most = site.shape.limits.recipients if site is not None else most
+            if len(batch.recipients) >= most or attempt.split(destination, recipient):
                 full.append(batches.pop(key))
         return full + list(batches.values())
 
-    def _hire(self) -> None:
-        """Starts workers where work waits and there may be more of them."""
-        for key, lane in self._lanes.items():
-            wanted = min(len(lane.waiting), self.config.per_destination - lane.workers)
-            for _ in range(wanted):
-                if len(self._tasks) >= self.config.concurrency or self._stopping:
-                    return
-                lane.workers += 1
-                task = asyncio.get_running_loop().create_task(self._work(lane))
-                self._tasks.add(task)
-                task.add_done_callback(functools.partial(self._ended, key))
+    def _placed(self, batch: Batch) -> int:
+        """Gives a batch to its site, when that is known; returns how many recipients were put off."""
+        destination = batch.destination
+        if destination.via == "wait":
+            self._put_off([batch], WAIT_REST_S)
+            return len(batch.recipients)
+        if destination.via != "mx":
+            return self._entered(self._site(destination, destination.key), batch)
+        name, until = self._site_of.get(destination.key, ("", 0.0))
+        if until > self.clock.monotonic():
+            return self._entered(self._site(destination, name), batch)
+        self._in_background(self._find(batch))
+        return 0
 
-    def _ended(self, key: str, task: asyncio.Task[None]) -> None:
+    async def _find(self, batch: Batch) -> None:
+        """Asks the name service who shares hosts with a destination."""
+        async with self._lookups:
+            name = await self.router.site(batch.destination)
+        if len(self._site_of) >= MAX_KNOWN:
+            self._site_of.clear()
+        self._site_of[batch.destination.key] = name, self.clock.monotonic() + SITE_S
+        self._entered(self._site(batch.destination, name), batch)
+        self._hire()
+
+    def _site(self, destination: Destination, name: str) -> Site:
+        site = self.sites.by_key.get(name)
+        if site is None:
+            limits = shaping.limits(self.config, destination.domain, destination.key, name, self._workers)
+            site = self.sites.by_key[name] = Site(name, Shape(limits, self.clock.monotonic()))
+        return site
+
+    def _entered(self, site: Site, batch: Batch) -> int:
+        """Returns how many recipients were put off, because the site is left alone just now."""
+        wait = site.shape.paused_until - self.clock.monotonic()
+        if wait > 0:
+            self._put_off([batch], wait)
+            site.seen.update(one.domain for one in batch.recipients)
+            return len(batch.recipients)
+        most = site.shape.limits.recipients
+        for start in range(0, len(batch.recipients), most):
+            site.add(Batch(batch.destination, batch.recipients[start : start + most]))
+        return 0
+
+    def _put_off(self, batches: Iterable[Batch], rest_s: float) -> None:
+        """Gives them back untried, and has their domains rest."""
+        recipients = [one for batch in batches for one in batch.recipients]
+        if recipients:
+            until = self.clock.now() + round(rest_s * 1000)
+            self._in_background(self._give_back(recipients, until))
+
+    async def _give_back(self, recipients: Sequence[Recipient], until: int) -> None:
+        try:
+            ids, domains = [one.id for one in recipients], {one.domain for one in recipients}
+            await self.store.write(_put_back, ids, self.owner, sorted(domains), until)
+        except TryLater as problem:
+            logger.warning("leases not given back", text=str(problem))  # they run out
+        finally:
+            self._let_go(recipients)
+
+    # --- working ------------------------------------------------------------------------------
+
+    def _hire(self) -> None:
+        """Starts workers where work waits and there may be more of them; first where there is none."""
+        if self._stopping:
+            return
+        working = [site for site in self.sites if site.batches]
+        working.sort(key=lambda site: (site.workers > 0, site.served))
+        for site in working:
+            wanted = min(site.batches, site.shape.connections - site.workers)
+            for _ in range(wanted):
+                if len(self._tasks) >= self.config.concurrency:
+                    return
+                if self._must_wait(site):
+                    break
+                site.workers += 1
+                self._served = site.served = self._served + 1
+                task = asyncio.get_running_loop().create_task(self._work(site))
+                self._tasks.add(task)
+                task.add_done_callback(functools.partial(self._ended, site))
+
+    def _must_wait(self, site: Site) -> bool:
+        """The site has its rate; somebody looks again when it may have more."""
+        wait_s = site.shape.wait_s(self.clock.monotonic())
+        if wait_s > 0 and not site.timer:
+            site.timer = True
+            asyncio.get_running_loop().call_later(wait_s, self._again, site)
+        return wait_s > 0
+
+    def _again(self, site: Site) -> None:
+        site.timer = False
+        self._hire()
+
+    def _ended(self, site: Site, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        lane = self._lanes.get(key)
-        if lane is not None:
-            lane.workers -= 1
-            if not lane.workers and not lane.waiting:
-                del self._lanes[key]
+        site.workers -= 1
+        self.sites.tidy(site)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("bug", exc_info=error)
         self._hire()
         self._wake.set()
 
-    # --- working ------------------------------------------------------------------------------
+    async def _work(self, site: Site) -> None:
+        while site.batches and not self._stopping and site.workers <= site.shape.connections:
+            if self._must_wait(site):
+                return
+            batch = site.pick()
+            assert batch is not None
+            outcome = await self._tried(site, batch)
+            if outcome is None:
+                continue
+            self._learnt(site, outcome)
+            if len(self._tasks) >= self.config.concurrency and self._hungry():
+                return  # a site that has none gets the place
 
-    async def _work(self, lane: Lane) -> None:
-        while lane.waiting and not self._stopping:
-            batch = lane.waiting.popleft()
-            unreachable = await self._settled(batch, None)
-            if unreachable is not None:
-                # RFC 5321 4.5.4.1: what waits for a host that does not answer need not ask it again
-                waiting, lane.waiting = lane.waiting, deque()
-                for each in waiting:
-                    await self._settled(each, unreachable)
+    def _hungry(self) -> bool:
+        return any(site.batches and not site.workers for site in self.sites)
 
-    async def _settled(self, batch: Batch, known: Answer | None) -> Answer | None:
-        """Tries a batch, or takes a ``known`` answer; returns the answer of a host that is not there.
+    def _learnt(self, site: Site, outcome: Outcome) -> None:
+        now = self.clock.monotonic()
+        if outcome.unreachable is not None:
+            site.shape.unreachable(now)
+            # RFC 5321 4.5.4.1: what waits for a host that does not answer need not ask it again
+            for each in site.empty():
+                ours = self._ours(each)
+                if ours:
+                    self._write_down(ours, [outcome.unreachable] * len(ours))
+            return
+        site.shape.heard(outcome.mood, now)
+        if site.shape.paused_until > now:
+            site.seen |= site.domains()
+            self._put_off(site.empty(), site.shape.paused_until - now)
+
+    async def _tried(self, site: Site, batch: Batch) -> Outcome | None:
+        """Tries a batch; None when there was nothing to ask a host for.
 
         What became of it is written down behind our back: the session need not wait for the disk.
         """
         recipients = batch.recipients
-        over: asyncio.Task[None] | None = None
+        written = False
         try:
-            self._keep_ours(batch)
-            recipients = batch.recipients
+            recipients = self._ours(batch)
             if not recipients:
                 return None
-            if batch.destination.via == "local" and "refused" not in recipients[0].params:
+            now = self.clock.now()
+            outcome: Outcome | None = None
+            known = attempt.without_asking(batch.destination, recipients, now)
+            if known is None and batch.destination.via == "local":
                 await self._local.deliver(recipients, self.aftermath)
                 return None
-            unreachable = known
             if known is None:
-                answers, unreachable = await self._answers(batch)
-            else:
-                answers = [known] * len(recipients)
-            over = asyncio.get_running_loop().create_task(self._settle(recipients, answers))
-            self._settling.add(over)
-            over.add_done_callback(self._written)
+                site.shape.sent(self.clock.monotonic())
+                limits = site.shape.limits
+                outcome = await self._attempts.make(batch.destination, recipients, limits.messages)
+                known = outcome.answers
+            self._write_down(recipients, known)
+            written = True
         except Problem as problem:
             _not_settled(problem, recipients)
             return None
         else:
-            return unreachable
+            return outcome
         finally:
-            if over is None:
+            if not written:
                 self._let_go(recipients)
 
-    def _keep_ours(self, batch: Batch) -> None:
-        """Drops who was held or removed, or went to somebody else, while the batch waited in its lane."""
+    def _ours(self, batch: Batch) -> list[Recipient]:
+        """Without who was held or removed, or went to somebody else, while the batch waited."""
         ids = [one.id for one in batch.recipients]
         still = self.store.peek(queue.still_leased, ids, self.owner)
-        if len(still) < len(ids):
-            self._let_go([one for one in batch.recipients if one.id not in still])
-            batch.recipients = [one for one in batch.recipients if one.id in still]
+        if len(still) == len(ids):
+            return batch.recipients
+        self._let_go([one for one in batch.recipients if one.id not in still])
+        return [one for one in batch.recipients if one.id in still]
+
+    def _write_down(self, recipients: Sequence[Recipient], answers: Sequence[Answer]) -> None:
+        self._in_background(self._settle(recipients, answers))
 
     async def _settle(self, recipients: Sequence[Recipient], answers: Sequence[Answer]) -> None:
         try:
@@ -285,8 +411,13 @@ class Runner:
         finally:
             self._let_go(recipients)
 
-    def _written(self, task: asyncio.Task[None]) -> None:
-        self._settling.discard(task)
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._behind.add(task)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._behind.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("bug", exc_info=error)
         self._wake.set()
@@ -295,68 +426,13 @@ class Runner:
         for recipient in recipients:
             self._in_hand.pop(recipient.id, None)
 
-    async def _answers(self, batch: Batch) -> tuple[list[Answer], Answer | None]:
-        """One answer a recipient; the second value is what holds for all while no host is there."""
-        destination, count = batch.destination, len(batch.recipients)
-        refused = batch.recipients[0].params.get("refused")  # a filter's word, after others had taken it
-        if refused:
-            return [Answer(Result.NEVER, "5.7.1", str(refused))] * count, None
-        if destination.via == "discard":
-            return [Answer(Result.DONE, "2.0.0", "discarded")] * count, None
-        if destination.via == "error":
-            text = destination.route.text or "mail for this domain is refused"
-            return [Answer(Result.NEVER, "5.7.1", text)] * count, None
-        addresses = [letters.addressed(one) for one in batch.recipients]
-        try:
-            letter = letters.letter(self.store, batch.recipients[0])
-            return await self._sent(destination, letter, addresses)
-        except Problem as problem:
-            return [_answer(problem)] * count, None
-
-    async def _sent(
-        self, destination: Destination, letter: Letter, addresses: Sequence[To]
-    ) -> tuple[list[Answer], Answer | None]:
-        """As `_answers`, by a session that waits or by new ones; a host that hangs up is passed over."""
-        link = self.links.kept(destination)
-        if link is not None:
-            try:
-                return await self._use(destination, link, letter, addresses), None
-            except TryLater as problem:
-                if problem.reason is not Reason.CLOSED:
-                    raise
-                # it had closed the idle session: that says nothing about the message
-        gone: dict[str, Answer] = {}
-        while True:
-            try:
-                link = await self.links.fresh(destination, but=gone)
-            except Problem as problem:
-                answer = next(iter(gone.values()), None) or _answer(problem)
-                return [answer] * len(addresses), None if gone else answer
-            try:
-                return await self._use(destination, link, letter, addresses), None
-            except TryLater as problem:
-                if problem.reason is not Reason.CLOSED or len(gone) >= MAX_GONE:
-                    raise
-                gone[link.address] = _answer(problem)
-
-    async def _use(
-        self, destination: Destination, link: Link, letter: Letter, addresses: Sequence[To]
-    ) -> list[Answer]:
-        try:
-            answers = await link.send(letter, addresses)
-        except BaseException:
-            self.links.drop(link)
-            raise
-        self.links.keep(destination, link)
-        return answers
-
     # --- waiting ------------------------------------------------------------------------------
 
     async def _pause(self) -> None:
         """Until something is queued, settled or due; never longer than ``poll_s``."""
         wait_s = self.config.poll_s
         if self.config.enabled and len(self._in_hand) < MAX_IN_HAND:
-            due = self.store.peek(queue.next_due)
+            due = self.store.peek(queue.next_due, self._busy())
             if due is not None:
                 wait_s = min(wait_s, max(0.05, (due - self.clock.now()) / 1000))
         try:
@@ -375,16 +451,11 @@ class Runner:
                 except TryLater as problem:
                     logger.warning("leases not renewed", text=str(problem))
 
-    async def _give_back(self, recipients: Iterable[RecipientId]) -> None:
-        try:
-            await self.store.write(queue.release, list(recipients), self.owner)
-        except TryLater:
-            return  # their leases run out
 
-
-def _answer(problem: Problem) -> Answer:
-    status, text = trouble(problem)
-    return Answer(Result.LATER if isinstance(problem, TryLater) else Result.NEVER, status, text)
+@db.bounded(lambda ids, *_: len(ids) <= 100)
+def _put_back(tx: Tx, ids: Sequence[RecipientId], owner: str, domains: Sequence[str], until: int) -> None:
+    queue.release(tx, ids, owner)
+    queue.rest(tx, domains, until)
 
 
 def _not_settled(problem: Problem, recipients: Sequence[Recipient]) -> None:

@@ -365,23 +365,20 @@ def retry(tx: Tx, recipient: RecipientId) -> None:
     Raises:
         Refused(NO_SUCH_MESSAGE).
     """
-    row = tx.one("SELECT state, lease_until, domain FROM queue_recipient WHERE id = ?", recipient)
+    row = tx.one("SELECT state, lease_until, domain, rank FROM queue_recipient WHERE id = ?", recipient)
     if row is None:
         raise Refused(Reason.NO_SUCH_MESSAGE)
-    state, until, domain = row
+    state, until, domain, rank = row
     if state == LEASED and until > tx.now:
         return
     tx.run(
         "UPDATE queue_recipient SET state = 'waiting', due_at = ?, lease_owner = '', lease_until = 0,"
         " hold_reason = '' WHERE id = ?", tx.now, recipient,
     )  # fmt: skip
-    lanes.wait(tx, [(domain, _rank(tx, recipient), tx.now)])
+    lanes.wait(tx, [(domain, rank, tx.now)])
     lanes.wake(tx, domain)
+    _asked(tx, domain)
     _hint(tx)
-
-
-def _rank(tx: Tx, recipient: RecipientId) -> int:
-    return int(tx.value("SELECT rank FROM queue_recipient WHERE id = ?", recipient))
 
 
 @bounded()
@@ -409,13 +406,18 @@ def flush(tx: Tx, domain: str, *, below: bool = False) -> int:
             tx.now, each, tx.now,
         )  # fmt: skip
         lanes.wake(tx, each)
-        tx.run(
-            "INSERT INTO queue_flush (domain, at) VALUES (?, ?)"
-            " ON CONFLICT (domain) DO UPDATE SET at = excluded.at", each, tx.now,
-        )  # fmt: skip
+        _asked(tx, each)
     tx.run("DELETE FROM queue_flush WHERE at < ?", tx.now - REMEMBER_FLUSH_MS)
     _hint(tx)
     return count
+
+
+def _asked(tx: Tx, domain: str) -> None:
+    """Somebody wants a site tried now: every worker forgets how slow it was."""
+    tx.run(
+        "INSERT INTO queue_flush (domain, at) VALUES (?, ?)"
+        " ON CONFLICT (domain) DO UPDATE SET at = excluded.at", domain, tx.now,
+    )  # fmt: skip
 
 
 def _below(tx: Tx, domain: str) -> list[str]:

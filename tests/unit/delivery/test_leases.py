@@ -55,7 +55,7 @@ async def test_held_or_removed_while_it_waits_in_its_lane_is_not_sent(out, to_ho
         await out.house.store.write(hand, first.id)
         del runner._hire
         runner._hire()
-        while busy := runner._tasks | runner._settling:
+        while busy := runner._tasks | runner._behind:
             await asyncio.wait(busy)
         assert [line for line in host.heard if line.startswith("RCPT")] == ["RCPT TO:<yan@example.net>"]
         assert runner._in_hand == {}

@@ -1,0 +1,143 @@
+"""One attempt: the recipients of one message that go the same way, and the answer that each gets.
+
+By a session that waits or a new one; a host that hangs up before it has anything is passed over.  What the
+answers mean is `delivery.aftermath`'s, what they say about the site `delivery.shaping`'s.  RFC 5321 4.5.4.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from quintet.clock import Clock
+from quintet.delivery import letter as letters
+from quintet.delivery import verp
+from quintet.delivery.links import Held, Links, trouble
+from quintet.delivery.route import Destination
+from quintet.delivery.shaping import Mood
+from quintet.delivery.transport import Answer, Letter, Result, To
+from quintet.errors import Problem, Reason, TryLater
+from quintet.store.queue import Recipient
+from quintet.store.store import Store
+
+MAX_GONE = 3  # hosts that hang up before they have anything, at one attempt
+SLOWER = ("4.3.", "4.4.", "4.5.", "4.7.")  # statuses of the system, the network, the protocol, policy
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt came to."""
+
+    answers: Sequence[Answer]  # one a recipient
+    mood: Mood = Mood.WELL
+    unreachable: Answer | None = None  # no host is there: holds for everything that goes the same way
+
+
+def without_asking(
+    destination: Destination, recipients: Sequence[Recipient], now: int
+) -> Sequence[Answer] | None:
+    """Answers that are known before anybody is asked; None: go and ask."""
+    first = recipients[0]
+    answer: Answer | None = None
+    refused = first.params.get("refused")  # a filter's word, after others had taken it
+    by = first.item_params.get("by")
+    if refused:
+        answer = Answer(Result.NEVER, "5.7.1", str(refused))
+    elif first.blocked:
+        answer = Answer(Result.NEVER, "5.7.1", f"nothing is sent to this address any more: {first.blocked}")
+    elif by and by["mode"] == "R" and now >= int(by["at"]):
+        answer = Answer(Result.NEVER, "5.4.7", "could not be delivered by the time asked for")  # RFC 2852 4
+    elif destination.via == "discard":
+        answer = Answer(Result.DONE, "2.0.0", "discarded")
+    elif destination.via == "error":
+        answer = Answer(Result.NEVER, "5.7.1", destination.route.text or "mail for this domain is refused")
+    return None if answer is None else [answer] * len(recipients)
+
+
+def split(destination: Destination, one: Recipient) -> bool:
+    """The recipient needs a transaction of its own: its sender names it."""
+    return bool(one.sender) and (destination.route.verp or bool(one.item_params.get("verp")))
+
+
+class Attempts:
+    """One a process."""
+
+    def __init__(self, store: Store, links: Links, *, clock: Clock) -> None:
+        self._store, self._links, self._clock = store, links, clock
+
+    async def make(self, destination: Destination, recipients: Sequence[Recipient], most: int) -> Outcome:
+        """Sends a message; ``most`` messages go through one session.  Never raises Problem."""
+        addresses = [letters.addressed(one) for one in recipients]
+        try:
+            letter = letters.letter(self._store, recipients[0])
+            if split(destination, recipients[0]):
+                letter = _from(letter, addresses[0])
+            return await self._sent(destination, letter, addresses, most)
+        except Problem as problem:
+            mood = Mood.GONE if problem.reason is Reason.CLOSED else Mood.WELL
+            return Outcome([answer_to(problem)] * len(recipients), mood)
+
+    async def _sent(
+        self, destination: Destination, letter: Letter, addresses: Sequence[To], most: int
+    ) -> Outcome:
+        held = self._links.kept(destination, letter.demand)
+        if held is not None:
+            try:
+                return await self._use(held, letter, addresses, most)
+            except TryLater as problem:
+                if problem.reason is not Reason.CLOSED:
+                    raise
+                # it had closed the idle session: that says nothing about the message
+        gone: dict[str, Answer] = {}
+        while True:
+            try:
+                held = await self._links.fresh(destination, letter.demand, but=gone)
+            except Problem as problem:
+                answer = next(iter(gone.values()), None) or answer_to(problem)
+                return Outcome([answer] * len(addresses), Mood.GONE, None if gone else answer)
+            try:
+                return await self._use(held, letter, addresses, most)
+            except TryLater as problem:
+                if problem.reason is not Reason.CLOSED or len(gone) >= MAX_GONE:
+                    raise
+                gone[held.link.address] = answer_to(problem)
+
+    async def _use(self, held: Held, letter: Letter, addresses: Sequence[To], most: int) -> Outcome:
+        try:
+            answers = await held.link.send(letter, addresses)
+        except BaseException:
+            self._links.drop(held)
+            raise
+        usable = held.link.usable
+        self._links.keep(held, most)
+        return Outcome(answers, _mood(answers, usable))
+
+
+def _mood(answers: Sequence[Answer], usable: bool) -> Mood:
+    """What the answers say about the site; one recipient it took says that all is well."""
+    if any(answer.result is not Result.LATER for answer in answers):
+        return Mood.WELL
+    if not usable or any(answer.text.startswith("421") for answer in answers):
+        return Mood.GONE
+    return Mood.SLOWER if all(answer.status.startswith(SLOWER) for answer in answers) else Mood.WELL
+
+
+def _from(letter: Letter, to: To) -> Letter:
+    """With a sender that names the recipient, in seven bits as well."""
+    sender = verp.sender_for(letter.sender, to.address)
+    narrowed = letter.narrowed
+    if narrowed is None:
+        return replace(letter, sender=sender)
+    narrow = narrowed  # a name that stays what it is
+
+    async def named() -> Letter | None:
+        found = await narrow()
+        return None if found is None else replace(found, sender=sender)
+
+    return replace(letter, sender=sender, narrowed=named)
+
+
+def answer_to(problem: Problem) -> Answer:
+    """What kept us from a host, as an answer."""
+    status, text = trouble(problem)
+    return Answer(Result.LATER if isinstance(problem, TryLater) else Result.NEVER, status, text)
