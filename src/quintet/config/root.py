@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from quintet.config import lines, load
+from quintet.config import lines, load, places
 from quintet.config.acme import Acme
 from quintet.config.auth import Auth
 from quintet.config.imap import Imap
@@ -24,12 +24,14 @@ from quintet.config.listeners import Listener, standard
 from quintet.config.log import Log
 from quintet.config.net import Dns, Net, Tls
 from quintet.config.nntp import Nntp
+from quintet.config.policy import Policy
 from quintet.config.pop3 import Pop3
 from quintet.config.queue import Queue
 from quintet.config.reports import Reports
 from quintet.config.server import Http, Server
 from quintet.config.smtp import Smtp
 from quintet.config.store import Store
+from quintet.config.tls_out import MtaSts, TlsOut
 
 
 def _section(schema: Any, doc: str) -> Any:  # Any: a field stands for its type's own default
@@ -49,8 +51,11 @@ class Config:
     net: Net = _section(Net, "What every listener does alike.")
     dns: Dns = _section(Dns, "How names are looked up.")
     smtp: Smtp = _section(Smtp, "Taking mail: MX, submission and LMTP listeners.")
+    policy: Policy = _section(Policy, "Rules about mail coming in: hooks, rates, scores.")
     queue: Queue = _section(Queue, "Sending mail on.")
     reports: Reports = _section(Reports, "What senders are told about their mail.")
+    tls_out: TlsOut = _section(TlsOut, "TLS towards other servers; single destinations are under queue.tls.")
+    mta_sts: MtaSts = _section(MtaSts, "The MTA-STS policy of our own domains.")
     imap: Imap = _section(Imap, "Reading mail and news by IMAP.")
     pop3: Pop3 = _section(Pop3, "Fetching mail by POP3.")
     nntp: Nntp = _section(Nntp, "Reading and posting news by NNTP.")
@@ -116,7 +121,10 @@ def _finished(config: Config, found: dict[lines.Path, int], file: str, folder: P
         ),
         client_ca=_beside(folder, config.tls.client_ca),
     )
-    return dataclasses.replace(config, store=dataclasses.replace(config.store, data=data), tls=tls)
+    out = dataclasses.replace(config.tls_out, ca_file=_beside(folder, config.tls_out.ca_file))
+    stored = dataclasses.replace(config.store, data=data)
+    policy = dataclasses.replace(config.policy, hooks=_beside(folder, config.policy.hooks))
+    return dataclasses.replace(config, store=stored, tls=tls, tls_out=out, policy=policy)
 
 
 def _beside(folder: Path, name: str) -> str:
@@ -132,11 +140,18 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
                 ipaddress.ip_network(text, strict=False)
             except ValueError:
                 yield (*path, at), f"expected a network such as 10.0.0.0/8 or an address, got {text!r}"
-    for sentence in config.auth.faults():
+    for sentence in (*config.auth.faults(), *config.policy.faults()):
         key, _, text = sentence.partition(": ")
         yield tuple(key.split(".")), text
+    for name, route in config.queue.routes.items():
+        for option, text in places.faults(route):
+            yield ("queue", "routes", name, option), text
     for text in config.dns.faults():
         yield ("dns", "nameservers"), text
+    for name, rule in config.queue.tls.items():
+        for sentence in rule.faults():
+            key, _, text = sentence.partition(": ")
+            yield ("queue", "tls", name, key), text
     for at, pair in enumerate(config.tls.certificates):
         if not pair.certificate:
             yield ("tls", "certificates", at), "expected a certificate file (option certificate)"
@@ -151,6 +166,7 @@ def _networks(config: Config) -> Iterator[tuple[lines.Path, Sequence[str]]]:
     yield ("net", "unlimited"), config.net.unlimited
     yield ("http", "metrics_from"), config.http.metrics_from
     yield ("smtp", "relay_networks"), config.smtp.relay_networks
+    yield ("policy", "rates", "exempt"), config.policy.rates.exempt
     yield ("smtp", "xclient_from"), config.smtp.xclient_from
     yield ("smtp", "xforward_from"), config.smtp.xforward_from
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from quintet.delivery import tlspolicy
 from quintet.delivery.envelope import USUAL, DeliverBy, Wishes, mailbox
 from quintet.delivery.transport import Letter, To
 from quintet.message import narrow
@@ -56,7 +57,15 @@ def letter(store: Store, recipient: Recipient) -> Letter:
     utf8 = not plain and bool(recipient.item_params.get("utf8"))
     asked = wishes(recipient.item_params)
     eight_bit = digest.eight_bit or utf8
-    found = Letter(mailbox(recipient.sender), store.body(ref), eight_bit, utf8, wishes=asked)
+    sender = mailbox(recipient.sender)
+    found = Letter(
+        sender,
+        store.body(ref),
+        eight_bit,
+        utf8,
+        wishes=asked,
+        demand=tlspolicy.demand(asked.require_tls, not sender, digest),
+    )
     if not found.eight_bit or not plain or ref.size > MAX_NARROWED:
         return found
     return replace(found, narrowed=functools.partial(_narrowed, store, ref, digest, found))

@@ -1,0 +1,94 @@
+"""Hosts as a configuration names them: "mail.example.net:587", "[2001:db8::1]:25", "unix:/run/x", "mx:name".
+
+Pure.  Several in one text, with commas, are equals that share the load.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quintet.config.route import Route
+
+_NAME = re.compile(r"[A-Za-z0-9_\x80-\U0010ffff](?:[A-Za-z0-9_.\x80-\U0010ffff-]*)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One host; ``port`` 0 is the route's."""
+
+    host: str  # name, IP address without brackets, or "unix:/path"
+    port: int = 0
+    exchangers: bool = False  # those of the name are meant
+
+
+def place(text: str) -> Place:
+    """Raises ValueError."""
+    text = text.strip()
+    if text.startswith("unix:"):
+        if not text.startswith("unix:/") or "\0" in text:
+            raise ValueError(f"expected unix:/path, got {text!r}")
+        return Place(text)
+    exchangers = text.lower().startswith("mx:")
+    name = text[3:] if exchangers else text
+    if name.startswith("["):
+        inner, _, rest = name[1:].partition("]")
+        inner = inner[5:] if inner.lower().startswith("ipv6:") else inner
+        given = rest[1:] if rest.startswith(":") else None if not rest else ""
+        return Place(_address(inner, text), _port(given, text))
+    if name.count(":") > 1:
+        return Place(_address(name, text))
+    host, colon, port = name.partition(":")
+    if not _NAME.fullmatch(host):
+        raise ValueError(f"expected a host, HOST:PORT, [IPv6]:PORT, unix:/path or mx:NAME, got {text!r}")
+    return Place(host.lower().rstrip("."), _port(port if colon else None, text), exchangers)
+
+
+def groups(texts: Sequence[str]) -> list[list[Place]]:
+    """In the order in which they are tried; those of one group are equals.  Raises ValueError."""
+    return [[place(each) for each in text.split(",")] for text in texts if text]
+
+
+def of(route: Route) -> list[list[Place]]:
+    """Where a route leads.  Raises ValueError."""
+    return groups([route.host, *route.hosts])
+
+
+def faults(route: Route) -> list[tuple[str, str]]:
+    """What is wrong with a route although every value alone is right: option and sentence."""
+    found = []
+    for option, texts in (("host", [route.host]), ("hosts", route.hosts), ("fallback", route.fallback)):
+        try:
+            groups(texts)
+        except ValueError as error:
+            found.append((option, str(error)))
+    if route.via in ("smtp", "lmtp") and not route.host and not route.hosts:
+        found.append(("host", f"expected a host for via = {route.via!r}"))
+    if route.via == "pipe" and not route.command:
+        found.append(("command", "expected a program for via = 'pipe'"))
+    if route.via == "batch" and not route.file:
+        found.append(("file", "expected a file for via = 'batch'"))
+    if route.user and not route.password:
+        found.append(("password", f"expected the password of {route.user!r}"))
+    if not re.fullmatch(r"[45]\.\d{1,3}\.\d{1,3}", route.status):
+        found.append(("status", f"expected a status such as 5.7.1, got {route.status!r}"))
+    if route.max_size and route.max_size < route.min_size:
+        found.append(("max_size", "expected at least min_size"))
+    return found
+
+
+def _address(text: str, whole: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError(f"expected an IP address, got {whole!r}") from None
+
+
+def _port(text: str | None, whole: str) -> int:
+    if text is None:
+        return 0
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) < 65536:
+        raise ValueError(f"expected a port from 1 to 65535, got {whole!r}")
+    return int(text)

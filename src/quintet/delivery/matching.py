@@ -1,0 +1,138 @@
+"""Which configured route fits a message on its way to one recipient: patterns compiled once, asked often.
+
+Pure.  Names are compared as A-labels and without case; a pattern that cannot be meant fits nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from quintet.config.route import Route
+from quintet.delivery.directory import ascii_domain
+from quintet.delivery.envelope import Mailbox
+
+
+@dataclass(frozen=True, slots=True)
+class Travel:
+    """What decides about a way: one message to one recipient."""
+
+    domain: str  # where it goes, A-labels, lower case
+    sender: Mailbox
+    recipient: Mailbox | None = None
+    account: str = ""  # login name of who submitted it
+    size: int = 0  # bytes; 0: not known, fits no route that asks for a size
+    listener: str = ""
+    secure: bool = True  # it came under TLS, or is ours
+
+
+class Rule:
+    """One route's conditions."""
+
+    def __init__(self, name: str, route: Route) -> None:
+        self.name, self.route = name, route
+        self._domains = tuple(_domain(each) for each in route.domains)
+        self._senders = _addresses(route.senders)
+        self._recipients = _addresses(route.recipients)
+        self._accounts = frozenset(each.lower() for each in route.accounts)
+        self._listeners = frozenset(route.listeners)
+        self._secure = {"tls": True, "clear": False}.get(route.arrived)
+
+    @property
+    def by_account(self) -> bool:
+        """The account must be known."""
+        return bool(self._accounts)
+
+    @property
+    def by_size(self) -> bool:
+        """The size must be known."""
+        return bool(self.route.min_size or self.route.max_size)
+
+    def fits(self, travel: Travel) -> bool:
+        """All that the route names is so."""
+        return (
+            _domain_fits(self._domains, travel.domain)
+            and (self._senders is None or _address_fits(self._senders, travel.sender))
+            and (self._recipients is None or _address_fits(self._recipients, travel.recipient))
+            and (not self._accounts or travel.account.lower() in self._accounts)
+            and (not self._listeners or travel.listener in self._listeners)
+            and (self._secure is None or self._secure is travel.secure)
+            and self._size_fits(travel.size)
+        )
+
+    def _size_fits(self, size: int) -> bool:
+        least, most = self.route.min_size, self.route.max_size
+        return not self.by_size or (size >= max(least, 1) and (not most or size <= most))
+
+
+def rules(routes: Mapping[str, Route]) -> list[Rule]:
+    """In the order of the configuration."""
+    return [Rule(name, route) for name, route in routes.items()]
+
+
+def first(among: Iterable[Rule], travel: Travel) -> Rule | None:
+    """The first one that fits."""
+    return next((rule for rule in among if rule.fits(travel)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Addresses:
+    """A list of addresses, sorted by how they are compared."""
+
+    null: bool  # "<>"
+    whole: frozenset[str]  # addresses
+    domains: frozenset[str]  # of "@domain"
+    patterns: re.Pattern[str] | None
+
+
+def _addresses(texts: Sequence[str]) -> _Addresses | None:
+    """None: no condition."""
+    if not texts:
+        return None
+    whole, domains, patterns, null = set(), set(), [], False
+    for text in texts:
+        if text in ("<>", ""):
+            null = True
+        elif "*" in text or "?" in text:
+            patterns.append(pattern(text))
+        elif text.startswith("@"):
+            domains.add(ascii_domain(text[1:]).rstrip("."))
+        else:
+            local, _, domain = text.rpartition("@")
+            whole.add(_key(local, domain))
+    compiled = re.compile("|".join(patterns), re.DOTALL) if patterns else None
+    return _Addresses(null, frozenset(whole), frozenset(domains), compiled)
+
+
+def pattern(text: str) -> str:
+    """A regular expression for ``text``, in which ``*`` is anything and ``?`` one character; lower case."""
+    collapsed = re.sub(r"\*+", "*", text.lower())
+    return "".join({"*": ".*", "?": "."}.get(char) or re.escape(char) for char in collapsed)
+
+
+def _address_fits(wanted: _Addresses, address: Mailbox | None) -> bool:
+    if address is None:
+        return False
+    if not address:
+        return wanted.null
+    domain = ascii_domain(address.domain)
+    key = _key(address.local, domain)
+    if key in wanted.whole or domain in wanted.domains:
+        return True
+    return wanted.patterns is not None and wanted.patterns.fullmatch(key) is not None
+
+
+def _key(local: str, domain: str) -> str:
+    return f"{local.lower()}@{ascii_domain(domain)}"
+
+
+def _domain(text: str) -> str:
+    text = text.lower().rstrip(".") if len(text) > 1 else text
+    return "." + ascii_domain(text[1:]) if text.startswith(".") else ascii_domain(text)
+
+
+def _domain_fits(wanted: Sequence[str], domain: str) -> bool:
+    return not wanted or any(
+        each in ("*", domain) or (each.startswith(".") and domain.endswith(each)) for each in wanted
+    )
