@@ -115,11 +115,11 @@ class Runner:
             while not self._stopping:
                 self._wake.clear()  # before looking: what comes in between sets it again
                 try:
-                    found = await self._take() if self.config.enabled else 0
+                    found, off = await self._take() if self.config.enabled else (0, 0)
                 except TryLater as problem:
                     logger.warning("queue not readable", text=str(problem))
-                    found = 0
-                if not found:
+                    found, off = 0, 0
+                if found == off:
                     await self._pause()
         finally:
             renewing.cancel()
@@ -145,9 +145,10 @@ class Runner:
 
     async def once(self) -> int:
         """Sends everything that is due now; returns how many recipients were tried."""
-        total = 0
-        while found := await self._take():
-            total += found
+        total, found, off = 0, 1, 0
+        while found:
+            found, off = await self._take()
+            total += found - off
             while busy := self._tasks | self._behind:
                 await asyncio.wait(busy)
         return total
@@ -170,11 +171,11 @@ class Runner:
 
     # --- taking -------------------------------------------------------------------------------
 
-    async def _take(self) -> int:
-        """Leases what is due and gives it to its sites; returns how many recipients will be tried."""
+    async def _take(self) -> tuple[int, int]:
+        """Leases what is due and gives it to its sites; how many recipients, and how many were put off."""
         room = min(LEASED_AT_ONCE, MAX_IN_HAND - len(self._in_hand))
         if room <= 0:
-            return 0
+            return 0, 0
         self._forgive()
         until = self.clock.now() + LEASE_MS
         taken = await self.store.write(queue.lease, self.owner, until, room, busy=self._busy())
@@ -187,7 +188,7 @@ class Runner:
             off += sum(len(batch.recipients) for batch in excess)
             self._put_off(excess, CROWD_REST_S)
         self._hire()
-        return len(taken) - off
+        return len(taken), off
 
     @property
     def _crowded(self) -> bool:
