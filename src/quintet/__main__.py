@@ -2,21 +2,35 @@
 
 It stands on top of both the command line and the server, which must not know each other.  What a command
 does belongs to ``quintet.admin.cli``; what a server consists of belongs to ``quintet.app``.  The two inner
-commands, "worker" and "supervise", come without the command line's library.
+commands, "worker" and "supervise", come without the command line's library, and so does "sendmail", which is
+also what the program is when it is called by that name.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
+
+SENDMAIL = ("sendmail", "mailq", "newaliases")  # names that other programs call
 
 
 def main() -> None:
     """Runs what was asked for; the exit code is the one the command documents."""
+    name = Path(sys.argv[0]).name
     try:
+        if name in SENDMAIL:
+            _sendmail(sys.argv[1:], name)
         _main(*sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _sendmail(arguments: Sequence[str], name: str = "sendmail") -> NoReturn:
+    from quintet.admin.sendmail.program import main as sendmail  # as below
+
+    sys.exit(sendmail(arguments, name))
 
 
 def _main(kind: str = "", *arguments: str) -> None:
@@ -28,6 +42,8 @@ def _main(kind: str = "", *arguments: str) -> None:
         from quintet.supervisor import main as supervisor  # as above
 
         sys.exit(supervisor(arguments))
+    if kind == "sendmail" and arguments != ("--help",):
+        _sendmail(arguments)
     from quintet.admin.cli import main as cli  # as above
 
     cli(_serve)

@@ -132,6 +132,15 @@ class Client:
         client._ended = stream.closed
         return client
 
+    @classmethod
+    async def over(cls, sock: socket.socket, *, timeout_s: float = 60.0) -> Client:
+        """A client on a socket that is connected already."""
+        client = cls(timeout_s)
+        sock.setblocking(False)
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: client._stream, sock)
+        client.address = "unix"
+        return client
+
     def released(self) -> tuple[Stream, bytes]:
         """Gives the connection to somebody else, who becomes its receiver; with it what came already."""
         if self._paused:
