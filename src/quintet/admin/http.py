@@ -95,7 +95,7 @@ class HttpListener:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         library = _import()
         if request.method in ("GET", "HEAD"):
-            answer = await self._pages.answer(request.path, request.remote or "unix")
+            answer = await self._pages.answer(request.path, request.remote or "unix", request.host)
         else:
             answer = Answer(405, "text/plain; charset=utf-8", b"only GET and HEAD\n")
         headers = {

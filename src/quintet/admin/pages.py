@@ -1,4 +1,4 @@
-"""What the http listeners answer: a landing page, /healthz, /metrics, ACME challenges (RFC 8555 8.3).
+"""What the http listeners answer: landing page, /healthz, /metrics, ACME challenges (RFC 8555 8.3), MTA-STS.
 
 Pure decisions about a path and a peer; sockets and HTTP itself are ``http``'s.
 """
@@ -21,6 +21,7 @@ from quintet.store.db import Tx
 from quintet.store.store import Store
 
 CHALLENGE = "/.well-known/acme-challenge/"
+POLICY = "/.well-known/mta-sts.txt"
 HEALTH_S = 5.0  # between two trials to write
 WRITE_S = 5.0  # a store that takes longer is not well
 ROOM = 1024 * 1024  # bytes of a letter that there should be room for
@@ -48,7 +49,8 @@ class Way:
 class Pages:
     """One a process.
 
-    ``gather`` gives every worker's exposition, ours included; ``proof`` the answer to an ACME token.
+    ``gather`` gives every worker's exposition, ours included; ``proof`` the answer to an ACME token;
+    ``policy`` the MTA-STS policy that a host name shows (RFC 8461 3.3).
     """
 
     def __init__(
@@ -60,12 +62,14 @@ class Pages:
         ways: Callable[[], Sequence[Way]],
         gather: Callable[[], Awaitable[list[str]]],
         proof: Callable[[str], str | None] = lambda _: None,
+        policy: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self._store = store
         self._hostname = hostname
         self._ways = ways
         self._gather = gather
         self._proof = proof
+        self._policy = policy
         self._looked: str | None = None  # what was the trouble when writing was tried last
         self._looked_at = 0.0
         self.reload(config)
@@ -74,8 +78,8 @@ class Pages:
         self._config = config
         self._trusted = Networks(config.metrics_from)
 
-    async def answer(self, path: str, address: str) -> Answer:
-        """The response to GET ``path`` from ``address``."""
+    async def answer(self, path: str, address: str, host: str = "") -> Answer:
+        """The response to GET ``path`` from ``address``, who asked for ``host`` (with or without a port)."""
         if path == "/healthz":
             return await self._health(address)
         if path == "/metrics":
@@ -85,6 +89,9 @@ class Pages:
         if path.startswith(CHALLENGE):
             found = self._proof(path.removeprefix(CHALLENGE))
             return _text(200, found) if found else _text(404, "no such challenge\n")
+        if path == POLICY:
+            shown = self._policy(host.partition(":")[0].lower().rstrip("."))
+            return _text(200, shown) if shown else _text(404, "no policy for this host\n")
         if path == "/" and self._config.landing:
             return Answer(200, "text/html; charset=utf-8", self._landing().encode())
         return _text(404, "nothing here\n")

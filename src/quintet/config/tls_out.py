@@ -6,6 +6,7 @@ publish about our own domains (RFC 8461 3).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from quintet.config.field import opt
@@ -35,6 +36,17 @@ class TlsRule:
         (), "For pinned: SHA-256 of the certificate or of its public key, in hex, colons allowed."
     )
 
+    def faults(self) -> list[str]:
+        """What is wrong with the rule, a sentence each."""
+        found = [
+            f"fingerprints: expected 64 hexadecimal digits, got {each!r}"
+            for each in self.fingerprints
+            if not re.fullmatch(r"[0-9a-fA-F]{64}", each.replace(":", ""))
+        ]
+        if self.level == "pinned" and not self.fingerprints:
+            found.append("fingerprints: level pinned needs at least one")
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class TlsOut:
@@ -52,6 +64,16 @@ class TlsOut:
         unit="s",
         minimum=1,
         maximum=300,
+    )
+    policy_port: int = opt(
+        443,
+        "Port that MTA-STS policies are fetched from; the standard knows only 443.",
+        minimum=1,
+        maximum=65535,
+    )
+    private: bool = opt(
+        False,
+        "Fetch policies from, and POST reports to, hosts in private networks too. Others choose these hosts.",
     )
     reports: bool = opt(
         True, "Count what became of TLS and send other domains a report once a day where they ask (RFC 8460)."
