@@ -164,10 +164,10 @@ def _for_machines(about: About, fates: Sequence[Fate], hostname: str, internatio
 
 def _fields(about: About, fate: Fate, international: bool) -> list[str]:
     lines = []
-    if fate.original and (found := _TYPED.fullmatch(_one_line(fate.original))):
-        lines.append(f"Original-Recipient: {typed(found[1].lower(), found[2], international)}")
+    if original := named(fate.original, international):
+        lines.append(f"Original-Recipient: {original}")
     lines += [
-        f"Final-Recipient: {typed('rfc822', _one_line(str(fate.address)), international)}",
+        f"Final-Recipient: {typed('rfc822', str(fate.address), international)}",
         f"Action: {fate.action}",
         f"Status: {_status(fate)}",
     ]
@@ -192,11 +192,18 @@ def typed(kind: str, address: str, international: bool) -> str:
     What is not ASCII is of the type "utf-8": as it is where the report may have it, else each such
     character by its number.
     """
+    address = _one_line(address)
     if not address.isascii():
         kind = "utf-8"
         if not international:
             address = _OUTSIDE.sub(lambda found: f"\\x{{{ord(found[0]):02X}}}", address)
     return f"{kind}; {address}"
+
+
+def named(original: str, international: bool) -> str:
+    """What stands in Original-Recipient for an ORCPT as it was meant; "" for what is none."""
+    found = _TYPED.fullmatch(_one_line(original))
+    return typed(found[1].lower(), found[2], international) if found else ""
 
 
 def _status(fate: Fate) -> str:

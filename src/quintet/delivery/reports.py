@@ -38,8 +38,8 @@ POSTMASTER = Mailbox("postmaster", "")
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """How a sender is reached."""
+class Way:
+    """How a sender is reached, and what they read."""
 
     to: Addressee
     decision: filing.Decision
@@ -74,7 +74,7 @@ class Reports:
             way = self._to_postmaster() if fates[0].action == dsn.FAILED else None
             sender = Mailbox("postmaster", self._hostname)
         else:
-            way = self._way(sender, digest, trusted=one.account_id is not None)
+            way = self.way(sender, digest, trusted=one.account_id is not None)
         if way is None:
             return None
         failed = fates[0].action == dsn.FAILED
@@ -120,7 +120,7 @@ class Reports:
         if not expanded and not any(notify.SUCCESS in one.notify for one in recipients):
             return work
         envelope, content = work.envelope, work.content
-        way = self._way(envelope.sender, content.digest, trusted=trusted)
+        way = self.way(envelope.sender, content.digest, trusted=trusted)
         if way is None:
             return work
         about = dsn.About(
@@ -150,7 +150,7 @@ class Reports:
 
     # --- to whom ------------------------------------------------------------------------------------
 
-    def _way(self, sender: Mailbox, digest: Digest, *, trusted: bool) -> _Way | None:
+    def way(self, sender: Mailbox, digest: Digest, *, trusted: bool) -> Way | None:
         """Where a report goes; None when nobody is there, or they have had enough."""
         try:
             found = self._directory.find(sender)
@@ -162,9 +162,9 @@ class Reports:
         decision = filing.usual(to) if found is not None else filing.Send((str(sender),))
         if isinstance(decision, filing.Send) and not trusted and not self._may_tell(sender):
             return None
-        return _Way(to, decision, self._language(to.account_id, digest))
+        return Way(to, decision, self._language(to.account_id, digest))
 
-    def _to_postmaster(self) -> _Way | None:
+    def _to_postmaster(self) -> Way | None:
         if not self._config.double_bounces:
             return None
         try:
@@ -173,7 +173,7 @@ class Reports:
             return None
         if found is None or not found.folder_id:
             return None
-        return _Way(found, filing.File(found.folder_id), self._language(found.account_id, None))
+        return Way(found, filing.File(found.folder_id), self._language(found.account_id, None))
 
     def _language(self, account_id: int, digest: Digest | None) -> str:
         """The account's setting, else what the message says its author reads, else the house's."""
@@ -202,26 +202,33 @@ class Reports:
         return True
 
     def _work(
-        self, about: dsn.About, fates: Sequence[dsn.Fate], way: _Way, conn: str, expires_at: int
+        self, about: dsn.About, fates: Sequence[dsn.Fate], way: Way, conn: str, expires_at: int
     ) -> filing.Work:
-        now = self._clock.now()
-        data = dsn.report(about, fates, hostname=self._hostname, now=now, token=self._clock.token(12))
+        data = dsn.report(
+            about, fates, hostname=self._hostname, now=self._clock.now(), token=self._clock.token(12)
+        )
+        return self.ready(data, way, conn=conn, expires_at=expires_at)
+
+    def ready(
+        self, data: bytes, way: Way, *, conn: str, expires_at: int, event: str = "reported"
+    ) -> filing.Work:
+        """A report with its envelope: a null sender, so that nothing ever answers it (RFC 5321 4.5.5)."""
         envelope = Envelope(
             peer=Peer(conn, ""),
             helo=self._hostname,
             id=self._clock.token(8),
             recipients=[way.to],
             eight_bit=not data.isascii(),
-            utf8=not about.sender.ascii,
+            utf8=not way.to.address.ascii,
         )
         return filing.Work(
             envelope=envelope,
             content=content_of(data),
             decisions=[way.decision],
             received=b"",
-            now=now,
+            now=self._clock.now(),
             expires_at=expires_at,
-            event="reported",
+            event=event,
         )
 
 
