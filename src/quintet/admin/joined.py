@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from quintet.auth.service import AuthService
     from quintet.clock import Clock
     from quintet.config.root import Config
+    from quintet.delivery.rules import Rules
     from quintet.smtp.desk import Role
     from quintet.smtp.service import SmtpService
     from quintet.store.store import Store
 
 
-def inbound(config: Config, store: Store, clock: Clock) -> Inbound:
-    """The way in; one a process."""
+def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = None) -> Inbound:
+    """The way in; one a process.  Raises BadHooks where ``rules`` must be made and cannot."""
+    if rules is None:
+        from quintet.delivery.rules import Rules  # as above: a server has them already
+
+        rules = Rules(config.policy, store, clock)
     return Inbound(
         store,
         config.smtp,
@@ -28,6 +33,9 @@ def inbound(config: Config, store: Store, clock: Clock) -> Inbound:
         expire_s=config.queue.expire_s,
         expire_report_s=config.queue.expire_report_s,
         reports=config.reports,
+        policy=config.policy,
+        checks=rules.checks,
+        filters=rules.filters,
     )
 
 

@@ -8,6 +8,7 @@ what follows from a score `delivery.weighing`'s.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,12 @@ class Finding:
     reason: str = ""  # for people
 
 
+class Note(Protocol):
+    """What a check keeps; copied when a connection's becomes a message's."""
+
+    def copy(self) -> Note: ...
+
+
 @dataclass(slots=True)
 class Verdict:
     """Findings in the order in which they were made, and points by the name of the test that gave them."""
@@ -27,6 +34,7 @@ class Verdict:
     findings: list[Finding] = field(default_factory=list)
     points: dict[str, float] = field(default_factory=dict)  # positive: suspicious
     fields: list[bytes] = field(default_factory=list)  # whole header lines with CRLF, to stand on top
+    notes: dict[str, Note] = field(default_factory=dict)  # what a check keeps for its own later calls
 
     @property
     def results(self) -> dict[str, str]:
@@ -48,7 +56,8 @@ class Verdict:
 
     def copy(self) -> Verdict:
         """One that may grow by itself: a connection's for each of its messages."""
-        return Verdict(list(self.findings), dict(self.points), list(self.fields))
+        notes = {name: note.copy() for name, note in self.notes.items()}
+        return Verdict(list(self.findings), dict(self.points), list(self.fields), notes)
 
     @property
     def empty(self) -> bool:
