@@ -6,6 +6,7 @@ Knows nothing of secrets and accounts; what delays are right is `auth.throttle`'
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from prometheus_client import Counter
 
@@ -33,9 +34,17 @@ def count(scope: str, result: str) -> None:
 
 
 class Gate:
-    """One a process."""
+    """One a process; those with the same ``run`` and ``key`` count together."""
 
-    def __init__(self, config: Auth, clock: Clock, sleep: Callable[[float], Awaitable[object]]) -> None:
+    def __init__(
+        self,
+        config: Auth,
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[object]],
+        *,
+        run: Path | None = None,
+        key: bytes = b"",
+    ) -> None:
         self._max_waiting = config.max_waiting
         self._sleep = sleep
         self._throttle = throttle.Throttle(
@@ -43,6 +52,8 @@ class Gate:
             free=config.free_failures,
             max_delay_s=config.max_delay_s,
             account_delay_s=config.account_delay_s,
+            run=run,
+            key=key,
         )
         self._waiting: dict[str, int] = {}  # by address; no entry is 0
         self._waiting_total = 0
@@ -100,6 +111,10 @@ class Gate:
             scope=scope,
             reason=reason.value,
         )
+
+    def forget(self, name: str) -> None:
+        """Forgives the failed logins of an address, a network or an account."""
+        self._throttle.forget(name)
 
     def known(self, address: str, login: str) -> None:
         """Notes that ``login`` was used rightly from ``address``."""

@@ -171,6 +171,7 @@ class Hasher:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="secrets")
         self._room = threads + queue
         self._waiting = 0
+        self._quiet: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._lock = threading.Lock()  # calls end in their threads
 
     async def run(self, function: Callable[..., T], *args: object) -> T:
@@ -191,9 +192,35 @@ class Hasher:
         call.add_done_callback(self._done)  # not `finally`: a caller that is gone leaves the thread at work
         return await asyncio.wrap_future(call)
 
+    async def run_behind(self, function: Callable[..., T], *args: object) -> T:
+        """`run` for work that nobody waits for: it begins when all that somebody waits for is done.
+
+        Call it for one thing after the other: who comes meanwhile then finds a thread free, if there are two.
+        """
+        waiting = self._wait_quiet()
+        while waiting is not None:
+            await waiting.wait()
+            waiting = self._wait_quiet()
+        return await self.run(function, *args)
+
+    def _wait_quiet(self) -> asyncio.Event | None:
+        """Set when nobody waits any more; None when that is so already."""
+        with self._lock:
+            if not self._waiting:
+                return None
+            event = asyncio.Event()
+            self._quiet.append((asyncio.get_running_loop(), event))
+            return event
+
     def _done(self, call: Future[T] | None) -> None:
         with self._lock:
             self._waiting -= 1
+            if self._waiting:
+                return
+            quiet, self._quiet = self._quiet, []
+        for loop, event in quiet:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(event.set)
 
     def close(self) -> None:
         """Lets running checks end, forgets waiting ones."""

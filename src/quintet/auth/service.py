@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from quintet import log
 from quintet.auth import exchange, gate, keyfile, oauth, passwords, remember, saslprep, scram, upkeep, vault
@@ -35,7 +36,8 @@ class AuthService:
     """See the module.
 
     ``key`` (32 bytes) makes the salts of unknown names.  Workers must share it, so by default it is
-    a file of the store's directory, made at the first start.
+    a file of the store's directory, made at the first start.  ``run`` is the folder in which they count
+    failed logins together; without it each process counts alone.
     Raises ValueError and OSError for a configuration that cannot work (words, token keys, that file).
     """
 
@@ -47,6 +49,7 @@ class AuthService:
         clock: Clock | None = None,
         key: bytes = b"",
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        run: Path | None = None,
     ) -> None:
         if faults := config.faults():
             raise ValueError("; ".join(faults))
@@ -55,7 +58,7 @@ class AuthService:
         self.store = store
         self.key = key or keyfile.load(store.data / "auth.key")
         self.tokens = oauth.Keys.load(config, self.clock)
-        self.gate = gate.Gate(config, self.clock, sleep)
+        self.gate = gate.Gate(config, self.clock, sleep, run=run, key=self.key[:64])
         self._hasher = passwords.Hasher(config.hash_threads, config.hash_queue)
         self._memory = remember.Memory(config.remember_max)
         self._upkeep = upkeep.Upkeep(store, self._hasher, self.clock)
@@ -70,6 +73,10 @@ class AuthService:
     async def settle(self) -> None:
         """Waits for background work that was begun: for tests, and before a store is closed."""
         await self._upkeep.settle()
+
+    def forget(self, name: str) -> None:
+        """Forgives the failed logins of an address, a network or a login name."""
+        self.gate.forget(name)
 
     def reload(self, config: Auth) -> None:
         """Takes a changed configuration; options marked as needing a restart keep their effect.

@@ -12,98 +12,98 @@ account; counts halve every `HALF_LIFE_S`.
 - This machine itself is no suspect (a webmail program asks for all its users): only the account counts.
 - The same wrong password again, as a forgotten device sends it every minute, is no new guess.
 
-All tables are bounded; the longest untouched is forgotten.  Each worker counts for itself.
+All tables are bounded; the least count, or the oldest mark, is forgotten.  Workers that are given the same
+folder count together, and go on with their counts after a restart.
 """
 
 from __future__ import annotations
 
 import hashlib
 import ipaddress
+import math
 import secrets
-from collections import OrderedDict
-from dataclasses import dataclass
+from pathlib import Path
 
 from quintet.clock import Clock
+from quintet.store.slots import Slots
 
 HALF_LIFE_S = 300.0
 KNOWN_S = 30 * 86400.0
+SEEN_S = 86400.0  # a wrong password is known again for so long after it came last
 FIRST_DELAY_S = 0.5
 NETWORK_PATIENCE = 20  # failures of a network count as one of an address
 KNOWN_PATIENCE = 3  # a known address may fail so many times more before it waits
-MAX_ADDRESSES = 50_000  # some 10 MB
+MAX_ADDRESSES = 50_000  # 16 bytes each
 MAX_ACCOUNTS = 20_000
 MAX_KNOWN = 50_000
 
 
-@dataclass(slots=True)
-class Count:
-    """Failures, decaying."""
-
-    value: float = 0.0
-    at: float = 0.0  # monotonic seconds of ``value``
-    last: bytes = b""  # hash of the last wrong secret
-
-    def now(self, at: float) -> float:
-        return float(self.value * 0.5 ** ((at - self.at) / HALF_LIFE_S))
-
-    def add(self, at: float) -> None:
-        self.value = self.now(at) + 1
-        self.at = at
-
-
 class Table:
-    """Counts by key, bounded."""
+    """Failures by key, decaying.
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._counts: OrderedDict[str, Count] = OrderedDict()
+    A count is kept as the moment at which it will have decayed to one: a single number, which the table
+    that workers share holds in one piece.
+    """
+
+    def __init__(self, size: int, path: Path | None = None) -> None:
+        self._slots = Slots(size, path)
 
     def __len__(self) -> int:
-        return len(self._counts)
+        return self._slots.count()
 
     def value(self, key: str, at: float) -> float:
-        count = self._counts.get(key)
-        return 0.0 if count is None else count.now(at)
+        one_at = self._slots.get(key)
+        if one_at == 0.0:
+            return 0.0
+        # rounded, because seconds since 1970 have no room for more; never more than a clock set back allows
+        return round(2 ** min((one_at - at) / HALF_LIFE_S, 32.0), 6)
 
-    def count(self, key: str) -> Count:
-        """The count of ``key``, made if need be and now the youngest."""
-        count = self._counts.get(key)
-        if count is None:
-            count = self._counts[key] = Count()
-            if len(self._counts) > self._size:
-                self._counts.popitem(last=False)
-        else:
-            self._counts.move_to_end(key)
-        return count
+    def add(self, key: str, at: float) -> None:
+        self._slots.put(key, at + HALF_LIFE_S * math.log2(self.value(key, at) + 1))
 
     def forget(self, key: str) -> None:
-        self._counts.pop(key, None)
+        self._slots.drop(key)
 
 
 class Throttle:
-    """The three counts and the addresses known to be an owner's."""
+    """The three counts and the addresses known to be an owner's.
+
+    ``run`` is the folder that workers share, ``key`` (which they share too) hides wrong secrets there.
+    """
 
     def __init__(
-        self, clock: Clock, *, free: int = 4, max_delay_s: float = 15.0, account_delay_s: float = 3.0
+        self,
+        clock: Clock,
+        *,
+        free: int = 4,
+        max_delay_s: float = 15.0,
+        account_delay_s: float = 3.0,
+        run: Path | None = None,
+        key: bytes = b"",
     ) -> None:
         self._clock = clock
         self._free = free
         self._max_delay_s = max_delay_s
         self._account_delay_s = account_delay_s
-        self._key = secrets.token_bytes(16)
-        self._addresses = Table(MAX_ADDRESSES)
-        self._networks = Table(MAX_ADDRESSES)
-        self._accounts = Table(MAX_ACCOUNTS)
-        self._pairs = Table(MAX_ADDRESSES)
-        self._known: OrderedDict[str, float] = OrderedDict()
+        self._key = key or secrets.token_bytes(16)
+
+        def path(name: str) -> Path | None:
+            return run / f"counts.login.{name}" if run is not None else None
+
+        self._addresses = Table(MAX_ADDRESSES, path("addresses"))
+        self._networks = Table(MAX_ADDRESSES, path("networks"))
+        self._accounts = Table(MAX_ACCOUNTS, path("accounts"))
+        self._pairs = Table(MAX_ADDRESSES, path("pairs"))
+        self._known = Slots(MAX_KNOWN, path("known"))
+        self._seen = Slots(MAX_ADDRESSES, path("seen"))
 
     def delay(self, address: str, name: str) -> float:
         """Seconds to wait before a password of ``name`` from ``address`` is looked at; 0 mostly."""
-        at = self._clock.monotonic()
+        at = self._now()
         here, network = blocks(address)
         pair = f"{here} {name}"
         known = self._known.get(pair)
-        if known is not None and at - known < KNOWN_S:
+        if known and at - known < KNOWN_S:
             return self._steps(self._pairs.value(pair, at) / KNOWN_PATIENCE, self._account_delay_s)
         by_account = self._steps(self._accounts.value(name, at), self._account_delay_s)
         if is_local(here):
@@ -114,32 +114,40 @@ class Throttle:
 
     def failed(self, address: str, name: str, secret: str = "") -> bool:
         """Counts a wrong ``secret`` (empty when there was none to see); False if it was no new guess."""
-        at = self._clock.monotonic()
+        at = self._now()
         here, network = blocks(address)
-        pair = self._pairs.count(f"{here} {name}")
-        if secret:
-            seen = hashlib.blake2b(secret.encode(), digest_size=8, key=self._key).digest()
-            if seen == pair.last:
-                return False
-            pair.last = seen
-        for count in (
-            pair,
-            self._addresses.count(here),
-            self._networks.count(network),
-            self._accounts.count(name),
-        ):
-            count.add(at)
+        pair = f"{here} {name}"
+        if secret and self._again(pair, secret, at):
+            return False
+        self._pairs.add(pair, at)
+        self._addresses.add(here, at)
+        self._networks.add(network, at)
+        self._accounts.add(name, at)
         return True
+
+    def _again(self, pair: str, secret: str, at: float) -> bool:
+        """Whether that wrong secret was tried there before; notes it."""
+        text = f"{pair}\0{secret}".encode("utf-8", "surrogatepass")
+        hidden = hashlib.blake2b(text, digest_size=16, key=self._key).hexdigest()
+        seen = self._seen.get(hidden)
+        self._seen.put(hidden, at)
+        return bool(seen) and abs(at - seen) < SEEN_S
 
     def succeeded(self, address: str, name: str) -> None:
         """The address is an owner's from now on; its own failures on this account are forgiven."""
         here, _ = blocks(address)
         pair = f"{here} {name}"
-        self._known[pair] = self._clock.monotonic()
-        self._known.move_to_end(pair)
-        if len(self._known) > MAX_KNOWN:
-            self._known.popitem(last=False)
+        self._known.put(pair, self._now())
         self._pairs.forget(pair)
+
+    def forget(self, name: str) -> None:
+        """Forgives the failures of an address, a network or an account; knows nothing else of them."""
+        for table in (self._addresses, self._networks, self._accounts):
+            table.forget(name)
+
+    def _now(self) -> float:
+        """Seconds since 1970: what workers share outlives them."""
+        return self._clock.now() / 1000
 
     def _steps(self, failures: float, longest_s: float) -> float:
         over = failures - self._free

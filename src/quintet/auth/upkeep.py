@@ -18,6 +18,7 @@ from quintet.store.store import Store
 
 TOUCH_EVERY_MS = 3_600_000  # a last use is noted once an hour, not at every login
 MAX_TASKS = 64  # at once; more are simply not begun
+MAX_BETTER = 2000  # passwords that wait to be stored in a better form; more wait for a later login
 
 logger = log.get("auth")
 
@@ -31,6 +32,8 @@ class Upkeep:
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
         self._touched: dict[int, int] = {}  # credential: ms, of what we wrote lately
+        self._better: dict[int, tuple[vault.Found, vault.Secret, str, Auth]] = {}  # by credential
+        self._improving = False
 
     def touch(self, used: vault.Secret | None) -> None:
         """Notes that a credential was used, unless that was noted within the hour."""
@@ -43,7 +46,11 @@ class Upkeep:
             self._touched[used.id] = now
 
     def improve(self, found: vault.Found, used: vault.Secret, prepared: str, config: Auth) -> None:
-        """Stores the password as a new one would be, if it is not, now that it is known."""
+        """Stores the password as a new one would be, if it is not, now that it is known.
+
+        Not before all logins that wait are through: after a move thousands log in for the first time at once,
+        and hashing each anew would double what they wait for.
+        """
         own = {row.kind for row in found.secrets if not row.name}
         wanted = {passwords.PASSWORD, *(passwords.SCRAM_KINDS[name] for name in config.scram)}
         if (
@@ -52,7 +59,11 @@ class Upkeep:
             and not passwords.needs_rehash(used.stored, config)
         ):
             return
-        self._begin(self._write_improved(found, used, prepared, config))
+        if len(self._better) >= MAX_BETTER:
+            return
+        self._better[used.id] = (found, used, prepared, config)
+        if not self._improving:
+            self._improving = self._begin(self._improve())
 
     async def settle(self) -> None:
         """Waits until what was begun is done."""
@@ -63,6 +74,14 @@ class Upkeep:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._better.clear()
+
+    async def _improve(self) -> None:
+        try:
+            while self._better:
+                await self._write_improved(*self._better.pop(next(iter(self._better))))
+        finally:
+            self._improving = False
 
     def _begin(self, work: Coroutine[object, object, None]) -> bool:
         if len(self._tasks) >= MAX_TASKS:
@@ -83,7 +102,9 @@ class Upkeep:
         self, found: vault.Found, used: vault.Secret, prepared: str, config: Auth
     ) -> None:
         try:
-            rows = await self._hasher.run(passwords.hash_secret, prepared, config, vault.shared_salts(found))
+            rows = await self._hasher.run_behind(
+                passwords.hash_secret, prepared, config, vault.shared_salts(found)
+            )
             if await self._store.write(vault.upgrade, found.account.id, used.stored, rows):
                 logger.info("password stored in a better form", account=found.account.name)
         except Problem as problem:

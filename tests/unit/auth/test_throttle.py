@@ -90,7 +90,8 @@ def test_tables_are_bounded(monkeypatch) -> None:
         guard.failed(f"10.0.{i}.1", f"user{i}", "x")
         guard.succeeded(f"10.0.{i}.1", f"user{i}")
     tables = (guard._addresses, guard._networks, guard._accounts, guard._pairs, guard._known)
-    assert max(map(len, tables)) <= 10
+    assert max(len(table) for table in tables[:4]) <= 16  # whole rows of eight
+    assert guard._known.count() <= 16
 
 
 @pytest.mark.parametrize(
@@ -164,3 +165,39 @@ async def test_scram_guesses_are_delayed_too(house: House) -> None:
         with pytest.raises(Refused):
             await talk(house.auth, client.Scram("SCRAM-SHA-256", ALICE, f"guess {i}", "abc"), "SCRAM-SHA-256")
     assert house.slept == pytest.approx([0.5, 1, 2, 4], rel=0.05)  # waiting itself lets counts decay
+
+
+def test_workers_count_together_and_restarts_go_on(tmp_path) -> None:
+    clock = FrozenClock()
+    first, second = (throttle.Throttle(clock, run=tmp_path, key=b"k") for _ in range(2))
+    for i in range(3):
+        assert first.failed("192.0.2.1", f"user{i}", "x")
+        assert second.failed("192.0.2.1", f"user{i}", "y")
+    assert first.delay("192.0.2.1", "bob") == second.delay("192.0.2.1", "bob") == 2
+    assert not second.failed("192.0.2.1", "user0", "x")  # the other one has seen that guess
+    first.succeeded("203.0.113.7", ALICE)
+    for i in range(50):
+        second.failed(f"10.0.{i}.1", ALICE, f"guess {i}")
+    third = throttle.Throttle(clock, run=tmp_path, key=b"k")
+    assert third.delay("203.0.113.7", ALICE) == 0
+    assert third.delay("203.0.113.8", ALICE) == 3
+    third.forget(ALICE)
+    assert first.delay("203.0.113.8", ALICE) == 0
+    third.forget("192.0.2.1")
+    assert first.delay("192.0.2.1", "bob") == 0
+
+
+def test_wrong_secrets_are_not_to_be_read_in_the_shared_files(tmp_path) -> None:
+    guard = throttle.Throttle(FrozenClock(), run=tmp_path, key=b"k")
+    guard.failed("192.0.2.1", ALICE, "tiger and swan")
+    assert not any("tiger" in name for name in guard._seen._places)
+    assert not any(b"tiger" in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_clock_that_was_set_back_delays_nobody_beyond_the_longest() -> None:
+    clock = FrozenClock()
+    guard = throttle.Throttle(clock)
+    fail(guard, "192.0.2.1", 5)
+    clock.advance(-40 * 86400)
+    assert guard.delay("192.0.2.1", ALICE) == 15
+    fail(guard, "192.0.2.1", 5)
