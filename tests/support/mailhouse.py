@@ -14,15 +14,17 @@ from quintet.auth.identity import Identity
 from quintet.auth.service import AuthService
 from quintet.clock import FrozenClock
 from quintet.config.auth import Auth
+from quintet.config.nntp import Nntp
 from quintet.config.smtp import Smtp
 from quintet.config.store import Store as StoreConfig
 from quintet.delivery.envelope import DeliverBy, Envelope
 from quintet.delivery.inbound import Inbound, Passage
+from quintet.delivery.post import PostOffice
 from quintet.errors import Reason, Refused, TryLater
 from quintet.net.seam import Body, Peer
 from quintet.smtp.desk import Role
 from quintet.smtp.service import SmtpService
-from quintet.store import accounts, entries, folders, queue, senders, trace
+from quintet.store import accounts, entries, folders, groups, queue, senders, trace
 from quintet.store.model import AccountId
 from quintet.store.store import Store
 
@@ -67,6 +69,9 @@ class MailHouse:
     def configure(self, config: Smtp) -> None:
         self.config = config
         self.inbound = Inbound(self.store, config, hostname="mx.example.org", clock=self.clock)
+        self.office = PostOffice(
+            self.store, Nntp(), hostname="mx.example.org", clock=self.clock, inbound=self.inbound
+        )
         self.inbound.steps = (*self.inbound.steps, self._remember)
 
     async def _remember(self, passage: Passage) -> None:
@@ -123,6 +128,9 @@ class MailHouse:
                 await self.store.write(folders.create, await self.account_id(who), name)
             case ["may", name, "send", "as", address]:
                 await self.store.write(senders.grant, await self.account_id(name), address)
+            case ["group", name, status, *moderator]:
+                made = await self.store.write(groups.create, name, status, moderator="".join(moderator))
+                self.values[name] = str(made.id)
             case ["domain", name]:
                 await self.store.write(accounts.add_domain, name)
             case ["full", name]:
@@ -156,6 +164,11 @@ class MailHouse:
                 assert len(rows) == int(rest[4:]), rows
             else:
                 assert rest.removeprefix("holds ") in [row.address for row in rows], rows
+        elif who == "group":
+            name, _, rest = rest.partition(" ")
+            found = self.store.peek(groups.find, name)
+            assert found is not None
+            assert found.messages == int(rest.removeprefix("has ")), found
         elif who == "slept":
             assert float(rest) in self.slept, self.slept
         elif who == "envelope":

@@ -151,3 +151,13 @@ class Smtp:
         "Rewrite foreign senders of forwarded mail (SRS): so it passes SPF, and bounces find the way back.",
     )
     srs_domain: str = opt("", "Domain of rewritten senders, one of ours; empty: that of who forwards.")
+    news_domain: str = opt("", "Domain whose addresses are groups: mail for GROUP@it is posted; empty: none.")
+    news_everywhere: bool = opt(
+        False, "Mail for GROUP@ any domain of ours is posted, when nobody has that address."
+    )
+    news_from: str = opt(
+        "users",
+        "Who may post by mail. users: who has logged in; others only where the group's rights say that anyone "
+        "may. anyone: as by NNTP.",
+        choices=("users", "anyone"),
+    )

@@ -8,6 +8,7 @@ the same directory.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from quintet import log
 from quintet.clock import Clock
@@ -18,6 +19,9 @@ from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.store import accounts, secrets, senders
 from quintet.store.model import Account, AccountId
 from quintet.store.store import Store
+
+if TYPE_CHECKING:
+    from quintet.delivery.post import PostOffice
 
 KEEP_S = 2.0  # how long a resolved address is believed; quotas are checked again in the transaction
 MAX_KEPT = 10_000  # addresses
@@ -52,7 +56,10 @@ class Directory:
             postmaster=postmaster or self.config.postmaster,
             hostname=hostname.lower(),
             subaddress=self.config.subaddress,
+            news_domain=ascii_domain(self.config.news_domain),
+            news_everywhere=self.config.news_everywhere,
         )
+        self.office: PostOffice | None = None  # takes mail for groups; set by itself
         self._known: dict[Mailbox, _Known] = {}
         self._key: bytes | None = None
 
@@ -90,7 +97,10 @@ class Directory:
 
     def is_local(self, domain: str) -> bool:
         """The domain is ours."""
-        return self._store.peek(accounts.is_local, ascii_domain(domain))
+        domain = ascii_domain(domain)
+        return bool(domain) and (
+            domain == self._rules.news_domain or self._store.peek(accounts.is_local, domain)
+        )
 
     def owns(self, account_id: AccountId, address: Mailbox) -> bool:
         """The account may call itself so."""

@@ -21,7 +21,7 @@ from quintet.clock import Clock
 from quintet.config.policy import Policy
 from quintet.config.reports import Reports as ReportsConfig
 from quintet.config.smtp import Smtp
-from quintet.delivery import authres, checks, expand, filing, stamp, weighing
+from quintet.delivery import authres, checks, expand, filing, stamp, togroup, weighing
 from quintet.delivery.checks import Check, Filter, Later, Places, Probe, Score
 from quintet.delivery.directory import Directory
 from quintet.delivery.envelope import Envelope, Mailbox, Recipient
@@ -158,7 +158,17 @@ _RESULTS: dict[type[filing.Decision], Counter] = {
     filing.Reject: metrics.MAIL_TO.labels("refused"),
 }
 
-STEPS: tuple[Step, ...] = (identify, verify, weigh, cleanse, expand.expand, decide, file, notify)
+STEPS: tuple[Step, ...] = (
+    identify,
+    verify,
+    weigh,
+    cleanse,
+    expand.expand,
+    decide,
+    togroup.post,
+    file,
+    notify,
+)
 
 
 class Inbound:
@@ -302,6 +312,8 @@ class Inbound:
                 address, size=envelope.size, local_address=envelope.peer.local_address
             )
             if found is not None:
+                if found.group:
+                    togroup.allow(self, envelope, found.group)
                 return found
             if local_only or not self.may_relay(envelope, address):
                 raise Refused(Reason.RELAY_DENIED)

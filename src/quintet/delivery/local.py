@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quintet.clock import Clock
-from quintet.delivery import expand, filing, letter
+from quintet.delivery import expand, filing, letter, togroup
 from quintet.delivery.directory import Directory
 from quintet.delivery.envelope import Envelope, mailbox
 from quintet.delivery.envelope import Recipient as Addressee
@@ -47,6 +47,7 @@ class Local:
                     raise TryLater(Reason.BUSY, "the domain has just left us")
                 content = content or await self._content(one)
                 work = await self._work(one, found, content, aftermath.reports)
+                await self._post(work)
                 try:
                     await self._store.write(_file, one, work)
                 except (Refused, TryLater) as problem:
@@ -84,7 +85,9 @@ class Local:
         work = filing.Work(
             envelope=envelope,
             content=content,
-            decisions=[filing.usual(each) for each in envelope.recipients],
+            decisions=[
+                filing.Discard() if each.group else filing.usual(each) for each in envelope.recipients
+            ],
             received=ref.prefix,
             now=now,
             expires_at=one.expires_at,
@@ -92,6 +95,16 @@ class Local:
         )
         trusted = one.account_id is not None
         return await reports.arriving(work, [asked], arrived_at=one.created_at, trusted=trusted)
+
+    async def _post(self, work: filing.Work) -> None:
+        """What a list or an alias sends into groups; whoever set that up may.  Raises Refused, TryLater."""
+        names = [one.group for one in work.envelope.recipients if one.group]
+        if not names:
+            return
+        office = self._directory.office
+        if office is None:
+            raise Refused(Reason.NO_SUCH_ADDRESS)
+        await togroup.inject_mail(office, None, work.envelope, names, work.content)
 
     async def _content(self, one: Recipient) -> Content:
         """The message's bytes once more; the store finds that it has them and keeps them once."""

@@ -63,6 +63,8 @@ class PostOffice:
         self._hostname = hostname
         self._limits = inject.Limits(config.max_groups, config.max_age_days * DAY_MS)
         self._by_hand = inject.Limits(config.max_groups, 0)
+        if inbound is not None:
+            inbound.directory.office = self  # mail for groups comes here
 
     @property
     def path_host(self) -> str:
@@ -157,6 +159,10 @@ class PostOffice:
         return Posted(proto.message_id, tuple(one.folder.name for one in targets), tuple(added))
 
     # --- who may what -----------------------------------------------------------------------
+
+    def allow(self, names: Sequence[str], identity: Identity | None) -> None:
+        """Says before the bytes come whether groups would take an article; raises as `post` does."""
+        self._allow(self._store.peek(_targets, names, identity), approved=False)
 
     def _allow(self, targets: Sequence[Target], *, approved: bool) -> str:
         """The moderator to whom it must go first, or "" when it may be filed at once (RFC 5537 3.5).

@@ -1,0 +1,165 @@
+"""Mail for a group's address becomes an article: who may, what its header must become, and what went wrong.
+
+`allow` speaks at RCPT; `post` is the step of `inbound` that hands the message to `post.PostOffice`, which
+decides about moderation and files it.  RFC 5537 3.5 (injection), 3.10.1 (gateways), RFC 5536 3.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
+
+from quintet import log
+from quintet.delivery import filing, inject
+from quintet.delivery.envelope import Envelope
+from quintet.errors import Problem, Reason, Refused, TryLater
+from quintet.message import headers
+from quintet.store import access, groups
+from quintet.store.content import Content
+from quintet.store.db import Tx
+
+if TYPE_CHECKING:
+    from quintet.auth.service import Identity
+    from quintet.delivery.inbound import Inbound, Passage
+    from quintet.delivery.post import PostOffice
+
+CHUNK = 64 * 1024  # octets
+MAX_REFERENCES = 50  # ids taken over from In-Reply-To
+
+_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[ \t]*([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)(?:\r\n|\Z)")
+# what means something else in mail, or is not for a poster to say (RFC 5537 3.10.1)
+_DROPPED = inject.TRANSPORT | frozenset(
+    b"newsgroups control distribution supersedes bcc resent-bcc lines expires archive".split()
+)
+
+logger = log.get("delivery")
+
+
+def allow(inbound: Inbound, envelope: Envelope, group: str) -> None:
+    """At RCPT: whether this client may post there by mail.
+
+    Raises:
+        Refused(NO_SUCH_ADDRESS): groups take no mail here, or it is gone.
+        Refused(NO_PERMISSION): not this sender, or nobody.  Refused(POLICY): a report is no article.
+    """
+    office = inbound.directory.office
+    if office is None:
+        raise Refused(Reason.NO_SUCH_ADDRESS)
+    if not envelope.sender:
+        raise Refused(Reason.POLICY, "Reports are not posted")
+    stranger = envelope.identity is None and inbound.directory.config.news_from == "users"
+    if stranger and not inbound.store.peek(_open, group):
+        raise Refused(Reason.NO_PERMISSION, "Only who has logged in may post here by mail")
+    office.allow([group], envelope.identity)
+
+
+async def post(passage: Passage) -> None:
+    """Posts what is for groups, as one article for all of them.
+
+    A refusal stands for all when nobody else has the message, else it is reported to the sender.
+    Raises Refused, TryLater.
+    """
+    envelope = passage.envelope
+    numbers = [
+        number
+        for number, one in enumerate(envelope.recipients)
+        if one.group and isinstance(passage.decisions[number], filing.Send)
+    ]
+    if not numbers or envelope.wishes.release_at > passage.now:
+        return
+    office = passage.inbound.directory.office
+    names = list(dict.fromkeys(envelope.recipients[number].group for number in numbers))
+    outcome: filing.Decision = filing.Discard()  # it is where it belongs, and in no folder
+    try:
+        if office is None:
+            raise Refused(Reason.NO_SUCH_ADDRESS)
+        await inject_mail(office, envelope.identity, envelope, names, passage.content)
+    except Refused as problem:
+        if len(numbers) == len(envelope.recipients):
+            raise
+        outcome = filing.Reject(problem)
+    for number in numbers:
+        passage.decisions[number] = outcome
+
+
+async def inject_mail(
+    office: PostOffice, identity: Identity | None, envelope: Envelope, names: Sequence[str], content: Content
+) -> None:
+    """Posts a message into groups; one that is there already, by its Message-ID, is as good as posted.
+
+    Raises Refused, TryLater.
+    """
+    if content.digest.header_end > inject.MAX_HEAD:
+        raise inject.bad(f"Header larger than {inject.MAX_HEAD} bytes")
+    recommended = f"<{content.sha256[:15].hex()}@{office.path_host}>"  # the same when it comes again
+    try:
+        await office.post(
+            identity,
+            envelope.peer,
+            _article(content, names),
+            group=names[0],
+            recommended=recommended,
+        )
+    except Problem as problem:
+        if problem.reason is Reason.DUPLICATE:
+            logger.info("posted before", conn=envelope.peer.id, message_id=content.message_id)
+            return
+        if isinstance(problem, Refused | TryLater):
+            raise
+        raise Refused(Reason.BAD_CONTENT, problem.text) from problem
+
+
+async def _article(content: Content, names: Sequence[str]) -> AsyncIterator[bytes]:
+    """The message with the header of an article."""
+    end = content.digest.header_end
+    if content.data is not None:
+        yield article_header(content.data[:end], names) + b"\r\n"
+        yield content.data[end:]
+        return
+    assert content.path is not None
+    file = await asyncio.to_thread(content.path.open, "rb")
+    try:
+        yield article_header(await asyncio.to_thread(file.read, end), names) + b"\r\n"
+        while chunk := await asyncio.to_thread(file.read, CHUNK):
+            yield chunk
+    finally:
+        file.close()
+
+
+def article_header(block: bytes, names: Sequence[str]) -> bytes:
+    """A mail's header as a proto-article's: each field once and well formed, for these groups.
+
+    What mail and news mean differently goes; References is made of In-Reply-To where it is missing.
+    """
+    kept: dict[bytes, bytes] = {}
+    many: list[bytes] = []
+    for match in _FIELD.finditer(block):
+        name, value = match.groups()
+        key = name.lower()
+        if key in _DROPPED or not value.strip():
+            continue
+        if (key == b"date" and headers.parse_date(value) is None) or (
+            key == b"message-id" and not inject.is_message_id(value.strip().decode("latin-1"))
+        ):
+            many.append(b"X-Original-%b: %b\r\n" % (name, value))
+        elif key in inject.ONCE:
+            kept.setdefault(key, b"%b: %b\r\n" % (name, value))
+        else:
+            many.append(b"%b: %b\r\n" % (name, value))
+    if b"references" not in kept and b"in-reply-to" in kept:
+        ids = headers.msg_ids(kept[b"in-reply-to"].partition(b":")[2])[:MAX_REFERENCES]
+        if ids:
+            kept[b"references"] = b"References: " + "\r\n ".join(ids).encode() + b"\r\n"
+    followup = kept.pop(b"followup-to", b"")
+    if followup.partition(b":")[2].strip().lower() == b"poster":
+        many.append(b"Followup-To: poster\r\n")
+    newsgroups = f"Newsgroups: {','.join(names)}\r\n".encode()
+    return newsgroups + b"".join(kept.values()) + b"".join(many)
+
+
+def _open(tx: Tx, name: str) -> bool:
+    """The group says that anyone may post, logged in or not."""
+    folder = groups.find(tx, name)
+    return folder is not None and "p" in access.of_folder(tx, None, folder)
