@@ -21,6 +21,9 @@ _NUMBER = re.compile(rb"[0-9]{1,20}")  # RFC 1870 3
 _MECHANISM = re.compile(rb"[A-Za-z0-9_-]{1,20}")  # RFC 4422 3.1
 _URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")  # RFC 3986 3
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+# C1 controls and Unicode's line ends. Deviates: RFC 6531 3.3 allows them, but what is a line of its own to
+# some program that reads headers or logs must not come from a client.
+_WIDE_CONTROL = re.compile(rb"\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]")
 
 # The usual path, in one step; whatever it does not match is read by the grammar.
 _USUAL = re.compile(
@@ -155,7 +158,7 @@ def parse(line: bytes) -> Command:
     read = READERS.get(verb.upper())
     if read is None:
         raise BadSyntax("command not recognized", Reason.UNKNOWN_COMMAND)
-    if _CONTROL.search(rest):
+    if _CONTROL.search(rest) or (not rest.isascii() and _WIDE_CONTROL.search(rest)):
         raise BadSyntax("control character in command")
     return read(rest.rstrip(b" \t"))  # trailing white space: tolerated, RFC 5321 4.1.1
 

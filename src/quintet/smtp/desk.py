@@ -15,6 +15,7 @@ from quintet.delivery.inbound import Inbound
 from quintet.net.limits import Networks
 from quintet.net.seam import Body, Peer
 from quintet.smtp.parameters import Terms
+from quintet.smtp.refusals import Refusals
 from quintet.store.store import Store
 
 ResolveBurl = Callable[[str, Identity], Awaitable[Body]]
@@ -53,6 +54,7 @@ class Desk:
     trusted: Networks = field(init=False)  # may send anywhere without logging in
     xclient_from: Networks = field(init=False)
     xforward_from: Networks = field(init=False)
+    refusals: Refusals = field(init=False)
 
     def __post_init__(self) -> None:
         config, submission = self.config, self.role is Role.SUBMISSION
@@ -68,6 +70,7 @@ class Desk:
             "trusted": Networks(config.relay_networks),
             "xclient_from": Networks(config.xclient_from),
             "xforward_from": Networks(config.xforward_from),
+            "refusals": Refusals(self.store, self.clock, config.trace_refusals),
         }
         for name, value in made.items():
             object.__setattr__(self, name, value)  # frozen for all others

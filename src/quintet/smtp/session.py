@@ -35,6 +35,7 @@ MAX_NAMED = 100  # recipients in one line of the log
 MAX_IDLING = 1000  # commands between two messages that move nothing (NOOP, RSET, VRFY...)
 
 _NO_REFUSAL = (Reason.TIMEOUT, Reason.SHUTDOWN)  # ends that the driver tells of
+_TRACED = frozenset(("rcpt", "data", "bdat", "burl"))
 _IDLING = (commands.Noop, commands.Rset, commands.Vrfy, commands.Expn, commands.Help, commands.Hello)
 
 
@@ -51,6 +52,7 @@ class SmtpSession:
         "_last",
         "_last_id",
         "_mails",
+        "_partial_since",
         "_peer",
         "_real",
         "_transaction",
@@ -70,6 +72,7 @@ class SmtpSession:
         self._last: Envelope | None = None  # of the last message whose data came
         self._last_id = ""  # its Message-ID
         self._mails = 0  # transactions begun
+        self._partial_since = -1.0  # when a line began that is not whole yet; negative: there is none
         self._errors = 0
         self._idled = 0
 
@@ -81,7 +84,15 @@ class SmtpSession:
 
     @property
     def timeout_s(self) -> float:
-        return self._desk.config.timeout_s
+        """From the beginning of a line, not from its last octet: who sends one a minute ties up nothing."""
+        usual = self._desk.config.timeout_s
+        if not len(self._wire):
+            self._partial_since = -1.0
+            return usual
+        now = self._desk.clock.monotonic()
+        if self._partial_since < 0:
+            self._partial_since = now
+        return max(usual - (now - self._partial_since), 0.0)
 
     # --- what the driver calls ------------------------------------------------------------
 
@@ -125,9 +136,14 @@ class SmtpSession:
         """Somebody talks out of turn: noted for the checks; True when that is not borne here."""
         if self._desk.role is not Role.MX:
             return False
-        self._peer.notes[note] = True
-        logger.info("eager", conn=self._peer.id, address=self._peer.address, what=note)
+        if note not in self._peer.notes:
+            self._peer.notes[note] = True
+            logger.info("eager", conn=self._peer.id, address=self._peer.address, what=note)
         return self._desk.config.eager == "refuse"
+
+    def _sent_away(self, command: commands.Command) -> Replies:
+        self._note(replies.TOO_EAGER, command)
+        return [replies.TOO_EAGER, Ask.CLOSE]
 
     def handle(self, command: commands.Command, following: Input) -> Replies:
         kind = type(command)
@@ -176,7 +192,7 @@ class SmtpSession:
         metrics.MAIL_REFUSED.labels(self._desk.role.value, text[:3]).inc()
         detail: dict[str, object] = {}
         envelope = self._transaction.envelope if self._transaction is not None else None
-        if isinstance(command, commands.Data | commands.Bdat) and self._last is not None:
+        if isinstance(command, commands.Data | commands.Bdat | commands.Burl) and self._last is not None:
             envelope = envelope or self._last
             detail["to"] = [str(each.address) for each in envelope.recipients[:MAX_NAMED]]
         if isinstance(command, commands.Mail):
@@ -187,14 +203,18 @@ class SmtpSession:
             detail["recipient"] = str(command.recipient)
         if self._identity is not None:
             detail["account"] = self._identity.name
+        verb = type(command).__name__.lower() if command is not None else ""
         logger.info(
-            "refused",
-            conn=self._peer.id,
-            address=self._peer.address,
-            command=type(command).__name__.lower() if command is not None else "",
-            reply=text,
-            **detail,
+            "refused", conn=self._peer.id, address=self._peer.address, command=verb, reply=text, **detail
         )
+        if verb in _TRACED and envelope is not None:
+            self._desk.refusals.add(
+                envelope,
+                verb,
+                text,
+                recipient=str(detail.get("recipient", "")),
+                message_id=self._last_id if verb != "rcpt" else "",
+            )
 
     def _refused(self, reply: bytes, command: commands.Command | None) -> Replies:
         """Counts: who guesses waits, who goes on is shown the door (RFC 5321 3.8 allows 421)."""
@@ -224,6 +244,8 @@ class SmtpSession:
         lmtp = self._desk.role is Role.LMTP
         if lmtp != (command.verb == "LHLO"):
             return self._refused(replies.LMTP_WANTS_LHLO if lmtp else replies.SMTP_WANTS_EHLO, command)
+        if len(self._wire) and self._too_eager("talks_over_hello"):  # RFC 2920 3.1: EHLO ends a group
+            return self._sent_away(command)
         self._reset()  # RFC 5321 4.1.4
         self._helo = ""
         self._peer.helo = command.domain
@@ -252,6 +274,8 @@ class SmtpSession:
             raise Refused(Reason.TLS_REQUIRED)
         if self._identity is None and desk.role is Role.SUBMISSION and not peer.user:
             raise Refused(Reason.AUTH_REQUIRED)
+        if not self._extended and len(self._wire) and self._too_eager("pipelines_after_helo"):
+            return self._sent_away(command)
         if 0 < desk.config.max_messages <= self._mails:
             self._note(replies.TOO_MANY_MESSAGES, command)
             return [replies.TOO_MANY_MESSAGES, Ask.CLOSE]
@@ -286,6 +310,8 @@ class SmtpSession:
             refusal = replies.NO_DATA_FOR_BINARY
         if refusal is not None:
             return self._refused(refusal, command)
+        if len(self._wire) and self._too_eager("message_before_354"):  # RFC 2920 3.1: DATA ends a group
+            return self._sent_away(command)
         later = self._desk.inbound.ready(self._transaction.envelope)
         return self._take_data(self._transaction, following, later)
 

@@ -174,17 +174,29 @@ class Transaction:
             self._begin()
         spool, completer, repairer = self._spool, self._completer, self._repairer
         assert spool is not None
+        began, before = self._desk.clock.monotonic(), self._size
         # cast: the seam promises an iterator, which may have no aclose; the driver gives a generator
         async with aclosing(cast("Any", chunks)) as pieces:
             async for piece in pieces:
                 self._size += len(piece)
                 if self._size > limit:
                     raise Refused(Reason.TOO_BIG)  # the driver reads past the rest
+                if spool.size:  # a first piece has no pace yet
+                    self._pace(self._size - before, began)
                 if repairer is not None:
                     piece = repairer.feed(piece)
                 if completer is not None:
                     piece = completer.feed(piece)
                 spool.write(piece)
+
+    def _pace(self, taken: int, began: float) -> None:
+        """Raises Hangup when a message comes so slowly that it only ties us up."""
+        config = self._desk.config
+        elapsed = self._desk.clock.monotonic() - began
+        if elapsed > config.slow_after_s and taken < config.min_rate * elapsed:
+            logger.info("too slow", conn=self.envelope.peer.id, size=taken, seconds=round(elapsed))
+            self._desk.refusals.add(self.envelope, "data", f"{taken} octets in {elapsed:.0f} s")
+            raise Hangup(Reason.TIMEOUT, "message comes too slowly")
 
     def _begin(self) -> None:
         desk, envelope = self._desk, self.envelope
@@ -270,6 +282,9 @@ class Transaction:
             sender=str(envelope.sender),
             recipient=str(recipient.address),
             reply=text,
+        )
+        self._desk.refusals.add(
+            envelope, "data", text, recipient=str(recipient.address), message_id=self.message_id
         )
         return reply
 

@@ -18,7 +18,7 @@ LITERAL = st.one_of(
 )
 QUOTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=20)
 UNICODE = st.text(
-    st.characters(min_codepoint=0xA1, max_codepoint=0x2FFF, exclude_categories=("Cs",)),
+    st.characters(min_codepoint=0xA1, max_codepoint=0x2FFF, exclude_categories=("Cs", "Zl", "Zp")),
     min_size=1,
     max_size=10,
 )
