@@ -12,6 +12,8 @@ SEEDS = [
     b'EHLO c.test\r\nMAIL FROM:<a@b.test> SIZE=10 BODY=8BITMIME\r\nRCPT TO:<"q \\"x"@[IPv6:::1]>\r\nDATA\r\n',
     b"MAIL FROM:<@a,@b:c@d>\r\nRCPT TO:<Postmaster>\r\nBDAT 10 LAST\r\nAUTH PLAIN =\r\n",
     b"From: a@b\r\nBcc: c\r\n d\r\n\r\nbody\r\n",
+    b"XCLIENT NAME=a.test ADDR=IPV6:::1 LOGIN=a+40b.test\r\nXFORWARD SOURCE=LOCAL IDENT=x\r\n",
+    b"BURL imap://a/b;uid=1 LAST\r\nEXPN x SMTPUTF8\r\n",
     b"junk\r\n\r\n",
 ]
 BOX = Mailbox("a", "b.test")
