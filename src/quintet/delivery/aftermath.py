@@ -159,6 +159,8 @@ class Aftermath:
                 raise
             # the sender's mailbox is full: the report waits in the queue; postmaster's does not
             waiting = [_queued(work) for work in reports] if one.sender else []
+            if not waiting:
+                found.events.append(("dropped", {"why": "postmaster's mailbox is full"}))
             await self._store.write(_settle, replace(settlement, reports=waiting))
 
 
@@ -167,7 +169,8 @@ def _told(one: Recipient, answer: Answer, result: Result) -> str:
     wishes = notify.kept(one.params)
     if result is Result.NEVER:
         return dsn.FAILED if notify.wanted(wishes, notify.FAILURE) else ""
-    if not one.sender or not answer.host or answer.passed_on or notify.NEVER in wishes:
+    taken = answer.host or answer.final  # somebody has it, and it was not thrown away
+    if not one.sender or not taken or answer.passed_on or notify.NEVER in wishes:
         return ""
     if notify.wanted(wishes, notify.SUCCESS):
         return dsn.DELIVERED if answer.final else dsn.RELAYED

@@ -176,7 +176,8 @@ def _fields(about: About, fate: Fate, international: bool) -> list[str]:
         remote = _ascii(fate.remote)
         lines.append(f"Remote-MTA: dns; {remote}")
     if said:
-        lines.append(f"Diagnostic-Code: {fate.kind if fate.remote else 'x-quintet'}; {said}")
+        kind = fate.kind if fate.remote or fate.kind != "smtp" else "x-quintet"
+        lines.append(f"Diagnostic-Code: {kind}; {said}")
     if fate.at:
         lines.append(f"Last-Attempt-Date: {headers.format_date(fate.at)}")
     if about.log_id:

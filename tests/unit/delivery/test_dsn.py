@@ -111,6 +111,7 @@ def test_program_that_failed_has_a_diagnostic_of_its_own_type():
     data = report(fate(diagnostic="exit 67", kind="x-unix", remote="procmail"))
     assert b"Diagnostic-Code: x-unix; exit 67\r\n" in data
     assert b"Remote-MTA" not in data
+    assert b"Diagnostic-Code: x-unix; exit 67\r\n" in report(fate(diagnostic="exit 67", kind="x-unix"))
 
 
 def test_delayed_says_how_long_it_is_tried():
