@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet import __version__, launch, log
-from quintet.admin import control, jobs, joined, pages
+from quintet.admin import control, jobs, joined, pages, sts_page
 from quintet.admin.certificates import Certificates
 from quintet.admin.http import HttpListener
 from quintet.auth.service import AuthService
@@ -21,11 +21,14 @@ from quintet.clock import Clock, SystemClock
 from quintet.config import root
 from quintet.config.listeners import Listener as ListenerConfig
 from quintet.delivery.post import PostOffice
+from quintet.delivery.rules import Rules
 from quintet.net.listener import Listener
 from quintet.net.seam import Service
+from quintet.policy.hooks import BadHooks
 from quintet.store.store import Store
 
 if TYPE_CHECKING:
+    from quintet.admin.tls_out import OutgoingTls
     from quintet.delivery.outbound import Runner
 
 QUEUE_RETRY_S = 10.0  # after a bug in the queue runner, before it goes on
@@ -66,6 +69,7 @@ class App:
         self._first = first
         self._sockets = sockets
         self.runner: Runner | None = None
+        self.tls_out: OutgoingTls | None = None
         self._closers: list[Callable[[], Any]] = []  # in the order in which they were opened
 
     async def start(self) -> None:
@@ -89,7 +93,8 @@ class App:
         self._closers.append(lambda: launch.close_sockets([sockets]))
         self.store = await Store.open(config.store, clock=self.clock, log=log.get("store"))
         self._closers.append(self.store.close)
-        self.auth = AuthService(self.store, config.auth, clock=self.clock)
+        run = self.store.data / "run"
+        self.auth = AuthService(self.store, config.auth, clock=self.clock, run=run)
         self._closers.append(self.auth.close)
         self.certificates = Certificates(config, clock=self.clock, first=self._first)
         self._closers.append(self.certificates.close)
@@ -100,10 +105,16 @@ class App:
             ways=self._ways,
             gather=self._gather,
             proof=self.certificates.proof,
+            policy=lambda host: sts_page.policy(self.config, self.store, host),
         )
+        try:
+            self.rules = Rules(config.policy, self.store, self.clock)
+        except BadHooks as error:
+            raise launch.CannotStart(str(error)) from error
         self._join()
         self._closers.append(self._stop_sending)
-        self.jobs = jobs.Jobs(self.store, self.clock)
+        receipts = jobs.Job("receipts", jobs.LOOK_S, self._send_receipts)
+        self.jobs = jobs.Jobs(self.store, self.clock, (*jobs.JOBS, *self._tls_jobs(), receipts))
         self.jobs.start()
         self._closers.append(self.jobs.close)
         self.control = control.Control(config.data, self._orders())
@@ -118,7 +129,7 @@ class App:
     def _join(self) -> None:
         """What services share, one of each a process; and begins to send mail on."""
         config, store, clock, hostname = self.config, self.store, self.clock, self.config.hostname
-        self.inbound = joined.inbound(config, store, clock)
+        self.inbound = joined.inbound(config, store, clock, self.rules)
         self.office = PostOffice(store, config.nntp, hostname=hostname, clock=clock, inbound=self.inbound)
         self._sending = asyncio.create_task(self._send(), name="queue")
 
@@ -127,16 +138,24 @@ class App:
         outbound = await asyncio.to_thread(importlib.import_module, "quintet.delivery.outbound")
         dns = await asyncio.to_thread(importlib.import_module, "quintet.net.dns")
         client = await asyncio.to_thread(importlib.import_module, "quintet.smtp.client")
+        carriers = await asyncio.to_thread(importlib.import_module, "quintet.smtp.carriers")
+        tls_out = await asyncio.to_thread(importlib.import_module, "quintet.admin.tls_out")
         config, hostname, clock = self.config, self.config.hostname, self.clock
+        resolver, helo = dns.Resolver(config.dns, clock=clock), config.queue.helo or hostname
+        self.tls_out = tls_out.OutgoingTls(config, self.store, resolver, clock=clock)
+        self.tls_out.start()
         self.runner = outbound.Runner(
             self.store,
             config.queue,
             directory=self.inbound.directory,
-            resolver=dns.Resolver(config.dns, clock=clock),
-            transport=client.SmtpTransport(config.queue.helo or hostname, clock=clock),
+            resolver=resolver,
+            transport=carriers.Carriers(
+                client.SmtpTransport(helo, clock=clock, ca_file=config.tls_out.ca_file), helo
+            ),
             hostname=hostname,
             clock=clock,
             reports=self.inbound.reports,
+            policies=self.tls_out.policies,
         )
         while True:
             try:
@@ -153,6 +172,28 @@ class App:
         self._sending.cancel()
         await asyncio.gather(self._sending, return_exceptions=True)
         self.runner = None
+        if self.tls_out is not None:
+            await self.tls_out.close()
+            self.tls_out = None
+
+    async def _send_receipts(self, store: Store) -> bool:
+        """For what people opened who let the server say so."""
+        from quintet.delivery import receipts  # most never ask for it
+
+        return await receipts.send(
+            store, self.inbound.reports, hostname=self.config.hostname, clock=self.clock
+        )
+
+    def _tls_jobs(self) -> tuple[jobs.Job, ...]:
+        """What is done about other domains' TLS, once there is a queue runner that looks at it."""
+
+        async def refresh(store: Store) -> bool:
+            return self.tls_out is not None and await self.tls_out.refresh(store)
+
+        async def report(store: Store) -> bool:
+            return self.tls_out is not None and await self.tls_out.report(store)
+
+        return jobs.Job("tls policies", jobs.HOUR, refresh), jobs.Job("tls reports", jobs.HOUR / 6, report)
 
     async def _listen(self, wanted: ListenerConfig, sockets: Sequence[Any]) -> None:
         giver = self.certificates.contexts.giver(wanted.protocol)
@@ -194,7 +235,8 @@ class App:
         await self.certificates.reload(config)
         self.pages.reload(config.http)
         self.config = config
-        renew = any(key.partition(".")[0] in _SECTIONS_OF_SERVICES for key in taken)
+        renew = self.rules.reload(config.policy)
+        renew = renew or any(key.partition(".")[0] in _SECTIONS_OF_SERVICES for key in taken)
         if renew:
             await self._stop_sending()
             self._join()
@@ -211,7 +253,15 @@ class App:
     # --- what others ask ---------------------------------------------------------------------
 
     def _orders(self) -> dict[str, control.Handler]:
-        return {"status": self._status, "metrics": pages.own_metrics}
+        return {"status": self._status, "metrics": pages.own_metrics, "policy": self._policy}
+
+    async def _policy(self, request: control.Request) -> control.Answer:
+        name = str(request.get("name", ""))
+        if request.get("what") == "reset":
+            self.rules.reset(name)
+            self.auth.forget(name)
+            return {}
+        return self.rules.show(name)
 
     async def _status(self, _: control.Request) -> control.Answer:
         return {
@@ -311,7 +361,7 @@ _SERVICES: dict[str, Callable[[App, ListenerConfig], Service]] = {
     "nntp": _nntp,
 }
 
-_SECTIONS_OF_SERVICES = frozenset(("smtp", "queue", "reports", "dns", "imap", "pop3", "nntp"))
+_SECTIONS_OF_SERVICES = frozenset(("smtp", "queue", "tls_out", "reports", "dns", "imap", "pop3", "nntp"))
 
 
 def _starttls(app: App, wanted: ListenerConfig) -> bool:
