@@ -42,6 +42,7 @@ class NextHost:
 
         say(self.greeting)
         accepted = 0
+        offers = self.offers  # STARTTLS is offered once a connection
         while line := await reader.readline():
             command = line.decode().rstrip("\r\n")
             self.heard.append(command)
@@ -54,11 +55,11 @@ class NextHost:
                 if verb == "DATA" and told.startswith("354"):
                     await self._data(reader, say, accepted)
             elif verb in ("EHLO", "LHLO"):
-                say("\r\n".join(f"250-{each}" for each in ("next.test", *self.offers)) + "\r\n250 HELP")
+                say("\r\n".join(f"250-{each}" for each in ("next.test", *offers)) + "\r\n250 HELP")
             elif verb == "STARTTLS" and self.context is not None:
                 say("220 go")
                 await writer.start_tls(self.context)
-                self.offers = [each for each in self.offers if each != "STARTTLS"]
+                offers = [each for each in offers if each != "STARTTLS"]
             elif verb == "RCPT":
                 accepted += 1
                 say("250 2.1.5 ok")
