@@ -5,12 +5,14 @@ CHUNKING stands last, as ever.  RFC 5321 4.1.1.1; the extensions' own RFCs stand
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from quintet.auth.identity import Identity
 from quintet.net.seam import Peer
+from quintet.smtp import replies
 from quintet.smtp.desk import Desk, Role
 
 DAY_MS = 86_400_000
@@ -89,6 +91,17 @@ def _burl(asker: Asker) -> str:
     return "BURL imap" if asker.identity is not None else "BURL"
 
 
+def _etrn(asker: Asker) -> str:
+    return "ETRN" if asker.desk.turns is not None and asker.desk.role is not Role.LMTP else ""
+
+
+def _atrn(asker: Asker) -> str:
+    desk = asker.desk
+    if desk.turns is None or not desk.turns.fetched:
+        return ""
+    return "ATRN" if asker.identity is not None or desk.offers_auth(asker.peer) else ""
+
+
 def _expn(asker: Asker) -> str:
     return "EXPN" if may_ask(asker) else ""
 
@@ -128,6 +141,8 @@ ROWS: tuple[Row, ...] = (
     _no_soliciting,  # RFC 3865 2
     _prdr,  # draft-hall-prdr 2
     _burl,  # RFC 4468 3.1
+    _etrn,  # RFC 1985 3
+    _atrn,  # RFC 2645 5.1.1
     _always("VRFY"),  # RFC 5321 3.5.2
     _expn,  # RFC 5321 3.5.2
     _always("HELP"),  # RFC 5321 4.1.1.8
@@ -138,7 +153,12 @@ ROWS: tuple[Row, ...] = (
 )
 
 
-def lines(desk: Desk, peer: Peer, identity: Identity | None) -> tuple[str, ...]:
-    """What is announced to this client now, in the order of `ROWS`."""
+def lines(desk: Desk, peer: Peer, identity: Identity | None) -> bytes:
+    """What is announced to this client now, in the order of `ROWS`: the reply's lines after its first."""
     asker = Asker(desk, peer, identity)
-    return tuple(filter(None, (row(asker) for row in ROWS)))
+    return _encoded(tuple([line for row in ROWS if (line := row(asker))]))
+
+
+@functools.lru_cache(64)  # a server says few different things, and cleaning them costs 15 us
+def _encoded(words: tuple[str, ...]) -> bytes:
+    return replies.lines(250, "", words)

@@ -45,6 +45,11 @@ def lines(code: int, enhanced: str, texts: Sequence[str]) -> bytes:
     ).encode()
 
 
+def first(code: int, text: str) -> bytes:
+    """The first line of a reply whose others follow (RFC 5321 4.2.1)."""
+    return f"{code}-{_UNSAFE.sub('?', text)[:MAX_TEXT]}\r\n".encode()
+
+
 READY_FOR_TLS = line(220, "2.0.0", "Ready to start TLS")  # RFC 3207 4
 BYE = line(221, "2.0.0", "Bye")
 AUTHENTICATED = line(235, "2.7.0", "Authentication succeeded")  # RFC 4954 4
@@ -65,6 +70,7 @@ NO_DATA_AFTER_BDAT = line(503, "5.5.1", "DATA after BDAT")  # RFC 3030 2
 NO_DATA_FOR_BINARY = line(503, "5.5.1", "BINARYMIME needs BDAT")  # RFC 3030 3
 TOO_EAGER = line(554, "5.5.0", "You must wait for our answer")  # RFC 2920 3.1
 NOT_NOW = line(503, "5.5.1", "Not now")
+NO_TURNING = line(502, "5.5.1", "Command not implemented here")  # RFC 2645 7
 NO_STARTTLS = line(502, "5.5.1", "STARTTLS not available")
 LMTP_WANTS_LHLO = line(500, "5.5.1", "This is LMTP: say LHLO")  # RFC 2033 4.1
 SMTP_WANTS_EHLO = line(500, "5.5.1", "This is not LMTP")

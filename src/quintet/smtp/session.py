@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from quintet.auth.service import Identity
     from quintet.delivery.checks import Later
     from quintet.delivery.envelope import Envelope
+    from quintet.smtp.turn import Turns
 
 logger = log.get("smtp")
 
@@ -258,8 +259,7 @@ class SmtpSession:
         hello = f"{self._desk.hostname} greets {command.domain}"
         if not self._extended:
             return [replies.line(250, "", hello)]
-        announced = offers.lines(self._desk, self._peer, self._identity)
-        return [replies.lines(250, "", (hello, *announced))]
+        return [replies.first(250, hello) + offers.lines(self._desk, self._peer, self._identity)]
 
     async def _greeted_late(
         self, command: commands.Hello, later: Awaitable[None]
@@ -462,6 +462,23 @@ class SmtpSession:
         logger.info("forwarded", conn=self._peer.id, **_lower(command.attributes))
         return [replies.FORWARDED]
 
+    def _etrn(self, command: commands.Etrn, following: Input) -> Replies:
+        turns = self._desk.turns
+        if turns is None:
+            return self._refused(replies.NO_TURNING, command)
+        return self._start_queue(turns, command)
+
+    async def _start_queue(self, turns: Turns, command: commands.Etrn) -> AsyncGenerator[Reply, None]:
+        """RFC 1985 5.  Who is not known may name those that we relay for."""
+        known = offers.Asker(self._desk, self._peer, self._identity).known
+        yield await turns.etrn(command.node, known=known)
+
+    def _atrn(self, command: commands.Atrn, following: Input) -> Replies:
+        turns = self._desk.turns
+        if turns is None:
+            return self._refused(replies.NO_TURNING, command)
+        return turns.atrn(command.domains, self._identity, self._peer)
+
     def _quit(self, command: commands.Quit, following: Input) -> Replies:
         return [replies.BYE, Ask.CLOSE]
 
@@ -511,6 +528,8 @@ HANDLERS: dict[type[commands.Command], Handler] = {
     commands.Quit: SmtpSession._quit,
     commands.Auth: SmtpSession._auth,
     commands.StartTls: SmtpSession._starttls,
+    commands.Etrn: SmtpSession._etrn,
+    commands.Atrn: SmtpSession._atrn,
     commands.Xclient: SmtpSession._xclient,
     commands.Xforward: SmtpSession._xforward,
 }
