@@ -114,10 +114,13 @@ class Reports:
         ``trusted``: an account here sent it.
         """
         recipients = work.envelope.recipients
-        expanded = [one for one in asked if len(one.leads) > 1 and notify.SUCCESS in one.notify]
         if not work.envelope.sender:
             return work
-        if not expanded and not any(notify.SUCCESS in one.notify for one in recipients):
+        wanting = [one for one in asked if notify.SUCCESS in one.notify]
+        # 5.2.7.1: a list has it once it is sent on to its members, not while it waits for that
+        lists = [one for one in wanting if one.mailing_list and one not in recipients]
+        expanded = [one for one in wanting if len(one.leads) > 1 and not one.mailing_list]
+        if not wanting and not any(notify.SUCCESS in one.notify for one in recipients):
             return work
         envelope, content = work.envelope, work.content
         way = self.way(envelope.sender, content.digest, trusted=trusted)
@@ -137,9 +140,10 @@ class Reports:
         )
 
         def tell(there: Sequence[int], careful: bool) -> list[filing.Work]:
-            delivered = [recipients[number] for number in there]
+            filed = [recipients[number] for number in there]
+            delivered = [one for one in filed if notify.SUCCESS in one.notify] + lists
             mix = (
-                [_good(one, dsn.DELIVERED, work.now) for one in delivered if notify.SUCCESS in one.notify],
+                [_good(one, dsn.DELIVERED, work.now) for one in delivered],
                 [_good(one, dsn.EXPANDED, work.now) for one in expanded],
             )
             ready = replace(way, decision=filing.Send((str(way.to.address),))) if careful else way

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from quintet.config.reports import Reports as Config
-from quintet.delivery import dsn
-from quintet.delivery.envelope import DeliverBy, Envelope, Wishes, mailbox
+from quintet.delivery import dsn, filing
+from quintet.delivery.envelope import DeliverBy, Envelope, Recipient, Wishes, mailbox
 from quintet.delivery.reports import PER_DOMAIN, Reports
 from quintet.delivery.transport import Answer, Result
 from quintet.net.seam import Peer
@@ -101,6 +101,21 @@ async def test_alias_of_one_passes_everything_on(out):
     assert (row.params["notify"], row.params["orcpt"]) == (["success"], "rfc822;Away@Example.Org")
     assert (row.item_params["envid"], row.item_params["ret"]) == ("E", "hdrs")
     assert await out.house.count("alice") == 0
+
+
+async def test_list_that_sends_mail_on_has_it_delivered(out):
+    """RFC 3461 5.2.7.1: its members know nothing of what the poster wished."""
+    house, sender = out.house, mailbox("alice@example.org")
+    asked = replace(Recipient(mailbox("list@example.org")), mailing_list=7, notify=("success",))
+    member = Recipient(mailbox("zoe@example.net"), sender=mailbox("list-bounces@example.org"))
+    for recipients, expected in (([asked], 0), ([member], 1)):  # it waits in the queue; it is sent on
+        envelope = Envelope(peer=Peer("c1", ""), sender=sender, recipients=recipients)
+        decisions = [filing.usual(one) for one in recipients]
+        work = filing.Work(envelope, content_of(LETTER), decisions, b"", house.clock.now(), 0)
+        await house.store.write(filing.file, await house.inbound.reports.arriving(work, [asked]))
+        assert await house.count("alice") == expected
+    assert told(await house.last("alice"))[1]["Final-Recipient"] == "rfc822; list@example.org"
+    assert (await house.queued())[-1].params == {}
 
 
 async def test_full_mailbox_of_the_sender_does_not_keep_mail_from_others(out):
