@@ -44,7 +44,9 @@ def smtp_service(
 ) -> SmtpService:
     """MX, submission or LMTP over the store of ``way_in``."""
     from quintet.smtp.service import SmtpService  # each protocol is loaded only where it is served
+    from quintet.smtp.turn import Turns
 
+    turns = Turns(way_in, config.queue, hostname=config.hostname, clock=clock)
     return SmtpService(
         way_in.store,
         auth,
@@ -54,4 +56,5 @@ def smtp_service(
         hostname=config.hostname,
         clock=clock,
         starttls=starttls,
+        turns=turns if role.value != "lmtp" else None,
     )

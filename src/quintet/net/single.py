@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 
 from quintet.config.net import Net
+from quintet.net.client import Client
 from quintet.net.driver import Driver
 from quintet.net.seam import CHUNK, Peer, Service
 from quintet.net.stream import Stream
@@ -45,6 +46,26 @@ async def serve(
     driver.begin()
     if opened is not None:
         opened(driver)
+    try:
+        await over.wait()
+    except asyncio.CancelledError:
+        driver.abort()
+        await over.wait()
+        raise
+
+
+async def resume(service: Service, client: Client, peer: Peer, *, net: Net | None = None) -> None:
+    """Serves on a connection that we made and spoke on as a client until now (RFC 2645 5.3)."""
+    over = asyncio.Event()
+    stream, early = client.released()
+    wire, session = service.open(peer)
+    driver = Driver(stream, wire, session, peer, write_timeout_s=(net or Net()).write_timeout_s)
+    driver.on_end = lambda _: over.set()
+    stream.receiver = driver
+    wire.feed(early)
+    driver.begin()
+    if stream.closed:
+        driver.lost()
     try:
         await over.wait()
     except asyncio.CancelledError:

@@ -14,12 +14,14 @@ from quintet.delivery.envelope import Mailbox
 from quintet.errors import BadSyntax, Hangup, Reason
 from quintet.smtp import address, proxied
 
+MAX_TURNED = 100  # domains of one ATRN
 MAX_ARGUMENT = 998  # octets of what is shown back or logged
 
 _PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~\x80-\xff]+))?")  # RFC 5321 4.1.2
 _NUMBER = re.compile(rb"[0-9]{1,20}")  # RFC 1870 3
 _MECHANISM = re.compile(rb"[A-Za-z0-9_-]{1,20}")  # RFC 4422 3.1
 _URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")  # RFC 3986 3
+_TURNED = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,253}[a-z0-9])?")  # RFC 2645 5.2.1
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 # C1 controls and Unicode's line ends. Deviates: RFC 6531 3.3 allows them, but what is a line of its own to
 # some program that reads headers or logs must not come from a client.
@@ -126,6 +128,16 @@ class Xforward:
     attributes: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Etrn:
+    node: str  # a domain, @domain or #queue
+
+
+@dataclass(frozen=True, slots=True)
+class Atrn:
+    domains: tuple[str, ...]  # () is all that the client may have
+
+
 Command = (
     Hello
     | Mail
@@ -143,6 +155,8 @@ Command = (
     | Help
     | Xclient
     | Xforward
+    | Etrn
+    | Atrn
 )
 
 
@@ -278,6 +292,19 @@ def _named(kind: type[Vrfy] | type[Expn]) -> Callable[[bytes], Command]:
     return read
 
 
+def _node(rest: bytes) -> str:
+    if not rest or b" " in rest or len(rest) > address.MAX_DOMAIN + 1:
+        raise BadSyntax("ETRN needs one domain")
+    return rest.decode("utf-8", "replace")
+
+
+def _domains(rest: bytes) -> tuple[str, ...]:
+    words = tuple(word.strip().lower() for word in rest.decode("ascii", "replace").split(",")) if rest else ()
+    if len(words) > MAX_TURNED or not all(map(_TURNED.fullmatch, words)):
+        raise BadSyntax("ATRN domain[,domain...] expected")
+    return words
+
+
 def _web(rest: bytes) -> Command:
     """A browser was talked into speaking to us; its form fields shall not be commands."""
     raise Hangup(Reason.SYNTAX)
@@ -302,6 +329,8 @@ READERS: dict[bytes, Callable[[bytes], Command]] = {
     b"QUIT": _bare(Quit()),  # RFC 5321 4.1.1.10
     b"AUTH": _auth,  # RFC 4954 4
     b"STARTTLS": _bare(StartTls()),  # RFC 3207 4
+    b"ETRN": lambda rest: Etrn(_node(rest)),  # RFC 1985 5
+    b"ATRN": lambda rest: Atrn(_domains(rest)),  # RFC 2645 5.2.1
     b"XCLIENT": lambda rest: Xclient(proxied.read(rest, proxied.XCLIENT)),
     b"XFORWARD": lambda rest: Xforward(proxied.read(rest, proxied.XFORWARD)),
     **dict.fromkeys((b"GET", b"POST", b"PUT", b"CONNECT", b"OPTIONS"), _web),

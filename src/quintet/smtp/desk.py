@@ -6,6 +6,7 @@ import asyncio
 import enum
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from quintet.auth.identity import Identity
 from quintet.auth.service import AuthService
@@ -17,6 +18,9 @@ from quintet.net.seam import Body, Peer
 from quintet.smtp.parameters import Terms
 from quintet.smtp.refusals import Refusals
 from quintet.store.store import Store
+
+if TYPE_CHECKING:
+    from quintet.smtp.turn import Turns
 
 ResolveBurl = Callable[[str, Identity], Awaitable[Body]]
 """What a URL of BURL leads to (RFC 4468), for who logged in.
@@ -50,6 +54,7 @@ class Desk:
     starttls: bool  # the listener has a certificate and is not under TLS from the start
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
     resolve_burl: ResolveBurl | None = None  # None: BURL is not offered
+    turns: Turns | None = None  # None: neither ETRN nor ATRN
     terms: Terms = field(init=False)
     trusted: Networks = field(init=False)  # may send anywhere without logging in
     xclient_from: Networks = field(init=False)

@@ -52,6 +52,8 @@ RULES: dict[type[commands.Command], Rule] = {
     commands.Quit: Rule(State.ANY, "4.1.1.10"),
     commands.Auth: Rule(State.READY, "2.2"),
     commands.StartTls: Rule(State.START | State.READY, "2.2"),
+    commands.Etrn: Rule(State.READY, "2.2"),
+    commands.Atrn: Rule(State.READY, "2.2"),
     commands.Xclient: Rule(State.START | State.READY, "2.2"),
     commands.Xforward: Rule(State.READY, "2.2"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from quintet.auth.service import AuthService
 from quintet.clock import Clock
@@ -14,6 +15,9 @@ from quintet.smtp.desk import Desk, ResolveBurl, Role
 from quintet.smtp.session import SmtpSession
 from quintet.smtp.wire import SmtpWire
 from quintet.store.store import Store
+
+if TYPE_CHECKING:
+    from quintet.smtp.turn import Turns
 
 
 class SmtpService:
@@ -32,8 +36,11 @@ class SmtpService:
         starttls: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         resolve_burl: ResolveBurl | None = None,
+        turns: Turns | None = None,
     ) -> None:
-        self.desk = Desk(role, store, auth, inbound, config, hostname, clock, starttls, sleep, resolve_burl)
+        self.desk = Desk(
+            role, store, auth, inbound, config, hostname, clock, starttls, sleep, resolve_burl, turns
+        )
 
     @property
     def name(self) -> str:

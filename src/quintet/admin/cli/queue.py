@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quintet.admin.cli import common
+from quintet.admin.cli import common, fetching
 from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
 
 if TYPE_CHECKING:
@@ -191,4 +191,5 @@ def _row(each: Recipient) -> dict[str, Any]:
 
 
 def register(app: typer.Typer) -> None:
+    noun.command("fetch")(fetching.fetch)
     app.add_typer(noun, name="queue")
