@@ -177,8 +177,11 @@ class Runner:
         if room <= 0:
             return 0, 0
         self._forgive()
-        until = self.clock.now() + LEASE_MS
-        taken = await self.store.write(queue.lease, self.owner, until, room, busy=self._busy())
+        busy, now = self._busy(), self.clock.now()
+        due = self.store.peek(queue.next_due, busy)
+        if due is None or due > now:
+            return 0, 0  # without a transaction
+        taken = await self.store.write(queue.lease, self.owner, now + LEASE_MS, room, busy=busy)
         for recipient in taken:
             self._in_hand[recipient.id] = recipient
         off = 0
@@ -356,7 +359,7 @@ class Runner:
             return
         site.shape.heard(outcome.mood, now)
         if site.shape.paused_until > now:
-            site.seen |= site.domains()
+            site.seen.update(site.domains)
             self._put_off(site.empty(), site.shape.paused_until - now)
 
     async def _tried(self, site: Site, batch: Batch) -> Outcome | None:

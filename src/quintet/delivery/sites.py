@@ -44,6 +44,7 @@ class Site:
     key: str
     shape: Shape
     ranks: dict[int, deque[Batch]] = field(default_factory=dict)
+    domains: dict[str, int] = field(default_factory=dict)  # of who waits; how many recipients each
     recipients: int = 0  # waiting
     batches: int = 0  # waiting
     workers: int = 0
@@ -56,6 +57,8 @@ class Site:
         self.ranks.setdefault(batch.rank, deque()).append(batch)
         self.batches += 1
         self.recipients += len(batch.recipients)
+        for one in batch.recipients:
+            self.domains[one.domain] = self.domains.get(one.domain, 0) + 1
 
     def pick(self) -> Batch | None:
         """The most urgent batch, and now and then the oldest, so that nobody waits for ever."""
@@ -86,12 +89,12 @@ class Site:
             del self.ranks[rank]
         self.batches -= 1
         self.recipients -= len(batch.recipients)
+        for one in batch.recipients:
+            if self.domains[one.domain] > 1:
+                self.domains[one.domain] -= 1
+            else:
+                del self.domains[one.domain]
         return batch
-
-    def domains(self) -> set[str]:
-        return {
-            one.domain for waiting in self.ranks.values() for batch in waiting for one in batch.recipients
-        }
 
     @property
     def idle(self) -> bool:
@@ -113,7 +116,7 @@ class Sites:
             domain
             for site in self.by_key.values()
             if site.recipients >= _room(crowded)
-            for domain in site.domains()
+            for domain in site.domains
         }
 
     def excess(self, crowded: bool) -> list[Batch]:
