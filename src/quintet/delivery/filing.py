@@ -263,5 +263,7 @@ def _note(work: Work, queued: Sequence[str]) -> trace.Note:
     }
     if queued:
         detail["queued"] = list(queued[:MAX_TRACED])
+    if (before := peer.notes.get("forwarded")) is not None:
+        detail["forwarded"] = before  # where a filter says that it had it from (XFORWARD)
     account_id = envelope.identity.account_id if envelope.identity is not None else None
     return trace.Note(peer.id, work.event, account_id, detail)

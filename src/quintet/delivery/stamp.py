@@ -12,6 +12,7 @@ from quintet.delivery.envelope import Envelope, Mailbox
 from quintet.message import headers
 from quintet.net.seam import Peer
 
+HIDDEN = "submission.invalid"  # RFC 2606 2: a name that nobody has
 MAX_CLAUSE = 250  # octets of one word that the client chose
 MAX_ORCPT = 900  # octets; RFC 3461 5.4 asks for 500, a line holds 998
 
@@ -40,12 +41,14 @@ def original_recipient(orcpt: str) -> bytes:
     return f"Original-Recipient: {kind.strip()}; {address.strip()}\r\n".encode()
 
 
-def received(envelope: Envelope, hostname: str, now: int) -> bytes:
-    """Our line of the message's way.  ``for`` stands only when it gives nobody away (RFC 5321 7.6)."""
+def received(envelope: Envelope, hostname: str, now: int, *, hide: bool = False) -> bytes:
+    """Our line of the message's way.  ``for`` stands only when it gives nobody away (RFC 5321 7.6).
+
+    ``hide`` says nothing about the client's host (RFC 6409 leaves that to the site).
+    """
     peer = envelope.peer
-    parts = [
-        f"Received: from {_client(envelope.helo, peer)}\r\n\tby {hostname} with {with_protocol(envelope)}"
-    ]
+    client = HIDDEN if hide else _client(envelope.helo, peer)
+    parts = [f"Received: from {client}\r\n\tby {hostname} with {with_protocol(envelope)}"]
     if peer.tls is not None:
         parts.append(f" ({peer.tls.version} cipher {peer.tls.cipher})")
     parts.append(f"\r\n\tid {envelope.id}")
@@ -53,6 +56,8 @@ def received(envelope: Envelope, hostname: str, now: int) -> bytes:
         parts.append(f"\r\n\tfor <{envelope.recipients[0].address}>")
     if peer.tls is not None and (name := registered_cipher(peer.tls.cipher)):
         parts.append(f"\r\n\ttls {name}")
+    if envelope.wishes.priority:
+        parts.append(f"\r\n\tpriority {envelope.wishes.priority}")  # RFC 6710 4.1
     parts.append(f";\r\n\t{headers.format_date(now)}\r\n")
     return "".join(parts).encode()
 

@@ -29,7 +29,6 @@ class Refusals:
         reply: str,
         *,
         recipient: str = "",
-        sender: str = "",
         message_id: str = "",
     ) -> None:
         """Notes one; when it is on the disk nobody waits for."""
@@ -41,14 +40,14 @@ class Refusals:
         self._left -= 1
         peer, identity = envelope.peer, envelope.identity
         detail: dict[str, Any] = {  # Any: JSON
-            "from": sender or str(envelope.sender),
+            "from": str(envelope.sender),
             "to": [recipient]
             if recipient
             else [str(each.address) for each in envelope.recipients[:MAX_NAMED]],
+            "client": peer.address,
+            "helo": envelope.helo,
             "command": command,
             "reply": reply,
-            "address": peer.address,
-            "helo": envelope.helo,
         }
         if envelope.id:
             detail["id"] = envelope.id

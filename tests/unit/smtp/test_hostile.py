@@ -171,7 +171,7 @@ async def test_refused_recipient_is_in_the_trace(house: MailHouse) -> None:
         "to": ["nobody@example.org"],
         "command": "rcpt",
         "reply": "550 5.1.1 No such user here",
-        "address": "127.0.0.1",
+        "client": "127.0.0.1",
         "helo": "a.test",
     }
 
@@ -196,6 +196,15 @@ async def test_recipient_refused_after_the_data_is_in_the_trace_beside_the_other
     events = {event.event: event for event in house.traced()}
     assert events["refused"].detail["to"] == ["bob@example.org"]
     assert events["refused"].message_id == "<8@example.net>" == events["accepted"].message_id
+
+
+async def test_what_a_filter_forwards_is_in_the_trace_of_one_message(house: MailHouse) -> None:
+    house.configure(replace(house.config, xforward_from=["127.0.0.1"]))
+    letter = ENVELOPE + b"DATA\r\nSubject: x\r\n\r\n.\r\n"
+    await converse(house.service, HELLO + b"XFORWARD NAME=spike.test ADDR=192.0.2.7\r\n" + letter + letter)
+    first, second = house.traced()
+    assert first.detail["forwarded"] == {"client_name": "spike.test", "client_addr": "192.0.2.7"}
+    assert "forwarded" not in second.detail
 
 
 async def test_trace_of_refusals_is_bounded(house: MailHouse) -> None:
