@@ -4,6 +4,7 @@ comes back as a report."""
 import asyncio
 import dataclasses
 import email
+from email.message import Message
 
 import pytest
 
@@ -110,6 +111,60 @@ async def test_in_by_relay_out_by_mx_and_the_report_of_what_it_refused(tmp_path)
             assert server.store.peek(queue.listing) == []
             words = [each.event for each in server.store.peek(trace.follow, "<out@example.org>")]
             assert sorted(words) == ["accepted", "bounced", "relayed"]
+
+
+def _fields(letter: bytes) -> tuple[Message, Message]:
+    """What a report says about the message, and about its one recipient."""
+    report = email.message_from_bytes(letter)
+    assert report.get_content_type() == "multipart/report"
+    about, one = report.get_payload()[1].get_payload()
+    return about, one
+
+
+async def test_wish_for_success_is_passed_on_and_answered_by_the_host_that_delivers(tmp_path) -> None:
+    """RFC 3461 5.2.1 and 5.2.3, both ways: whoever takes it over tells the sender, once."""
+    async with (
+        dns_server(ZONE) as zone,
+        start_server(
+            tmp_path,
+            only=("smtp",),
+            dns={"nameservers": ("127.0.0.1",), "port": zone.port},
+            smtp={"relay_networks": ["127.0.0.0/8"]},
+            queue={"enabled": False},
+        ) as server,
+    ):
+        async with postfix(server.ports["smtp"]) as peer:
+            await _reach(server, Queue(port=peer.port))
+            heard = await say(
+                peer.port,
+                "EHLO client.test",
+                "MAIL FROM:<zoe@postfix.test> RET=HDRS ENVID=QQ+2B1",
+                "RCPT TO:<bob@example.org> NOTIFY=SUCCESS ORCPT=rfc822;bob+2Bx@example.org",
+                "DATA",
+                "From: zoe@postfix.test\nMessage-ID: <in@postfix.test>\n\nin\n.",
+                "QUIT",
+            )
+            assert heard[-2].startswith("250"), (heard, peer.log)
+            assert b"Original-Recipient: rfc822; bob+x@example.org\r\n" in (await inbox(server, "bob"))[0]
+            about, one = _fields((await peer.letters("zoe"))[0])
+            assert about["Reporting-MTA"] == f"dns; {server.app.config.hostname}"
+            assert about["Original-Envelope-Id"] == "QQ+1"
+            assert (one["Action"], one["Original-Recipient"]) == ("delivered", "rfc822; bob+x@example.org")
+
+            await say(
+                server.ports["smtp"],
+                "EHLO client.test",
+                "MAIL FROM:<alice@example.org> ENVID=QQ2",
+                "RCPT TO:<zoe@postfix.test> NOTIFY=SUCCESS ORCPT=rfc822;z+2Bx@postfix.test",
+                "DATA",
+                "From: alice@example.org\nMessage-ID: <out@example.org>\n\nout\n.",
+                "QUIT",
+            )
+            about, one = _fields((await inbox(server, "alice"))[0])
+            assert about["Reporting-MTA"] == "dns; mx.postfix.test"
+            assert about["Original-Envelope-Id"] == "QQ2"
+            assert (one["Action"], one["Original-Recipient"]) == ("delivered", "rfc822;z+x@postfix.test")
+            assert len(await inbox(server, "alice")) == 1  # we said nothing ourselves
 
 
 async def _reach(server: Server, config: Queue) -> None:

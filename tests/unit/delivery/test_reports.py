@@ -227,7 +227,7 @@ async def test_deadline_that_passed_is_told_of_once_and_mail_goes_on(out, to_hos
 async def test_deadline_of_mode_r_fails_the_mail(out, to_host):
     """RFC 2852 4, mode R; RFC 3463 X.4.7."""
     wish = {"by": {"at": out.house.clock.now() + 120_000, "mode": "R", "trace": False}}
-    async with next_host(replies={"MAIL": "451 4.3.0 no"}) as host:
+    async with next_host(replies={"MAIL": "451 4.3.0 no"}, offers=["PIPELINING", "DELIVERBY"]) as host:
         runner = out.runner(routes=to_host(host.port))
         await put(out.house, queue.To("zoe@example.net"), params=wish, expires_s=120.0)
         await runner.once()
