@@ -21,7 +21,7 @@ from quintet.delivery.reports import Reports
 from quintet.delivery.transport import Answer, Result
 from quintet.errors import Refused, TryLater
 from quintet.message import headers
-from quintet.store import db, entries, queue, trace
+from quintet.store import db, entries, queue, queue_rules, trace
 from quintet.store.db import Tx
 from quintet.store.model import MessageId
 from quintet.store.queue import Recipient, RecipientId
@@ -51,6 +51,9 @@ class Settlement:
     over: Sequence[RecipientId] = ()
     later: Sequence[Later] = ()
     failed: Sequence[tuple[str, str]] = ()  # of ``over``: address and status
+    suppress_after: int = 0  # of config.queue
+    suppress_window_ms: int = 0
+    suppress_ms: int = 0
     events: Sequence[tuple[str, dict[str, object]]] = ()  # trace: word and detail
     conn: str = ""
     reports: Sequence[filing.Work] = ()
@@ -146,6 +149,9 @@ class Aftermath:
             over=found.over,
             later=found.later,
             failed=found.failed,
+            suppress_after=self._config.suppress_after,
+            suppress_window_ms=round(self._config.suppress_window_s * 1000),
+            suppress_ms=round(self._config.suppress_s * 1000),
             events=found.events,
             conn=f"queue-{one.queue_id}",
             reports=reports,
@@ -213,6 +219,16 @@ def _settle(tx: Tx, settlement: Settlement) -> None:
         filing.file(tx, work)
     if settlement.over:
         queue.done(tx, list(settlement.over))
+    for address, status in settlement.failed if settlement.suppress_after else ():
+        queue_rules.bounced(
+            tx,
+            address,
+            status,
+            status,
+            limit=settlement.suppress_after,
+            window_ms=settlement.suppress_window_ms,
+            keep_ms=settlement.suppress_ms,
+        )
     for one in settlement.later:
         queue.defer(tx, one.id, one.due_at, one.text, delayed_notice=one.warned)
     for word, detail in settlement.events:

@@ -142,6 +142,16 @@ async def test_suppressed_address_is_refused_at_once_with_the_reason(out, to_hos
         )
 
 
+async def test_address_that_bounced_often_is_not_asked_again(out, to_host):
+    async with next_host(replies={"RCPT TO:<GONE": "550 5.1.1 no such user"}) as host:
+        runner = out.runner(routes=to_host(host.port), suppress_after=2)
+        for _ in range(3):
+            await out.queue("gone@example.net")
+            await runner.once()
+        assert len(await rcpts(host)) == 2
+        assert await out.house.count("alice") == 3  # told each time
+
+
 async def test_sender_names_the_recipient_on_a_route_with_verp(out, to_host):
     async with next_host() as host:
         runner = out.runner(routes=to_host(host.port, verp=True), per_destination=1)
