@@ -11,8 +11,11 @@ import typer
 
 from quintet.admin.cli import common
 from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
+from quintet.errors import Hangup, Reason, Refused, TryLater
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from quintet.config.root import Config
     from quintet.net.client import Client
     from quintet.smtp.heard import Heard
@@ -56,7 +59,6 @@ async def _fetch(
     from quintet.clock import SystemClock
     from quintet.delivery.tlspolicy import of_route
     from quintet.delivery.transport import Hop
-    from quintet.errors import Hangup, TryLater
     from quintet.net.client import Client
     from quintet.smtp import heard
     from quintet.smtp.client import SmtpLink
@@ -68,8 +70,8 @@ async def _fetch(
         client = await Client.connect(host, port, timeout_s=60.0)
         try:
             hop = Hop(host, client.address, port, policy=policy, user=who[0], password=who[1])
-            link = SmtpLink(client, hop, settings.queue.helo or settings.hostname, clock.token(18))
-            await link.begin(Securer(clock, None), policy)
+            link = SmtpLink(client, hop, settings.queue.helo or settings.hostname, clock)
+            await _logged_in(link.begin(Securer(clock, None), policy))
             await client.write(f"ATRN {','.join(domains)}".strip().encode("ascii", "replace") + b"\r\n")
             answer = await heard.read(client)
             if answer.code == NO_MAIL:
@@ -81,6 +83,16 @@ async def _fetch(
             client.abort()
     except Hangup as error:
         raise TryLater(error.reason, f"{host}: {error.text}") from error
+
+
+async def _logged_in(beginning: Awaitable[None]) -> None:
+    """A queue tries again when a password does not fit; who typed it shall hear of it.  Raises Problem."""
+    try:
+        await beginning
+    except TryLater as problem:
+        if problem.reason is Reason.AUTH_FAILED:
+            raise Refused(problem.reason, problem.text) from problem
+        raise
 
 
 def _refused(answer: Heard) -> Failed:
