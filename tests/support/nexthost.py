@@ -18,6 +18,8 @@ class NextHost:
     lmtp: bool = False
     gullible: bool = False  # takes DATA although nobody may have it
     context: ssl.SSLContext | None = None
+    most: int = 0  # recipients of one transaction; the others hear 452
+    dies: str = ""  # "body": hangs up after the message, unsaid; "envelope": after MAIL
     heard: list[str] = field(default_factory=list)  # command lines
     messages: list[bytes] = field(default_factory=list)
     connections: int = 0
@@ -60,6 +62,22 @@ class NextHost:
                 say("220 go")
                 await writer.start_tls(self.context)
                 offers = [each for each in offers if each != "STARTTLS"]
+            elif verb == "MAIL" and self.dies == "envelope":
+                return
+            elif verb == "RCPT" and self.most and accepted >= self.most:
+                say("452 4.5.3 too many recipients")
+            elif verb == "BDAT":
+                _, size, *last = command.split()
+                body = await reader.readexactly(int(size))
+                if not accepted:
+                    say("503 5.5.1 for whom?")
+                    continue
+                self.messages.append(body)
+                if self.dies == "body":
+                    return
+                for number in range(accepted if self.lmtp else 1):
+                    say(self.final[min(number, len(self.final) - 1)])
+                accepted = 0
             elif verb == "RCPT":
                 accepted += 1
                 say("250 2.1.5 ok")
@@ -83,6 +101,8 @@ class NextHost:
         if not line:
             raise ConnectionResetError
         self.messages.append(body)
+        if self.dies == "body":
+            raise ConnectionResetError
         for number in range(accepted if self.lmtp else 1):
             say(self.final[min(number, len(self.final) - 1)])
 

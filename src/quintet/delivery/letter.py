@@ -66,7 +66,7 @@ def letter(store: Store, recipient: Recipient) -> Letter:
         wishes=asked,
         demand=tlspolicy.demand(asked.require_tls, not sender, digest),
     )
-    if not found.eight_bit or not plain or ref.size > MAX_NARROWED:
+    if not (eight_bit or asked.binary) or not plain or ref.size > MAX_NARROWED:
         return found
     return replace(found, narrowed=functools.partial(_narrowed, store, ref, digest, found))
 
@@ -91,15 +91,27 @@ def wishes(params: Mapping[str, Any]) -> Wishes:  # Any: JSON
 def addressed(recipient: Recipient) -> To:
     """One recipient as a host is to hear of it."""
     params = recipient.params
-    return To(mailbox(recipient.address), tuple(params.get("notify", ())), str(params.get("orcpt", "")))
+    orcpt = str(params.get("orcpt", "")) or _original(recipient)
+    return To(mailbox(recipient.address), tuple(params.get("notify", ())), orcpt)
+
+
+def _original(recipient: Recipient) -> str:
+    """RFC 3461 5.2.1: we may add the address as it came to us; what it was led to is no such address."""
+    if recipient.params.get("expanded") or recipient.item_params.get("forwards"):
+        return ""
+    address = recipient.address
+    return f"{'rfc822' if address.isascii() else 'utf-8'};{address}"
 
 
 async def _narrowed(store: Store, ref: BodyRef, digest: Digest, wide: Letter) -> Letter | None:
-    data = await asyncio.to_thread(_read, store, ref, digest)
-    return None if data is None else replace(wide, body=HeldBody(data), eight_bit=False, narrowed=None)
+    data = await asyncio.to_thread(_read, store, ref, digest, wide.wishes.binary)
+    if data is None:
+        return None
+    asked = replace(wide.wishes, binary=False)
+    return replace(wide, body=HeldBody(data), eight_bit=False, narrowed=None, wishes=asked)
 
 
-def _read(store: Store, ref: BodyRef, digest: Digest) -> bytes | None:
+def _read(store: Store, ref: BodyRef, digest: Digest, binary: bool) -> bytes | None:
     """Signatures that cover the body break, as with every gateway that does so: better than no mail."""
-    data = narrow.seven_bit(store.read_body(ref)[len(ref.prefix) :], digest)
+    data = narrow.seven_bit(store.read_body(ref)[len(ref.prefix) :], digest, binary=binary)
     return None if data is None else ref.prefix + data

@@ -15,33 +15,35 @@ from quintet.message.digest import Digest, Part
 _ENCODING = re.compile(
     rb"^content-transfer-encoding[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*", re.IGNORECASE | re.MULTILINE
 )
+MAX_LINE = 998  # octets, RFC 5322 2.1.1
 _UNENCODED = ("7bit", "8bit", "binary")
 _SEALED = ("signed", "encrypted")
 
 Edit = tuple[int, int, bytes]  # start, end, what stands there instead
 
 
-def seven_bit(data: bytes, digest: Digest) -> bytes | None:
+def seven_bit(data: bytes, digest: Digest, *, binary: bool = False) -> bytes | None:
     """The same message in seven bits; None where that cannot be done.
 
+    ``binary``: it came as BINARYMIME, so that its parts may hold what is no line (RFC 3030 3).
     ``digest`` is of ``data``.  The order of parts and every header but those of the encoding stay.
     """
     edits: list[Edit] = []
-    if not _narrow(data, digest.root, edits):
+    if not _narrow(data, digest.root, edits, binary):
         return None
     pieces, at = [], 0
     for start, end, instead in sorted(edits):
         pieces += [data[at:start], instead]
         at = end
     result = b"".join(pieces) + data[at:]
-    if not result.isascii():  # before the first or behind the last boundary, or where no digest looks
+    if not _fits(result, binary):  # before the first or behind the last boundary, or where no digest looks
         return None
     return result if digest.header("mime-version") is not None else _named(result, digest)
 
 
-def _narrow(data: bytes, part: Part, edits: list[Edit]) -> bool:
+def _narrow(data: bytes, part: Part, edits: list[Edit], binary: bool) -> bool:
     """Collects what must change in one entity; False when it may not be changed."""
-    if data[part.header_start : part.end].isascii():
+    if _fits(data[part.header_start : part.end], binary):
         return True
     if part.children or part.message is not None:
         if part.type == "multipart" and part.subtype in _SEALED:
@@ -49,16 +51,29 @@ def _narrow(data: bytes, part: Part, edits: list[Edit]) -> bool:
         if part.encoding not in _UNENCODED or not _label(data, part, b"7bit", edits):
             return False
         inner = part.children if part.message is None else (part.message.body,)
-        return all(_narrow(data, each, edits) for each in inner)
+        return all(_narrow(data, each, edits, binary) for each in inner)
     body = data[part.body_start : part.end]
-    if body.isascii() or part.encoding not in _UNENCODED or part.type in ("multipart", "message"):
+    if _fits(body, binary) or part.encoding not in _UNENCODED or part.type in ("multipart", "message"):
         return False
-    if part.type == "text":
+    if part.type == "text" and not _unlined(body):
         name, encoded = b"quoted-printable", transfer.encode_quoted_printable(body)
     else:
         name, encoded = b"base64", transfer.encode_base64(body).removesuffix(b"\r\n")
     edits.append((part.body_start, part.end, encoded))
     return _label(data, part, name, edits)
+
+
+def _fits(data: bytes, binary: bool) -> bool:
+    """Nothing of it needs to be rewritten."""
+    return data.isascii() and not (binary and _unlined(data))
+
+
+def _unlined(data: bytes) -> bool:
+    """It holds what no line may: NUL, bare CR or LF, more than 998 octets (RFC 2045 2.7, 2.8)."""
+    ends = data.count(b"\r\n")
+    if b"\0" in data or data.count(b"\n") != ends or data.count(b"\r") != ends:
+        return True
+    return len(data) > MAX_LINE and any(len(line) > MAX_LINE for line in data.split(b"\r\n"))
 
 
 def _label(data: bytes, part: Part, name: bytes, edits: list[Edit]) -> bool:

@@ -1,29 +1,29 @@
 """The SMTP and LMTP client: one session with the next host, several messages through it.
 
 Implements `delivery.transport`.  Which host, how often and what the sender is told is the queue's business.
-RFC 5321 3.3, 4.5.3.2 (patience), RFC 2920 (pipelining), RFC 1870, RFC 6152, RFC 6531, RFC 3207, RFC 4954.
+What is said about a message is `smtp.outgoing`'s.  RFC 5321 3.3, 4.5.3.2 (patience), RFC 2920 (pipelining),
+RFC 3030 (BDAT), RFC 3207, RFC 4954, RFC 2033 (LMTP), RFC 9422.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, cast
 
 from quintet import log
 from quintet.auth import client as sasl
 from quintet.clock import Clock, SystemClock
-from quintet.delivery.directory import ascii_domain
-from quintet.delivery.envelope import Mailbox
 from quintet.delivery.tlspolicy import HopPolicy, of_route
 from quintet.delivery.transport import Answer, Hop, Letter, Result, To
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
 from quintet.net import dots
 from quintet.net.client import Client
 from quintet.net.seam import CHUNK
-from quintet.smtp.heard import Heard, read
+from quintet.smtp import outgoing
+from quintet.smtp.heard import NOTHING, Heard, offers, read
 from quintet.smtp.secured import Securer, TlsFailed
 
 logger = log.get("smtp")
@@ -36,6 +36,7 @@ BLOCK_S = 180.0
 END_S = 600.0
 QUIT_S = 5.0  # ours: nothing depends on its answer
 
+END_OF_DATA = "end of data"
 LATER_AT_RCPT = (552,)  # old servers say so for "too many recipients": RFC 5321 4.5.3.1.10
 
 
@@ -65,10 +66,13 @@ class SmtpTransport:
                 timeout_s=GREETING_S,
                 connect_timeout_s=hop.connect_timeout_s,
                 source=hop.source,
+                sources=hop.sources,
+                by_turn=True,
+                proxy=hop.proxy,
             )
         except Hangup as error:
             raise TryLater(error.reason, f"{hop.host}: {error.text}") from error
-        link = SmtpLink(client, hop, self._helo, self._clock.token(18))
+        link = SmtpLink(client, hop, hop.helo or self._helo, self._clock)
         try:
             await link.begin(self._securer, policy)
         except BaseException as error:
@@ -82,10 +86,11 @@ class SmtpTransport:
 class SmtpLink:
     """One session; implements `delivery.transport.Link`."""
 
-    def __init__(self, client: Client, hop: Hop, helo: str, nonce: str) -> None:
-        self._client, self._hop, self._helo, self._nonce = client, hop, helo, nonce
-        self._offers: dict[str, str] = {}  # keyword in upper case: its parameters
+    def __init__(self, client: Client, hop: Hop, helo: str, clock: Clock) -> None:
+        self._client, self._hop, self._helo, self._clock = client, hop, helo, clock
+        self._offers = NOTHING
         self._usable = True
+        self._sent = 0  # transactions
 
     @property
     def usable(self) -> bool:
@@ -121,17 +126,14 @@ class SmtpLink:
         if heard.code // 100 == 5 and not self._hop.lmtp:
             heard = await self._ask(f"HELO {self._helo}")  # RFC 5321 3.2
             if heard.ok:
-                self._offers = {}
+                self._offers = NOTHING
                 return
         if not heard.ok:
             raise TryLater(Reason.POLICY, self._says(heard))
         if self._hop.mx and heard.lines[0].split(" ")[0].lower() == self._helo.lower():
             # RFC 5321 5.1: its name is none of ours, its address is
             raise Refused(Reason.LOOP, f"{self._hop.host} is this host")
-        self._offers = {}
-        for line in heard.lines[1:]:
-            keyword, _, rest = line.replace("=", " ", 1).partition(" ")
-            self._offers[keyword.upper()] = rest.strip()
+        self._offers = offers(heard.lines[1:])
 
     async def _start_tls(self, securer: Securer, policy: HopPolicy) -> None:
         """RFC 3207 4; an answer that puts TLS off is no reason to do without where it must be (6)."""
@@ -151,9 +153,11 @@ class SmtpLink:
         hop = self._hop
         if not self.secure and not hop.address.startswith(("127.", "::1", "unix:")):
             raise TryLater(Reason.TLS_REQUIRED, f"{hop.host} offers no TLS to log in under")
-        offered = self._offers.get("AUTH", "").split()
+        offered = self._offers.get("AUTH").split()
         try:
-            name, machine = sasl.choose(offered, hop.user, hop.password, self._nonce, cleartext=True)
+            name, machine = sasl.choose(
+                offered, hop.user, hop.password, self._clock.token(18), cleartext=True
+            )
         except Refused as error:
             raise TryLater(
                 Reason.AUTH_MECHANISM, f"{hop.host} offers no way to log in that we have"
@@ -178,25 +182,49 @@ class SmtpLink:
 
     async def send(self, letter: Letter, recipients: Sequence[To]) -> list[Answer]:
         """See `delivery.transport.Link`."""
-        if letter.eight_bit and letter.narrowed is not None and "8BITMIME" not in self._offers:
-            letter = await letter.narrowed() or letter  # RFC 6152 3
-        refusal = self._cannot(letter)
+        offered, hop = self._offers, self._hop
+        if letter.narrowed is not None and not outgoing.body_fits(offered, hop, letter):
+            letter = await letter.narrowed() or letter  # RFC 6152 3, RFC 3030 3
+        now = self._clock.now()
+        refusal = outgoing.cannot(offered, hop, letter, now)
         if refusal is not None:
             return [refusal] * len(recipients)
-        sender = self._path(letter.sender)
-        paths = [self._path(recipient.address) for recipient in recipients]
-        answers: list[Answer | None] = [
-            self._own("5.6.7", "address needs SMTPUTF8") if path is None else None for path in paths
+        named, answers = outgoing.recipients(offered, recipients)
+        waiting = list(outgoing.transactions(offered, named))
+        before = self._sent
+        while waiting:
+            ours = waiting.pop(0)
+            if not self.usable:
+                late = Answer(Result.LATER, "4.4.2", f"{hop.host} ended the session", hop.host)
+                answers.update((each.number, late) for each in ours)
+                continue
+            mail = outgoing.mail(offered, hop, letter, [each.path for each in ours], now)
+            try:
+                found = await self._transact(letter, mail, ours)
+            except TryLater as problem:
+                if problem.reason is not Reason.CLOSED or self._sent == before:
+                    raise
+                # an earlier transaction went through: what it brought must not be asked for again
+                late = Answer(Result.LATER, "4.4.2", problem.text, hop.host)
+                answers.update((each.number, late) for each in ours)
+                continue
+            answers.update(zip((each.number for each in ours), found, strict=True))
+            again = self._left_over(ours, found)
+            if again:
+                waiting.insert(0, again)
+        return [answers[number] for number in range(len(recipients))]
+
+    def _left_over(self, ours: Sequence[outgoing.Named], found: Sequence[Answer]) -> list[outgoing.Named]:
+        """Who did not fit into a transaction that others went through with: RFC 5321 4.5.3.1.10."""
+        if not self.usable or not any(answer.result is Result.DONE for answer in found):
+            return []
+        return [
+            each
+            for each, answer in zip(ours, found, strict=True)
+            if answer.result is Result.LATER
+            and answer.command.startswith("RCPT")
+            and (answer.text.startswith("552") or (answer.text.startswith("452") and _too_many(answer)))
         ]
-        wanted = [number for number, path in enumerate(paths) if path is not None]
-        if sender is None:
-            return [self._own("5.6.7", "sender's address needs SMTPUTF8")] * len(recipients)
-        if wanted:
-            commands = [f"MAIL FROM:<{sender}>{self._parameters(letter, sender, paths)}"]
-            commands += [f"RCPT TO:<{paths[number]}>" for number in wanted]
-            for number, answer in zip(wanted, await self._transact(letter, commands), strict=True):
-                answers[number] = answer
-        return [answer for answer in answers if answer is not None]
 
     async def close(self) -> None:
         try:
@@ -208,117 +236,110 @@ class SmtpLink:
         self._usable = False
         await self._client.close()
 
-    def _cannot(self, letter: Letter) -> Answer | None:
-        """What this host has not said that it can take is never sent to it."""
-        if letter.eight_bit and "8BITMIME" not in self._offers:
-            return self._own("5.6.3", f"{self._hop.host} takes no 8-bit mail")  # RFC 6152 3
-        if letter.utf8_header and "SMTPUTF8" not in self._offers:
-            return self._own("5.6.7", f"{self._hop.host} takes no UTF-8 header")  # RFC 6531 3.2
-        limit = self._offers.get("SIZE", "")
-        if limit.isdigit() and 0 < int(limit) < letter.body.size:
-            return self._own("5.3.4", f"message is larger than the {limit} bytes that {self._hop.host} takes")
-        return None
-
-    def _path(self, address: Mailbox) -> str | None:
-        """An address as this host can take it; None when it cannot."""
-        if address.ascii or "SMTPUTF8" in self._offers:
-            return str(address)
-        plain = Mailbox(address.local, ascii_domain(address.domain))
-        return str(plain) if plain.ascii else None
-
-    def _parameters(self, letter: Letter, sender: str, paths: Sequence[str | None]) -> str:
-        words = ""
-        if "SIZE" in self._offers:
-            words += f" SIZE={letter.body.size}"
-        if letter.eight_bit:
-            words += " BODY=8BITMIME"
-        if letter.utf8_header or not sender.isascii() or any(path and not path.isascii() for path in paths):
-            words += " SMTPUTF8"
-        return words
-
-    async def _transact(self, letter: Letter, commands: Sequence[str]) -> list[Answer]:
+    async def _transact(self, letter: Letter, mail: str, ours: Sequence[outgoing.Named]) -> list[Answer]:
         """MAIL and RCPTs; the message when somebody may have it.  One answer a RCPT."""
         self._client.timeout_s = COMMAND_S
+        chunked = self._hop.chunking and "CHUNKING" in self._offers
+        small = letter.body.small(0, letter.body.size) if letter.body.size <= CHUNK else None
+        exchange = _Exchange(self, mail, ours)
         try:
-            heard = await self._envelope(commands)
+            if not (self._hop.pipelining and "PIPELINING" in self._offers):
+                await exchange.step_by_step(chunked)
+            elif chunked and small is not None and not self._hop.lmtp:
+                await exchange.all_at_once(small)
+            else:
+                await exchange.together(chunked)
         except Hangup as error:
             self._usable = False
-            raise TryLater(Reason.CLOSED, f"{self._hop.host}: {error.text}") from error
-        mail, rcpts, data = heard[0], heard[1 : len(commands)], heard[len(commands)]
-        if mail.code == 421:
+            if exchange.gone and not exchange.last_words:
+                return exchange.lost(error.text)
+            raise TryLater(Reason.CLOSED, f"{self._hop.host}: {exchange.last_words or error.text}") from error
+        if exchange.mail is not None and exchange.mail.code == 421:
             self._usable = False  # it had enough of waiting, or of us
-            raise TryLater(Reason.CLOSED, self._says(mail))
-        if not mail.ok:
-            answers = [self._answer(mail)] * len(rcpts)
-        else:
-            answers = [self._answer(each, rcpt=True) for each in rcpts]
-        taken = [number for number, answer in enumerate(answers) if answer.result is Result.DONE]
+            raise TryLater(Reason.CLOSED, self._says(exchange.mail))
+        answers, taken = exchange.answers, exchange.taken
         try:
-            if data is None:
-                await self._reset()
-            elif data.code != 354:
+            if exchange.gone:
+                pass
+            elif exchange.data is None:
+                if taken and chunked:
+                    await self._chunked(letter, small, taken, answers)
+                else:
+                    await self._reset()
+            elif exchange.data.code != 354:
                 for number in taken:
-                    answers[number] = self._answer(data)
+                    answers[number] = self._answer(exchange.data, "DATA")
             elif not taken:
                 # RFC 2920 3.1: it waits for a message that nobody may have
                 await self._client.write(b".\r\n")
                 await read(self._client)
             else:
-                await self._message(letter, taken, answers)
+                await self._dotted(letter, small, taken, answers)
         except Hangup as error:
             self._usable = False
             for number in taken:
-                answers[number] = Answer(Result.LATER, "4.4.2", error.text, self._hop.host)
+                if answers[number].command != END_OF_DATA:  # LMTP: those before it are told already
+                    answers[number] = self._lost(error.text)
+        self._sent += 1
+        if 0 < self._offers.mail_max <= self._sent:
+            self._usable = False
         return answers
 
-    async def _envelope(self, commands: Sequence[str]) -> list[Any]:
-        """The replies to MAIL, each RCPT, and DATA (None when it was not given).  Any: of Heard | None."""
-        client = self._client
-        if "PIPELINING" in self._offers:
-            await client.write("".join(f"{each}\r\n" for each in (*commands, "DATA")).encode())
-            heard: list[Any] = [await read(client) for _ in commands]
-            client.timeout_s = DATA_S
-            return [*heard, await read(client)]
-        heard = [await self._ask(commands[0])]
-        if not heard[0].ok:
-            return [*heard, *[heard[0]] * (len(commands) - 1), None]
-        heard += [await self._ask(each) for each in commands[1:]]
-        if not any(each.ok for each in heard[1:]):
-            return [*heard, None]
-        client.timeout_s = DATA_S
-        return [*heard, await self._ask("DATA")]
-
-    async def _message(self, letter: Letter, taken: Sequence[int], answers: list[Answer]) -> None:
-        """The bytes and what is said about them: once, or once a recipient (RFC 2033 4.2)."""
+    async def _dotted(
+        self, letter: Letter, small: bytes | None, taken: Sequence[int], answers: list[Answer]
+    ) -> None:
+        """The message after 354."""
         client, body = self._client, letter.body
         client.timeout_s = BLOCK_S
-        try:
-            small = body.small(0, body.size) if body.size <= CHUNK else None
+        async with self._whole():
             if small is not None:
                 await client.write(dots.whole(small, body.dotless))
             else:
-                await self._stream(letter)
+                writer = dots.Writer(body.dotless)
+                # cast: the seam promises an iterator, which may have no aclose; stores give generators
+                async with aclosing(cast("Any", body.chunks(0, body.size))) as pieces:
+                    async for piece in pieces:
+                        await client.write(writer.feed(piece))
+                await client.write(writer.finish())
+        await self._verdicts(taken, answers)
+
+    async def _chunked(
+        self, letter: Letter, small: bytes | None, taken: Sequence[int], answers: list[Answer]
+    ) -> None:
+        """The message as one chunk: its size is known (RFC 3030 2)."""
+        client, body = self._client, letter.body
+        client.timeout_s = BLOCK_S
+        head = b"BDAT %d LAST\r\n" % body.size
+        async with self._whole():
+            if small is not None:
+                await client.write(head + small)
+            else:
+                await client.write(head)
+                async with aclosing(cast("Any", body.chunks(0, body.size))) as pieces:
+                    async for piece in pieces:
+                        await client.write(piece)
+        await self._verdicts(taken, answers)
+
+    @asynccontextmanager
+    async def _whole(self) -> AsyncIterator[None]:
+        """Half a message must not look like a whole one."""
+        try:
+            yield
         except BaseException:
-            client.abort()  # half a message must not look like a whole one
+            self._client.abort()
             self._usable = False
             raise
-        client.timeout_s = END_S
+
+    async def _verdicts(self, taken: Sequence[int], answers: list[Answer]) -> None:
+        """What is said about the message: once, or once a recipient (RFC 2033 4.2)."""
+        self._client.timeout_s = END_S
         if self._hop.lmtp:
             for number in taken:
-                answers[number] = self._answer(await read(client))
+                answers[number] = self._answer(await read(self._client), END_OF_DATA)
             return
-        heard = await read(client)
+        answer = self._answer(await read(self._client), END_OF_DATA)
         for number in taken:
-            answers[number] = self._answer(heard)
-
-    async def _stream(self, letter: Letter) -> None:
-        body = letter.body
-        writer = dots.Writer(body.dotless)
-        # cast: the seam promises an iterator, which may have no aclose; stores give generators
-        async with aclosing(cast("Any", body.chunks(0, body.size))) as pieces:
-            async for piece in pieces:
-                await self._client.write(writer.feed(piece))
-        await self._client.write(writer.finish())
+            answers[number] = answer
 
     async def _reset(self) -> None:
         self._client.timeout_s = COMMAND_S
@@ -331,19 +352,117 @@ class SmtpLink:
         await self._client.write(command.encode() + b"\r\n")
         return await read(self._client)
 
-    def _answer(self, heard: Heard, *, rcpt: bool = False) -> Answer:
+    def _answer(self, heard: Heard, command: str) -> Answer:
         if heard.code == 421:
             self._usable = False
         if heard.ok:
             result = Result.DONE
-        elif heard.code // 100 == 5 and not (rcpt and heard.code in LATER_AT_RCPT):
+        elif heard.code // 100 == 5 and not (command.startswith("RCPT") and heard.code in LATER_AT_RCPT):
             result = Result.NEVER
         else:
             result = Result.LATER
-        return Answer(result, heard.status(result), heard.text, self._hop.host)
+        passed_on = result is Result.DONE and "DSN" in self._offers and not self._hop.lmtp
+        status, host = heard.status(result), self._hop.host
+        return Answer(result, status, heard.text, host, passed_on, final=self._hop.lmtp, command=command)
 
-    def _own(self, status: str, text: str) -> Answer:
-        return Answer(Result.NEVER, status, text)
+    def _lost(self, text: str) -> Answer:
+        """The session died when the host may have had everything: only trying again is safe."""
+        return Answer(Result.LATER, "4.4.2", text, self._hop.host)
 
     def _says(self, heard: Heard) -> str:
         return f"{self._hop.host} said: {heard.text}"
+
+
+class _Exchange:
+    """MAIL, RCPTs and what follows at once, in as few writes as the host allows."""
+
+    def __init__(self, link: SmtpLink, mail: str, ours: Sequence[outgoing.Named]) -> None:
+        self._link, self._client = link, link._client
+        self._mail, self._ours = mail, ours
+        self.mail: Heard | None = None
+        self.data: Heard | None = None  # the reply to DATA, when it was given
+        self.answers: list[Answer] = []
+        self.gone = False  # the whole message went along: the host may have it
+        self.last_words = ""  # a 421 before the end
+
+    @property
+    def taken(self) -> list[int]:
+        """Who may have the message."""
+        return [number for number, answer in enumerate(self.answers) if answer.result is Result.DONE]
+
+    async def step_by_step(self, chunked: bool) -> None:
+        """One command after the other (RFC 5321 3.3).  Raises Hangup."""
+        link = self._link
+        self._hear_mail(await link._ask(self._mail))
+        if self.mail is None or not self.mail.ok:
+            self._refused()
+            return
+        for each in self._ours:
+            self._hear_rcpt(await link._ask(each.command), each)
+        if self.taken and not chunked:
+            self._client.timeout_s = DATA_S
+            self.data = await link._ask("DATA")
+
+    async def together(self, chunked: bool) -> None:
+        """The envelope in one write, with DATA where that comes next (RFC 2920 3.1).  Raises Hangup."""
+        await self._client.write(self._lines(b"" if chunked else b"DATA\r\n"))
+        await self._envelope()
+        if not chunked:
+            self._client.timeout_s = DATA_S
+            self.data = await read(self._client)
+
+    async def all_at_once(self, small: bytes) -> None:
+        """Envelope and message in one write (RFC 3030 4.2).  Raises Hangup."""
+        # from here on the host may have all of it, whatever we hear
+        self.gone = True
+        await self._client.write(self._lines(b"BDAT %d LAST\r\n" % len(small) + small))
+        await self._envelope()
+        taken = self.taken
+        self._client.timeout_s = END_S
+        verdict = self._link._answer(await read(self._client), END_OF_DATA)
+        for number in taken:
+            self.answers[number] = verdict
+
+    def lost(self, text: str) -> list[Answer]:
+        """The session died: who was refused by then stays refused, the others are tried again."""
+        late = Answer(Result.LATER, "4.4.2", text, self._link._hop.host)
+        known = [answer if answer.result is not Result.DONE else late for answer in self.answers]
+        return known + [late] * (len(self._ours) - len(known))
+
+    async def _envelope(self) -> None:
+        self._hear_mail(await read(self._client))
+        replies = [await self._one() for _ in self._ours]
+        if self.mail is not None and not self.mail.ok:
+            self._refused()
+            return
+        for heard, each in zip(replies, self._ours, strict=True):
+            self._hear_rcpt(heard, each)
+
+    async def _one(self) -> Heard:
+        heard = await read(self._client)
+        if heard.code == 421:
+            self.last_words = heard.text
+        return heard
+
+    def _lines(self, tail: bytes) -> bytes:
+        commands = [self._mail, *(each.command for each in self._ours), ""]
+        return "\r\n".join(commands).encode() + tail
+
+    def _hear_mail(self, heard: Heard) -> None:
+        self.mail = heard
+        if heard.code == 421:
+            self.last_words = heard.text
+
+    def _hear_rcpt(self, heard: Heard, each: outgoing.Named) -> None:
+        self.answers.append(self._link._answer(heard, f"RCPT TO:<{each.path}>"))
+
+    def _refused(self) -> None:
+        """Nobody: the sender was refused."""
+        assert self.mail is not None
+        command = self._mail.partition(">")[0] + ">"
+        self.answers = [self._link._answer(self.mail, command)] * len(self._ours)
+
+
+def _too_many(answer: Answer) -> bool:
+    """A 452 about the number of recipients, not about room: RFC 5321 4.5.3.1.10, RFC 3463 3.6 (X.5.3)."""
+    return answer.status in ("4.5.3", "4.0.0")

@@ -1,12 +1,14 @@
-"""What a server said: one reply, of any number of lines, however odd.
+"""What a server said: one reply, of any number of lines, however odd; and what it offers after EHLO.
 
-RFC 5321 4.2.1; enhanced codes RFC 2034 4, RFC 3463.
+The reader is pure; `read` feeds it from a connection.  RFC 5321 4.2.1, 4.1.1.1; enhanced codes RFC 2034 4,
+RFC 3463; RFC 9422 (LIMITS).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from quintet.delivery.transport import Result
 from quintet.errors import BadSyntax, Hangup, Reason
@@ -14,10 +16,13 @@ from quintet.net.client import Client
 
 MAX_LINES = 200  # of one reply
 MAX_TEXT = 1000  # characters kept
+MAX_KEYWORDS = 100  # of one EHLO
 
 _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
-_ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?: |$)")
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f]+")
+_ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?: |$)", re.ASCII)
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_LIMIT = re.compile(r"(RCPTMAX|MAILMAX|RCPTDOMAINMAX)=([0-9]{1,9})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,37 @@ class Heard:
             return found[0].strip()
         return f"{digit}.0.0"
 
+    @property
+    def subject(self) -> str:
+        """ "subject.detail" of the enhanced code, whatever its class; "" when there is none."""
+        found = _ENHANCED.match(self.lines[0]) if self.lines else None
+        return "" if found is None else f"{found[2]}.{found[3]}"
+
+
+class Reader:
+    """Puts a reply together, line by line."""
+
+    __slots__ = ("_code", "_lines")
+
+    def __init__(self) -> None:
+        self._code, self._lines = b"", list[str]()
+
+    def line(self, raw: bytes) -> Heard | None:
+        """One more line without its end; the reply when it was the last.  Raises BadSyntax."""
+        found = _LINE.fullmatch(raw)
+        if found is None or (self._code and found[1] != self._code):
+            raise BadSyntax("what came is no reply")
+        rest = found[3]
+        self._lines.append(_UNSAFE.sub(" ", rest.decode("utf-8", "replace")) if rest else "")
+        if found[2] == b"-":
+            self._code = found[1]
+            if len(self._lines) >= MAX_LINES:
+                raise BadSyntax("reply has too many lines", Reason.TOO_MANY)
+            return None
+        heard = Heard(int(found[1]), tuple(self._lines))
+        self._code, self._lines = b"", []
+        return heard
+
 
 async def read(client: Client) -> Heard:
     """The next reply.
@@ -51,17 +87,54 @@ async def read(client: Client) -> Heard:
     Raises:
         Hangup: the connection is gone or too slow, or what came is no reply.
     """
-    lines: list[str] = []
-    code = b""
-    while len(lines) < MAX_LINES:
+    reader = Reader()
+    while True:
         try:
-            found = _LINE.fullmatch(await client.line())
+            heard = reader.line(await client.line())
         except BadSyntax as error:
-            raise Hangup(Reason.TOO_LONG, "reply too long") from error
-        if found is None or (code and found[1] != code):
-            raise Hangup(Reason.SYNTAX, "what came is no reply")
-        code = found[1]
-        lines.append(_UNSAFE.sub(" ", (found[3] or b"").decode("utf-8", "replace")))
-        if found[2] != b"-":
-            return Heard(int(code), tuple(lines))
-    raise Hangup(Reason.TOO_MANY, "reply has too many lines")
+            text = "reply too long" if error.reason is Reason.TOO_LONG else error.text
+            raise Hangup(error.reason, text) from error
+        if heard is not None:
+            return heard
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What a server says that it can do."""
+
+    words: dict[str, str] = field(default_factory=dict)  # keyword in upper case: its parameters
+    size: int = 0  # bytes; 0: not said
+    rcpt_max: int = 0  # recipients of one transaction; 0: not said (RFC 9422 2.3)
+    mail_max: int = 0  # transactions of one session
+    domain_max: int = 0  # recipient domains of one transaction
+
+    def __contains__(self, keyword: object) -> bool:
+        return keyword in self.words
+
+    def get(self, keyword: str) -> str:
+        """A keyword's parameters; "" when it has none, or is not offered."""
+        return self.words.get(keyword, "")
+
+
+NOTHING = Offers()
+
+
+def offers(lines: Sequence[str]) -> Offers:
+    """From the lines of an EHLO reply after the first; what is odd in them is passed over."""
+    words: dict[str, str] = {}
+    for line in lines[:MAX_KEYWORDS]:
+        # "AUTH=LOGIN" is how old servers say it
+        keyword, _, rest = (
+            line.replace("=", " ", 1).partition(" ") if line[:5] == "AUTH=" else line.partition(" ")
+        )
+        name, rest = keyword.upper(), rest.strip()
+        words[name] = f"{words[name]} {rest}" if name == "AUTH" and name in words else rest
+    size = words.get("SIZE", "")
+    limits = {name.upper(): int(value) for name, value in _LIMIT.findall(words.get("LIMITS", ""))}
+    return Offers(
+        words,
+        size=int(size) if _NUMBER.fullmatch(size) else 0,
+        rcpt_max=limits.get("RCPTMAX", 0),
+        mail_max=limits.get("MAILMAX", 0),
+        domain_max=limits.get("RCPTDOMAINMAX", 0),
+    )
