@@ -30,4 +30,7 @@ class Imap:
         20, "Commands without sense before the connection is closed.", unit="commands", minimum=1
     )
     max_folders: int = opt(10_000, "Folders that one account may make.", unit="folders", minimum=10)
+    submit_servers: tuple[str, ...] = opt(
+        (), "Login names of other submission servers, which may fetch what users send by BURL (RFC 4467)."
+    )
     list_groups: bool = opt(True, "Show the newsgroups to LIST as folders below Groups/.")

@@ -193,6 +193,27 @@ class Done(Command):
     """Ends IDLE; has no tag."""
 
 
+@dataclass(frozen=True, slots=True)
+class GenUrlAuth(Command):
+    """RFC 4467, BASE.6.3.GENURLAUTH: URLs, each with a mechanism in upper case."""
+
+    pairs: tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UrlFetch(Command):
+    """RFC 4467, BASE.6.3.URLFETCH."""
+
+    urls: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResetKey(Command):
+    """RFC 4467, BASE.6.3.RESETKEY; without a mailbox: of all."""
+
+    mailbox: bytes | None
+
+
 # --- selected (RFC 9051 6.4) ------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from quintet.errors import BadSyntax, Reason
 from quintet.imap import commands, fetch_grammar, search_grammar
 from quintet.imap.tokens import Cursor
 
+MAX_URLS = 100  # of one command
 MAX_WORDS = 1000  # entries of any list in a command; no client needs more
 _UPLOAD_SIZE = re.compile(rb"(~?)\{([0-9]{1,19})(\+?)\}")
 STATUS_ITEMS = frozenset(
@@ -307,6 +308,42 @@ def upload(cursor: Cursor) -> commands.Upload:
     return commands.Upload(flags, moment, size, not found[3], bool(found[1]), utf8)
 
 
+# --- URLs (RFC 4467 9) ---------------------------------------------------------------------------
+
+
+def _generate(cursor: Cursor, tag: bytes) -> commands.GenUrlAuth:
+    pairs: list[tuple[bytes, bytes]] = []
+    while not pairs or not cursor.at_end():
+        if len(pairs) == MAX_URLS:
+            raise BadSyntax("too many URLs", Reason.TOO_MANY)
+        cursor.space()
+        url = cursor.astring()
+        cursor.space()
+        pairs.append((url, cursor.word()))
+    return commands.GenUrlAuth(tag, tuple(pairs))
+
+
+def _url_fetch(cursor: Cursor, tag: bytes) -> commands.UrlFetch:
+    urls: list[bytes] = []
+    while not urls or not cursor.at_end():
+        if len(urls) == MAX_URLS:
+            raise BadSyntax("too many URLs", Reason.TOO_MANY)
+        cursor.space()
+        urls.append(cursor.astring())
+    return commands.UrlFetch(tag, tuple(urls))
+
+
+def _reset_key(cursor: Cursor, tag: bytes) -> commands.ResetKey:
+    if cursor.at_end():
+        return commands.ResetKey(tag, None)
+    cursor.space()
+    mailbox = cursor.astring()
+    while not cursor.at_end():  # mechanisms: there is only one
+        cursor.space()
+        cursor.word()
+    return commands.ResetKey(tag, mailbox)
+
+
 # --- messages -----------------------------------------------------------------------------------------------
 
 
@@ -373,6 +410,9 @@ COMMANDS: dict[bytes, Callable[[Cursor, bytes], commands.Command]] = {
     b"STATUS": _status,
     b"APPEND": _append,
     b"IDLE": lambda _, tag: commands.Idle(tag),
+    b"GENURLAUTH": _generate,
+    b"URLFETCH": _url_fetch,
+    b"RESETKEY": _reset_key,
     b"CHECK": lambda _, tag: commands.Check(tag),
     b"CLOSE": lambda _, tag: commands.Close(tag),
     b"UNSELECT": lambda _, tag: commands.Unselect(tag),

@@ -30,6 +30,7 @@ from quintet.imap.cmd import (
     status,
     store,
     uploads,
+    urlauth,
 )
 from quintet.imap.wire import MAX_COMMAND, Wire
 from quintet.net.seam import Ask, Input, Peer, Replies, TlsInfo
@@ -80,6 +81,9 @@ RULES: dict[type, Rule] = {
     commands.Append: Rule(State.KNOWN, append.append, "6.3.12"),
     commands.Idle: Rule(State.KNOWN, idle.idle, "6.3.13"),
     commands.Done: Rule(State.ANY, idle.done, "6.3.13"),
+    commands.GenUrlAuth: Rule(State.KNOWN, urlauth.generate, "RFC 4467 7"),
+    commands.UrlFetch: Rule(State.KNOWN, urlauth.fetch, "RFC 4467 7"),
+    commands.ResetKey: Rule(State.KNOWN, urlauth.reset, "RFC 4467 7"),
     commands.Check: Rule(State.SELECTED, general.noop, "RFC 3501 6.4.1"),
     commands.Close: Rule(State.SELECTED, select.close, "6.4.1"),
     commands.Unselect: Rule(State.SELECTED, select.unselect, "6.4.2"),

@@ -61,6 +61,8 @@ async def append(session: Session, command: commands.Append, following: Input) -
             async for reply in post.post(session, command, where, following):
                 yield reply
             return
+        # Deviates: RFC 6855 4 has us refuse 8-bit header fields from who did not enable UTF8=ACCEPT, because
+        # what people move here from elsewhere has them, raw and in any charset, and must not be lost for it.
         if upload.waits:
             yield uploads.GO_AHEAD
             yield Ask.FLUSH

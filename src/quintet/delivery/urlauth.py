@@ -1,0 +1,263 @@
+"""URLs that give away one message, or a part of one, of an account's own folders (RFC 4467).
+
+Signing, taking back and resolving: for IMAP's GENURLAUTH, RESETKEY and URLFETCH, and for BURL of submission
+(RFC 4468).  A folder's key signs the URL up to the mechanism; a new key makes all URLs before it worthless.
+Only mechanism INTERNAL, and only folders of the account that the URL names: what others share needs their own
+URL.  A URL that is wrong in any way tells nobody why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from quintet.auth.identity import Identity
+from quintet.clock import Clock
+from quintet.errors import BadSyntax, Reason, Refused
+from quintet.message import imapurl, section
+from quintet.message.digest import Digest
+from quintet.message.imapurl import ImapUrl
+from quintet.net.seam import CHUNK, Body
+from quintet.store import accounts, entries, folders
+from quintet.store.db import Tx
+from quintet.store.model import AccountId, BodyRef, FolderId, FolderKind, Uid
+from quintet.store.store import Store
+
+MECHANISM = "INTERNAL"
+ALGORITHM = "01"  # in front of a token: HMAC with SHA-256 (RFC 4467 2.4.1 lets us choose)
+KEY_SIZE = 32  # bytes; RFC 4467 2.2 wants 128 bits at least
+MAX_HEADER = 4 * 1024 * 1024  # bytes of a header block that HEADER.FIELDS looks through
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a URL leads to."""
+
+    ref: BodyRef
+    digest: Digest | None  # only where a section needs it
+
+
+class UrlAuth:
+    """One a process.
+
+    ``canonical`` makes a login name of a user in a URL; ``submitters`` are login names of submission servers
+    that may fetch "submit+" URLs of anybody by URLFETCH (RFC 4467 3).
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        canonical: Callable[[str], str],
+        submitters: Collection[str] = (),
+    ) -> None:
+        self._store, self._clock, self._canonical = store, clock, canonical
+        self._submitters = frozenset(name.lower() for name in submitters)
+
+    async def sign(self, texts: Sequence[str], identity: Identity) -> list[str]:
+        """The URLs with their tokens, in order.  Raises BadSyntax with the reason (RFC 4467, GENURLAUTH)."""
+        wanted = []
+        for text in texts:
+            url = imapurl.parse(text)
+            if not url.access:
+                raise BadSyntax("missing access identifier in supplied URL")
+            if url.mechanism:
+                raise BadSyntax("URL is signed already")
+            if not url.user:
+                raise BadSyntax("missing owner username in supplied URL")
+            if self._login(url.user) != identity.name.lower() or identity.mechanism == "ANONYMOUS":
+                raise BadSyntax("not your URL")
+            wanted.append(url)
+        keys = await self._store.write(_keys, identity.account_id, [url.mailbox for url in wanted])
+        return [
+            f"{url.rump}:{MECHANISM.lower()}:{_token(key, url.rump)}"
+            for url, key in zip(wanted, keys, strict=True)
+        ]
+
+    async def reset(self, identity: Identity, mailbox: str | None) -> None:
+        """Takes back all URLs into a folder, or (None) into all.  Raises Refused(NO_SUCH_FOLDER)."""
+        await self._store.write(_reset, identity.account_id, mailbox)
+
+    async def fetch(self, text: str, identity: Identity) -> Body:
+        """URLFETCH: what a URL leads to, for who logged in to IMAP.
+
+        Raises:
+            BadSyntax, Refused: whatever is wrong with it.
+            TryLater(STORAGE): not now.
+        """
+        url = imapurl.parse(text)
+        if url.access == "submit":
+            allowed = identity.name.lower() in self._submitters
+        else:
+            allowed = self._allowed(url, identity)
+        return await self._resolve(url, allowed)
+
+    async def submitted(self, text: str, identity: Identity) -> Body:
+        """BURL: what a URL leads to, for who logged in to submission (RFC 4468 3.3).
+
+        Raises:
+            Refused(NO_PERMISSION): not signed, not for this user, taken back, expired.
+            Refused(NO_SUCH_MESSAGE): right, and the message or part is not there.
+            TryLater(STORAGE): not now.
+        """
+        try:
+            url = imapurl.parse(text)
+            allowed = self._allowed(url, identity)
+        except BadSyntax as error:
+            raise Refused(Reason.NO_PERMISSION, str(error)) from error
+        return await self._resolve(url, allowed)
+
+    def _login(self, user: str) -> str:
+        return self._canonical(user).lower()
+
+    def _allowed(self, url: ImapUrl, identity: Identity) -> bool:
+        """Whether who logged in is who the URL is for (RFC 4467 3)."""
+        if url.access == "anonymous":
+            return True
+        if url.access == "authuser":
+            return identity.mechanism != "ANONYMOUS"
+        return url.access in ("user", "submit") and self._login(url.who) == identity.name.lower()
+
+    async def _resolve(self, url: ImapUrl, allowed: bool) -> Body:
+        owner = self._login(url.user) if url.user else ""
+        expired = url.expires_at is not None and url.expires_at < self._clock.now()
+        if not allowed or expired or not owner or url.mechanism != MECHANISM:
+            raise Refused(Reason.NO_PERMISSION)
+        found = self._store.peek(_locate, url, owner)
+        body = self._store.body(found.ref)
+        prefix = len(found.ref.prefix)
+        where = _range(found, url.section, body.size, prefix)
+        if url.section.fields:
+            block = b"".join(
+                [chunk async for chunk in body.chunks(where[0], min(where[1] - where[0], MAX_HEADER))]
+            )
+            names = {name.upper().encode() for name in url.section.fields}
+            text = section.filter_header(block, names, url.section.text.endswith("NOT"))
+            start, end = _partial(url, 0, len(text))
+            return Text(text[start:end])
+        start, end = _partial(url, *where)
+        return Part(body, start, end - start)
+
+
+def _partial(url: ImapUrl, start: int, end: int) -> tuple[int, int]:
+    """The octets that PARTIAL leaves of a range (RFC 5092 6.1)."""
+    if url.partial is None:
+        return start, end
+    first, length = url.partial
+    start = min(start + first, end)
+    return start, end if length is None else min(start + length, end)
+
+
+def _range(found: Found, wanted: imapurl.Section, size: int, prefix: int) -> tuple[int, int]:
+    """Octets of a section in prefix and blob together.  Raises Refused(NO_SUCH_MESSAGE)."""
+    if not wanted.path and not wanted.text:
+        return 0, size
+    assert found.digest is not None
+    text = wanted.text.partition(".")[0]
+    where = section.locate(found.digest, wanted.path, text)
+    if where is None:
+        raise Refused(Reason.NO_SUCH_MESSAGE, "no such part")
+    start = (
+        0 if text == "HEADER" and not wanted.path else where[0] + prefix
+    )  # our trace fields are header too
+    return min(start, size), min(where[1] + prefix, size)
+
+
+# --- bodies -------------------------------------------------------------------------------------------
+
+
+class Part:
+    """`seam.Body`: a range of another."""
+
+    dotless = False  # of the part nobody knows
+
+    def __init__(self, body: Body, start: int, size: int) -> None:
+        self._body, self._start, self.size = body, start, size
+
+    def small(self, start: int, length: int) -> bytes | None:
+        return self._body.small(self._start + start, min(length, max(self.size - start, 0)))
+
+    def chunks(self, start: int, length: int) -> AsyncIterator[bytes]:
+        return self._body.chunks(self._start + start, min(length, max(self.size - start, 0)))
+
+
+class Text:
+    """`seam.Body`: bytes at hand."""
+
+    dotless = False
+
+    def __init__(self, text: bytes) -> None:
+        self._text, self.size = text, len(text)
+
+    def small(self, start: int, length: int) -> bytes | None:
+        return self._text[start : start + length]
+
+    async def chunks(self, start: int, length: int) -> AsyncIterator[bytes]:
+        for at in range(start, min(start + length, self.size), CHUNK):
+            yield self._text[at : min(at + CHUNK, start + length)]
+
+
+# --- keys -----------------------------------------------------------------------------------------------
+
+
+def _token(key: bytes, rump: str) -> str:
+    return ALGORITHM + hmac.new(key, rump.encode(), hashlib.sha256).hexdigest()
+
+
+def _folder(tx: Tx, account_id: AccountId, mailbox: str) -> FolderId:
+    found = folders.find(tx, account_id, mailbox)
+    if found is None or found.kind != FolderKind.MAIL:
+        raise Refused(Reason.NO_SUCH_FOLDER, "no such mailbox")
+    return found.id
+
+
+def _keys(tx: Tx, account_id: AccountId, mailboxes: Sequence[str]) -> list[bytes]:
+    """The key of each folder, made where there is none.  Raises BadSyntax: no such folder."""
+    keys = []
+    for mailbox in mailboxes:
+        try:
+            folder_id = _folder(tx, account_id, mailbox)
+        except Refused as error:
+            raise BadSyntax("no such mailbox") from error
+        tx.run(
+            "INSERT INTO mailbox_key (folder_id, secret) VALUES (?, ?) ON CONFLICT (folder_id) DO NOTHING",
+            folder_id, secrets.token_bytes(KEY_SIZE),
+        )  # fmt: skip
+        keys.append(bytes(tx.value("SELECT secret FROM mailbox_key WHERE folder_id = ?", folder_id)))
+    return keys
+
+
+def _reset(tx: Tx, account_id: AccountId, mailbox: str | None) -> None:
+    if mailbox is not None:
+        tx.run("DELETE FROM mailbox_key WHERE folder_id = ?", _folder(tx, account_id, mailbox))
+        return
+    tx.run(
+        "DELETE FROM mailbox_key WHERE folder_id IN (SELECT id FROM folder WHERE account_id = ?)", account_id
+    )
+
+
+def _locate(tx: Tx, url: ImapUrl, owner: str) -> Found:
+    """What a signed URL names.  Raises Refused(NO_PERMISSION): the token is wrong, or there is no key."""
+    account = accounts.find(tx, owner)
+    folder = folders.find(tx, account.id, url.mailbox) if account is not None else None
+    secret = (
+        tx.value("SELECT secret FROM mailbox_key WHERE folder_id = ?", folder.id)
+        if folder is not None
+        else None
+    )
+    right = _token(bytes(secret) if secret is not None else b"nobody's", url.rump)
+    same = hmac.compare_digest(right.encode(), url.token.encode())
+    if not same or secret is None or folder is None or account is None or account.disabled:
+        raise Refused(Reason.NO_PERMISSION)
+    if url.uid_validity is not None and url.uid_validity != folder.uid_validity:
+        raise Refused(Reason.NO_SUCH_MESSAGE)
+    ref = entries.body_ref(tx, folder.id, Uid(url.uid))
+    digest = None
+    if url.section.path or url.section.text:
+        digest = entries.digests(tx, folder.id, [url.uid]).get(Uid(url.uid))
+        if digest is None:
+            raise Refused(Reason.NO_SUCH_MESSAGE)
+    return Found(ref, digest)
