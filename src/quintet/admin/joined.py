@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quintet.delivery.inbound import Inbound
+from quintet.errors import Reason, TryLater
 
 if TYPE_CHECKING:
     from quintet.auth.service import AuthService
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
 
 
 def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = None) -> Inbound:
-    """The way in; one a process.  Raises BadHooks where ``rules`` must be made and cannot."""
+    """The way in; one a process.  Raises TryLater where ``rules`` must be made and cannot."""
     if rules is None:
         from quintet.delivery.rules import Rules  # as above: a server has them already
+        from quintet.policy.hooks import BadHooks
 
-        rules = Rules(config.policy, store, clock)
+        try:
+            rules = Rules(config.policy, store, clock)
+        except BadHooks as error:
+            raise TryLater(Reason.BUSY, str(error)) from error
     return Inbound(
         store,
         config.smtp,
@@ -43,6 +48,7 @@ def smtp_service(
     config: Config, auth: AuthService, way_in: Inbound, *, role: Role, clock: Clock, starttls: bool = False
 ) -> SmtpService:
     """MX, submission or LMTP over the store of ``way_in``."""
+    from quintet.delivery.urlauth import UrlAuth
     from quintet.smtp.service import SmtpService  # each protocol is loaded only where it is served
     from quintet.smtp.turn import Turns
 
@@ -56,5 +62,6 @@ def smtp_service(
         hostname=config.hostname,
         clock=clock,
         starttls=starttls,
+        resolve_burl=UrlAuth(way_in.store, clock, auth.canonical).submitted,
         turns=turns if role.value != "lmtp" else None,
     )
