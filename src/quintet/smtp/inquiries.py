@@ -10,7 +10,7 @@ from quintet.auth.identity import Identity
 from quintet.delivery.envelope import NULL, Mailbox, Recipient
 from quintet.errors import Reason, Refused
 from quintet.smtp import address, replies
-from quintet.smtp.desk import Desk
+from quintet.smtp.desk import Desk, Role
 from quintet.store import accounts
 
 MAX_MEMBERS = 100  # lines of one answer to EXPN
@@ -36,6 +36,12 @@ HELP = {
     "AUTH": "AUTH mechanism [initial-response]",
     "ETRN": "ETRN domain",
     "ATRN": "ATRN [domain,domain...]",
+}
+
+_NOT_HERE = {
+    Role.MX: {"LHLO", "BURL"},
+    Role.SUBMISSION: {"LHLO"},
+    Role.LMTP: {"HELO", "EHLO", "AUTH", "BURL", "ETRN", "ATRN"},
 }
 
 
@@ -72,12 +78,13 @@ def identity(desk: Desk, login: str) -> Identity:
     return Identity(account.id, account.name, "XCLIENT", "smtp")
 
 
-def help_with(topic: bytes) -> bytes:
-    """One line for a command that we know, all of them otherwise."""
-    syntax = HELP.get(topic.strip().decode("ascii", "replace").upper())
-    if syntax is not None:
-        return replies.line(214, "2.0.0", syntax)
-    return replies.lines(214, "2.0.0", ("Commands: " + " ".join(HELP), "RFC 5321"))
+def help_with(role: Role, topic: bytes) -> bytes:
+    """One line for a command of this role, all of them otherwise."""
+    verb = topic.strip().decode("ascii", "replace").upper()
+    here = [each for each in HELP if each not in _NOT_HERE[role]]
+    if verb in here:
+        return replies.line(214, "2.0.0", HELP[verb])
+    return replies.lines(214, "2.0.0", ("Commands: " + " ".join(here), "RFC 5321"))
 
 
 def _name(desk: Desk, raw: bytes) -> tuple[Mailbox, bool]:

@@ -430,7 +430,7 @@ class SmtpSession:
         return [inquiries.expn(desk, command.name)]
 
     def _help(self, command: commands.Help, following: Input) -> Replies:
-        return [inquiries.help_with(command.topic)]
+        return [inquiries.help_with(self._desk.role, command.topic)]
 
     def _xclient(self, command: commands.Xclient, following: Input) -> Replies:
         """From here on the client is whom the proxy names; it begins anew (XCLIENT_README)."""
