@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import imaplib
 import json
+import shlex
+import shutil
 import smtplib
 import socket
 import subprocess
@@ -187,3 +189,20 @@ def test_report_as_json(alone: Path) -> None:
 def test_what_makes_no_sense(alone: Path, words: list[str]) -> None:
     done = subprocess.run(command(alone, *words), capture_output=True, timeout=TIME_S, check=False)
     assert done.returncode == 2
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("way", ["pipe", "socket"])
+def test_swaks(server: Spawned, way: str) -> None:
+    if shutil.which("swaks") is None:
+        pytest.skip("swaks is not installed")
+    program = shlex.join(command(server.folder, "--stdio"))
+    where = ["--pipe", program] if way == "pipe" else ["--socket", f"{server.folder}/submit"]
+    done = subprocess.run(
+        ["swaks", *where, "--from", "x@y.test", "--to", "bob@example.org", "--h-Subject", f"by swaks {way}"],
+        capture_output=True,
+        timeout=TIME_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"Subject: by swaks {way}".encode() in subjects(server, "bob")

@@ -28,8 +28,10 @@ class Asker:
 
     @property
     def known(self) -> bool:
-        """Who logged in, or a host that may send anywhere."""
-        return self.identity is not None or self.peer.address in self.desk.trusted
+        """Who logged in, a local user, or a host that may send anywhere."""
+        if self.identity is not None or self.peer.user:
+            return True
+        return self.peer.address in self.desk.trusted
 
 
 Row = Callable[[Asker], str]  # the line without its code; "": not announced
