@@ -87,8 +87,8 @@ async def measure(options: argparse.Namespace, port: int) -> None:
         profile.disable()
         cpu, wall = time.process_time() - before, time.perf_counter() - began
         print(
-            f"{options.messages} messages, {options.recipients} recipients each: {options.messages / wall:.0f}/s,"
-            f" {cpu / options.messages * 1e6:.0f} us CPU a message,"
+            f"{options.messages} messages of {options.recipients} recipients: {options.messages / wall:.0f}/s"
+            f", {cpu / options.messages * 1e6:.0f} us CPU a message,"
             f" {(store.transactions - transactions) / options.messages:.2f} transactions and"
             f" {(store.commits - commits) / options.messages:.3f} commits a message"
         )

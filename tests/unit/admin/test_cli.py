@@ -452,3 +452,33 @@ def test_a_named_command_loads_only_its_own_file() -> None:
     got = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "accounts" not in got.stdout
     assert "domains" in got.stdout
+
+
+def test_queue_rules_suppression_and_top(shell: Shell) -> None:
+    from quintet.store import queue
+    from quintet.store.content import content_of
+
+    letter = content_of(b"Subject: x\r\n\r\nx\r\n")
+    to = [queue.To("a@far.example"), queue.To("b@far.example"), queue.To("c@near.example")]
+
+    async def put(store: Any, _: Any) -> int:
+        return await store.write(queue.put, queue.QueueItem(letter, "zoe@example.org"), to)
+
+    common.with_store(shell.folder, put)
+    assert shell("queue", "hold", "--rule", "recipient=@far.example", "--reason", "ask first").endswith(
+        "2 recipients held\n"
+    )
+    rule = shell.json("queue", "rules")[0]
+    assert (rule["holds"], rule["reason"]) == ("recipient=@far.example", "ask first")
+    assert {row["last_error"] for row in shell.json("queue", "list", "--state", "held")} == {"ask first"}
+    assert shell("queue", "rules", "--drop", str(rule["number"])) == "no mail is held by a rule\n"
+    shell("queue", "rules", "--drop", "1", code=1)
+    shell("queue", "hold", "--rule", "colour=red", code=common.Exit.USAGE)
+    shell("queue", "hold", "--rule", "nothing", code=common.Exit.USAGE)
+    assert [row["domain"] for row in shell.json("queue", "top")] == ["far.example", "near.example"]
+    assert len(shell.json("queue", "list", "--domain", "far.example", "--limit", "1")) == 1
+    assert shell("queue", "flush", "near.example") == "0 recipients are tried earlier\n"
+    found = shell.json("queue", "suppress", "Gone@far.example", "--reason", "complained")
+    assert [(row["address"], row["until"]) for row in found] == [("gone@far.example", "for ever")]
+    assert shell("queue", "suppress", "gone@far.example", "--allow") == "mail is sent to every address\n"
+    shell("queue", "suppress", "gone@far.example", "--allow", code=1)

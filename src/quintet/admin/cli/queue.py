@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,6 +33,8 @@ Everything = Annotated[bool, typer.Option("--all", help="Everything in the queue
 def listing(
     state: Annotated[str, typer.Option(help="Only waiting, leased, held or failed.")] = "",
     match: Annotated[str, typer.Option(help="Only where sender or recipient has this text.")] = "",
+    domain: Annotated[str, typer.Option(help="Only what waits for this domain.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many recipients.")] = 10_000,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -40,7 +43,9 @@ def listing(
         raise Failed(f"no such state: {state}", "There are waiting, leased, held and failed.", Exit.USAGE)
 
     async def work(store: Store, _: Config) -> list[dict[str, Any]]:
-        return await store.read(lambda tx: [_row(each) for each in _found(tx, state, match)])
+        return await store.read(
+            lambda tx: [_row(each) for each in itertools.islice(_found(tx, state, match, domain), limit)]
+        )
 
     rows = common.with_store(config, work)
     columns = ["number", "message", "recipient", "sender", "state", "attempts", "next_try", "last_error"]
@@ -81,12 +86,177 @@ def retry(
 def hold(
     numbers: Number = None,
     everything: Everything = False,
+    rule: Annotated[
+        str,
+        typer.Option(
+            help="Hold all that fits, now and later: sender=, recipient= (an address, @domain, .domain, *), "
+            "account=NUMBER or size=BYTES."
+        ),
+    ] = "",
+    reason: Annotated[str, typer.Option(help="For --rule: shown with what is held.")] = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Keep messages until `release`."""
+    if rule:
+        number, count = _add_rule(rule, reason, config)
+        common.done(f"rule {number} made, {count} recipients held", as_json, rule=number, recipients=count)
+        return
     count = _change("hold", numbers, everything, config)
     common.done(f"{count} recipients held", as_json, recipients=count)
+
+
+def _add_rule(text: str, reason: str, config: Any) -> tuple[int, int]:
+    field, found, pattern = text.partition("=")
+
+    async def work(store: Store, _: Config) -> tuple[int, int]:
+        from quintet.errors import Refused
+        from quintet.store import queue_rules
+
+        try:
+            rule = await store.write(queue_rules.add, field, pattern, reason)
+        except Refused as problem:
+            raise Failed(f"no rule: {problem}", "Such as --rule sender=@example.org.", Exit.USAGE) from None
+        count, after = await store.write(queue_rules.apply, rule)
+        while after:
+            more, after = await store.write(queue_rules.apply, rule, after)
+            count += more
+        return rule.id, count
+
+    if not found:
+        raise Failed(f"no rule: {text}", "Such as --rule sender=@example.org.", Exit.USAGE)
+    return common.with_store(config, work)
+
+
+@noun.command()
+def rules(
+    drop: Annotated[int, typer.Option(help="Remove this rule; what it held stays held.")] = 0,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the rules that hold mail, or remove one."""
+
+    async def work(store: Store, _: Config) -> list[dict[str, Any]]:
+        from quintet.errors import Refused
+        from quintet.store import queue_rules
+
+        if drop:
+            try:
+                await store.write(queue_rules.drop, drop)
+            except Refused:
+                raise Failed(f"there is no rule {drop}", "`quintet queue rules` shows them.") from None
+        return [
+            {
+                "number": each.id,
+                "holds": f"{each.field}={each.pattern}",
+                "reason": each.reason,
+                "since": common.moment(each.created_at),
+            }
+            for each in store.peek(queue_rules.listing)
+        ]
+
+    found = common.with_store(config, work)
+    common.table(found, ["number", "holds", "reason", "since"], as_json, empty="no mail is held by a rule")
+
+
+@noun.command()
+def suppress(
+    addresses: Annotated[
+        list[str] | None, typer.Argument(help="Addresses that get no mail any more.")
+    ] = None,
+    allow: Annotated[bool, typer.Option("--allow", help="Take them off the list instead.")] = False,
+    reason: Annotated[str, typer.Option(help="What senders are told.")] = "stopped by the administrator",
+    days: Annotated[float, typer.Option(min=0.0, help="For so long; 0: for ever.")] = 0.0,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the addresses that get no mail any more; add some, or take some off."""
+
+    async def work(store: Store, _: Config) -> list[dict[str, Any]]:
+        from quintet.errors import Refused
+        from quintet.store import queue_rules
+
+        until = store.clock.now() + round(days * 86_400_000) if days else queue_rules.FOR_EVER
+        for address in addresses or ():
+            try:
+                if allow:
+                    await store.write(queue_rules.allow, address)
+                else:
+                    await store.write(queue_rules.suppress, address, reason, until)
+            except Refused:
+                raise Failed(f"{address} is not on the list", "`quintet queue suppress` shows it.") from None
+        return await store.read(_suppressed)
+
+    found = common.with_store(config, work)
+    columns = ["address", "reason", "bounces", "until"]
+    common.table(found, columns, as_json, empty="mail is sent to every address")
+
+
+def _suppressed(tx: Tx) -> list[dict[str, Any]]:
+    from quintet.store import queue_rules
+
+    rows: list[dict[str, Any]] = []
+    after = ""
+    while page := queue_rules.suppressed(tx, PAGE, after):
+        rows += [
+            {
+                "address": each.address,
+                "reason": each.reason,
+                "bounces": each.bounces,
+                "until": "for ever" if each.until == queue_rules.FOR_EVER else common.moment(each.until),
+            }
+            for each in page
+            if each.until > tx.now
+        ]
+        after = page[-1].address
+    return rows
+
+
+@noun.command()
+def top(
+    limit: Annotated[int, typer.Option(min=1, help="So many domains.")] = 20,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the domains for which most waits."""
+
+    async def work(store: Store, _: Config) -> list[dict[str, Any]]:
+        from quintet.store import queue
+
+        return [
+            {
+                "domain": each.domain,
+                "recipients": each.recipients,
+                "held": each.held,
+                "tried": each.tried,
+                "next_try": common.moment(each.due_at),
+                "rests_until": common.moment(each.rest_until) if each.rest_until else "",
+            }
+            for each in await store.read(queue.top, limit)
+        ]
+
+    found = common.with_store(config, work)
+    columns = ["domain", "recipients", "held", "tried", "next_try", "rests_until"]
+    common.table(found, columns, as_json, empty="the queue is empty")
+
+
+@noun.command()
+def flush(
+    domain: Annotated[str, typer.Argument(help="Domain whose mail is tried now.")],
+    below: Annotated[bool, typer.Option("--below", help="Its subdomains too.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Try everything for a domain now, as ETRN does."""
+
+    async def work(store: Store, _: Config) -> int:
+        from quintet.store import queue
+
+        count: int = await store.write(queue.flush, domain.lower(), below=below)
+        return count
+
+    count = common.with_store(config, work)
+    common.done(f"{count} recipients are tried earlier", as_json, recipients=count)
 
 
 @noun.command()
@@ -141,17 +311,19 @@ def _each(tx: Tx, change: Callable[[Tx, RecipientId], None], numbers: list[Recip
 
 def _meant(tx: Tx, number: int) -> list[Recipient]:
     """The recipient with that number, or all of the message with it; they are never the same."""
-    found = [each for each in _found(tx, "", "") if number in (each.id, each.queue_id)]
+    from quintet.store import queue
+
+    found = queue.of_message(tx, number)
     if not found:
         raise Failed(f"{number} is not in the queue", "`quintet queue list` shows what is.")
     return found
 
 
-def _found(tx: Tx, state: str, match: str) -> Iterator[Recipient]:
+def _found(tx: Tx, state: str, match: str, domain: str = "") -> Iterator[Recipient]:
     from quintet.store import queue
 
     text, after = match.lower(), 0
-    while page := queue.listing(tx, PAGE, after, state=state):
+    while page := queue.listing(tx, PAGE, after, state=state, domain=domain.lower()):
         for each in page:
             if text in each.address.lower() or text in each.sender.lower():
                 yield each
@@ -186,7 +358,7 @@ def _row(each: Recipient) -> dict[str, Any]:
         "state": each.state,
         "attempts": each.attempts,
         "next_try": common.moment(each.due_at) if each.state in ("waiting", "leased") else "",
-        "last_error": each.last_error,
+        "last_error": each.last_error or each.hold_reason,
     }
 
 
