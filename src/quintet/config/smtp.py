@@ -161,3 +161,20 @@ class Smtp:
         "may. anyone: as by NNTP.",
         choices=("users", "anyone"),
     )
+    foreign_from: str = opt(
+        "sender",
+        "A submitted message whose From is not the sender's. keep: as it is. sender: a Sender field says who "
+        "sent it. rewrite: the address becomes the sender's, replies go to the old one. refuse: not taken.",
+        choices=("keep", "sender", "rewrite", "refuse"),
+    )
+    cut_fields: list[str] = opt(
+        ["X-Originating-IP", "X-Originating-Email", "X-Sender-IP", "X-Client-IP", "X-Mozilla-Status"],
+        "Fields that are cut from submitted messages, besides Bcc, Resent-Bcc and Return-Path.",
+    )
+    cut_received: bool = opt(
+        False, "Cut the Received fields of submitted messages: what a user's own network is like."
+    )
+    hide_client: bool = opt(False, "Say in Received nothing about the host of who has logged in.")
+    max_report_recipients: int = opt(
+        100, "Recipients of a message from the null sender: a report goes to one, or a few.", minimum=1
+    )

@@ -113,7 +113,12 @@ async def decide(passage: Passage) -> None:
 async def file(passage: Passage) -> None:
     """Puts everything where it belongs, in one transaction for all recipients."""
     inbound, envelope = passage.inbound, passage.envelope
-    received = stamp.received(passage.asked or envelope, inbound.hostname, passage.now)
+    received = stamp.received(
+        passage.asked or envelope,
+        inbound.hostname,
+        passage.now,
+        hide=inbound.config.hide_client and envelope.identity is not None,
+    )
     work = filing.Work(
         envelope=envelope,
         content=passage.content,
@@ -308,6 +313,8 @@ class Inbound:
         for asks in self.places.asked:
             asks(envelope, address)
         try:
+            if not envelope.sender and len(envelope.recipients) >= self.config.max_report_recipients:
+                raise TryLater(Reason.TOO_MANY)
             found = self.directory.find(
                 address, size=envelope.size, local_address=envelope.peer.local_address
             )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from quintet import log, metrics
 from quintet.delivery.envelope import NULL, Envelope, Recipient, mailbox
-from quintet.delivery.submit import Completer
+from quintet.delivery.submit import Completer, Rules
 from quintet.errors import Hangup, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Input, Peer
 from quintet.smtp import commands, parameters, replies
@@ -220,6 +220,7 @@ class Transaction:
                 owns=self._owns,
                 hostname=desk.hostname,
                 clock=desk.clock,
+                rules=Rules.of(config, utf8=envelope.utf8),
             )
 
     def _owns(self, address: str) -> bool:
