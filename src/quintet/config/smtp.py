@@ -178,3 +178,8 @@ class Smtp:
     max_report_recipients: int = opt(
         100, "Recipients of a message from the null sender: a report goes to one, or a few.", minimum=1
     )
+    relay_recipients: str = opt(
+        "",
+        "File of the recipients that exist in relay_domains, one a line: user@domain, @domain, *-list@domain, "
+        "!nobody@domain. Others are refused, and nothing bounces. Empty: all are taken.",
+    )

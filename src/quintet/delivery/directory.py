@@ -14,6 +14,7 @@ from quintet import log
 from quintet.clock import Clock
 from quintet.config.smtp import Smtp
 from quintet.delivery.envelope import Mailbox, Recipient
+from quintet.delivery.relayed import Relayed
 from quintet.delivery.ways import SRS_KEY, Rules, ascii_domain, look_up
 from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.store import accounts, secrets, senders
@@ -59,6 +60,7 @@ class Directory:
             news_domain=ascii_domain(self.config.news_domain),
             news_everywhere=self.config.news_everywhere,
         )
+        self._relayed = Relayed(self.config.relay_recipients, clock) if self.config.relay_recipients else None
         self.office: PostOffice | None = None  # takes mail for groups; set by itself
         self._known: dict[Mailbox, _Known] = {}
         self._key: bytes | None = None
@@ -101,6 +103,13 @@ class Directory:
         return bool(domain) and (
             domain == self._rules.news_domain or self._store.peek(accounts.is_local, domain)
         )
+
+    def relays(self, address: Mailbox) -> bool | None:
+        """Whether a recipient of a domain that we relay for exists; None: no file says so.
+
+        Raises TryLater(STORAGE): the file cannot be read.
+        """
+        return None if self._relayed is None else self._relayed.has(address)
 
     def owns(self, account_id: AccountId, address: Mailbox) -> bool:
         """The account may call itself so."""

@@ -324,6 +324,8 @@ class Inbound:
                 return found
             if local_only or not self.may_relay(envelope, address):
                 raise Refused(Reason.RELAY_DENIED)
+            if address.domain in self._relay_domains and self.directory.relays(address) is False:
+                raise Refused(Reason.NO_SUCH_ADDRESS)
         except Problem as problem:
             self._told_refused(envelope, address, problem)
             raise
