@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quintet.admin.cli import common
+from quintet.admin.cli import common, ways
 from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
 
 if TYPE_CHECKING:
@@ -208,18 +208,15 @@ def remove(
     as_json: JsonOption = False,
 ) -> None:
     """Remove an account with all its mail."""
-    if not yes:
-        typer.confirm(f"Remove {name} and all its mail?", abort=True, err=True)
 
-    async def work(store: Store, _: Config) -> int:
+    def cut(tx: Tx) -> int:
         from quintet.store import accounts
 
-        account = store.peek(find, name)
-        await store.write(accounts.remove, account.id)
+        account = find(tx, name)
+        accounts.remove(tx, account.id)
         return account.used_messages
 
-    count = common.with_store(config, work)
-    common.done(f"account {name} removed, with {count} messages", as_json, account=name, messages=count)
+    common.remove_whole("account", name, "messages", cut, config, as_json, yes=yes)
 
 
 @noun.command()
@@ -295,12 +292,15 @@ def _domains(tx: Tx, names: list[str]) -> None:
 
 
 def _details(tx: Tx, name: str) -> dict[str, Any]:
-    from quintet.store import accounts, folders
+    from quintet.store import accounts, folders, senders
 
     account = find(tx, name)
     return {
         **_row(account),
         "created": common.moment(account.created_at),
+        "forward": account.forward.split(),
+        "keeps_a_copy": account.keep_copy,
+        "may_send_as": senders.listing(tx, account.id),
         "addresses": [f"{each.address} ({each.kind})" for each in accounts.addresses(tx, account.id)],
         "credentials": [
             {
@@ -370,4 +370,6 @@ def _pairs(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def register(app: typer.Typer) -> None:
+    noun.command("forward")(ways.forward)
+    noun.command("send-as")(ways.send_as)
     app.add_typer(noun, name="account")

@@ -19,6 +19,7 @@ from quintet.errors import Problem, Reason, TryLater
 
 if TYPE_CHECKING:
     from quintet.config.root import Config
+    from quintet.store.db import Tx
     from quintet.store.store import Store
 
 T = TypeVar("T")
@@ -273,6 +274,27 @@ def done(text: str, as_json: bool, **facts: Any) -> None:
         emit({"done": text, **facts})
     else:
         typer.echo(text)
+
+
+def remove_whole(
+    noun: str,
+    name: str,
+    what: str,
+    cut: Callable[[Tx], int],
+    config: Path | None,
+    as_json: bool,
+    *,
+    yes: bool,
+) -> None:
+    """Asks, unless ``yes``, and removes one thing with all that is in it; ``cut`` says how much that was."""
+    if not yes:
+        typer.confirm(f"Remove {name} and all its {what}?", abort=True, err=True)
+
+    async def work(store: Store, _: Config) -> int:
+        return await store.write(cut)
+
+    count = with_store(config, work)
+    done(f"{noun} {name} removed, with {count} {what}", as_json, **{noun: name, what: count})
 
 
 def moment(ms: int) -> str:

@@ -117,18 +117,15 @@ def remove(
     as_json: JsonOption = False,
 ) -> None:
     """Remove a group with all its articles."""
-    if not yes:
-        typer.confirm(f"Remove {name} and all its articles?", abort=True, err=True)
 
-    async def work(store: Store, _: Config) -> int:
+    def cut(tx: Tx) -> int:
         from quintet.store import groups
 
-        folder = store.peek(find, name)
-        await store.write(groups.remove, folder.id)
+        folder = find(tx, name)
+        groups.remove(tx, folder.id)
         return folder.messages
 
-    count = common.with_store(config, work)
-    common.done(f"group {name} removed, with {count} articles", as_json, group=name, articles=count)
+    common.remove_whole("group", name, "articles", cut, config, as_json, yes=yes)
 
 
 def find(tx: Tx, name: str) -> Folder:

@@ -1,0 +1,50 @@
+"""Forwards, others' names, and mailing lists by command."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import configured, write_config
+from tests.support.shell import Shell
+
+
+@pytest.fixture
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.delenv("QUINTET_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    write_config(tmp_path, configured(tmp_path))
+    made = Shell(tmp_path, capsys)
+    made("account", "add", "zoe@example.org", "--password", "pw")
+    return made
+
+
+def test_an_account_forwards_and_stops(shell: Shell) -> None:
+    assert shell.json("account", "forward", "zoe@example.org", "a@b.example", "c@d.example") == {
+        "account": "zoe@example.org",
+        "forward": ["a@b.example", "c@d.example"],
+        "keeps_a_copy": True,
+    }
+    assert (
+        shell.json("account", "forward", "zoe@example.org", "a@b.example", "--only")["keeps_a_copy"] is False
+    )
+    assert shell.json("account", "show", "zoe@example.org")["forward"] == ["a@b.example"]
+    assert shell.json("account", "forward", "zoe@example.org", "--off") == {
+        "account": "zoe@example.org",
+        "forward": [],
+        "keeps_a_copy": True,
+    }
+    shell("account", "forward", "zoe@example.org", "nowhere", code=2)
+    shell("account", "forward", "nobody@example.org", "a@b.example", code=1)
+
+
+def test_others_names_are_granted_and_taken_back(shell: Shell) -> None:
+    shell("account", "send-as", "zoe@example.org", "sales@example.org")
+    assert shell.json("account", "send-as", "zoe@example.org", "@Example.net")["may_send_as"] == [
+        "@example.net",
+        "sales@example.org",
+    ]
+    assert shell.json("account", "send-as", "zoe@example.org", "@example.net", "--remove")["may_send_as"] == [
+        "sales@example.org"
+    ]
+    shell("account", "send-as", "zoe@example.org", "@example.net", "--remove", code=1)
+    shell("account", "send-as", "zoe@example.org", "nothing", code=1)
