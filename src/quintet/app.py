@@ -140,23 +140,33 @@ class App:
         client = await asyncio.to_thread(importlib.import_module, "quintet.smtp.client")
         carriers = await asyncio.to_thread(importlib.import_module, "quintet.smtp.carriers")
         tls_out = await asyncio.to_thread(importlib.import_module, "quintet.admin.tls_out")
+        verify = await asyncio.to_thread(importlib.import_module, "quintet.delivery.verify_recipient")
         config, hostname, clock = self.config, self.config.hostname, self.clock
         resolver, helo = dns.Resolver(config.dns, clock=clock), config.queue.helo or hostname
         self.tls_out = tls_out.OutgoingTls(config, self.store, resolver, clock=clock)
         self.tls_out.start()
+        smtp = client.SmtpTransport(helo, clock=clock, ca_file=config.tls_out.ca_file)
         self.runner = outbound.Runner(
             self.store,
             config.queue,
             directory=self.inbound.directory,
             resolver=resolver,
-            transport=carriers.Carriers(
-                client.SmtpTransport(helo, clock=clock, ca_file=config.tls_out.ca_file), helo
-            ),
+            transport=carriers.Carriers(smtp, helo),
             hostname=hostname,
             clock=clock,
             reports=self.inbound.reports,
             policies=self.tls_out.policies,
+            listens=[
+                (each.address, each.port)
+                for each in config.listeners.values()
+                if each.enabled and each.protocol == "smtp"
+            ],
+            workers=config.workers,
         )
+        known = verify.VerifyRecipient(
+            config.relay, config.smtp.relay_domains, self.runner.router, smtp, clock=clock
+        )
+        self.inbound.probes = (*self.inbound.probes, known.probe)
         while True:
             try:
                 await self.runner.run()

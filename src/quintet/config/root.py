@@ -27,6 +27,7 @@ from quintet.config.nntp import Nntp
 from quintet.config.policy import Policy
 from quintet.config.pop3 import Pop3
 from quintet.config.queue import Queue
+from quintet.config.relay import Relay
 from quintet.config.reports import Reports
 from quintet.config.server import Http, Server
 from quintet.config.smtp import Smtp
@@ -56,6 +57,7 @@ class Config:
     reports: Reports = _section(Reports, "What senders are told about their mail.")
     tls_out: TlsOut = _section(TlsOut, "TLS towards other servers; single destinations are under queue.tls.")
     mta_sts: MtaSts = _section(MtaSts, "The MTA-STS policy of our own domains.")
+    relay: Relay = _section(Relay, "Being a backup MX: who exists in the domains of smtp.relay_domains.")
     imap: Imap = _section(Imap, "Reading mail and news by IMAP.")
     pop3: Pop3 = _section(Pop3, "Fetching mail by POP3.")
     nntp: Nntp = _section(Nntp, "Reading and posting news by NNTP.")
@@ -123,8 +125,9 @@ def _finished(config: Config, found: dict[lines.Path, int], file: str, folder: P
     )
     out = dataclasses.replace(config.tls_out, ca_file=_beside(folder, config.tls_out.ca_file))
     stored = dataclasses.replace(config.store, data=data)
+    relay = dataclasses.replace(config.relay, recipients_file=_beside(folder, config.relay.recipients_file))
     policy = dataclasses.replace(config.policy, hooks=_beside(folder, config.policy.hooks))
-    return dataclasses.replace(config, store=stored, tls=tls, tls_out=out, policy=policy)
+    return dataclasses.replace(config, store=stored, tls=tls, tls_out=out, policy=policy, relay=relay)
 
 
 def _beside(folder: Path, name: str) -> str:

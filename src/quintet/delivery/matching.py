@@ -33,8 +33,8 @@ class Rule:
     def __init__(self, name: str, route: Route) -> None:
         self.name, self.route = name, route
         self._domains = tuple(_domain(each) for each in route.domains)
-        self._senders = _addresses(route.senders)
-        self._recipients = _addresses(route.recipients)
+        self._senders = addresses(route.senders)
+        self._recipients = addresses(route.recipients)
         self._accounts = frozenset(each.lower() for each in route.accounts)
         self._listeners = frozenset(route.listeners)
         self._secure = {"tls": True, "clear": False}.get(route.arrived)
@@ -53,8 +53,8 @@ class Rule:
         """All that the route names is so."""
         return (
             _domain_fits(self._domains, travel.domain)
-            and (self._senders is None or _address_fits(self._senders, travel.sender))
-            and (self._recipients is None or _address_fits(self._recipients, travel.recipient))
+            and (self._senders is None or address_fits(self._senders, travel.sender))
+            and (self._recipients is None or address_fits(self._recipients, travel.recipient))
             and (not self._accounts or travel.account.lower() in self._accounts)
             and (not self._listeners or travel.listener in self._listeners)
             and (self._secure is None or self._secure is travel.secure)
@@ -77,7 +77,7 @@ def first(among: Iterable[Rule], travel: Travel) -> Rule | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Addresses:
+class Addresses:
     """A list of addresses, sorted by how they are compared."""
 
     null: bool  # "<>"
@@ -86,8 +86,8 @@ class _Addresses:
     patterns: re.Pattern[str] | None
 
 
-def _addresses(texts: Sequence[str]) -> _Addresses | None:
-    """None: no condition."""
+def addresses(texts: Sequence[str]) -> Addresses | None:
+    """A list ready to be asked; None when it is empty.  What has no "@" is a local part of any domain."""
     if not texts:
         return None
     whole, domains, patterns, null = set(), set(), [], False
@@ -99,10 +99,10 @@ def _addresses(texts: Sequence[str]) -> _Addresses | None:
         elif text.startswith("@"):
             domains.add(ascii_domain(text[1:]).rstrip("."))
         else:
-            local, _, domain = text.rpartition("@")
-            whole.add(_key(local, domain))
+            local, at, domain = text.rpartition("@")
+            whole.add(_key(local, domain) if at else f"{domain.lower()}@")
     compiled = re.compile("|".join(patterns), re.DOTALL) if patterns else None
-    return _Addresses(null, frozenset(whole), frozenset(domains), compiled)
+    return Addresses(null, frozenset(whole), frozenset(domains), compiled)
 
 
 def pattern(text: str) -> str:
@@ -111,14 +111,15 @@ def pattern(text: str) -> str:
     return "".join({"*": ".*", "?": "."}.get(char) or re.escape(char) for char in collapsed)
 
 
-def _address_fits(wanted: _Addresses, address: Mailbox | None) -> bool:
-    if address is None:
+def address_fits(wanted: Addresses | None, address: Mailbox | None) -> bool:
+    """The address is in the list; an address that is not known is in none."""
+    if address is None or wanted is None:
         return False
     if not address:
         return wanted.null
     domain = ascii_domain(address.domain)
     key = _key(address.local, domain)
-    if key in wanted.whole or domain in wanted.domains:
+    if key in wanted.whole or domain in wanted.domains or f"{address.local.lower()}@" in wanted.whole:
         return True
     return wanted.patterns is not None and wanted.patterns.fullmatch(key) is not None
 

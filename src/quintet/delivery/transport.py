@@ -123,3 +123,15 @@ class Transport(Protocol):
             Refused(LOOP): an ``mx`` hop that is ourselves.
         """
         ...
+
+
+class Asking(Protocol):
+    """Asks hosts without sending anything."""
+
+    async def ask(self, hop: Hop, to: To) -> Answer:
+        """What a host says to RCPT from the null sender; ``Answer.command`` tells which command it answered.
+
+        Raises:
+            TryLater, Refused: no session, as `Transport.connect`, or it died.
+        """
+        ...

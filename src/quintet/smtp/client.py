@@ -58,6 +58,14 @@ class SmtpTransport:
                     raise
                 policy = policy.fallback  # on a new connection: this one is spoilt
 
+    async def ask(self, hop: Hop, to: To) -> Answer:
+        """See `delivery.transport.Asking`."""
+        link = await self.connect(hop)
+        try:
+            return await link.ask(to)
+        finally:
+            await link.close()
+
     async def _connect(self, hop: Hop, policy: HopPolicy) -> SmtpLink:
         try:
             client = await Client.connect(
@@ -213,6 +221,20 @@ class SmtpLink:
             if again:
                 waiting.insert(0, again)
         return [answers[number] for number in range(len(recipients))]
+
+    async def ask(self, to: To) -> Answer:
+        """Whether the host would take mail for a recipient; nothing is sent.  Raises TryLater(CLOSED)."""
+        where = outgoing.path(self._offers, to.address)
+        if where is None:
+            return Answer(Result.LATER, "4.0.0", "address needs SMTPUTF8")
+        try:
+            heard = await self._ask("MAIL FROM:<>")
+            if not heard.ok:
+                return self._answer(heard, "MAIL FROM:<>")
+            return self._answer(await self._ask(f"RCPT TO:<{where}>"), f"RCPT TO:<{where}>")
+        except Hangup as error:
+            self._usable = False
+            raise TryLater(Reason.CLOSED, f"{self._hop.host}: {error.text}") from error
 
     def _left_over(self, ours: Sequence[outgoing.Named], found: Sequence[Answer]) -> list[outgoing.Named]:
         """Who did not fit into a transaction that others went through with: RFC 5321 4.5.3.1.10."""

@@ -1,0 +1,89 @@
+"""A backup MX that knows which recipients exist: RFC 5321 3.6.1, 5."""
+
+import pytest
+
+from quintet.config.queue import Queue
+from quintet.config.relay import Relay
+from quintet.config.route import Route
+from quintet.delivery.envelope import Envelope, Mailbox, Recipient
+from quintet.delivery.route import Router
+from quintet.delivery.verify_recipient import VerifyRecipient
+from quintet.errors import Reason, Refused, TryLater
+from quintet.net.dns import Resolver
+from quintet.net.seam import Peer
+from quintet.smtp.client import SmtpTransport
+from tests.support.nexthost import next_host
+
+
+def verifier(out, port: int = 1, **options) -> VerifyRecipient:
+    clock = out.house.clock
+    routes = {"primary": Route(via="smtp", host="127.0.0.1", port=port, tls="never")}
+    config = Queue(routes=routes, connect_timeout_s=2.0)
+    router = Router(config, out.house.inbound.directory, Resolver(), names=(), clock=clock)
+    transport = SmtpTransport("mx.test", clock=clock)
+    return VerifyRecipient(Relay(**options), ["Relay.test"], router, transport, clock=clock)
+
+
+async def known(one: VerifyRecipient, text: str) -> bool:
+    local, _, domain = text.partition("@")
+    try:
+        asked = one.probe(Envelope(Peer("1", "192.0.2.1")), Recipient(Mailbox(local, domain)))
+        if asked is not None:
+            await asked
+    except Refused as problem:
+        return problem.reason is not Reason.NO_SUCH_ADDRESS
+    return True
+
+
+async def test_list_of_the_configuration(out):
+    one = verifier(out, recipients=["bob@relay.test", "info-*@relay.test"])
+    assert await known(one, "Bob@RELAY.test")
+    assert await known(one, "info-x@relay.test")
+    assert await known(one, "postmaster@relay.test")
+    assert await known(one, "anybody@elsewhere.test")  # not ours to judge
+    assert not await known(one, "joe@relay.test")
+    assert await known(verifier(out), "joe@relay.test")  # no list: any may exist
+
+
+async def test_list_in_a_file_is_read_again_when_it_changes(out, tmp_path):
+    path = tmp_path / "recipients"
+    one = verifier(out, recipients_file=str(path))
+    with pytest.raises(TryLater):
+        await known(one, "bob@relay.test")
+    path.write_text("# people\nbob@relay.test  # the boss\n\n")
+    out.house.clock.advance(11)
+    assert await known(one, "bob@relay.test")
+    assert not await known(one, "joe@relay.test")
+    path.write_text("bob@relay.test\njoe@relay.test\n")
+    out.house.clock.advance(11)
+    assert await known(one, "joe@relay.test")
+    path.unlink()
+    out.house.clock.advance(11)
+    assert await known(one, "joe@relay.test")  # the list we had stands
+
+
+async def test_the_primary_is_asked_once_and_its_answers_are_kept_for_a_while(out):
+    async with next_host(replies={"RCPT TO:<JOE@": "550 5.1.1 no joe here"}) as host:
+        one = verifier(out, host.port, verify=True)
+        assert await known(one, "bob@relay.test")
+        assert not await known(one, "joe@relay.test")
+        asked = host.connections
+        assert await known(one, "bob@relay.test")
+        assert not await known(one, "joe@relay.test")
+        assert host.connections == asked
+        out.house.clock.advance(1801)
+        assert not await known(one, "joe@relay.test")
+        assert await known(one, "bob@relay.test")
+        assert host.connections == asked + 1
+        assert "MAIL FROM:<>" in host.heard
+        assert not host.messages
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [{"RCPT": "450 4.2.0 later"}, {"MAIL": "550 5.7.1 no null senders"}, {"MAIL": ""}, {"EHLO": ""}],
+)
+async def test_what_cannot_be_known_now_is_taken(out, replies):
+    async with next_host(replies=replies) as host:
+        assert await known(verifier(out, host.port, verify=True), "joe@relay.test")
+    assert await known(verifier(out, host.port, verify=True), "joe@relay.test")  # nobody listens
