@@ -92,7 +92,7 @@ def rest(tx: Tx, domains: Collection[str], until: int) -> None:
 
 def wake(tx: Tx, domain: str) -> None:
     """Ends a rest; looked into at once."""
-    tx.run("UPDATE queue_lane SET due_at = ?, rest_until = 0 WHERE domain = ?", tx.now, domain)
+    tx.run("UPDATE queue_lane SET due_at = ?, rest_until = ? WHERE domain = ?", tx.now, tx.now, domain)
 
 
 def next_due(tx: Tx, busy: Collection[str] = ()) -> int | None:
