@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from quintet.config.field import opt
@@ -9,6 +11,19 @@ from quintet.config.route import Route
 from quintet.config.tls_out import TlsRule
 
 DAY = 24 * 3600.0
+
+_RATE = re.compile(r"(\d{1,9})\s*/\s*([smhd])")
+_PERIOD_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY}
+
+
+def rate(text: str) -> float:
+    """Messages a second of "20/m"; 0.0 for "".  Raises ValueError."""
+    if not text.strip():
+        return 0.0
+    match = _RATE.fullmatch(text.strip())
+    if match is None or not int(match[1]):
+        raise ValueError(f"expected a rate such as 10/s, 500/m, 20000/h or 100000/d, got {text!r}")
+    return int(match[1]) / _PERIOD_S[match[2]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +96,11 @@ class Queue:
     tls: dict[str, TlsRule] = opt(
         {}, "Rules about TLS by recipient domain; .example.org is every name below it, * every other domain."
     )
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Patterns of `limits` whose rate cannot be read, and why."""
+        for pattern, limit in self.limits.items():
+            try:
+                rate(limit.rate)
+            except ValueError as error:
+                yield pattern, str(error)

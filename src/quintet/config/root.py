@@ -146,6 +146,8 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
     for sentence in (*config.auth.faults(), *config.policy.faults()):
         key, _, text = sentence.partition(": ")
         yield tuple(key.split(".")), text
+    for pattern, text in config.queue.faults():
+        yield ("queue", "limits", pattern, "rate"), text
     for name, route in config.queue.routes.items():
         for option, text in places.faults(route):
             yield ("queue", "routes", name, option), text

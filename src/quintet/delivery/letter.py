@@ -18,6 +18,7 @@ from quintet.message import narrow
 from quintet.message.digest import Digest
 from quintet.net.seam import CHUNK
 from quintet.store import entries
+from quintet.store.db import Tx
 from quintet.store.model import BodyRef, MessageId
 from quintet.store.queue import Recipient
 from quintet.store.store import Store
@@ -50,8 +51,7 @@ class HeldBody:
 def letter(store: Store, recipient: Recipient) -> Letter:
     """The message that a recipient waits for.  Raises what reading raises."""
     row = MessageId(recipient.message_row)
-    digest = store.peek(entries.digest, row)
-    ref = store.peek(entries.message_body, row)
+    digest, ref = store.peek(_content, row)
     plain = ref.prefix.isascii() and all(value.isascii() for _, value in digest.headers)
     # a raw 8-bit header that came without SMTPUTF8 is ugly, and goes on as it came
     utf8 = not plain and bool(recipient.item_params.get("utf8"))
@@ -69,6 +69,10 @@ def letter(store: Store, recipient: Recipient) -> Letter:
     if not (eight_bit or asked.binary) or not plain or ref.size > MAX_NARROWED:
         return found
     return replace(found, narrowed=functools.partial(_narrowed, store, ref, digest, found))
+
+
+def _content(tx: Tx, row: MessageId) -> tuple[Digest, BodyRef]:
+    return entries.digest(tx, row), entries.message_body(tx, row)
 
 
 def wishes(params: Mapping[str, Any]) -> Wishes:  # Any: JSON

@@ -13,17 +13,13 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from quintet.config.queue import Limit, Queue
+from quintet.config.queue import Limit, Queue, rate
 
 FIRST_PAUSE_S = 30.0
 LONGEST_PAUSE_S = 900.0
 BURST_S = 10.0  # of a rate that may come at once
-
-_RATE = re.compile(r"(\d+)\s*/\s*(s|m|h|d)")
-_PERIOD_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class Mood(enum.Enum):
@@ -43,16 +39,6 @@ class Limits:
     messages: int = 0  # in one session; 0: any number
     rate: float = 0.0  # messages a second; 0: any
     adaptive: bool = True
-
-
-def rate(text: str) -> float:
-    """Messages a second of "20/m"; 0.0 for "".  Raises ValueError."""
-    if not text.strip():
-        return 0.0
-    match = _RATE.fullmatch(text.strip())
-    if match is None or not int(match[1]):
-        raise ValueError(f"expected a rate such as 10/s, 500/m, 20000/h or 100000/d, got {text!r}")
-    return int(match[1]) / _PERIOD_S[match[2]]
 
 
 def limits(config: Queue, domain: str, key: str, site: str, workers: int = 1) -> Limits:
@@ -153,14 +139,3 @@ class Shape:
     def _fill(self, now: float) -> None:
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self.limits.rate)
         self._at = now
-
-
-def faults(limits: Mapping[str, Limit]) -> list[tuple[str, str]]:
-    """Patterns whose rate cannot be read, and why."""
-    found = []
-    for pattern, limit in limits.items():
-        try:
-            rate(limit.rate)
-        except ValueError as error:
-            found.append((pattern, str(error)))
-    return found
