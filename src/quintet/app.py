@@ -156,7 +156,6 @@ class App:
             clock=clock,
             reports=self.inbound.reports,
             policies=self.tls_out.policies,
-            workers=config.workers,
             listens=[
                 (each.address, each.port)
                 for each in config.listeners.values()
