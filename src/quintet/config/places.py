@@ -34,7 +34,8 @@ def place(text: str) -> Place:
     exchangers = text.lower().startswith("mx:")
     name = text[3:] if exchangers else text
     if name.startswith("["):
-        inner, _, rest = name[1:].partition("]")
+        inner, bracket, rest = name[1:].partition("]")
+        rest = rest if bracket else "?"
         inner = inner[5:] if inner.lower().startswith("ipv6:") else inner
         given = rest[1:] if rest.startswith(":") else None if not rest else ""
         return Place(_address(inner, text), _port(given, text))
