@@ -67,7 +67,7 @@ class NextHost:
             elif verb == "RCPT" and self.most and accepted >= self.most:
                 say("452 4.5.3 too many recipients")
             elif verb == "BDAT":
-                _, size, *last = command.split()
+                _, size, *_last = command.split()
                 body = await reader.readexactly(int(size))
                 if not accepted:
                     say("503 5.5.1 for whom?")

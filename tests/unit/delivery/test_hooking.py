@@ -1,4 +1,4 @@
-"""An administrator's hooks: the documented example runs for real, answers and failures lead where they should."""
+"""An administrator's hooks: the documented example runs, answers and failures lead where they should."""
 
 import asyncio
 import threading

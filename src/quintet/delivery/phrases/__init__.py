@@ -1,1 +1,1 @@
-"""What reports say to people: one TOML file a language, named by its tag, all with the keys of ``en.toml``."""
+"""What reports say to people: a TOML file a language, named by its tag, all with the keys of ``en.toml``."""
