@@ -21,7 +21,7 @@ from quintet.clock import Clock
 from quintet.config.policy import Policy
 from quintet.config.reports import Reports as ReportsConfig
 from quintet.config.smtp import Smtp
-from quintet.delivery import authres, checks, expand, filing, stamp, togroup, weighing
+from quintet.delivery import authres, checks, expand, filing, lists, stamp, togroup, weighing
 from quintet.delivery.checks import Check, Filter, Later, Places, Probe, Score
 from quintet.delivery.directory import Directory
 from quintet.delivery.envelope import Envelope, Mailbox, Recipient
@@ -321,6 +321,8 @@ class Inbound:
             if found is not None:
                 if found.group:
                     togroup.allow(self, envelope, found.group)
+                elif found.mailing_list:
+                    lists.allow(self, envelope, found)
                 return found
             if local_only or not self.may_relay(envelope, address):
                 raise Refused(Reason.RELAY_DENIED)

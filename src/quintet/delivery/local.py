@@ -16,10 +16,11 @@ from quintet.delivery.directory import Directory
 from quintet.delivery.envelope import Envelope, mailbox
 from quintet.delivery.envelope import Recipient as Addressee
 from quintet.delivery.links import trouble
+from quintet.delivery.lists import Deed, Lists
 from quintet.delivery.transport import Answer, Result
 from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.net.seam import Peer
-from quintet.store import db, entries, queue
+from quintet.store import db, entries, lists, queue
 from quintet.store.content import Content, content_of
 from quintet.store.db import Tx
 from quintet.store.model import BodyRef, MessageId
@@ -36,6 +37,7 @@ class Local:
 
     def __init__(self, store: Store, directory: Directory, *, clock: Clock) -> None:
         self._store, self._directory, self._clock = store, directory, clock
+        self._lists = Lists(store, clock=clock)
 
     async def deliver(self, recipients: Sequence[Recipient], aftermath: Aftermath) -> None:
         """Files or forwards for each; what cannot be is settled as any other answer.  Raises TryLater."""
@@ -48,13 +50,16 @@ class Local:
                 content = content or await self._content(one)
                 work = await self._work(one, found, content, aftermath.reports)
                 await self._post(work)
+                deed = None
+                if found.mailing_list:
+                    deed = await self._lists.deed(one, found, content, work.received)
                 try:
-                    await self._store.write(_file, one, work)
+                    await self._store.write(_file, one, work, deed)
                 except (Refused, TryLater) as problem:
                     if work.tell is None or problem.reason not in filing.ONE_RECIPIENT:
                         raise
                     # it may be the sender's own mailbox, which the report does not fit into
-                    await self._store.write(_file, one, replace(work, careful=True))
+                    await self._store.write(_file, one, replace(work, careful=True), deed)
             except (Refused, TryLater) as problem:
                 await aftermath.settle([one], [_answer(problem)])
 
@@ -86,7 +91,8 @@ class Local:
             envelope=envelope,
             content=content,
             decisions=[
-                filing.Discard() if each.group else filing.usual(each) for each in envelope.recipients
+                filing.Discard() if each.group or found.mailing_list else filing.usual(each)
+                for each in envelope.recipients
             ],
             received=ref.prefix,
             now=now,
@@ -115,11 +121,20 @@ class Local:
         return content_of(self._store.read_body(ref)[len(ref.prefix) :])
 
 
-@db.bounded()
-def _file(tx: Tx, one: Recipient, work: filing.Work) -> None:
-    """Into the folder and out of the queue, at once.  Raises `filing.ONE_RECIPIENT`."""
-    filing.file(tx, work)
-    queue.done(tx, [one.id])
+@db.bounded(lambda one, work, deed: deed is None or not deed.steps)
+def _file(tx: Tx, one: Recipient, work: filing.Work, deed: Deed | None) -> None:
+    """Into the folder, or to a list's members, and out of the queue, at once.
+
+    Raises `filing.ONE_RECIPIENT`.
+    """
+    if deed is None or not (deed.hold or deed.again):
+        filing.file(tx, work)
+    for step in deed.steps if deed is not None else ():
+        step(tx)
+    if deed is not None and deed.hold:
+        queue.hold(tx, one.id, lists.waiting(deed.hold))
+    else:
+        queue.done(tx, [one.id])
 
 
 def _trail(prefix: bytes) -> frozenset[str]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from quintet.delivery import srs, stamp
 from quintet.delivery.envelope import Mailbox, Recipient, mailbox
 from quintet.errors import Problem, Reason, Refused
-from quintet.store import accounts, folders, groups, secrets
+from quintet.store import accounts, folders, groups, lists, secrets
 from quintet.store.db import Tx
 from quintet.store.model import Account, Folder, FolderKind
 
@@ -138,7 +138,11 @@ class _Walk:
         if found is None:
             self._end(address, via)
             return
-        if found.mailing_list:
+        if found.role == "owner":  # people, who get it as any other alias would give it
+            known = lists.find(tx, found.mailing_list)
+            for target in known.owners.split() if known is not None else ():
+                self.follow(mailbox(target), (*via, str(address)), depth + 1)
+        elif found.mailing_list:
             one = Recipient(address, detail=found.detail, mailing_list=found.mailing_list, role=found.role)
             self.leads.setdefault(("list", found.mailing_list, found.role), one)
         elif found.group:

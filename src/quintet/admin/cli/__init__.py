@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "domain": "domains",
     "alias": "aliases",
     "group": "groups",
+    "list": "lists",
     "queue": "queue",
     "policy": "policy",
     "smtp": "smtp",

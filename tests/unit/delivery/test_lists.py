@@ -1,0 +1,256 @@
+"""Mailing lists: posts, held posts, joining and leaving by mail, members whose mail bounces."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from quintet.delivery import lists as work
+from quintet.delivery.envelope import Envelope, mailbox
+from quintet.errors import Reason, Refused
+from quintet.net.seam import Peer
+from quintet.store import lists, queue
+from quintet.store.content import content_of
+from tests.unit.delivery.conftest import Out
+
+LIST = "talk@example.org"
+
+
+async def make(out: Out, *members: str, **values) -> lists.MailingList:
+    found = await out.house.store.write(lists.create, LIST, ["carol@example.org"])
+    await out.house.store.write(lists.change, found.id, **values)
+    for each in members:
+        await out.house.store.write(lists.join, found.id, each)
+    return out.house.store.peek(lists.get, LIST)
+
+
+def state(out: Out, address: str) -> str:
+    member = out.house.store.peek(lists.member_of, out.house.store.peek(lists.get, LIST).id, address)
+    return member.state if member is not None else ""
+
+
+async def mail(out: Out, to: str, text: str = "", *, sender: str = "alice@example.org") -> None:
+    """Comes in by SMTP, and the queue runs once."""
+    head = f"From: {sender or 'x@y.example'}\r\nMessage-ID: <m@x.example>\r\n"
+    way = out.house.inbound
+    way.directory.forget()
+    made = Envelope(Peer("c1", "192.0.2.1"), helo="a.test", id="abc", sender=mailbox(sender))
+    made.recipients.append(way.recipient(made, mailbox(to)))
+    await way.accept(made, content_of((head + text.replace("\n", "\r\n")).encode()))
+    await run(out)
+
+
+async def run(out: Out) -> None:
+    """Delivers what is for us; what would leave stays."""
+    runner = out.runner()
+    for _ in range(10):
+        rows = [
+            row for row in await out.house.queued() if row.state == "waiting" and row.domain == "example.org"
+        ]
+        if not rows:
+            return
+        for number in {row.queue_id for row in rows}:  # one message at a time, as the runner has them
+            await runner._local.deliver([row for row in rows if row.queue_id == number], runner.aftermath)
+
+
+async def away(out: Out) -> list[queue.Recipient]:
+    return [row for row in await out.house.queued() if row.domain != "example.org"]
+
+
+async def test_a_post_goes_to_members_in_the_name_of_the_list(out):
+    await make(
+        out, "alice@example.org", "bob@example.org", "dora@elsewhere.example", title='The "talk"', tag="t"
+    )
+    await mail(out, LIST, "Subject: hello\nList-Id: <other>\nDelivered-To: x@y\n\nbody\n")
+    post = await out.house.last("bob")
+    assert post.startswith(b"Return-Path: <talk-bounces@example.org>\r\nDelivered-To: bob@example.org\r\n")
+    header = post.partition(b"\r\n\r\n")[0].decode()
+    assert 'List-Id: "The \\"talk\\"" <talk.example.org>\r\n' in header  # RFC 2919 3
+    assert "List-Post: <mailto:talk@example.org>\r\n" in header  # RFC 2369 3.4
+    assert "List-Unsubscribe: <mailto:talk-unsubscribe@example.org>\r\n" in header
+    assert header.count("List-Id") == 1
+    assert "Subject: [t] hello" in header
+    assert await out.house.count("alice") == 1
+    (row,) = await away(out)
+    assert (row.address, row.sender) == ("dora@elsewhere.example", "talk-bounces@example.org")
+    assert row.item_params["verp"] is True
+    assert "notify" not in row.params
+
+
+async def test_nobody_gets_a_post_twice_when_it_goes_in_batches(out, monkeypatch):
+    monkeypatch.setattr(work, "BATCH", 3)
+    names = [f"u{n}@elsewhere.example" for n in range(8)]
+    await make(out, "alice@example.org", *names)
+    await mail(out, LIST, "Subject: x\n\nx\n")
+    assert sorted(row.address for row in await away(out)) == sorted(names)
+    assert await out.house.count("alice") == 1
+
+
+async def test_a_stranger_waits_for_the_owner(out):
+    await make(out, "bob@example.org")
+    await mail(out, LIST, "Subject: buy\n\nbuy\n", sender="spam@elsewhere.example")
+    assert await out.house.count("bob") == 0
+    notice = (await out.house.last("carol")).decode()
+    word = re.search(r"approve (\d+-\w+)", notice)[1]
+    (waits,) = await out.house.queued()
+    assert waits.state == queue.HELD
+
+    await mail(out, "talk-request@example.org", f"Subject: approve {word[:-1]}A\n\n")  # not the owner's word
+    assert await out.house.count("bob") == 0
+    await mail(
+        out, "talk-request@example.org", f"Subject: Re: approve {word}\n\n", sender="carol@example.org"
+    )
+    assert await out.house.count("bob") == 1
+    assert await out.house.queued() == []
+
+
+async def test_an_owner_throws_a_post_away(out):
+    await make(out, "bob@example.org")
+    await mail(out, LIST, "Subject: buy\n\nbuy\n", sender="spam@elsewhere.example")
+    word = re.search(r"reject (\d+-\w+)", (await out.house.last("carol")).decode())[1]
+    await mail(
+        out, "talk-request@example.org", f"Subject: none\n\nreject {word}\n", sender="carol@example.org"
+    )
+    assert await out.house.queued() == []
+    assert await out.house.count("bob") == 0
+
+
+async def test_who_may_not_post_hears_it_at_rcpt(out):
+    """RFC 5321 6.2: no report is made of what can be refused."""
+    await make(out, others="refuse", max_size=1000)
+    for sender, size, reason in (
+        ("spam@elsewhere.example", 0, Reason.NO_PERMISSION),
+        ("", 0, Reason.POLICY),
+        ("carol@example.org", 2000, Reason.TOO_BIG),
+    ):
+        made = Envelope(Peer("c1", "192.0.2.1"), sender=mailbox(sender), size=size)
+        with pytest.raises(Refused) as refused:
+            out.house.inbound.recipient(made, mailbox(LIST))
+        assert refused.value.reason is reason
+
+
+async def test_joining_and_leaving_take_a_word_that_only_the_mailbox_sees(out):
+    await make(out)
+    await mail(out, "talk-subscribe@example.org", "Subject: let me in\n\n", sender="bob@example.org")
+    assert state(out, "bob@example.org") == ""
+    asked = (await out.house.last("bob")).decode()
+    assert "Return-Path: <>\r\n" in asked
+    assert "Auto-Submitted: auto-replied\r\n" in asked
+    back = re.search(r"Reply-To: <(talk-confirm\+\w+@example.org)>", asked)[1]
+
+    await mail(out, back, "Subject: Re: x\n\n", sender="alice@example.org")  # somebody else's mailbox
+    assert state(out, "alice@example.org") == state(out, "bob@example.org") == ""
+    await mail(out, back, "Subject: Re: x\n\n", sender="bob@example.org")
+    assert state(out, "bob@example.org") == "active"
+
+    out.house.clock.advance(work.QUIET_S + 1)
+    await mail(out, "talk-request@example.org", "Subject: unsubscribe\n\n", sender="bob@example.org")
+    word = re.search(r"Subject: (confirm \w+)", (await out.house.last("bob")).decode())[1]
+    await mail(out, "talk-request@example.org", f"Subject: Re: {word}\n\n", sender="bob@example.org")
+    assert state(out, "bob@example.org") == ""
+
+
+async def test_a_word_ends_after_some_days(out):
+    await make(out)
+    await mail(out, "talk-subscribe@example.org", "Subject: let me in\n\n", sender="bob@example.org")
+    word = re.search(r"Subject: (confirm \w+)", (await out.house.last("bob")).decode())[1]
+    out.house.clock.advance(6 * 86_400.0)
+    await mail(out, "talk-request@example.org", f"Subject: {word}\n\n", sender="bob@example.org")
+    assert state(out, "bob@example.org") == ""
+
+
+async def test_programs_get_no_answer_and_post_nothing(out):
+    """RFC 3834 2."""
+    await make(out, "bob@example.org", post="anyone")
+    for to in (LIST, "talk-request@example.org"):
+        await mail(out, to, "Auto-Submitted: auto-replied\nSubject: away\n\n")
+    assert await out.house.count("bob") == await out.house.count("alice") == 0
+    assert await out.house.queued() == []
+
+
+async def test_a_post_from_the_list_itself_is_a_loop(out):
+    await make(out, "bob@example.org", post="anyone")
+    await mail(out, LIST, "Subject: x\nList-Id: talk <Talk.Example.Org>\n\n")
+    assert await out.house.count("bob") == 0
+    assert b"Status: 5.4.6" in await out.house.last("alice")
+
+
+REPORT = """Content-Type: multipart/report; report-type=delivery-status; boundary=b
+Subject: failed
+
+--b
+
+x
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; x
+
+Final-Recipient: rfc822; dora@elsewhere.example
+Action: {action}
+Status: 5.1.1
+
+--b--
+"""
+
+
+@pytest.mark.parametrize(
+    "to", ["talk-bounces@example.org", "talk-bounces+dora=elsewhere.example@example.org"]
+)
+async def test_a_member_whose_mail_bounces_on_many_days_is_off(out, to):
+    await make(out, "dora@elsewhere.example", max_bounces=3)
+    for _day in range(3):
+        assert state(out, "dora@elsewhere.example") == "active"
+        for _ in range(2):  # once a day counts
+            await mail(out, to, REPORT.format(action="failed"), sender="")
+        out.house.clock.advance(86_400.0)
+    assert state(out, "dora@elsewhere.example") == "dead"
+    await mail(out, LIST, "Subject: x\n\nx\n", sender="carol@example.org")
+    assert await away(out) == []
+    await out.house.store.write(
+        lists.join, out.house.store.peek(lists.get, LIST).id, "dora@elsewhere.example"
+    )
+    assert state(out, "dora@elsewhere.example") == "active"
+
+
+async def test_what_is_no_failure_counts_nothing(out):
+    await make(out, "dora@elsewhere.example", max_bounces=1)
+    to = "talk-bounces+dora=elsewhere.example@example.org"
+    await mail(out, to, REPORT.format(action="delayed"), sender="")
+    await mail(out, to, "Auto-Submitted: auto-replied\nSubject: on holiday\n\n", sender="")
+    assert state(out, "dora@elsewhere.example") == "active"
+    await mail(out, to, "Subject: no such user\n\nsorry\n", sender="")  # a report of some other form
+    assert state(out, "dora@elsewhere.example") == "dead"
+
+
+async def test_what_is_no_report_goes_to_the_owner(out):
+    """RFC 3461 5.2.7.1 (a); RFC 2142 6."""
+    await make(out)
+    await mail(out, "talk-bounces@example.org", "Subject: hello?\n\n", sender="zoe@example.net")
+    await mail(out, "talk-owner@example.org", "Subject: you?\n\n", sender="zoe@example.net")
+    assert [b"hello?" in each or b"you?" in each for each in await out.house.messages("carol")] == [
+        True,
+        True,
+    ]
+
+
+async def test_a_list_behind_an_alias_and_a_success_report(out):
+    """RFC 3461 5.2.7.1: the list has it, so it is delivered."""
+    await make(out, "bob@example.org", post="anyone")
+    await out.house.given("forward all@example.org to talk@example.org,carol@example.org")
+    await mail(out, "all@example.org", "Subject: x\n\nx\n")
+    assert await out.house.count("bob") == await out.house.count("carol") == 1
+    way = out.house.inbound
+    made = Envelope(Peer("c1", "192.0.2.1"), helo="a.test", id="abc", sender=mailbox("alice@example.org"))
+    made.recipients.append(replace(way.recipient(made, mailbox(LIST)), notify=("success",)))
+    await way.accept(made, content_of(b"From: a@b.example\r\n\r\nx\r\n"))
+    await run(out)
+    assert b"Action: delivered" in await out.house.last("alice")
+
+
+async def test_addresses_that_are_taken_are_left_alone(out):
+    await out.house.given("alias talk-owner@example.org to alice")
+    with pytest.raises(Refused) as refused:
+        await make(out)
+    assert refused.value.reason is Reason.ALREADY_EXISTS
+    assert out.house.store.peek(lists.listing) == []
