@@ -332,17 +332,22 @@ class Runner:
         self._wake.set()
 
     async def _work(self, site: Site) -> None:
+        unsettled: asyncio.Task[None] | None = None  # what became of the last message, on its way to the disk
         while site.batches and not self._stopping and site.workers <= site.shape.connections:
             if self._must_wait(site):
-                return
+                break
             batch = site.pick()
             assert batch is not None
-            outcome = await self._tried(site, batch)
+            outcome, settling = await self._tried(site, batch)
+            # one message ahead of the disk: when we are killed, no more than two arrive twice
+            await _end_of(unsettled)
+            unsettled = settling
             if outcome is None:
                 continue
             self._learnt(site, outcome)
             if len(self._tasks) >= self.config.concurrency and self._hungry():
-                return  # a site that has none gets the place
+                break  # a site that has none gets the place
+        await _end_of(unsettled)
 
     def _hungry(self) -> bool:
         return any(site.batches and not site.workers for site in self.sites)
@@ -362,35 +367,36 @@ class Runner:
             site.seen.update(site.domains)
             self._put_off(site.empty(), site.shape.paused_until - now)
 
-    async def _tried(self, site: Site, batch: Batch) -> Outcome | None:
-        """Tries a batch; None when there was nothing to ask a host for.
+    async def _tried(self, site: Site, batch: Batch) -> tuple[Outcome | None, asyncio.Task[None] | None]:
+        """Tries a batch; no outcome when there was nothing to ask a host for.
 
-        What became of it is written down behind our back: the session need not wait for the disk.
+        What became of it is written down behind our back, by the task that comes along: the session need
+        not wait for the disk.
         """
         recipients = batch.recipients
         written = False
         try:
             recipients = self._ours(batch)
             if not recipients:
-                return None
+                return None, None
             now = self.clock.now()
             outcome: Outcome | None = None
             known = attempt.without_asking(batch.destination, recipients, now)
             if known is None and batch.destination.via == "local":
                 await self._local.deliver(recipients, self.aftermath)
-                return None
+                return None, None
             if known is None:
                 site.shape.sent(self.clock.monotonic())
                 limits = site.shape.limits
                 outcome = await self._attempts.make(batch.destination, recipients, limits.messages)
                 known = outcome.answers
-            self._write_down(recipients, known)
+            settling = self._write_down(recipients, known)
             written = True
         except Problem as problem:
             _not_settled(problem, recipients)
-            return None
+            return None, None
         else:
-            return outcome
+            return outcome, settling
         finally:
             if not written:
                 self._let_go(recipients)
@@ -404,8 +410,8 @@ class Runner:
         self._let_go([one for one in batch.recipients if one.id not in still])
         return [one for one in batch.recipients if one.id in still]
 
-    def _write_down(self, recipients: Sequence[Recipient], answers: Sequence[Answer]) -> None:
-        self._in_background(self._settle(recipients, answers))
+    def _write_down(self, recipients: Sequence[Recipient], answers: Sequence[Answer]) -> asyncio.Task[None]:
+        return self._in_background(self._settle(recipients, answers))
 
     async def _settle(self, recipients: Sequence[Recipient], answers: Sequence[Answer]) -> None:
         try:
@@ -415,10 +421,11 @@ class Runner:
         finally:
             self._let_go(recipients)
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._behind.add(task)
         task.add_done_callback(self._over)
+        return task
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._behind.discard(task)
@@ -460,6 +467,12 @@ class Runner:
 def _put_back(tx: Tx, ids: Sequence[RecipientId], owner: str, domains: Sequence[str], until: int) -> None:
     queue.release(tx, ids, owner)
     queue.rest(tx, domains, until)
+
+
+async def _end_of(task: asyncio.Task[None] | None) -> None:
+    """Waits for a task of somebody else; whoever started it hears of its errors."""
+    if task is not None and not task.done():
+        await asyncio.wait((task,))
 
 
 def _not_settled(problem: Problem, recipients: Sequence[Recipient]) -> None:
