@@ -50,7 +50,10 @@ def without_asking(
     elif destination.via == "discard":
         answer = Answer(Result.DONE, "2.0.0", "discarded")
     elif destination.via == "error":
-        answer = Answer(Result.NEVER, "5.7.1", destination.route.text or "mail for this domain is refused")
+        status, text = destination.route.status, destination.route.text or "mail for this domain is refused"
+        answer = Answer(Result.LATER if status.startswith("4") else Result.NEVER, status, text)
+    elif destination.via == "wait":  # warned about and given up as any other mail
+        answer = Answer(Result.LATER, "4.4.1", "waits until its host comes for it")
     return None if answer is None else [answer] * len(recipients)
 
 

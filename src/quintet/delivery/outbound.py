@@ -44,7 +44,6 @@ MAX_IN_HAND = 2000  # recipients leased and not settled, in one process
 CROWDED = 1000  # of them; beyond, a site has less room
 DRAIN_S = 30.0  # what a transfer that runs gets at shutdown
 CROWD_REST_S = 5.0  # for domains whose site has enough to do
-WAIT_REST_S = 3600.0  # for domains that fetch their mail
 SITE_S = 60.0  # how long we believe who shares hosts
 MAX_KNOWN = 10_000  # destinations whose site is remembered
 LOOKUPS = 100  # destinations whose site is looked up at a time
@@ -233,9 +232,6 @@ class Runner:
     def _placed(self, batch: Batch) -> int:
         """Gives a batch to its site, when that is known; returns how many recipients were put off."""
         destination = batch.destination
-        if destination.via == "wait":
-            self._put_off([batch], WAIT_REST_S)
-            return len(batch.recipients)
         if destination.via != "mx":
             return self._entered(self._site(destination, destination.key), batch)
         name, until = self._site_of.get(destination.key, ("", 0.0))

@@ -179,21 +179,42 @@ async def test_mail_past_its_deadline_is_returned_untried(out, to_host):
         assert b"Status: 5.4.7" in await out.house.last("alice")
 
 
-async def test_mail_that_is_fetched_waits_untried(out):
+async def test_mail_that_is_fetched_waits_for_its_host(out):
     runner = out.runner(routes={"dialup": Route(domains=["example.net"], via="wait")})
     await out.queue("zoe@example.net")
-    assert await runner.once() == 0
+    await runner.once()
     (row,) = await out.house.queued()
-    assert (row.state, row.attempts) == ("waiting", 0)
-    fetched = await out.house.store.write(
-        queue.lease, "atrn", out.house.clock.now() + MINUTE, 10, only=["example.net"]
-    )
-    assert fetched == []  # it rests, until it is asked for
-    assert await out.house.store.write(queue.flush, "example.net") == 0
-    fetched = await out.house.store.write(
-        queue.lease, "atrn", out.house.clock.now() + MINUTE, 10, only=["example.net"]
-    )
+    assert (row.state, row.last_error) == ("waiting", "waits until its host comes for it")
+    until = out.house.clock.now() + MINUTE
+    assert await out.house.store.write(queue.lease, "atrn", until, 10, only=["example.net"]) == []
+    assert await out.house.store.write(queue.flush, "example.net") == 1
+    fetched = await out.house.store.write(queue.lease, "atrn", until, 10, only=["example.net"])
     assert [one.address for one in fetched] == ["zoe@example.net"]
+
+
+async def test_mail_that_nobody_fetches_is_told_of_and_given_up(out):
+    """RFC 5321 4.5.4.1."""
+    runner = out.runner(routes={"dialup": Route(via="wait")}, delay_warning_s=3600.0)
+    await out.queue("zoe@example.net")
+    await runner.once()
+    assert await out.house.count("alice") == 0
+    out.house.clock.advance(2 * 3600)
+    await runner.once()
+    assert b"Action: delayed" in await out.house.last("alice")
+    out.house.clock.advance(5 * 86400)
+    await runner.once()
+    assert await out.house.queued() == []
+    assert b"Status: 5.4.7" in await out.house.last("alice")
+
+
+@pytest.mark.parametrize(("status", "waits"), [("4.7.0", True), ("5.1.2", False)])
+async def test_error_route_says_its_status(out, status: str, waits: bool):
+    runner = out.runner(routes={"no": Route(via="error", status=status, text="gone fishing")})
+    await out.queue("zoe@example.net")
+    await runner.once()
+    assert [row.last_error for row in await out.house.queued()] == (["gone fishing"] if waits else [])
+    if not waits:
+        assert b"Status: 5.1.2" in await out.house.last("alice")
 
 
 @pytest.mark.parametrize("crowded", [False, True])
