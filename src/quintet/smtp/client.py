@@ -383,7 +383,7 @@ class SmtpLink:
             result = Result.NEVER
         else:
             result = Result.LATER
-        passed_on = result is Result.DONE and "DSN" in self._offers and not self._hop.lmtp
+        passed_on = result is Result.DONE and "DSN" in self._offers
         status, host = heard.status(result), self._hop.host
         return Answer(result, status, heard.text, host, passed_on, final=self._hop.lmtp, command=command)
 
