@@ -149,14 +149,14 @@ def _resync(cursor: Cursor) -> commands.Resync:
     if cursor.peek() == b" ":
         cursor.space()
         if cursor.peek() != b"(":
-            known = cursor.sequence_set()
+            known = cursor.plain_set()
         if known is None or cursor.peek() == b" ":
             if known is not None:
                 cursor.space()
             cursor.expect(b"(")
-            sequence = cursor.sequence_set()
+            sequence = cursor.plain_set(ascending=True)
             cursor.space()
-            uids = cursor.sequence_set()
+            uids = cursor.plain_set(ascending=True)
             cursor.expect(b")")
     cursor.expect(b")")
     return commands.Resync(uid_validity, modseq, known, sequence, uids)

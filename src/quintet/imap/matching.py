@@ -363,3 +363,18 @@ def asks_modseq(key: commands.Key) -> bool:
             return asks_modseq(inner)
         case _:
             return False
+
+
+def asks_numbers(key: commands.Key) -> bool:
+    """True if sequence numbers are among the keys: they must then hold to the end (RFC 7162 3.2.10)."""
+    match key:
+        case commands.Numbered(_, uid):
+            return not uid
+        case commands.And(keys):
+            return any(asks_numbers(one) for one in keys)
+        case commands.Or(left, right):
+            return asks_numbers(left) or asks_numbers(right)
+        case commands.Not(inner):
+            return asks_numbers(inner)
+        case _:
+            return False

@@ -27,8 +27,9 @@ class Selected:
     """One selected mailbox of one session."""
 
     __slots__ = (
-        "account_id", "cursor", "folder_id", "hint", "keywords", "kind", "name", "read_only", "reader",
-        "recent", "rights", "saved", "tell_modseq", "told", "uid_validity", "view", "watch",
+        "account_id", "cleared", "cursor", "folder_id", "held", "hint", "keywords", "kind", "name",
+        "read_only", "reader", "recent", "rights", "saved", "tell_modseq", "told", "uid_validity", "view",
+        "watch",
     )  # fmt: skip
 
     def __init__(self, where: Place, view: View, *, read_only: bool, keywords: Iterable[str]) -> None:
@@ -43,6 +44,8 @@ class Selected:
         self.read_only = read_only
         self.view = view
         self.cursor: int = folder.highest_modseq  # all changes up to here are told
+        self.cleared = 0  # what is gone is known up to here; matters only where it is beyond the cursor
+        self.held: int | None = None  # the cursor before the first expunge that is not told yet
         self.told: dict[int, int] = {}  # UID -> modseq of our own changes after the cursor: told already
         self.keywords = {word.lower(): word for word in keywords}  # those that FLAGS named
         self.recent: list[tuple[int, int]] = []  # UID ranges that are \\Recent for this session alone
@@ -61,6 +64,17 @@ class Selected:
         if self.watch is None:
             self.hint = Wake()
             self.watch = store.watch(self.hint, [self.folder_id])
+
+    def vanish(self, ranges: list[tuple[int, int]]) -> None:
+        """Notes messages as gone; the client is told when its numbers may change."""
+        self.view.vanish(ranges)
+        if self.held is None and self.view.gone:
+            self.held = self.cursor
+
+    @property
+    def complete(self) -> int:
+        """The change number up to which the client was told everything, expunges too."""
+        return self.cursor if self.held is None else self.held
 
     # --- flags ------------------------------------------------------------------------------------
 

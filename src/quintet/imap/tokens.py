@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date as Date  # noqa: N812 (a type's name beside functions called date)
+from itertools import pairwise
 
 from quintet.errors import BadSyntax
 from quintet.imap import sets
@@ -101,6 +102,16 @@ class Cursor:
 
     def sequence_set(self) -> sets.NumberSet:
         return sets.parse(self._match(_SET, "expected a sequence set"))
+
+    def plain_set(self, *, ascending: bool = False) -> sets.NumberSet:
+        """Numbers that a client remembers: neither ``*`` nor ``$`` (RFC 7162 7)."""
+        found = self.sequence_set()
+        if found.saved or any(sets.STAR in pair for pair in found.ranges):
+            raise BadSyntax("expected numbers")
+        ends = [number for pair in found.ranges for number in dict.fromkeys(pair)]
+        if ascending and any(one >= other for one, other in pairwise(ends)):
+            raise BadSyntax("expected numbers in ascending order")  # RFC 7162 3.2.5.2
+        return found
 
     # --- strings --------------------------------------------------------------------------------
 

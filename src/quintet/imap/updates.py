@@ -1,12 +1,14 @@
 """What others changed in the selected mailbox, told before an answer ends (RFC 9051 5.2, 7.5, RFC 7162).
 
-EXPUNGE and VANISHED are held back while a command with sequence numbers is answered.
+EXPUNGE and VANISHED are held back while a command with sequence numbers is answered; until they are told
+a client that counts in MODSEQs is told how far its knowledge is whole.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet.imap import format as fmt
@@ -20,17 +22,17 @@ if TYPE_CHECKING:
     from quintet.net.seam import Replies
     from quintet.store.changes import Changes
     from quintet.store.db import Tx
-    from quintet.store.model import Changed
+    from quintet.store.model import Changed, Uid
 
 PAGE = 500  # changes read at once: about a millisecond
 
 
-def then(session: Session, tail: bytes, *, may_expunge: bool = True) -> Replies:
-    """All that changed, then ``tail`` (a tagged answer)."""
+def then(session: Session, tail: bytes | Callable[[], bytes], *, may_expunge: bool = True) -> Replies:
+    """All that changed, then ``tail`` (a tagged answer, or what makes it when all is told)."""
     told, more = collect(session, may_expunge=may_expunge)
     if more:
         return _go_on(session, told, tail, may_expunge)
-    told.append(tail)
+    told.append(tail if isinstance(tail, bytes) else tail())
     return told
 
 
@@ -45,7 +47,7 @@ async def told(session: Session, *, may_expunge: bool = True) -> list[Any]:
 
 
 async def _go_on(
-    session: Session, told: list[Any], tail: bytes, may_expunge: bool
+    session: Session, told: list[Any], tail: bytes | Callable[[], bytes], may_expunge: bool
 ) -> AsyncGenerator[Any, None]:
     more = True
     while True:
@@ -53,8 +55,9 @@ async def _go_on(
             yield reply
         if not more:
             break
+        await asyncio.sleep(0)
         told, more = collect(session, may_expunge=may_expunge)
-    yield tail
+    yield tail if isinstance(tail, bytes) else tail()
 
 
 def collect(session: Session, *, may_expunge: bool = True) -> tuple[list[Any], bool]:
@@ -62,52 +65,75 @@ def collect(session: Session, *, may_expunge: bool = True) -> tuple[list[Any], b
     here = session.selected
     if here is None:
         return [], False
-    found = session.house.store.peek(_since, here)
+    found = session.house.store.peek(_news, here)
     told: list[Any] = []
     if here.tell_modseq:
         here.tell_modseq = False
-        told.append(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % here.cursor)
+        told.append(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % here.complete)
     if found is None:
         session.leave()
         return [b"* BYE [NONEXISTENT] The mailbox was deleted\r\n", Ask.CLOSE], False
-    if found is not _NOTHING:
-        here.view.vanish(found.vanished)
+    late = here.held is not None
+    if found.changes is not None:
+        here.vanish(found.changes.vanished)
     if may_expunge and here.view.gone:  # before EXISTS, which counts what is left
         told.append(expunged(session, here))
-    if found is _NOTHING:
-        return told, False
-    told += _tell(session, here, found)
+    _tell(session, here, found, told)
+    if session.condstore and not found.more and late | (here.held is not None):
+        # RFC 7162 3.2, 6: a client that is cut off now must ask from before what it was not told
+        told.append(b"* OK [HIGHESTMODSEQ %d] All is told up to here\r\n" % here.complete)
     return told, found.more
 
 
-_NOTHING: Any = object()
+@dataclass(frozen=True, slots=True)
+class News:
+    """A page of what happened."""
+
+    arrived: list[Uid]  # in the order of their numbers, whatever was done to them since
+    changes: Changes | None  # None: nothing, or arrivals filled the page
+    more: bool
 
 
-def _since(tx: Tx, here: Selected) -> Changes | None:
+_NOTHING = News([], None, False)
+
+
+def _news(tx: Tx, here: Selected) -> News | None:
     """What is new since the cursor; `_NOTHING` without a look at the entries; None: no folder."""
     highest = glance.highest(tx, here.folder_id)
     if highest is None:
         return None
     if highest <= here.cursor:
-        return _NOTHING  # type: ignore[no-any-return]  # a mark, not a value
-    return changes.since(tx, here.folder_id, here.cursor, reader=here.reader, limit=PAGE)
+        return _NOTHING
+    # first of all: what came and was flagged later stands behind others in the order of changes
+    arrived = changes.arrivals(tx, here.folder_id, here.view.largest, PAGE)
+    if len(arrived) == PAGE:
+        return News(arrived, None, True)
+    found = changes.since(
+        tx, here.folder_id, here.cursor, reader=here.reader, limit=PAGE, cleared=here.cleared
+    )
+    return News(arrived, found, found.more)
 
 
-def _tell(session: Session, here: Selected, found: Changes) -> list[Any]:
-    told: list[Any] = []
+def _tell(session: Session, here: Selected, news: News, told: list[Any]) -> None:
     known = here.view.largest
-    if here.view.append(found.new_uids):
+    if here.view.append(news.arrived):
         here.arrived(session, known + 1)
         told.append(b"* %d EXISTS\r\n" % len(here.view))
         if not session.rev2:
             told.append(b"* %d RECENT\r\n" % here.recent_count())
-    fresh = [one for one in found.changed if one.uid <= known and here.told.get(one.uid, 0) < one.modseq]
+    found = news.changes
+    if found is None:
+        return
+    fresh = [
+        one
+        for one in found.changed
+        if one.uid <= known and one.uid not in found.untouched and here.told.get(one.uid, 0) < one.modseq
+    ]
     if fresh:
         told.append(flags(session, here, fresh))
-    here.cursor = found.highest_modseq
+    here.cursor, here.cleared = found.highest_modseq, found.cleared
     if not found.more:
         here.told.clear()
-    return told
 
 
 def flags(session: Session, here: Selected, changed: Iterable[Changed]) -> bytes:
@@ -131,6 +157,7 @@ def flags(session: Session, here: Selected, changed: Iterable[Changed]) -> bytes
 def expunged(session: Session, here: Selected) -> bytes:
     """EXPUNGE from the highest number, or VANISHED, for all that is gone and not told."""
     numbers, uids = here.view.expunge()
+    here.held = None
     if session.qresync:
         return b"* VANISHED %b\r\n" % sets.write(sets.runs(uids)) if uids else b""
     return b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers])

@@ -119,6 +119,25 @@ class View:
             return range(start, start + size)  # as many messages as numbers: nothing lies between
         return [self.number(uid) for uid in uids]
 
+    def cut(self, ranges: Ranges, first: int, last: int) -> Ranges:
+        """Of the messages in UID ``ranges``, those from the ``first`` to the ``last``, from 1.
+
+        Negative numbers count from the end, -1 being the last (RFC 9394 3.1).
+        """
+        if first < 0:
+            total = self.count(ranges)
+            first, last = max(total + 1 + last, 1), total + 1 + first
+        found: Ranges = []
+        for low, high in ranges:
+            inside = self._between(low, high)
+            some = inside[max(first - 1, 0) : max(last, 0)]
+            if some:
+                found.append((some[0], some[-1]))
+            first, last = first - len(inside), last - len(inside)
+            if last < 1:
+                break
+        return found
+
     def number_ranges(self, uids: Sequence[int]) -> Ranges:
         """Sequence numbers of ascending ``uids`` as ranges."""
         return sets.runs([number for number in self.numbers(uids) if number])
@@ -127,6 +146,22 @@ class View:
         if self._uids is None:
             return range(max(low, self._first), min(high + 1, self._first + self._count))
         return self._uids[bisect_left(self._uids, low) : bisect_right(self._uids, high)]
+
+    def gaps(self, low: int, high: int) -> Iterator[tuple[int, int]]:
+        """Ranges of numbers from ``low`` to ``high`` that the view does not have, one after the other."""
+        present = self._between(low, high)
+        if isinstance(present, range) and present:
+            present = (present[0], present[-1]) if len(present) > 1 else (present[0],)
+            if low < present[0]:
+                yield low, present[0] - 1
+            low = present[-1] + 1
+            present = ()
+        for uid in present:
+            if low < uid:
+                yield low, uid - 1
+            low = uid + 1
+        if low <= high:
+            yield low, high
 
     # --- changes ------------------------------------------------------------------------------------
 

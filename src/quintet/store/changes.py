@@ -13,6 +13,7 @@ from quintet.store.model import SEEN, AccountId, Changed, FolderId, Modseq, Uid,
 from quintet.store.ranges import RangeSet
 
 LIMIT = 1000  # changed entries told at once
+GONE = 10  # times as many that went: they cost less
 KEPT = 10_000  # tombstones of a folder; who synchronises daily never needs more
 
 
@@ -25,14 +26,25 @@ class Changes:
     vanished: list[tuple[int, int]]  # ranges of numbers that are gone
     highest_modseq: Modseq  # where the next question begins
     more: bool  # ask again from there at once
+    untouched: frozenset[Uid] = frozenset()  # those of the new ones that are as they came
+    cleared: int = 0  # `vanished` is complete up to this change number, which may be far ahead
 
 
 def since(
-    tx: Tx, folder_id: FolderId, modseq: int, *, reader: AccountId | None = None, limit: int = LIMIT
+    tx: Tx,
+    folder_id: FolderId,
+    modseq: int,
+    *,
+    reader: AccountId | None = None,
+    limit: int = LIMIT,
+    cleared: int = 0,
+    gone: bool = True,
 ) -> Changes:
     """Everything after ``modseq``, at most about ``limit`` entries; all that share a number come together.
 
     With ``reader``, \\Seen in a shared folder is the reader's own, and the reader's marks are changes.
+    What is gone is told from ``cleared`` on, where that is later (`Changes.cleared` of the page before);
+    not at all without ``gone``.
 
     Raises:
         Refused(NO_SUCH_FOLDER): it is gone.
@@ -40,7 +52,7 @@ def since(
     folder = folders.get(tx, folder_id)
     if folder.highest_modseq <= modseq:
         return Changes([], [], [], Modseq(modseq), False)
-    upto, more = _page(tx, folder_id, modseq, limit, folder.highest_modseq)
+    upto = _page(tx, folder_id, modseq, limit, folder.highest_modseq, gone)
     rows = tx.all(
         "SELECT uid, flags, keywords, modseq, created_modseq FROM entry"
         " WHERE folder_id = ? AND modseq > ? AND modseq <= ? AND hidden = 0 ORDER BY uid",
@@ -48,26 +60,57 @@ def since(
     )  # fmt: skip
     changed = [Changed(uid, flags, unpack_keywords(words), at) for uid, flags, words, at, _ in rows]
     new = [uid for uid, _, _, _, created in rows if created > modseq]
+    untouched = {uid for uid, _, _, at, created in rows if created > modseq and at == created}
     if reader is not None and seen.is_own(folder, reader):
-        changed = _for_reader(tx, folder_id, modseq, reader, changed)
-    return Changes(changed, new, _vanished(tx, folder_id, modseq, upto), Modseq(upto), more)
+        marked = _marked(tx, folder_id, reader, modseq, upto)
+        untouched = {uid for uid in untouched if uid not in marked}
+        changed = _for_reader(tx, folder_id, reader, changed, marked)
+    start = max(modseq, cleared)
+    vanished: list[tuple[int, int]] = []
+    if gone and start < forgotten(tx, folder_id):
+        vanished, cleared = absent(tx, folder_id), folder.highest_modseq
+    elif gone and start < upto:
+        vanished = _tombstones(tx, folder_id, start, upto)
+    more = upto < folder.highest_modseq
+    return Changes(changed, new, vanished, Modseq(upto), more, frozenset(untouched), cleared)
 
 
-def _page(tx: Tx, folder_id: FolderId, modseq: int, limit: int, highest: int) -> tuple[int, bool]:
+def _page(tx: Tx, folder_id: FolderId, modseq: int, limit: int, highest: int, gone: bool) -> int:
     """Up to which change number this page goes."""
-    last = tx.value(
-        "SELECT modseq FROM entry WHERE folder_id = ? AND modseq > ? ORDER BY modseq LIMIT 1 OFFSET ?",
-        folder_id, modseq, limit - 1,
+    upto = highest
+    for table, most in (("entry", limit), ("tombstone", limit * GONE)):
+        if table == "entry" or gone:
+            last = tx.value(
+                f"SELECT modseq FROM {table} WHERE folder_id = ? AND modseq > ?"
+                " ORDER BY modseq LIMIT 1 OFFSET ?", folder_id, modseq, most - 1,
+            )  # fmt: skip
+            upto = upto if last is None else min(upto, last)
+    return upto
+
+
+def arrivals(tx: Tx, folder_id: FolderId, after: int, limit: int = LIMIT) -> list[Uid]:
+    """Numbers above ``after`` that have an entry, ascending: what came, whatever was done to it since."""
+    rows = tx.all(
+        "SELECT uid FROM entry WHERE folder_id = ? AND uid > ? AND hidden = 0 ORDER BY uid LIMIT ?",
+        folder_id, after, limit,
     )  # fmt: skip
-    return (highest, False) if last is None or last >= highest else (last, True)
+    return [uid for (uid,) in rows]
+
+
+def _marked(tx: Tx, folder_id: FolderId, reader: AccountId, modseq: int, upto: int) -> RangeSet:
+    """What the reader marked or unmarked after ``modseq`` and not after ``upto``."""
+    found = RangeSet()
+    for at, uids in seen.log(tx, folder_id, reader):
+        if modseq < at <= upto:
+            found = found | uids
+    return found
 
 
 def _for_reader(
-    tx: Tx, folder_id: FolderId, modseq: int, reader: AccountId, changed: list[Changed]
+    tx: Tx, folder_id: FolderId, reader: AccountId, changed: list[Changed], mine: RangeSet
 ) -> list[Changed]:
     marks = seen.get(tx, folder_id, reader)
     told = {change.uid for change in changed}
-    mine = seen.changed_after(tx, folder_id, reader, modseq)
     marked = [uid for uid in mine if uid not in told]
     for start in range(0, len(marked), LIMIT):
         piece = RangeSet.of(marked[start : start + LIMIT])
@@ -93,24 +136,42 @@ def _for_reader(
     ]
 
 
-def vanished(tx: Tx, folder_id: FolderId, modseq: int) -> list[tuple[int, int]]:
-    """Ranges of numbers that went after ``modseq``, and perhaps some that never came.
-
-    Raises:
-        Refused(NO_SUCH_FOLDER): the folder is gone.
-    """
-    return _vanished(tx, folder_id, modseq, folders.get(tx, folder_id).highest_modseq)
+def forgotten(tx: Tx, folder_id: FolderId) -> int:
+    """The change number up to which tombstones were pruned."""
+    found: int = tx.value("SELECT forgot_modseq FROM folder WHERE id = ?", folder_id) or 0
+    return found
 
 
-def _vanished(tx: Tx, folder_id: FolderId, modseq: int, upto: int) -> list[tuple[int, int]]:
-    forgot = tx.value("SELECT forgot_modseq FROM folder WHERE id = ?", folder_id)
-    if modseq < forgot:
-        return absent(tx, folder_id)
+def _tombstones(tx: Tx, folder_id: FolderId, modseq: int, upto: int) -> list[tuple[int, int]]:
     rows = tx.all(
         "SELECT uid FROM tombstone WHERE folder_id = ? AND modseq > ? AND modseq <= ? ORDER BY uid",
         folder_id, modseq, upto,
     )  # fmt: skip
     return RangeSet.of(uid for (uid,) in rows).ranges()
+
+
+def gone(
+    tx: Tx, folder_id: FolderId, modseq: int, upto: int, low: int, high: int, limit: int
+) -> tuple[list[Uid], int] | None:
+    """Numbers from ``low`` to ``high`` that went after ``modseq`` and not after ``upto``, ascending.
+
+    At most about ``limit``; with them the number from which to ask again, 0 when these were all.  None
+    when too much was forgotten to tell: then everything that is absent must be taken as gone.
+    """
+    if modseq < forgotten(tx, folder_id):
+        return None
+    rows = tx.all(
+        "SELECT uid FROM tombstone WHERE folder_id = ? AND modseq > ? AND modseq <= ?"
+        " ORDER BY modseq LIMIT ?", folder_id, modseq, upto, limit + 1,
+    )  # fmt: skip
+    if len(rows) <= limit:
+        return sorted(uid for (uid,) in rows if low <= uid <= high), 0
+    rows = tx.all(  # by number; the plus keeps the index by change number out
+        "SELECT uid FROM tombstone WHERE folder_id = ? AND uid BETWEEN ? AND ?"
+        " AND +modseq > ? AND +modseq <= ? ORDER BY uid LIMIT ?",
+        folder_id, low, high, modseq, upto, limit,
+    )  # fmt: skip
+    return [uid for (uid,) in rows], rows[-1][0] + 1 if len(rows) == limit else 0
 
 
 def absent(tx: Tx, folder_id: FolderId) -> list[tuple[int, int]]:

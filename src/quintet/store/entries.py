@@ -19,6 +19,7 @@ from quintet.store import dialect, folders
 from quintet.store.db import Tx
 from quintet.store.filing import add as add  # noqa: PLC0414 (part of this module's face)
 from quintet.store.marking import set_flags as set_flags  # noqa: PLC0414 (the same)
+from quintet.store.marking import states as states  # noqa: PLC0414 (the same)
 from quintet.store.model import (
     AccountId,
     BodyRef,

@@ -43,9 +43,10 @@ def set_flags(
     """Adds, removes or replaces flags and keywords.
 
     Returns the state after it of every entry that was addressed and is there, and the numbers that were
-    left alone because they changed after ``unchanged_since`` (RFC 7162 3.1.3).  An entry that already was
-    as asked keeps its modseq.  With ``reader``, \\Seen in a shared folder is that reader's own.  With
-    ``trace_note``, messages that become \\Seen are noted as read (`reading`).
+    left alone because they changed after ``unchanged_since`` (RFC 7162 3.1.3; 0 asks whether they have the
+    keyword at all).  An entry that already was as asked keeps its modseq.  With ``reader``, \\Seen in a
+    shared folder is that reader's own.  With ``trace_note``, messages that become \\Seen are noted as read
+    (`reading`).
 
     Raises:
         Refused(NO_SUCH_FOLDER).
@@ -63,6 +64,9 @@ def set_flags(
     if unchanged_since is not None:
         mine = seen.changed_after(tx, folder_id, reader, unchanged_since) if own_seen and reader else None
         modified = [Uid(r[0]) for r in rows if r[3] > unchanged_since or (mine is not None and r[0] in mine)]
+        if not unchanged_since and not flags and keywords and mode != "=":
+            asked = {word.lower() for word in keywords}  # what was never there cannot have changed
+            modified = [Uid(r[0]) for r in rows if asked & set(r[2].lower().split())]
         if modified:
             late = set(modified)
             rows = [row for row in rows if row[0] not in late]
@@ -88,6 +92,17 @@ def set_flags(
         )
         for c in shared
     ], modified
+
+
+def states(
+    tx: Tx, folder_id: FolderId, numbers: Iterable[int], *, reader: AccountId | None = None
+) -> list[Changed]:
+    """Flags, keywords and change numbers as they are, as ``reader`` sees them; ascending.
+
+    Raises:
+        Refused(NO_SUCH_FOLDER).
+    """
+    return set_flags(tx, folder_id, list(numbers), "+", 0, reader=reader)[0]
 
 
 def _write(

@@ -8,7 +8,7 @@ given   group NAME with 3 articles
 given   quota 10000                      of alice, in bytes
 given   NAME of bob grants alice lrs
 given   option NAME VALUE                of the [imap] section
-do      deliver N to NAME | expunge NAME 2 | flag NAME 2 \\Seen | remove NAME | wait 5
+do      deliver N to NAME | expunge NAME 2 | flag NAME 2 \\Seen | forget NAME | remove NAME | wait 5
 store   NAME has UIDS | NAME uid 2 flags \\Seen $x | sound
 """
 
@@ -31,7 +31,7 @@ from quintet.delivery.post import PostOffice
 from quintet.imap import format as fmt
 from quintet.imap import sets
 from quintet.imap.service import ImapService
-from quintet.store import access, accounts, entries, folders, groups
+from quintet.store import access, accounts, changes, entries, folders, groups
 from quintet.store.content import content_of
 from quintet.store.model import Folder
 from quintet.store.store import Store
@@ -145,6 +145,9 @@ class World:
                 bits = sum(fmt.FLAG_BITS.get(flag.upper().encode(), 0) for flag in flags)
                 words = tuple(flag for flag in flags if not flag.startswith("\\"))
                 await self.store.write(entries.set_flags, self.folder(name).id, [int(uid)], "=", bits, words)
+            case ["forget", name]:  # all tombstones, as the sweep does when there are too many
+                folder = self.folder(name)
+                await self.store.write(changes.prune, folder.id, folder.highest_modseq)
             case ["remove", name]:
                 await self.store.write(folders.remove, self.folder(name).id)
             case ["wait", seconds]:

@@ -7,14 +7,16 @@ any size is answered in constant memory with others served between.  Sections ar
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax
 from quintet.imap import render, sets, updates
 from quintet.imap.cmd import fetch_bodies, resync
-from quintet.store import changes, entries, seen
+from quintet.store import entries, seen
 from quintet.store.ranges import RangeSet
 
 if TYPE_CHECKING:
@@ -59,19 +61,29 @@ def fetch(session: Session, command: commands.Fetch, _: Input) -> Replies:
         return fetch_bodies.fetch(session, command, plan, ranges)
     if here.view.count(ranges) <= AT_ONCE and not command.vanished:
         told: list[Any] = list(_pages(session, plan, ranges, command.changed_since))
-        told += updates.collect(session, may_expunge=command.uid)[0]
-        return [*told, end(session, command, ranges)]
+        tail = functools.partial(end, session, command, ranges)
+        news = updates.then(session, tail, may_expunge=command.uid)
+        return [*told, *news] if isinstance(news, list) else _after(told, news)
     return _fetch(session, command, plan, ranges)
+
+
+async def _after(told: list[Any], news: Any) -> AsyncGenerator[Any, None]:
+    for reply in told:
+        yield reply
+    async with aclosing(news) as replies:
+        async for reply in replies:
+            yield reply
 
 
 async def _fetch(
     session: Session, command: commands.Fetch, plan: render.Plan, ranges: Ranges
 ) -> AsyncGenerator[Any, None]:
     if command.vanished and command.changed_since is not None:
-        within = command.numbers.resolve(max(session.here.view.largest, 1))
         here = session.here
-        found = await session.house.store.read(changes.vanished, here.folder_id, command.changed_since)
-        yield resync.vanished(here.view, found, within)
+        within = here.saved if command.numbers.saved else command.numbers.resolve(max(here.view.largest, 1))
+        async with aclosing(resync.earlier(session, here, command.changed_since, within)) as lost:
+            async for line in lost:
+                yield line
     for text in _pages(session, plan, ranges, command.changed_since):
         yield text
         await asyncio.sleep(0)  # a fast reader never makes us wait: others get their turn all the same

@@ -60,7 +60,8 @@ async def fetch(
 ) -> AsyncGenerator[Any, None]:
     here, store = session.here, session.house.store
     marking = plan.seeing and bool(here.changeable() & SEEN)
-    also = ((b"FLAGS", b"MODSEQ") if session.condstore else (b"FLAGS",)) if marking else ()
+    # what was marked is told with its UID and MODSEQ to those who count in them (RFC 7162 3.2.4)
+    also = ((b"UID", b"FLAGS", b"MODSEQ") if session.condstore else (b"FLAGS",)) if marking else ()
     seen_plan = render.compile_items(command.items, more=also, columns=("uid", "flags", "modseq"))
     plan = render.compile_items(command.items, columns=seen_plan.columns)
     digest = any(

@@ -72,7 +72,8 @@ async def search(session: Session, command: commands.Search, _: Input) -> AsyncG
     code = b""
     if not command.uid and here.view.gone and any(here.view.is_gone(uid) for uid in found.uids):
         code = b"[EXPUNGEISSUED] "
-    for reply in await updates.told(session, may_expunge=command.uid):
+    may_expunge = command.uid and not matching.asks_numbers(command.key)
+    for reply in await updates.told(session, may_expunge=may_expunge):
         yield reply
     yield b"%b OK %bDone\r\n" % (command.tag, code)
 

@@ -15,7 +15,7 @@ from quintet.imap.cmd import expunge, resync
 from quintet.imap.cmd.listing import USES
 from quintet.imap.selected import Selected
 from quintet.imap.view import View
-from quintet.store import changes, entries, glance
+from quintet.store import entries, glance
 from quintet.store.model import FolderKind
 
 if TYPE_CHECKING:
@@ -92,30 +92,21 @@ async def _select_waiting(
     if _wants_recent(session, command, opened.place):
         folder = opened.place.folder
         recent = await session.house.recents.select(folder.account_id, folder.id, folder.uid_next)
-    gone: list[tuple[int, int]] | None = None
-    if command.resync is not None:
-        opened, gone = await session.house.store.read(_look_and_gone, account, name, command.resync)
-    elif opened.uids is None and not opened.dense:
+    if opened.uids is None and not opened.dense:
         opened = await session.house.store.read(look, account, name, sets.MAX_NUMBER)
     yield prefix + _enter(session, command, opened, recent)
-    if command.resync is not None and gone is not None:
-        here = session.here
-        yield resync.earlier(here, command.resync, gone)
-        async with aclosing(resync.changed(session, here, command.resync)) as pages:
-            async for lines in pages:
-                yield lines
+    known, here = command.resync, session.here
+    # another UIDVALIDITY is another mailbox: nothing that the client knows holds (RFC 7162 3.2.5)
+    if known is not None and here.uid_validity == known.uid_validity:
+        within = known.known_uids.resolve(0) if known.known_uids is not None else None
+        above = resync.matched(here.view, known)
+        async with aclosing(resync.earlier(session, here, known.modseq, within, above)) as lines:
+            async for line in lines:
+                yield line
+        async with aclosing(resync.changed(session, here, known)) as pages:
+            async for text in pages:
+                yield text
     yield _selected(session, command)
-
-
-def _look_and_gone(
-    tx: Tx, account_id: AccountId, name: str, known: commands.Resync
-) -> tuple[Opened, list[tuple[int, int]] | None]:
-    """One snapshot: what is told as gone must not be numbered, and the other way round."""
-    opened = look(tx, account_id, name, sets.MAX_NUMBER)
-    folder = opened.place.folder
-    if folder.uid_validity != known.uid_validity:
-        return opened, None  # another mailbox: nothing that the client knows holds
-    return opened, changes.vanished(tx, folder.id, known.modseq)
 
 
 def _enter(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MAX_KEYWORD = 64  # octets of one keyword
 MAX_KEYWORDS = 50  # of one command
+MAX_LATE = 500  # of a page: messages that changed meanwhile whose state is told unasked
 PAGE = 2000  # messages changed in one transaction; the writer is everybody's
 
 
@@ -52,10 +53,14 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
         )
         note = None  # of the first page only: a note is for people
         modified += done.refused
+        if done.late:  # RFC 7162 3.1.3: told why, so that nobody has to ask
+            here.told.update((one.uid, one.modseq) for one in done.late)
         if not command.silent:
             yield updates.flags(session, here, done.changed)
         elif session.condstore and done.changed:
             yield _modseqs(here, done.changed)
+        if done.late:
+            yield updates.flags(session, here, done.late)
         if done.before <= here.cursor:  # nobody changed anything meanwhile, so all is told up to here
             here.cursor = max(here.cursor, done.after)
             continue
@@ -129,6 +134,7 @@ class Done:
 
     changed: list[Changed]
     refused: list[Uid]
+    late: list[Changed]  # the state of some that were refused
     before: int
     after: int
 
@@ -147,7 +153,8 @@ def _change(
 ) -> Done:
     before = glance.highest(tx, here.folder_id) or 0
     changed, refused = _set(tx, here, uids, mode, bits, keywords, unchanged_since, may, note)
-    return Done(changed, refused, before, glance.highest(tx, here.folder_id) or 0)
+    late = entries.states(tx, here.folder_id, refused[:MAX_LATE], reader=here.reader) if refused else []
+    return Done(changed, refused, late, before, glance.highest(tx, here.folder_id) or 0)
 
 
 def _set(
