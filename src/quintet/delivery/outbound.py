@@ -31,7 +31,7 @@ from quintet.delivery.sites import Batch, Site, Sites
 from quintet.delivery.transport import Answer, Transport
 from quintet.errors import Problem, TryLater
 from quintet.net.dns import Resolver
-from quintet.store import db, queue
+from quintet.store import db, fetching, queue
 from quintet.store.db import Tx
 from quintet.store.model import FolderId
 from quintet.store.queue import Recipient, RecipientId
@@ -154,7 +154,7 @@ class Runner:
 
     async def flush(self, domain: str, *, below: bool = False) -> int:
         """Everything for a domain is tried now, by whichever worker comes first (RFC 1985)."""
-        return await self.store.write(queue.flush, domain, below=below)
+        return await fetching.flush(self.store, domain, below=below)
 
     async def _inherit(self) -> None:
         """Frees what workers of this host had in hand when they died; else their leases must run out."""

@@ -15,7 +15,7 @@ from quintet.delivery.directory import ascii_domain
 from quintet.errors import BadSyntax, Reason, Refused
 from quintet.net.seam import HandOver, Reply
 from quintet.smtp import replies
-from quintet.store import fetching, queue
+from quintet.store import fetching
 
 if TYPE_CHECKING:
     from quintet.auth.identity import Identity
@@ -62,7 +62,7 @@ class Turns:
             return replies.line(459, "4.7.1", f"Node {name} not allowed")
         count = 0
         for domain, below in wanted:
-            count += await self._store.write(queue.flush, domain, below=below)
+            count += await fetching.flush(self._store, domain, below=below)
             count += self._store.peek(fetching.any_waits, [domain])
         if not count:
             return replies.line(251, "2.0.0", f"OK, no messages waiting for node {name}")

@@ -69,12 +69,15 @@ class Giver:
         Raises TryLater: the session is gone or the queue cannot be used; the rest waits on.
         """
         owner = f"{self._hostname}:{os.getpid()}:{self._clock.token(8)}"
-        given, first = 0, True
+        later = await self._store.read(fetching.later, sorted(domains))
+        put_off = [one for ids in later.values() for one in ids]  # each given once, however it is answered
+        given = at = 0
         while True:
-            taken = await self._taken(owner, domains, first=first)
-            if not taken:
+            taken = await self._taken(owner, domains, put_off[at : at + AT_ONCE])
+            at += AT_ONCE
+            if not taken and at >= len(put_off):
                 return given
-            first, left = False, {one.id for one in taken}
+            left = {one.id for one in taken}
             try:
                 for batch in _batches(taken):
                     answers = await self._answers(link, batch, secure=secure)
@@ -87,12 +90,10 @@ class Giver:
             if not link.usable:
                 raise TryLater(Reason.CLOSED, "the customer hung up")
 
-    async def _taken(self, owner: str, domains: Collection[str], *, first: bool) -> list[Recipient]:
+    async def _taken(self, owner: str, domains: Collection[str], early: Sequence[int]) -> list[Recipient]:
         for _ in range(LOOKS):
             until = self._clock.now() + LEASE_MS
-            taken = await self._store.write(
-                fetching.take, owner, until, sorted(domains), AT_ONCE, first=first
-            )
+            taken = await self._store.write(fetching.take, owner, until, sorted(domains), AT_ONCE, early)
             if taken or not self._store.peek(fetching.any_leased, sorted(domains)):
                 return taken
             await asyncio.sleep(LOOK_S)

@@ -390,21 +390,22 @@ def remove(tx: Tx, recipient: RecipientId) -> None:
 
 @bounded(lambda domains, *_, **__: len(domains) <= 32)
 def rest(tx: Tx, domains: Collection[str], until: int) -> None:
-    """What is due for these domains is left alone until then; `flush` and `retry` end it."""
+    """What is due for these domains is left alone until then; `hurry` and `retry` end it."""
     lanes.rest(tx, domains, until)
 
 
-def flush(tx: Tx, domain: str, *, below: bool = False) -> int:
-    """A site asks for its mail (ETRN, RFC 1985): what waits for it is due now; returns how many recipients.
+@bounded(lambda ids, domains: len(ids) <= 32 and len(domains) <= 32)
+def hurry(tx: Tx, ids: Sequence[int], domains: Collection[str]) -> int:
+    """What waits until later, of these recipients, is due now; returns how many.
 
-    ``below``: for all names below the domain as well ("@" in RFC 1985 5.2).  What is held stays held.
+    Their ``domains`` are tried at once, whether they rest or are slow.  What is held stays held.
     """
-    count = 0
-    for each in [domain, *(_below(tx, domain) if below else ())]:
-        count += tx.run(
-            "UPDATE queue_recipient SET due_at = ? WHERE state = 'waiting' AND domain = ? AND due_at > ?",
-            tx.now, each, tx.now,
-        )  # fmt: skip
+    members, param = dialect.among(tx.engine, ids)
+    count = tx.run(
+        f"UPDATE queue_recipient SET due_at = ? WHERE state = 'waiting' AND due_at > ? AND id {members}",
+        tx.now, tx.now, param,
+    )  # fmt: skip
+    for each in domains:
         lanes.wake(tx, each)
         _asked(tx, each)
     tx.run("DELETE FROM queue_flush WHERE at < ?", tx.now - REMEMBER_FLUSH_MS)
@@ -418,11 +419,6 @@ def _asked(tx: Tx, domain: str) -> None:
         "INSERT INTO queue_flush (domain, at) VALUES (?, ?)"
         " ON CONFLICT (domain) DO UPDATE SET at = excluded.at", domain, tx.now,
     )  # fmt: skip
-
-
-def _below(tx: Tx, domain: str) -> list[str]:
-    rows = tx.all("SELECT DISTINCT domain FROM queue_lane")
-    return [row[0] for row in rows if row[0].endswith("." + domain)]
 
 
 def flushed(tx: Tx, since: int) -> list[tuple[str, int]]:

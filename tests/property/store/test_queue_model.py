@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from quintet.store import check, db, migrate, queue
+from quintet.store import check, db, fetching, migrate, queue
 from tests.support.letters import letter
 
 OWNERS = st.sampled_from(["one", "two"])
@@ -121,7 +121,7 @@ class QueueModel(RuleBasedStateMachine):
 
     @rule(domain=DOMAINS)
     def flush(self, domain):
-        queue.flush(self.tx, domain)
+        queue.hurry(self.tx, fetching.later(self.tx, [domain])[domain], [domain])
         self.rests.pop(domain, None)
         for number, (state, due_at, by) in self.model.items():
             if state == "waiting" and self.domain[number] == domain:

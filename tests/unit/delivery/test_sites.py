@@ -8,7 +8,7 @@ from quintet.config.queue import Limit
 from quintet.config.route import Route
 from quintet.delivery.shaping import Limits, Shape
 from quintet.delivery.sites import Batch, Site
-from quintet.store import queue, queue_rules
+from quintet.store import fetching, queue, queue_rules
 from tests.support.dnszone import dns_server
 from tests.support.nexthost import next_host
 
@@ -187,7 +187,7 @@ async def test_mail_that_is_fetched_waits_for_its_host(out):
     assert (row.state, row.last_error) == ("waiting", "waits until its host comes for it")
     until = out.house.clock.now() + MINUTE
     assert await out.house.store.write(queue.lease, "atrn", until, 10, only=["example.net"]) == []
-    assert await out.house.store.write(queue.flush, "example.net") == 1
+    assert await fetching.flush(out.house.store, "example.net") == 1
     fetched = await out.house.store.write(queue.lease, "atrn", until, 10, only=["example.net"])
     assert [one.address for one in fetched] == ["zoe@example.net"]
 

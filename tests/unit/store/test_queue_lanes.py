@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from quintet.errors import Reason, Refused
-from quintet.store import check, db, lanes, migrate, queue, queue_rules
+from quintet.store import check, db, fetching, lanes, migrate, queue, queue_rules
 from quintet.store.db import DrivenTx
 from tests.support.letters import letter
 
@@ -73,6 +73,20 @@ def test_resting_domain_is_left_alone_though_new_mail_comes(tx: DrivenTx) -> Non
     assert taken(tx) == ["a@x.example", "b@x.example"]
 
 
+def flush(tx: DrivenTx, domain: str, *, below: bool = False) -> int:
+    found = fetching.later(tx, [domain], below=below)
+    return sum(queue.hurry(tx, ids, domains) for domains, ids in fetching._slices(found))
+
+
+def test_much_mail_is_hurried_in_slices() -> None:
+    found = {"a": range(1200), "b": [], "c": range(2000, 2003), **{f"d{n}": [] for n in range(1001)}}
+    slices = list(fetching._slices(found))
+    assert max(len(ids) for _, ids in slices) <= 2 * fetching.SLICE
+    assert max(len(domains) for domains, _ in slices) <= fetching.SLICE
+    assert [one for _, ids in slices for one in ids] == [*range(1200), *range(2000, 2003)]
+    assert {domain for domains, _ in slices for domain in domains} == set(found)
+
+
 def test_etrn_makes_what_waits_due_and_ends_a_rest(tx: DrivenTx) -> None:
     """RFC 1985 5."""
     put(tx, "a@x.example", "b@sub.x.example", "c@other.example")
@@ -81,9 +95,9 @@ def test_etrn_makes_what_waits_due_and_ends_a_rest(tx: DrivenTx) -> None:
     queue.rest(tx, ["x.example", "sub.x.example", "other.example"], tx.now + 10 * MINUTE)
     assert taken(tx) == []
     before = tx.now - 1
-    assert queue.flush(tx, "x.example") == 1
+    assert flush(tx, "x.example") == 1
     assert taken(tx) == ["a@x.example"]
-    assert queue.flush(tx, "x.example", below=True) == 1
+    assert flush(tx, "x.example", below=True) == 1
     assert taken(tx) == ["b@sub.x.example"]
     assert {domain for domain, _ in queue.flushed(tx, before)} == {"x.example", "sub.x.example"}
     assert queue.flushed(tx, tx.now) == []

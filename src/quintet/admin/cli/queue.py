@@ -250,10 +250,9 @@ def flush(
     """Try everything for a domain now, as ETRN does."""
 
     async def work(store: Store, _: Config) -> int:
-        from quintet.store import queue
+        from quintet.store import fetching
 
-        count: int = await store.write(queue.flush, domain.lower(), below=below)
-        return count
+        return await fetching.flush(store, domain.lower(), below=below)
 
     count = common.with_store(config, work)
     common.done(f"{count} recipients are tried earlier", as_json, recipients=count)
