@@ -81,7 +81,8 @@ async def test_in_by_relay_out_by_mx_and_the_report_of_what_it_refused(tmp_path)
             )
             assert heard[-2].startswith("250"), (heard, peer.log)
             letter = (await inbox(server, "bob"))[0]
-            assert letter.startswith(b"Return-Path: <zoe@postfix.test>\r\nReceived: from mx.postfix.test ")
+            assert letter.startswith(b"Return-Path: <zoe@postfix.test>\r\nDelivered-To: bob@example.org\r\n")
+            assert b"\r\nReceived: from mx.postfix.test " in letter
             assert b"with ESMTPS" in letter  # it took our offer of TLS
             assert letter.endswith(b"\r\n\r\n.dot\r\n")
 

@@ -122,7 +122,9 @@ def test_letter_by_smtp_is_seen_by_pop3_imap_and_trace(server: Spawned) -> None:
     assert by_imap == by_pop3
     assert by_imap.endswith(b"\r\nSubject: Across\r\nMessage-ID: <letter@example.org>\r\n"
                             b"Date: Fri, 21 Nov 2025 09:00:00 +0000\r\n\r\n.One dot.\r\n")  # fmt: skip
-    assert by_imap.startswith(b"Return-Path: <alice@example.org>\r\nReceived: ")
+    assert by_imap.startswith(
+        b"Return-Path: <alice@example.org>\r\nDelivered-To: bob@example.org\r\nReceived: "
+    )
     events = trace(server, "<letter@example.org>")
     assert events[0]["event"] == "accepted"
     assert BOB in json.dumps(events[0])

@@ -5,6 +5,7 @@ async with dns_server("example.net. MX 10 mx.example.net.") as server:
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -121,12 +122,35 @@ def _name(text: str) -> dns.name.Name:
 @asynccontextmanager
 async def dns_server(records: str = "") -> AsyncIterator[DnsServer]:
     """One on a port of 127.0.0.1 that was free, by UDP and TCP."""
+    datagrams, listening = _pair()
+    async with dns_sockets(records, datagrams, listening) as server:
+        yield server
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    """Two sockets on one number: a port free for datagrams may be somebody's for streams."""
+    while True:
+        listening = socket.create_server(("127.0.0.1", 0))
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            datagrams.bind(listening.getsockname())
+        except OSError:
+            listening.close()
+            datagrams.close()
+        else:
+            datagrams.setblocking(False)
+            return datagrams, listening
+
+
+@asynccontextmanager
+async def dns_sockets(
+    records: str, datagrams: socket.socket, listening: socket.socket
+) -> AsyncIterator[DnsServer]:
+    """One on sockets that are bound already, wherever they are."""
     loop = asyncio.get_running_loop()
-    transport, server = await loop.create_datagram_endpoint(
-        lambda: DnsServer(records), local_addr=("127.0.0.1", 0)
-    )
+    transport, server = await loop.create_datagram_endpoint(lambda: DnsServer(records), sock=datagrams)
     server.port = transport.get_extra_info("sockname")[1]
-    streams = await asyncio.start_server(server.stream, "127.0.0.1", server.port)
+    streams = await asyncio.start_server(server.stream, sock=listening)
     try:
         yield server
     finally:

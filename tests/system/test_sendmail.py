@@ -203,6 +203,14 @@ def test_user_without_rights_speaks_by_the_socket(server: Spawned) -> None:
     if os.getuid() != 0:
         pytest.skip("only root can become somebody else")
     nobody = pwd.getpwnam("nobody")
+    read = [
+        sys.executable,
+        "-c",
+        "import os, sys; os.setgid(%d); os.setuid(%d); import gzip, quintet.admin.cli.common",
+    ]
+    read[2] %= nobody.pw_gid, nobody.pw_uid
+    if subprocess.run(read, check=False, capture_output=True, cwd="/").returncode:
+        pytest.skip("the interpreter or the checkout cannot be read by others")
     server.folder.joinpath("submit").chmod(0o666)
     parents = [each for each in server.folder.parents if each.name.startswith("pytest")]
     for each in (server.folder, *parents):

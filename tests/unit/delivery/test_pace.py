@@ -1,6 +1,5 @@
 """Rates on the way in: who is counted, what is said, that workers count together."""
 
-import timeit
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from quintet.net.seam import Peer
 from quintet.policy import rates
 from quintet.store import trace
 from quintet.store.content import content_of
+from tests.support.effort import steps
 from tests.support.mailhouse import MailHouse, mail_house
 
 LETTER = content_of(b"Message-ID: <1@example.net>\r\nSubject: x\r\n\r\nbody\r\n")
@@ -211,12 +211,10 @@ def test_workers_count_together(house):
 
 
 async def test_cost_of_a_command(house):
-    """Below 2 us where nothing is configured, below 10 us where much is; with room for a busy machine."""
-    plain = house.inbound
+    """No more work than a few calls where nothing is configured, and little where much is."""
     one = stranger()
-    cheap = min(timeit.repeat(lambda: plain.sender(one), number=2000, repeat=5)) / 2000
     limits = {f"{who}_messages": "1000000000/s" for who in ("address", "network", "sender")}
     way = paced(house, **limits)
-    dear = min(timeit.repeat(lambda: way.sender(one), number=2000, repeat=5)) / 2000
-    assert cheap < 10e-6
-    assert dear < 50e-6
+    way.sender(one)  # the first makes what is remembered
+    assert steps(lambda: house.inbound.sender(one)) < 60
+    assert steps(lambda: way.sender(one)) < 600
