@@ -11,33 +11,25 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from quintet.auth.identity import Identity
 from quintet.clock import Clock
+from quintet.delivery import urlparts
+from quintet.delivery.urlparts import Found, Piece
 from quintet.errors import BadSyntax, Reason, Refused
-from quintet.message import imapurl, section
-from quintet.message.digest import Digest
+from quintet.message import imapurl
 from quintet.message.imapurl import ImapUrl
-from quintet.net.seam import CHUNK, Body
-from quintet.store import accounts, entries, folders
+from quintet.net.seam import Body
+from quintet.store import accounts, folders
 from quintet.store.db import Tx
-from quintet.store.model import AccountId, BodyRef, FolderId, FolderKind, Uid
+from quintet.store.model import AccountId, FolderId, FolderKind
 from quintet.store.store import Store
 
 MECHANISM = "INTERNAL"
 ALGORITHM = "01"  # in front of a token: HMAC with SHA-256 (RFC 4467 2.4.1 lets us choose)
 KEY_SIZE = 32  # bytes; RFC 4467 2.2 wants 128 bits at least
-MAX_HEADER = 4 * 1024 * 1024  # bytes of a header block that HEADER.FIELDS looks through
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a URL leads to."""
-
-    ref: BodyRef
-    digest: Digest | None  # only where a section needs it
 
 
 class UrlAuth:
@@ -88,12 +80,16 @@ class UrlAuth:
             BadSyntax, Refused: whatever is wrong with it.
             TryLater(STORAGE): not now.
         """
+        return (await self.look(text, identity)).body
+
+    async def look(self, text: str, identity: Identity, *, with_part: bool = False) -> Piece:
+        """As `fetch`, with what is known of it; ``with_part``: of a whole message too."""
         url = imapurl.parse(text)
         if url.access == "submit":
             allowed = identity.name.lower() in self._submitters
         else:
             allowed = self._allowed(url, identity)
-        return await self._resolve(url, allowed)
+        return await self._resolve(url, allowed, with_part=with_part)
 
     async def submitted(self, text: str, identity: Identity) -> Body:
         """BURL: what a URL leads to, for who logged in to submission (RFC 4468 3.3).
@@ -108,7 +104,7 @@ class UrlAuth:
             allowed = self._allowed(url, identity)
         except BadSyntax as error:
             raise Refused(Reason.NO_PERMISSION, str(error)) from error
-        return await self._resolve(url, allowed)
+        return (await self._resolve(url, allowed)).body
 
     def _login(self, user: str) -> str:
         return self._canonical(user).lower()
@@ -121,83 +117,16 @@ class UrlAuth:
             return identity.mechanism != "ANONYMOUS"
         return url.access in ("user", "submit") and self._login(url.who) == identity.name.lower()
 
-    async def _resolve(self, url: ImapUrl, allowed: bool) -> Body:
+    async def _resolve(self, url: ImapUrl, allowed: bool, *, with_part: bool = False) -> Piece:
         owner = self._login(url.user) if url.user else ""
         expired = url.expires_at is not None and url.expires_at < self._clock.now()
         if not allowed or expired or not owner or url.mechanism != MECHANISM:
             raise Refused(Reason.NO_PERMISSION)
-        found = self._store.peek(_locate, url, owner)
-        body = self._store.body(found.ref)
-        prefix = len(found.ref.prefix)
-        where = _range(found, url.section, body.size, prefix)
-        if url.section.fields:
-            block = b"".join(
-                [chunk async for chunk in body.chunks(where[0], min(where[1] - where[0], MAX_HEADER))]
-            )
-            names = {name.upper().encode() for name in url.section.fields}
-            text = section.filter_header(block, names, url.section.text.endswith("NOT"))
-            start, end = _partial(url, 0, len(text))
-            return Text(text[start:end])
-        start, end = _partial(url, *where)
-        return Part(body, start, end - start)
-
-
-def _partial(url: ImapUrl, start: int, end: int) -> tuple[int, int]:
-    """The octets that PARTIAL leaves of a range (RFC 5092 6.1)."""
-    if url.partial is None:
-        return start, end
-    first, length = url.partial
-    start = min(start + first, end)
-    return start, end if length is None else min(start + length, end)
-
-
-def _range(found: Found, wanted: imapurl.Section, size: int, prefix: int) -> tuple[int, int]:
-    """Octets of a section in prefix and blob together.  Raises Refused(NO_SUCH_MESSAGE)."""
-    if not wanted.path and not wanted.text:
-        return 0, size
-    assert found.digest is not None
-    text = wanted.text.partition(".")[0]
-    where = section.locate(found.digest, wanted.path, text)
-    if where is None:
-        raise Refused(Reason.NO_SUCH_MESSAGE, "no such part")
-    start = (
-        0 if text == "HEADER" and not wanted.path else where[0] + prefix
-    )  # our trace fields are header too
-    return min(start, size), min(where[1] + prefix, size)
-
-
-# --- bodies -------------------------------------------------------------------------------------------
-
-
-class Part:
-    """`seam.Body`: a range of another."""
-
-    dotless = False  # of the part nobody knows
-
-    def __init__(self, body: Body, start: int, size: int) -> None:
-        self._body, self._start, self.size = body, start, size
-
-    def small(self, start: int, length: int) -> bytes | None:
-        return self._body.small(self._start + start, min(length, max(self.size - start, 0)))
-
-    def chunks(self, start: int, length: int) -> AsyncIterator[bytes]:
-        return self._body.chunks(self._start + start, min(length, max(self.size - start, 0)))
-
-
-class Text:
-    """`seam.Body`: bytes at hand."""
-
-    dotless = False
-
-    def __init__(self, text: bytes) -> None:
-        self._text, self.size = text, len(text)
-
-    def small(self, start: int, length: int) -> bytes | None:
-        return self._text[start : start + length]
-
-    async def chunks(self, start: int, length: int) -> AsyncIterator[bytes]:
-        for at in range(start, min(start + length, self.size), CHUNK):
-            yield self._text[at : min(at + CHUNK, start + length)]
+        found = self._store.peek(_locate, url, owner, with_part)
+        piece = await urlparts.piece(found, self._store.body(found.ref), url)
+        if with_part and found.digest is not None and not url.section.path and not url.section.text:
+            return replace(piece, part=found.digest.root)
+        return piece
 
 
 # --- keys -----------------------------------------------------------------------------------------------
@@ -239,7 +168,7 @@ def _reset(tx: Tx, account_id: AccountId, mailbox: str | None) -> None:
     )
 
 
-def _locate(tx: Tx, url: ImapUrl, owner: str) -> Found:
+def _locate(tx: Tx, url: ImapUrl, owner: str, with_digest: bool) -> Found:
     """What a signed URL names.  Raises Refused(NO_PERMISSION): the token is wrong, or there is no key."""
     account = accounts.find(tx, owner)
     folder = folders.find(tx, account.id, url.mailbox) if account is not None else None
@@ -252,12 +181,4 @@ def _locate(tx: Tx, url: ImapUrl, owner: str) -> Found:
     same = hmac.compare_digest(right.encode(), url.token.encode())
     if not same or secret is None or folder is None or account is None or account.disabled:
         raise Refused(Reason.NO_PERMISSION)
-    if url.uid_validity is not None and url.uid_validity != folder.uid_validity:
-        raise Refused(Reason.NO_SUCH_MESSAGE)
-    ref = entries.body_ref(tx, folder.id, Uid(url.uid))
-    digest = None
-    if url.section.path or url.section.text:
-        digest = entries.digests(tx, folder.id, [url.uid]).get(Uid(url.uid))
-        if digest is None:
-            raise Refused(Reason.NO_SUCH_MESSAGE)
-    return Found(ref, digest)
+    return urlparts.locate(tx, folder, url, with_digest=with_digest)

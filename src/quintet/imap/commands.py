@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from quintet.imap.append_commands import Stretch
 from quintet.imap.sets import NumberSet
 
 
@@ -164,23 +165,11 @@ class Status(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """One message of an APPEND: what stands before its literal, and the literal's announcement."""
-
-    flags: tuple[bytes, ...]
-    moment: int | None  # ms, UTC
-    size: int  # bytes
-    waits: bool  # True: the client waits for "+" (RFC 9051 4.3)
-    binary: bool = False  # literal8
-    utf8: bool = False  # wrapped as UTF8 (~{...}): a ")" follows (RFC 6855 4)
-
-
-@dataclass(frozen=True, slots=True)
 class Append(Command):
-    """RFC 9051 6.3.12; more messages may follow the first one's literal (RFC 3502)."""
+    """RFC 9051 6.3.12; more may follow the literal of ``first`` (RFC 3502, RFC 4469)."""
 
     mailbox: bytes
-    first: Upload
+    first: Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,3 +411,11 @@ class Copy(Command):
     numbers: NumberSet
     mailbox: bytes
     move: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Replace(Append):
+    """REPLACE (RFC 8508): an APPEND in whose place message ``number`` of the selected mailbox goes."""
+
+    uid: bool
+    number: NumberSet  # of one number

@@ -5,17 +5,15 @@ Pure.  `parse` raises `BadCommand`, which carries the tag, and nothing else.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Literal
 
 from quintet.errors import BadSyntax, Reason
-from quintet.imap import commands, fetch_grammar, search_grammar
+from quintet.imap import append_grammar, commands, fetch_grammar, search_grammar
 from quintet.imap.tokens import Cursor
 
 MAX_URLS = 100  # of one command
 MAX_WORDS = 1000  # entries of any list in a command; no client needs more
-_UPLOAD_SIZE = re.compile(rb"(~?)\{([0-9]{1,19})(\+?)\}")
 STATUS_ITEMS = frozenset(
     (b"MESSAGES", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN", b"DELETED", b"SIZE", b"RECENT",  # RFC 9051 6.3.11
      b"HIGHESTMODSEQ", b"MAILBOXID", b"APPENDLIMIT")  # RFC 7162 3.1.2.2, RFC 8474 4.3, RFC 7889 4
@@ -275,37 +273,18 @@ def _status(cursor: Cursor, tag: bytes) -> commands.Status:
 def _append(cursor: Cursor, tag: bytes) -> commands.Append:
     cursor.space()
     mailbox = cursor.astring()
-    return commands.Append(tag, mailbox, upload(cursor))
+    return commands.Append(tag, mailbox, append_grammar.stretch(cursor))
 
 
-def upload(cursor: Cursor) -> commands.Upload:
-    """`` [(flags)] ["date"] {size}`` at the end of a line (RFC 9051 6.3.12, RFC 3502, RFC 6855 4)."""
+def _replace(cursor: Cursor, tag: bytes, *, uid: bool) -> commands.Replace:
+    """RFC 8508 5."""
     cursor.space()
-    flags: tuple[bytes, ...] = ()
-    moment = None
-    if cursor.peek() == b"(":
-        flags = cursor.flags()
-        cursor.space()
-    if cursor.peek() == b'"':
-        moment = cursor.date_time()
-        cursor.space()
-    utf8 = False
-    if cursor.peek() in (b"U", b"u"):
-        if cursor.word() != b"UTF8":
-            raise BadSyntax("expected a literal")
-        cursor.space()
-        cursor.expect(b"(")
-        utf8 = True
-    found = _UPLOAD_SIZE.fullmatch(cursor.data, cursor.position)
-    if found is None:
-        raise BadSyntax("expected a literal")
-    if utf8 and not found[1]:
-        raise BadSyntax("expected a literal8")
-    cursor.position = len(cursor.data)
-    size = int(found[2])
-    if size >= 1 << 63:
-        raise BadSyntax("literal of more than 63 bits")
-    return commands.Upload(flags, moment, size, not found[3], bool(found[1]), utf8)
+    number = cursor.sequence_set()
+    if number.saved or len(number.ranges) != 1 or number.ranges[0][0] != number.ranges[0][1]:
+        raise BadSyntax("expected one number")
+    cursor.space()
+    mailbox = cursor.astring()
+    return commands.Replace(tag, mailbox, append_grammar.stretch(cursor), uid, number)
 
 
 # --- URLs (RFC 4467 9) ---------------------------------------------------------------------------
@@ -428,4 +407,6 @@ COMMANDS: dict[bytes, Callable[[Cursor, bytes], commands.Command]] = {
     b"UID COPY": lambda cursor, tag: _copy(cursor, tag, uid=True, move=False),
     b"MOVE": lambda cursor, tag: _copy(cursor, tag, uid=False, move=True),
     b"UID MOVE": lambda cursor, tag: _copy(cursor, tag, uid=True, move=True),
+    b"REPLACE": lambda cursor, tag: _replace(cursor, tag, uid=False),
+    b"UID REPLACE": lambda cursor, tag: _replace(cursor, tag, uid=True),
 }

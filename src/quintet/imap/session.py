@@ -37,6 +37,7 @@ from quintet.net.seam import Ask, Input, Peer, Replies, TlsInfo
 
 if TYPE_CHECKING:
     from quintet.auth.service import Identity
+    from quintet.imap.append_commands import Literal
     from quintet.imap.selected import Selected
     from quintet.imap.service import House
 
@@ -92,6 +93,7 @@ RULES: dict[type, Rule] = {
     commands.Fetch: Rule(State.SELECTED, fetch.fetch, "6.4.5"),
     commands.Store: Rule(State.SELECTED, store.store, "6.4.6"),
     commands.Copy: Rule(State.SELECTED, copy.copy, "6.4.7"),
+    commands.Replace: Rule(State.SELECTED, append.append, "RFC 8508 3.2"),
 }
 
 
@@ -233,13 +235,13 @@ class Session:
         if self.state is State.GUEST and rule.states is State.SELECTED:
             words = "Log in first"
         error = BadSyntax(words, Reason.WRONG_STATE)
-        if isinstance(command, commands.Append) and not command.first.waits:
-            return self._after_upload(command, following, error)
+        if isinstance(command, commands.Append) and (announced := command.first.literal) is not None:
+            return self._after_upload(announced, command, following, error)
         return self.problem(error, command)
 
     async def _after_upload(
-        self, command: commands.Append, following: Input, error: BadSyntax
+        self, announced: Literal, command: commands.Append, following: Input, error: BadSyntax
     ) -> AsyncGenerator[Any, None]:
-        await uploads.pass_over(command.first, following)
+        await uploads.pass_over(announced, following)
         for reply in self.problem(error, command):  # type: ignore[union-attr]  # problem gives a list
             yield reply

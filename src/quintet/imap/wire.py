@@ -19,8 +19,9 @@ MAX_GUEST_COMMAND = 16 * 1024  # bytes before that: names, secrets, a long beare
 MAX_SKIP = 16 * 1024 * 1024  # bytes of a literal that came unasked and is refused; then we hang up
 
 _LITERAL_END = re.compile(rb"\{([0-9]{1,19})(\+?)\}\Z")
-_UPLOAD = re.compile(rb"[^ ]+ +APPEND +[^ {]", re.IGNORECASE)
-_UPLOAD_AFTER_NAME = re.compile(rb"[^ ]+ +APPEND +\{[0-9]+\+?\}\r\n", re.IGNORECASE)
+_UPLOADS = rb"[^ ]+ +(?:APPEND|(?:UID +)?REPLACE +[^ ]+) +"  # up to the mailbox
+_UPLOAD = re.compile(_UPLOADS + rb"[^ {]", re.IGNORECASE)
+_UPLOAD_AFTER_NAME = re.compile(_UPLOADS + rb"\{[0-9]+\+?\}\r\n", re.IGNORECASE)
 
 
 class Wire:
@@ -97,7 +98,7 @@ class Wire:
         return grammar.parse(frame)
 
     def _is_upload(self, line: bytes) -> bool:
-        """True for the line of an APPEND that ends in its message's literal."""
+        """True for the line of an APPEND or REPLACE that ends in a literal of its message."""
         return bool(_UPLOAD_AFTER_NAME.match(self._frame) if self._frame else _UPLOAD.match(line))
 
     def _upload(self, line: bytes, size: int, *, waits: bool) -> commands.Command | None:

@@ -106,6 +106,28 @@ def parse(text: str) -> ImapUrl:
     )
 
 
+def relative(text: str, mailbox: str = "") -> ImapUrl:
+    """A URL without server, as CATENATE takes it (RFC 4469 3); ``mailbox`` is the selected one.
+
+    ``;UID=20`` and ``/;UID=20`` mean the selected mailbox.  Raises BadSyntax.
+    """
+    if text.lower().startswith("imap:") or text.startswith("//"):
+        raise BadSyntax("not a relative URL")
+    if text.startswith((";", "/;")):
+        if not mailbox:
+            raise BadSyntax("no mailbox is named")
+        path = encoded(mailbox) + "/" + text.removeprefix("/")
+    elif text.startswith("/"):
+        path = text[1:]
+    else:  # RFC 3986 5.2.3: in place of the last name of the base
+        above = mailbox.rpartition("/")[0]
+        path = (encoded(above) + "/" if above else "") + text
+    url = parse("imap://localhost/" + path)
+    if url.access:
+        raise BadSyntax("URLAUTH in a relative URL")
+    return url
+
+
 def decoded(text: str) -> str:
     """Percent escapes as UTF-8 (RFC 5092 5).  Raises BadSyntax."""
     if _WRONG_ESCAPE.search(text):

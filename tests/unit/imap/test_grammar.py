@@ -9,6 +9,7 @@ from datetime import date
 import pytest
 
 from quintet.errors import Reason
+from quintet.imap import append_commands as u
 from quintet.imap import commands as c
 from quintet.imap import grammar
 from quintet.imap.sets import NumberSet
@@ -52,11 +53,36 @@ ALL = NumberSet(((1, 0),))
         (b"a STATUS x (UNSEEN messages)", c.Status(b"a", b"x", (b"UNSEEN", b"MESSAGES"))),
         (
             b'a APPEND x (\\Seen a) "17-Jul-1996 02:44:25 -0700" {310}',
-            c.Append(b"a", b"x", c.Upload((b"\\Seen", b"a"), 837596665000, 310, waits=True)),
+            c.Append(
+                b"a", b"x", u.Stretch((u.Begin((b"\\Seen", b"a"), 837596665000),), u.Literal(u.Holds.MESSAGE, 310, True))
+            ),
         ),
         (
             b"a APPEND x UTF8 (~{5+}",
-            c.Append(b"a", b"x", c.Upload((), None, 5, waits=False, binary=True, utf8=True)),
+            c.Append(
+                b"a", b"x",
+                u.Stretch((u.Begin((), None),), u.Literal(u.Holds.MESSAGE, 5, False, binary=True, utf8=True)),
+            ),
+        ),
+        (
+            b'a APPEND x CATENATE (URL "/a;UIDVALIDITY=2/;UID=1" TEXT {3}',
+            c.Append(
+                b"a", b"x",
+                u.Stretch(
+                    (u.Begin((), None, catenate=True), u.FromUrl(b"/a;UIDVALIDITY=2/;UID=1")),
+                    u.Literal(u.Holds.TEXT, 3, True),
+                ),
+            ),
+        ),
+        (
+            b"a uid replace * x CATENATE (URL y URL z) ",
+            c.Replace(
+                b"a", b"x",
+                u.Stretch(
+                    (u.Begin((), None, catenate=True), u.FromUrl(b"y"), u.FromUrl(b"z"), u.End()), None
+                ),
+                True, NumberSet(((0, 0),)),
+            ),
         ),
         (b"a UID EXPUNGE 1", c.Expunge(b"a", ONE)),
         (b"a STORE 1 +FLAGS.SILENT (\\Seen)", c.Store(b"a", False, ONE, "+", (b"\\Seen",), silent=True)),

@@ -1,103 +1,147 @@
-"""APPEND of one message or many (RFC 9051 6.3.12, RFC 3502, RFC 4315 3, RFC 6855 4, RFC 7889).
+"""APPEND and REPLACE (RFC 9051 6.3.12, RFC 3502, RFC 4315 3, RFC 4469, RFC 6855 4, RFC 7889, RFC 8508).
 
 A literal is refused before it is sent where the client waits for "+", and read past where it does not.
-All messages of one command are added in one transaction, after the last has arrived.
+All messages of one command are added in one transaction, after the last has arrived; in the same one goes
+the message that REPLACE replaces.  How messages are put together is `drafts`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from quintet.errors import Problem, Reason, Refused, TryLater
-from quintet.imap import answers, names, places, sets, updates
+from quintet.errors import BadSyntax, Reason, Refused, TryLater
+from quintet.imap import answers, append_grammar, commands, names, places, sets, updates
 from quintet.imap import format as fmt
-from quintet.imap.cmd import post, uploads
-from quintet.imap.cmd.store import flags_of
+from quintet.imap.append_commands import Begin, Holds, Literal, Stretch
+from quintet.imap.cmd import fetch, post, uploads
+from quintet.imap.cmd.drafts import Drafts, Letter
+from quintet.imap.tokens import Cursor
 from quintet.net.seam import Ask
 from quintet.store import accounts, entries
 from quintet.store.db import bounded
-from quintet.store.model import DELETED, IN_ROW, SEEN, Added, FolderKind
+from quintet.store.model import DELETED, IN_ROW, SEEN, Added, FolderId, FolderKind, Uid
 
 if TYPE_CHECKING:
-    from quintet.imap import commands
     from quintet.imap.places import Place
     from quintet.imap.session import Session
     from quintet.net.seam import Input
-    from quintet.store.content import Content
     from quintet.store.db import Tx
     from quintet.store.model import AccountId
 
 MAX_MESSAGES = 10_000  # of one command
-MAX_HELD = 64 * 1024 * 1024  # bytes of small messages held in memory until the last has come
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """A message that has arrived."""
+class Old:
+    """The message that goes in place of the new one."""
 
-    content: Content
-    flags: int
-    keywords: tuple[str, ...]
-    moment: int | None  # ms; None: now
+    folder_id: FolderId
+    uid: Uid
 
 
 async def append(session: Session, command: commands.Append, following: Input) -> AsyncGenerator[Any, None]:
-    upload: commands.Upload | None = command.first
-    letters: list[Letter] = []
-    held = total = 0  # bytes in memory, and in all
-    while upload is not None:
-        try:
-            total += upload.size
-            where = _check(session, command, upload, total, len(letters))
-            flags, keywords = flags_of(upload.flags)
-            if held > MAX_HELD:
-                raise Refused(Reason.TOO_MANY, "too many messages at once")
-        except Problem:
-            await uploads.pass_over(upload, following)
-            raise
-        if where is not None and where.folder.kind == FolderKind.GROUP:
-            async for reply in post.post(session, command, where, following):
-                yield reply
-            return
-        # Deviates: RFC 6855 4 has us refuse 8-bit header fields from who did not enable UTF8=ACCEPT, because
-        # what people move here from elsewhere has them, raw and in any charset, and must not be lost for it.
-        if upload.waits:
-            yield uploads.GO_AHEAD
-            yield Ask.FLUSH
-        try:
-            content = await _receive(session, upload, following)
-        except (Refused, TryLater):
-            await uploads.pass_over(await uploads.next_one(upload, following), following)
-            raise
-        held += content.size if content.data is not None else 0
-        letters.append(Letter(content, flags, keywords, upload.moment))
-        upload = await uploads.next_one(upload, following)
-    for reply in await _add(session, command, letters):
-        yield reply
+    drafts = Drafts(session)
+    stretch = command.first
+    unread: Literal | None = stretch.literal  # announced, and not yet read
+    try:
+        old = _replaced(session, command) if isinstance(command, commands.Replace) else None
+        while True:
+            where = await _arguments(session, command, drafts, stretch, old)
+            literal = stretch.literal
+            if literal is None:
+                break
+            if where is not None and where.folder.kind == FolderKind.GROUP:
+                unread = None  # who posts reads it
+                begin = stretch.steps[-1]
+                assert isinstance(begin, Begin)
+                async with aclosing(post.post(session, command, begin, literal, where, following)) as told:
+                    async for reply in told:
+                        yield reply
+                return
+            # Deviates: RFC 6855 4 has us refuse 8-bit header fields from who did not enable UTF8=ACCEPT,
+            # because what people move here from elsewhere has them, raw and in any charset, and must not be
+            # lost for it.
+            if literal.waits:
+                yield uploads.GO_AHEAD
+                yield Ask.FLUSH
+            unread = None
+            stretch = await _literal(drafts, literal, following)
+            unread = stretch.literal
+        for reply in await _add(session, command, drafts.letters, old):
+            yield reply
+    except (BadSyntax, Refused, TryLater):
+        await uploads.pass_over(unread, following)
+        raise
+    finally:
+        drafts.discard()
 
 
-def _check(
-    session: Session, command: commands.Append, upload: commands.Upload, total: int, count: int
-) -> Place | None:
-    """What can be known before the bytes: the name, rights, size, room.
+async def _literal(drafts: Drafts, literal: Literal, following: Input) -> Stretch:
+    """Takes a literal; what stands behind it.  Reads to the command's end before it raises."""
+    try:
+        await drafts.receive(literal, following)
+    except (BadSyntax, Refused, TryLater):
+        await uploads.pass_rest(await following.line(), following)
+        raise
+    line = await following.line()
+    try:
+        return append_grammar.stretch(Cursor(line), literal)
+    except BadSyntax:
+        await uploads.pass_rest(line, following)
+        raise
 
-    None: a small message that comes anyway; the transaction that files it asks all that.
+
+def _replaced(session: Session, command: commands.Replace) -> Old:
+    """The message to replace, if this session may remove it (RFC 8508 4.1).
+
+    Raises:
+        BadSyntax: no message has that number.
+        Refused(NO_PERMISSION | NO_SUCH_MESSAGE).
     """
-    if upload.size > session.house.config.max_message:
-        raise Refused(Reason.TOO_BIG, f"message is larger than {session.house.config.max_message} bytes")
-    if upload.size == 0:
-        raise Refused(Reason.BAD_CONTENT, "message is empty")  # to cancel (RFC 3502 6.3.11)
-    if count == MAX_MESSAGES:
-        raise Refused(Reason.TOO_MANY, "too many messages at once")
+    here = session.here
+    if here.read_only:
+        raise Refused(Reason.NO_PERMISSION, "mailbox is read-only")
+    if not {"t", "e"} <= set(here.rights):
+        raise Refused(Reason.NO_PERMISSION, "messages cannot be removed from here")
+    uids = here.view.uids(fetch.wanted(here, command.number, uid=command.uid))
+    if not uids:
+        raise Refused(Reason.NO_SUCH_MESSAGE, "no such message")
+    return Old(here.folder_id, Uid(uids[0]))
+
+
+async def _arguments(
+    session: Session, command: commands.Append, drafts: Drafts, stretch: Stretch, old: Old | None
+) -> Place | None:
+    """All that stands in a line; the target, where it had to be looked at.
+
+    None: a small message that comes anyway; the transaction that files it asks all that can be asked before.
+    """
+    where = None
+    literal = stretch.literal
     name = names.decode(command.mailbox, utf8=session.utf8)
-    if not upload.waits and upload.size <= IN_ROW and not name.startswith(names.GROUPS):
-        return None
-    return session.house.store.peek(_room, session.user.account_id, name, total)
+    ask = name.startswith(names.GROUPS) or (literal is not None and (literal.waits or literal.size > IN_ROW))
+    if any(isinstance(step, Begin) and step.catenate for step in stretch.steps):
+        session.house.store.peek(_room, session.user.account_id, name, drafts.total, old)
+    for step in stretch.steps:
+        if isinstance(step, Begin) and len(drafts.letters) == MAX_MESSAGES:
+            raise Refused(Reason.TOO_MANY, "too many messages at once")
+        await drafts.take(step)
+    if old is not None and (len(drafts.letters) > 1 or (drafts.letters and literal is not None)):
+        raise BadSyntax("REPLACE takes one message")  # RFC 8508 4.7
+    if literal is not None:
+        drafts.expect(literal)
+    if ask:
+        where = session.house.store.peek(_room, session.user.account_id, name, drafts.total, old)
+        group = where.folder.kind == FolderKind.GROUP
+        if group and (old is not None or literal is None or literal.holds is not Holds.MESSAGE):
+            raise Refused(Reason.UNSUPPORTED, "a group takes one whole message")
+    return where
 
 
-def _room(tx: Tx, account_id: AccountId, name: str, size: int) -> Place:
+def _room(tx: Tx, account_id: AccountId, name: str, size: int, old: Old | None) -> Place:
     """The target; raises TRYCREATE's NO_SUCH_FOLDER, NO_PERMISSION, OVER_QUOTA."""
     where = places.get(tx, account_id, name)
     if where.folder.kind == FolderKind.GROUP:
@@ -106,54 +150,52 @@ def _room(tx: Tx, account_id: AccountId, name: str, size: int) -> Place:
         return where
     if not where.may("i"):
         raise Refused(Reason.NO_PERMISSION)
+    if old is not None:  # RFC 8508 3.4: only what it takes more counts
+        found = entries.listing(tx, old.folder_id, old.uid, old.uid)
+        if not found:
+            raise _gone()
+        size -= found[0].size
     owner = accounts.get(tx, where.folder.account_id)
-    if owner.full or 0 < owner.quota_bytes < owner.used_bytes + size:
+    if (owner.full and old is None) or 0 < owner.quota_bytes < owner.used_bytes + size:
         raise TryLater(Reason.OVER_QUOTA, "mailbox is full")
     return where
 
 
-async def _receive(session: Session, upload: commands.Upload, following: Input) -> Content:
-    spool = session.house.store.spool()
-    problem: Problem | None = None
-    try:
-        async for chunk in following.counted(upload.size):
-            if problem is not None:
-                continue  # the rest is read past, so that the next command is found
-            try:
-                spool.write(chunk)
-            except TryLater as error:
-                problem = error
-        if problem is not None:
-            raise problem
-        content = await spool.finish()
-    finally:
-        spool.discard()
-    if content.digest.nul:  # RFC 9051 4.3; RFC 3516 4.4 where a literal8 said so
-        raise answers.Coded(
-            b"UNKNOWN-CTE" if upload.binary else b"CANNOT", Reason.BAD_CONTENT, "message holds NUL octets"
-        )
-    return content
+def _gone() -> Refused:
+    return answers.Coded(b"EXPUNGEISSUED", Reason.NO_SUCH_MESSAGE, "the message is gone")  # RFC 5530 3
 
 
-async def _add(session: Session, command: commands.Append, letters: list[Letter]) -> list[Any]:
+async def _add(
+    session: Session, command: commands.Append, letters: list[Letter], old: Old | None
+) -> list[Any]:
     name = names.decode(command.mailbox, utf8=session.utf8)
     uid_validity, added = await session.house.store.write(
-        _file, session.user.account_id, name, letters, session.house.clock.now()
+        _file, session.user.account_id, name, letters, session.house.clock.now(), old
     )
-    replies = await updates.told(session)
-    if session.rev2:
-        replies.append(fmt.normalized(command.mailbox, name))
     uids = sets.write(sets.runs([one.uid for one in added]))
     code = b"[APPENDUID %d %b] " % (uid_validity, uids)
-    return [*replies, b"%b OK %bDone\r\n" % (command.tag, code)]
+    told: list[Any] = []
+    if old is not None:  # before EXPUNGE, so that the client knows what came instead (RFC 8508 4.3)
+        told.append(b"* OK %bReplacement is there\r\n" % code)
+    told += await updates.told(session)
+    if session.rev2:
+        told.append(fmt.normalized(command.mailbox, name))
+    if old is not None:
+        here = session.selected
+        code = b"[HIGHESTMODSEQ %d] " % here.cursor if session.qresync and here is not None else b""
+    return [*told, b"%b OK %bDone\r\n" % (command.tag, code)]
 
 
-@bounded(lambda account_id, name, letters, now: len(letters) <= 4)
+@bounded(lambda account_id, name, letters, now, old: len(letters) <= 4)
 def _file(
-    tx: Tx, account_id: AccountId, name: str, letters: list[Letter], now: int
+    tx: Tx, account_id: AccountId, name: str, letters: list[Letter], now: int, old: Old | None
 ) -> tuple[int, list[Added]]:
     """All or none (RFC 3502 6.3.11); the target is looked up in the transaction that writes."""
     where = places.get(tx, account_id, name, "i")
+    if where.folder.kind != FolderKind.MAIL:
+        raise Refused(Reason.UNSUPPORTED)
+    if old is not None and not entries.expunge(tx, old.folder_id, [old.uid]):
+        raise _gone()
     added: list[Added] = []
     for letter in letters:
         flags = letter.flags
