@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from quintet.config import proxies
 from quintet.config.route import Route
 
 _NAME = re.compile(r"[A-Za-z0-9_\x80-\U0010ffff](?:[A-Za-z0-9_.\x80-\U0010ffff-]*)", re.ASCII)
@@ -73,11 +74,27 @@ def faults(route: Route) -> list[tuple[str, str]]:
         found.append(("file", "expected a file for via = 'batch'"))
     if route.user and not route.password:
         found.append(("password", f"expected the password of {route.user!r}"))
+    if route.proxy:
+        try:
+            proxies.parse(route.proxy)
+        except ValueError as error:
+            found.append(("proxy", str(error)))
+    wrong = [text for text in route.sources if not is_address(text)]
+    found += [("sources", f"expected an IP address, got {text!r}") for text in wrong]
     if not re.fullmatch(r"[45]\.\d{1,3}\.\d{1,3}", route.status):
         found.append(("status", f"expected a status such as 5.7.1, got {route.status!r}"))
     if route.max_size and route.max_size < route.min_size:
         found.append(("max_size", "expected at least min_size"))
     return found
+
+
+def is_address(text: str) -> bool:
+    """An IP address of this machine might be written so."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _address(text: str, whole: str) -> str:

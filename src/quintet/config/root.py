@@ -148,6 +148,8 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
         yield tuple(key.split(".")), text
     for pattern, text in config.queue.faults():
         yield ("queue", "limits", pattern, "rate"), text
+    if config.queue.source_address and not places.is_address(config.queue.source_address):
+        yield ("queue", "source_address"), f"expected an IP address, got {config.queue.source_address!r}"
     for name, route in config.queue.routes.items():
         for option, text in places.faults(route):
             yield ("queue", "routes", name, option), text

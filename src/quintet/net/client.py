@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from quintet.config import proxies
 from quintet.errors import Hangup, Reason
 from quintet.net import dots, outward
 from quintet.net.lines import LineBuffer
@@ -67,10 +68,10 @@ class Client:
 
         ``source`` is the local address to come from, ``sources`` are several to choose from
         (`outward.source`).  A host name with several addresses is tried in the system's order; callers
-        that care resolve it themselves.  With a ``proxy`` (`outward.parse`) the name goes there.
+        that care resolve it themselves.  With a ``proxy`` (`config.proxies`) the name goes there.
         """
         client = cls(timeout_s, max_line)
-        way = outward.parse(proxy) if proxy else None
+        way = proxies.parse(proxy) if proxy else None
         pool = (source,) if source else sources
         try:
             async with asyncio.timeout(connect_timeout_s or timeout_s):

@@ -12,42 +12,17 @@ import ipaddress
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote, urlsplit
 
+from quintet.config.proxies import MAX_WORD, Proxy
 from quintet.errors import BadSyntax, Hangup, Reason
 
 if TYPE_CHECKING:
     from quintet.net.client import Client
 
 MAX_HEADERS = 100  # lines of a proxy's answer
-MAX_WORD = 255  # bytes of a name, a user or a password in SOCKS5: their length is one byte
-PORTS = {"socks5": 1080, "http": 3128}
 
 _TURNS = itertools.count()
-
-
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    """Where a proxy is, and how to talk to it."""
-
-    kind: str  # "socks5" or "http"
-    host: str
-    port: int
-    user: str = ""
-    password: str = ""
-
-
-def parse(url: str) -> Proxy:
-    """``socks5://[user:password@]host[:port]`` or ``http://...``; escapes by "%".  Raises ValueError."""
-    parts = urlsplit(url)
-    if parts.scheme not in PORTS or not parts.hostname or parts.path not in ("", "/") or parts.query:
-        raise ValueError("expected socks5://host:port or http://host:port")
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    if len(user.encode()) > MAX_WORD or len(password.encode()) > MAX_WORD:
-        raise ValueError(f"user and password of a proxy have at most {MAX_WORD} bytes")
-    return Proxy(parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme], user, password)
 
 
 async def through(client: Client, proxy: Proxy, host: str, port: int) -> None:

@@ -127,6 +127,22 @@ def test_values_with_units() -> None:
                 "address, got '10.0.0.0/33'"
             ),
         ),
+        (
+            "[queue.routes.a]\nproxy = 'socks4://secret:word@h'\n",
+            "q.toml:2: queue.routes.a.proxy: expected socks5://host:port or http://host:port",
+        ),
+        (
+            "[queue.routes.a]\nproxy = 'http://h:99999'\n",
+            "q.toml:2: queue.routes.a.proxy: expected socks5://host:port or http://host:port",
+        ),
+        (
+            "[queue.routes.a]\nvia = 'mx'\nsources = ['192.0.2.1', 'eth0']\n",
+            "q.toml:3: queue.routes.a.sources: expected an IP address, got 'eth0'",
+        ),
+        (
+            "[queue]\nsource_address = 'localhost'\n",
+            "q.toml:2: queue.source_address: expected an IP address, got 'localhost'",
+        ),
     ],
 )
 def test_mistake_names_file_line_key_and_what_was_expected(text: str, fault: str) -> None:

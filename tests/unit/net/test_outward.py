@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quintet.config import proxies
 from quintet.errors import Hangup, Reason
 from quintet.net import outward
 from quintet.net.client import Client
@@ -181,12 +182,12 @@ async def test_silent_proxy_takes_no_longer_than_a_connection_may() -> None:
 )
 def test_what_is_no_proxy(url: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        outward.parse(url)
+        proxies.parse(url)
 
 
 def test_usual_ports() -> None:
-    assert outward.parse("socks5://h") == outward.Proxy("socks5", "h", 1080)
-    assert outward.parse("http://[::1]") == outward.Proxy("http", "::1", 3128)
+    assert proxies.parse("socks5://h") == proxies.Proxy("socks5", "h", 1080)
+    assert proxies.parse("http://[::1]") == proxies.Proxy("http", "::1", 3128)
 
 
 POOL = ("192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1", "2001:db8::2")
