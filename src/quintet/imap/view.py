@@ -102,6 +102,20 @@ class View:
                 yield found
                 low = found[-1] + 1
 
+    def batches(self, ranges: Ranges, size: int) -> Iterator[list[int]]:
+        """The same, but many short ranges go together: a transaction's worth at a time.
+
+        What was given may leave the view before the next is asked for.
+        """
+        held: list[int] = []
+        for page in self.pages(ranges, size):
+            if len(held) + len(page) > size:
+                yield held
+                held = []
+            held += page
+        if held:
+            yield held
+
     def count(self, ranges: Ranges) -> int:
         """How many messages of the view lie in UID ``ranges``."""
         return sum(len(self._between(low, high)) for low, high in ranges)

@@ -117,19 +117,26 @@ def move(
 
 
 def expunge(
-    tx: Tx, folder_id: FolderId, numbers: Iterable[int] | None = None, *, only_deleted: bool = False
+    tx: Tx,
+    folder_id: FolderId,
+    numbers: Iterable[int] | None = None,
+    *,
+    only_deleted: bool = False,
+    after: int = 0,
+    limit: int = MAX_UID,
 ) -> list[Uid]:
     """Takes entries away for good; returns their numbers, ascending.
 
     Without ``numbers`` all that are marked \\Deleted; with them exactly those, or with ``only_deleted``
-    those of them that are marked (UID EXPUNGE, RFC 4315 2.1).  Content is swept later.
+    those of them that are marked (UID EXPUNGE, RFC 4315 2.1).  Only numbers above ``after``, at most
+    ``limit`` of them: who takes many away does it in slices.  Content is swept later.
 
     Raises:
         Refused(NO_SUCH_FOLDER).
     """
     folder = folders.get(tx, folder_id)
-    sql = "SELECT uid, id, flags, size, message_id FROM entry WHERE folder_id = ? AND hidden = 0"
-    params: tuple[Any, ...] = (folder_id,)
+    sql = "SELECT uid, id, flags, size, message_id FROM entry WHERE folder_id = ? AND uid > ? AND hidden = 0"
+    params: tuple[Any, ...] = (folder_id, after)
     if numbers is None and not folder.deleted:
         return []
     if numbers is None or only_deleted:
@@ -138,7 +145,7 @@ def expunge(
         members, param = dialect.among(tx.engine, numbers)
         sql += f" AND uid {members}"
         params += (param,)
-    rows = tx.all(sql + " ORDER BY uid", *params)
+    rows = tx.all(sql + " ORDER BY uid LIMIT ?", *params, limit)
     if rows:
         remove_rows(tx, folder, rows)
     return [row[0] for row in rows]

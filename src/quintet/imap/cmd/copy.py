@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Self
 
-from quintet.errors import Reason, Refused
+from quintet.errors import Problem, Reason, Refused
 from quintet.imap import names, places, sets, updates
 from quintet.imap.cmd import fetch
 from quintet.store import entries
@@ -19,35 +21,106 @@ if TYPE_CHECKING:
     from quintet.store.db import Tx
     from quintet.store.model import AccountId
 
+WHOLE = 5000  # messages copied in one transaction: 100 ms or so
+SLICE = 1000  # of more
+
 
 async def copy(session: Session, command: commands.Copy, _: Input) -> AsyncGenerator[Any, None]:
     here = session.here
     name = names.decode(command.mailbox, utf8=session.utf8)
     if command.move and (here.read_only or not {"t", "e"} <= set(here.rights)):
         raise Refused(Reason.NO_PERMISSION, "messages cannot be moved out of here")
-    uids = here.view.uids(fetch.wanted(here, command.numbers, uid=command.uid))
-    if not uids:
+    ranges = fetch.wanted(here, command.numbers, uid=command.uid)
+    asked = here.view.count(ranges)
+    if not asked:
         yield b"%b OK No messages\r\n" % command.tag
         return
-    done = await session.house.store.write(_transfer, here, session.user.account_id, name, uids, command.move)
-    uid_validity, copied = done
     code = b""
-    if copied:
-        code = b"[COPYUID %d %b %b] " % (
-            uid_validity,
-            sets.write(sets.runs([one.source_uid for one in copied])),
-            sets.write(sets.runs([one.target_uid for one in copied])),
-        )
-    if command.move and code:  # before EXPUNGE, so that the client knows where they went (RFC 6851 4.3)
-        yield b"* OK %bMoved\r\n" % code
-        code = b""
+    if command.move:
+        moved = 0
+        async with aclosing(_moves(session, here, name, ranges)) as slices:
+            async for done in slices:
+                moved += len(done.sources)
+                if done.sources:  # before EXPUNGE, so that the client knows where they went (RFC 6851 4.3)
+                    yield b"* OK %bMoved\r\n" % done.code()
+                for reply in await updates.told(session):
+                    yield reply
+                if session.selected is not here:
+                    break  # the mailbox is gone
+    else:
+        done = await _copy(session, here, name, ranges, asked)
+        moved = len(done.sources)
+        code = done.code()
     for reply in await updates.told(session):
         yield reply
-    if command.move and session.qresync:
+    if command.move and session.qresync and moved:
         code = b"[HIGHESTMODSEQ %d] " % here.cursor
-    if not command.uid and len(copied) < len(uids):
+    if not command.uid and moved < asked:
         code = code or b"[EXPUNGEISSUED] "
     yield b"%b OK %bDone\r\n" % (command.tag, code)
+
+
+class Done:
+    """What was copied, as COPYUID tells it: four bytes a number, there may be millions."""
+
+    __slots__ = ("sources", "targets", "uid_validity")
+
+    def __init__(self) -> None:
+        self.uid_validity = 0
+        self.sources = array("I")
+        self.targets = array("I")
+
+    def add(self, uid_validity: int, copied: list[Copied]) -> Self:
+        self.uid_validity = uid_validity
+        self.sources.extend([one.source_uid for one in copied])
+        self.targets.extend([one.target_uid for one in copied])
+        return self
+
+    def code(self) -> bytes:
+        """``[COPYUID ...] ``, b"" for nothing (RFC 4315 3)."""
+        if not self.sources:
+            return b""
+        return b"[COPYUID %d %b %b] " % (
+            self.uid_validity,
+            sets.write(sets.runs(self.sources)),
+            sets.write(sets.runs(self.targets)),
+        )
+
+
+async def _moves(
+    session: Session, here: Selected, name: str, ranges: list[tuple[int, int]]
+) -> AsyncGenerator[Done, None]:
+    """Moves in slices: each message moves or stays, all of them need not (RFC 6851 3.3)."""
+    for uids in here.view.batches(ranges, SLICE):
+        yield Done().add(
+            *await session.house.store.write(_transfer, here, session.user.account_id, name, uids, True)
+        )
+
+
+async def _copy(
+    session: Session, here: Selected, name: str, ranges: list[tuple[int, int]], asked: int
+) -> Done:
+    """All or none (RFC 9051 6.4.7): in one transaction, or in slices that are undone when one fails.
+
+    Deviates: when we die between two slices, the copies so far stay; nobody else could write while a
+    million is copied in one transaction.
+    """
+    account, done = session.user.account_id, Done()
+    try:
+        for uids in here.view.batches(ranges, asked if asked <= WHOLE else SLICE):
+            done.add(*await session.house.store.write(_transfer, here, account, name, uids, False))
+    except Problem:
+        for start in range(0, len(done.targets), SLICE):
+            some = list(done.targets[start : start + SLICE])
+            await session.house.store.write(_undo, account, name, done.uid_validity, some)
+        raise
+    return done
+
+
+def _undo(tx: Tx, account_id: AccountId, name: str, uid_validity: int, uids: list[int]) -> None:
+    target = places.find(tx, account_id, name)
+    if target is not None and target.folder.uid_validity == uid_validity:
+        entries.expunge(tx, target.folder.id, uids)
 
 
 def _transfer(

@@ -1,8 +1,12 @@
-"""EXPUNGE, UID EXPUNGE (RFC 9051 6.4.3, 6.4.9, RFC 4315 2.1, RFC 7162 3.2.9)."""
+"""EXPUNGE, UID EXPUNGE (RFC 9051 6.4.3, 6.4.9, RFC 4315 2.1, RFC 7162 3.2.9).
+
+A million messages go in slices, each told before the next is taken: the writer is everybody's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Reason, Refused
@@ -11,10 +15,13 @@ from quintet.store import entries
 
 if TYPE_CHECKING:
     from quintet.imap import commands
+    from quintet.imap.selected import Selected
     from quintet.imap.session import Session
     from quintet.net.seam import Input
     from quintet.store.db import Tx
     from quintet.store.model import FolderId, Uid
+
+SLICE = 1000  # messages taken away in one transaction: 20 ms or so
 
 
 async def expunge(session: Session, command: commands.Expunge, _: Input) -> AsyncGenerator[Any, None]:
@@ -23,19 +30,45 @@ async def expunge(session: Session, command: commands.Expunge, _: Input) -> Asyn
         raise Refused(Reason.NO_PERMISSION, "mailbox is read-only")
     if "e" not in here.rights:
         raise Refused(Reason.NO_PERMISSION)
-    uids = None
+    ranges = None
     if command.uids is not None:
         ranges = here.saved if command.uids.saved else here.view.known_ranges(command.uids)
-        uids = here.view.uids(ranges)
-    gone = await session.house.store.write(remove, here.folder_id, uids) if uids != [] else []
+    removed = False
+    async with aclosing(removals(session, here, ranges)) as slices:
+        async for gone in slices:
+            removed = removed or bool(gone)
+            for reply in await updates.told(session):
+                yield reply
+            if session.selected is not here:
+                break  # the mailbox is gone
     for reply in await updates.told(session):
         yield reply
-    if session.qresync and gone:  # RFC 7162 3.2.9: the state after what this command removed
+    if session.qresync and removed:  # RFC 7162 3.2.9: the state after what this command removed
         yield b"%b OK [HIGHESTMODSEQ %d] Done\r\n" % (command.tag, here.cursor)
     else:
         yield b"%b OK Done\r\n" % command.tag
 
 
-def remove(tx: Tx, folder_id: FolderId, uids: Sequence[int] | None) -> list[Uid]:
-    """Removes what is \\Deleted: of ``uids``, or all."""
+async def removals(
+    session: Session, here: Selected, ranges: list[tuple[int, int]] | None
+) -> AsyncGenerator[list[Uid], None]:
+    """Removes what is \\Deleted, in UID ``ranges`` or all, a transaction's worth at a time; what went."""
+    write = session.house.store.write
+    if ranges is not None:
+        for uids in here.view.batches(ranges, SLICE):
+            yield await write(_remove, here.folder_id, uids)
+        return
+    after = 0
+    while gone := await write(_remove_after, here.folder_id, after):
+        yield gone
+        if len(gone) < SLICE:
+            break
+        after = gone[-1]
+
+
+def _remove(tx: Tx, folder_id: FolderId, uids: list[int]) -> list[Uid]:
     return entries.expunge(tx, folder_id, uids, only_deleted=True)
+
+
+def _remove_after(tx: Tx, folder_id: FolderId, after: int) -> list[Uid]:
+    return entries.expunge(tx, folder_id, after=after, limit=SLICE)

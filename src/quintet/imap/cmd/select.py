@@ -151,7 +151,9 @@ async def close(session: Session, command: commands.Close, _: Input) -> AsyncGen
     """RFC 9051 6.4.1: removes what is \\Deleted without telling, if this session may."""
     here = session.here
     if not here.read_only and "e" in here.rights:
-        await session.house.store.write(expunge.remove, here.folder_id, None)
+        async with aclosing(expunge.removals(session, here, None)) as slices:
+            async for _gone in slices:
+                pass
     session.leave()
     yield b"%b OK Closed\r\n" % command.tag
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,7 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
     note = None
     if bits & SEEN:
         note = reading.by(session.peer.id, session.user.account_id, "imap", opened=False)
-    for page in _pages(here, ranges):
+    for page in here.view.batches(ranges, PAGE):
         done = await stored.write(
             _change, here, page, command.mode, bits, keywords, command.unchanged_since, may, note
         )
@@ -72,18 +72,6 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
     for reply in await updates.told(session, may_expunge=command.uid):
         yield reply
     yield _end(session, command, ranges, modified)
-
-
-def _pages(here: Selected, ranges: fetch.Ranges) -> Iterator[list[int]]:
-    """What to change, a transaction's worth at a time; many short ranges go together."""
-    held: list[int] = []
-    for page in here.view.pages(ranges, PAGE):
-        if len(held) + len(page) > PAGE:
-            yield held
-            held = []
-        held += page
-    if held:
-        yield held
 
 
 def flags_of(words: tuple[bytes, ...]) -> tuple[int, tuple[str, ...]]:
