@@ -5,6 +5,7 @@
 set -u
 SECONDS_AT_MOST=${SECONDS_AT_MOST:-300}
 cd "$(dirname "$0")"
+unpacked=$(cd ../.. && pwd)/build/unpacked
 
 say() { echo "interop: $*"; }
 if [ -n "${QUINTET_NO_INSTALL:-}" ]; then say "not installing peers: QUINTET_NO_INSTALL is set"; exit 0; fi
@@ -18,8 +19,13 @@ for name in $(sed 's/#.*//' packages.txt); do
         *) absent="$absent $name" ;;
     esac
 done
-[ -n "$absent" ] || exit 0
-if [ "$(id -u)" != 0 ]; then say "not installing peers (not root), absent:$absent"; exit 0; fi
+rolled= # packages that are to be unpacked only
+while read -r name program; do
+    case $name in '' | '#'*) continue ;; esac
+    [ -e "$unpacked/$program" ] || rolled="$rolled $name"
+done <unpacked.txt
+[ -n "$absent$rolled" ] || exit 0
+if [ "$(id -u)" != 0 ]; then say "not installing peers (not root), absent:$absent$rolled"; exit 0; fi
 
 export DEBIAN_FRONTEND=noninteractive
 started=$(date +%s)
@@ -31,23 +37,39 @@ left() { # seconds that remain, at least 1
 
 # Packages start their services after installation unless this file forbids it.
 guard=/usr/sbin/policy-rc.d
+log=$(mktemp)
+scratch=$(mktemp -d)
+trap 'rm -rf "$log" "$scratch"' EXIT
 if [ ! -e "$guard" ]; then
     printf '#!/bin/sh\nexit 101\n' >"$guard" && chmod 755 "$guard"
-    trap 'rm -f "$guard"' EXIT
-    trap 'exit 0' INT TERM HUP
+    trap 'rm -rf "$guard" "$log" "$scratch"' EXIT
 fi
+trap 'exit 0' INT TERM HUP
 
-log=$(mktemp)
-say "installing$absent"
+install() { # packages
+    timeout -k 10 "$(left)" apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >>"$log" 2>&1 ||
+        { say "apt-get install ended with an error; its last words:"; tail -n 3 "$log"; }
+}
+
+say "installing$absent$rolled"
 timeout "$(left)" apt-get update -qq >"$log" 2>&1 || say "apt-get update failed; going on with what is known"
 known=
 for name in $absent; do
     if apt-cache show "$name" >/dev/null 2>&1; then known="$known $name"; else say "no package $name here"; fi
 done
-if [ -n "$known" ]; then
+# shellcheck disable=SC2086 # a list of words
+[ -z "$known" ] || install $known
+
+for name in $rolled; do
+    if ! (cd "$scratch" && timeout "$(left)" apt-get download -qq "$name" >>"$log" 2>&1); then
+        say "cannot download $name"
+        continue
+    fi
+    package=$(ls "$scratch/${name}"_*.deb)
+    # the first of each set of alternatives, without versions; only libraries: the rest are other parts of it
+    needs=$(dpkg-deb -f "$package" Depends | tr ',' '\n' | sed 's/|.*//; s/(.*//; s/:any//' | grep -E '^ *lib' | tr -d '\n')
     # shellcheck disable=SC2086 # a list of words
-    timeout -k 10 "$(left)" apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 $known >>"$log" 2>&1 ||
-        { say "apt-get install ended with an error; its last words:"; tail -n 3 "$log"; }
-fi
-rm -f "$log"
+    [ -z "$needs" ] || install $needs
+    mkdir -p "$unpacked" && dpkg-deb -x "$package" "$unpacked" || say "cannot unpack $name"
+done
 exit 0
