@@ -27,6 +27,7 @@ SEEDS = [
     b'c APPEND {3+}\r\nabc (\\Seen x) "17-Jul-1996 02:44:25 -0700" UTF8 (~{10+}\r\n0123456789)\r\n',
     b'd LIST (SUBSCRIBED RECURSIVEMATCH) "" (a% "b*") RETURN (STATUS (MESSAGES SIZE) CHILDREN)\r\n',
     b'e UID STORE $ (UNCHANGEDSINCE 3) +FLAGS.SILENT (\\Deleted $a)\r\nf ID ("a" NIL)\r\ng AUTHENTICATE PLAIN =\r\n',
+    b'j1 SETACL INBOX "-a" +lrd\r\nj2 DELETEACL {1+}\r\na b\r\nj3 GETACL x\r\nj4 LISTRIGHTS x -y\r\nj5 MYRIGHTS x\r\n',
     b"h CREATE &U,BTFw-/&ZeVnLIqe- (USE (\\Sent))\r\ni ENABLE CONDSTORE IMAP4rev2\r\nj LOGIN {99999+}\r\n",
 ]
 

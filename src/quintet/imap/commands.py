@@ -138,7 +138,7 @@ class List(Command):
     reference: bytes
     patterns: tuple[bytes, ...]
     select: frozenset[bytes] = frozenset()  # SUBSCRIBED REMOTE RECURSIVEMATCH SPECIAL-USE
-    give: frozenset[bytes] = frozenset()  # SUBSCRIBED CHILDREN SPECIAL-USE
+    give: frozenset[bytes] = frozenset()  # SUBSCRIBED CHILDREN SPECIAL-USE MYRIGHTS
     status: tuple[bytes, ...] = ()
     extended: bool = False
 

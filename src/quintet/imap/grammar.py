@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from quintet.errors import BadSyntax, Reason
-from quintet.imap import append_grammar, commands, fetch_grammar, search_grammar
+from quintet.imap import append_grammar, commands, fetch_grammar, search_grammar, share_grammar
 from quintet.imap.tokens import Cursor
 
 MAX_URLS = 100  # of one command
@@ -19,7 +19,7 @@ STATUS_ITEMS = frozenset(
      b"HIGHESTMODSEQ", b"MAILBOXID", b"APPENDLIMIT")  # RFC 7162 3.1.2.2, RFC 8474 4.3, RFC 7889 4
 )  # fmt: skip
 LIST_SELECT = frozenset((b"SUBSCRIBED", b"REMOTE", b"RECURSIVEMATCH", b"SPECIAL-USE"))
-LIST_RETURN = frozenset((b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE"))
+LIST_RETURN = frozenset((b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE", b"MYRIGHTS"))  # RFC 8440
 
 
 class BadCommand(BadSyntax):
@@ -389,6 +389,11 @@ COMMANDS: dict[bytes, Callable[[Cursor, bytes], commands.Command]] = {
     b"STATUS": _status,
     b"APPEND": _append,
     b"IDLE": lambda _, tag: commands.Idle(tag),
+    b"SETACL": share_grammar.set_acl,
+    b"DELETEACL": share_grammar.delete_acl,
+    b"GETACL": share_grammar.get_acl,
+    b"LISTRIGHTS": share_grammar.list_rights,
+    b"MYRIGHTS": share_grammar.my_rights,
     b"GENURLAUTH": _generate,
     b"URLFETCH": _url_fetch,
     b"RESETKEY": _reset_key,

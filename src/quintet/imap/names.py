@@ -1,7 +1,8 @@
 """Mailbox names: wire to store and back, and the patterns of LIST (RFC 9051 5.1, 6.3.9, RFC 3501 5.1.3).
 
 Pure.  Inside, a name is ``str`` in NFC with "/" between levels, "INBOX" in capitals (store.folders).
-Newsgroups appear below ``Groups/`` (one level each, dots and all), others' folders below ``Users/``.
+Newsgroups appear below ``Groups/`` (one level each, dots and all), what other people share below
+``Users/NAME/``, folders of shared accounts below ``Public/NAME/``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from quintet.imap import utf7
 SEPARATOR = "/"
 GROUPS = "Groups/"
 USERS = "Users/"
+PUBLIC = "Public/"
+RESERVED = (GROUPS, USERS, PUBLIC)  # beginnings of names that are not one's own
 MAX_NAME = 1000  # characters of a whole path
 MAX_LEVELS = 100
 MAX_PIECES = 64  # literals and wildcards of a LIST pattern

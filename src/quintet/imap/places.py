@@ -1,7 +1,8 @@
 """Mailbox names to folders, with what this account may do there (RFC 9051 5.1.2, RFC 2342, RFC 4314 4).
 
 Plain transaction functions.  Own folders stand at the root; newsgroups below ``Groups/``, what other
-accounts share below ``Users/NAME/``.  A folder that may not be looked up does not exist.
+people share below ``Users/NAME/``, what shared accounts hold below ``Public/NAME/``.  To who may not look it
+up, a folder that refuses something is not there (RFC 4314 6).
 """
 
 from __future__ import annotations
@@ -11,14 +12,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quintet.errors import Reason, Refused
-from quintet.imap.names import GROUPS, USERS
+from quintet.imap.names import GROUPS, PUBLIC, USERS
 from quintet.store import access, accounts, folders, groups, seen
-from quintet.store.model import AccountId, Folder, FolderKind
+from quintet.store.model import (
+    ALL_FLAGS,
+    DELETED,
+    SEEN,
+    Account,
+    AccountId,
+    AccountKind,
+    Folder,
+    FolderKind,
+)
 
 if TYPE_CHECKING:
     from quintet.store.db import Tx
 
-ALL_RIGHTS = "lrswipkxtea"
+ALL_RIGHTS = access.ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +44,32 @@ class Place:
         return right in self.rights
 
 
+def flag_bits(rights: str) -> int:
+    """The system flags that these rights let somebody change (RFC 4314 4: s, t, w)."""
+    bits = SEEN if "s" in rights else 0
+    if "t" in rights:
+        bits |= DELETED
+    if "w" in rights:
+        bits |= ALL_FLAGS & ~(SEEN | DELETED)
+    return bits
+
+
+def owner_of(tx: Tx, name: str) -> tuple[Account | None, str]:
+    """Whose folder ``Users/NAME/rest`` or ``Public/NAME/rest`` means, and how it is called there."""
+    prefix = USERS if name.startswith(USERS) else PUBLIC
+    owner_name, _, rest = name.removeprefix(prefix).partition("/")
+    owner = accounts.find(tx, owner_name) if rest else None
+    if owner is None or (owner.kind == AccountKind.SHARED) != (prefix == PUBLIC):
+        return None, rest
+    return owner, rest
+
+
 def find(tx: Tx, account_id: AccountId, name: str) -> Place | None:
-    """The folder that ``name`` means to the account; None if there is none, or it may not know."""
+    """The folder that ``name`` means to the account; None if there is none, or it may nothing there."""
     if name.startswith(GROUPS):
         folder = groups.find(tx, name.removeprefix(GROUPS))
-    elif name.startswith(USERS):
-        owner_name, _, rest = name.removeprefix(USERS).partition("/")
-        owner = accounts.find(tx, owner_name) if rest else None
+    elif name.startswith((USERS, PUBLIC)):
+        owner, rest = owner_of(tx, name)
         folder = folders.find(tx, owner.id, rest) if owner is not None else None
     else:
         folder = folders.find(tx, account_id, name)
@@ -50,26 +79,30 @@ def find(tx: Tx, account_id: AccountId, name: str) -> Place | None:
 
 
 def place(tx: Tx, account_id: AccountId, folder: Folder, name: str) -> Place | None:
-    """``folder`` with the account's rights; None without the right to look it up."""
+    """``folder`` with the account's rights; None without any."""
     if folder.account_id == account_id:
         return Place(folder, name, ALL_RIGHTS, None)
     rights = access.of_folder(tx, account_id, folder)
-    return Place(folder, name, rights, account_id) if "l" in rights else None
+    return Place(folder, name, rights, account_id) if rights else None
 
 
-def get(tx: Tx, account_id: AccountId, name: str, rights: str = "") -> Place:
-    """As `find`, but must be there.
+def get(tx: Tx, account_id: AccountId, name: str, rights: str = "l") -> Place:
+    """As `find`, but must be there, with all of ``rights``.
 
     Raises:
-        Refused(NO_SUCH_FOLDER): it is not.
+        Refused(NO_SUCH_FOLDER): it is not, or it refuses and may not be looked up.
         Refused(NO_PERMISSION): one of ``rights`` is missing.
     """
-    found = find(tx, account_id, name)
-    if found is None:
+    return allowed(find(tx, account_id, name), rights)
+
+
+def allowed(found: Place | None, rights: str) -> Place:
+    """``found``, if it is there and has ``rights``; raises as `get`."""
+    if found is not None and all(right in found.rights for right in rights):
+        return found
+    if found is None or not found.may("l"):
         raise Refused(Reason.NO_SUCH_FOLDER, "no such mailbox")
-    if not all(right in found.rights for right in rights):
-        raise Refused(Reason.NO_PERMISSION)
-    return found
+    raise Refused(Reason.NO_PERMISSION)
 
 
 def own(tx: Tx, account_id: AccountId) -> Iterator[Place]:
@@ -83,19 +116,20 @@ def newsgroups(tx: Tx, account_id: AccountId) -> Iterator[Place]:
     """The newsgroups that the account may look up, below ``Groups/``."""
     for folder in groups.listing(tx):
         found = place(tx, account_id, folder, GROUPS + folder.name)
-        if found is not None:
+        if found is not None and found.may("l"):
             yield found
 
 
 def shared(tx: Tx, account_id: AccountId) -> Iterator[Place]:
-    """What other accounts share with this one, below ``Users/NAME/``."""
+    """What other accounts share with this one, below ``Users/NAME/`` and ``Public/NAME/``."""
     for folder_id in access.shared_with(tx, account_id):
         folder = folders.get(tx, folder_id)
         if folder.kind != FolderKind.MAIL:
             continue
         owner = accounts.get(tx, folder.account_id)
-        found = place(tx, account_id, folder, f"{USERS}{owner.name}/{folder.name}")
-        if found is not None:
+        prefix = PUBLIC if owner.kind == AccountKind.SHARED else USERS
+        found = place(tx, account_id, folder, f"{prefix}{owner.name}/{folder.name}")
+        if found is not None and found.may("l"):
             yield found
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from quintet.imap import format as fmt
-from quintet.imap import sets
+from quintet.imap import places, sets
 from quintet.net.wake import Wake
+from quintet.store import access
 from quintet.store.model import FolderKind
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from quintet.store.model import Changed
     from quintet.store.store import Store
 
-# What each right lets STORE change (RFC 4314 4): flags that are shown in PERMANENTFLAGS.
-_SEEN, _DELETED = 1, 8
+# Rights with which a mailbox is more than read (RFC 4314 5.2, RFC 5257 3.4).  Deviates: "s" alone is enough,
+# though \\Seen is each reader's own in a shared folder, because a client that hears READ-ONLY keeps no marks.
+_WRITING = frozenset("iswten")
 MAX_KEYWORDS = 1000  # in one mailbox; the line that names them stays below the 64 KiB that clients can read
 
 
@@ -27,12 +29,12 @@ class Selected:
     """One selected mailbox of one session."""
 
     __slots__ = (
-        "account_id", "cleared", "cursor", "folder_id", "held", "hint", "keywords", "kind", "name",
-        "read_only", "reader", "recent", "rights", "saved", "tell_modseq", "told", "uid_validity", "view",
-        "watch",
+        "account_id", "cleared", "cursor", "examined", "folder_id", "held", "hint", "keywords", "kind",
+        "name", "read_only", "reader", "recent", "rights", "saved", "tell_flags", "tell_modseq", "told",
+        "uid_validity", "view", "watch",
     )  # fmt: skip
 
-    def __init__(self, where: Place, view: View, *, read_only: bool, keywords: Iterable[str]) -> None:
+    def __init__(self, where: Place, view: View, *, examined: bool, keywords: Iterable[str]) -> None:
         folder = where.folder
         self.folder_id = folder.id
         self.account_id = folder.account_id
@@ -41,7 +43,8 @@ class Selected:
         self.name = where.name
         self.rights = where.rights
         self.reader = where.reader
-        self.read_only = read_only
+        self.examined = examined  # by EXAMINE
+        self.read_only = examined or not _WRITING & set(where.rights)
         self.view = view
         self.cursor: int = folder.highest_modseq  # all changes up to here are told
         self.cleared = 0  # what is gone is known up to here; matters only where it is beyond the cursor
@@ -51,6 +54,7 @@ class Selected:
         self.recent: list[tuple[int, int]] = []  # UID ranges that are \\Recent for this session alone
         self.saved: list[tuple[int, int]] = []  # UID ranges of SEARCH RETURN (SAVE) (RFC 5182)
         self.tell_modseq = False  # CONDSTORE was just switched on: HIGHESTMODSEQ is owed (RFC 7162 3.1)
+        self.tell_flags = False  # the rights changed: FLAGS and PERMANENTFLAGS are owed (RFC 4314 5.1.1)
         self.hint: Wake | None = None
         self.watch: Watch | None = None
 
@@ -76,18 +80,28 @@ class Selected:
         """The change number up to which the client was told everything, expunges too."""
         return self.cursor if self.held is None else self.held
 
+    # --- rights -----------------------------------------------------------------------------------
+
+    def renew(self, store: Store) -> bool:
+        """Looks again at what this reader may in somebody else's folder; false: not even read it any more.
+
+        A folder that is gone is told of by `updates`.
+        """
+        if self.reader is None:
+            return True
+        rights = store.peek(access.current, self.reader, self.folder_id)
+        if rights is None or rights == self.rights:
+            return True
+        self.rights = rights
+        self.read_only = self.examined or not _WRITING & set(rights)
+        self.tell_flags = True
+        return "r" in rights
+
     # --- flags ------------------------------------------------------------------------------------
 
     def changeable(self) -> int:
         """The system flags that this session may change, as bits (RFC 4314 4: rights s, t, w)."""
-        if self.read_only:
-            return 0
-        bits = _SEEN if "s" in self.rights else 0
-        if "t" in self.rights:
-            bits |= _DELETED
-        if "w" in self.rights:
-            bits |= 31 & ~(_SEEN | _DELETED)
-        return bits
+        return 0 if self.read_only else places.flag_bits(self.rights)
 
     def flag_lines(self) -> bytes:
         """``FLAGS`` and ``PERMANENTFLAGS`` (RFC 9051 7.3.5, 7.1)."""

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from quintet import log, metrics
 from quintet.errors import BadSyntax, Problem, Reason
-from quintet.imap import answers, capabilities, commands
+from quintet.imap import answers, capabilities, commands, share_commands, updates
 from quintet.imap.cmd import (
+    acl,
     append,
     auth,
     copy,
@@ -82,6 +83,10 @@ RULES: dict[type, Rule] = {
     commands.Append: Rule(State.KNOWN, append.append, "6.3.12"),
     commands.Idle: Rule(State.KNOWN, idle.idle, "6.3.13"),
     commands.Done: Rule(State.ANY, idle.done, "6.3.13"),
+    share_commands.SetAcl: Rule(State.KNOWN, acl.change, "RFC 4314 3.1"),
+    share_commands.GetAcl: Rule(State.KNOWN, acl.get, "RFC 4314 3.3"),
+    share_commands.ListRights: Rule(State.KNOWN, acl.list_rights, "RFC 4314 3.4"),
+    share_commands.MyRights: Rule(State.KNOWN, acl.mine, "RFC 4314 3.5"),
     commands.GenUrlAuth: Rule(State.KNOWN, urlauth.generate, "RFC 4467 7"),
     commands.UrlFetch: Rule(State.KNOWN, urlauth.fetch, "RFC 4467 7"),
     commands.ResetKey: Rule(State.KNOWN, urlauth.reset, "RFC 4467 7"),
@@ -145,6 +150,8 @@ class Session:
             return idle.broken_off(self)
         if not rule.states & self.state:
             return self._wrong_state(command, following, rule)
+        if rule.states is State.SELECTED and not self.here.renew(self.house.store):
+            return updates.no_longer(self)
         if self.state is not State.GUEST:
             self._errors = 0  # a client that is known may try things all day, not one after the other
         return rule.answer(self, command, following)

@@ -65,8 +65,13 @@ def collect(session: Session, *, may_expunge: bool = True) -> tuple[list[Any], b
     here = session.selected
     if here is None:
         return [], False
+    if not here.renew(session.house.store):
+        return no_longer(session), False
     found = session.house.store.peek(_news, here)
     told: list[Any] = []
+    if here.tell_flags:
+        here.tell_flags = False
+        told.append(here.flag_lines())
     if here.tell_modseq:
         here.tell_modseq = False
         told.append(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % here.complete)
@@ -83,6 +88,12 @@ def collect(session: Session, *, may_expunge: bool = True) -> tuple[list[Any], b
         # RFC 7162 3.2, 6: a client that is cut off now must ask from before what it was not told
         told.append(b"* OK [HIGHESTMODSEQ %d] All is told up to here\r\n" % here.complete)
     return told, found.more
+
+
+def no_longer(session: Session) -> list[Any]:
+    """The right to read is gone (RFC 4314 5.1.1)."""
+    session.leave()
+    return [b"* BYE [NOPERM] The mailbox may no longer be read\r\n", Ask.CLOSE]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """Access: who may do what in a folder, by the letters of RFC 4314.
 
-The owner may everything.  Groups have a rule instead of rows, unless rows are there: whoever logged in
+The owner may everything.  Rows name accounts, "anyone" (all, also who did not log in),
+"authenticated" or "anonymous" (who did not); "-" before the name takes rights away whatever gives them.
+  Groups have a rule instead of rows, unless rows are there: whoever logged in
 reads, keeps marks, and posts as far as the group's status allows.  The first row makes a group private:
 from then on the rows alone count, and "anyone" or "authenticated" must be named to open it again.
 """
@@ -12,8 +14,12 @@ from quintet.store import folders
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, Folder, FolderId, FolderKind
 
-ALL = "lrswipkxtea"  # RFC 4314 2.1
+ALL = "lrswipkxtean"  # RFC 4314 2.1, RFC 5257 3.4
 ANYONE = "anyone"
+AUTHENTICATED = "authenticated"
+ANONYMOUS = "anonymous"
+EVERYBODY = (ANYONE, AUTHENTICATED, ANONYMOUS)  # identifiers that are no account's name
+MAX_ROWS = 1000  # identifiers of one folder
 _GROUP = {"y": "lrsp", "m": "lrsp"}  # what posting means in a moderated group is delivery's business
 _GROUP_READ = "lrs"
 
@@ -36,27 +42,39 @@ def of_folder(tx: Tx, account_id: AccountId | None, folder: Folder) -> str:
         return _GROUP.get(folder.status, _GROUP_READ) if account_id is not None else "lr"
     if not rows:
         return ""
-    name = "" if account_id is None else tx.value("SELECT name FROM account WHERE id = ?", account_id) or ""
-    plus = (rows.get(name) or "") + rows.get(ANYONE, "")
-    minus = rows.get("-" + name, "") + rows.get("-" + ANYONE, "")
-    if name:
-        plus += rows.get("authenticated", "")
+    names: tuple[str, ...] = (ANONYMOUS, ANYONE)
+    if account_id is not None:
+        name = tx.value("SELECT name FROM account WHERE id = ?", account_id) or ""
+        names = (name, ANYONE, AUTHENTICATED)
+    plus = "".join(rows.get(name, "") for name in names)
+    minus = "".join(rows.get("-" + name, "") for name in names)
     return "".join(letter for letter in ALL if letter in plus and letter not in minus)
 
 
-def grant(tx: Tx, folder_id: FolderId, who: str, letters: str) -> None:
-    """Sets the rights of ``who`` (an account's name, "anyone", "authenticated", or "-name").
+def spelled(letters: str) -> str:
+    """Letters as they are kept: the old "c" and "d" by the new ones, in one order (RFC 4314 2.1.1).
 
-    No letters is the same as `revoke`.  Raises Refused(NO_SUCH_FOLDER | BAD_NAME): not a letter we know.
+    Raises Refused(BAD_NAME): not a letter we know.
+    """
+    letters = letters.replace("c", "k").replace("d", "xte")
+    if any(letter not in ALL for letter in letters):
+        raise Refused(Reason.BAD_NAME, letters)
+    return "".join(letter for letter in ALL if letter in letters)
+
+
+def grant(tx: Tx, folder_id: FolderId, who: str, letters: str) -> None:
+    """Sets the rights of ``who`` (an account's name, one of `EVERYBODY`, or "-" and one of these).
+
+    No letters is the same as `revoke`.  Raises Refused(NO_SUCH_FOLDER), Refused(BAD_NAME): not a letter we
+    know, Refused(TOO_MANY).
     """
     folder = folders.get(tx, folder_id)
-    letters = letters.replace("c", "k").replace("d", "xte")  # RFC 4314 2.1.1: the old letters
-    if not letters.isascii() or any(letter not in ALL for letter in letters):
-        raise Refused(Reason.BAD_NAME, letters)
-    if not letters:
+    packed = spelled(letters)
+    if not packed:
         revoke(tx, folder_id, who)
         return
-    packed = "".join(letter for letter in ALL if letter in letters)
+    if tx.value("SELECT count(*) FROM access WHERE folder_id = ?", folder_id) >= MAX_ROWS:
+        raise Refused(Reason.TOO_MANY, "too many identifiers")
     tx.run(
         "INSERT INTO access (folder_id, who, rights) VALUES (?, ?, ?)"
         " ON CONFLICT (folder_id, who) DO UPDATE SET rights = excluded.rights",
@@ -70,6 +88,22 @@ def revoke(tx: Tx, folder_id: FolderId, who: str) -> None:
     folder = folders.get(tx, folder_id)
     tx.run("DELETE FROM access WHERE folder_id = ? AND who = ?", folder_id, who.lower())
     tx.hint(folder.account_id, folder_id)
+
+
+def inherit(tx: Tx, folder_id: FolderId, parent_id: FolderId) -> None:
+    """A new folder has the rights of the one above it (RFC 4314 4, CREATE)."""
+    tx.run(
+        "INSERT INTO access (folder_id, who, rights) SELECT CAST(? AS BIGINT), who, rights FROM access"
+        " WHERE folder_id = ?", folder_id, parent_id,
+    )  # fmt: skip
+
+
+def current(tx: Tx, account_id: AccountId, folder_id: FolderId) -> str | None:
+    """As `rights`; None for a folder that is gone."""
+    try:
+        return of_folder(tx, account_id, folders.get(tx, folder_id))
+    except Refused:
+        return None
 
 
 def listing(tx: Tx, folder_id: FolderId) -> dict[str, str]:

@@ -74,6 +74,10 @@ def create(
     )  # fmt: skip
     if kind != FolderKind.GROUP:
         _adopt(tx, account_id, folder_id, name)
+    if parent_id is not None:
+        from quintet.store import access  # it needs this module
+
+        access.inherit(tx, folder_id, parent_id)
     tx.hint(account_id, folder_id)
     return get(tx, folder_id)
 

@@ -13,6 +13,7 @@ from quintet.store import dialect, filing, folders, seen
 from quintet.store.content import Content
 from quintet.store.db import Tx
 from quintet.store.model import (
+    ALL_FLAGS,
     DELETED,
     MAX_UID,
     SEEN,
@@ -35,13 +36,23 @@ _INSERT = (
 
 
 def copy(
-    tx: Tx, folder_id: FolderId, numbers: Iterable[int], target: FolderId, *, reader: AccountId | None = None
+    tx: Tx,
+    folder_id: FolderId,
+    numbers: Iterable[int],
+    target: FolderId,
+    *,
+    reader: AccountId | None = None,
+    taker: AccountId | None = None,
+    flags: int = ALL_FLAGS,
+    keywords: bool = True,
 ) -> list[Copied]:
     """Copies entries into ``target``; all of them or none.
 
     The new entries share their messages (and bytes) with the old ones; flags, keywords and the time of
-    arrival go along.  \\Seen is that of ``reader`` where it is the reader's own.  Returns one pair per entry
-    that is there, in ascending order, the order that COPYUID promises (RFC 4315 section 3).
+    arrival go along.  \\Seen is that of ``reader`` where it is the reader's own, and becomes ``taker``'s own
+    mark in a target where it is that.  ``flags`` are bits that go along, ``keywords`` whether these do.
+    Returns one pair per entry that is there, in ascending order, the order that COPYUID promises (RFC 4315
+    section 3).
 
     Raises:
         Refused(NO_SUCH_FOLDER): one of the two is gone.
@@ -49,7 +60,27 @@ def copy(
     """
     source = folders.get(tx, folder_id)
     place = folders.get(tx, target)
-    return _insert(tx, place, _rows(tx, source, numbers, reader))
+    rows = _less(_rows(tx, source, numbers, reader), flags, keywords)
+    return _insert_for(tx, place, rows, taker)
+
+
+def _less(rows: list[tuple[Any, ...]], flags: int, keywords: bool) -> list[tuple[Any, ...]]:
+    """Rows without the flags and keywords that do not go along."""
+    if flags == ALL_FLAGS and keywords:
+        return rows
+    return [(r[0], r[1] & flags, r[2] if keywords else "", *r[3:]) for r in rows]
+
+
+def _insert_for(tx: Tx, target: Folder, rows: list[tuple[Any, ...]], taker: AccountId | None) -> list[Copied]:
+    """`_insert`; in a folder where \\Seen is the taker's own it becomes a mark."""
+    if taker is None or not seen.is_own(target, taker):
+        return _insert(tx, target, rows)
+    marked = {r[0] for r in rows if r[1] & SEEN}
+    pairs = _insert(tx, target, [(r[0], r[1] & ~SEEN, *r[2:]) for r in rows])
+    if marked:
+        numbers = [pair.target_uid for pair in pairs if pair.source_uid in marked]
+        seen.mark(tx, target.id, taker, numbers, True)
+    return pairs
 
 
 def _rows(tx: Tx, source: Folder, numbers: Iterable[int], reader: AccountId | None) -> list[tuple[Any, ...]]:
@@ -96,7 +127,15 @@ def _insert(tx: Tx, target: Folder, rows: list[tuple[Any, ...]]) -> list[Copied]
 
 
 def move(
-    tx: Tx, folder_id: FolderId, numbers: Iterable[int], target: FolderId, *, reader: AccountId | None = None
+    tx: Tx,
+    folder_id: FolderId,
+    numbers: Iterable[int],
+    target: FolderId,
+    *,
+    reader: AccountId | None = None,
+    taker: AccountId | None = None,
+    flags: int = ALL_FLAGS,
+    keywords: bool = True,
 ) -> list[Copied]:
     """`copy`, then takes the old entries away, in one transaction (RFC 6851).
 
@@ -106,12 +145,12 @@ def move(
     source, place = folders.get(tx, folder_id), folders.get(tx, target)
     if source.account_id == place.account_id:
         # what moves inside an account needs no room, so the old ones go first
-        rows = _rows(tx, source, numbers, reader)
+        rows = _less(_rows(tx, source, numbers, reader), flags, keywords)
         if not rows:
             return []
         expunge(tx, folder_id, [row[0] for row in rows])
-        return _insert(tx, folders.get(tx, target), rows)
-    pairs = copy(tx, folder_id, numbers, target, reader=reader)
+        return _insert_for(tx, folders.get(tx, target), rows, taker)
+    pairs = copy(tx, folder_id, numbers, target, reader=reader, taker=taker, flags=flags, keywords=keywords)
     expunge(tx, folder_id, [pair.source_uid for pair in pairs])
     return pairs
 

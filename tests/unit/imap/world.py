@@ -6,6 +6,7 @@ given   NAME without 2,3                 those UIDs were expunged before
 given   folder NAME                      an empty folder
 given   group NAME with 3 articles
 given   quota 10000                      of alice, in bytes
+given   shared NAME with folder FOLDER   a shared account; who logs in may read and mark (lrs) that folder
 given   NAME of bob grants alice lrs
 given   option NAME VALUE                of the [imap] section
 do      deliver N to NAME | expunge NAME 2 | flag NAME 2 \\Seen | forget NAME | remove NAME | wait 5
@@ -33,7 +34,7 @@ from quintet.imap import sets
 from quintet.imap.service import ImapService
 from quintet.store import access, accounts, changes, entries, folders, groups
 from quintet.store.content import content_of
-from quintet.store.model import Folder
+from quintet.store.model import AccountKind, Folder
 from quintet.store.store import Store
 from tests.support.stores import expect_sound
 
@@ -111,6 +112,10 @@ class World:
                         groups.file, [folder.id], content, path=b"news.example.org!not-for-mail",
                         host="news.example.org", received_at=START + number * 60_000,
                     )  # fmt: skip
+            case ["shared", name, "with", "folder", place]:
+                made = await self.store.write(accounts.create, f"{name}@example.org", AccountKind.SHARED)
+                folder = await self.store.write(folders.create, made.id, place)
+                await self.store.write(access.grant, folder.id, access.AUTHENTICATED, "lrs")
             case ["quota", size]:
                 account = self.store.peek(accounts.find, "alice@example.org")
                 await self.store.write(accounts.change, account.id, quota_bytes=int(size))

@@ -20,9 +20,9 @@ from quintet.imap.cmd import fetch, post, uploads
 from quintet.imap.cmd.drafts import Drafts, Letter
 from quintet.imap.tokens import Cursor
 from quintet.net.seam import Ask
-from quintet.store import accounts, entries
+from quintet.store import accounts, entries, seen
 from quintet.store.db import bounded
-from quintet.store.model import DELETED, IN_ROW, SEEN, Added, FolderId, FolderKind, Uid
+from quintet.store.model import IN_ROW, SEEN, Added, FolderId, FolderKind, Uid
 
 if TYPE_CHECKING:
     from quintet.imap.places import Place
@@ -143,18 +143,15 @@ async def _arguments(
 
 def _room(tx: Tx, account_id: AccountId, name: str, size: int, old: Old | None) -> Place:
     """The target; raises TRYCREATE's NO_SUCH_FOLDER, NO_PERMISSION, OVER_QUOTA."""
-    where = places.get(tx, account_id, name)
-    if where.folder.kind == FolderKind.GROUP:
-        if not where.may("p"):
-            raise Refused(Reason.NO_PERMISSION, "this group takes no postings")
-        return where
-    if not where.may("i"):
-        raise Refused(Reason.NO_PERMISSION)
+    found = places.find(tx, account_id, name)
+    if found is not None and found.folder.kind == FolderKind.GROUP:
+        return places.allowed(found, "p")
+    where = places.allowed(found, "i")
     if old is not None:  # RFC 8508 3.4: only what it takes more counts
-        found = entries.listing(tx, old.folder_id, old.uid, old.uid)
-        if not found:
+        rows = entries.listing(tx, old.folder_id, old.uid, old.uid)
+        if not rows:
             raise _gone()
-        size -= found[0].size
+        size -= rows[0].size
     owner = accounts.get(tx, where.folder.account_id)
     if (owner.full and old is None) or 0 < owner.quota_bytes < owner.used_bytes + size:
         raise TryLater(Reason.OVER_QUOTA, "mailbox is full")
@@ -198,13 +195,13 @@ def _file(
         raise _gone()
     added: list[Added] = []
     for letter in letters:
-        flags = letter.flags
-        keywords = letter.keywords
-        if "w" not in where.rights:  # RFC 4314 4: flags without the right are passed over
-            flags &= (SEEN if "s" in where.rights else 0) | (DELETED if "t" in where.rights else 0)
-            keywords = ()
+        flags = letter.flags & places.flag_bits(where.rights)  # RFC 4314 4: others are passed over
+        keywords = letter.keywords if where.may("w") else ()
+        own = SEEN if where.reader is not None else 0  # in a shared folder \\Seen is each reader's own mark
         moment = letter.moment if letter.moment is not None else now
         added += entries.add(
-            tx, [where.folder.id], letter.content, received_at=moment, flags=flags, keywords=keywords
+            tx, [where.folder.id], letter.content, received_at=moment, flags=flags & ~own, keywords=keywords
         )
+        if flags & own and where.reader is not None:
+            seen.mark(tx, where.folder.id, where.reader, [added[-1].uid], True)
     return where.folder.uid_validity, added

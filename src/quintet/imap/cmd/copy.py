@@ -131,4 +131,14 @@ def _transfer(
     if target.folder.kind != FolderKind.MAIL:
         raise Refused(Reason.UNSUPPORTED, "messages are not copied into newsgroups")
     work = entries.move if move else entries.copy
-    return target.folder.uid_validity, work(tx, here.folder_id, uids, target.folder.id, reader=here.reader)
+    copied = work(
+        tx,
+        here.folder_id,
+        uids,
+        target.folder.id,
+        reader=here.reader,
+        taker=target.reader,
+        flags=places.flag_bits(target.rights),  # RFC 4314 4: flags without the right are passed over
+        keywords=target.may("w"),
+    )
+    return target.folder.uid_validity, copied

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from quintet.imap import format as fmt
 from quintet.imap import names, places, updates
-from quintet.imap.cmd import status
+from quintet.imap.cmd import acl, status
 from quintet.store import folders
 from quintet.store.model import FolderKind
 
@@ -45,7 +45,7 @@ class Tree:
         found = list(places.own(tx, account))
         if session.house.config.list_groups and _may_reach(patterns, names.GROUPS):
             found.extend(places.newsgroups(tx, account))
-        if _may_reach(patterns, names.USERS):
+        if _may_reach(patterns, names.USERS) or _may_reach(patterns, names.PUBLIC):
             found.extend(places.shared(tx, account))
         self.places = {place.name: place for place in found}
         self.subscribed = set(folders.subscriptions(tx, account))
@@ -113,8 +113,8 @@ async def _list(session: Session, command: commands.List) -> AsyncGenerator[Any,
     lines = await session.house.store.read(_chosen, session, command, patterns)
     for start in range(0, len(lines), PAGE):
         page = lines[start : start + PAGE]
-        if command.status:
-            yield session.house.store.peek(_with_status, session, page, command.status)
+        if command.status or b"MYRIGHTS" in command.give:
+            yield session.house.store.peek(_with_more, session, page, command)
         else:
             yield b"".join([_line(session, one) for one in page])
         await asyncio.sleep(0)  # a fast reader never makes us wait: others get their turn all the same
@@ -170,13 +170,17 @@ def _line(session: Session, one: Line, word: bytes = b"LIST") -> bytes:
     return b'* %b (%b) "/" %b%b\r\n' % (word, b" ".join(one.attributes), told, extra)
 
 
-def _with_status(tx: Tx, session: Session, lines: list[Line], items: tuple[bytes, ...]) -> bytes:
-    """RFC 5819 2: STATUS after each LIST, but not for what cannot be selected."""
+def _with_more(tx: Tx, session: Session, lines: list[Line], command: commands.List) -> bytes:
+    """After each LIST: STATUS, but not for what cannot be selected (RFC 5819 2); MYRIGHTS (RFC 8440 3)."""
     told = []
     for one in lines:
         told.append(_line(session, one))
-        if one.place is not None and b"\\Noselect" not in one.attributes:
-            told.append(status.line(tx, session, one.place, items))
+        if one.place is None or one.child_info:
+            continue
+        if b"MYRIGHTS" in command.give:
+            told.append(acl.my_line(session, one.place))
+        if command.status and b"\\Noselect" not in one.attributes:
+            told.append(status.line(tx, session, one.place, command.status))
     return b"".join(told)
 
 
@@ -198,8 +202,9 @@ async def lsub(session: Session, command: commands.Lsub, _: Input) -> AsyncGener
 
 
 def namespace(session: Session, command: commands.Namespace, _: Input) -> Replies:
-    told = b'* NAMESPACE (("" "/")) (("%b" "/")) (("%b" "/"))\r\n' % (
+    told = b'* NAMESPACE (("" "/")) (("%b" "/")) (("%b" "/")("%b" "/"))\r\n' % (
         names.USERS.encode("ascii"),
         names.GROUPS.encode("ascii"),
+        names.PUBLIC.encode("ascii"),
     )
     return updates.then(session, told + b"%b OK Done\r\n" % command.tag)

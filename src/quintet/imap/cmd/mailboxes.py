@@ -54,21 +54,27 @@ def _create(tx: Tx, account_id: AccountId, name: str, role: str, limit: int) -> 
     present = folders.listing(tx, owner)
     if len(present) >= limit:
         raise Refused(Reason.TOO_MANY, "too many mailboxes")
-    if role and any(folder.role == role for folder in present):
-        raise _no_use()  # one folder a role
+    if role and (owner != account_id or any(folder.role == role for folder in present)):
+        raise _no_use()  # one folder a role, and only of one's own
     return folders.create(tx, owner, rest, role=role).object_id
 
 
 def _owner(tx: Tx, account_id: AccountId, name: str, right: str) -> tuple[AccountId, str]:
-    """Whose folder ``name`` would be, and its name there; others' need ``right`` on the parent."""
-    if name.startswith(names.GROUPS) or name + "/" in (names.GROUPS, names.USERS):
+    """Whose folder ``name`` would be, and its name there; others' need ``right`` on what is above it.
+
+    RFC 4314 4: the nearest mailbox above that is there.
+    """
+    if name.startswith(names.GROUPS) or name + "/" in names.RESERVED:
         raise Refused(Reason.NO_PERMISSION, "this name belongs to the server")
-    if not name.startswith(names.USERS):
+    if not name.startswith(names.RESERVED):
         return account_id, name
+    owner, rest = places.owner_of(tx, name)
+    if owner is not None and owner.id == account_id:
+        return account_id, rest
     parent = name.rpartition("/")[0]
-    above = places.get(tx, account_id, parent, right)
-    owner = name.removeprefix(names.USERS).partition("/")[0]
-    return above.folder.account_id, name.removeprefix(f"{names.USERS}{owner}/")
+    while owner is not None and parent.count("/") > 1 and places.find(tx, account_id, parent) is None:
+        parent = parent.rpartition("/")[0]
+    return places.get(tx, account_id, parent, right).folder.account_id, rest
 
 
 async def delete(session: Session, command: commands.Delete, _: Input) -> AsyncGenerator[Any, None]:

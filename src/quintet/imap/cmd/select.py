@@ -62,9 +62,7 @@ def select(session: Session, command: commands.Select, _: Input) -> Replies:
 
 def look(tx: Tx, account_id: AccountId, name: str, most: int) -> Opened:
     """One snapshot of a mailbox; its UIDs only if there are at most ``most`` and gaps between them."""
-    where = places.get(tx, account_id, name)
-    if not where.may("r"):
-        raise Refused(Reason.NO_PERMISSION)
+    where = places.get(tx, account_id, name, "r")
     folder = where.folder
     count = folder.messages
     first = entries.neighbour(tx, folder.id, 0, after=True) or 1
@@ -118,8 +116,7 @@ def _enter(
     """Selects; the untagged answers."""
     where, folder = opened.place, opened.place.folder
     view = View(opened.uids) if opened.uids is not None else View(first=opened.first, count=opened.count)
-    read_only = command.read_only or not set(where.rights) & set("swte")
-    here = Selected(where, view, read_only=read_only, keywords=opened.keywords)
+    here = Selected(where, view, examined=command.read_only, keywords=opened.keywords)
     session.enter(here)
     if recent is not None:
         here.recent.append(recent)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from quintet.errors import Reason, Refused
 from quintet.imap import format as fmt
 from quintet.imap import names, places, updates
 
@@ -26,9 +25,7 @@ def status(session: Session, command: commands.Status, _: Input) -> Replies:
 
 
 def _one(tx: Tx, session: Session, name: str, items: tuple[bytes, ...]) -> bytes:
-    where = places.get(tx, session.user.account_id, name)
-    if not where.may("r"):
-        raise Refused(Reason.NO_PERMISSION)
+    where = places.get(tx, session.user.account_id, name, "r")
     return line(tx, session, where, items)
 
 
