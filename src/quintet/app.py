@@ -309,7 +309,7 @@ class App:
 def _smtp(app: App, wanted: ListenerConfig) -> Service:
     from quintet.smtp.desk import Role  # each protocol is loaded only where a listener asks for it
 
-    roles = {"": Role.MX, "mx": Role.MX, "submission": Role.SUBMISSION}
+    roles = {"": Role.MX, "mx": Role.MX, "submission": Role.SUBMISSION, "odmr": Role.ODMR}
     return joined.smtp_service(
         app.config,
         app.auth,

@@ -23,9 +23,9 @@ TIME_S = 30.0
 BOB = "bob@example.org"
 
 
-def listeners() -> dict[str, Listener]:
+def listeners(*roles: str) -> dict[str, Listener]:
     return {
-        "submission": Listener(name="submission", protocol="smtp", role="submission", address=HOST),
+        role: Listener(name=role, protocol="smtp", role=role, address=HOST) for role in ("submission", *roles)
     }
 
 
@@ -79,15 +79,15 @@ def test_customer_fetches_what_waits(tmp_path: Path, capsys: pytest.CaptureFixtu
     """RFC 2645, both sides ours: provider and customer."""
     routes = {"customer": Route(domains=["customer.test"], via="wait", fetched_by=["alice@example.org"])}
     with spawn_server(
-        tmp_path / "provider", listeners=listeners(), queue={"routes": routes, "poll_s": 0.2}
+        tmp_path / "provider", listeners=listeners("odmr"), queue={"routes": routes, "poll_s": 0.2}
     ) as provider:
-        port = provider.ports["submission"]
+        port, odmr = provider.ports["submission"], provider.ports["odmr"]
         customer = tmp_path / "customer"
         shell = Shell(customer, capsys)
         assert cli.run(["init", str(customer), "--hostname", "customer.test"]) == 0
         capsys.readouterr()
         shell("account", "add", "eva@customer.test", "--password", "a long phrase")
-        words = ("queue", "fetch", "--atrn", HOST, "--port", str(port), "--tls", "never")
+        words = ("queue", "fetch", "--atrn", HOST, "--port", str(odmr), "--tls", "never")
         login = ("--user", "alice@example.org", "--password", "demo")
         assert shell(*words, *login) == "no mail there\n"
         for number in range(3):

@@ -47,7 +47,7 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
 def smtp_service(
     config: Config, auth: AuthService, way_in: Inbound, *, role: Role, clock: Clock, starttls: bool = False
 ) -> SmtpService:
-    """MX, submission or LMTP over the store of ``way_in``."""
+    """MX, submission, ODMR or LMTP over the store of ``way_in``."""
     from quintet.delivery.urlauth import UrlAuth
     from quintet.smtp.service import SmtpService  # each protocol is loaded only where it is served
     from quintet.smtp.turn import Turns
@@ -63,5 +63,5 @@ def smtp_service(
         clock=clock,
         starttls=starttls,
         resolve_burl=UrlAuth(way_in.store, clock, auth.canonical).submitted,
-        turns=turns if role.value != "lmtp" else None,
+        turns=turns,
     )

@@ -23,9 +23,10 @@ class Listener:
     protocol: str = opt("smtp", "Protocol spoken here.", choices=PROTOCOLS, reload=False)
     role: str = opt(
         "",
-        "What the listener is for: smtp knows mx (from other servers, no login needed) and submission "
-        "(from mail programs, login needed); nntp knows reader and transit; empty takes the first.",
-        choices=("", "mx", "submission", "reader", "transit"),
+        "What the listener is for: smtp knows mx (from other servers, no login needed), submission (from "
+        "mail programs, login needed) and odmr (hosts that log in and fetch their mail by ATRN, port 366); "
+        "nntp knows reader and transit; empty takes the first.",
+        choices=("", "mx", "submission", "odmr", "reader", "transit"),
         reload=False,
     )
     address: str = opt(

@@ -216,7 +216,7 @@ def _unix_conflicts(path: lines.Path, listener: Listener) -> Iterator[tuple[line
 
 
 ROLES = {
-    "smtp": ("mx", "submission"),
+    "smtp": ("mx", "submission", "odmr"),
     "lmtp": (),
     "pop3": (),
     "imap": (),

@@ -37,6 +37,7 @@ class Role(enum.Enum):
 
     MX = "smtp"  # mail from other hosts, for us (RFC 5321)
     SUBMISSION = "submission"  # mail from our users, for anybody (RFC 6409)
+    ODMR = "odmr"  # hosts that log in and fetch their mail (RFC 2645)
     LMTP = "lmtp"  # mail from a transfer agent, a status for each recipient (RFC 2033)
 
 
@@ -54,7 +55,7 @@ class Desk:
     starttls: bool  # the listener has a certificate and is not under TLS from the start
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
     resolve_burl: ResolveBurl | None = None  # None: BURL is not offered
-    turns: Turns | None = None  # None: neither ETRN nor ATRN
+    turns: Turns | None = None  # None: neither ETRN nor ATRN, and so wherever RFC 6409 7 forbids them
     terms: Terms = field(init=False)
     trusted: Networks = field(init=False)  # may send anywhere without logging in
     xclient_from: Networks = field(init=False)
@@ -63,7 +64,9 @@ class Desk:
 
     def __post_init__(self) -> None:
         config, submission = self.config, self.role is Role.SUBMISSION
+        turns = self.turns if self.role in (Role.MX, Role.ODMR) else None
         made = {
+            "turns": turns,
             "terms": Terms(
                 clock=self.clock,
                 max_size=config.max_message_size,

@@ -40,7 +40,8 @@ HELP = {
 
 _NOT_HERE = {
     Role.MX: {"LHLO", "BURL"},
-    Role.SUBMISSION: {"LHLO"},
+    Role.SUBMISSION: {"LHLO", "ETRN", "ATRN"},
+    Role.ODMR: {"LHLO", "BURL"},
     Role.LMTP: {"HELO", "EHLO", "AUTH", "BURL", "ETRN", "ATRN"},
 }
 

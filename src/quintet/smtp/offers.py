@@ -94,7 +94,7 @@ def _burl(asker: Asker) -> str:
 
 
 def _etrn(asker: Asker) -> str:
-    return "ETRN" if asker.desk.turns is not None and asker.desk.role is not Role.LMTP else ""
+    return "ETRN" if asker.desk.turns is not None else ""
 
 
 def _atrn(asker: Asker) -> str:

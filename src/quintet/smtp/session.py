@@ -272,7 +272,7 @@ class SmtpSession:
         desk, peer = self._desk, self._peer
         if desk.wants_tls(peer):
             raise Refused(Reason.TLS_REQUIRED)
-        if self._identity is None and desk.role is Role.SUBMISSION and not peer.user:
+        if self._identity is None and desk.role in (Role.SUBMISSION, Role.ODMR) and not peer.user:
             raise Refused(Reason.AUTH_REQUIRED)
         if not self._extended and len(self._wire) and self._too_eager("pipelines_after_helo"):
             return self._sent_away(command)

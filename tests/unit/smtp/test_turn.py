@@ -28,7 +28,7 @@ class TurnHouse:
     def __init__(self, house: MailHouse) -> None:
         self.house = house
         self.routes: dict[str, Route] = {}
-        house.role = Role.SUBMISSION
+        house.role = Role.ODMR
 
     @property
     def service(self) -> SmtpService:
@@ -52,6 +52,8 @@ class TurnHouse:
 
     async def given(self, text: str) -> None:
         match text.split():
+            case ["role", name]:
+                self.house.role = Role(name)
             case ["route", domains, "fetched", "by", name]:
                 route = Route(domains=domains.split(","), via="wait", fetched_by=[name])
                 self.routes[f"r{len(self.routes)}"] = route
