@@ -16,7 +16,7 @@ from quintet.clock import Clock
 from quintet.config.reports import Reports as Config
 from quintet.delivery import dsn, filing, notify, wording
 from quintet.delivery.directory import Directory
-from quintet.delivery.envelope import Envelope, Mailbox, mailbox
+from quintet.delivery.envelope import USUAL, Envelope, Mailbox, mailbox
 from quintet.delivery.envelope import Recipient as Addressee
 from quintet.errors import Refused, TryLater
 from quintet.message import headers
@@ -77,10 +77,9 @@ class Reports:
             way = self.way(sender, digest, trusted=one.account_id is not None)
         if way is None:
             return None
-        failed = fates[0].action == dsn.FAILED
-        content, whole = await self._returned(
-            row, digest, return_size if failed and one.item_params.get("ret") != "hdrs" else 0
-        )
+        guarded = bool(one.item_params.get("require_tls"))  # RFC 8689 5: as if RET=HDRS had been said
+        wanted = fates[0].action == dsn.FAILED and one.item_params.get("ret") != "hdrs" and not guarded
+        content, whole = await self._returned(row, digest, return_size if wanted else 0)
         about = dsn.About(
             sender,
             one.created_at,
@@ -93,7 +92,7 @@ class Reports:
             language=way.language,
             seven_bit=not isinstance(way.decision, filing.File),
         )
-        return self._work(about, fates, way, f"queue-{one.queue_id}", expires_at)
+        return self._work(about, fates, way, f"queue-{one.queue_id}", expires_at, guarded=guarded)
 
     async def _returned(self, row: MessageId, digest: Digest, limit: int) -> tuple[bytes, bool]:
         """The message when it is no larger than ``limit``, else its header block; RFC 3461 6.2."""
@@ -147,8 +146,12 @@ class Reports:
                 [_good(one, dsn.EXPANDED, work.now) for one in expanded],
             )
             ready = replace(way, decision=filing.Send((str(way.to.address),))) if careful else way
-            conn = envelope.peer.id
-            return [self._work(about, fates, ready, conn, work.expires_at) for fates in mix if fates]
+            conn, guarded = envelope.peer.id, envelope.wishes.require_tls
+            return [
+                self._work(about, fates, ready, conn, work.expires_at, guarded=guarded)
+                for fates in mix
+                if fates
+            ]
 
         return replace(work, tell=tell)
 
@@ -206,17 +209,34 @@ class Reports:
         return True
 
     def _work(
-        self, about: dsn.About, fates: Sequence[dsn.Fate], way: Way, conn: str, expires_at: int
+        self,
+        about: dsn.About,
+        fates: Sequence[dsn.Fate],
+        way: Way,
+        conn: str,
+        expires_at: int,
+        *,
+        guarded: bool = False,
     ) -> filing.Work:
         data = dsn.report(
             about, fates, hostname=self._hostname, now=self._clock.now(), token=self._clock.token(12)
         )
-        return self.ready(data, way, conn=conn, expires_at=expires_at)
+        return self.ready(data, way, conn=conn, expires_at=expires_at, guarded=guarded)
 
     def ready(
-        self, data: bytes, way: Way, *, conn: str, expires_at: int, event: str = "reported"
+        self,
+        data: bytes,
+        way: Way,
+        *,
+        conn: str,
+        expires_at: int,
+        event: str = "reported",
+        guarded: bool = False,
     ) -> filing.Work:
-        """A report with its envelope: a null sender, so that nothing ever answers it (RFC 5321 4.5.5)."""
+        """A report with its envelope: a null sender, so that nothing ever answers it (RFC 5321 4.5.5).
+
+        ``guarded``: it is about a message with REQUIRETLS, and asks for that too (RFC 8689 5).
+        """
         envelope = Envelope(
             peer=Peer(conn, ""),
             helo=self._hostname,
@@ -224,6 +244,7 @@ class Reports:
             recipients=[way.to],
             eight_bit=not data.isascii(),
             utf8=not way.to.address.ascii,
+            wishes=replace(USUAL, require_tls=True) if guarded else USUAL,
         )
         return filing.Work(
             envelope=envelope,

@@ -206,7 +206,7 @@ class SmtpLink:
                 late = Answer(Result.LATER, "4.4.2", f"{hop.host} ended the session", hop.host)
                 answers.update((each.number, late) for each in ours)
                 continue
-            mail = outgoing.mail(offered, hop, letter, [each.path for each in ours], now)
+            mail = outgoing.mail(offered, hop, letter, [each.path for each in ours], now, secure=self.secure)
             try:
                 found = await self._transact(letter, mail, ours)
             except TryLater as problem:

@@ -65,8 +65,10 @@ def path(offers: Offers, address: Mailbox) -> str | None:
     return text if text.isprintable() and "<" not in address.domain and ">" not in address.domain else None
 
 
-def mail(offers: Offers, hop: Hop, letter: Letter, paths: Sequence[str], now: int) -> str:
-    """The MAIL command; ``paths`` are the recipients'."""
+def mail(
+    offers: Offers, hop: Hop, letter: Letter, paths: Sequence[str], now: int, *, secure: bool = False
+) -> str:
+    """The MAIL command; ``paths`` are the recipients', ``secure``: the session is under TLS."""
     sender, wishes = path(offers, letter.sender) or "", letter.wishes
     words = [f"MAIL FROM:<{sender}>"]
     if "SIZE" in offers:
@@ -82,7 +84,8 @@ def mail(offers: Offers, hop: Hop, letter: Letter, paths: Sequence[str], now: in
             words.append(f"RET={wishes.ret.upper()}")
         if wishes.envid:
             words.append(f"ENVID={parameters.xtext(wishes.envid).decode()}")
-    if letter.demand is Demand.REQUIRE and "REQUIRETLS" in offers:
+    # RFC 8689 5: a report asks for it too, where it can be had
+    if (letter.demand is Demand.REQUIRE or (secure and wishes.require_tls)) and "REQUIRETLS" in offers:
         words.append("REQUIRETLS")
     if wishes.priority and "MT-PRIORITY" in offers:
         words.append(f"MT-PRIORITY={wishes.priority}")

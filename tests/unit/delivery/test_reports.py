@@ -193,6 +193,20 @@ async def test_what_is_returned(out, ret, action, kind):
     assert b"\r\nContent-Type: " + kind + b"\r\n" in await out.house.last("alice")
 
 
+async def test_report_of_a_message_that_required_tls_has_its_header_only_and_requires_tls(out):
+    """RFC 8689 5."""
+    runner = out.runner()
+    params = {"require_tls": True, "ret": "full"}
+    for sender in ("alice@example.org", "zoe@far.example"):
+        await put(out.house, queue.To("z@example.net"), params=params, sender=sender)
+        rows = await out.house.store.write(queue.lease, "me", out.house.clock.now() + 1000, 10)
+        await runner.aftermath.settle(rows, [Answer(Result.NEVER, "5.0.0", "x", "mx.test")])
+    assert b"\r\nContent-Type: text/rfc822-headers\r\n" in await out.house.last("alice")
+    (report,) = await out.house.queued()
+    assert (report.sender, report.address) == ("", "zoe@far.example")
+    assert report.item_params["require_tls"] is True
+
+
 async def test_one_report_for_all_that_failed_together(out, to_host):
     """RFC 3461 5.2.8: and nobody in it who did not ask."""
     async with next_host(replies={"RCPT": "550 5.1.1 no"}) as host:

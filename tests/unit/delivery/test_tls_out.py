@@ -47,10 +47,12 @@ class World:
         )
         out.runners.append(self.runner)
 
-    async def sent(self, data: bytes = LETTER, **params) -> tuple[int, list[str]]:
+    async def sent(
+        self, data: bytes = LETTER, sender: str = "alice@example.org", **params
+    ) -> tuple[int, list[str]]:
         """How many messages came through, and the last words about those that did not."""
         more = {"params": params} if params else {}
-        await self.out.queue("bob@example.net", data=data, **more)
+        await self.out.queue("bob@example.net", data=data, sender=sender, **more)
         await self.runner.once()
         rows = self.out.house.store.peek(queue.listing)
         return len(self.host.messages), [row.last_error for row in rows]
@@ -142,3 +144,12 @@ async def test_requiretls_goes_on_or_comes_back(world: World, offers, named, cod
     assert (count, waiting) == (0, [])
     report = await world.out.house.last("alice")
     assert f"Status: {code}".encode() in report
+
+
+@pytest.mark.parametrize("offers", [[*OFFERS, "REQUIRETLS"], OFFERS, ["REQUIRETLS"]])
+async def test_report_about_requiretls_asks_for_it_and_goes_all_the_same(world: World, offers):
+    # RFC 8689 5
+    world.host.offers[:] = offers
+    assert await world.sent(sender="", require_tls=True) == (1, [])
+    (said,) = (line for line in world.host.heard if line.startswith("MAIL FROM:<>"))
+    assert said.endswith(" REQUIRETLS") is (len(offers) > len(OFFERS))
