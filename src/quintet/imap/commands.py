@@ -191,9 +191,12 @@ class GenUrlAuth(Command):
 
 @dataclass(frozen=True, slots=True)
 class UrlFetch(Command):
-    """RFC 4467, BASE.6.3.URLFETCH."""
+    """RFC 4467, BASE.6.3.URLFETCH: URLs, each with what is asked of it; nothing: as RFC 4467 has it.
 
-    urls: tuple[bytes, ...]
+    Of BODY, BINARY, BODYPARTSTRUCTURE (RFC 5524 3.1).
+    """
+
+    urls: tuple[tuple[bytes, tuple[bytes, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)

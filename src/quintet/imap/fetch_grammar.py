@@ -1,4 +1,4 @@
-"""What FETCH may ask for (RFC 9051 6.4.5, RFC 3501 6.4.5, RFC 3516, RFC 7162 3.1.4, RFC 8474, RFC 8514).
+"""What FETCH may ask for (RFC 9051 6.4.5, RFC 3501 6.4.5, RFC 3516, RFC 7162 3.1.4, RFC 8474, 8514, 8970).
 
 Pure.
 """
@@ -19,6 +19,7 @@ MAX_FIELDS = 500  # names in HEADER.FIELDS
 _NAME = re.compile(rb"[A-Za-z0-9.]+")
 _PATH = re.compile(rb"[1-9][0-9]{0,8}(?:\.[1-9][0-9]{0,8})*")
 _PARTIAL = re.compile(rb"<([0-9]{1,19})\.([1-9][0-9]{0,18})>")
+_LAZY = re.compile(rb" +\(LAZY(?: LAZY)*\)", re.IGNORECASE)  # other words in parentheses are modifiers
 _TEXTS = (b"HEADER.FIELDS.NOT", b"HEADER.FIELDS", b"HEADER", b"TEXT", b"MIME")  # longest first
 
 PLAIN = frozenset(
@@ -83,6 +84,12 @@ def _item(cursor: Cursor) -> Item:
             return _body(cursor, peek=name.endswith(b"PEEK"))
         if name in (b"BINARY", b"BINARY.PEEK", b"BINARY.SIZE"):
             return _binary(cursor, name)
+    if name == b"PREVIEW":
+        lazy = _LAZY.match(cursor.data, cursor.position)
+        if lazy is None:
+            return Item(name, label=name)
+        cursor.position = lazy.end()
+        return Item(b"PREVIEW (LAZY)", label=name)
     if name in PLAIN:
         return Item(name)
     if name in _RFC822:

@@ -303,13 +303,28 @@ def _generate(cursor: Cursor, tag: bytes) -> commands.GenUrlAuth:
 
 
 def _url_fetch(cursor: Cursor, tag: bytes) -> commands.UrlFetch:
-    urls: list[bytes] = []
+    urls: list[tuple[bytes, tuple[bytes, ...]]] = []
     while not urls or not cursor.at_end():
         if len(urls) == MAX_URLS:
             raise BadSyntax("too many URLs", Reason.TOO_MANY)
         cursor.space()
-        urls.append(cursor.astring())
+        urls.append(_url_wish(cursor) if cursor.accept(b"(") else (cursor.astring(), ()))
     return commands.UrlFetch(tag, tuple(urls))
+
+
+def _url_wish(cursor: Cursor) -> tuple[bytes, tuple[bytes, ...]]:
+    """``url BINARY BODYPARTSTRUCTURE)`` (RFC 5524 5)."""
+    url = cursor.astring()
+    wishes: list[bytes] = []
+    while not cursor.accept(b")"):
+        cursor.space()
+        word = cursor.word()
+        if word not in (b"BODY", b"BINARY", b"BODYPARTSTRUCTURE") or word in wishes:
+            raise BadSyntax("unknown parameter, or one twice")
+        wishes.append(word)
+    if {b"BODY", b"BINARY"} <= set(wishes):
+        raise BadSyntax("BODY or BINARY, not both")  # RFC 5524 3.1
+    return url, tuple(wishes)
 
 
 def _reset_key(cursor: Cursor, tag: bytes) -> commands.ResetKey:

@@ -55,6 +55,11 @@ def bodystructure(digest: Digest) -> bytes:
     return _structure(digest.root)[1]
 
 
+def structure(part: Part) -> bytes:
+    """Return the BODYSTRUCTURE of one part (BODYPARTSTRUCTURE of RFC 5259 8.3, RFC 5524 3.2)."""
+    return _structure(part)[1]
+
+
 def overview(digest: Digest) -> bytes:
     """Return ``Subject TAB From TAB Date TAB Message-ID TAB References``, no number, no line end.
 

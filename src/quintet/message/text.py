@@ -136,11 +136,13 @@ def preview(digest: Digest, read: Read) -> str:
     RFC 8970 3.3: plain text, no markup, white space collapsed; quoted lines and
     signatures say little and are left out unless nothing else is there.
     """
-    part = _preview_part(digest.root)
+    part = preview_part(digest)
     if part is None:
         return ""
     text = "".join(_decoded(part, read, PREVIEW_READ))
     if part.subtype == "plain":
+        if text.lstrip().startswith("-----BEGIN PGP MESSAGE-----"):
+            return ""  # RFC 8970 3.2: encrypted, so nothing that says anything
         own = text.replace("\r\n", "\n").split("\n-- \n", 1)[0]
         own = _SPACES.sub(" ", _QUOTES.sub("", own)).strip()
         if own:
@@ -155,10 +157,13 @@ def _shortened(text: str) -> str:
     return text[: cut if cut > 0 else PREVIEW_LENGTH].rstrip()
 
 
-def _preview_part(root: Part) -> Part | None:
-    """The first plain text that is no attachment; else the first HTML; else any other text."""
+def preview_part(digest: Digest) -> Part | None:
+    """The part that `preview` reads at most PREVIEW_READ bytes of.
+
+    The first plain text that is no attachment; else the first HTML; else any other text.
+    """
     html = other = None
-    for part in leaves(root):
+    for part in leaves(digest.root):
         if part.type != "text" or part.disposition == "attachment" or not part.size:
             continue
         if part.subtype == "plain":

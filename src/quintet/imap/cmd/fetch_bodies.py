@@ -1,4 +1,4 @@
-"""FETCH of sections: BODY[...], RFC822, BINARY (RFC 9051 6.4.5, RFC 3501 6.4.5, RFC 3516).
+"""FETCH of sections and previews: BODY[...], RFC822, BINARY, PREVIEW (RFC 9051 6.4.5, RFC 3516, RFC 8970).
 
 Small bodies are read many in one query; a large one goes out as a `Slice` that the driver streams.
 A part is a range of the stored bytes: nothing is parsed here.
@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Hangup, Reason, Refused, TryLater
-from quintet.imap import answers, render, updates
+from quintet.imap import answers, decoding, render, updates
+from quintet.imap import format as fmt
 from quintet.imap.cmd import fetch as plain
-from quintet.message import section, transfer
+from quintet.message import section
+from quintet.message import text as texts
 from quintet.message.digest import Digest
 from quintet.net.seam import CHUNK, Slice
 from quintet.store import entries, reading
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
     from quintet.store.model import BodyRef, Uid
 
 PAGE = 64  # messages of a page; the store reads at most 1 MiB of their bodies along
+PREVIEW = b"PREVIEW"  # an item's name; another one means PREVIEW (LAZY)
 TOLD = 5000  # marks remembered as told; then the cursor moves past them
 MAX_HEADER = 4 * 1024 * 1024  # bytes of a header block that HEADER.FIELDS looks through
-ENCODINGS = frozenset(("7bit", "8bit", "binary", "base64", "quoted-printable"))  # RFC 2045 6.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,7 @@ async def fetch(
     also = ((b"UID", b"FLAGS", b"MODSEQ") if session.condstore else (b"FLAGS",)) if marking else ()
     seen_plan = render.compile_items(command.items, more=also, columns=("uid", "flags", "modseq"))
     plan = render.compile_items(command.items, columns=seen_plan.columns)
-    digest = any(
-        item.section is not None and (item.section.path or item.section.text) for item in plan.bodies
-    )
+    digest = any(item.section is None or item.section.path or item.section.text for item in plan.bodies)
     marked = 0
     unknown = False  # some part could not be decoded
     while ranges:
@@ -84,14 +84,14 @@ async def fetch(
                 unknown = True
                 if not items and message.line.endswith(b"("):
                     continue
-            whole = _whole(message, items)
+            whole = _whole(message, items, utf8=session.utf8)
             if whole is not None:
                 held.append(whole)
                 continue
             yield b"".join(held)
             held = []
             try:
-                async for reply in _in_pieces(message, items):
+                async for reply in _in_pieces(message, items, utf8=session.utf8):
                     yield reply
             except (Refused, TryLater) as error:  # an answer is begun: no other can be given in it
                 raise Hangup(error.reason, error.text) from error
@@ -162,13 +162,20 @@ def _messages(
             yield Message(told, session.house.store.body(ref), len(ref.prefix), found.digests.get(row[0]))
 
 
-def _whole(message: Message, items: tuple[commands.Item, ...]) -> bytes | None:
+def _whole(message: Message, items: tuple[commands.Item, ...], *, utf8: bool) -> bytes | None:
     """The whole answer at once, where nothing must be decoded and the bytes are at hand."""
     told = [message.line]
     lead = b"" if message.line.endswith(b"(") else b" "
     for item in items:
         what = item.section
-        if item.name != b"BODY[" or what is None:
+        if what is None:
+            preview = _preview_at_hand(message)
+            if preview is None and item.name == PREVIEW:
+                return None
+            told.append(b"%bPREVIEW %b" % (lead, fmt.nstring(preview, utf8=utf8)))
+            lead = b" "
+            continue
+        if item.name != b"BODY[":
             return None
         text: bytes | None = None
         found = _range(message, what)
@@ -189,11 +196,17 @@ def _whole(message: Message, items: tuple[commands.Item, ...]) -> bytes | None:
     return b"".join(told)
 
 
-async def _in_pieces(message: Message, items: tuple[commands.Item, ...]) -> AsyncIterator[Any]:
+async def _in_pieces(message: Message, items: tuple[commands.Item, ...], *, utf8: bool) -> AsyncIterator[Any]:
     """All sections of one message, between the line's beginning and its end."""
     lead = message.line if message.line.endswith(b"(") else message.line + b" "
     for item in items:
-        assert item.section is not None
+        if item.section is None:
+            preview = _preview_at_hand(message)
+            if preview is None and item.name == PREVIEW:
+                preview = await _preview(message)
+            yield b"%bPREVIEW %b" % (lead, fmt.nstring(preview, utf8=utf8))
+            lead = b" "
+            continue
         answer = _body if item.name == b"BODY[" else _binary
         async for reply in answer(message, item, item.section, lead + item.label):
             yield reply
@@ -253,6 +266,34 @@ def _range(message: Message, what: commands.Section) -> tuple[int, int] | None:
     return min(start, size), min(found[1] + message.prefix, size)
 
 
+# --- PREVIEW (RFC 8970) -----------------------------------------------------------------------------
+
+
+def _preview_at_hand(message: Message) -> bytes | None:
+    """The preview, if no file must be read for it: what LAZY asks for (RFC 8970 4.1)."""
+    part = texts.preview_part(message.digest) if message.digest is not None else None
+    if part is None or message.digest is None:
+        return b""
+    start, size = part.body_start, min(part.size, texts.PREVIEW_READ)
+    block = message.body.small(message.prefix + start, size)
+    return _preview_of(message.digest, start, block) if block is not None else None
+
+
+async def _preview(message: Message) -> bytes:
+    """The same for a body beside the database; only its first kilobytes are read."""
+    assert message.digest is not None
+    part = texts.preview_part(message.digest)
+    assert part is not None
+    start, size = part.body_start, min(part.size, texts.PREVIEW_READ)
+    chunks = message.body.chunks(message.prefix + start, size)
+    return _preview_of(message.digest, start, b"".join([chunk async for chunk in chunks]))
+
+
+def _preview_of(digest: Digest, start: int, block: bytes) -> bytes:
+    preview = texts.preview(digest, lambda low, high: block[low - start : high - start])
+    return preview.encode("utf-8", "replace")
+
+
 # --- BINARY (RFC 3516 4.3) --------------------------------------------------------------------------
 
 
@@ -263,27 +304,17 @@ async def _binary(
     if found is None:
         yield lead + (b" 0" if item.name == b"BINARY.SIZE[" else b" NIL")
         return
-    encoding = _encoding(message, what)
-    size, nul = 0, False
-    async for piece in _decoded(message, found, encoding):
-        size += len(piece)
-        nul = nul or b"\0" in piece
+    where = message.body, found[0], found[1] - found[0], _encoding(message, what)
+    first, length = item.partial or (0, None)
+    measured = await decoding.measure(decoding.decoded(*where))
     if item.name == b"BINARY.SIZE[":
-        yield b"%b %d" % (lead, size)
+        yield b"%b %d" % (lead, measured.size)
         return
-    start, end = 0, size
-    if item.partial is not None:
-        start = min(item.partial[0], size)
-        end = min(start + item.partial[1], size)
-    yield b"%b %b{%d}\r\n" % (lead, b"~" if nul else b"", end - start)
-    at = 0
-    async for piece in _decoded(message, found, encoding):  # a second pass: nothing is held whole
-        wanted = piece[max(start - at, 0) : max(end - at, 0)]
-        at += len(piece)
-        if wanted:
-            yield wanted
-        if at >= end:
-            break
+    rest = max(measured.size - first, 0)
+    size = rest if length is None else min(length, rest)
+    yield b"%b %b{%d}\r\n" % (lead, b"~" if measured.nul else b"", size)
+    async for piece in decoding.cut(decoding.decoded(*where), first, length):  # again: nothing is held whole
+        yield piece
 
 
 def _decodable(message: Message, items: tuple[commands.Item, ...]) -> tuple[commands.Item, ...]:
@@ -291,7 +322,9 @@ def _decodable(message: Message, items: tuple[commands.Item, ...]) -> tuple[comm
     return tuple(
         item
         for item in items
-        if item.name == b"BODY[" or item.section is None or _encoding(message, item.section) in ENCODINGS
+        if item.name == b"BODY["
+        or item.section is None
+        or _encoding(message, item.section) in decoding.ENCODINGS
     )
 
 
@@ -301,15 +334,3 @@ def _encoding(message: Message, what: commands.Section) -> str:
         return "binary"
     part = section.part(message.digest, what.path)
     return part.encoding.lower() if part is not None else "binary"
-
-
-async def _decoded(message: Message, found: tuple[int, int], encoding: str) -> AsyncIterator[bytes]:
-    decoder = transfer.decoder(encoding)
-    start, length = found[0], found[1] - found[0]
-    small = message.body.small(start, length) if length <= CHUNK else None
-    if small is not None:
-        yield decoder.feed(small) + decoder.finish()
-        return
-    async for chunk in message.body.chunks(start, length):
-        yield decoder.feed(chunk)
-    yield decoder.finish()
