@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures this server beside Postfix, Dovecot and INN, in one run, and writes docs/benchmarks.md.
+"""Measures this server beside Postfix, Haraka, smtp-server, Dovecot and INN; writes docs/benchmarks.md.
 
 Every workload comes from `loadgen` (this folder) and is the same for all; the servers take turns, `--repeat`
 times, and medians are compared, because absolute numbers of a busy machine move by a factor of two.
@@ -9,7 +9,8 @@ A peer that is not installed is left out and named.  All traffic stays on 127.0.
     make bench ARGS=--quick             smaller counts, about 5 minutes
     make bench ARGS='--only S1,I2'      some workloads
 
-The set-up of the peers is in `peers/NAME/` (their best honest configuration).
+The set-up of the peers is in `peers/NAME/` (their best honest configuration); `peers/node.sh` fetches those
+that are Node programs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import signal
 import socket
@@ -29,7 +31,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench import page
+from bench import heavy, page
 from bench.workloads import WORKLOADS, Result, Workload
 
 HERE = Path(__file__).resolve().parent
@@ -37,7 +39,9 @@ ROOT = HERE.parent
 START_LIMIT_S = 20.0
 
 
+IDLE_SMTP = "smtp-idle --conns 1000 --hold 4 --ramp 20 --limit 90"
 IDLE = "imap-idle --conns 1000 --users 1000 --count 100 --hold 3 --ramp 20 --limit 110"
+SINK = 2900  # above the first port of each server: what it relays to
 NUMBER = {"smtp": 25, "imap": 143, "pop3": 110, "nntp": 119}
 
 
@@ -52,6 +56,7 @@ class Ours:
 
     def __init__(self, folder: Path, base: int, workers: int) -> None:
         self.dir, self.base, self.workers = folder / "quintet", base, workers
+        self.sink = base + SINK
         self.process: subprocess.Popen[bytes] | None = None
 
     def quintet(self, *args: str, **options: Any) -> None:  # Any: of subprocess.run
@@ -62,7 +67,9 @@ class Ours:
         self.dir.mkdir(parents=True)
         config = self.dir / "quintet.toml"
         listeners = [OUR_LISTENER.format(name=kind, port=self.port(kind)) for kind in NUMBER]
-        config.write_text(OUR_CONFIG.format(workers=self.workers) + "".join(listeners))
+        config.write_text(
+            OUR_CONFIG.format(workers=self.workers, sink=self.sink, size=2 * heavy.LARGE) + "".join(listeners)
+        )
         self.quintet("domain", "add", "bench.test", "-c", str(config))
         names = [f"u{n:04d}" for n in range(1000)] + [
             f"{kind}{n}" for kind in ("big", "pop", "app") for n in range(10)
@@ -116,6 +123,19 @@ default_domain = "bench.test"
 
 [nntp]
 post = "anyone"
+
+[smtp]
+relay_networks = ["127.0.0.0/8"]
+max_message_size = {size}
+
+[queue]
+per_destination = 20
+
+[queue.routes.sink]
+via = "smtp"
+host = "127.0.0.1"
+port = {sink}
+tls = "never"
 """
 OUR_LISTENER = """
 [listeners.{name}]
@@ -132,6 +152,7 @@ class Peer:
     def __init__(self, name: str, folder: Path, base: int, variant: str, kinds: tuple[str, ...]) -> None:
         self.name, self.dir, self.base, self.variant = name, folder / name, base, variant
         self.kinds = frozenset(kinds)
+        self.sink = base + SINK
 
     def run(self, script: str, *more: str) -> None:
         command = [
@@ -142,6 +163,8 @@ class Peer:
             str(self.base),
             "--variant",
             self.variant,
+            "--sink",
+            str(self.sink),
             *more,
         ]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -178,10 +201,13 @@ class Peer:
 
 
 Server = Ours | Peer
+NODE = Path(os.environ.get("NODE_DIR", str(ROOT / "build" / "node"))) / "node_modules"
 PEERS = {
     "postfix": ("/usr/sbin/postfix", "virtual", ("smtp",)),
     "dovecot": ("/usr/sbin/dovecot", "mdbox", ("imap", "pop3")),
     "inn": ("/usr/lib/news/bin/innd", "tradindexed", ("nntp",)),
+    "smtp-server": (f"{NODE}/smtp-server", "", ("smtp",)),
+    "haraka": (f"{NODE}/Haraka", "", ("smtp",)),
 }
 
 
@@ -241,7 +267,7 @@ def run_load(command: str, port: int, more: list[str]) -> Result:
 
 
 def load(command: str, server: Server, kind: str) -> Result:
-    return run_load(command, server.port(kind), server.meter())
+    return run_load(command.format(sink=server.sink), server.port(kind), server.meter())
 
 
 def seed(server: Server, articles: int, messages: int) -> None:
@@ -330,11 +356,21 @@ def main() -> None:
         for name, server in servers.items():
             print(f"preparing {name}", flush=True)
             server.prepare()
-            if any(w.peer != "postfix" for w in wanted) and name != "postfix":
+            if any(w.kind != "smtp" for w in wanted) and server.kinds != {"smtp"}:
                 seed(server, articles, messages)
         results = measure(servers, wanted, options.repeat, options.quick)
         idling = idle(ours) if with_idle else None
-        text = page.page(results, wanted, idling, missing, options.repeat, options.workers)
+        marks = []
+        if not prefixes or "S5" in prefixes:
+            with running(ours):
+                marks.append(page.idle_smtp(run_load(IDLE_SMTP, ours.port("smtp"), ours.meter())))
+        if not prefixes or "S6" in prefixes:
+            with running(ours):
+                assert ours.process
+                marks += page.large(heavy.large(ours.port("smtp"), ours.process.pid))
+        if not prefixes or "S7" in prefixes:
+            marks += page.queue(heavy.queue(folder, options.base, options.quick))
+        text = page.page(results, wanted, idling, missing, options.repeat, options.workers, marks)
         options.out.write_text(text)
         if options.raw:
             with options.raw.open("a") as file:

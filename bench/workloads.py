@@ -14,9 +14,9 @@ class Workload:
 
     id: str
     title: str
-    peer: str  # "postfix", "dovecot", "inn"
+    peer: str  # "postfix", "smtp-server", "haraka", "dovecot", "inn"
     kind: str  # which port: smtp, imap, pop3, nntp
-    command: str  # of loadgen
+    command: str  # of loadgen; {sink} is a free port
     quick: str  # the same, smaller
     metric: str  # "ops_s" (more is better) or "server_cpu_us_per_op" (less is better)
     factor: float  # ours must be this many times as good
@@ -32,7 +32,57 @@ WORKLOADS = (
         "smtp-in --conns 20 --duration 8 --count 20000",
         "smtp-in --conns 20 --duration 4",
         "ops_s",
+        4.0,
+    ),
+    Workload(
+        "S1-node",
+        "the same, durable by a file each",
+        "smtp-server",
+        "smtp",
+        "smtp-in --conns 20 --duration 8 --count 20000",
+        "smtp-in --conns 20 --duration 4",
+        "ops_s",
+        0.7,
+    ),
+    Workload(
+        "S2",
+        "SMTP in, one connection a message",
+        "postfix",
+        "smtp",
+        "smtp-in --conns 20 --per-conn 1 --duration 8 --count 20000",
+        "smtp-in --conns 20 --per-conn 1 --duration 4",
+        "ops_s",
         3.0,
+    ),
+    Workload(
+        "S3",
+        "SMTP in, 50 recipients a message",
+        "postfix",
+        "smtp",
+        "smtp-in --conns 10 --rcpts 50 --duration 8 --count 500",
+        "smtp-in --conns 10 --rcpts 50 --duration 4 --count 200",
+        "ops_s",
+        8.0,
+    ),
+    Workload(
+        "S4",
+        "SMTP in, queued, sent on to a sink",
+        "postfix",
+        "smtp",
+        "smtp-relay --conns 20 --count 3000 --rcpt-pattern u%04d@relay.test --limit 60 --sink-port {sink}",
+        "smtp-relay --conns 20 --count 1000 --rcpt-pattern u%04d@relay.test --limit 60 --sink-port {sink}",
+        "ops_s",
+        4.0,
+    ),
+    Workload(
+        "S4-haraka",
+        "the same",
+        "haraka",
+        "smtp",
+        "smtp-relay --conns 20 --count 3000 --rcpt-pattern u%04d@relay.test --limit 60 --sink-port {sink}",
+        "smtp-relay --conns 20 --count 1000 --rcpt-pattern u%04d@relay.test --limit 60 --sink-port {sink}",
+        "ops_s",
+        2.0,
     ),
     Workload(
         "I2-cold",
