@@ -55,5 +55,4 @@ def entries(tx: Tx, one: trace.Note, folder_id: FolderId, numbers: Sequence[int]
 @bounded()
 def messages(tx: Tx, one: trace.Note, read: Iterable[Read]) -> None:
     """Notes messages that the caller knows, the first `MOST`."""
-    for row, message_id in islice(read, MOST):
-        trace.add(tx, tx.now, one.conn, one.event, one.account_id, message_id, one.detail, message_row=row)
+    trace.add_all(tx, one, list(islice(read, MOST)))

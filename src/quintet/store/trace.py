@@ -59,6 +59,21 @@ def add(
     tx.run(_INSERT, tx.new_ids(1), at, conn, event, account_id, message_row, message_id, packed)
 
 
+def add_all(tx: Tx, one: Note, messages: Sequence[tuple[MessageId, str]]) -> None:
+    """Writes the same of many messages, each its row and Message-ID, in one statement."""
+    if not messages:
+        return
+    packed = _packed(one.detail) if one.detail else "{}"
+    first = tx.new_ids(len(messages))
+    tx.many(
+        _INSERT,
+        [
+            (first + at, tx.now, one.conn, one.event, one.account_id, row, message_id, packed)
+            for at, (row, message_id) in enumerate(messages)
+        ],
+    )
+
+
 def _packed(detail: Mapping[str, Any]) -> str:
     try:
         return _pack(detail).decode()
@@ -83,6 +98,18 @@ def follow(tx: Tx, message_id: str, limit: int = 1000) -> list[Event]:
         " WHERE message_id = ? ORDER BY at, id LIMIT ?", message_id, limit,
     )  # fmt: skip
     return [_event(row) for row in rows]
+
+
+def left_for(tx: Tx, message_id: str, address: str) -> bool:
+    """A message of that name went on to a host, for that recipient."""
+    needle = json.dumps(address.lower(), ensure_ascii=False)
+    for character in "\\%_":
+        needle = needle.replace(character, "\\" + character)
+    found = tx.value(
+        "SELECT 1 FROM trace WHERE message_id = ? AND event = 'relayed' AND lower(detail) LIKE ? ESCAPE '\\'"
+        " LIMIT 1", message_id, f'%"to":{needle}%',
+    )  # fmt: skip
+    return found is not None
 
 
 def recent(tx: Tx, limit: int = 100) -> list[Event]:
