@@ -33,4 +33,20 @@ class Imap:
     submit_servers: tuple[str, ...] = opt(
         (), "Login names of other submission servers, which may fetch what users send by BURL (RFC 4467)."
     )
+    literals: str = opt(
+        "plus",
+        "Literals that clients send without waiting (RFC 7888): of any size, or up to 4096 bytes.",
+        choices=("plus", "minus"),
+    )
+    utf8_only: bool = opt(False, "Serve only clients that know UTF-8 (UTF8=ONLY, RFC 6855).")
+    language: str = opt(
+        "i-default", 'What "default" means to LANGUAGE.', choices=("i-default", "en", "de", "fr")
+    )
+    xlist: bool = opt(False, "Tell of XLIST, for old mobile clients that know special folders by nothing else.")
+    remote_mailboxes: tuple[str, ...] = opt(
+        (), 'Mailboxes on other servers, "NAME HOST [HOST ...]" each: clients are sent there (RFC 2193).'
+    )
+    home_servers: tuple[str, ...] = opt(
+        (), 'Accounts on other servers, "LOGIN HOST" or "@DOMAIN HOST" each: sent there (RFC 2221).'
+    )
     list_groups: bool = opt(True, "Show the newsgroups to LIST as folders below Groups/.")

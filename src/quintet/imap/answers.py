@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
-from quintet.imap import commands
+from quintet.imap import commands, languages
 from quintet.imap import format as fmt
 from quintet.imap.grammar import BadCommand
 
@@ -81,13 +81,21 @@ class Coded(Refused):
         self.code = code
 
 
-def line(tag: bytes, status: bytes, code: bytes, words: str) -> bytes:
-    """``a1 NO [CODE] words``."""
+NEEDS_UTF8 = Refused(Reason.UNSUPPORTED, "this server needs ENABLE UTF8=ACCEPT first")  # RFC 6855 6
+
+
+def line(tag: bytes, status: bytes, code: bytes, words: str, language: str = languages.DEFAULT) -> bytes:
+    """``a1 NO [CODE] words``; in UTF-8 where another ``language`` than the first was asked for."""
+    said = languages.translated(words, language)
     text = fmt.text(words) or b"Failed"
+    if said != words:
+        text = said.encode("utf-8")  # ours to the last letter
     return b"%b %b [%b] %b\r\n" % (tag, status, code, text) if code else b"%b %b %b\r\n" % (tag, status, text)
 
 
-def problem(error: Problem, command: commands.Command | None) -> bytes:
+def problem(
+    error: Problem, command: commands.Command | None, language: str = languages.DEFAULT
+) -> bytes:
     """The answer to a command that failed; ``*`` where its tag is not known."""
     tag = command.tag if command is not None and command.tag else b"*"
     if isinstance(error, BadCommand):
@@ -104,9 +112,9 @@ def problem(error: Problem, command: commands.Command | None) -> bytes:
         status, code = NO, b"SERVERBUG"
     if error.reason is Reason.NO_SUCH_FOLDER and isinstance(command, (commands.Append, commands.Copy)):
         code = b"TRYCREATE"  # RFC 9051 6.3.12, 6.4.7: and only there
-    if isinstance(error, BadSyntax) and error.reason is Reason.TOO_MANY:
+    if isinstance(error, BadSyntax) and error.reason in (Reason.TOO_MANY, Reason.TOO_BIG):
         status = BAD
     if error.reason is Reason.ALREADY_EXISTS:  # its text is the bare name
-        return line(tag, status, code, "A mailbox of that name is there already")
+        return line(tag, status, code, "A mailbox of that name is there already", language)
     words = error.text[:1].upper() + error.text[1:]
-    return line(tag, status, code, words)
+    return line(tag, status, code, words, language)

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from quintet.imap.session import Session
 
-ALWAYS = b"IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID ENABLE"  # RFC 3501, 9051, 4959, 7888, 2971, 5161
+ALWAYS = (
+    b"IMAP4rev1 IMAP4rev2 SASL-IR ID ENABLE"  # RFC 3501, 9051, 4959, 2971, 5161
+    b" LANGUAGE LOGIN-REFERRALS"  # RFC 5255, 2221
+)
 KNOWN = (
     b"IDLE NAMESPACE UIDPLUS UNSELECT CHILDREN MOVE BINARY"  # RFC 2177, 2342, 4315, 3691, 3348, 6851, 3516
     b" CONDSTORE QRESYNC"  # RFC 7162
     b" ESEARCH SEARCHRES WITHIN"  # RFC 4731, 5182, 5032
     b" LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE"  # RFC 5258, 5819, 6154
-    b" STATUS=SIZE OBJECTID SAVEDATE MULTIAPPEND UTF8=ACCEPT"  # RFC 8438, 8474, 8514, 3502, 6855
+    b" STATUS=SIZE OBJECTID SAVEDATE MULTIAPPEND"  # RFC 8438, 8474, 8514, 3502
+    b" MAILBOX-REFERRALS UNAUTHENTICATE"  # RFC 2193, 8437
+    b" I18NLEVEL=1 I18NLEVEL=2"  # RFC 5255 4.3, 4.4
     b" APPENDLIMIT=%d URLAUTH URLAUTH=BINARY URL-PARTIAL"  # RFC 7889, 4467, 5524, 5550
     b" CATENATE REPLACE PREVIEW"  # RFC 4469, 8508, 8970
     b" ACL RIGHTS=texkn LIST-MYRIGHTS"  # RFC 4314, 5257 3.4, 8440
@@ -26,6 +31,12 @@ def told(session: Session) -> bytes:
     """The words, apart by a space, that hold for this client now."""
     house, peer = session.house, session.peer
     words = ALWAYS + b" " + KNOWN % house.config.max_message
+    words += b" LITERAL-" if house.config.literals == "minus" else b" LITERAL+"  # RFC 7888 5: never both
+    words += b" UTF8=ONLY" if house.config.utf8_only else b" UTF8=ACCEPT"  # RFC 6855 6: nor these
+    if house.config.xlist:
+        words += b" XLIST"
+    if not session.compressed:
+        words += b" COMPRESS=DEFLATE"  # RFC 4978
     if session.identity is not None:
         return words
     if peer.tls is None and house.can_start_tls(peer):

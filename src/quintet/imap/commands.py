@@ -149,6 +149,7 @@ class Lsub(Command):
 
     reference: bytes
     pattern: bytes
+    remote: bool = False  # RLSUB (RFC 2193 5.2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,14 @@ from collections.abc import Callable
 from typing import Literal
 
 from quintet.errors import BadSyntax, Reason
-from quintet.imap import append_grammar, commands, fetch_grammar, search_grammar, share_grammar
+from quintet.imap import (
+    append_grammar,
+    commands,
+    fetch_grammar,
+    search_grammar,
+    share_grammar,
+    tree_grammar,
+)
 from quintet.imap.tokens import Cursor
 
 MAX_URLS = 100  # of one command
@@ -75,6 +82,7 @@ def _id(cursor: Cursor, tag: bytes) -> commands.Id:
             raise BadSyntax("expected a list or NIL")
         return commands.Id(tag, ())
     fields: list[tuple[bytes, bytes | None]] = []
+    seen: set[bytes] = set()
     while not cursor.accept(b")"):
         if fields:
             cursor.space()
@@ -82,7 +90,13 @@ def _id(cursor: Cursor, tag: bytes) -> commands.Id:
             raise BadSyntax("more than 30 fields", Reason.TOO_MANY)  # RFC 2971 3.3
         name = cursor.string()
         cursor.space()
-        fields.append((name, cursor.nstring()))
+        value = cursor.nstring()
+        if len(name) > 30 or (value is not None and len(value) > 1024):
+            raise BadSyntax("field too long", Reason.TOO_MANY)  # RFC 2971 3.3
+        if name.lower() in seen:
+            raise BadSyntax("a field comes twice")  # RFC 2971 3.3
+        seen.add(name.lower())
+        fields.append((name, value))
     return commands.Id(tag, tuple(fields))
 
 
@@ -391,6 +405,10 @@ COMMANDS: dict[bytes, Callable[[Cursor, bytes], commands.Command]] = {
     b"AUTHENTICATE": _authenticate,
     b"LOGIN": _login,
     b"ENABLE": _enable,
+    b"COMPRESS": tree_grammar.compress,
+    b"UNAUTHENTICATE": tree_grammar.unauthenticate,
+    b"LANGUAGE": tree_grammar.language,
+    b"COMPARATOR": tree_grammar.comparator,
     b"SELECT": lambda cursor, tag: _select(cursor, tag, read_only=False),
     b"EXAMINE": lambda cursor, tag: _select(cursor, tag, read_only=True),
     b"CREATE": _create,
@@ -400,6 +418,9 @@ COMMANDS: dict[bytes, Callable[[Cursor, bytes], commands.Command]] = {
     b"UNSUBSCRIBE": lambda cursor, tag: commands.Subscribe(tag, _one_mailbox(cursor), wanted=False),
     b"LIST": _list,
     b"LSUB": _lsub,
+    b"RLIST": tree_grammar.rlist,
+    b"RLSUB": tree_grammar.rlsub,
+    b"XLIST": tree_grammar.xlist,
     b"NAMESPACE": lambda _, tag: commands.Namespace(tag),
     b"STATUS": _status,
     b"APPEND": _append,

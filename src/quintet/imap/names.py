@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 
 from quintet.errors import BadSyntax, Reason, Refused
@@ -83,12 +84,26 @@ def matches(text: str, name: str) -> bool:
     Raises:
         BadSyntax(TOO_MANY): more than `MAX_PIECES` pieces.
     """
+    return matcher(text)(name)
+
+
+def matcher(text: str) -> Callable[[str], bool]:
+    """`matches` for one pattern and many names; the patterns that clients send cost next to nothing."""
     head, slash, rest = text.partition(SEPARATOR)
     if head.upper() == "INBOX":
         text = f"INBOX{slash}{rest}"
-    if _match(_pieces(text), name):
-        return True
-    return name == "INBOX" and _match(_pieces(text.upper()), name)
+    pieces = _pieces(text)
+    if pieces == ("*",):
+        return lambda _: True
+    inbox = _match(_pieces(text.upper()), "INBOX")
+    if pieces == ("%",):
+        return lambda name: SEPARATOR not in name
+    literal, *wild = pieces or ("",)
+    if literal not in ("*", "%") and wild == ["*"]:
+        return lambda name: name.startswith(literal) or (inbox and name == "INBOX")
+    if literal not in ("*", "%") and not wild:
+        return lambda name: name == literal or (inbox and name == "INBOX")
+    return lambda name: _match(pieces, name) or (inbox and name == "INBOX")
 
 
 def _match(pieces: tuple[str, ...], name: str) -> bool:

@@ -12,7 +12,7 @@ from quintet.config.imap import Imap
 from quintet.errors import Problem
 from quintet.imap import recents
 from quintet.imap.session import Session
-from quintet.imap.wire import Wire
+from quintet.imap.wire import LITERAL_MINUS, Wire
 
 if TYPE_CHECKING:
     from quintet.auth.service import AuthService
@@ -95,7 +95,7 @@ class ImapService:
         )
 
     def open(self, peer: Peer) -> tuple[Wire, Session]:
-        wire = Wire()
+        wire = Wire(LITERAL_MINUS) if self.house.config.literals == "minus" else Wire()
         return wire, Session(self.house, peer, wire)
 
     def reload(self, config: Imap) -> None:

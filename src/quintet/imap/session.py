@@ -13,8 +13,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet import log, metrics
-from quintet.errors import BadSyntax, Problem, Reason
-from quintet.imap import answers, capabilities, commands, share_commands, updates
+from quintet.errors import BadSyntax, Problem, Reason, Refused
+from quintet.imap import (
+    answers,
+    capabilities,
+    commands,
+    languages,
+    names,
+    referrals,
+    share_commands,
+    tree_commands,
+    updates,
+)
 from quintet.imap.cmd import (
     acl,
     append,
@@ -32,8 +42,10 @@ from quintet.imap.cmd import (
     store,
     uploads,
     urlauth,
+    ways,
 )
-from quintet.imap.wire import MAX_COMMAND, Wire
+from quintet.imap.wire import MAX_COMMAND, MAX_GUEST_COMMAND, Wire
+from quintet.message import collation
 from quintet.net.seam import Ask, Input, Peer, Replies, TlsInfo
 
 if TYPE_CHECKING:
@@ -71,6 +83,11 @@ RULES: dict[type, Rule] = {
     commands.Authenticate: Rule(State.GUEST, auth.authenticate, "6.2.2"),
     commands.Login: Rule(State.GUEST, auth.login, "6.2.3"),
     commands.Enable: Rule(State.KNOWN, general.enable, "6.3.1"),
+    tree_commands.Compress: Rule(State.KNOWN, ways.compress, "RFC 4978 3"),
+    tree_commands.Unauthenticate: Rule(State.KNOWN, ways.unauthenticate, "RFC 8437 3"),
+    tree_commands.Language: Rule(State.ANY, ways.language, "RFC 5255 3.2"),
+    tree_commands.Comparator: Rule(State.KNOWN, ways.comparator, "RFC 5255 4.7"),
+    tree_commands.Xlist: Rule(State.KNOWN, listing.list_, ""),
     commands.Select: Rule(State.KNOWN, select.select, "6.3.2"),
     commands.Create: Rule(State.KNOWN, mailboxes.create, "6.3.4"),
     commands.Delete: Rule(State.KNOWN, mailboxes.delete, "6.3.5"),
@@ -102,13 +119,21 @@ RULES: dict[type, Rule] = {
 }
 
 
+# Answered without UTF-8 also where that is asked for (RFC 6855 6), and answers that carry what people wrote,
+# which is never looked into for words of ours to translate
+WITHOUT_UTF8 = frozenset((commands.Enable, tree_commands.Compress, tree_commands.Unauthenticate))
+CARRIERS = frozenset((commands.Fetch, commands.UrlFetch))
+
 _COUNTERS = {kind: metrics.IMAP_COMMANDS.labels(kind.__name__.lower()) for kind in RULES}
 
 
 class Session:
     """What is known of one client.  10,000 of them idle, so what is seldom needed is made late."""
 
-    __slots__ = ("_errors", "enabled", "house", "identity", "idling", "peer", "selected", "state", "wire")
+    __slots__ = (
+        "_errors", "comparator", "compressed", "enabled", "house", "identity", "idling", "language", "peer",
+        "selected", "state", "wire",
+    )  # fmt: skip
 
     def __init__(self, house: House, peer: Peer, wire: Wire) -> None:
         self.house: House = house
@@ -118,6 +143,9 @@ class Session:
         self.identity: Identity | None = None
         self.selected: Selected | None = None
         self.enabled: frozenset[bytes] = frozenset()
+        self.comparator = collation.CASEMAP  # of SEARCH, SORT, THREAD (RFC 5255 4.2)
+        self.language = languages.DEFAULT  # of what people read in answers
+        self.compressed = False
         self.idling = b""  # tag of the IDLE that runs
         self._errors = 0
 
@@ -152,9 +180,14 @@ class Session:
             return self._wrong_state(command, following, rule)
         if rule.states is State.SELECTED and not self.here.renew(self.house.store):
             return updates.no_longer(self)
+        if (not_here := self._not_here(rule, command)) is not None:
+            return self._refused(not_here, command, following)
         if self.state is not State.GUEST:
             self._errors = 0  # a client that is known may try things all day, not one after the other
-        return rule.answer(self, command, following)
+        replies = rule.answer(self, command, following)
+        if self.language == languages.DEFAULT or type(command) in CARRIERS:
+            return replies
+        return languages.spoken(replies, command.tag, self)
 
     def poll(self) -> Replies:
         return idle.poll(self)
@@ -165,8 +198,9 @@ class Session:
                 return idle.broken_off(self)
             self._errors += 1
             if self._errors > self.house.config.max_errors:
-                return [answers.problem(error, command), answers.FAREWELLS[Reason.TOO_MANY_ERRORS], Ask.CLOSE]
-        return [answers.problem(error, command)]
+                farewell = answers.FAREWELLS[Reason.TOO_MANY_ERRORS]
+                return [answers.problem(error, command, self.language), farewell, Ask.CLOSE]
+        return [answers.problem(error, command, self.language)]
 
     def farewell(self, reason: Reason) -> bytes:
         """RFC 9051 7.1.5: a connection that we end hears BYE, whyever."""
@@ -216,6 +250,17 @@ class Session:
         self._errors = 0
         logger.info("login", conn=self.peer.id, account=identity.name, mechanism=identity.mechanism)
 
+    def forget(self) -> None:
+        """As if nobody had logged in on this connection (RFC 8437 4.1)."""
+        self.leave()
+        self.identity = None
+        self.state = State.GUEST
+        self.enabled = frozenset()
+        self.language = languages.DEFAULT
+        self.comparator = collation.CASEMAP
+        self.compressed = False
+        self.wire.max_command = MAX_GUEST_COMMAND
+
     def enter(self, selected: Selected) -> None:
         self.leave()
         self.selected = selected
@@ -241,13 +286,30 @@ class Session:
         }[rule.states]
         if self.state is State.GUEST and rule.states is State.SELECTED:
             words = "Log in first"
-        error = BadSyntax(words, Reason.WRONG_STATE)
+        return self._refused(BadSyntax(words, Reason.WRONG_STATE), command, following)
+
+    def _not_here(self, rule: Rule, command: commands.Command) -> Problem | None:
+        """Why this server does not answer: RFC 6855 6 (UTF-8 wanted), RFC 2193 4 (mailbox elsewhere)."""
+        config = self.house.config
+        needs_utf8 = config.utf8_only and not rule.states & State.GUEST
+        if needs_utf8 and not self.utf8 and type(command) not in WITHOUT_UTF8:
+            return answers.NEEDS_UTF8
+        if not config.remote_mailboxes or self.state is State.GUEST:
+            return None
+        try:
+            found = [names.decode(raw, utf8=self.utf8) for raw in referrals.raw_names(command)]
+        except Refused:
+            return None  # not a name: the command itself says so
+        return referrals.refer(listing.remote(self), self.house.hostname, self.user.name, found)
+
+    def _refused(self, error: Problem, command: commands.Command, following: Input) -> Replies:
+        """A command that is not even looked at."""
         if isinstance(command, commands.Append) and (announced := command.first.literal) is not None:
             return self._after_upload(announced, command, following, error)
         return self.problem(error, command)
 
     async def _after_upload(
-        self, announced: Literal, command: commands.Append, following: Input, error: BadSyntax
+        self, announced: Literal, command: commands.Append, following: Input, error: Problem
     ) -> AsyncGenerator[Any, None]:
         await uploads.pass_over(announced, following)
         for reply in self.problem(error, command):  # type: ignore[union-attr]  # problem gives a list

@@ -123,6 +123,8 @@ class Cursor:
                 raise BadSyntax("quoted string without end, or with a character that needs a literal")
             self.position = found.end()
             text = found[1]
+            if not text.isascii():
+                _check_utf8(text)
             return _ESCAPE.sub(rb"\1", text) if b"\\" in text else text
         found = _LITERAL.match(self.data, self.position)
         if found is None:
@@ -204,6 +206,14 @@ class Cursor:
             raise BadSyntax(complaint if self.position < len(self.data) else "missing argument")
         self.position = found.end()
         return found[0]
+
+
+def _check_utf8(text: bytes) -> None:
+    """RFC 6855 3: what stands in quotes is UTF-8 or nothing."""
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadSyntax("string is not UTF-8") from error
 
 
 _EPOCH = Date(1970, 1, 1).toordinal()

@@ -7,6 +7,7 @@ APPEND is left in the buffer, for the handler to refuse or to stream.  `grammar`
 from __future__ import annotations
 
 import re
+import sys
 
 from quintet.errors import BadSyntax, Hangup, Reason
 from quintet.imap import commands, grammar
@@ -16,6 +17,7 @@ from quintet.net.seam import Need
 MAX_LINE = 64 * 1024  # bytes. RFC 2683 3.2.1.5 asks for 8000; some clients send long UID sets in one line
 MAX_COMMAND = 256 * 1024  # bytes of a command with its short literals, once the client is known
 MAX_GUEST_COMMAND = 16 * 1024  # bytes before that: names, secrets, a long bearer token
+LITERAL_MINUS = 4096  # bytes. RFC 7888 5
 MAX_SKIP = 16 * 1024 * 1024  # bytes of a literal that came unasked and is refused; then we hang up
 
 _LITERAL_END = re.compile(rb"\{([0-9]{1,19})(\+?)\}\Z")
@@ -27,9 +29,11 @@ _UPLOAD_AFTER_NAME = re.compile(_UPLOADS + rb"\{[0-9]+\+?\}\r\n", re.IGNORECASE)
 class Wire:
     """The framing of one connection."""
 
-    __slots__ = ("_frame", "_lines", "_missing", "_refusal", "_skip", "max_command")
+    __slots__ = ("_frame", "_lines", "_missing", "_refusal", "_skip", "max_command", "max_unasked")
 
-    def __init__(self) -> None:
+    def __init__(self, max_unasked: int = sys.maxsize) -> None:
+        """``max_unasked``: bytes of a literal that a client may send without waiting (RFC 7888 5)."""
+        self.max_unasked = max_unasked
         self._lines = LineBuffer(MAX_LINE)
         self._frame = b""  # what came of a command that a literal interrupted
         self._missing = 0  # bytes of that literal still to come
@@ -63,7 +67,9 @@ class Wire:
             literal = _LITERAL_END.search(line) if line.endswith(b"}") else None
             if literal is None:
                 return self._command(line)
-            if not self._refusal and self._is_upload(line):
+            if literal[2] and int(literal[1]) > self.max_unasked and not self._refusal:
+                self._refuse_unasked(line, int(literal[1]))
+            elif not self._refusal and self._is_upload(line):
                 command = self._upload(line, int(literal[1]), waits=not literal[2])
                 if command is not None:
                     return command
@@ -113,6 +119,11 @@ class Wire:
                 raise
             self._refuse(refusal, size)
             return None
+
+    def _refuse_unasked(self, line: bytes, size: int) -> None:
+        """RFC 7888 5: too large to come without waiting."""
+        tag, self._frame = grammar.tag_of(self._frame + line), b""
+        self._refuse(grammar.BadCommand(tag, "literal too long to come unasked", Reason.TOO_BIG), size)
 
     def _refuse(self, refusal: grammar.BadCommand, size: int) -> None:
         """Reads past a literal that came unasked, and to the end of its command (RFC 7888 4)."""

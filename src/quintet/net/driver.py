@@ -301,6 +301,10 @@ class Driver:
                 self._flush()
             elif reply is Ask.CLOSE:
                 self._finish(Reason.CLOSED)
+            elif reply is Ask.PLAIN:
+                last, self._out_size = b"".join(self._out), 0
+                self._out.clear()
+                self._stream.plain(last)
             else:
                 return False
         elif reply is TURN or isinstance(reply, HandOver):

@@ -154,6 +154,15 @@ class DeflateFilter:
     def compress(self, data: bytes) -> bytes:
         return self._compress.compress(data) + self._compress.flush(zlib.Z_SYNC_FLUSH)
 
+    def finish(self, data: bytes) -> bytes:
+        """The last that is said: the stream of DEFLATE is ended, so that the peer sees where."""
+        return self._compress.compress(data) + self._compress.flush(zlib.Z_FINISH)
+
+    @property
+    def rest(self) -> bytes:
+        """What came after the end of the peer's stream, if it ended it."""
+        return self._decompress.unused_data
+
     def decompress(self, data: bytes) -> bytes:
         """At most `CHUNK` bytes; call again with b"" while ``held``.  Raises zlib.error."""
         piece = self._decompress.decompress(self.held + data, CHUNK)

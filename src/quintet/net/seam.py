@@ -34,6 +34,7 @@ class Ask(enum.Enum):
     FLUSH = enum.auto()  # write out before going on
     START_TLS = enum.auto()  # flush, drop what came early, shake hands, call session.secured()
     COMPRESS = enum.auto()  # flush, then raw DEFLATE both ways (RFC 4978, RFC 8054)
+    PLAIN = enum.auto()  # flush, then no DEFLATE any more (RFC 8437 4.1)
     CLOSE = enum.auto()  # flush and end the connection
 
 

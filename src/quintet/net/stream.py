@@ -170,6 +170,21 @@ class Stream(asyncio.BufferedProtocol):
         """DEFLATE both ways from here on."""
         self._deflate = DeflateFilter()
 
+    def plain(self, last: bytes) -> None:
+        """Sends ``last``, and from here on no DEFLATE, either way."""
+        deflate = self._deflate
+        if deflate is None:
+            self.write(last)
+            return
+        self._deflate = None
+        self.write(deflate.finish(last))
+        if deflate.rest:
+            asyncio.get_running_loop().call_soon(self._not_deflated, deflate.rest)
+
+    def _not_deflated(self, data: bytes) -> None:
+        if not self.closed:
+            self.receiver.received(data)
+
     def inflate(self, data: bytes) -> None:
         """Hands compressed input on; what would be too much at once follows in the next turns."""
         deflate = self._deflate
@@ -182,7 +197,7 @@ class Stream(asyncio.BufferedProtocol):
             return
         if piece:
             self.receiver.received(piece)
-        if deflate.held and self.transport.is_reading():
+        if deflate.held and self.transport.is_reading() and self._deflate is deflate:
             asyncio.get_running_loop().call_soon(self.inflate, b"")
 
     # --- TLS ------------------------------------------------------------------------------------

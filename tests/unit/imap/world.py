@@ -8,7 +8,7 @@ given   group NAME with 3 articles
 given   quota 10000                      of alice, in bytes
 given   shared NAME with folder FOLDER   a shared account; who logs in may read and mark (lrs) that folder
 given   NAME of bob grants alice lrs
-given   option NAME VALUE                of the [imap] section
+given   option NAME VALUE                of the [imap] section; of a list, one more
 do      deliver N to NAME | expunge NAME 2 | flag NAME 2 \\Seen | forget NAME | remove NAME | wait 5
 store   NAME has UIDS | NAME uid 2 flags \\Seen $x | sound
 """
@@ -119,8 +119,8 @@ class World:
             case ["quota", size]:
                 account = self.store.peek(accounts.find, "alice@example.org")
                 await self.store.write(accounts.change, account.id, quota_bytes=int(size))
-            case ["option", name, value]:
-                self.config = replace(self.config, **{name: type(getattr(self.config, name))(int(value))})
+            case ["option", name, *values]:
+                self.config = replace(self.config, **{name: self._option(name, values)})
             case [name, "with", count, _]:
                 await self.fill(name, int(count), owner)
             case [name, "without", uids]:
@@ -135,6 +135,12 @@ class World:
                 await self.put(name, data, owner)
             case _:
                 raise ValueError(text)
+
+    def _option(self, name: str, values: list[str]) -> Any:
+        before = getattr(self.config, name)
+        if isinstance(before, tuple):
+            return (*before, " ".join(values))
+        return values[0] if isinstance(before, str) else type(before)(int(values[0]))
 
     async def expunge(self, name: str, uids: str, owner: str = "alice") -> None:
         numbers = [n for low, high in sets.parse(uids.encode()).resolve(1) for n in range(low, high + 1)]

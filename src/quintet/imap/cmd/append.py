@@ -64,6 +64,8 @@ async def append(session: Session, command: commands.Append, following: Input) -
             # Deviates: RFC 6855 4 has us refuse 8-bit header fields from who did not enable UTF8=ACCEPT,
             # because what people move here from elsewhere has them, raw and in any charset, and must not be
             # lost for it.
+            if not literal.waits and literal.size > session.wire.max_unasked:  # RFC 7888 5
+                raise BadSyntax("literal too long to come unasked", Reason.TOO_BIG)
             if literal.waits:
                 yield uploads.GO_AHEAD
                 yield Ask.FLUSH

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from quintet import log
 from quintet.auth import dialogue
 from quintet.errors import BadSyntax, Reason, Refused
-from quintet.imap import capabilities
+from quintet.imap import capabilities, referrals
 from quintet.net.seam import Ask
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ async def login(session: Session, command: commands.Login, _: Input) -> AsyncGen
         name, secret = command.user.decode("utf-8"), command.password.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Refused(Reason.AUTH_FAILED) from error
+    _stays(session, name)
     yield _welcome(session, command.tag, await auth.password(name, secret, session.peer, "imap"))
 
 
@@ -49,7 +50,16 @@ async def authenticate(
         yield b"+ %b\r\n" % answer
         yield Ask.FLUSH
         answer = await talk.next()
+    _stays(session, answer.name)
     yield _welcome(session, command.tag, answer)
+
+
+def _stays(session: Session, name: str) -> None:
+    """Raises Refused with a REFERRAL for who lives on another server (RFC 2221 4.1)."""
+    house = session.house
+    elsewhere = referrals.home(house.config.home_servers, house.hostname, name)
+    if elsewhere is not None:
+        raise elsewhere
 
 
 def _welcome(session: Session, tag: bytes, identity: Identity) -> bytes:

@@ -6,8 +6,9 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Reason, Refused
-from quintet.imap import answers, names, places, updates
+from quintet.imap import answers, names, places, referrals, updates
 from quintet.imap import format as fmt
+from quintet.imap.cmd import listing
 from quintet.store import folders
 
 if TYPE_CHECKING:
@@ -130,13 +131,15 @@ def _rename(tx: Tx, account_id: AccountId, source: str, target: str) -> None:
 async def subscribe(session: Session, command: commands.Subscribe, _: Input) -> AsyncGenerator[Any, None]:
     """Names, not mailboxes: UNSUBSCRIBE takes one that is gone; SUBSCRIBE wants it there (RFC 9051 6.3.7)."""
     name = names.decode(command.mailbox, utf8=session.utf8).removesuffix("/")
-    await session.house.store.write(_subscribe, session.user.account_id, name, command.wanted)
+    must_be = command.wanted and not referrals.hosts_of(listing.remote(session), name)
+    await session.house.store.write(_subscribe, session.user.account_id, name, command.wanted, must_be)
     yield b"%b OK Done\r\n" % command.tag
 
 
-def _subscribe(tx: Tx, account_id: AccountId, name: str, wanted: bool) -> None:
+def _subscribe(tx: Tx, account_id: AccountId, name: str, wanted: bool, must_be: bool) -> None:
     if not wanted:
         folders.unsubscribe(tx, account_id, name)
         return
-    places.get(tx, account_id, name)
+    if must_be:
+        places.get(tx, account_id, name)
     folders.subscribe(tx, account_id, name)

@@ -1,0 +1,168 @@
+"""All mailbox names that an account can list, and those that a LIST asks for (RFC 5258 3, RFC 9051 6.3.9).
+
+`read` asks the store once for each namespace; `choose` and all else is pure.  What is told after a name
+(STATUS, rights) and how it is written is `cmd.listing`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from quintet.imap import names, places
+from quintet.store import folders
+from quintet.store.model import FolderKind
+
+if TYPE_CHECKING:
+    from quintet.store.db import Tx
+    from quintet.store.model import AccountId
+
+USES = {
+    "all": b"\\All", "archive": b"\\Archive", "drafts": b"\\Drafts", "flagged": b"\\Flagged",
+    "junk": b"\\Junk", "sent": b"\\Sent", "trash": b"\\Trash", "important": b"\\Important",
+}  # fmt: skip
+_HAS, _HAS_NO = b"\\HasChildren", b"\\HasNoChildren"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One mailbox to tell of."""
+
+    name: str
+    attributes: tuple[bytes, ...]
+    present: bool = True  # False: only the name of something above another, subscribed, or elsewhere
+    meets: bool = True  # the selection options; False: told for what is below it
+    child_info: tuple[bytes, ...] = ()  # the options that something below it meets (RFC 5258 3.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What is there under a name."""
+
+    use: bytes = b""  # special use (RFC 6154 2); only of one's own
+    readable: bool = True
+    leaf: bool = False  # nothing can be below it
+    remote: bool = False  # on another server
+
+
+_PLAIN = Node()
+
+
+@dataclass(slots=True)
+class Tree:
+    """Names, and what lies above them."""
+
+    nodes: dict[str, Node]
+    subscribed: frozenset[str] = frozenset()
+    parents: set[str] = field(init=False)  # names that have something below them
+
+    def __post_init__(self) -> None:
+        self.parents = ancestors(self.nodes)
+
+
+def above(name: str) -> Iterator[str]:
+    """The levels above a name, nearest first."""
+    at = name.rfind("/")
+    while at > 0:
+        name = name[:at]
+        yield name
+        at = name.rfind("/")
+
+
+def ancestors(below: Iterable[str]) -> set[str]:
+    """All levels above any of ``below``; time is that of the names' text, however deep they are."""
+    found: set[str] = set()
+    for name in below:
+        at = name.rfind("/")
+        while at > 0:
+            name = name[:at]
+            if name in found:
+                break  # and all above it
+            found.add(name)
+            at = name.rfind("/")
+    return found
+
+
+def read(
+    tx: Tx, account: AccountId, asked: Iterable[str], *, groups: bool, remote: Mapping[str, object]
+) -> Tree:
+    """What the account can list, as far as the patterns ``asked`` can reach it."""
+    nodes: dict[str, Node] = dict.fromkeys(remote, Node(remote=True))
+    for name, role in folders.outline(tx, account):
+        nodes[name] = Node(USES[role]) if role in USES else _PLAIN
+    if groups and _may_reach(asked, names.GROUPS):
+        for one in places.newsgroups(tx, account):
+            nodes[one.name] = Node(readable=one.may("r"), leaf=one.folder.kind == FolderKind.GROUP)
+    if _may_reach(asked, names.USERS) or _may_reach(asked, names.PUBLIC):
+        for one in places.shared(tx, account):
+            nodes[one.name] = Node(readable=one.may("r"))
+    return Tree(nodes, frozenset(folders.subscriptions(tx, account)))
+
+
+def _may_reach(asked: Iterable[str], prefix: str) -> bool:
+    """False when no pattern can match anything in the namespace: most clients ask for one mailbox."""
+    for pattern in asked:
+        literal = pattern.partition("*")[0].partition("%")[0]
+        if literal.startswith(prefix) or prefix.startswith(literal):
+            return True
+    return False
+
+
+def attributes(tree: Tree, name: str) -> list[bytes]:
+    """What LIST says of a name (RFC 9051 7.3.1, RFC 5258 3)."""
+    node = tree.nodes.get(name)
+    told: list[bytes] = []
+    if node is None:
+        told += (b"\\NonExistent", b"\\Noselect")  # the second is implied; for who knows only RFC 3501
+    elif not node.readable:
+        told.append(b"\\Noselect")
+    if node is not None and node.remote:
+        told.append(b"\\Remote")
+    told.append(_HAS if name in tree.parents and (node is None or not node.leaf) else _HAS_NO)
+    if node is not None and node.use:
+        told.append(node.use)
+    return told
+
+
+def choose(tree: Tree, select: frozenset[bytes], give: frozenset[bytes], asked: list[str]) -> list[Line]:
+    """The names that match a pattern and the selection options, INBOX first, then by name (RFC 5258 3.3)."""
+    criteria = tuple(option for option in (b"SUBSCRIBED", b"SPECIAL-USE") if option in select)
+    tests = [names.matcher(pattern) for pattern in asked]
+    known: set[str] = set(tree.nodes) | tree.parents
+    if b"SUBSCRIBED" in select:
+        known |= tree.subscribed | ancestors(tree.subscribed)
+    matching = [name for name in known if any(test(name) for test in tests)]
+    matching.sort(key=lambda name: (name != "INBOX", name))
+    if not criteria:
+        # a name that only lies above others is told where no pattern reaches those (RFC 3501 6.3.8, "%")
+        reached = ancestors(name for name in matching if name in tree.nodes)
+        return [_told(tree, name, give) for name in matching if name in tree.nodes or name not in reached]
+    meeting = _meeting(tree, criteria)
+    if b"RECURSIVEMATCH" not in select:
+        return [_told(tree, name, give | select) for name in matching if name in meeting]
+    has_child = ancestors(meeting)
+    untold = ancestors(meeting.difference(matching))  # who has nothing else to say of a child stays silent
+    return [
+        _told(tree, name, give | select, name in meeting, criteria if name in has_child else ())
+        for name in matching
+        if name in meeting or name in untold
+    ]
+
+
+def _meeting(tree: Tree, criteria: tuple[bytes, ...]) -> set[str]:
+    """The names that meet all selection options."""
+    found: set[str] = set(tree.subscribed) if b"SUBSCRIBED" in criteria else set(tree.nodes)
+    if b"SPECIAL-USE" in criteria:
+        found = {name for name in found if (node := tree.nodes.get(name)) is not None and node.use}
+    return found
+
+
+def _told(
+    tree: Tree, name: str, give: frozenset[bytes], meets: bool = True, child_info: tuple[bytes, ...] = ()
+) -> Line:
+    told = attributes(tree, name)
+    if b"SUBSCRIBED" in give and name in tree.subscribed:
+        told.insert(0, b"\\Subscribed")
+    node = tree.nodes.get(name)
+    return Line(name, tuple(told), node is not None and not node.remote, meets, child_info)
