@@ -30,6 +30,8 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
             rules = Rules(config.policy, store, clock)
         except BadHooks as error:
             raise TryLater(Reason.BUSY, str(error)) from error
+    from quintet.delivery.bounces import Bounces  # as above
+
     return Inbound(
         store,
         config.smtp,
@@ -39,7 +41,7 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
         expire_report_s=config.queue.expire_report_s,
         reports=config.reports,
         policy=config.policy,
-        checks=rules.checks,
+        checks=[*rules.checks, Bounces(store, config.queue)],
         filters=rules.filters,
     )
 
