@@ -42,7 +42,7 @@ def fetch(cursor: Cursor, tag: bytes, *, uid: bool) -> Fetch:
     cursor.space()
     numbers = cursor.sequence_set()
     cursor.space()
-    items = _items(cursor)
+    items = data_items(cursor)
     changed_since, vanished = None, False
     if not cursor.at_end():
         cursor.space()
@@ -56,7 +56,7 @@ def fetch(cursor: Cursor, tag: bytes, *, uid: bool) -> Fetch:
     return Fetch(tag, uid, numbers, items, changed_since, vanished)
 
 
-def _items(cursor: Cursor) -> tuple[Item, ...]:
+def data_items(cursor: Cursor) -> tuple[Item, ...]:
     if not cursor.accept(b"("):
         found = _NAME.match(cursor.data, cursor.position)
         macro = MACROS.get(found[0].upper()) if found else None

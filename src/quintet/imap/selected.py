@@ -29,9 +29,9 @@ class Selected:
     """One selected mailbox of one session."""
 
     __slots__ = (
-        "account_id", "cleared", "cursor", "examined", "folder_id", "held", "hint", "keywords", "kind",
-        "name", "read_only", "reader", "recent", "rights", "saved", "tell_flags", "tell_modseq", "told",
-        "uid_validity", "view", "watch",
+        "account_id", "cleared", "cursor", "examined", "folder_id", "fresh", "held", "hint", "keywords",
+        "kind", "name", "read_only", "reader", "recent", "rights", "saved", "tell_flags", "tell_modseq",
+        "told", "uid_validity", "view", "watch",
     )  # fmt: skip
 
     def __init__(self, where: Place, view: View, *, examined: bool, keywords: Iterable[str]) -> None:
@@ -49,6 +49,7 @@ class Selected:
         self.cursor: int = folder.highest_modseq  # all changes up to here are told
         self.cleared = 0  # what is gone is known up to here; matters only where it is beyond the cursor
         self.held: int | None = None  # the cursor before the first expunge that is not told yet
+        self.fresh: list[int] = []  # UIDs that arrived and of which NOTIFY's items are owed
         self.told: dict[int, int] = {}  # UID -> modseq of our own changes after the cursor: told already
         self.keywords = {word.lower(): word for word in keywords}  # those that FLAGS named
         self.recent: list[tuple[int, int]] = []  # UID ranges that are \\Recent for this session alone
@@ -63,10 +64,15 @@ class Selected:
             self.watch.close()
             self.watch = None
 
-    def listen(self, store: Store) -> None:
-        """Begins to hear of changes; kept until the mailbox is left, because who idles, idles again."""
+    def listen(self, store: Store, wake: Wake | None = None) -> None:
+        """Begins to hear of changes; kept until the mailbox is left, because who idles, idles again.
+
+        With ``wake`` it is that which is set.
+        """
+        if self.watch is not None and wake is not None and wake is not self.hint:
+            self.close()
         if self.watch is None:
-            self.hint = Wake()
+            self.hint = wake or Wake()
             self.watch = store.watch(self.hint, [self.folder_id])
 
     def vanish(self, ranges: list[tuple[int, int]]) -> None:

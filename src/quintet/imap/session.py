@@ -20,6 +20,7 @@ from quintet.imap import (
     commands,
     languages,
     names,
+    notify_commands,
     referrals,
     share_commands,
     tree_commands,
@@ -36,6 +37,7 @@ from quintet.imap.cmd import (
     idle,
     listing,
     mailboxes,
+    notify,
     search,
     select,
     status,
@@ -51,6 +53,7 @@ from quintet.net.seam import Ask, Input, Peer, Replies, TlsInfo
 if TYPE_CHECKING:
     from quintet.auth.service import Identity
     from quintet.imap.append_commands import Literal
+    from quintet.imap.notices import Notices
     from quintet.imap.selected import Selected
     from quintet.imap.service import House
 
@@ -99,6 +102,7 @@ RULES: dict[type, Rule] = {
     commands.Status: Rule(State.KNOWN, status.status, "6.3.11"),
     commands.Append: Rule(State.KNOWN, append.append, "6.3.12"),
     commands.Idle: Rule(State.KNOWN, idle.idle, "6.3.13"),
+    notify_commands.Notify: Rule(State.KNOWN, notify.notify, "RFC 5465 3.1"),
     commands.Done: Rule(State.ANY, idle.done, "6.3.13"),
     share_commands.SetAcl: Rule(State.KNOWN, acl.change, "RFC 4314 3.1"),
     share_commands.GetAcl: Rule(State.KNOWN, acl.get, "RFC 4314 3.3"),
@@ -131,8 +135,8 @@ class Session:
     """What is known of one client.  10,000 of them idle, so what is seldom needed is made late."""
 
     __slots__ = (
-        "_errors", "comparator", "compressed", "enabled", "house", "identity", "idling", "language", "peer",
-        "selected", "state", "wire",
+        "_errors", "comparator", "compressed", "enabled", "house", "identity", "idling", "language",
+        "notices", "peer", "selected", "state", "wire",
     )  # fmt: skip
 
     def __init__(self, house: House, peer: Peer, wire: Wire) -> None:
@@ -147,16 +151,19 @@ class Session:
         self.language = languages.DEFAULT  # of what people read in answers
         self.compressed = False
         self.idling = b""  # tag of the IDLE that runs
+        self.notices: Notices | None = None  # what NOTIFY asked for; None: it was never given
         self._errors = 0
 
     # --- seam.Session ------------------------------------------------------------------------------
 
     @property
     def wants_push(self) -> bool:
-        return bool(self.idling)
+        return bool(self.idling) or (self.notices is not None and self.notices.active)
 
     @property
     def watch(self) -> asyncio.Event | None:
+        if self.notices is not None:
+            return self.notices.wake
         return self.selected.hint if self.selected is not None else None
 
     @property
@@ -211,6 +218,8 @@ class Session:
 
     def close(self) -> None:
         self.leave()
+        if self.notices is not None:
+            self.notices.close()
 
     # --- for the commands --------------------------------------------------------------------------------
 
@@ -252,6 +261,9 @@ class Session:
 
     def forget(self) -> None:
         """As if nobody had logged in on this connection (RFC 8437 4.1)."""
+        if self.notices is not None:
+            self.notices.close()
+            self.notices = None
         self.leave()
         self.identity = None
         self.state = State.GUEST
@@ -265,6 +277,16 @@ class Session:
         self.leave()
         self.selected = selected
         self.state = State.SELECTED
+        if self.notices is not None and self.notices.selected:
+            selected.listen(self.house.store, self.notices.wake)
+
+    def listen(self, notices: Notices) -> None:
+        """Tells from now on what ``notices`` want, and nothing else."""
+        if self.notices is not None:
+            self.notices.close()
+        self.notices = notices
+        if self.selected is not None:
+            self.selected.listen(self.house.store, notices.wake)
 
     def leave(self) -> None:
         """Back from a mailbox, if one is selected."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet.imap import format as fmt
 from quintet.imap import sets
+from quintet.imap.notify_commands import FLAGS
 from quintet.net.seam import Ask
 from quintet.store import changes, glance
 
@@ -30,29 +32,36 @@ PAGE = 500  # changes read at once: about a millisecond
 def then(session: Session, tail: bytes | Callable[[], bytes], *, may_expunge: bool = True) -> Replies:
     """All that changed, then ``tail`` (a tagged answer, or what makes it when all is told)."""
     told, more = collect(session, may_expunge=may_expunge)
-    if more:
-        return _go_on(session, told, tail, may_expunge)
+    if more or owed(session):
+        return _go_on(session, told, tail, may_expunge, more)
     told.append(tail if isinstance(tail, bytes) else tail())
     return told
 
 
-async def told(session: Session, *, may_expunge: bool = True) -> list[Any]:
-    """All that changed, for handlers that wait anyway; others get their turn after each page."""
-    replies, more = collect(session, may_expunge=may_expunge)
+async def told(session: Session, *, may_expunge: bool = True, asked: bool = False) -> list[Any]:
+    """All that changed, for handlers that wait anyway; others get their turn after each page.
+
+    ``asked``: also where NOTIFY said that nothing is wanted, because the command is about it.
+    """
+    replies, more = collect(session, may_expunge=may_expunge, asked=asked)
     while more:
         await asyncio.sleep(0)
-        some, more = collect(session, may_expunge=may_expunge)
+        some, more = collect(session, may_expunge=may_expunge, asked=asked)
         replies += some
+    if owed(session):
+        replies += [line async for line in announced(session)]
     return replies
 
 
 async def _go_on(
-    session: Session, told: list[Any], tail: bytes | Callable[[], bytes], may_expunge: bool
+    session: Session, told: list[Any], tail: bytes | Callable[[], bytes], may_expunge: bool, more: bool
 ) -> AsyncGenerator[Any, None]:
-    more = True
     while True:
         for reply in told:
             yield reply
+        async with aclosing(announced(session)) as lines:
+            async for line in lines:
+                yield line
         if not more:
             break
         await asyncio.sleep(0)
@@ -60,10 +69,32 @@ async def _go_on(
     yield tail if isinstance(tail, bytes) else tail()
 
 
-def collect(session: Session, *, may_expunge: bool = True) -> tuple[list[Any], bool]:
+def owed(session: Session) -> bool:
+    """New messages are still to be told of as NOTIFY wants it."""
+    return session.selected is not None and bool(session.selected.fresh)
+
+
+async def announced(session: Session) -> AsyncGenerator[Any, None]:
+    """FETCH of what NOTIFY wants to know of each new message (RFC 5465 5.2)."""
+    here, notices = session.selected, session.notices
+    if here is None or not here.fresh:
+        return
+    fresh, here.fresh = here.fresh, []
+    if notices is not None and notices.items:
+        from quintet.imap.cmd import fetch_bodies  # it knows this module
+
+        async with aclosing(fetch_bodies.unasked(session, notices.items, sets.runs(fresh))) as lines:
+            async for line in lines:
+                yield line
+
+
+def collect(session: Session, *, may_expunge: bool = True, asked: bool = False) -> tuple[list[Any], bool]:
     """At most `PAGE` changes as untagged answers; true as well if there are more."""
     here = session.selected
     if here is None:
+        return [], False
+    if session.notices is not None and not session.notices.selected and not asked:
+        here.told.clear()  # RFC 5465 3.1, 5: to this client the mailbox stands still
         return [], False
     if not here.renew(session.house.store):
         return no_longer(session), False
@@ -130,6 +161,8 @@ def _tell(session: Session, here: Selected, news: News, told: list[Any]) -> None
     if here.view.append(news.arrived):
         here.arrived(session, known + 1)
         told.append(b"* %d EXISTS\r\n" % len(here.view))
+        if session.notices is not None and session.notices.items:
+            here.fresh += news.arrived
         if not session.rev2:
             told.append(b"* %d RECENT\r\n" % here.recent_count())
     found = news.changes
@@ -140,7 +173,7 @@ def _tell(session: Session, here: Selected, news: News, told: list[Any]) -> None
         for one in found.changed
         if one.uid <= known and one.uid not in found.untouched and here.told.get(one.uid, 0) < one.modseq
     ]
-    if fresh:
+    if fresh and (session.notices is None or FLAGS in session.notices.selected):
         told.append(flags(session, here, fresh))
     here.cursor, here.cleared = found.highest_modseq, found.cleared
     if not found.more:

@@ -23,6 +23,8 @@ def put(
 ) -> None:
     """Sets a remark; None takes it away."""
     name = name.lower()  # RFC 5464 3: without case
+    if name.startswith("/"):  # others are our own notes
+        tx.hint(account_id, folder_id)
     if value is None:
         tx.run(
             "DELETE FROM annotation WHERE account_id = ? AND folder_id = ? AND reader_id = ? AND name = ?",

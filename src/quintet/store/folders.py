@@ -301,11 +301,13 @@ def subscribe(tx: Tx, account_id: AccountId, name: str) -> None:
         "INSERT INTO subscription (account_id, name) VALUES (?, ?) ON CONFLICT (account_id, name) DO NOTHING",
         account_id, _subscribed(name),
     )  # fmt: skip
+    tx.hint(account_id, FolderId(0))
 
 
 @bounded()
 def unsubscribe(tx: Tx, account_id: AccountId, name: str) -> None:
     tx.run("DELETE FROM subscription WHERE account_id = ? AND name = ?", account_id, _subscribed(name))
+    tx.hint(account_id, FolderId(0))
 
 
 def subscriptions(tx: Tx, account_id: AccountId) -> list[str]:

@@ -25,9 +25,12 @@ Hints = set[tuple[AccountId, FolderId]]
 
 
 class Watch:
-    """Wakes one session.  ``folders`` None: everything in ``account`` (or, without one, everywhere)."""
+    """Wakes one session.  ``folders`` None: everything in ``account`` (or, without one, everywhere).
 
-    __slots__ = ("_hub", "account", "event", "folders")
+    With a set as ``dirty``, the folders that are to be looked at are put there; ``missed``: perhaps not all.
+    """
+
+    __slots__ = ("_hub", "account", "dirty", "event", "folders", "missed")
 
     def __init__(
         self, hub: Hub, event: asyncio.Event, folders: set[FolderId] | None, account: AccountId | None
@@ -36,6 +39,17 @@ class Watch:
         self.event = event
         self.folders = folders
         self.account = account
+        self.dirty: set[FolderId] | None = None
+        self.missed = False
+
+    def wake(self, folder: FolderId | None = None) -> None:
+        """Something happened in ``folder``, or perhaps anywhere."""
+        if self.dirty is not None:
+            if folder is None:
+                self.missed = True
+            else:
+                self.dirty.add(folder)
+        self.event.set()
 
     def add(self, folder: FolderId) -> None:
         if self.folders is not None and folder not in self.folders:
@@ -106,17 +120,17 @@ class Hub:
         for account, folder in hints:
             if watches := by_folder.get(FolderId(folder)):
                 for watch in watches:
-                    watch.event.set()
+                    watch.wake(FolderId(folder))
             for watch in broad:
                 if watch.account is None or watch.account == account:
-                    watch.event.set()
+                    watch.wake(FolderId(folder))
 
     def wake_all(self) -> None:
         for watches in self.by_folder.values():
             for watch in watches:
-                watch.event.set()
+                watch.wake()
         for watch in self.broad:
-            watch.event.set()
+            watch.wake()
 
     def compare(self, modseqs: dict[FolderId, int]) -> None:
         """The slow poll's answer: wakes the watchers of folders that moved since the last one."""
@@ -124,7 +138,10 @@ class Hub:
         for folder, modseq in modseqs.items():
             if old.get(folder, modseq) != modseq:
                 for watch in self.by_folder.get(folder, ()):
-                    watch.event.set()
+                    watch.wake(folder)
+        for watch in self.broad:
+            if watch.dirty is not None:  # it alone knows what it knew
+                watch.wake()
         self._modseqs = modseqs
 
     # other processes

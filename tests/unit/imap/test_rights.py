@@ -62,7 +62,7 @@ FREE = frozenset(
 )
 # In a test of their own: MYRIGHTS wants any of many; of URLs the owner alone disposes (RFC 4467 7); a mailbox
 # that is selected may be read.
-ELSEWHERE = frozenset(b"MYRIGHTS GENURLAUTH URLFETCH RESETKEY SEARCH".split())
+ELSEWHERE = frozenset(b"MYRIGHTS GENURLAUTH URLFETCH RESETKEY SEARCH NOTIFY".split())
 
 
 async def grant(world: World, letters: str) -> None:

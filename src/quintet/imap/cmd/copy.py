@@ -43,7 +43,7 @@ async def copy(session: Session, command: commands.Copy, _: Input) -> AsyncGener
                 moved += len(done.sources)
                 if done.sources:  # before EXPUNGE, so that the client knows where they went (RFC 6851 4.3)
                     yield b"* OK %bMoved\r\n" % done.code()
-                for reply in await updates.told(session):
+                for reply in await updates.told(session, asked=command.move):
                     yield reply
                 if session.selected is not here:
                     break  # the mailbox is gone
@@ -51,7 +51,7 @@ async def copy(session: Session, command: commands.Copy, _: Input) -> AsyncGener
         done = await _copy(session, here, name, ranges, asked)
         moved = len(done.sources)
         code = done.code()
-    for reply in await updates.told(session):
+    for reply in await updates.told(session, asked=command.move):
         yield reply
     if command.move and session.qresync and moved:
         code = b"[HIGHESTMODSEQ %d] " % here.cursor

@@ -37,11 +37,11 @@ async def expunge(session: Session, command: commands.Expunge, _: Input) -> Asyn
     async with aclosing(removals(session, here, ranges)) as slices:
         async for gone in slices:
             removed = removed or bool(gone)
-            for reply in await updates.told(session):
+            for reply in await updates.told(session, asked=True):
                 yield reply
             if session.selected is not here:
                 break  # the mailbox is gone
-    for reply in await updates.told(session):
+    for reply in await updates.told(session, asked=True):
         yield reply
     if session.qresync and removed:  # RFC 7162 3.2.9: the state after what this command removed
         yield b"%b OK [HIGHESTMODSEQ %d] Done\r\n" % (command.tag, here.cursor)

@@ -107,6 +107,27 @@ async def fetch(
     yield plain.end(session, command, ranges)
 
 
+async def unasked(
+    session: Session, items: tuple[commands.Item, ...], ranges: plain.Ranges
+) -> AsyncGenerator[Any, None]:
+    """FETCH lines that nobody's command asked for (RFC 5465 5.2); with a UID, and nothing is marked."""
+    more = (b"UID", b"MODSEQ") if session.condstore else (b"UID",)
+    plan = render.compile_items(items, more=more)
+    here = session.here
+    while ranges and session.selected is here:
+        if not plan.bodies:
+            found, ranges = session.house.store.peek(plain.page, here, plan.columns, ranges, PAGE)
+            yield b"".join(plain.lines(here, plan, found))
+            continue
+        whole, ranges = session.house.store.peek(_page, here, plan.columns, ranges, True, None)
+        for message in _messages(session, here, whole, (plan, plan), set()):
+            parts = _decodable(message, plan.bodies)
+            if parts:
+                async for reply in _in_pieces(message, parts, utf8=session.utf8):
+                    yield reply
+        await asyncio.sleep(0)
+
+
 def _page(
     tx: Tx,
     here: Selected,
