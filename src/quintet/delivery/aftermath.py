@@ -21,6 +21,7 @@ from quintet.delivery.reports import Reports
 from quintet.delivery.transport import Answer, Result
 from quintet.errors import Refused, TryLater
 from quintet.message import headers
+from quintet.message.digest import Digest
 from quintet.store import db, entries, queue, queue_rules, trace
 from quintet.store.db import Tx
 from quintet.store.model import MessageId
@@ -88,8 +89,13 @@ class Aftermath:
             store, ReportsConfig(), directory=directory, hostname=hostname, clock=clock
         )
 
-    async def settle(self, recipients: Sequence[Recipient], answers: Sequence[Answer]) -> None:
-        """Writes down what became of recipients of one message.  Raises TryLater: nothing was written."""
+    async def settle(
+        self, recipients: Sequence[Recipient], answers: Sequence[Answer], digest: Digest | None = None
+    ) -> None:
+        """Writes down what became of recipients of one message, whose digest may be known already.
+
+        Raises TryLater: nothing was written.
+        """
         now, found = self._clock.now(), _Found()
         chance = self._clock.random()  # one for all: who goes together now goes together next time
         for one, answer in zip(recipients, answers, strict=True):
@@ -114,7 +120,8 @@ class Aftermath:
                     {"to": one.address, "host": answer.host, "text": text, "try": one.attempts + 1},
                 )
             )
-        await self._write(recipients[0], found)
+        digest = digest or self._store.peek(entries.digest, MessageId(recipients[0].message_row))
+        await self._write(recipients[0], found, digest)
 
     def _later(self, one: Recipient, text: str, now: int, chance: float) -> Later:
         """The next try, and whether the sender is warned by now; not beyond a deadline that lies ahead."""
@@ -128,8 +135,7 @@ class Aftermath:
         warn = warn and bool(one.sender) and notify.wanted(notify.kept(one.params), notify.DELAY)
         return Later(one.id, due, text, warn)
 
-    async def _write(self, one: Recipient, found: _Found) -> None:
-        digest = self._store.peek(entries.digest, MessageId(one.message_row))
+    async def _write(self, one: Recipient, found: _Found, digest: Digest) -> None:
         ids = headers.msg_ids(digest.header(b"message-id") or b"")
         reports = []
         for action, fates in found.fates.items():

@@ -17,7 +17,7 @@ from quintet.delivery.route import Destination
 from quintet.delivery.shaping import Mood
 from quintet.delivery.transport import Answer, Letter, Result, To
 from quintet.errors import Problem, Reason, TryLater
-from quintet.store.queue import Recipient
+from quintet.store.queue import Look, Recipient
 from quintet.store.store import Store
 
 MAX_GONE = 3  # hosts that hang up before they have anything, at one attempt
@@ -68,11 +68,13 @@ class Attempts:
     def __init__(self, store: Store, links: Links, *, clock: Clock) -> None:
         self._store, self._links, self._clock = store, links, clock
 
-    async def make(self, destination: Destination, recipients: Sequence[Recipient], most: int) -> Outcome:
+    async def make(
+        self, destination: Destination, recipients: Sequence[Recipient], most: int, look: Look | None = None
+    ) -> Outcome:
         """Sends a message; ``most`` messages go through one session.  Never raises Problem."""
         addresses = [letters.addressed(one) for one in recipients]
         try:
-            letter = letters.letter(self._store, recipients[0])
+            letter = letters.letter(self._store, recipients[0], look)
             if split(destination, recipients[0]):
                 letter = _from(letter, addresses[0])
             return await self._sent(destination, letter, addresses, most)

@@ -20,7 +20,7 @@ from quintet.net.seam import CHUNK
 from quintet.store import entries
 from quintet.store.db import Tx
 from quintet.store.model import BodyRef, MessageId
-from quintet.store.queue import Recipient
+from quintet.store.queue import Look, Recipient
 from quintet.store.store import Store
 
 MAX_NARROWED = 32 * 1024 * 1024  # bytes of a message that we hold to rewrite it; larger ones are returned
@@ -48,10 +48,12 @@ class HeldBody:
             yield self.data[at : min(at + CHUNK, end)]
 
 
-def letter(store: Store, recipient: Recipient) -> Letter:
-    """The message that a recipient waits for.  Raises what reading raises."""
-    row = MessageId(recipient.message_row)
-    digest, ref = store.peek(_content, row)
+def letter(store: Store, recipient: Recipient, look: Look | None = None) -> Letter:
+    """The message that a recipient waits for; read, unless it has been.  Raises what reading raises."""
+    if look is not None and look.digest is not None and look.ref is not None:
+        digest, ref = look.digest, look.ref
+    else:
+        digest, ref = store.peek(_content, MessageId(recipient.message_row))
     plain = ref.prefix.isascii() and all(value.isascii() for _, value in digest.headers)
     # a raw 8-bit header that came without SMTPUTF8 is ugly, and goes on as it came
     utf8 = not plain and bool(recipient.item_params.get("utf8"))

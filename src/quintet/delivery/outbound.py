@@ -30,10 +30,11 @@ from quintet.delivery.shaping import Shape
 from quintet.delivery.sites import Batch, Site, Sites
 from quintet.delivery.transport import Answer, Transport
 from quintet.errors import Problem, TryLater
+from quintet.message.digest import Digest
 from quintet.net.dns import Resolver
 from quintet.store import db, fetching, queue
 from quintet.store.db import Tx
-from quintet.store.model import FolderId
+from quintet.store.model import FolderId, MessageId
 from quintet.store.queue import Recipient, RecipientId
 from quintet.store.store import Store
 
@@ -46,6 +47,7 @@ DRAIN_S = 30.0  # what a transfer that runs gets at shutdown
 CROWD_REST_S = 5.0  # for domains whose site has enough to do
 SITE_S = 60.0  # how long we believe who shares hosts
 MAX_KNOWN = 10_000  # destinations whose site is remembered
+LOOK_S = 0.01  # from what became of one message to the next look into the queue, for all that come after it
 LOOKUPS = 100  # destinations whose site is looked up at a time
 
 QUEUE_FOLDER = FolderId(0)  # the store hints it when something was queued
@@ -101,6 +103,7 @@ class Runner:
         self._lookups = asyncio.Semaphore(LOOKUPS)
         self._served = 0
         self._wake = asyncio.Event()
+        self._looks_soon = False
         self._stopping = False
 
     # --- the life of a runner -----------------------------------------------------------------
@@ -354,7 +357,8 @@ class Runner:
             site.shape.unreachable(now)
             # RFC 5321 4.5.4.1: what waits for a host that does not answer need not ask it again
             for each in site.empty():
-                ours = self._ours(each)
+                ids = [one.id for one in each.recipients]
+                ours = self._ours(each, self.store.peek(queue.still_leased, ids, self.owner))
                 if ours:
                     self._write_down(ours, [outcome.unreachable] * len(ours))
             return
@@ -372,7 +376,9 @@ class Runner:
         recipients = batch.recipients
         written = False
         try:
-            recipients = self._ours(batch)
+            ids = [one.id for one in recipients]
+            look = self.store.peek(queue.look, ids, self.owner, MessageId(recipients[0].message_row))
+            recipients = self._ours(batch, look.still)
             if not recipients:
                 return None, None
             now = self.clock.now()
@@ -384,9 +390,9 @@ class Runner:
             if known is None:
                 site.shape.sent(self.clock.monotonic())
                 limits = site.shape.limits
-                outcome = await self._attempts.make(batch.destination, recipients, limits.messages)
+                outcome = await self._attempts.make(batch.destination, recipients, limits.messages, look)
                 known = outcome.answers
-            settling = self._write_down(recipients, known)
+            settling = self._write_down(recipients, known, look.digest)
             written = True
         except Problem as problem:
             _not_settled(problem, recipients)
@@ -397,21 +403,23 @@ class Runner:
             if not written:
                 self._let_go(recipients)
 
-    def _ours(self, batch: Batch) -> list[Recipient]:
+    def _ours(self, batch: Batch, still: set[RecipientId]) -> list[Recipient]:
         """Without who was held or removed, or went to somebody else, while the batch waited."""
-        ids = [one.id for one in batch.recipients]
-        still = self.store.peek(queue.still_leased, ids, self.owner)
-        if len(still) == len(ids):
+        if len(still) == len(batch.recipients):
             return batch.recipients
         self._let_go([one for one in batch.recipients if one.id not in still])
         return [one for one in batch.recipients if one.id in still]
 
-    def _write_down(self, recipients: Sequence[Recipient], answers: Sequence[Answer]) -> asyncio.Task[None]:
-        return self._in_background(self._settle(recipients, answers))
+    def _write_down(
+        self, recipients: Sequence[Recipient], answers: Sequence[Answer], digest: Digest | None = None
+    ) -> asyncio.Task[None]:
+        return self._in_background(self._settle(recipients, answers, digest))
 
-    async def _settle(self, recipients: Sequence[Recipient], answers: Sequence[Answer]) -> None:
+    async def _settle(
+        self, recipients: Sequence[Recipient], answers: Sequence[Answer], digest: Digest | None
+    ) -> None:
         try:
-            await self.aftermath.settle(recipients, answers)
+            await self.aftermath.settle(recipients, answers, digest)
         except Problem as problem:
             _not_settled(problem, recipients)
         finally:
@@ -427,6 +435,12 @@ class Runner:
         self._behind.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("bug", exc_info=error)
+        if not self._looks_soon:
+            self._looks_soon = True
+            asyncio.get_running_loop().call_later(LOOK_S, self._look_again)
+
+    def _look_again(self) -> None:
+        self._looks_soon = False
         self._wake.set()
 
     def _let_go(self, recipients: Iterable[Recipient]) -> None:

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any, NewType
 
 from quintet.errors import Reason, Refused
+from quintet.message.digest import Digest
 from quintet.store import dialect, filing, lanes, queue_rules
 from quintet.store.content import Content
 from quintet.store.db import Tx, bounded
-from quintet.store.model import AccountId, FolderId, MessageId
+from quintet.store.model import AccountId, BodyRef, FolderId, MessageId
 
 QueueId = NewType("QueueId", int)
 RecipientId = NewType("RecipientId", int)
@@ -85,6 +86,7 @@ class Recipient:
 
 KEEP_MS = 5 * 24 * 3600 * 1000  # RFC 5321 4.5.4.1: give up after 4 to 5 days
 REMEMBER_FLUSH_MS = 3600 * 1000  # every worker has looked by then
+FEW_BYTES = 64 * 1024  # of a message: read along when it goes out
 LOOKS = 10  # times that a lease looks for lanes: those that seemed due and had nothing are right afterwards
 
 
@@ -236,12 +238,35 @@ def extend(tx: Tx, ids: Sequence[RecipientId], owner: str, until: int) -> int:
 
 def still_leased(tx: Tx, ids: Sequence[RecipientId], owner: str) -> set[RecipientId]:
     """Which of the leases are still the owner's: the others were held, removed, or ran out meanwhile."""
-    members, param = dialect.among(tx.engine, ids)
+    members, param = _among(tx, ids)
     rows = tx.all(
         f"SELECT id FROM queue_recipient WHERE id {members} AND state = 'leased' AND lease_owner = ?",
         param, owner,
     )  # fmt: skip
     return {RecipientId(row[0]) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one needs to know before a message goes out."""
+
+    still: set[RecipientId]  # of the leases, those that are the owner's still
+    digest: Digest | None = None  # None: the message is gone
+    ref: BodyRef | None = None  # with its bytes when they are few
+
+
+def look(tx: Tx, ids: Sequence[RecipientId], owner: str, message_row: MessageId) -> Look:
+    """`still_leased`, and the message, at once: each message that leaves asks for both."""
+    still = still_leased(tx, ids, owner)
+    row = tx.one(
+        "SELECT m.blob_id, m.prefix, m.size, b.dotless, b.sha256, b.place, b.digest,"
+        " CASE WHEN m.size <= ? THEN b.data END"
+        " FROM message m JOIN blob b ON b.id = m.blob_id WHERE m.id = ?", FEW_BYTES, message_row,
+    )  # fmt: skip
+    if row is None:
+        return Look(still)
+    ref = BodyRef(row[0], row[1], row[2], bool(row[3]), row[4], not row[5], row[7])
+    return Look(still, Digest.from_bytes(row[6]), ref)
 
 
 def lease_owners(tx: Tx) -> list[str]:
@@ -266,14 +291,15 @@ def take_back(tx: Tx, owner: str) -> int:
 @bounded(lambda ids, *_, **__: len(ids) <= 32)
 def done(tx: Tx, ids: Sequence[RecipientId]) -> None:
     """Delivered (or reported as failed for good): the rows go, and the message with its last one."""
-    members, param = dialect.among(tx.engine, ids)
-    items = {row[0] for row in tx.all(f"SELECT queue_id FROM queue_recipient WHERE id {members}", param)}
-    tx.run(f"DELETE FROM queue_recipient WHERE id {members}", param)
-    for item in items:
-        row = tx.one("SELECT message_id FROM queue WHERE id = ?", item)
-        if row is None or tx.one("SELECT 1 FROM queue_recipient WHERE queue_id = ?", item) is not None:
+    members, param = _among(tx, ids)
+    gone = tx.all(f"DELETE FROM queue_recipient WHERE id {members} RETURNING queue_id", param)
+    for item in {row[0] for row in gone}:
+        row = tx.one(
+            "DELETE FROM queue WHERE id = ? AND NOT EXISTS"
+            " (SELECT 1 FROM queue_recipient WHERE queue_id = ?) RETURNING message_id", item, item,
+        )  # fmt: skip
+        if row is None:
             continue
-        tx.run("DELETE FROM queue WHERE id = ?", item)
         tx.run(
             "INSERT INTO garbage (message_id, doomed_at) VALUES (?, ?)"
             " ON CONFLICT (message_id) DO UPDATE SET doomed_at = excluded.doomed_at", row[0], tx.now,
@@ -466,6 +492,11 @@ def next_due(tx: Tx, busy: Collection[str] = ()) -> int | None:
         tx.value("SELECT min(due_at) FROM queue_recipient WHERE state = 'leased'"),
     ]
     return min((at for at in times if at is not None), default=None)
+
+
+def _among(tx: Tx, ids: Sequence[RecipientId]) -> tuple[str, object]:
+    """`dialect.among`; most messages have one recipient, and a list costs the engine more."""
+    return ("= ?", ids[0]) if len(ids) == 1 else dialect.among(tx.engine, ids)
 
 
 def _hint(tx: Tx) -> None:
