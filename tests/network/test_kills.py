@@ -136,23 +136,26 @@ GARBAGE = {
 }
 
 
-@pytest.mark.parametrize("how", GARBAGE)
-async def test_garbage_for_an_answer_keeps_the_mail_and_harms_nobody_else(how: str) -> None:
-    async with network("end.test MX 10 a.test.\nother.test MX 10 b.test.") as net:
+async def test_garbage_for_an_answer_keeps_the_mail_and_harms_nobody_else() -> None:
+    async with network() as net:
         first = Quintet(net, "s.test", users=(ALICE,))
-        mad, sane = NextHost(**GARBAGE[how]), NextHost()
-        await net.answering("a.test", mad)
-        await net.answering("b.test", sane)
+        mad = {f"{how}.test": NextHost(**GARBAGE[how]) for how in GARBAGE}
+        sane = NextHost()
+        for name, peer in {**mad, "sane.test": sane}.items():
+            await net.answering(name, peer)
         try:
             await first.start()
-            assert await post(net, "s.test", ["mad@kill.test"], [BOB], sender=ALICE)
-            assert await post(net, "s.test", ["sane@kill.test"], ["x@other.test"], sender=ALICE)
-            await until(lambda: len(sane.messages) == 1 and mad.connections >= 2, net)
-            assert first.waiting() == [BOB]
-            mad.greeting, mad.replies, mad.final = "220 well again", {}, ["250 taken"]
-            mad.messages.clear()
+            for name in (*mad, "sane.test"):
+                assert await post(net, "s.test", [f"1@{name}"], [f"bob@{name}"], sender=ALICE)
+            await until(lambda: len(sane.messages) == 1, net)
+            await until(lambda: min(peer.connections for peer in mad.values()) >= 2, net)
+            assert sorted(first.waiting()) == sorted(f"bob@{name}" for name in mad)
+            for peer in mad.values():
+                peer.greeting, peer.replies, peer.final = "220 well again", {}, ["250 taken"]
+                peer.messages.clear()
             await until(lambda: first.waiting() == [], net)
-            assert idents_of(mad) == {"<mad@kill.test>": 1}
+            for name, peer in mad.items():
+                assert idents_of(peer) == {f"<1@{name}>": 1}, name
             assert first.count(ALICE) == 0
             assert '"event":"bug"' not in first.host.log
         finally:
