@@ -28,6 +28,8 @@ SEEDS = [
     b'd LIST (SUBSCRIBED RECURSIVEMATCH) "" (a% "b*") RETURN (STATUS (MESSAGES SIZE) CHILDREN)\r\n',
     b'e UID STORE $ (UNCHANGEDSINCE 3) +FLAGS.SILENT (\\Deleted $a)\r\nf ID ("a" NIL)\r\ng AUTHENTICATE PLAIN =\r\n',
     b'j1 SETACL INBOX "-a" +lrd\r\nj2 DELETEACL {1+}\r\na b\r\nj3 GETACL x\r\nj4 LISTRIGHTS x -y\r\nj5 MYRIGHTS x\r\n',
+    b'k1 SETMETADATA "" (/private/a {1+}\r\nb /shared/vendor/x/y ~{1+}\r\n\0)\r\nk2 GETMETADATA (DEPTH 1 MAXSIZE 5) a (/shared/b)\r\n',
+    b'k3 GETQUOTA "#user/x"\r\nk4 GETQUOTAROOT x\r\nk5 SETQUOTA {1+}\r\na (STORAGE 5 x 7)\r\nk6 LIST "" * RETURN (METADATA (/shared/a))\r\n',
     b"h CREATE &U,BTFw-/&ZeVnLIqe- (USE (\\Sent))\r\ni ENABLE CONDSTORE IMAP4rev2\r\nj LOGIN {99999+}\r\n",
 ]
 

@@ -49,4 +49,13 @@ class Imap:
     home_servers: tuple[str, ...] = opt(
         (), 'Accounts on other servers, "LOGIN HOST" or "@DOMAIN HOST" each: sent there (RFC 2221).'
     )
+    max_metadata: int = opt(
+        65_536, "Largest value of one remark (METADATA).", unit="bytes", minimum=1024, maximum=131_072
+    )
+    max_metadata_entries: int = opt(
+        100, "Remarks that one account may keep on one mailbox, or all share.", unit="entries", minimum=10
+    )
+    admin: str = opt("", "How to reach who runs this server, as a URI; clients read it as /shared/admin.")
+    comment: str = opt("", "A remark on this server; clients read it as /shared/comment.")
+    quota_admins: tuple[str, ...] = opt((), "Login names of those who may set quotas by SETQUOTA.")
     list_groups: bool = opt(True, "Show the newsgroups to LIST as folders below Groups/.")

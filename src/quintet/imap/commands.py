@@ -141,6 +141,7 @@ class List(Command):
     give: frozenset[bytes] = frozenset()  # SUBSCRIBED CHILDREN SPECIAL-USE MYRIGHTS
     status: tuple[bytes, ...] = ()
     extended: bool = False
+    metadata: tuple[str, ...] = ()  # RFC 9590
 
 
 @dataclass(frozen=True, slots=True)

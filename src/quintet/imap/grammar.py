@@ -24,7 +24,8 @@ MAX_URLS = 100  # of one command
 MAX_WORDS = 1000  # entries of any list in a command; no client needs more
 STATUS_ITEMS = frozenset(
     (b"MESSAGES", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN", b"DELETED", b"SIZE", b"RECENT",  # RFC 9051 6.3.11
-     b"HIGHESTMODSEQ", b"MAILBOXID", b"APPENDLIMIT")  # RFC 7162 3.1.2.2, RFC 8474 4.3, RFC 7889 4
+     b"HIGHESTMODSEQ", b"MAILBOXID", b"APPENDLIMIT",  # RFC 7162 3.1.2.2, RFC 8474 4.3, RFC 7889 4
+     b"DELETED-STORAGE")  # RFC 9208 4.1.4
 )  # fmt: skip
 LIST_SELECT = frozenset((b"SUBSCRIBED", b"REMOTE", b"RECURSIVEMATCH", b"SPECIAL-USE"))
 LIST_RETURN = frozenset((b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE", b"MYRIGHTS"))  # RFC 8440
@@ -241,34 +242,41 @@ def _list(cursor: Cursor, tag: bytes) -> commands.List:
         patterns = [cursor.list_mailbox()]
     give: set[bytes] = set()
     status: tuple[bytes, ...] = ()
+    metadata: tuple[str, ...] = ()
     if not cursor.at_end():
         cursor.space()
         if cursor.word() != b"RETURN":
             raise BadSyntax("expected RETURN")
         cursor.space()
-        give, status = _list_return(cursor)
+        give, status, metadata = _list_return(cursor)
         extended = True
     return commands.List(
-        tag, reference, tuple(patterns), frozenset(select), frozenset(give), status, extended
+        tag, reference, tuple(patterns), frozenset(select), frozenset(give), status, extended, metadata
     )
 
 
-def _list_return(cursor: Cursor) -> tuple[set[bytes], tuple[bytes, ...]]:
+def _list_return(cursor: Cursor) -> tuple[set[bytes], tuple[bytes, ...], tuple[str, ...]]:
     cursor.expect(b"(")
     give: set[bytes] = set()
     status: tuple[bytes, ...] = ()
+    metadata: tuple[str, ...] = ()
     while not cursor.accept(b")"):
-        if give or status:
+        if give or status or metadata:
             cursor.space()
         word = cursor.word()
         if word == b"STATUS":  # RFC 5819 2
             cursor.space()
             status = _words(cursor, STATUS_ITEMS, "status item")
+        elif word == b"METADATA":  # RFC 9590 3
+            cursor.space()
+            if cursor.peek() != b"(":
+                raise BadSyntax("expected a list of entries")
+            metadata = share_grammar.entries(cursor)
         elif word in LIST_RETURN:
             give.add(word)
         else:
             raise BadSyntax("unknown return option")
-    return give, status
+    return give, status, metadata
 
 
 def _lsub(cursor: Cursor, tag: bytes) -> commands.Lsub:
@@ -432,6 +440,11 @@ COMMANDS: dict[bytes, Callable[[Cursor, bytes], commands.Command]] = {
     b"GETACL": share_grammar.get_acl,
     b"LISTRIGHTS": share_grammar.list_rights,
     b"MYRIGHTS": share_grammar.my_rights,
+    b"GETMETADATA": share_grammar.get_metadata,
+    b"SETMETADATA": share_grammar.set_metadata,
+    b"GETQUOTA": share_grammar.get_quota,
+    b"GETQUOTAROOT": share_grammar.get_quota_root,
+    b"SETQUOTA": share_grammar.set_quota,
     b"GENURLAUTH": _generate,
     b"URLFETCH": _url_fetch,
     b"RESETKEY": _reset_key,

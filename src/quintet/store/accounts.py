@@ -171,10 +171,13 @@ def remove(tx: Tx, account_id: AccountId) -> None:
     Raises:
         Refused(NO_SUCH_ACCOUNT).
     """
-    get(tx, account_id)
+    account = get(tx, account_id)
     for folder in folders.listing(tx, account_id):
         folders.remove(tx, folder.id)
     tx.run("DELETE FROM prop WHERE kind = 0 AND object_id = ?", account_id)
+    # what was its own in others' folders; a later account of that name must not find it
+    tx.run("DELETE FROM annotation WHERE reader_id = ?", account_id)
+    tx.run("DELETE FROM access WHERE who IN (?, ?)", account.name, "-" + account.name)
     tx.run("DELETE FROM account WHERE id = ?", account_id)
 
 

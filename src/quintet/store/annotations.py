@@ -18,6 +18,25 @@ def get(tx: Tx, account_id: AccountId, folder_id: FolderId, reader: AccountId) -
     return {name: bytes(value) for name, value in rows}
 
 
+def room(tx: Tx, account_id: AccountId, folder_id: FolderId, reader: AccountId) -> tuple[int, int]:
+    """How many remarks of one kind there are, and their bytes."""
+    row = tx.one(
+        "SELECT count(*), CAST(coalesce(sum(length(value)), 0) AS BIGINT) FROM annotation"
+        " WHERE account_id = ? AND folder_id = ? AND reader_id = ?", account_id, folder_id, reader,
+    )  # fmt: skip
+    assert row is not None
+    return row[0], row[1]
+
+
+def copy(tx: Tx, folder_id: FolderId, target: FolderId) -> None:
+    """All remarks on a folder, also of its readers, for another folder of the same account."""
+    tx.run(
+        "INSERT INTO annotation (account_id, folder_id, reader_id, name, value)"
+        " SELECT account_id, CAST(? AS BIGINT), reader_id, name, value FROM annotation WHERE folder_id = ?",
+        target, folder_id,
+    )  # fmt: skip
+
+
 def put(
     tx: Tx, account_id: AccountId, folder_id: FolderId, reader: AccountId, name: str, value: bytes | None
 ) -> None:

@@ -162,6 +162,11 @@ def outline(tx: Tx, account_id: AccountId) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for row in rows]
 
 
+def count(tx: Tx, account_id: AccountId) -> int:
+    """How many folders with mail an account has."""
+    return int(tx.value("SELECT count(*) FROM folder WHERE account_id = ? AND kind = 'mail'", account_id))
+
+
 def set_role(tx: Tx, folder_id: FolderId, role: str) -> None:
     """Gives a role, and takes it from the folder that had it."""
     folder = get(tx, folder_id)
@@ -217,9 +222,10 @@ def rename(tx: Tx, folder_id: FolderId, new: str) -> Folder:
 
 
 def _rename_inbox(tx: Tx, inbox: Folder, new: str) -> Folder:
-    from quintet.store import entries  # it needs this module
+    from quintet.store import annotations, entries  # they need this module
 
     target = create(tx, inbox.account_id, new)
+    annotations.copy(tx, inbox.id, target.id)  # RFC 5464 4.1
     entries.move(tx, inbox.id, entries.uids(tx, inbox.id), target.id)
     return get(tx, target.id)
 
@@ -290,6 +296,18 @@ def check_quota(row: Sequence[Any], size: int, messages: int) -> None:
         quota_messages and messages > 0 and used_messages > quota_messages
     ):
         raise TryLater(Reason.OVER_QUOTA)
+
+
+def deleted_bytes(tx: Tx, folder: Folder) -> int:
+    """What its entries that are marked \\Deleted hold; looks at all entries if there is any."""
+    if not folder.deleted:
+        return 0
+    return int(
+        tx.value(
+            "SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM entry WHERE folder_id = ? AND flags & 8 <> 0"
+            " AND hidden = 0", folder.id,
+        )
+    )  # fmt: skip
 
 
 # subscriptions are names (RFC 9051 6.3.7): they outlive what they name

@@ -41,6 +41,8 @@ ROWS = [
     Row(f"DELETEACL {BOX} carol@example.org", "a"),
     Row(f"GETACL {BOX}", "a"),
     Row(f"LISTRIGHTS {BOX} carol@example.org", "a"),
+    Row(f"GETQUOTAROOT {BOX}", "r"),
+    Row(f'SETMETADATA {BOX} (/shared/comment "x")', "w"),
     Row("STORE 1 +FLAGS (\\Seen)", "s", selected=True),
     Row("STORE 1 +FLAGS (\\Deleted)", "t", selected=True),
     Row("STORE 1 +FLAGS (\\Flagged)", "w", selected=True),
@@ -58,11 +60,13 @@ ROWS = [
 # Commands that need no right in a mailbox, or are in no table because they only touch the client's own.
 FREE = frozenset(
     b"CAPABILITY NOOP LOGOUT ID STARTTLS AUTHENTICATE LOGIN ENABLE LIST LSUB NAMESPACE IDLE CHECK UNSELECT"
-    b" UNSUBSCRIBE".split()
+    b" UNSUBSCRIBE COMPARATOR COMPRESS LANGUAGE RLIST RLSUB UNAUTHENTICATE XLIST".split()
 )
-# In a test of their own: MYRIGHTS wants any of many; of URLs the owner alone disposes (RFC 4467 7); a mailbox
-# that is selected may be read.
-ELSEWHERE = frozenset(b"MYRIGHTS GENURLAUTH URLFETCH RESETKEY SEARCH NOTIFY".split())
+# In dialogues of their own: MYRIGHTS and GETMETADATA want any of many; quotas are administrators'; of URLs
+# the owner alone disposes (RFC 4467 7); a mailbox that is selected may be read.
+ELSEWHERE = frozenset(
+    b"MYRIGHTS GETMETADATA GETQUOTA SETQUOTA GENURLAUTH URLFETCH RESETKEY SEARCH NOTIFY".split()
+)
 
 
 async def grant(world: World, letters: str) -> None:

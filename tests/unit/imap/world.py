@@ -6,6 +6,7 @@ given   NAME without 2,3                 those UIDs were expunged before
 given   folder NAME                      an empty folder
 given   group NAME with 3 articles
 given   quota 10000                      of alice, in bytes
+given   quota admin carol                may set quotas
 given   shared NAME with folder FOLDER   a shared account; who logs in may read and mark (lrs) that folder
 given   NAME of bob grants alice lrs
 given   option NAME VALUE                of the [imap] section; of a list, one more
@@ -116,6 +117,8 @@ class World:
                 made = await self.store.write(accounts.create, f"{name}@example.org", AccountKind.SHARED)
                 folder = await self.store.write(folders.create, made.id, place)
                 await self.store.write(access.grant, folder.id, access.AUTHENTICATED, "lrs")
+            case ["quota", "admin", name]:
+                self.config = replace(self.config, quota_admins=(f"{name}@example.org",))
             case ["quota", size]:
                 account = self.store.peek(accounts.find, "alice@example.org")
                 await self.store.write(accounts.change, account.id, quota_bytes=int(size))

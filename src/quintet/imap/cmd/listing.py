@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from quintet.imap import format as fmt
 from quintet.imap import languages, names, places, referrals, tree, tree_commands, updates
-from quintet.imap.cmd import acl, status
+from quintet.imap.cmd import acl, metadata, status
 from quintet.store import folders
 
 if TYPE_CHECKING:
@@ -46,7 +46,10 @@ async def _list(session: Session, command: commands.List) -> AsyncGenerator[Any,
     more = bool(command.status) or b"MYRIGHTS" in command.give
     for start in range(0, len(lines), PAGE):
         page = lines[start : start + PAGE]
-        if more:
+        if command.metadata:  # there may be a MiB of each
+            for one in page:
+                yield await session.house.store.read(_with_more, session, [one], command)
+        elif more:
             yield await session.house.store.read(_with_more, session, page, command)
         else:
             yield b"".join([_line(session, one, command) for one in page])
@@ -101,7 +104,7 @@ def line(
 
 
 def _with_more(tx: Tx, session: Session, lines: list[tree.Line], command: commands.List) -> bytes:
-    """After each LIST: MYRIGHTS (RFC 8440 3); STATUS, but not for what cannot be selected (RFC 5819 2)."""
+    """After each LIST: what was asked for besides."""
     told = []
     for one in lines:
         told.append(_line(session, one, command))
@@ -115,6 +118,8 @@ def _after(tx: Tx, session: Session, where: Place, one: tree.Line, command: comm
     told = b""
     if b"MYRIGHTS" in command.give:
         told += acl.my_line(session, where)
+    if command.metadata and metadata.may(where):  # RFC 9590
+        told += metadata.of_listed(tx, session, where, command.metadata)
     if command.status and b"\\Noselect" not in one.attributes:
         told += status.line(tx, session, where, command.status)
     return told

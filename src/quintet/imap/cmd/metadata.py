@@ -1,0 +1,173 @@
+"""GETMETADATA, SETMETADATA (RFC 5464), METADATA of LIST (RFC 9590).
+
+``/private`` entries are each reader's own, ``/shared`` ones are for all who may read the mailbox; who
+changes those needs the right to write.  Of the server all read ``/shared/admin`` and ``/shared/comment``,
+which its configuration has; nobody sets shared ones there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable
+from typing import TYPE_CHECKING, Any
+
+from quintet.errors import Reason, Refused
+from quintet.imap import answers, names, places, updates
+from quintet.imap import format as fmt
+from quintet.store import annotations as remarks
+from quintet.store.model import FolderKind
+
+if TYPE_CHECKING:
+    from quintet.imap import share_commands
+    from quintet.imap.places import Place
+    from quintet.imap.session import Session
+    from quintet.net.seam import Input
+    from quintet.store.db import Tx
+    from quintet.store.model import AccountId, FolderId
+
+MAX_BYTES = 1 << 20  # bytes of all values of one kind on one mailbox
+_ANY = frozenset("rswip")  # one of these besides "l" (RFC 5464 3.3)
+_PRIVATE = "/private/"
+
+Values = dict[str, bytes]
+
+
+async def get(session: Session, command: share_commands.GetMetadata, _: Input) -> AsyncGenerator[Any, None]:
+    name = names.decode(command.mailbox, utf8=session.utf8)
+    values = await session.house.store.read(_values, session, name)
+    told, longest = chosen(values, command.entries, command.depth, command.max_size)
+    if told:
+        yield line(session, name, told)
+    for reply in await updates.told(session):
+        yield reply
+    code = b"[METADATA LONGENTRIES %d] " % longest if longest else b""
+    yield b"%b OK %bDone\r\n" % (command.tag, code)
+
+
+def chosen(
+    values: Values, entries: Iterable[str], depth: int = 0, max_size: int | None = None
+) -> tuple[dict[str, bytes | None], int]:
+    """What is told of the entries that were asked for, and the size of the longest one that is too long.
+
+    An entry without a value is told as None where it alone was asked for.
+    """
+    told: dict[str, bytes | None] = {}
+    longest = 0
+    for asked in entries:
+        if not depth:
+            told.setdefault(asked, None)
+        for name in values:
+            below = name[len(asked) + 1 :] if name.startswith(asked + "/") else None
+            if name != asked and (below is None or not depth or (depth == 1 and "/" in below)):
+                continue
+            if max_size is not None and len(values[name]) > max_size:
+                longest = max(longest, len(values[name]))
+                told.pop(name, None)
+            else:
+                told[name] = values[name]
+    return told, longest
+
+
+def line(session: Session, name: str, told: dict[str, bytes | None]) -> bytes:
+    """``* METADATA name (entry value ...)``; octets that no string holds travel as a literal8."""
+    pairs = [
+        b"%b %b" % (fmt.astring(entry.encode("ascii")), _value(value, utf8=session.utf8))
+        for entry, value in told.items()
+    ]
+    mailbox = fmt.mailbox(name, utf8=session.utf8) if name else b'""'
+    return b"* METADATA %b (%b)\r\n" % (mailbox, b" ".join(pairs))
+
+
+def _value(value: bytes | None, *, utf8: bool) -> bytes:
+    if value is not None and b"\0" in value:
+        return b"~{%d}\r\n%b" % (len(value), value)
+    return fmt.nstring(value, utf8=utf8 and value is not None and _is_utf8(value))
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _values(tx: Tx, session: Session, name: str) -> Values:
+    if not name:
+        return _of_server(tx, session)
+    where = _allowed(places.find(tx, session.user.account_id, name))
+    return of_place(tx, session.user.account_id, where)
+
+
+def _of_server(tx: Tx, session: Session) -> Values:
+    me, config = session.user.account_id, session.house.config
+    found = {"/shared/admin": config.admin.encode(), "/shared/comment": config.comment.encode()}
+    values = {name: value for name, value in found.items() if value}
+    own = remarks.get(tx, me, remarks.ON_ACCOUNT, me)
+    return values | {_PRIVATE + name: value for name, value in own.items()}
+
+
+def of_place(tx: Tx, reader: AccountId, where: Place) -> Values:
+    """All entries of a mailbox by their whole names; a group's description is its comment."""
+    folder = where.folder
+    shared = remarks.get(tx, folder.account_id, folder.id, remarks.SHARED)
+    if folder.kind == FolderKind.GROUP and folder.description:
+        shared.setdefault("comment", folder.description.encode())
+    own = remarks.get(tx, folder.account_id, folder.id, reader)
+    values = {f"/shared/{name}": value for name, value in shared.items()}
+    return values | {_PRIVATE + name: value for name, value in own.items()}
+
+
+def of_listed(tx: Tx, session: Session, where: Place, entries: Iterable[str]) -> bytes:
+    """The line that follows a LIST (RFC 9590 3)."""
+    told, _ = chosen(of_place(tx, session.user.account_id, where), entries)
+    return line(session, where.name, told)
+
+
+def may(where: Place) -> bool:
+    """RFC 5464 3.3."""
+    return where.may("l") and bool(_ANY & set(where.rights))
+
+
+def _allowed(found: Place | None) -> Place:
+    where = places.allowed(found, "l")
+    if not may(where):
+        raise Refused(Reason.NO_PERMISSION)
+    return where
+
+
+async def change(
+    session: Session, command: share_commands.SetMetadata, _: Input
+) -> AsyncGenerator[Any, None]:
+    name = names.decode(command.mailbox, utf8=session.utf8)
+    limit = session.house.config.max_metadata
+    if any(value is not None and len(value) > limit for _, value in command.values):
+        raise answers.Coded(b"METADATA MAXSIZE %d" % limit, Reason.TOO_BIG, "value is too long")
+    await session.house.store.write(_change, session, name, command.values)
+    for reply in await updates.told(session):
+        yield reply
+    yield b"%b OK Done\r\n" % command.tag
+
+
+def _change(tx: Tx, session: Session, name: str, values: tuple[tuple[str, bytes | None], ...]) -> None:
+    """All of them or none (RFC 5464 4.3)."""
+    me = session.user.account_id
+    shared = any(not entry.startswith(_PRIVATE) for entry, _ in values)
+    owner: AccountId = me
+    folder_id: FolderId = remarks.ON_ACCOUNT
+    if not name:
+        if shared:
+            raise Refused(Reason.NO_PERMISSION, "shared entries of the server are set by its configuration")
+    else:
+        where = _allowed(places.find(tx, me, name))
+        if shared and not where.may("w"):
+            raise Refused(Reason.NO_PERMISSION)
+        owner, folder_id = where.folder.account_id, where.folder.id
+    kinds = set()
+    for entry, value in values:
+        reader = me if entry.startswith(_PRIVATE) else remarks.SHARED
+        kinds.add(reader)
+        remarks.put(tx, owner, folder_id, reader, entry.split("/", 2)[2], value)
+    for reader in kinds:
+        count, size = remarks.room(tx, owner, folder_id, reader)
+        if count > session.house.config.max_metadata_entries or size > MAX_BYTES:
+            raise answers.Coded(b"METADATA TOOMANY", Reason.TOO_MANY, "too many entries")
