@@ -37,6 +37,8 @@ from quintet.store.store import Store
 MAX_HOSTS = 20  # mail exchangers looked at, of one domain
 MAX_ADDRESSES = 4  # of one host: with more, the second host would never have its turn
 MAX_HOPS = 16  # places given at one attempt, over all hosts
+MAX_OURS = 10_000  # domains of which it is remembered whether they are ours
+OURS_S = 1.0  # how long that is believed
 MAX_SITE = 200  # characters
 LMTP_PORT = 24
 SMTP_PORT = 25
@@ -106,6 +108,7 @@ class Router:
         self._names = frozenset(name.lower().rstrip(".") for name in names if name)
         self._policies, self._listens = policies, tuple(listens)
         self._usual = Route()
+        self._local: dict[str, tuple[bool, float]] = {}  # domain: is local, believed until
         self._rules = matching.rules(config.routes)
         self._by_account = any(rule.by_account for rule in self._rules)
         self._by_size = any(rule.by_size for rule in self._rules)
@@ -125,7 +128,7 @@ class Router:
     ) -> Destination:
         """The first route that fits; else the domain's MX.  Our own domains are never routed away."""
         domain = ascii_domain(domain)
-        if self._directory.is_local(domain):
+        if self._is_ours(domain):
             return Destination("local", "local", domain, self._usual)
         if not self._rules:
             return Destination(f"mx:{domain}", "mx", domain, self._usual)
@@ -137,6 +140,16 @@ class Router:
         if route.via == "mx":
             return Destination(f"route:{name}:{domain}", "mx", domain, route, name)
         return Destination(f"route:{name}", route.via, domain, route, name)
+
+    def _is_ours(self, domain: str) -> bool:
+        """Asked for every recipient that leaves; believed for a second."""
+        now = self._clock.monotonic()
+        known = self._local.get(domain)
+        if known is None or known[1] <= now:
+            if len(self._local) >= MAX_OURS:
+                self._local.clear()
+            known = self._local[domain] = self._directory.is_local(domain), now + OURS_S
+        return known[0]
 
     def of_row(self, store: Store, one: Recipient) -> Destination:
         """`destination` of a queued recipient; reads from the store what the routes ask for, no more."""
