@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from quintet.auth import admin
 from quintet.auth.identity import Identity
@@ -17,7 +18,7 @@ from quintet.config.auth import Auth
 from quintet.config.nntp import Nntp
 from quintet.config.smtp import Smtp
 from quintet.config.store import Store as StoreConfig
-from quintet.delivery.envelope import DeliverBy, Envelope
+from quintet.delivery.envelope import DeliverBy, Envelope, mailbox
 from quintet.delivery.inbound import Inbound, Passage
 from quintet.delivery.post import PostOffice
 from quintet.errors import Reason, Refused, TryLater
@@ -25,6 +26,7 @@ from quintet.net.seam import Body, Peer
 from quintet.smtp.desk import Role
 from quintet.smtp.service import SmtpService
 from quintet.store import accounts, entries, folders, groups, queue, senders, trace
+from quintet.store.content import content_of
 from quintet.store.model import AccountId
 from quintet.store.store import Store
 
@@ -267,3 +269,18 @@ async def mail_house(folder: Path) -> AsyncIterator[MailHouse]:
     finally:
         await auth.close()
         await store.close()
+
+
+LETTER = content_of(b"Message-ID: <1@example.net>\r\nSubject: x\r\n\r\nbody\r\n")
+
+
+def inbound(house: MailHouse, **more: Any) -> Inbound:
+    return Inbound(house.store, house.config, hostname="mx.example.org", clock=house.clock, **more)
+
+
+def envelope(way: Inbound, *names: str) -> Envelope:
+    """From a stranger, to people of example.org."""
+    made = Envelope(peer=Peer("c1", "192.0.2.9"), sender=mailbox("zoe@example.net"), helo="a.test", id="abc")
+    for name in names:
+        made.recipients.append(way.recipient(made, mailbox(f"{name}@example.org")))
+    return made

@@ -15,26 +15,13 @@ from quintet.message import scan
 from quintet.net.seam import Peer
 from quintet.store import entries, folders
 from quintet.store.content import content_of
-from tests.support.mailhouse import MailHouse, mail_house
-
-LETTER = content_of(b"Message-ID: <1@example.net>\r\nSubject: x\r\n\r\nbody\r\n")
+from tests.support.mailhouse import LETTER, MailHouse, envelope, inbound, mail_house
 
 
 @pytest.fixture
 async def house(tmp_path: Path):
     async with mail_house(tmp_path) as made:
         yield made
-
-
-def inbound(house: MailHouse, **more) -> Inbound:
-    return Inbound(house.store, house.config, hostname="mx.example.org", clock=house.clock, **more)
-
-
-def envelope(way: Inbound, *names: str) -> Envelope:
-    made = Envelope(peer=Peer("c1", "192.0.2.9"), sender=mailbox("zoe@example.net"), helo="a.test", id="abc")
-    for name in names:
-        made.recipients.append(way.recipient(made, mailbox(f"{name}@example.org")))
-    return made
 
 
 def test_without_checks_nothing_waits_and_nothing_is_kept(house):

@@ -7,32 +7,17 @@ import pytest
 from quintet.delivery import filing
 from quintet.delivery.checks import Check
 from quintet.delivery.envelope import Envelope, mailbox
-from quintet.delivery.inbound import Inbound, Passage
+from quintet.delivery.inbound import Passage
 from quintet.delivery.verdict import Verdict
 from quintet.errors import Reason, Refused, TryLater
-from quintet.net.seam import Peer
 from quintet.store import entries, folders, model
-from quintet.store.content import content_of
-from tests.support.mailhouse import MailHouse, mail_house
-
-LETTER = content_of(b"Message-ID: <1@example.net>\r\nSubject: x\r\n\r\nbody\r\n")
+from tests.support.mailhouse import LETTER, envelope, inbound, mail_house
 
 
 @pytest.fixture
 async def house(tmp_path: Path):
     async with mail_house(tmp_path) as made:
         yield made
-
-
-def inbound(house: MailHouse, **more) -> Inbound:
-    return Inbound(house.store, house.config, hostname="mx.example.org", clock=house.clock, **more)
-
-
-def envelope(way: Inbound, *names: str) -> Envelope:
-    made = Envelope(peer=Peer("c1", "192.0.2.9"), sender=mailbox("zoe@example.net"), helo="a.test", id="abc")
-    for name in names:
-        made.recipients.append(way.recipient(made, mailbox(f"{name}@example.org")))
-    return made
 
 
 async def test_check_adds_results_above_received_and_a_verdict(house):
