@@ -42,6 +42,10 @@ def normal_name(name: str) -> str:
     return "/".join(levels)
 
 
+def _too_much(name: str) -> bool:
+    return len(name) > MAX_NAME or name.count("/") >= MAX_LEVELS
+
+
 def create(
     tx: Tx,
     account_id: AccountId,
@@ -154,6 +158,15 @@ def listing(tx: Tx, account_id: AccountId) -> list[Folder]:
     return sorted((Folder(*row) for row in rows), key=lambda folder: folder.name)
 
 
+def room(tx: Tx, account_id: AccountId, name: str, limit: int) -> bool:
+    """True if an account may have ``name`` and the levels above it that are missing: ``limit`` in all."""
+    levels = name.split("/")
+    paths = ["/".join(levels[:depth]) for depth in range(1, len(levels) + 1)]
+    missing = sum(1 for path in paths if find(tx, account_id, path) is None)
+    have = tx.value("SELECT count(*) FROM folder WHERE account_id = ?", account_id)
+    return not missing or int(have) + missing <= limit
+
+
 def outline(tx: Tx, account_id: AccountId) -> list[tuple[str, str]]:
     """Name and role of each mail folder of an account, in no order: what a list of 10,000 needs."""
     rows = tx.all(
@@ -198,10 +211,11 @@ def rename(tx: Tx, folder_id: FolderId, new: str) -> Folder:
     if new.startswith(folder.name + "/"):
         raise Refused(Reason.BAD_NAME, new)  # into itself
     children = _below(tx, folder.account_id, folder.name)
-    if children and max(len(path) for _, path in children) + len(new) - len(folder.name) > MAX_NAME:
+    if any(_too_much(new + path[len(folder.name) :]) for _, path in children):
         raise Refused(Reason.BAD_NAME, new)
-    # children that stand under the new name already would collide
-    taken = {path for _, path in _below(tx, folder.account_id, new)}
+    # children that stand under the new name already would collide, unless they move away themselves
+    moving = {path for _, path in children} | {folder.name}
+    taken = {path for _, path in _below(tx, folder.account_id, new)} - moving
     if any(new + path[len(folder.name) :] in taken for _, path in children):
         raise Refused(Reason.ALREADY_EXISTS, new)
     parent_id = _parent(tx, folder.account_id, new, folder.kind, True)
@@ -210,6 +224,7 @@ def rename(tx: Tx, folder_id: FolderId, new: str) -> Folder:
         "UPDATE folder SET name = ?, parent_id = ?, changed_modseq = ?, highest_modseq = ? WHERE id = ?",
         new, parent_id, modseq, modseq, folder_id,
     )  # fmt: skip
+    children.sort(key=lambda child: len(child[1]))  # a name above is free before one below takes it
     for child, path in children:
         tx.run(
             "UPDATE folder SET name = ?, changed_modseq = ?, highest_modseq = ? WHERE id = ?",

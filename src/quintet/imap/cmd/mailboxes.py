@@ -52,10 +52,9 @@ def _create(tx: Tx, account_id: AccountId, name: str, role: str, limit: int) -> 
     if names.is_inbox(name):
         raise Refused(Reason.ALREADY_EXISTS, "INBOX is there always")
     owner, rest = _owner(tx, account_id, name, "k")
-    present = folders.listing(tx, owner)
-    if len(present) >= limit:
+    if folders.find(tx, owner, rest) is None and not folders.room(tx, owner, rest, limit):
         raise Refused(Reason.TOO_MANY, "too many mailboxes")
-    if role and (owner != account_id or any(folder.role == role for folder in present)):
+    if role and (owner != account_id or folders.by_role(tx, owner, role) is not None):
         raise _no_use()  # one folder a role, and only of one's own
     return folders.create(tx, owner, rest, role=role).object_id
 
@@ -106,7 +105,8 @@ async def rename(session: Session, command: commands.Rename, _: Input) -> AsyncG
     target = names.check(names.decode(command.target, utf8=session.utf8))
     if names.is_inbox(target):
         raise Refused(Reason.ALREADY_EXISTS, "INBOX is there always")
-    await session.house.store.write(_rename, session.user.account_id, source, target)
+    limit = session.house.config.max_folders
+    await session.house.store.write(_rename, session.user.account_id, source, target, limit)
     for reply in await updates.told(session):
         yield reply
     if session.rev2 and any(
@@ -116,7 +116,7 @@ async def rename(session: Session, command: commands.Rename, _: Input) -> AsyncG
     yield b"%b OK Renamed\r\n" % command.tag
 
 
-def _rename(tx: Tx, account_id: AccountId, source: str, target: str) -> None:
+def _rename(tx: Tx, account_id: AccountId, source: str, target: str, limit: int) -> None:
     where = places.get(tx, account_id, source, "x")
     if where.folder.kind != "mail":
         raise Refused(Reason.NO_PERMISSION)
@@ -125,6 +125,8 @@ def _rename(tx: Tx, account_id: AccountId, source: str, target: str) -> None:
         raise Refused(Reason.UNSUPPORTED, "a mailbox cannot change its owner")
     if name.startswith(where.folder.name + "/") and not names.is_inbox(where.folder.name):
         raise Refused(Reason.BAD_NAME, "a mailbox cannot go below itself")
+    if "/" in name and not folders.room(tx, owner, name.rpartition("/")[0], limit):
+        raise Refused(Reason.TOO_MANY, "too many mailboxes")  # what lies above the new name is made
     folders.rename(tx, where.folder.id, name)
 
 

@@ -1,4 +1,4 @@
-"""How client and server talk: COMPRESS (RFC 4978), UNAUTHENTICATE (RFC 8437), LANGUAGE, COMPARATOR (RFC 5255)."""
+"""How client and server talk: COMPRESS, UNAUTHENTICATE, LANGUAGE, COMPARATOR (RFC 4978, 8437, 5255)."""
 
 from __future__ import annotations
 
