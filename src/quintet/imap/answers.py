@@ -8,6 +8,7 @@ from quintet.imap import format as fmt
 from quintet.imap.grammar import BadCommand
 
 NO, BAD = b"NO", b"BAD"
+_BAD = (Reason.TOO_MANY, Reason.TOO_BIG, Reason.UNKNOWN_CHARSET)  # where the syntax is at fault
 
 REASONS: dict[Reason, tuple[bytes, bytes]] = {
     # the request itself
@@ -93,9 +94,7 @@ def line(tag: bytes, status: bytes, code: bytes, words: str, language: str = lan
     return b"%b %b [%b] %b\r\n" % (tag, status, code, text) if code else b"%b %b %b\r\n" % (tag, status, text)
 
 
-def problem(
-    error: Problem, command: commands.Command | None, language: str = languages.DEFAULT
-) -> bytes:
+def problem(error: Problem, command: commands.Command | None, language: str = languages.DEFAULT) -> bytes:
     """The answer to a command that failed; ``*`` where its tag is not known."""
     tag = command.tag if command is not None and command.tag else b"*"
     if isinstance(error, BadCommand):
@@ -112,7 +111,7 @@ def problem(
         status, code = NO, b"SERVERBUG"
     if error.reason is Reason.NO_SUCH_FOLDER and isinstance(command, (commands.Append, commands.Copy)):
         code = b"TRYCREATE"  # RFC 9051 6.3.12, 6.4.7: and only there
-    if isinstance(error, BadSyntax) and error.reason in (Reason.TOO_MANY, Reason.TOO_BIG):
+    if isinstance(error, BadSyntax) and error.reason in _BAD:
         status = BAD
     if error.reason is Reason.ALREADY_EXISTS:  # its text is the bare name
         return line(tag, status, code, "A mailbox of that name is there already", language)

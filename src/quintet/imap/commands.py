@@ -349,20 +349,45 @@ class WithId:
     value: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Fuzzy:
+    """FUZZY (RFC 6203 3): the key within need not match to the letter."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """FILTER (RFC 5466 3.1): the criteria stored under a name; looked up when the command runs."""
+
+    name: bytes
+
+
 Key = (
     Everything | Nothing | And | Or | Not | HasFlag | HasKeyword | IsRecent | Dated | Aged | Sized
-    | InHeader | InText | Numbered | ChangedFrom | WithId
+    | InHeader | InText | Numbered | ChangedFrom | WithId | Fuzzy | Filtered
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Search(Command):
-    """RFC 9051 6.4.4; ``give`` is None without RETURN, else of MIN MAX ALL COUNT SAVE (RFC 4731)."""
+class Searching(Command):
+    """What SEARCH, SORT and ESEARCH have in common.
+
+    ``give`` is None without RETURN, else of MIN MAX ALL COUNT (RFC 4731), SAVE (RFC 5182), PARTIAL CONTEXT
+    UPDATE (RFC 5267), RELEVANCY (RFC 6203).  ``partial``: first and last result, from 1; negative ones
+    count from the end (RFC 9394 3.1).
+    """
 
     uid: bool
     key: Key
     charset: bytes = b"UTF-8"
     give: frozenset[bytes] | None = None
+    partial: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Search(Searching):
+    """RFC 9051 6.4.4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +419,7 @@ class Fetch(Command):
     items: tuple[Item, ...]
     changed_since: int | None = None
     vanished: bool = False
+    partial: tuple[int, int] | None = None  # RFC 9394 3.3, with UID: as of `Searching`
 
 
 @dataclass(frozen=True, slots=True)

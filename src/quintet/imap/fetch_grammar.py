@@ -9,6 +9,7 @@ import re
 
 from quintet.errors import BadSyntax, Reason
 from quintet.imap import format as fmt
+from quintet.imap import search_grammar
 from quintet.imap.commands import Fetch, Item, Section
 from quintet.imap.tokens import Cursor
 
@@ -43,17 +44,19 @@ def fetch(cursor: Cursor, tag: bytes, *, uid: bool) -> Fetch:
     numbers = cursor.sequence_set()
     cursor.space()
     items = data_items(cursor)
-    changed_since, vanished = None, False
+    changed_since, vanished, partial = None, False, None
     if not cursor.at_end():
         cursor.space()
-        changed_since, vanished = _modifiers(cursor)
+        changed_since, vanished, partial = _modifiers(cursor)
+    if partial is not None and not uid:
+        raise BadSyntax("PARTIAL needs UID FETCH")  # RFC 9394 3.3
     if vanished and (changed_since is None or not uid):
         raise BadSyntax("VANISHED needs UID FETCH and CHANGEDSINCE")  # RFC 7162 3.2.6
     if uid and not any(item.name == b"UID" for item in items):
         items = (Item(b"UID"), *items)  # RFC 9051 6.4.9
     if changed_since is not None and not any(item.name == b"MODSEQ" for item in items):
         items = (*items, Item(b"MODSEQ"))  # RFC 7162 3.1.4.1
-    return Fetch(tag, uid, numbers, items, changed_since, vanished)
+    return Fetch(tag, uid, numbers, items, changed_since, vanished, partial)
 
 
 def data_items(cursor: Cursor) -> tuple[Item, ...]:
@@ -171,9 +174,10 @@ def _partial(cursor: Cursor) -> tuple[int, int] | None:
     return start, length
 
 
-def _modifiers(cursor: Cursor) -> tuple[int | None, bool]:
+def _modifiers(cursor: Cursor) -> tuple[int | None, bool, tuple[int, int] | None]:
+    """``(CHANGEDSINCE n VANISHED PARTIAL 1:500)`` (RFC 7162 3.1.4.1, 3.2.6, RFC 9394 3.3)."""
     cursor.expect(b"(")
-    changed_since, vanished = None, False
+    changed_since, vanished, partial = None, False, None
     while True:
         name = cursor.word()
         if name == b"CHANGEDSINCE":
@@ -181,8 +185,11 @@ def _modifiers(cursor: Cursor) -> tuple[int | None, bool]:
             changed_since = cursor.number64()
         elif name == b"VANISHED":
             vanished = True
+        elif name == b"PARTIAL":
+            cursor.space()
+            partial = search_grammar.partial(cursor)
         else:
             raise BadSyntax("unknown modifier")
         if cursor.accept(b")"):
-            return changed_since, vanished
+            return changed_since, vanished, partial
         cursor.space()

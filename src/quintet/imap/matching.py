@@ -16,7 +16,7 @@ from quintet.errors import Reason, Refused
 from quintet.imap import commands, sets
 from quintet.imap import format as fmt
 from quintet.imap.commands import Compare, When
-from quintet.message import words
+from quintet.message import collation, words
 from quintet.message.digest import Digest
 from quintet.store import search
 
@@ -68,10 +68,11 @@ class Reader:
 class Needle:
     """A text that is looked for, and what the index of trigrams knows of it."""
 
-    __slots__ = ("candidates", "required", "text", "upto")
+    __slots__ = ("candidates", "indexed", "required", "text", "upto")
 
-    def __init__(self, text: str) -> None:
-        self.text = text  # folded
+    def __init__(self, text: str, comparator: collation.Collation = collation.CASEMAP) -> None:
+        self.text = comparator.image(text)
+        self.indexed = search.fold(text)  # every comparator's matches are among this one's
         self.required = False  # what does not hold it cannot match
         self.upto = 0  # messages up to this row are in the index
         self.candidates: Container[int] = ()  # those of them that may hold the text
@@ -88,6 +89,7 @@ class Question:
     ask: Callable[[Row, Reader], bool]
     needles: tuple[Needle, ...] = ()
     joined: bool = False  # asks for columns behind `OWN`
+    score: Callable[[Row, Reader], int] | None = None  # how well a match matches, 1 to 100 (RFC 6203 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Context:
     now: int  # ms, UTC
     ranges: Callable[[sets.NumberSet, bool], list[tuple[int, int]]]  # a set as UID ranges
     is_recent: Callable[[int], bool]
+    comparator: collation.Collation = collation.CASEMAP
 
 
 def compile_key(key: commands.Key, context: Context) -> Question:
@@ -113,8 +116,9 @@ def require(key: commands.Key, context: Context) -> Question:
     """As `compile_key`, for the whole of a search: what stands at its top must match."""
     if not isinstance(key, commands.And):
         question = compile_key(key, context)
-        for needle in question.needles if isinstance(key, (commands.InText, commands.InHeader)) else ():
-            needle.required = True
+        if isinstance(key, commands.InText | commands.InHeader | commands.Fuzzy):
+            for needle in question.needles:
+                needle.required = True
         return question
     return _joined([require(one, context) for one in key.keys])
 
@@ -129,10 +133,10 @@ def codec(charset: bytes) -> str:
     return name
 
 
-def _needle(text: bytes, context: Context) -> Needle:
-    """A search text, folded for comparing without case."""
+def decoded(text: bytes, context: Context) -> str:
+    """A search text in the command's charset.  Raises Refused(UNKNOWN_CHARSET)."""
     try:
-        return Needle(search.fold(text.decode(codec(context.charset))))
+        return text.decode(codec(context.charset))
     except UnicodeDecodeError as error:
         raise Refused(Reason.UNKNOWN_CHARSET, "text is not in its charset") from error
 
@@ -195,11 +199,11 @@ def _aged(key: commands.Aged, context: Context) -> Question:
     return Question(ROW, lambda row, _: row[RECEIVED] >= border)
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 
 
 def _dated(key: commands.Dated, context: Context) -> Question:
-    wanted = key.day.toordinal() - _EPOCH  # days since 1970
+    wanted = key.day.toordinal() - EPOCH  # days since 1970
     if key.when is When.SENT:
         return _sent(key.compare, wanted)
     column = SAVED if key.when is When.SAVED else RECEIVED
@@ -237,7 +241,7 @@ def _shown_day(digest: Digest | None, day: int) -> int:
         return day
     try:
         zone = timezone(timedelta(seconds=found[9] or 0))
-        return datetime(found[0], found[1], found[2], tzinfo=zone).toordinal() - _EPOCH
+        return datetime(found[0], found[1], found[2], tzinfo=zone).toordinal() - EPOCH
     except (ValueError, OverflowError):
         return day
 
@@ -246,8 +250,8 @@ def _shown_day(digest: Digest | None, day: int) -> int:
 
 
 def _in_header(key: commands.InHeader, context: Context) -> Question:
-    needle = _needle(key.text, context)
-    text, field = needle.text, key.field.lower()
+    needle = Needle(decoded(key.text, context), context.comparator)
+    text, field, image = needle.text, key.field.lower(), context.comparator.image
 
     def ask(row: Row, reader: Reader) -> bool:
         if text and not needle.may_be_in(row[MESSAGE]):
@@ -258,7 +262,7 @@ def _in_header(key: commands.InHeader, context: Context) -> Question:
             values = [*_prefix_values(row[PREFIX], field), *values]
         if not text:
             return bool(values)  # RFC 9051 6.4.4: an empty text matches every message with the field
-        return any(text in search.fold(words.decode_words(value)) for value in values)
+        return any(text in image(words.decode_words(value)) for value in values)
 
     return Question(HEADER, ask, (needle,) if text else (), joined=True)
 
@@ -274,27 +278,34 @@ def _prefix_values(prefix: bytes, field: bytes) -> list[bytes]:
 
 
 def _in_text(key: commands.InText, context: Context) -> Question:
-    needle = _needle(key.text, context)
+    needle = Needle(decoded(key.text, context), context.comparator)
     if not needle.text:
         return Question(ROW, lambda _row, _reader: True)
     where: search.Where = "text" if key.with_header else "body"
+    image = context.comparator.image
 
     def ask(row: Row, reader: Reader) -> bool:
         if not needle.may_be_in(row[MESSAGE]):
             return False
-        digest = reader.digest(row)
-        if digest is None:
-            return False
-        body: list[bytes] = []  # read when a text part is asked for
-
-        def read(start: int, end: int) -> bytes:
-            if not body:
-                body.append(reader.body(row))
-            return body[0][start + len(row[PREFIX]) : end + len(row[PREFIX])]
-
-        return search.Document(digest, row[PREFIX], read).has(needle.text, where)
+        document = document_of(row, reader)
+        return document is not None and document.has(needle.text, where, fold=image)
 
     return Question(TEXT, ask, (needle,), joined=True)
+
+
+def document_of(row: Row, reader: Reader) -> search.Document | None:
+    """The message as text search sees it; None for what has no content.  Its body is read when needed."""
+    digest = reader.digest(row)
+    if digest is None:
+        return None
+    body: list[bytes] = []
+
+    def read(start: int, end: int) -> bytes:
+        if not body:
+            body.append(reader.body(row))
+        return body[0][start + len(row[PREFIX]) : end + len(row[PREFIX])]
+
+    return search.Document(digest, row[PREFIX], read)
 
 
 # --- what joins them ------------------------------------------------------------------------------------
@@ -310,8 +321,25 @@ def _joined(questions: list[Question]) -> Question:
     needles = tuple(needle for part in parts for needle in part.needles)
     joined = any(part.joined for part in parts)
     return Question(
-        parts[-1].cost, lambda row, reader: all(ask(row, reader) for ask in asks), needles, joined
+        parts[-1].cost,
+        lambda row, reader: all(ask(row, reader) for ask in asks),
+        needles,
+        joined,
+        _scores(parts),
     )
+
+
+def _scores(parts: list[Question], *, matching: bool = False) -> Callable[[Row, Reader], int] | None:
+    """The mean of what is fuzzy; with ``matching`` only of the parts that match."""
+    rated = [(part.ask, part.score) for part in parts if part.score is not None]
+    if not rated:
+        return None
+
+    def score(row: Row, reader: Reader) -> int:
+        found = [rate(row, reader) for ask, rate in rated if not matching or ask(row, reader)]
+        return sum(found) // len(found) if found else 1
+
+    return score
 
 
 def _or(key: commands.Or, context: Context) -> Question:
@@ -320,14 +348,21 @@ def _or(key: commands.Or, context: Context) -> Question:
     )
     needles = (*one.needles, *other.needles)
     joined = one.joined or other.joined
+    score = _scores([one, other], matching=True)
     return Question(
-        other.cost, lambda row, reader: one.ask(row, reader) or other.ask(row, reader), needles, joined
+        other.cost, lambda row, reader: one.ask(row, reader) or other.ask(row, reader), needles, joined, score
     )
 
 
 def _not(key: commands.Not, context: Context) -> Question:
     part = compile_key(key.key, context)
     return Question(part.cost, lambda row, reader: not part.ask(row, reader), part.needles, part.joined)
+
+
+def _fuzzy(key: commands.Fuzzy, context: Context) -> Question:
+    from quintet.imap import fuzzy  # it knows this module
+
+    return fuzzy.compile_key(key.key, context)
 
 
 _BUILDERS: dict[type, Callable[[Any, Context], Question]] = {  # Any: each takes its own key
@@ -347,6 +382,7 @@ _BUILDERS: dict[type, Callable[[Any, Context], Question]] = {  # Any: each takes
     commands.And: _and,
     commands.Or: _or,
     commands.Not: _not,
+    commands.Fuzzy: _fuzzy,
 }
 
 
@@ -359,7 +395,7 @@ def asks_modseq(key: commands.Key) -> bool:
             return any(asks_modseq(one) for one in keys)
         case commands.Or(left, right):
             return asks_modseq(left) or asks_modseq(right)
-        case commands.Not(inner):
+        case commands.Not(inner) | commands.Fuzzy(inner):
             return asks_modseq(inner)
         case _:
             return False
@@ -374,7 +410,7 @@ def asks_numbers(key: commands.Key) -> bool:
             return any(asks_numbers(one) for one in keys)
         case commands.Or(left, right):
             return asks_numbers(left) or asks_numbers(right)
-        case commands.Not(inner):
+        case commands.Not(inner) | commands.Fuzzy(inner):
             return asks_numbers(inner)
         case _:
             return False

@@ -1,20 +1,27 @@
-"""What SEARCH may ask (RFC 9051 6.4.4, RFC 3501 6.4.4, RFC 4731, 5032, 7162 3.1.5, 8474, 8514).
+"""What SEARCH may ask (RFC 9051 6.4.4, RFC 3501 6.4.4, RFC 4731, 5032, 6203, 7162 3.1.5, 8474, 8514).
 
-Pure.  Texts stay octets: `cmd.search` decodes them by the command's charset.
+Pure.  Texts stay octets: `matching` decodes them by the command's charset.  The commands that search in
+other ways, SORT, THREAD and ESEARCH, are `find_grammar`'s.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from quintet.errors import BadSyntax, Reason
-from quintet.imap import commands
+from quintet.imap import commands, sets
 from quintet.imap.commands import Compare, When
 from quintet.imap.tokens import Cursor
 
 MAX_DEPTH = 100  # nested parentheses, NOTs and ORs: clients write a list of ten addresses as nine ORs
 MAX_KEYS = 2000  # keys of one search
-RETURN = frozenset((b"MIN", b"MAX", b"ALL", b"COUNT", b"SAVE"))
+RETURN = frozenset(
+    (b"MIN", b"MAX", b"ALL", b"COUNT", b"SAVE",  # RFC 4731 3.1, RFC 5182 2.1
+     b"PARTIAL", b"CONTEXT", b"UPDATE", b"RELEVANCY")  # RFC 9394 3.1, RFC 5267 4, RFC 6203 4
+)  # fmt: skip
+_PARTIAL = re.compile(rb"(-?)([1-9][0-9]{0,9}):(-?)([1-9][0-9]{0,9})")
+_FILTER = re.compile(rb'[^\x00-\x20(){%*"\\\]/\x7f-\xff]+')  # RFC 5466 4: filter-name
 
 SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = (commands.HasFlag(bit) for bit in (1, 2, 4, 8, 16))
 _WORDS: dict[bytes, commands.Key] = {
@@ -50,21 +57,28 @@ _FIELDS = {name: name.title() for name in (b"BCC", b"CC", b"FROM", b"SUBJECT", b
 
 def search(cursor: Cursor, tag: bytes, *, uid: bool) -> commands.Search:
     cursor.space()
-    give = None
+    give, partial = wanted(cursor)
+    charset, key = criteria(cursor)
+    check_scores(key, asked=b"RELEVANCY" in (give or ()))
+    return commands.Search(tag, uid, key, charset, give, partial)
+
+
+def criteria(cursor: Cursor) -> tuple[bytes, commands.Key]:
+    """``[CHARSET x] key...`` up to the end: charset and key."""
     charset = b"UTF-8"  # RFC 9051 6.4.4; US-ASCII of RFC 3501 is its subset
-    if _word_is(cursor, b"RETURN"):
-        cursor.space()
-        give = _return(cursor)
-        cursor.space()
-    if _word_is(cursor, b"CHARSET"):
+    if word_is(cursor, b"CHARSET"):
         cursor.space()
         charset = cursor.astring()
         cursor.space()
-    keys = _Keys(cursor)
-    return commands.Search(tag, uid, keys.program(), charset, give)
+    return charset, program(cursor)
 
 
-def _word_is(cursor: Cursor, word: bytes) -> bool:
+def program(cursor: Cursor) -> commands.Key:
+    """``key...`` up to the end."""
+    return _Keys(cursor).program()
+
+
+def word_is(cursor: Cursor, word: bytes) -> bool:
     """Moves past ``word`` if it comes next, in any case, and a space follows."""
     end = cursor.position + len(word)
     if cursor.data[cursor.position : end].upper() != word or cursor.data[end : end + 1] != b" ":
@@ -73,18 +87,63 @@ def _word_is(cursor: Cursor, word: bytes) -> bool:
     return True
 
 
-def _return(cursor: Cursor) -> frozenset[bytes]:
-    """RFC 4731 3.1: ``RETURN ()`` means ALL."""
+def wanted(cursor: Cursor) -> tuple[frozenset[bytes] | None, tuple[int, int] | None]:
+    """``RETURN (...)`` and the space behind it, if it comes next; RFC 4731 3.1: ``RETURN ()`` means ALL."""
+    if not word_is(cursor, b"RETURN"):
+        return None, None
+    cursor.space()
     cursor.expect(b"(")
     found: set[bytes] = set()
+    part = None
     while not cursor.accept(b")"):
         if found:
             cursor.space()
         word = cursor.word()
         if word not in RETURN:
             raise BadSyntax("unknown return option")
+        if word == b"PARTIAL":
+            if part is not None:
+                raise BadSyntax("two PARTIALs")
+            cursor.space()
+            part = partial(cursor)
         found.add(word)
-    return frozenset(found or (b"ALL",))
+    if {b"PARTIAL", b"ALL"} <= found:
+        raise BadSyntax("PARTIAL and ALL exclude each other")  # RFC 9394 3.1
+    cursor.space()
+    return frozenset(found or (b"ALL",)), part
+
+
+def partial(cursor: Cursor) -> tuple[int, int]:
+    """``1:500`` or ``-1:-100`` (RFC 9394 4, partial-range): as written, but the nearer end first."""
+    found = _PARTIAL.match(cursor.data, cursor.position)
+    if found is None or found[1] != found[3]:
+        raise BadSyntax("expected a range like 1:100 or -1:-100")
+    cursor.position = found.end()
+    one, other = sorted((int(found[2]), int(found[4])))
+    if other > sets.MAX_NUMBER:
+        raise BadSyntax("number of more than 32 bits")
+    return (-one, -other) if found[1] else (one, other)
+
+
+def check_scores(key: commands.Key, *, asked: bool) -> None:
+    """RFC 6203 4, 6: RELEVANCY needs a key that is FUZZY."""
+    if asked and not is_fuzzy(key):
+        raise BadSyntax("RELEVANCY needs a FUZZY key")
+
+
+def is_fuzzy(key: commands.Key) -> bool:
+    """True if some key within is FUZZY."""
+    match key:
+        case commands.Fuzzy():
+            return True
+        case commands.And(keys):
+            return any(is_fuzzy(one) for one in keys)
+        case commands.Or(left, right):
+            return is_fuzzy(left) or is_fuzzy(right)
+        case commands.Not(inner):
+            return is_fuzzy(inner)
+        case _:
+            return False
 
 
 class _Keys:
@@ -120,6 +179,9 @@ class _Keys:
         if word == b"NOT":
             cursor.space()
             return commands.Not(self._key(depth + 1))
+        if word == b"FUZZY":
+            cursor.space()
+            return commands.Fuzzy(self._key(depth + 1))
         if word == b"OR":
             cursor.space()
             left = self._key(depth + 1)
@@ -150,6 +212,14 @@ def _header(cursor: Cursor, _: bytes) -> commands.Key:
 def _keyword(cursor: Cursor, word: bytes) -> commands.Key:
     key = commands.HasKeyword(cursor.flag())
     return commands.Not(key) if word == b"UNKEYWORD" else key
+
+
+def _filter(cursor: Cursor, _: bytes) -> commands.Key:
+    found = _FILTER.match(cursor.data, cursor.position)
+    if found is None:
+        raise BadSyntax("expected the name of a filter")
+    cursor.position = found.end()
+    return commands.Filtered(found[0])
 
 
 def _aged(cursor: Cursor, word: bytes) -> commands.Key:
@@ -184,6 +254,7 @@ _ARGUMENTS: dict[bytes, Callable[[Cursor, bytes], commands.Key]] = {
     b"OLDER": _aged,
     b"YOUNGER": _aged,
     b"MODSEQ": _modseq,
+    b"FILTER": _filter,
     b"EMAILID": lambda cursor, _: commands.WithId(thread=False, value=cursor.atom()),
     b"THREADID": lambda cursor, _: commands.WithId(thread=True, value=cursor.atom()),
 }

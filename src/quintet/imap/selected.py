@@ -12,6 +12,7 @@ from quintet.store import access
 from quintet.store.model import FolderKind
 
 if TYPE_CHECKING:
+    from quintet.imap.contexts import Context
     from quintet.imap.places import Place
     from quintet.imap.session import Session
     from quintet.imap.view import View
@@ -29,9 +30,9 @@ class Selected:
     """One selected mailbox of one session."""
 
     __slots__ = (
-        "account_id", "cleared", "cursor", "examined", "folder_id", "fresh", "held", "hint", "keywords",
-        "kind", "name", "read_only", "reader", "recent", "rights", "saved", "tell_flags", "tell_modseq",
-        "told", "uid_validity", "view", "watch",
+        "account_id", "cleared", "contexts", "cursor", "examined", "folder_id", "fresh", "held", "hint",
+        "keywords", "kind", "name", "read_only", "reader", "recent", "rights", "saved", "tell_flags",
+        "tell_modseq", "told", "uid_validity", "view", "watch",
     )  # fmt: skip
 
     def __init__(self, where: Place, view: View, *, examined: bool, keywords: Iterable[str]) -> None:
@@ -54,6 +55,7 @@ class Selected:
         self.keywords = {word.lower(): word for word in keywords}  # those that FLAGS named
         self.recent: list[tuple[int, int]] = []  # UID ranges that are \\Recent for this session alone
         self.saved: list[tuple[int, int]] = []  # UID ranges of SEARCH RETURN (SAVE) (RFC 5182)
+        self.contexts: dict[bytes, Context] = {}  # by tag: results that are followed (RFC 5267 4.3)
         self.tell_modseq = False  # CONDSTORE was just switched on: HIGHESTMODSEQ is owed (RFC 7162 3.1)
         self.tell_flags = False  # the rights changed: FLAGS and PERMANENTFLAGS are owed (RFC 4314 5.1.1)
         self.hint: Wake | None = None

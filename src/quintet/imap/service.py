@@ -10,7 +10,8 @@ from quintet import log
 from quintet.clock import Clock, SystemClock
 from quintet.config.imap import Imap
 from quintet.errors import Problem
-from quintet.imap import recents
+from quintet.imap import orders, recents
+from quintet.imap.cmd import thread
 from quintet.imap.session import Session
 from quintet.imap.wire import LITERAL_MINUS, Wire
 
@@ -45,6 +46,8 @@ class House:
         self.starttls = starttls
         self.office = office  # takes what is appended to newsgroups
         self.recents: recents.Recents = recents.Recents(self)
+        self.orders = orders.Orders(store)
+        self.threads = thread.Kept()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def can_start_tls(self, peer: Peer) -> bool:

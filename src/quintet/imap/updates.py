@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from quintet.imap import format as fmt
@@ -111,10 +112,15 @@ def collect(session: Session, *, may_expunge: bool = True, asked: bool = False) 
         return [b"* BYE [NONEXISTENT] The mailbox was deleted\r\n", Ask.CLOSE], False
     late = here.held is not None
     if found.changes is not None:
+        if here.contexts:
+            told.append(contexts().vanished(here, found.changes.vanished))
         here.vanish(found.changes.vanished)
     if may_expunge and here.view.gone:  # before EXISTS, which counts what is left
         told.append(expunged(session, here))
     _tell(session, here, found, told)
+    if here.contexts:
+        touched = (one.uid for one in found.changes.changed) if found.changes is not None else ()
+        told.append(contexts().changed(session, here, {*found.arrived, *touched}))
     if session.condstore and not found.more and late | (here.held is not None):
         # RFC 7162 3.2, 6: a client that is cut off now must ask from before what it was not told
         told.append(b"* OK [HIGHESTMODSEQ %d] All is told up to here\r\n" % here.complete)
@@ -125,6 +131,13 @@ def no_longer(session: Session) -> list[Any]:
     """The right to read is gone (RFC 4314 5.1.1)."""
     session.leave()
     return [b"* BYE [NOPERM] The mailbox may no longer be read\r\n", Ask.CLOSE]
+
+
+def contexts() -> ModuleType:
+    """Results that are followed (RFC 5267); they search, and searches end with updates."""
+    from quintet.imap import contexts  # it knows this module
+
+    return contexts
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,6 +205,33 @@ def lines(
     return tx.all(sql, folder_id, low, high, limit)
 
 
+def lines_where(
+    tx: Tx,
+    folder_id: FolderId,
+    low: int,
+    high: int,
+    limit: int,
+    columns: tuple[str, ...],
+    condition: tuple[str, list[int | str]],
+) -> list[tuple[Any, ...]]:
+    """As `lines`, of what meets an SQL ``condition`` (on the entry as ``e``, and its parameters)."""
+    sql = _lines_sql(columns, f"e.uid BETWEEN ? AND ? AND ({condition[0]})") + " LIMIT ?"
+    return tx.all(sql, folder_id, low, high, *condition[1], limit)
+
+
+def uids_where(
+    tx: Tx, folder_id: FolderId, low: int, high: int, condition: tuple[str, list[int | str]]
+) -> array[int]:
+    """The numbers in a range that meet a condition, ascending; about 0.2 us an entry of the range."""
+    row = tx.one(
+        f"SELECT {dialect.joined_numbers(tx.engine, 'uid')} FROM (SELECT e.uid FROM entry e"
+        f" WHERE e.folder_id = ? AND e.uid BETWEEN ? AND ? AND e.hidden = 0 AND ({condition[0]})"
+        " ORDER BY e.uid) AS page",
+        folder_id, low, high, *condition[1],
+    )  # fmt: skip
+    return array("I", map(int, row[0].split(","))) if row is not None and row[0] else array("I")
+
+
 def lines_of(
     tx: Tx, folder_id: FolderId, numbers: Iterable[int], columns: tuple[str, ...] = LINE
 ) -> list[tuple[Any, ...]]:

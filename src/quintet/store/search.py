@@ -18,7 +18,7 @@ from typing import Literal
 
 import apsw
 
-from quintet.message import text, words
+from quintet.message import collation, text, words
 from quintet.message.digest import Digest
 from quintet.message.scan import scan
 from quintet.store import dialect, entries
@@ -31,7 +31,7 @@ Where = Literal["text", "body", "header"]
 STEP = 200  # messages of one indexing step
 PIECE = 32 * 1024  # characters of one row of the index
 GRAMS = 24  # trigrams asked of the index for one pattern; more do not narrow further
-VERSION = 1  # of what is put into the index; another number: built anew
+VERSION = 2  # of what is put into the index; another number: built anew
 SLICE = 200  # messages verified with one query
 PAGE = 20_000  # entries looked at together: two megabytes
 
@@ -46,9 +46,7 @@ INSERT INTO state (name, value) VALUES ('version', {VERSION}), ('upto', 0) ON CO
 """
 
 
-def fold(value: str) -> str:
-    """How texts are compared: full case folding, "ß" equals "ss"."""
-    return value.casefold()
+fold = collation.casemap  # how texts are put into the index, and compared where nobody asks for more
 
 
 class Rows:
@@ -227,8 +225,10 @@ class Document:
         digests = (scan(self._prefix + b"\r\n"), self.digest) if self._prefix else (self.digest,)
         return [words.decode_words(value) for one in digests for value in one.all(name)]
 
-    def has(self, folded: str, where: Where, header: str = "") -> bool:
-        """Whether it holds a folded text."""
+    def has(
+        self, folded: str, where: Where, header: str = "", fold: Callable[[str], str] = fold
+    ) -> bool:
+        """Whether it holds a text, which was folded by the same ``fold``."""
         if where == "header":
             return any(folded in fold(value) for value in self.fields(header))
         if where == "text" and folded in fold(self.head()):

@@ -65,7 +65,8 @@ FREE = frozenset(
 # In dialogues of their own: MYRIGHTS and GETMETADATA want any of many; quotas are administrators'; of URLs
 # the owner alone disposes (RFC 4467 7); a mailbox that is selected may be read.
 ELSEWHERE = frozenset(
-    b"MYRIGHTS GETMETADATA GETQUOTA SETQUOTA GENURLAUTH URLFETCH RESETKEY SEARCH NOTIFY".split()
+    b"MYRIGHTS GETMETADATA GETQUOTA SETQUOTA GENURLAUTH URLFETCH RESETKEY SEARCH SORT THREAD CANCELUPDATE"
+    b" ESEARCH NOTIFY".split()
 )
 
 

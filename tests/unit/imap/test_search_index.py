@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from quintet.imap import sets
-from quintet.imap.cmd import search as searching
+from quintet.imap import searching, sets
+from quintet.imap.cmd import search as answers
 from quintet.net.memory import Talk
 from quintet.store import entries, search
 from quintet.store.content import content_of
@@ -101,7 +101,8 @@ async def test_many_matches_are_held_and_written_in_pieces(
         talk.take()
         before = [await ask(talk, question) for question in ("ALL", "NOT 7", "MODSEQ 1", *QUESTIONS)]
         assert before[0] == "* SEARCH " + " ".join(str(uid) for uid in range(1, 41) if uid not in (5, 6))
-        for name, value in (("WRITTEN", 3), ("NARROWED", 7), ("MANY", 4), ("PAGE", 5)):
+        monkeypatch.setattr(answers, "WRITTEN", 3)
+        for name, value in (("NARROWED", 7), ("MANY", 4), ("PAGE", 5), ("WINDOW", 6)):
             monkeypatch.setattr(searching, name, value)
         assert [await ask(talk, question) for question in ("ALL", "NOT 7", "MODSEQ 1", *QUESTIONS)] == before
         await talk.end()

@@ -82,7 +82,7 @@ async def test_index_narrows(store: Store, inbox: FolderId) -> None:
     await search.rebuild(store)
     rows = [row for _, row in store.peek(entries.lines, inbox, 1, 100, 500, ("uid", "message_row"))]
     for pattern, expected in (("brown fox", rows[:1]), ("needle", rows[3:]), ("nowhere", [])):
-        found, upto = store.search_index().candidates(pattern)
+        found, upto = store.search_index().candidates(search.fold(pattern))
         assert [row for row in rows if row in found] == expected
         assert upto == rows[-1]
     assert rows[-1] + 1_000_000 not in found
@@ -145,7 +145,7 @@ async def test_every_charset_of_python_is_found(store: Store, inbox: FolderId) -
         if indexed:
             await search.rebuild(store)
         for text in WORDS:
-            found = await store.search_text(inbox, text.upper(), "body")
+            found = await store.search_text(inbox, text.upper().replace("SS", "ß"), "body")
             wanted = [uid for uid, (_, said) in expected.items() if said == text]
             assert found == wanted, [expected[uid] for uid in set(found) ^ set(wanted)]
 

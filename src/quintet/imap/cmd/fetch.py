@@ -11,7 +11,7 @@ import functools
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from quintet.errors import BadSyntax
 from quintet.imap import render, sets, updates
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from quintet.imap.session import Session
     from quintet.net.seam import Input, Replies
     from quintet.store.db import Tx
+    from quintet.store.model import AccountId, FolderId
 
 PAGE = 500  # rows of a page: about a millisecond, and 500 KB at most of what messages usually are
 NARROW = 100  # numbers: shorter ranges are asked for together
@@ -56,6 +57,8 @@ def fetch(session: Session, command: commands.Fetch, _: Input) -> Replies:
     if command.vanished and not session.qresync:
         raise BadSyntax("QRESYNC is not enabled")  # RFC 7162 3.2.6
     ranges = wanted(here, command.numbers, uid=command.uid)
+    if command.partial is not None:
+        ranges = here.view.cut(sets.join(ranges), *command.partial)  # RFC 9394 3.3
     plan = render.compile_items(command.items)
     if plan.bodies:
         return fetch_bodies.fetch(session, command, plan, ranges)
@@ -138,7 +141,17 @@ def page(
     return Page(rows, marks), rest
 
 
-def for_reader(tx: Tx, here: Selected, rows: list[render.Row], index: int) -> list[render.Row]:
+class Folderly(Protocol):
+    """A folder, and whose marks are shown of it; `Selected` is one."""
+
+    @property
+    def folder_id(self) -> FolderId: ...
+
+    @property
+    def reader(self) -> AccountId | None: ...
+
+
+def for_reader(tx: Tx, here: Folderly, rows: list[render.Row], index: int) -> list[render.Row]:
     """Rows with the modseq at ``index`` that the reader's own \\Seen marks give them (RFC 7162 3.1)."""
     log = seen.log(tx, here.folder_id, here.reader) if here.reader is not None else []
     if not log:
@@ -147,7 +160,7 @@ def for_reader(tx: Tx, here: Selected, rows: list[render.Row], index: int) -> li
 
 
 def next_rows(
-    tx: Tx, here: Selected, columns: tuple[str, ...], ranges: Ranges, limit: int
+    tx: Tx, here: Folderly, columns: tuple[str, ...], ranges: Ranges, limit: int
 ) -> tuple[list[render.Row], Ranges]:
     """Rows of one wide range, or of many narrow ones in one query; and the ranges that are left."""
     low, high = ranges[0]

@@ -61,7 +61,7 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
             yield _modseqs(here, done.changed)
         if done.late:
             yield updates.flags(session, here, done.late)
-        if done.before <= here.cursor:  # nobody changed anything meanwhile, so all is told up to here
+        if done.before <= here.cursor and not here.contexts:  # nobody else changed anything: all is told
             here.cursor = max(here.cursor, done.after)
             continue
         here.told.update((one.uid, one.modseq) for one in done.changed)

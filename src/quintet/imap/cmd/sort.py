@@ -1,0 +1,78 @@
+"""SORT and UID SORT, plain and with RETURN (RFC 5256 3, RFC 5957, RFC 5267 3, RFC 6203 6)."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from quintet.errors import Refused, TryLater
+from quintet.imap import contexts, find_commands, matching, searching, sets, updates
+from quintet.imap.cmd import search
+from quintet.imap.orders import Plan
+from quintet.imap.searching import MANY, Found
+
+if TYPE_CHECKING:
+    from quintet.imap.selected import Selected
+    from quintet.imap.session import Session
+    from quintet.net.seam import Input
+
+
+async def sort(session: Session, command: find_commands.Sort, _: Input) -> AsyncGenerator[Any, None]:
+    here = session.here
+    contexts.check(here, command)
+    if matching.asks_modseq(command.key):
+        session.enable((b"CONDSTORE",))  # RFC 7162 3.1
+    give = command.give or frozenset()
+    scored = b"RELEVANCY" in give or any(one.name == b"RELEVANCY" for one in command.criteria)
+    try:
+        finder = searching.Finder(
+            session, searching.here(here), command, command.key, command.charset, scored=scored
+        )
+        async with aclosing(finder.run()) as progress:
+            async for reply in progress:
+                yield reply
+    except (Refused, TryLater):
+        if b"SAVE" in give:
+            here.saved = []  # RFC 5182 2.1
+        raise
+    found = await searching.known(here, finder.found)
+    scores = dict(zip(found.uids, search.normalized(found.scores), strict=True)) if scored else None
+    plan = Plan(command.criteria, session.comparator, scores)
+    ordered = await session.house.orders.sort(here.folder_id, found.uids, plan)
+    if b"SAVE" in give:
+        here.saved = sets.runs(sorted(search.chosen(command, ordered, saving=True)))
+    answer = functools.partial(_answer, here, command, found, ordered, scores)
+    yield answer() if len(found) <= MANY else await asyncio.to_thread(answer)
+    if b"UPDATE" in give:
+        yield contexts.begin(session, here, command, finder.question, ordered, plan)
+    steady = matching.asks_numbers(command.key)  # RFC 7162 3.2.10
+    for reply in await updates.told(session, may_expunge=command.uid and not steady):
+        yield reply
+    yield search.end(here, command, found.uids)
+
+
+def _answer(
+    here: Selected,
+    command: find_commands.Sort,
+    found: Found,
+    ordered: Sequence[int],
+    scores: dict[int, int] | None,
+) -> bytes:
+    modseq = max(found.modseqs, default=0)
+    numbers = ordered if command.uid else numbered(here, found.uids, ordered)
+    if command.give is None:
+        return search.listed(b"SORT", numbers, modseq)
+    if found.modseqs:
+        at = dict(zip(found.uids, found.modseqs, strict=True))
+        modseq = max((at[uid] for uid in search.chosen(command, ordered)), default=0)
+    rated = [scores[uid] for uid in ordered] if scores is not None and b"RELEVANCY" in command.give else None
+    return search.extended(command, command.give, numbers, modseq=modseq, scores=rated)
+
+
+def numbered(here: Selected, uids: Sequence[int], ordered: Sequence[int]) -> list[int]:
+    """Sequence numbers of ``ordered``, which are among the ascending ``uids``."""
+    of = dict(zip(uids, here.view.numbers(uids), strict=True))
+    return [number for number in map(of.__getitem__, ordered) if number]

@@ -1,0 +1,196 @@
+"""Contexts: results that are kept up to date while a mailbox is selected (RFC 5267 4.3).
+
+Each keeps the numbers that its client knows to match.  What a change means for them is found at once
+where flags and sizes alone decide, else in a reader thread, and told with the changes themselves.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from quintet.errors import BadSyntax, Reason
+from quintet.imap import commands, find_commands, matching, searching, sets
+from quintet.imap import format as fmt
+
+if TYPE_CHECKING:
+    from quintet.imap.orders import Plan
+    from quintet.imap.selected import Selected
+    from quintet.imap.session import Session
+    from quintet.net.seam import Input, Replies
+
+MAX_CONTEXTS = 16  # of one session; RFC 5267 4.3.1 asks for one at least
+MAX_RESULTS = 1_000_000  # in all contexts of one session: 4 MB
+BATCH = 200  # changed messages looked at together in a thread
+
+Ops = list[tuple[bytes, int, list[int]]]  # word, position (0: wherever it belongs), UIDs
+
+
+class Context:
+    """One search whose results are followed."""
+
+    def __init__(
+        self, command: commands.Searching, question: matching.Question, uids: Sequence[int], plan: Plan | None
+    ) -> None:
+        self.tag, self.uid = command.tag, command.uid
+        self.question, self.plan = question, plan
+        self.uids = array("I", uids)  # that match, ascending or in the order of the plan
+        self.changed: set[int] = set()  # to be looked at
+        self.ready: list[Ops] = []  # found out, not told yet
+        self.working = False
+
+    @property
+    def at_once(self) -> bool:
+        return self.plan is None and self.question.cost == matching.ROW and not self.question.joined
+
+    def has(self, uid: int) -> bool:
+        if self.plan is not None:
+            return uid in self.uids
+        at = bisect_left(self.uids, uid)
+        return at < len(self.uids) and self.uids[at] == uid
+
+    def remove(self, uids: Iterable[int]) -> Ops:
+        """Takes out what is there of ``uids``; what to tell."""
+        if self.plan is None:
+            gone = [uid for uid in uids if self.has(uid)]
+            for uid in gone:
+                self.uids.pop(bisect_left(self.uids, uid))
+            return [(b"REMOVEFROM", 0, gone)] if gone else []
+        wanted = set(uids)
+        places = [at for at, uid in enumerate(self.uids) if uid in wanted]
+        ops: Ops = []
+        for first, last in reversed(sets.runs(places)):  # from the end: nothing shifts before it is told
+            ops.append((b"REMOVEFROM", first + 1, list(self.uids[first : last + 1])))
+            del self.uids[first : last + 1]
+        return ops
+
+    def add(self, uids: Iterable[int]) -> Ops:
+        """Puts in what is not there of ``uids``, in mailbox order."""
+        fresh = [uid for uid in uids if not self.has(uid)]
+        for uid in fresh:
+            self.uids.insert(bisect_left(self.uids, uid), uid)
+        return [(b"ADDTO", 0, fresh)] if fresh else []
+
+    def reorder(self, new: Sequence[int]) -> Ops:
+        """Puts ``new`` in the place of the results, which are among them in the same order."""
+        old = set(self.uids)
+        places = [at for at, uid in enumerate(new) if uid not in old]
+        self.uids = array("I", new)
+        return [(b"ADDTO", low + 1, list(new[low : high + 1])) for low, high in sets.runs(places)]
+
+
+def check(here: Selected, command: commands.Searching) -> None:
+    """Raises BadSyntax: UPDATE under a tag that has a context already (RFC 5267 4.3)."""
+    if command.give is not None and b"UPDATE" in command.give and command.tag in here.contexts:
+        raise BadSyntax("tag reuse", Reason.WRONG_STATE)
+
+
+def begin(
+    session: Session,
+    here: Selected,
+    command: commands.Searching,
+    question: matching.Question,
+    uids: Sequence[int],
+    plan: Plan | None = None,
+) -> bytes:
+    """Follows the results from now on; or says that it will not (RFC 5267 4.3.1)."""
+    held = sum(len(one.uids) for one in here.contexts.values())
+    unstable = plan is not None and plan.scores is not None  # scores are relative to all that match
+    if len(here.contexts) >= MAX_CONTEXTS or held + len(uids) > MAX_RESULTS or unstable:
+        return b"* NO [NOUPDATE %b] Too many contexts\r\n" % fmt.string(command.tag)
+    here.contexts[command.tag] = Context(command, question, uids, plan)
+    here.listen(session.house.store)
+    return b""
+
+
+def cancel(session: Session, command: find_commands.CancelUpdate, _: Input) -> Replies:
+    """RFC 5267 4.3.5."""
+    known = session.here.contexts
+    for tag in command.tags:
+        if tag not in known:
+            raise BadSyntax("no such context")
+    for tag in command.tags:
+        known.pop(tag, None)
+    return [b"%b OK No further updates\r\n" % command.tag]
+
+
+def vanished(here: Selected, ranges: Iterable[tuple[int, int]]) -> bytes:
+    """What of the results is gone; told before the EXPUNGE (RFC 5267 4.3.4)."""
+    told = []
+    for context in here.contexts.values():
+        gone = list(_within(context.uids, ranges))
+        if gone:
+            context.changed.difference_update(gone)
+            told.append(_lines(here, context, context.remove(sorted(gone))))
+    return b"".join(told)
+
+
+def _within(uids: Iterable[int], ranges: Iterable[tuple[int, int]]) -> Iterator[int]:
+    joined = sets.join(ranges)
+    return (uid for uid in uids if sets.contains(joined, uid)) if joined else iter(())
+
+
+def changed(session: Session, here: Selected, uids: Iterable[int]) -> bytes:
+    """Messages changed or came: told here if a look at their rows decides, else soon."""
+    numbers = [uid for uid in uids if here.view.number(uid)]
+    told = []
+    for context in here.contexts.values():
+        if context.at_once and numbers:
+            matching_now = session.house.store.peek(
+                searching.matching_of, session.house.store, searching.here(here), context.question, numbers
+            )
+            told.append(_lines(here, context, _difference(context, numbers, matching_now)))
+        elif numbers:
+            context.changed.update(numbers)
+        if context.changed and not context.working:
+            context.working = True
+            session.house.later(_work(session, here, context))
+        told += [_lines(here, context, ops) for ops in context.ready]
+        context.ready.clear()
+    return b"".join(told)
+
+
+def _difference(context: Context, looked: Iterable[int], matches: Iterable[int]) -> Ops:
+    now = set(matches)
+    return context.remove(uid for uid in looked if uid not in now) + context.add(sorted(now))
+
+
+async def _work(session: Session, here: Selected, context: Context) -> None:
+    """Looks at what changed, in a reader thread, until all is known."""
+    store = session.house.store
+    try:
+        while context.changed and session.selected is here and context.tag in here.contexts:
+            batch = sorted(context.changed)[:BATCH]
+            context.changed.difference_update(batch)
+            place = searching.here(here)
+            now = await store.read(searching.matching_of, store, place, context.question, batch)
+            if context.plan is None:
+                context.ready.append(_difference(context, batch, now))
+                continue
+            wanted = set(now)
+            ops = context.remove(uid for uid in batch if uid not in wanted)
+            together = sorted(wanted.union(context.uids))
+            new = await session.house.orders.sort(here.folder_id, array("I", together), context.plan)
+            known = [uid for uid in new if here.view.number(uid) and not here.view.is_gone(uid)]
+            context.ready.append(ops + context.reorder(known))
+    finally:
+        context.working = False
+    if context.ready and here.hint is not None:
+        here.hint.set()
+
+
+def _lines(here: Selected, context: Context, ops: Ops) -> bytes:
+    """``* ESEARCH (TAG "B01") UID ADDTO (0 32768:32769)``."""
+    told = []
+    for word, position, uids in ops:
+        numbers: Sequence[int] = uids
+        if not context.uid:
+            numbers = [number for number in map(here.view.number, uids) if number]
+        if numbers:
+            told.append(b"%b (%d %b)" % (word, position, sets.write(sets.runs(numbers))))
+    if not told:
+        return b""
+    kind = b" UID" if context.uid else b""
+    return b"* ESEARCH (TAG %b)%b %b\r\n" % (fmt.string(context.tag), kind, b" ".join(told))

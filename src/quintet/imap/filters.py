@@ -1,0 +1,108 @@
+"""FILTER: search criteria that are kept on the server under a name (RFC 5466 3).
+
+They are annotations of the account, "/private/filters/values/NAME", else "/shared/filters/values/NAME".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quintet.errors import BadSyntax, Reason, Refused
+from quintet.imap import answers, commands, search_grammar
+from quintet.imap.tokens import Cursor
+from quintet.store import annotations as remarks
+from quintet.store.model import AccountId
+
+if TYPE_CHECKING:
+    from quintet.imap.session import Session
+    from quintet.store.db import Tx
+
+MAX_PASSES = 10  # filters within filters (RFC 5466 3.1: at least 3); what goes on is a loop
+MAX_FILTERS = 50  # looked up for one search
+ROOT = "/filters/values/"
+
+
+def expand(session: Session, key: commands.Key, charset: bytes) -> tuple[commands.Key, bytes]:
+    """The key with each FILTER replaced by what it stands for, and the charset of all its texts.
+
+    Raises:
+        Coded(UNDEFINED-FILTER): no such filter, one without end, or one that is no search (RFC 5466 3.1).
+        BadSyntax: a charset that filters, which are in UTF-8, cannot be mixed with.
+    """
+    if not _has_filter(key):
+        return key, charset
+    if charset.upper() not in (b"UTF-8", b"US-ASCII"):
+        raise BadSyntax("filters are in UTF-8", Reason.UNKNOWN_CHARSET)
+    return _Expansion(session).expand(key, 0), b"UTF-8"
+
+
+def _has_filter(key: commands.Key) -> bool:
+    match key:
+        case commands.Filtered():
+            return True
+        case commands.And(keys):
+            return any(_has_filter(one) for one in keys)
+        case commands.Or(left, right):
+            return _has_filter(left) or _has_filter(right)
+        case commands.Not(inner) | commands.Fuzzy(inner):
+            return _has_filter(inner)
+        case _:
+            return False
+
+
+class _Expansion:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._known: dict[bytes, commands.Key] = {}
+        self._looked = 0
+
+    def expand(self, key: commands.Key, depth: int) -> commands.Key:
+        match key:
+            case commands.Filtered(name):
+                return self._filter(name, depth + 1)
+            case commands.And(keys):
+                return commands.And(tuple(self.expand(one, depth) for one in keys))
+            case commands.Or(left, right):
+                return commands.Or(self.expand(left, depth), self.expand(right, depth))
+            case commands.Not(inner):
+                return commands.Not(self.expand(inner, depth))
+            case commands.Fuzzy(inner):
+                return commands.Fuzzy(self.expand(inner, depth))
+            case _:
+                return key
+
+    def _filter(self, name: bytes, depth: int) -> commands.Key:
+        self._looked += 1
+        if depth > MAX_PASSES or self._looked > MAX_FILTERS:
+            raise undefined(name)
+        value = self._session.house.store.peek(value_of, self._session.user.account_id, name.decode("ascii"))
+        if value is None:
+            raise undefined(name)
+        try:
+            key = parse(value)
+        except BadSyntax:
+            raise undefined(name) from None
+        return self.expand(key, depth)
+
+
+def undefined(name: bytes) -> Refused:
+    return answers.Coded(b"UNDEFINED-FILTER " + name, Reason.NO_SUCH_MESSAGE, "no such filter")
+
+
+def parse(value: bytes) -> commands.Key:
+    """The criteria of a filter.  Raises BadSyntax: it is not a search (RFC 5466 3.2)."""
+    cursor = Cursor(value.strip())
+    key = search_grammar.program(cursor)
+    cursor.end()
+    return key
+
+
+def value_of(tx: Tx, account_id: AccountId, name: str) -> bytes | None:
+    """A filter's criteria: the account's own, else the one that all share."""
+    path = ROOT + name.lower()
+    for reader, root in ((account_id, "/private"), (remarks.SHARED, "/shared")):
+        kept = remarks.get(tx, account_id, remarks.ON_ACCOUNT, reader)
+        for entry in (root + path, path):
+            if entry in kept:
+                return kept[entry]
+    return None

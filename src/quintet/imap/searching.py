@@ -1,0 +1,274 @@
+"""Running a search: which messages of a mailbox match, found in slices in reader threads.
+
+The store answers what it can (`narrowing`), the index of trigrams narrows texts, `matching` decides.
+What is answered is `cmd`'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from array import array
+from collections.abc import AsyncGenerator, Callable, Iterable
+from dataclasses import dataclass
+from itertools import compress
+from typing import TYPE_CHECKING, Any
+
+from quintet.imap import commands, filters, matching, narrowing, sets
+from quintet.imap import format as fmt
+from quintet.imap.cmd import fetch
+from quintet.net.seam import Ask
+from quintet.store import entries, folders, seen
+from quintet.store import search as search_index
+from quintet.store.model import SEEN, AccountId, Folder, FolderId
+
+if TYPE_CHECKING:
+    from quintet.imap.selected import Selected
+    from quintet.imap.session import Session
+    from quintet.store.db import Tx
+    from quintet.store.store import Store
+
+MANY = 5000  # matches: more are numbered and written in a thread; the view is ours until we answer
+PAGE = 500  # messages looked at in one snapshot
+NARROWED = 20_000  # messages that the index is asked about together: two megabytes
+WINDOW = 50_000  # numbers that the store looks at by itself in one snapshot: about 10 ms
+SLICE = {
+    matching.ROW: 20_000,
+    matching.HEADER: 2000,
+    matching.TEXT: 500,
+}  # messages in one stay in a reader thread
+PROGRESS_MS = 10_000  # RFC 9585: a client should hear something every 10 to 15 seconds
+
+
+Candidates = dict[str, tuple[search_index.Rows, int]]  # what the index knows of texts that were asked for
+
+
+class Found:
+    """The matches, ascending by UID, 4 bytes each; with MODSEQs or scores where they were asked for."""
+
+    __slots__ = ("modseqs", "scores", "uids")
+
+    def __init__(
+        self, uids: Iterable[int] = (), modseqs: Iterable[int] = (), scores: Iterable[int] = ()
+    ) -> None:
+        self.uids = array("I", uids)
+        self.modseqs = array("Q", modseqs)
+        self.scores = array("B", scores)
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def where(self, kept: Iterable[object]) -> Found:
+        """Those for which ``kept`` has something true."""
+        flags = bytes(map(bool, kept))
+        return Found(compress(self.uids, flags), compress(self.modseqs, flags), compress(self.scores, flags))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The mailbox that is searched; `here` tells the one that is selected."""
+
+    folder_id: FolderId
+    reader: AccountId | None
+    span: tuple[int, int]  # lowest and highest UID
+    ranges: Callable[[sets.NumberSet, bool], list[tuple[int, int]]]  # a set as UID ranges
+    is_recent: Callable[[int], bool] = lambda _: False
+
+
+def here(selected: Selected) -> Place:
+    """What the client knows of the selected mailbox."""
+    view = selected.view
+    span = (view.uid(1), view.largest) if len(view) else (1, 0)
+    return Place(
+        selected.folder_id,
+        selected.reader,
+        span,
+        lambda numbers, uid: fetch.wanted(selected, numbers, uid=uid),
+        selected.is_recent,
+    )
+
+
+class Finder:
+    """One search in one mailbox: `run`, then read `found`."""
+
+    def __init__(
+        self,
+        session: Session,
+        place: Place,
+        command: commands.Command,
+        key: commands.Key,
+        charset: bytes,
+        *,
+        scored: bool = False,
+        index: Candidates | None = None,
+    ) -> None:
+        """``index`` is shared by searches for the same in several mailboxes.
+
+        Raises:
+            Refused(UNKNOWN_CHARSET); and what the key's sets raise (`fetch.wanted`).
+        """
+        self._session, self._place, self._tag = session, place, command.tag
+        self._store = session.house.store
+        self._now = session.house.clock.now
+        self._told_at = self._now()
+        matching.codec(charset)
+        key, charset = filters.expand(session, key, charset)
+        context = matching.Context(charset, self._now(), place.ranges, place.is_recent, session.comparator)
+        self.question = matching.require(key, context)
+        self._own = place.reader is None
+        self._condition = narrowing.condition(key, context, own=self._own)
+        self._key = key
+        self._with_modseq = matching.asks_modseq(key)
+        self._scored = scored
+        self._index = {} if index is None else index
+        self._ranges = self._within(key)
+        self._total = sets.size(self._ranges)
+        self._left = self._total
+        self.found = Found()
+
+    def _within(self, key: commands.Key) -> fetch.Ranges:
+        """UID ranges outside of which nothing can match: sets that stand at the top of the keys."""
+        ranges = [self._place.span] if self._place.span[1] else []
+        keys = key.keys if isinstance(key, commands.And) else (key,)
+        for one in keys:
+            if isinstance(one, commands.Numbered):
+                ranges = sets.intersect(ranges, sets.join(self._place.ranges(one.numbers, one.uid)))
+        return ranges
+
+    async def run(self) -> AsyncGenerator[Any, None]:
+        """Searches; yields only news of how far it is (RFC 9585), now and then."""
+        read = self._store.read
+        if not self._ranges or self._store.peek(self._impossible):
+            return
+        if self.question.needles:
+            await read(_ask_index, self._store, self.question, self._index)
+        exact = self._condition.exact and not self._with_modseq and not self._scored
+        ranges = self._ranges
+        while ranges:
+            if exact and len(ranges) <= narrowing.MAX_RANGES:
+                ranges = await read(self._matches, ranges)
+                self._left = sets.size(ranges)
+                for reply in self._progress():
+                    yield reply
+                continue
+            near, ranges = await read(self._narrow, ranges)
+            while near:
+                near = await read(self._scan, near)
+                self._left = sets.size(near) + sets.size(ranges)
+                for reply in self._progress():
+                    yield reply
+
+    def _progress(self) -> Iterable[Any]:
+        now = self._now()
+        if now - self._told_at < PROGRESS_MS:
+            return ()
+        self._told_at = now
+        done = self._total - self._left
+        line = b"* OK [INPROGRESS (%b %d %d)] Searching\r\n" % (fmt.string(self._tag), done, self._total)
+        return line, Ask.FLUSH
+
+    # --- in reader threads ----------------------------------------------------------------------------
+
+    def _impossible(self, tx: Tx) -> bool:
+        folder: Folder = folders.get(tx, self._place.folder_id)
+        return narrowing.impossible(self._key, folder, own=self._own)
+
+    def _matches(self, tx: Tx, ranges: fetch.Ranges) -> fetch.Ranges:
+        """What the store finds by itself in the next window."""
+        (low, high), rest = ranges[0], ranges[1:]
+        end = min(high, low + WINDOW - 1)
+        self.found.uids += entries.uids_where(tx, self._place.folder_id, low, end, self._condition.pair)
+        return [(end + 1, high), *rest] if end < high else rest
+
+    def _rows(
+        self, tx: Tx, columns: tuple[str, ...], ranges: fetch.Ranges, limit: int
+    ) -> tuple[list[matching.Row], fetch.Ranges]:
+        """The next rows that the condition does not rule out, and what is left."""
+        low, high = ranges[0]
+        if high - low < fetch.NARROW or self._condition.sql == narrowing.EVERYTHING.sql:
+            return fetch.next_rows(tx, self._place, columns, ranges, limit)
+        end = min(high, low + WINDOW - 1)
+        rows = entries.lines_where(tx, self._place.folder_id, low, end, limit, columns, self._condition.pair)
+        if len(rows) == limit:
+            end = rows[-1][0]
+        return rows, [(end + 1, high), *ranges[1:]] if end < high else ranges[1:]
+
+    def _narrow(self, tx: Tx, ranges: fetch.Ranges) -> tuple[fetch.Ranges, fetch.Ranges]:
+        """Of the next messages, the UID ranges that hold everything that can match; and what is left."""
+        required = [needle for needle in self.question.needles if needle.required]
+        if not required:
+            return ranges, []
+        rows, rest = self._rows(tx, ("uid", "message_row"), ranges, NARROWED)
+        kept = [uid for uid, row in rows if all(needle.may_be_in(row) for needle in required)]
+        return sets.runs(kept), rest
+
+    def _scan(self, tx: Tx, ranges: fetch.Ranges) -> fetch.Ranges:
+        """Adds matches among so many messages as one stay in a thread may look at; what is left."""
+        question, place, found = self.question, self._place, self.found
+        marks = seen.get(tx, place.folder_id, place.reader) if place.reader is not None else None
+        budget, ask = SLICE[question.cost], question.ask
+        columns = matching.COLUMNS if question.joined else matching.COLUMNS[: matching.OWN]
+        score = question.score if self._scored else None
+        while ranges and budget > 0:
+            rows, ranges = self._rows(tx, columns, ranges, min(PAGE, budget))
+            budget -= max(len(rows), 1)
+            rows = _as_read(tx, place, rows, marks)
+            reader = _reader(tx, self._store, place.folder_id, rows)
+            for row in rows:
+                if ask(row, reader):
+                    found.uids.append(row[0])
+                    if self._with_modseq:
+                        found.modseqs.append(row[matching.MODSEQ])
+                    if score is not None:
+                        found.scores.append(score(row, reader))
+        return ranges
+
+
+def _as_read(tx: Tx, place: Place, rows: list[matching.Row], marks: Any) -> list[matching.Row]:
+    """Rows with the reader's own \\Seen and MODSEQ."""
+    if marks is None:
+        return rows
+    rows = [(row[0], row[1] | SEEN if row[0] in marks else row[1] & ~SEEN, *row[2:]) for row in rows]
+    return fetch.for_reader(tx, place, rows, matching.MODSEQ)
+
+
+def _reader(tx: Tx, store: Store, folder_id: FolderId, rows: list[matching.Row]) -> matching.Reader:
+    return matching.Reader(
+        (row[0] for row in rows),
+        functools.partial(entries.digests, tx, folder_id),
+        functools.partial(entries.bodies, tx, folder_id),
+        store.read_body,
+    )
+
+
+def matching_of(
+    tx: Tx, store: Store, place: Place, question: matching.Question, uids: Iterable[int]
+) -> list[int]:
+    """Which of a few messages match now."""
+    columns = matching.COLUMNS if question.joined else matching.COLUMNS[: matching.OWN]
+    rows = entries.lines_of(tx, place.folder_id, uids, columns)
+    marks = seen.get(tx, place.folder_id, place.reader) if place.reader is not None else None
+    rows = _as_read(tx, place, rows, marks)
+    reader = _reader(tx, store, place.folder_id, rows)
+    return [row[0] for row in rows if question.ask(row, reader)]
+
+
+def _ask_index(_: Tx, store: Store, question: matching.Question, known: Candidates) -> None:
+    """Asks the index of trigrams what may hold each text."""
+    for needle in question.needles:
+        if not search_index.usable(needle.indexed):
+            continue
+        if needle.indexed not in known:
+            known[needle.indexed] = store.search_index().candidates(needle.indexed)
+        needle.candidates, needle.upto = known[needle.indexed]
+
+
+async def known(selected: Selected, found: Found) -> Found:
+    """Without what has arrived meanwhile: the client does not know of it."""
+    cut = functools.partial(_known, selected, found)
+    return cut() if len(found) <= MANY else await asyncio.to_thread(cut)
+
+
+def _known(selected: Selected, found: Found) -> Found:
+    numbers = selected.view.numbers(found.uids)
+    return found if isinstance(numbers, range) else found.where(numbers)
