@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "domain": "domains",
     "alias": "aliases",
     "group": "groups",
+    "access": "access",
     "list": "lists",
     "queue": "queue",
     "policy": "policy",
