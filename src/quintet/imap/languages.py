@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from quintet.imap.session import Session
     from quintet.net.seam import Replies
 
-DEFAULT = "i-default"  # RFC 2277 4.5: English, for those who asked for nothing
-_RANGE = re.compile(r"\*|[A-Za-z]{1,8}(?:-(?:[A-Za-z0-9]{1,8}|\*))*\Z")  # RFC 4647 2.2
+DEFAULT = "i-default"  # RFC 5255 3.1: English, for those who asked for nothing
+_RANGE = re.compile(r"\*|[A-Za-z]{1,8}(?:-(?:[A-Za-z0-9]{1,8}|\*))*\Z")  # as RFC 4647 has them
 
 _TEXTS: dict[str, tuple[str, str]] = {  # English: German, French
     "Done": ("Erledigt", "Fait"),
@@ -105,7 +105,7 @@ _STATUS = re.compile(rb"((?:OK|NO|BAD) (?:\[[^\]\r\n]*\] )?)([^\r\n]+)\r\n\Z")
 
 
 def chosen(ranges: list[str], preferred: str) -> str | None:
-    """The first of our languages that one of ``ranges`` asks for (RFC 4647 3.4, lookup); None for none.
+    """The first of our languages that one of ``ranges`` asks for, by look-up (RFC 5255 3.2); None for none.
 
     ``preferred`` is what "default" means, and "*".  ValueError: not a language range.
     """

@@ -327,7 +327,7 @@ class Session:
         return self._refused(BadSyntax(words, Reason.WRONG_STATE), command, following)
 
     def _not_here(self, rule: Rule, command: commands.Command) -> Problem | None:
-        """Why this server does not answer: RFC 6855 6 (UTF-8 wanted), RFC 2193 4 (mailbox elsewhere)."""
+        """Why this server does not answer: RFC 6855 6 (UTF-8 wanted), RFC 2193 4.1 (mailbox elsewhere)."""
         config = self.house.config
         needs_utf8 = config.utf8_only and not rule.states & State.GUEST
         if needs_utf8 and not self.utf8 and type(command) not in WITHOUT_UTF8:

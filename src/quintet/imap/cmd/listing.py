@@ -1,6 +1,6 @@
 """LIST, LSUB, NAMESPACE and their kin.
 
-RFC 9051 6.3.9 and 6.3.10, RFC 3501 6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 2342, RFC 2193 5, RFC 8440.
+RFC 9051 6.3.9 and 6.3.10, RFC 3501 6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 2342, RFC 2193 5.1, RFC 8440.
 """
 
 from __future__ import annotations
