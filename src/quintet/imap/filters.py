@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAX_PASSES = 10  # filters within filters (RFC 5466 3.1: at least 3); what goes on is a loop
 MAX_FILTERS = 50  # looked up for one search
-ROOT = "/filters/values/"
+ROOT = "filters/values/"
 
 
 def expand(session: Session, key: commands.Key, charset: bytes) -> tuple[commands.Key, bytes]:
@@ -53,7 +53,6 @@ def _has_filter(key: commands.Key) -> bool:
 class _Expansion:
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._known: dict[bytes, commands.Key] = {}
         self._looked = 0
 
     def expand(self, key: commands.Key, depth: int) -> commands.Key:
@@ -100,9 +99,8 @@ def parse(value: bytes) -> commands.Key:
 def value_of(tx: Tx, account_id: AccountId, name: str) -> bytes | None:
     """A filter's criteria: the account's own, else the one that all share."""
     path = ROOT + name.lower()
-    for reader, root in ((account_id, "/private"), (remarks.SHARED, "/shared")):
+    for reader in (account_id, remarks.SHARED):
         kept = remarks.get(tx, account_id, remarks.ON_ACCOUNT, reader)
-        for entry in (root + path, path):
-            if entry in kept:
-                return kept[entry]
+        if path in kept:
+            return kept[path]
     return None

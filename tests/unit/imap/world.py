@@ -11,7 +11,7 @@ given   shared NAME with folder FOLDER   a shared account; who logs in may read 
 given   NAME of bob grants alice lrs
 given   option NAME VALUE                of the [imap] section; of a list, one more
 do      deliver N to NAME | expunge NAME 2 | flag NAME 2 \\Seen | forget NAME | remove NAME | wait 5
-        settle (what runs behind the commands) | remark NAME VALUE (of alice)
+        settle (what runs behind the commands)
 store   NAME has UIDS | NAME uid 2 flags \\Seen $x | sound
 """
 
@@ -165,12 +165,6 @@ class World:
                 await self.store.write(changes.prune, folder.id, folder.highest_modseq)
             case ["remove", name]:
                 await self.store.write(folders.remove, self.folder(name).id)
-            case ["remark", name, *_]:
-                account = self.store.peek(accounts.find, "alice@example.org")
-                await self.store.write(
-                    annotations.put, account.id, annotations.ON_ACCOUNT, account.id, name,
-                    text.split(" ", 2)[2].encode(),
-                )  # fmt: skip
             case ["settle"]:
                 await self.service.house.close()  # what runs behind the commands comes to its end
             case ["wait", seconds]:
