@@ -369,7 +369,7 @@ def main() -> None:
                 assert ours.process
                 marks += page.large(heavy.large(ours.port("smtp"), ours.process.pid))
         if not prefixes or "S7" in prefixes:
-            marks += page.queue(heavy.queue(folder, options.base, options.quick))
+            marks += page.queue(heavy.queue(folder, options.base))
         text = page.page(results, wanted, idling, missing, options.repeat, options.workers, marks)
         options.out.write_text(text)
         if options.raw:

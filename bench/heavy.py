@@ -108,12 +108,11 @@ def large(port: int, pid: int) -> Result:
     return {"seconds": took, "reply": answer[:3].decode(), "peak_mb": memory.peak / 1e6}
 
 
-def queue(folder: Path, base: int, quick: bool) -> Result:
+def queue(folder: Path, base: int) -> Result:
     """A server that is started with a full queue and sends it to a sink for a while."""
-    recipients, domains = (RECIPIENTS // 10, DOMAINS // 10) if quick else (RECIPIENTS, DOMAINS)
     home = folder / "queue"
     (home / "data").mkdir(parents=True)
-    asyncio.run(queue_start.fill(home / "data", recipients, domains))
+    asyncio.run(queue_start.fill(home / "data", RECIPIENTS, DOMAINS))
     (home / "quintet.toml").write_text(QUEUE_CONFIG.format(port=base + 25, sink=base + 24))
     context = multiprocessing.get_context("fork")
     value, ready = context.Value("L", 0), context.Event()
@@ -137,8 +136,8 @@ def queue(folder: Path, base: int, quick: bool) -> Result:
         server.wait(60)
         sink.terminate()
     return {
-        "recipients": recipients,
-        "domains": domains,
+        "recipients": RECIPIENTS,
+        "domains": DOMAINS,
         "start_s": started,
         "first_s": first,
         "run_s": ran,
