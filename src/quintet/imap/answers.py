@@ -82,6 +82,14 @@ class Coded(Refused):
         self.code = code
 
 
+class CodedSyntax(BadSyntax):
+    """The same for what is answered by BAD."""
+
+    def __init__(self, code: bytes, reason: Reason, text: str = "") -> None:
+        super().__init__(text, reason)
+        self.code = code
+
+
 NEEDS_UTF8 = Refused(Reason.UNSUPPORTED, "this server needs ENABLE UTF8=ACCEPT first")  # RFC 6855 6
 
 
@@ -105,7 +113,7 @@ def problem(error: Problem, command: commands.Command | None, language: str = la
             (answer for family, answer in _BY_FAMILY if isinstance(error, family)), (NO, b"SERVERBUG")
         )
     status, code = found
-    if isinstance(error, Coded):
+    if isinstance(error, (Coded, CodedSyntax)):
         code = error.code
     if isinstance(error, Hangup):
         status, code = NO, b"SERVERBUG"

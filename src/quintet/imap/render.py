@@ -40,6 +40,7 @@ class Plan:
     bodies: tuple[Item, ...]  # sections that follow, each with its own octets
     flags: bool  # FLAGS are among the items
     seeing: bool  # some section sets \\Seen
+    by_uid: bool = False  # UIDFETCH: a row is called by its UID (RFC 9586 3.3)
 
     def lines(self, rows: Sequence[Row], numbers: Iterable[int], overlay: Overlay = PLAINLY) -> list[bytes]:
         """``* n FETCH (...`` a row, complete unless there are `bodies`."""
@@ -47,11 +48,17 @@ class Plan:
         if not columns:
             return []
         made = [make(columns, overlay) for make in self.makers]
+        if self.by_uid:
+            numbers = columns[0]
         return list(map(self.template.__mod__, zip(numbers, *made, strict=True)))
 
 
 def compile_items(
-    items: Collection[Item], *, more: Iterable[bytes] = (), columns: Sequence[str] = ("uid",)
+    items: Collection[Item],
+    *,
+    more: Iterable[bytes] = (),
+    columns: Sequence[str] = ("uid",),
+    by_uid: bool = False,
 ) -> Plan:
     """The plan for ``items``, with ``more`` plain ones where they are missing.
 
@@ -59,6 +66,9 @@ def compile_items(
     """
     names = [item.name for item in items if item.name in _PLAIN]
     names += [name for name in more if name not in names]
+    bodies = tuple(item for item in items if item.name not in _PLAIN)
+    if by_uid and (len(names) > 1 or bodies):
+        names = [name for name in names if name != b"UID"]  # the answer begins with it
     if b"UID" in names:  # first: a client then knows early whom the rest is about
         names.remove(b"UID")
         names.insert(0, b"UID")
@@ -71,10 +81,13 @@ def compile_items(
         text, needed, build = _PLAIN[name]
         pieces.append(text)
         makers.append(build(*(needs.index(column) for column in needed)))
-    bodies = tuple(item for item in items if item.name not in _PLAIN)
-    template = b"* %d FETCH (" + b" ".join(pieces) + (b"" if bodies else b")\r\n")
+    template = (
+        (b"* %d UIDFETCH (" if by_uid else b"* %d FETCH (")
+        + b" ".join(pieces)
+        + (b"" if bodies else b")\r\n")
+    )
     seeing = any(not item.peek for item in bodies)
-    return Plan(tuple(needs), template, tuple(makers), bodies, b"FLAGS" in names, seeing)
+    return Plan(tuple(needs), template, tuple(makers), bodies, b"FLAGS" in names, seeing, by_uid)
 
 
 # --- one function a column ------------------------------------------------------------------------

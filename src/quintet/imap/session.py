@@ -26,6 +26,7 @@ from quintet.imap import (
     referrals,
     share_commands,
     tree_commands,
+    uidonly,
     updates,
 )
 from quintet.imap.cmd import (
@@ -257,6 +258,11 @@ class Session:
         return b"QRESYNC" in self.enabled
 
     @property
+    def uid_only(self) -> bool:
+        """Messages are named by UIDs alone (RFC 9586)."""
+        return b"UIDONLY" in self.enabled
+
+    @property
     def user(self) -> Identity:
         """Who is logged in; only asked for in states where somebody is."""
         assert self.identity is not None
@@ -327,7 +333,9 @@ class Session:
         return self._refused(BadSyntax(words, Reason.WRONG_STATE), command, following)
 
     def _not_here(self, rule: Rule, command: commands.Command) -> Problem | None:
-        """Why this server does not answer: RFC 6855 6 (UTF-8 wanted), RFC 2193 4.1 (mailbox elsewhere)."""
+        """Why not: UIDs wanted (RFC 9586), UTF-8 wanted (RFC 6855 6), elsewhere (RFC 2193 4.1)."""
+        if self.uid_only and (refusal := uidonly.refusal(command)) is not None:
+            return refusal
         config = self.house.config
         needs_utf8 = config.utf8_only and not rule.states & State.GUEST
         if needs_utf8 and not self.utf8 and type(command) not in WITHOUT_UTF8:

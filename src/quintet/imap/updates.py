@@ -202,6 +202,10 @@ def flags(session: Session, here: Selected, changed: Iterable[Changed]) -> bytes
         if not number or here.view.is_gone(one.uid):
             continue
         text = fmt.flags(one.flags, one.keywords, recent=here.is_recent(one.uid))
+        if session.uid_only:  # RFC 9586 3.3
+            told = b"MODSEQ (%d) FLAGS (%b)" % (one.modseq, text) if modseq else b"FLAGS (%b)" % text
+            lines.append(b"* %d UIDFETCH (%b)\r\n" % (one.uid, told))
+            continue
         if modseq:
             lines.append(
                 b"* %d FETCH (UID %d MODSEQ (%d) FLAGS (%b))\r\n" % (number, one.uid, one.modseq, text)
@@ -215,6 +219,6 @@ def expunged(session: Session, here: Selected) -> bytes:
     """EXPUNGE from the highest number, or VANISHED, for all that is gone and not told."""
     numbers, uids = here.view.expunge()
     here.held = None
-    if session.qresync:
+    if session.qresync or session.uid_only:  # RFC 9586 3.5
         return b"* VANISHED %b\r\n" % sets.write(sets.runs(uids)) if uids else b""
     return b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers])

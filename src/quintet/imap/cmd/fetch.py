@@ -59,7 +59,7 @@ def fetch(session: Session, command: commands.Fetch, _: Input) -> Replies:
     ranges = wanted(here, command.numbers, uid=command.uid)
     if command.partial is not None:
         ranges = here.view.cut(sets.join(ranges), *command.partial)  # RFC 9394 3.3
-    plan = render.compile_items(command.items)
+    plan = render.compile_items(command.items, by_uid=session.uid_only)
     if plan.bodies:
         return fetch_bodies.fetch(session, command, plan, ranges)
     if here.view.count(ranges) <= AT_ONCE and not command.vanished:

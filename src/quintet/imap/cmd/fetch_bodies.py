@@ -64,8 +64,10 @@ async def fetch(
     marking = plan.seeing and bool(here.changeable() & SEEN)
     # what was marked is told with its UID and MODSEQ to those who count in them (RFC 7162 3.2.4)
     also = ((b"UID", b"FLAGS", b"MODSEQ") if session.condstore else (b"FLAGS",)) if marking else ()
-    seen_plan = render.compile_items(command.items, more=also, columns=("uid", "flags", "modseq"))
-    plan = render.compile_items(command.items, columns=seen_plan.columns)
+    seen_plan = render.compile_items(
+        command.items, more=also, columns=("uid", "flags", "modseq"), by_uid=session.uid_only
+    )
+    plan = render.compile_items(command.items, columns=seen_plan.columns, by_uid=session.uid_only)
     digest = any(item.section is None or item.section.path or item.section.text for item in plan.bodies)
     marked = 0
     unknown = False  # some part could not be decoded

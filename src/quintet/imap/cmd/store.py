@@ -58,7 +58,7 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
         if not command.silent:
             yield updates.flags(session, here, done.changed)
         elif session.condstore and done.changed:
-            yield _modseqs(here, done.changed)
+            yield _modseqs(session, here, done.changed)
         if done.late:
             yield updates.flags(session, here, done.late)
         if done.before <= here.cursor and not here.contexts:  # nobody else changed anything: all is told
@@ -167,9 +167,11 @@ def _set(
     return [replace(one, modseq=max(one.modseq, newest.get(one.uid, one.modseq))) for one in after], modified
 
 
-def _modseqs(here: Selected, changed: list[Any]) -> bytes:
+def _modseqs(session: Session, here: Selected, changed: list[Any]) -> bytes:
     """RFC 7162 3.1.3: .SILENT hides the flags, not the new MODSEQ."""
     view = here.view
+    if session.uid_only:
+        return b"".join([b"* %d UIDFETCH (MODSEQ (%d))\r\n" % (one.uid, one.modseq) for one in changed])
     return b"".join(
         [
             b"* %d FETCH (UID %d MODSEQ (%d))\r\n" % (view.number(one.uid), one.uid, one.modseq)
