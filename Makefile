@@ -60,6 +60,7 @@ coverage: $(STAMP)
 fuzz: $(STAMP) ## feed mutated input to every parser (FUZZ_SECONDS=60 for each target)
 	@sh tools/fuzz-engine.sh
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m tools.fuzz $(ARGS)
+	@IN_STEP_SEEDS=$(shell expr 2 '*' $(FUZZ_SECONDS)) $(BIN)/pytest -q tests/property/imap/test_in_step.py
 
 bench: $(STAMP) ## measure against the servers installed here, write docs/benchmarks.md
 	@$(BIN)/python -m bench $(ARGS)
