@@ -3,9 +3,21 @@
 import pytest
 
 from quintet.errors import Reason, Refused, TryLater
-from quintet.store import access, accounts, changes, entries, folders, groups, history, seen, sweep
+from quintet.store import (
+    access,
+    accounts,
+    annotations,
+    changes,
+    check,
+    entries,
+    folders,
+    groups,
+    history,
+    seen,
+    sweep,
+)
 from quintet.store.db import DrivenTx
-from quintet.store.model import SEEN, Added, Folder
+from quintet.store.model import SEEN, AccountId, Added, Folder, FolderId
 from quintet.store.ranges import RangeSet
 from tests.support.letters import letter
 
@@ -203,3 +215,30 @@ def test_rights_in_groups_and_shared_folders(tx: DrivenTx, group: Folder) -> Non
     assert access.rights(tx, bob.id, box.id) == ""
     with pytest.raises(Refused):
         access.grant(tx, box.id, "bob", "lZ")
+
+
+def test_what_an_account_had_in_others_folders_goes_with_it(tx: DrivenTx) -> None:
+    alice, bob = accounts.create(tx, "alice"), accounts.create(tx, "bob")
+    box = folders.find(tx, alice.id, "INBOX")
+    assert box is not None
+    for who in ("bob", "-bob", "anyone"):
+        access.grant(tx, box.id, who, "lr")
+    annotations.put(tx, alice.id, box.id, bob.id, "comment", b"of bob")
+    annotations.put(tx, alice.id, box.id, annotations.SHARED, "comment", b"for all")
+    accounts.remove(tx, bob.id)
+    assert access.listing(tx, box.id) == {"anyone": "lr"}
+    assert annotations.room(tx, alice.id, box.id, bob.id) == (0, 0)
+    assert annotations.room(tx, alice.id, box.id, annotations.SHARED) == (1, 7)
+    assert check.everything(tx) == []
+
+
+def test_broken_remarks_and_rights_are_found(tx: DrivenTx) -> None:
+    alice = accounts.create(tx, "alice")
+    box = folders.find(tx, alice.id, "INBOX")
+    assert box is not None
+    annotations.put(tx, alice.id, FolderId(987_654), annotations.SHARED, "x", b"")
+    annotations.put(tx, alice.id, box.id, AccountId(987_654), "x", b"")
+    tx.run("INSERT INTO access (folder_id, who, rights) VALUES (?, 'bob', '')", box.id)
+    assert [line.partition(":")[0] for line in check.everything(tx)] == ["44", "45", "46"]
+    tx.run("DELETE FROM access WHERE rights = ''")
+    tx.run("DELETE FROM annotation WHERE folder_id = 987654 OR reader_id = 987654")

@@ -181,3 +181,24 @@ WHERE m.id = h.message_row);
 SELECT folder_id, uid, flags
 FROM entry
 WHERE flags < 0 OR flags > 31;
+
+-- 44: remark on a folder that is gone, or of another account
+SELECT a.account_id, a.folder_id, a.name
+FROM annotation a
+WHERE a.folder_id <> 0
+AND NOT EXISTS (SELECT 1
+FROM folder f
+WHERE f.id = a.folder_id AND f.account_id = a.account_id);
+
+-- 45: remark of a reader that is gone
+SELECT a.account_id, a.folder_id, a.reader_id, a.name
+FROM annotation a
+WHERE a.reader_id <> 0
+AND NOT EXISTS (SELECT 1
+FROM account r
+WHERE r.id = a.reader_id);
+
+-- 46: rights without letters, or of nobody
+SELECT folder_id, who, rights
+FROM access
+WHERE rights = '' OR who = '' OR who = '-';
