@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from quintet.store.model import Changed
     from quintet.store.store import Store
 
-# Rights with which a mailbox is more than read (RFC 4314 5.2, RFC 5257 3.4).  Deviates: "s" alone is enough,
+# Rights with which a mailbox is more than read (RFC 4314 5.2).  Deviates: "s" alone is enough,
 # though \\Seen is each reader's own in a shared folder, because a client that hears READ-ONLY keeps no marks.
-_WRITING = frozenset("iswten")
+_WRITING = frozenset("iswte")
 MAX_KEYWORDS = 1000  # in one mailbox; the line that names them stays below the 64 KiB that clients can read
 
 

@@ -16,7 +16,7 @@ MAX_ENTRY = 255  # octets of the name of an entry
 MAX_ENTRIES = 100  # of one command
 MAX_RESOURCES = 10  # of one SETQUOTA
 _ENTRY = re.compile(rb"(?:/[\x20-\x24\x26-\x29\x2b-\x2e\x30-\x7e]+)+")  # RFC 5464 3.2: no * and no %
-RIGHTS = frozenset(access.ALL + "cd")  # RFC 4314 2.1, 2.1.1, RFC 5257 3.4
+RIGHTS = frozenset(access.ALL + "cd")  # RFC 4314 2.1, 2.1.1
 
 
 def _mailbox(cursor: Cursor) -> bytes:

@@ -31,7 +31,7 @@ WORDS = {
     "read": "lrs",
     "post": "lrsp",
     "write": "lrswite",
-    "all": "lrswipkxtean",
+    "all": "lrswipkxtea",
 }
 
 
@@ -57,7 +57,7 @@ def change(
     folder: Place,
     who: Who,
     rights: Annotated[
-        str, typer.Argument(help=f"Letters of RFC 4314 (lrswipkxtean), or {', '.join(WORDS)}.")
+        str, typer.Argument(help=f"Letters of RFC 4314 (lrswipkxtea), or {', '.join(WORDS)}.")
     ],
     config: ConfigOption = None,
     as_json: JsonOption = False,
