@@ -30,6 +30,9 @@ SEEDS = [
     b'j1 SETACL INBOX "-a" +lrd\r\nj2 DELETEACL {1+}\r\na b\r\nj3 GETACL x\r\nj4 LISTRIGHTS x -y\r\nj5 MYRIGHTS x\r\n',
     b'k1 SETMETADATA "" (/private/a {1+}\r\nb /shared/vendor/x/y ~{1+}\r\n\0)\r\nk2 GETMETADATA (DEPTH 1 MAXSIZE 5) a (/shared/b)\r\n',
     b'k3 GETQUOTA "#user/x"\r\nk4 GETQUOTAROOT x\r\nk5 SETQUOTA {1+}\r\na (STORAGE 5 x 7)\r\nk6 LIST "" * RETURN (METADATA (/shared/a))\r\n',
+    b'k ESEARCH IN (mailboxes (a "b") subtree-one c personal) RETURN (COUNT PARTIAL -1:-9) FUZZY SUBJECT "x y"\r\n',
+    b"l UID SORT RETURN (UPDATE RELEVANCY) (REVERSE DATE RELEVANCY) utf-8 FUZZY (TEXT a OR ALL 1:*) FILTER f\r\n",
+    b'm THREAD REFS us-ascii NOT (SEEN 2)\r\nn CANCELUPDATE "l" k\r\no UID FETCH 1:* (UID) (PARTIAL 1:5)\r\n',
     b"h CREATE &U,BTFw-/&ZeVnLIqe- (USE (\\Sent))\r\ni ENABLE CONDSTORE IMAP4rev2\r\nj LOGIN {99999+}\r\n",
 ]
 
@@ -64,7 +67,7 @@ def target(data: bytes) -> None:
     found = frames(data, 1 << 20)
     assert found == frames(data, 1 + (data[0] if data else 0) % 13)
     for command in found:
-        if isinstance(command, commands.Search):
+        if isinstance(command, commands.Searching):
             _search(command)
         elif isinstance(command, commands.Fetch | commands.Store | commands.Copy):
             assert all(low <= high for low, high in command.numbers.resolve(10))
@@ -78,7 +81,7 @@ def target(data: bytes) -> None:
     assert utf7.encode(name) == data
 
 
-def _search(command: commands.Search) -> None:
+def _search(command: commands.Searching) -> None:
     context = matching.Context(command.charset, 0, lambda numbers, _: numbers.resolve(9), lambda _: False)
     try:
         matching.require(command.key, context)

@@ -365,6 +365,11 @@ def _fuzzy(key: commands.Fuzzy, context: Context) -> Question:
     return fuzzy.compile_key(key.key, context)
 
 
+def _filtered(key: commands.Filtered, _: Context) -> Question:
+    """A filter that nobody has looked up is none (RFC 5466 3.1); see `filters`."""
+    raise Refused(Reason.NO_SUCH_MESSAGE, "no such filter")
+
+
 _BUILDERS: dict[type, Callable[[Any, Context], Question]] = {  # Any: each takes its own key
     commands.Everything: _everything,
     commands.Nothing: _nothing,
@@ -383,6 +388,7 @@ _BUILDERS: dict[type, Callable[[Any, Context], Question]] = {  # Any: each takes
     commands.Or: _or,
     commands.Not: _not,
     commands.Fuzzy: _fuzzy,
+    commands.Filtered: _filtered,
 }
 
 

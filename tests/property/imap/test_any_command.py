@@ -44,7 +44,10 @@ COMMANDS = (
     "APPEND {name} {{6+}}\r\na: b\r\n", "APPEND {name} (\\Seen) {{0+}}\r\n", "APPEND {name} {{9999999999}}",
     "{uid}FETCH {set} {items}", "{uid}FETCH {set} {items}", "{uid}STORE {set} +FLAGS (\\Deleted $x)",
     "{uid}STORE {set} (UNCHANGEDSINCE 5) FLAGS.SILENT ()", "{uid}COPY {set} {name}", "{uid}MOVE {set} {name}",
-    "{uid}SEARCH {key}", "{uid}SEARCH {key}", "UID EXPUNGE {set}", "FROBNICATE", "AUTHENTICATE PLAIN =", "STARTTLS",
+    "{uid}SEARCH {key}", "{uid}SEARCH {key}", "{uid}SORT (REVERSE DATE SUBJECT) UTF-8 {key}", "{uid}THREAD REFS UTF-8 {key}",
+    "{uid}SORT RETURN (UPDATE COUNT) (ARRIVAL) UTF-8 {key}", "{uid}THREAD REFERENCES UTF-8 {key}", "CANCELUPDATE a1",
+    "ESEARCH IN (mailboxes {name} subtree {name}) {key}", "{uid}SEARCH RETURN (PARTIAL 1:3 UPDATE) {key}",
+    "{uid}SEARCH FUZZY TEXT letter", "{uid}FETCH {set} FLAGS (PARTIAL -1:-2)", "UID EXPUNGE {set}", "FROBNICATE", "AUTHENTICATE PLAIN =", "STARTTLS",
 )  # fmt: skip
 
 
