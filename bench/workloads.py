@@ -106,6 +106,54 @@ WORKLOADS = (
         1.0,
     ),
     Workload(
+        "I4-text",
+        "SEARCH BODY and TEXT, 10k messages",
+        "dovecot",
+        "imap",
+        "imap-search --conns 1 --users 1 --user-pattern big%d"
+        " --kinds body_rare,body_word,text_rare --repeat 20",
+        "imap-search --conns 1 --users 1 --user-pattern big%d"
+        " --kinds body_rare,body_word,text_rare --repeat 5",
+        "ops_s",
+        20.0,
+    ),
+    Workload(
+        "I4-header",
+        "SEARCH of header keys, 10k messages",
+        "dovecot",
+        "imap",
+        "imap-search --conns 1 --users 1 --user-pattern big%d"
+        " --kinds header_subject,from,message_id,since --repeat 20",
+        "imap-search --conns 1 --users 1 --user-pattern big%d"
+        " --kinds header_subject,from,message_id,since --repeat 5",
+        "ops_s",
+        1.0,
+    ),
+    Workload(
+        "I5-sort",
+        "SORT, 10k messages",
+        "dovecot",
+        "imap",
+        "imap-search --conns 1 --users 1 --user-pattern big%d"
+        " --kinds sort_date,sort_subject,sort_arrival_size --repeat 20",
+        "imap-search --conns 1 --users 1 --user-pattern big%d"
+        " --kinds sort_date,sort_subject,sort_arrival_size --repeat 5",
+        "ops_s",
+        1.0,
+    ),
+    Workload(
+        "I5-thread",
+        "THREAD, 10k messages",
+        "dovecot",
+        "imap",
+        "imap-search --conns 1 --users 1 --user-pattern big%d"
+        " --kinds thread_references,thread_orderedsubject --repeat 20",
+        "imap-search --conns 1 --users 1 --user-pattern big%d"
+        " --kinds thread_references,thread_orderedsubject --repeat 5",
+        "ops_s",
+        3.0,
+    ),
+    Workload(
         "I7",
         "APPEND, 10 connections, 2 KB",
         "dovecot",
