@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from quintet.auth.service import AuthService
     from quintet.delivery.post import PostOffice
     from quintet.net.seam import Peer
+    from quintet.store.model import FolderId
     from quintet.store.store import Store
 
 logger = log.get("imap")
@@ -46,6 +47,7 @@ class House:
         self.starttls = starttls
         self.office = office  # takes what is appended to newsgroups
         self.recents: recents.Recents = recents.Recents(self)
+        self.unread: dict[FolderId, tuple[int, int | None]] = {}  # folder: modseq, first without \\Seen
         self.orders = orders.Orders(store)
         self.threads = thread.Kept()
         self._tasks: set[asyncio.Task[None]] = set()

@@ -51,8 +51,9 @@ def first_unseen(tx: Tx, folder: Folder, reader: AccountId | None) -> Uid | None
         return None if found is None or found in marks else Uid(found)
     if not folder.unseen:
         return None
+    # no order outside: with one, both engines would look at all of `MAX_SCAN` before they answer
     found = tx.value(
-        "SELECT min(uid) FROM (SELECT uid, flags FROM entry WHERE folder_id = ? AND hidden = 0"
-        " ORDER BY uid LIMIT ?) AS first WHERE flags & 1 = 0", folder.id, MAX_SCAN,
+        "SELECT uid FROM (SELECT uid, flags FROM entry WHERE folder_id = ? AND hidden = 0"
+        " ORDER BY uid LIMIT ?) AS first WHERE flags & 1 = 0 LIMIT 1", folder.id, MAX_SCAN,
     )  # fmt: skip
     return None if found is None else Uid(found)

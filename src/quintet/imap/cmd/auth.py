@@ -28,7 +28,7 @@ def start_tls(session: Session, command: commands.StartTls, _: Input) -> Replies
     return [b"%b OK Begin TLS now\r\n" % command.tag, Ask.START_TLS]
 
 
-async def login(session: Session, command: commands.Login, _: Input) -> AsyncGenerator[Any, None]:
+def login(session: Session, command: commands.Login, _: Input) -> Replies:
     auth = session.house.auth
     if not auth.plaintext_allowed(session.peer):
         raise Refused(Reason.TLS_REQUIRED, "LOGIN is only allowed under TLS")  # RFC 9051 6.2.3, 11.5
@@ -37,7 +37,14 @@ async def login(session: Session, command: commands.Login, _: Input) -> AsyncGen
     except UnicodeDecodeError as error:
         raise Refused(Reason.AUTH_FAILED) from error
     _stays(session, name)
-    yield _welcome(session, command.tag, await auth.password(name, secret, session.peer, "imap"))
+    known = auth.remembered(name, secret, session.peer, "imap")
+    if known is not None:
+        return [_welcome(session, command.tag, known)]
+    return _login(session, command.tag, name, secret)
+
+
+async def _login(session: Session, tag: bytes, name: str, secret: str) -> AsyncGenerator[Any, None]:
+    yield _welcome(session, tag, await session.house.auth.password(name, secret, session.peer, "imap"))
 
 
 async def authenticate(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from quintet.store.db import Tx
     from quintet.store.model import AccountId
 
+MAX_KEPT = 10_000  # mailboxes whose first unread message is remembered: 2 MB
 SMALL = 2000  # UIDs read on the loop thread: about half a millisecond; more are read in a thread
 
 
@@ -123,7 +124,7 @@ def _enter(
     lines = [here.flag_lines(), b"* %d EXISTS\r\n" % len(view)]
     if not session.rev2:  # both are gone in RFC 9051
         lines.append(b"* %d RECENT\r\n" % here.recent_count())
-        unseen = session.house.store.peek(glance.first_unseen, folder, where.reader)
+        unseen = _first_unseen(session, where)
         number = view.number(unseen) if unseen else 0
         if number:
             lines.append(b"* OK [UNSEEN %d] First unseen\r\n" % number)
@@ -136,6 +137,20 @@ def _enter(
         told = fmt.normalized(command.mailbox, where.name, use)
         lines.append(told or b'* LIST (%b) "/" %b\r\n' % (use, fmt.mailbox(where.name, utf8=True)))
     return b"".join(lines)
+
+
+def _first_unseen(session: Session, where: Place) -> int | None:
+    """As `glance.first_unseen`, but looked for only once while nothing in the mailbox changes."""
+    folder, kept = where.folder, session.house.unread
+    if where.reader is not None:
+        return session.house.store.peek(glance.first_unseen, folder, where.reader)
+    modseq, found = kept.get(folder.id, (0, None))
+    if modseq != folder.highest_modseq:
+        found = session.house.store.peek(glance.first_unseen, folder, None)
+        if len(kept) >= MAX_KEPT:
+            kept.clear()
+        kept[folder.id] = folder.highest_modseq, found
+    return found
 
 
 def _selected(session: Session, command: commands.Select) -> bytes:
