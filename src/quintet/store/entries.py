@@ -135,13 +135,19 @@ def uids(tx: Tx, folder_id: FolderId, low: int = 1, high: int = 1 << 40) -> arra
         low = row[2] + 1
 
 
+_counted = [array("I")]  # 1, 2, 3, ...: copying them is a hundred times faster than making them
+
+
 def _without(last: int, gone: list[int]) -> array[int]:
     """The numbers from 1 to ``last`` but those in ``gone``."""
+    counted = _counted[0]
+    if len(counted) < last:
+        counted = _counted[0] = array("I", range(1, last + 1))  # readers in other threads keep theirs
     found = array("I")
     start = 1
     for uid in [*gone, last + 1]:
         if uid > start:
-            found.extend(range(start, uid))
+            found += counted[start - 1 : uid - 1]
         start = uid + 1
     return found
 
