@@ -42,7 +42,9 @@ class Imap:
     language: str = opt(
         "i-default", 'What "default" means to LANGUAGE.', choices=("i-default", "en", "de", "fr")
     )
-    xlist: bool = opt(False, "Tell of XLIST, for old mobile clients that know special folders by nothing else.")
+    xlist: bool = opt(
+        False, "Tell of XLIST, for old mobile clients that know special folders by nothing else."
+    )
     remote_mailboxes: tuple[str, ...] = opt(
         (), 'Mailboxes on other servers, "NAME HOST [HOST ...]" each: clients are sent there (RFC 2193).'
     )

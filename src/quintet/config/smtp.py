@@ -157,8 +157,8 @@ class Smtp:
     )
     news_from: str = opt(
         "users",
-        "Who may post by mail. users: who has logged in; others only where the group's rights say that anyone "
-        "may. anyone: as by NNTP.",
+        "Who may post by mail. users: who has logged in; others only where the group's rights say that "
+        "anyone may. anyone: as by NNTP.",
         choices=("users", "anyone"),
     )
     foreign_from: str = opt(
@@ -180,6 +180,6 @@ class Smtp:
     )
     relay_recipients: str = opt(
         "",
-        "File of the recipients that exist in relay_domains, one a line: user@domain, @domain, *-list@domain, "
-        "!nobody@domain. Others are refused, and nothing bounces. Empty: all are taken.",
+        "File of the recipients that exist in relay_domains, one a line: user@domain, @domain, "
+        "*-list@domain, !nobody@domain. Others are refused, and nothing bounces. Empty: all are taken.",
     )

@@ -56,9 +56,7 @@ def change(
     owner: Owner,
     folder: Place,
     who: Who,
-    rights: Annotated[
-        str, typer.Argument(help=f"Letters of RFC 4314 (lrswipkxtea), or {', '.join(WORDS)}.")
-    ],
+    rights: Annotated[str, typer.Argument(help=f"Letters of RFC 4314 (lrswipkxtea), or {', '.join(WORDS)}.")],
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
