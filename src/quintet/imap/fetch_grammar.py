@@ -107,7 +107,7 @@ def _body(cursor: Cursor, *, peek: bool) -> Item:
     text = b""
     fields: tuple[bytes, ...] = ()
     if cursor.peek() != b"]":
-        path = _path(cursor)
+        path = part_path(cursor)
         if not path or cursor.accept(b"."):
             text = next(
                 (word for word in _TEXTS if cursor.data[cursor.position :].upper().startswith(word)), b""
@@ -121,7 +121,7 @@ def _body(cursor: Cursor, *, peek: bool) -> Item:
         fields = _fields(cursor)
         label += b" (" + b" ".join(fmt.astring(field) for field in fields) + b")"
     cursor.expect(b"]")
-    partial = _partial(cursor)
+    partial = octets(cursor)
     label += b"]" if partial is None else b"]<%d>" % partial[0]
     return Item(b"BODY[", Section(path, text, fields), partial, peek, label)
 
@@ -129,17 +129,17 @@ def _body(cursor: Cursor, *, peek: bool) -> Item:
 def _binary(cursor: Cursor, name: bytes) -> Item:
     """RFC 3516 4.2, RFC 9051 6.4.5."""
     cursor.expect(b"[")
-    path = _path(cursor)
+    path = part_path(cursor)
     cursor.expect(b"]")
     number = b".".join(b"%d" % step for step in path)
     if name == b"BINARY.SIZE":
         return Item(b"BINARY.SIZE[", Section(path), None, True, b"BINARY.SIZE[%b]" % number)
-    partial = _partial(cursor)
+    partial = octets(cursor)
     label = b"BINARY[%b]" % number if partial is None else b"BINARY[%b]<%d>" % (number, partial[0])
     return Item(b"BINARY[", Section(path), partial, name.endswith(b"PEEK"), label)
 
 
-def _path(cursor: Cursor) -> tuple[int, ...]:
+def part_path(cursor: Cursor) -> tuple[int, ...]:
     found = _PATH.match(cursor.data, cursor.position)
     if found is None:
         return ()
@@ -161,7 +161,7 @@ def _fields(cursor: Cursor) -> tuple[bytes, ...]:
     return tuple(fields)
 
 
-def _partial(cursor: Cursor) -> tuple[int, int] | None:
+def octets(cursor: Cursor) -> tuple[int, int] | None:
     if cursor.peek() != b"<":
         return None
     found = _PARTIAL.match(cursor.data, cursor.position)

@@ -12,6 +12,7 @@ from quintet.errors import BadSyntax, Reason
 from quintet.imap import (
     append_grammar,
     commands,
+    convert_grammar,
     fetch_grammar,
     find_grammar,
     notify_grammar,
@@ -471,5 +472,9 @@ COMMANDS: dict[bytes, Callable[[Cursor, bytes], commands.Command]] = {
     b"MOVE": lambda cursor, tag: _copy(cursor, tag, uid=False, move=True),
     b"UID MOVE": lambda cursor, tag: _copy(cursor, tag, uid=True, move=True),
     b"REPLACE": lambda cursor, tag: _replace(cursor, tag, uid=False),
+    b"CONVERSIONS": convert_grammar.conversions,
+    b"CONVERT": lambda cursor, tag: convert_grammar.convert(cursor, tag, uid=False),
+    b"UID CONVERT": lambda cursor, tag: convert_grammar.convert(cursor, tag, uid=True),
+    b"UIDBATCHES": convert_grammar.batches,
     b"UID REPLACE": lambda cursor, tag: _replace(cursor, tag, uid=True),
 }

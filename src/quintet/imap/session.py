@@ -19,6 +19,7 @@ from quintet.imap import (
     capabilities,
     commands,
     contexts,
+    convert_commands,
     find_commands,
     languages,
     names,
@@ -33,6 +34,8 @@ from quintet.imap.cmd import (
     acl,
     append,
     auth,
+    batches,
+    convert,
     copy,
     expunge,
     fetch,
@@ -136,6 +139,9 @@ RULES: dict[type, Rule] = {
     commands.Fetch: Rule(State.SELECTED, fetch.fetch, "6.4.5"),
     commands.Store: Rule(State.SELECTED, store.store, "6.4.6"),
     commands.Copy: Rule(State.SELECTED, copy.copy, "6.4.7"),
+    convert_commands.Conversions: Rule(State.KNOWN, convert.conversions, "RFC 5259 5.1"),
+    convert_commands.Convert: Rule(State.SELECTED, convert.convert, "RFC 5259 6"),
+    convert_commands.UidBatches: Rule(State.SELECTED, batches.batches, ""),
     commands.Replace: Rule(State.SELECTED, append.append, "RFC 8508 3.2"),
 }
 
@@ -143,7 +149,7 @@ RULES: dict[type, Rule] = {
 # Answered without UTF-8 also where that is asked for (RFC 6855 6), and answers that carry what people wrote,
 # which is never looked into for words of ours to translate
 WITHOUT_UTF8 = frozenset((commands.Enable, tree_commands.Compress, tree_commands.Unauthenticate))
-CARRIERS = frozenset((commands.Fetch, commands.UrlFetch))
+CARRIERS = frozenset((commands.Fetch, commands.UrlFetch, convert_commands.Convert))
 
 _COUNTERS = {kind: metrics.IMAP_COMMANDS.labels(kind.__name__.lower()) for kind in RULES}
 

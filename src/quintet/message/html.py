@@ -27,10 +27,6 @@ _CLOSERS = {
 _LONGEST_CLOSER = len("</script")
 
 
-def _replaced(found: re.Match[str]) -> str:
-    return " " if _BREAKS.match(found.group()) else ""
-
-
 def strip(text: str) -> str:
     """Return the text of a whole HTML document."""
     stripper = Stripper()
@@ -40,7 +36,8 @@ def strip(text: str) -> str:
 class Stripper:
     """Feed pieces, get their text; what may be half a tag waits for the next piece."""
 
-    def __init__(self) -> None:
+    def __init__(self, mark: str = " ") -> None:
+        self._mark = mark  # stands for tags that keep words apart
         self._held = ""
         self._until: re.Pattern[str] | None = None  # inside <script> and the like: what ends it
 
@@ -95,8 +92,11 @@ class Stripper:
 
     def _tags(self, text: str) -> str:
         if "<" in text:
-            text = _MARKUP.sub(_replaced, text)
+            text = _MARKUP.sub(self._replaced, text)
         return html.unescape(text) if "&" in text else text
+
+    def _replaced(self, found: re.Match[str]) -> str:
+        return self._mark if _BREAKS.match(found.group()) else ""
 
     def finish(self) -> str:
         """Return what was held: an open tag is text after all."""

@@ -88,7 +88,7 @@ def _embedded_headers(part: Part) -> Iterator[str]:
 def _decoded(part: Part, read: Read, limit: int | None = None) -> Iterator[str]:
     """Yield one part's text piece by piece; empty pieces are left out."""
     decoder = transfer.decoder(part.encoding)
-    incremental = _text_decoder(part.charset)
+    incremental = text_decoder(part.charset)
     stripper = Stripper() if part.content_type in _MARKUP or part.subtype.endswith("+xml") else None
     end = part.end if limit is None else min(part.end, part.body_start + limit)
     for start in range(part.body_start, end, PIECE):
@@ -103,7 +103,8 @@ def _decoded(part: Part, read: Read, limit: int | None = None) -> Iterator[str]:
             yield text
 
 
-def _text_decoder(charset: str) -> codecs.IncrementalDecoder:
+def text_decoder(charset: str) -> codecs.IncrementalDecoder:
+    """Return a decoder that never fails, for a charset as a letter names it."""
     name = words.codec_name(charset) or "utf-8"
     if name == "utf-8":
         return _Utf8OrWindows()

@@ -1,0 +1,162 @@
+"""Text of one kind as text of another: charsets, and HTML as plain text (RFC 5259 7.1), as streams.
+
+Pure.  `plan` says what a conversion is, or why it cannot be; a `Converter` takes decoded octets in pieces of
+any size.  Images are not converted: that would take a library that reads hostile pictures.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from quintet.message import text as texts
+from quintet.message import words
+from quintet.message.digest import Part
+from quintet.message.html import Stripper
+
+PLAIN = "text/plain"
+CONVERSIONS: Mapping[str, tuple[str, ...]] = {PLAIN: (PLAIN,), "text/html": (PLAIN,)}  # source: targets
+CHARSET, REPLACEMENT = "charset", "unknown-character-replacement"
+PARAMETERS = (CHARSET, REPLACEMENT)  # RFC 5259 7.1, 12.1
+MAX_REPLACEMENT = 8  # characters
+
+_MARK = "\x1e"  # where a line ends in HTML
+_BLANKS = re.compile(r"[ \t\r\n\f]+")
+_BREAKS = re.compile(rf" ?{_MARK}[ {_MARK}]*")
+
+
+class CannotConvert(Exception):
+    """Why a conversion is not possible; ``params`` are those at fault, none: the pair of types is."""
+
+    def __init__(self, why: str, source: str, target: str, params: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(why)
+        self.why, self.source, self.target, self.params = why, source, target, tuple(params)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One conversion of one part."""
+
+    source: str  # type/subtype
+    target: str
+    from_charset: str
+    charset: str  # as it was asked for
+    codec: str  # Python's name of it
+    replacement: str | None
+
+
+def plan(part: Part, target: str, params: Sequence[tuple[str, str]]) -> Plan:
+    """The conversion of ``part`` to ``target`` ("": what suits it best).  Names are in lower case.
+
+    Raises:
+        CannotConvert: not these types, or a parameter is unknown or wrong.
+    """
+    source = part.content_type
+    possible = CONVERSIONS.get(source, ())
+    wanted = target or PLAIN
+    if wanted not in possible:
+        raise CannotConvert("this type cannot be converted to that", source, wanted)
+    if irrelevant := [pair for pair in params if pair[0] not in PARAMETERS]:
+        raise CannotConvert("unknown parameters", source, wanted, irrelevant)
+    given = dict(params)
+    charset = given.get(CHARSET, "utf-8")
+    codec = encoding(charset)
+    if codec is None:
+        raise CannotConvert("unknown charset", source, wanted, [(CHARSET, charset)])
+    replacement = given.get(REPLACEMENT)
+    if replacement is not None:
+        wrong = [(REPLACEMENT, replacement)]
+        if len(replacement) > MAX_REPLACEMENT:
+            raise CannotConvert(f"replacement beyond {MAX_REPLACEMENT} characters", source, wanted, wrong)
+        if not _fits(replacement, codec):
+            raise CannotConvert("the replacement is not in the charset", source, wanted, wrong)
+    return Plan(source, wanted, part.charset, charset, codec, replacement)
+
+
+def encoding(charset: str) -> str | None:
+    """Python's name of a charset that text can be written in; None: unknown."""
+    if charset.lower() == "us-ascii":
+        return "ascii"  # strictly, not as the letters that lie
+    name = words.codec_name(charset)
+    return name if name is not None and hasattr(codecs.lookup(name), "incrementalencoder") else None
+
+
+def _fits(text: str, codec: str) -> bool:
+    try:
+        text.encode(codec)
+    except UnicodeError:
+        return False
+    return True
+
+
+class Converter:
+    """Feed the part's octets without their transfer encoding, get those of the target."""
+
+    def __init__(self, how: Plan) -> None:
+        self._how = how
+        self._decoder = texts.text_decoder(how.from_charset)
+        self._encoder = codecs.getincrementalencoder(how.codec)()
+        self._flow = _Flow() if how.source != PLAIN else None
+
+    def feed(self, piece: bytes) -> bytes:
+        """Raises CannotConvert: a character is not in the charset, and nothing shall replace it."""
+        return self._write(self._decoder.decode(piece), final=False)
+
+    def finish(self) -> bytes:
+        """What was held back.  Raises CannotConvert."""
+        return self._write(self._decoder.decode(b"", True), final=True)
+
+    def _write(self, text: str, *, final: bool) -> bytes:
+        if self._flow is not None:
+            text = self._flow.feed(text) + (self._flow.finish() if final else "")
+        how = self._how
+        if not _fits(text, how.codec):
+            if how.replacement is None:
+                params = [(CHARSET, how.charset)]
+                raise CannotConvert("some characters are not in the charset", how.source, how.target, params)
+            text = "".join([one if _fits(one, how.codec) else how.replacement for one in text])
+        return self._encoder.encode(text, final)
+
+
+class _Flow:
+    """HTML as lines of text: blanks are one, paragraphs and rows end lines."""
+
+    def __init__(self) -> None:
+        self._stripper = Stripper(_MARK)
+        self._held = ""
+        self._begun = False
+
+    def feed(self, piece: str) -> str:
+        text = self._held + _BLANKS.sub(" ", self._stripper.feed(piece.replace(_MARK, "")))
+        cut = len(text.rstrip(" " + _MARK))
+        self._held = text[cut:]
+        return self._lines(text[:cut])
+
+    def finish(self) -> str:
+        text = self._held + _BLANKS.sub(" ", self._stripper.finish())
+        self._held = ""
+        return self._lines(text.rstrip(" " + _MARK)) + ("\r\n" if self._begun else "")
+
+    def _lines(self, text: str) -> str:
+        text = _BREAKS.sub("\r\n", _BLANKS.sub(" ", text))
+        if not self._begun:
+            text = text.lstrip()
+            self._begun = bool(text)
+        return text
+
+
+def header(block: bytes, codec: str, replacement: str | None) -> bytes | None:
+    """A header block, unfolded, its encoded words in ``codec``; None: some characters are not in it."""
+    lines = []
+    for line in re.sub(rb"\r?\n(?=[ \t])", b"", block).splitlines():
+        name, colon, value = line.partition(b":")
+        text = words.decode_bytes(name) + colon.decode() + words.decode_words(value)
+        text = re.sub(r"[\r\n\0]", " ", text)
+        if not _fits(text, codec):
+            if replacement is None:
+                return None
+            text = "".join([one if _fits(one, codec) else replacement for one in text])
+        lines.append(text.encode(codec) + b"\r\n")
+    return b"".join(lines)
