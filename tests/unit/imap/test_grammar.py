@@ -167,7 +167,7 @@ def test_lines_that_mean_something(line: bytes, command: c.Command) -> None:
         (b"a SEARCH " + b"NOT " * 3000 + b"ALL", b"a", Reason.TOO_MANY),
         (b"a SEARCH" + b" ALL" * 3000, b"a", Reason.TOO_MANY),
         (b"a SEARCH OLDER 0", b"a", Reason.SYNTAX),
-        (b"a ID (" + b" ".join([b'"a" "b"'] * 31) + b")", b"a", Reason.TOO_MANY),
+        (b"a ID (" + b" ".join(b'"n%d" "b"' % n for n in range(31)) + b")", b"a", Reason.TOO_MANY),
     ],
 )
 def test_lines_that_do_not(line: bytes, tag: bytes, reason: Reason) -> None:
