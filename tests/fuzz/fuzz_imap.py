@@ -33,6 +33,7 @@ SEEDS = [
     b'k ESEARCH IN (mailboxes (a "b") subtree-one c personal) RETURN (COUNT PARTIAL -1:-9) FUZZY SUBJECT "x y"\r\n',
     b"l UID SORT RETURN (UPDATE RELEVANCY) (REVERSE DATE RELEVANCY) utf-8 FUZZY (TEXT a OR ALL 1:*) FILTER f\r\n",
     b'm THREAD REFS us-ascii NOT (SEEN 2)\r\nn CANCELUPDATE "l" k\r\no UID FETCH 1:* (UID) (PARTIAL 1:5)\r\n',
+    b'p LANGUAGE de-AT {2+}\r\nfr\r\nq COMPARATOR "i;*" default\r\nr COMPRESS DEFLATE\r\ns UNAUTHENTICATE\r\nt RLIST "" a*\r\nu RLSUB x %\r\nv XLIST "" *\r\n',
     b"h CREATE &U,BTFw-/&ZeVnLIqe- (USE (\\Sent))\r\ni ENABLE CONDSTORE IMAP4rev2\r\nj LOGIN {99999+}\r\n",
 ]
 

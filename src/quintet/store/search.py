@@ -225,9 +225,7 @@ class Document:
         digests = (scan(self._prefix + b"\r\n"), self.digest) if self._prefix else (self.digest,)
         return [words.decode_words(value) for one in digests for value in one.all(name)]
 
-    def has(
-        self, folded: str, where: Where, header: str = "", fold: Callable[[str], str] = fold
-    ) -> bool:
+    def has(self, folded: str, where: Where, header: str = "", fold: Callable[[str], str] = fold) -> bool:
         """Whether it holds a text, which was folded by the same ``fold``."""
         if where == "header":
             return any(folded in fold(value) for value in self.fields(header))
