@@ -29,6 +29,12 @@ class Imap:
     max_errors: int = opt(
         20, "Commands without sense before the connection is closed.", unit="commands", minimum=1
     )
+    save_limit: int = opt(
+        100_000,
+        "Messages that one COPY or APPEND may bring, all or none; told as SAVELIMIT (RFC 9738).",
+        unit="messages",
+        minimum=1000,
+    )
     max_folders: int = opt(10_000, "Folders that one account may make.", unit="folders", minimum=10)
     submit_servers: tuple[str, ...] = opt(
         (), "Login names of other submission servers, which may fetch what users send by BURL (RFC 4467)."

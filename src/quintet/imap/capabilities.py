@@ -38,6 +38,7 @@ def told(session: Session) -> bytes:
     """The words, apart by a space, that hold for this client now."""
     house, peer = session.house, session.peer
     words = ALWAYS + b" " + KNOWN % house.config.max_message
+    words += b" SAVELIMIT=%d" % house.config.save_limit  # RFC 9738 3
     words += b" LITERAL-" if house.config.literals == "minus" else b" LITERAL+"  # RFC 7888 5: never both
     words += b" UTF8=ONLY" if house.config.utf8_only else b" UTF8=ACCEPT"  # RFC 6855 6: nor these
     if house.config.xlist:

@@ -222,6 +222,17 @@ def _filter(cursor: Cursor, _: bytes) -> commands.Key:
     return commands.Filtered(found[0])
 
 
+def _beside(cursor: Cursor, word: bytes) -> commands.Key:
+    """UIDAFTER, UIDBEFORE (RFC 9738 3.2)."""
+    uid = cursor.number()
+    if not uid:
+        raise BadSyntax("no message has the UID 0")
+    low, high = (uid + 1, sets.MAX_NUMBER) if word == b"UIDAFTER" else (1, uid - 1)
+    if low > high:
+        return commands.Nothing()
+    return commands.Numbered(sets.NumberSet(((low, high),)), uid=True)
+
+
 def _aged(cursor: Cursor, word: bytes) -> commands.Key:
     seconds = cursor.number()
     if not seconds:
@@ -251,6 +262,8 @@ _ARGUMENTS: dict[bytes, Callable[[Cursor, bytes], commands.Key]] = {
     b"LARGER": lambda cursor, _: commands.Sized(Compare.ABOVE, cursor.number64()),
     b"SMALLER": lambda cursor, _: commands.Sized(Compare.BELOW, cursor.number64()),
     b"UID": lambda cursor, _: commands.Numbered(cursor.sequence_set(), uid=True),
+    b"UIDAFTER": _beside,
+    b"UIDBEFORE": _beside,
     b"OLDER": _aged,
     b"YOUNGER": _aged,
     b"MODSEQ": _modseq,

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from quintet.store.db import Tx
     from quintet.store.model import AccountId
 
-MAX_MESSAGES = 10_000  # of one command
-
 
 @dataclass(frozen=True, slots=True)
 class Old:
@@ -123,13 +121,14 @@ async def _arguments(
     """
     where = None
     literal = stretch.literal
+    limit = session.house.config.save_limit  # RFC 9738 3.1
     name = names.decode(command.mailbox, utf8=session.utf8)
     ask = name.startswith(names.GROUPS) or (literal is not None and (literal.waits or literal.size > IN_ROW))
     if any(isinstance(step, Begin) and step.catenate for step in stretch.steps):
         session.house.store.peek(_room, session.user.account_id, name, drafts.total, old)
     for step in stretch.steps:
-        if isinstance(step, Begin) and len(drafts.letters) == MAX_MESSAGES:
-            raise Refused(Reason.TOO_MANY, "too many messages at once")
+        if isinstance(step, Begin) and len(drafts.letters) == limit:
+            raise answers.Coded(b"MESSAGELIMIT %d" % limit, Reason.TOO_MANY, "too many messages at once")
         await drafts.take(step)
     if old is not None and (len(drafts.letters) > 1 or (drafts.letters and literal is not None)):
         raise BadSyntax("REPLACE takes one message")  # RFC 8508 4.7

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self
 
 from quintet.errors import Problem, Reason, Refused
-from quintet.imap import names, places, sets, updates
+from quintet.imap import answers, names, places, sets, updates
 from quintet.imap.cmd import fetch
 from quintet.store import entries
 from quintet.store.model import Copied, FolderKind
@@ -35,6 +35,11 @@ async def copy(session: Session, command: commands.Copy, _: Input) -> AsyncGener
     if not asked:
         yield b"%b OK No messages\r\n" % command.tag
         return
+    limit = session.house.config.save_limit
+    if asked > limit and not command.move:  # RFC 9738 3.1: copies are all or none
+        lowest = here.view.uids(ranges)[-limit]
+        code = b"MESSAGELIMIT %d %d" % (limit, lowest)
+        raise answers.Coded(code, Reason.TOO_MANY, "too many messages to copy at once")
     code = b""
     if command.move:
         moved = 0

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from quintet.store.content import Content
 
 MAX_PIECES = 1000  # of one message
+ROW = 4096  # bytes that a message takes beside its body until all are filed
 MAX_HELD = 64 * 1024 * 1024  # bytes of small messages held in memory until the last has come
 
 
@@ -141,7 +142,7 @@ class Drafts:
         if content.digest.nul:  # RFC 9051 4.3; RFC 3516 4.4 where a literal8 said so
             code = b"UNKNOWN-CTE" if self._binary else b"CANNOT"
             raise answers.Coded(code, Reason.BAD_CONTENT, "message holds NUL octets")
-        self._held += content.size if content.data is not None else 0
+        self._held += ROW + (content.size if content.data is not None else 0)
         self.letters.append(Letter(content, *self._marks, self._begin.moment))
 
 
