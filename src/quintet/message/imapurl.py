@@ -141,9 +141,9 @@ def decoded(text: str) -> str:
     return plain
 
 
-def encoded(text: str) -> str:
-    """A user or mailbox name as it stands in a URL."""
-    return urllib.parse.quote(text, safe="/!$'()*+,=")
+def encoded(text: str, *, path: bool = True) -> str:
+    """A mailbox name as it stands in a URL; ``path`` false: a user's."""
+    return urllib.parse.quote(text, safe="/!$'()*+,=" if path else "!$'()*+,=")
 
 
 def _section(text: str) -> Section:

@@ -60,13 +60,13 @@ ROWS = [
 # Commands that need no right in a mailbox, or are in no table because they only touch the client's own.
 FREE = frozenset(
     b"CAPABILITY NOOP LOGOUT ID STARTTLS AUTHENTICATE LOGIN ENABLE LIST LSUB NAMESPACE IDLE CHECK UNSELECT"
-    b" UNSUBSCRIBE COMPARATOR COMPRESS LANGUAGE RLIST RLSUB UNAUTHENTICATE XLIST".split()
+    b" UNSUBSCRIBE COMPARATOR COMPRESS LANGUAGE RLIST RLSUB UNAUTHENTICATE XLIST CONVERSIONS".split()
 )
 # In dialogues of their own: MYRIGHTS and GETMETADATA want any of many; quotas are administrators'; of URLs
 # the owner alone disposes (RFC 4467 7); a mailbox that is selected may be read.
 ELSEWHERE = frozenset(
     b"MYRIGHTS GETMETADATA GETQUOTA SETQUOTA GENURLAUTH URLFETCH RESETKEY SEARCH SORT THREAD CANCELUPDATE"
-    b" ESEARCH NOTIFY".split()
+    b" ESEARCH NOTIFY CONVERT UIDBATCHES".split()
 )
 
 
