@@ -29,7 +29,7 @@ from tests.support import postfix, server
 from tests.support.network import NET, TIME_S, Host, Network, unpacked
 from tests.support.victim import plain_environment
 
-EXIM, SMTPD = "usr/sbin/exim4", "usr/sbin/smtpd"
+EXIM, SMTPD, SMTPCTL = "usr/sbin/exim4", "usr/sbin/smtpd", "usr/sbin/smtpctl"
 Ways = Mapping[str, str]
 
 
@@ -303,5 +303,9 @@ def start_opensmtpd(net: Network, name: str, ways: Ways) -> Host:
     matches = [f'match from any for domain "{domain}" action "w{n}"' for n, domain in enumerate(ways)]
     conf = SMTPD_CONF.format(name=name, actions="\n".join(actions), matches="\n".join(matches))
     (host.var / "etc" / "smtpd.conf").write_text(conf)
-    host.popen(f"/var/peers/{SMTPD}", "-F", "-f", "/var/etc/smtpd.conf", environ={"PATH": os.environ["PATH"]})
+    environ = {"PATH": os.environ["PATH"]}
+    host.popen(f"/var/peers/{SMTPD}", "-d", "-f", "/var/etc/smtpd.conf", environ=environ)
+    # after a failure it would wait for 400 seconds, and no option shortens that
+    again = f"while sleep 3; do /var/peers/{SMTPCTL} schedule all; done >/dev/null 2>&1"
+    host.popen("sh", "-c", again, environ=environ)
     return host
