@@ -137,7 +137,7 @@ async def test_imapclient_idles_moves_and_asks_conditionally(server: Server) -> 
     def work() -> None:
         client = imapclient.IMAPClient("127.0.0.1", server.ports["imap"], ssl=False, timeout=20)
         client.login(USER, PASSWORD)
-        assert client.namespace().shared == (("Groups/", "/"),)
+        assert client.namespace().shared == (("Groups/", "/"), ("Public/", "/"))
         chosen = client.select_folder("INBOX")
         assert (chosen[b"EXISTS"], chosen[b"UIDNEXT"]) == (5, 6)
         envelope = client.fetch([3], ["ENVELOPE", "FLAGS", "INTERNALDATE", "BODYSTRUCTURE"])[3][b"ENVELOPE"]
