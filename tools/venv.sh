@@ -38,6 +38,8 @@ if [ ! -e .venv ]; then
     "$PYTHON" -m venv .venv
 fi
 pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input -q "$@"; }
-pip install --require-hashes -r requirements.lock
+# The lock file is whole, so nothing is resolved anew: pip takes the newest release for a requirement with an extra
+# (coverage[toml]) although the lock pins another, and then refuses it for want of a hash.
+pip install --no-deps --require-hashes -r requirements.lock
 pip install --no-deps --no-build-isolation -e .
 touch .venv/.stamp
