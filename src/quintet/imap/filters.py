@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quintet.errors import BadSyntax, Reason, Refused
-from quintet.imap import answers, commands, search_grammar
+from quintet.imap import answers, commands, matching, search_grammar
 from quintet.imap.tokens import Cursor
 from quintet.store import annotations as remarks
 from quintet.store.model import AccountId
@@ -29,25 +29,11 @@ def expand(session: Session, key: commands.Key, charset: bytes) -> tuple[command
         Coded(UNDEFINED-FILTER): no such filter, one without end, or one that is no search (RFC 5466 3.1).
         BadSyntax: a charset that filters, which are in UTF-8, cannot be mixed with.
     """
-    if not _has_filter(key):
+    if not matching.any_key(key, lambda one: isinstance(one, commands.Filtered)):
         return key, charset
     if charset.upper() not in (b"UTF-8", b"US-ASCII"):
         raise BadSyntax("filters are in UTF-8", Reason.UNKNOWN_CHARSET)
     return _Expansion(session).expand(key, 0), b"UTF-8"
-
-
-def _has_filter(key: commands.Key) -> bool:
-    match key:
-        case commands.Filtered():
-            return True
-        case commands.And(keys):
-            return any(_has_filter(one) for one in keys)
-        case commands.Or(left, right):
-            return _has_filter(left) or _has_filter(right)
-        case commands.Not(inner) | commands.Fuzzy(inner):
-            return _has_filter(inner)
-        case _:
-            return False
 
 
 class _Expansion:

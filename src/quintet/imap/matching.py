@@ -394,29 +394,22 @@ _BUILDERS: dict[type, Callable[[Any, Context], Question]] = {  # Any: each takes
 
 def asks_modseq(key: commands.Key) -> bool:
     """True if MODSEQ is among the keys: the answer then tells the highest (RFC 7162 3.1.5)."""
-    match key:
-        case commands.ChangedFrom():
-            return True
-        case commands.And(keys):
-            return any(asks_modseq(one) for one in keys)
-        case commands.Or(left, right):
-            return asks_modseq(left) or asks_modseq(right)
-        case commands.Not(inner) | commands.Fuzzy(inner):
-            return asks_modseq(inner)
-        case _:
-            return False
+    return any_key(key, lambda one: isinstance(one, commands.ChangedFrom))
 
 
 def asks_numbers(key: commands.Key) -> bool:
     """True if sequence numbers are among the keys: they must then hold to the end (RFC 7162 3.2.10)."""
+    return any_key(key, lambda one: isinstance(one, commands.Numbered) and not one.uid)
+
+
+def any_key(key: commands.Key, test: Callable[[commands.Key], bool]) -> bool:
+    """Whether ``test`` holds for a key, or for one inside it."""
     match key:
-        case commands.Numbered(_, uid):
-            return not uid
         case commands.And(keys):
-            return any(asks_numbers(one) for one in keys)
+            return any(any_key(one, test) for one in keys)
         case commands.Or(left, right):
-            return asks_numbers(left) or asks_numbers(right)
+            return any_key(left, test) or any_key(right, test)
         case commands.Not(inner) | commands.Fuzzy(inner):
-            return asks_numbers(inner)
+            return any_key(inner, test)
         case _:
-            return False
+            return test(key)
