@@ -133,7 +133,8 @@ def test_listening_socket_of_inetd(alone: Path) -> None:
         try:
             for _ in range(2):
                 with smtplib.SMTP(*listening.getsockname(), timeout=TIME_S) as client:
-                    client.sendmail("x@y.test", ["bob@example.org"], b"Subject: x\r\n\r\nx\r\n")
+                    refused = client.sendmail("x@y.test", ["bob@example.org"], b"Subject: x\r\n\r\nx\r\n")
+                    assert refused == {}
         finally:
             process.kill()
             process.wait()

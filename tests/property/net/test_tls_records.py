@@ -94,9 +94,10 @@ def test_tlsa_is_read_as_it_was_written(usage, selector, matching, data):
 @given(st.text(max_size=80))
 def test_any_text_is_a_tlsa_record_or_a_refusal(text):
     try:
-        dane.read(text)
+        record = dane.read(text)
     except BadSyntax:
         return
+    assert dane.read(str(record)) == record
 
 
 @given(PATTERN, NAME)

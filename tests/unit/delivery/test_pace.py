@@ -153,6 +153,9 @@ async def test_exempt_accounts(house):
     for _ in range(5):
         way.sender(one)
         named(way, one, "bob@example.org")
+    other = await own(house, "bob")
+    way.sender(other)
+    assert later(way.sender, other)  # who is not exempt
 
 
 async def test_a_stolen_password_is_noticed(house):
