@@ -2,6 +2,7 @@
 
 from quintet.delivery import inject
 from quintet.errors import Problem
+from quintet.message import cancellock
 from quintet.net.seam import Need
 from quintet.nntp import commands
 from quintet.nntp.wildmat import header_wildmat, wildmat
@@ -12,6 +13,8 @@ SEEDS = [
     b"LIST ACTIVE comp.*,!*.c,[a-z]?\r\nNEWNEWS * 20250101 000000 GMT\r\nXPAT Subject 1- *x* y\r\n",
     b"AUTHINFO USER alice\r\nAUTHINFO SASL PLAIN =\r\nHDR :bytes 1-2\r\nSTAT 9999999999999999\r\n",
     b"From: A <a@b.example>\r\nNewsgroups: a.b,c.d\r\nSubject: x\r\n y\r\nMessage-ID: <a@b>\r\nDate: now\r\n",
+    b"From: A <a@b.example>\r\nNewsgroups: a\r\nSubject: x\r\nCancel-Lock: (a(b)) sha256:s/pmK/3grrz+=\r\n"
+    b"Cancel-Key: sha1:AAAA=:x sha256:x\r\n",
 ]
 
 
@@ -37,6 +40,7 @@ def target(data: bytes) -> None:
             header = inject.complete(proto, added)
         except Problem:
             continue
+        cancellock.opens(proto.get(b"cancel-key"), proto.get(b"cancel-lock"))
         again = inject.read(header.replace(b"Injection-Info", b"X-Info"), by_hand=by_hand)
         assert again.get(b"message-id") == proto.message_id
 
