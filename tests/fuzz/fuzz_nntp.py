@@ -13,8 +13,7 @@ SEEDS = [
     b"LIST ACTIVE comp.*,!*.c,[a-z]?\r\nNEWNEWS * 20250101 000000 GMT\r\nXPAT Subject 1- *x* y\r\n",
     b"AUTHINFO USER alice\r\nAUTHINFO SASL PLAIN =\r\nHDR :bytes 1-2\r\nSTAT 9999999999999999\r\n",
     b"From: A <a@b.example>\r\nNewsgroups: a.b,c.d\r\nSubject: x\r\n y\r\nMessage-ID: <a@b>\r\nDate: now\r\n",
-    b"From: A <a@b.example>\r\nNewsgroups: a\r\nSubject: x\r\nCancel-Lock: (a(b)) sha256:s/pmK/3grrz+=\r\n"
-    b"Cancel-Key: sha1:AAAA=:x sha256:x\r\n",
+    b"From: A <a@b.example>\r\nNewsgroups: a\r\nCancel-Lock: (a(b)) sha256:s/pm=\r\nCancel-Key: a:b:c\r\n",
 ]
 
 
