@@ -14,6 +14,7 @@ from quintet.auth.service import AuthService
 from quintet.clock import FrozenClock
 from quintet.config.auth import Auth
 from quintet.config.nntp import Nntp
+from quintet.config.readers import Access
 from quintet.config.smtp import Smtp
 from quintet.config.store import Store as StoreConfig
 from quintet.delivery.inbound import Inbound
@@ -38,6 +39,7 @@ class NewsHouse:
         self.store, self.auth, self.clock = store, auth, clock
         self.starttls = True
         self.values: dict[str, str] = {}
+        self.slept = 0.0  # seconds that readers were made to wait
         self.configure(config)
 
     def configure(self, config: Nntp) -> None:
@@ -53,6 +55,12 @@ class NewsHouse:
             office=self.office,
             starttls=self.starttls,
         )
+        self.service.pacing.sleep = self.sleep
+
+    async def sleep(self, seconds: float) -> None:
+        """Time passes at once, and is noted."""
+        self.slept += seconds
+        self.clock.advance(seconds)
 
     # --- what the words of a dialogue mean ---------------------------------------------------
 
@@ -86,6 +94,10 @@ class NewsHouse:
                 self.configure(
                     replace(self.config, **{name: _value(getattr(self.config, name), " ".join(rest))})
                 )
+            case ["access", *options]:
+                self.configure(replace(self.config, access=(*self.config.access, _rule(options))))
+            case ["people", name, *accounts]:
+                self.configure(replace(self.config, people={**self.config.people, name: tuple(accounts)}))
             case ["starttls", "off"]:
                 self.starttls = False
                 self.configure(self.config)
@@ -100,6 +112,9 @@ class NewsHouse:
     async def check(self, text: str) -> None:
         """``local.test has 2``, ``local.test 1 holds TEXT``, ``alice has 1``, ``alice's last TEXT``."""
         who, _, rest = text.partition(" ")
+        if who == "waited":  # ``waited 3.0 s``, in all
+            assert f"{self.slept:.1f} s" == rest, self.slept
+            return
         if who.endswith("'s"):
             data = await self.last(who[:-2])
             assert rest.removeprefix("last ").encode().decode("unicode_escape").encode("latin-1") in data, (
@@ -181,6 +196,21 @@ def _value(old: object, text: str) -> object:
     if isinstance(old, tuple):
         return tuple(text.split())
     return type(old)(text.replace("\\n", "\n")) if isinstance(old, str) else type(old)(text)
+
+
+def _rule(options: list[str]) -> Access:
+    """``read=local.*,!local.a accounts=a,b tls=true posts=2/hour``: one block of [[nntp.access]]."""
+    given = {}
+    for option in options:
+        name, _, text = option.partition("=")
+        old = getattr(Access(), name)
+        if isinstance(old, tuple):
+            given[name] = tuple(text.split(","))
+        else:
+            given[name] = _value(old, text.replace("_", " ") if name == "reject" else text)
+    rule = Access(**given)
+    assert not list(rule.faults(frozenset(one[1:] for one in rule.accounts)))
+    return rule
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quintet.config.field import opt
+from quintet.config.readers import Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +42,12 @@ class Nntp:
         (), "Lines of LIST DISTRIB.PATS, each weight:wildmat:distribution (RFC 3977 7.6.5)."
     )
     new_news: bool = opt(True, "Answer NEWNEWS, which may list much.")
-    compress: bool = opt(True, "Offer COMPRESS DEFLATE (RFC 8054).")
+    compress: bool = opt(True, "Offer COMPRESS DEFLATE (RFC 8054), and XFEATURE COMPRESS GZIP.")
+    people: dict[str, tuple[str, ...]] = opt(
+        {}, "Lists of login names for nntp.access; * and ? stand for anything."
+    )
+    access: tuple[Access, ...] = opt(
+        (),
+        "Who may read, post and approve in which groups: one [[nntp.access]] each. With any, nntp.read and "
+        "nntp.post are not looked at; the last block that fits counts.",
+    )

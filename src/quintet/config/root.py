@@ -153,10 +153,13 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
     for name, route in config.queue.routes.items():
         for option, text in places.faults(route):
             yield ("queue", "routes", name, option), text
+    for at, rule in enumerate(config.nntp.access):
+        for option, text in rule.faults(frozenset(config.nntp.people)):
+            yield ("nntp", "access", at, option), text
     for text in config.dns.faults():
         yield ("dns", "nameservers"), text
-    for name, rule in config.queue.tls.items():
-        for sentence in rule.faults():
+    for name, towards in config.queue.tls.items():
+        for sentence in towards.faults():
             key, _, text = sentence.partition(": ")
             yield ("queue", "tls", name, key), text
     for at, pair in enumerate(config.tls.certificates):

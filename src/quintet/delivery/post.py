@@ -7,8 +7,9 @@ protocols know who posts and what to answer.  RFC 5537 3.5 (injecting agent), 3.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from quintet import log, metrics
 from quintet.auth.identity import Identity
@@ -44,6 +45,19 @@ class Posted:
         return next((one.uid for name, one in zip(self.groups, self.added, strict=False) if name == group), 0)
 
 
+class Grants(Protocol):
+    """What rules beside the store's own say of groups, by name: `True` for may."""
+
+    @property
+    def post(self) -> Callable[[str], bool]: ...
+    @property
+    def approve(self) -> Callable[[str], bool]: ...
+    @property
+    def locally(self) -> Callable[[str], bool]:
+        """To groups whose status takes no articles from here."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One group of Newsgroups that is here."""
@@ -51,6 +65,7 @@ class Target:
     folder: Folder
     may_post: bool
     may_approve: bool
+    locally: bool = False  # whatever its status
 
 
 class PostOffice:
@@ -84,12 +99,14 @@ class PostOffice:
         group: str = "",
         received_at: int | None = None,
         recommended: str = "",
+        grants: Grants | None = None,
     ) -> Posted:
         """Takes one article (header, blank line, body; un-stuffed) into its groups, or to their moderator.
 
         ``group``: the message is put into that group by hand: a missing Newsgroups or Subject is added,
         fields of transport are dropped instead of refused, and it may be old.  ``received_at`` (ms) is now
-        if not given; ``recommended`` the Message-ID used when there is none.
+        if not given; ``recommended`` the Message-ID used when there is none.  ``grants`` says what the poster
+        may besides what the store says.
         When it returns the article is on disk.
 
         Raises:
@@ -100,7 +117,7 @@ class PostOffice:
             TryLater: no space, no room, no numbers; nothing was kept.
         """
         try:
-            posted = await self._take(identity, peer, chunks, group, received_at, recommended)
+            posted = await self._take(identity, peer, chunks, group, received_at, recommended, grants)
         except Problem as problem:
             metrics.ARTICLES_IN.labels(problem.reason.name.lower()).inc()
             logger.info("article refused", conn=peer.id, reason=problem.reason.name.lower(), why=problem.text)
@@ -117,12 +134,13 @@ class PostOffice:
         group: str,
         received_at: int | None,
         recommended: str,
+        grants: Grants | None,
     ) -> Posted:
         now = self._clock.now()
         head, rest = await _head(chunks, by_hand=bool(group))
         proto = inject.read(head, by_hand=bool(group))
         inject.check(proto, now, self._by_hand if group else self._limits, group=group)
-        targets = self._store.peek(_targets, proto.groups, identity)
+        targets = self._store.peek(_targets, proto.groups, identity, grants)
         moderator = self._allow(targets, approved=proto.has(b"approved"))
         message_id = recommended or self.new_message_id()
         if moderator:
@@ -257,7 +275,9 @@ def _check_body(content: Content, *, by_hand: bool) -> None:
         raise inject.bad("Article has no body")
 
 
-def _targets(tx: Tx, names: Sequence[str], identity: Identity | None) -> list[Target]:
+def _targets(
+    tx: Tx, names: Sequence[str], identity: Identity | None, grants: Grants | None = None
+) -> list[Target]:
     """Those of the groups that are here, with what the poster may do in them."""
     account_id = identity.account_id if identity is not None else None
     found = []
@@ -268,8 +288,10 @@ def _targets(tx: Tx, names: Sequence[str], identity: Identity | None) -> list[Ta
             found.append(
                 Target(
                     folder,
-                    _may_post(tx, account_id, folder, letters),
-                    _may_approve(tx, account_id, folder, letters),
+                    _may_post(tx, account_id, folder, letters) and (grants is None or grants.post(name)),
+                    _may_approve(tx, account_id, folder, letters)
+                    or (grants is not None and grants.approve(name)),
+                    grants is not None and grants.locally(name),
                 )
             )
     return found
@@ -298,7 +320,7 @@ def _refuse_closed(target: Target) -> None:
     name, status = target.folder.name, target.folder.status
     if status.startswith("="):
         raise Refused(Reason.NO_PERMISSION, f"Group {name} has been renamed to {status[1:]}")
-    if status in ("n", "x", "j") or not target.may_post:
+    if (status in ("n", "x", "j") and not target.locally) or not target.may_post:
         raise Refused(Reason.NO_PERMISSION, f"Posting to {name} is not allowed")
 
 

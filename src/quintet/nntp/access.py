@@ -41,7 +41,7 @@ def capabilities(session: Session, command: Command, following: Input) -> Replie
         LISTS,
         "XPAT",
     ]
-    if config.new_news:
+    if config.new_news and session.rights.rule.new_news:
         lines.append("NEWNEWS")
     lines += _login_capabilities(session)
     if may_start_tls(session):
@@ -151,7 +151,9 @@ async def _password(session: Session, user: str, secret: str) -> AsyncGenerator[
 
 
 def _entered(session: Session, identity: Identity) -> list[Any]:
-    session.entered(identity)
+    turned_away = session.entered(identity)
+    if turned_away:
+        return turned_away
     return [Status(281, "Authentication accepted")]
 
 
@@ -185,6 +187,13 @@ def _decode(response: bytes) -> bytes:
     return b"" if response == b"=" else dialogue.decode(response)
 
 
-def refusal(session: Session) -> Problem:
-    """What somebody hears who may not do this: 480 when logging in could help, else 502 (RFC 3977 3.2.1)."""
-    return Refused(Reason.AUTH_REQUIRED if session.identity is None else Reason.NO_PERMISSION)
+def refusal(session: Session, aspect: str = "read") -> Problem:
+    """What somebody hears who may not do this (RFC 3977 3.2.1, RFC 4642 2.2.2).
+
+    480 when logging in could help, 483 when only TLS is missing, else 502.
+    """
+    if session.login_helps(aspect):
+        return Refused(Reason.AUTH_REQUIRED)
+    if session.service.rules.tls_helps(session.peer, session.identity, aspect):
+        return Refused(Reason.TLS_REQUIRED)
+    return Refused(Reason.NO_PERMISSION)

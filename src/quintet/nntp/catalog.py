@@ -7,15 +7,27 @@ did are read again.  What a reader may not look up is left out here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
+from quintet.net import dots
+from quintet.nntp.rights import Rights
 from quintet.store import access, articles
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, Folder, FolderId, Modseq
 from quintet.store.store import Store
 
+MAX_LISTINGS = 16  # kinds of readers whose groups are remembered
 PEEK_GROUPS = 2000  # with more groups, finding the changed ones takes too long for the loop
 
 Render = Callable[[Folder], bytes]
+
+
+@dataclass(slots=True)
+class Listing:
+    """Groups that one kind of readers sees, and the lines made of all of them."""
+
+    groups: list[Folder]
+    lines: dict[Render, bytes] = field(default_factory=dict)
 
 
 class Catalog:
@@ -25,9 +37,9 @@ class Catalog:
         self._store = store
         self._modseq = Modseq(-1)
         self._by_id: dict[FolderId, Folder] = {}
-        self._sorted: list[Folder] = []
+        self._all = Listing([])
+        self._listings: dict[tuple[frozenset[FolderId], str], Listing] = {}
         self._lines: dict[Render, dict[FolderId, bytes]] = {}
-        self._whole: dict[Render, bytes] = {}
 
     def refresh_at_once(self) -> bool:
         """Catches up; False when that is too much to do without waiting."""
@@ -41,26 +53,34 @@ class Catalog:
         if not self.refresh_at_once():
             self._take(await self._store.read(_look, self._modseq))
 
-    def visible(self, account_id: AccountId | None) -> list[Folder]:
-        """The groups that an account (None: nobody) may look up, by name."""
+    def visible(self, account_id: AccountId | None, rights: Rights) -> Listing:
+        """The groups that an account (None: nobody) may look up and, by its rights, read; by name."""
         hidden = self._store.peek(_hidden, account_id)
-        return [one for one in self._sorted if one.id not in hidden] if hidden else self._sorted
+        if rights.reads_all and not hidden:
+            return self._all
+        key = (hidden, rights.rule.read)
+        listing = self._listings.get(key)
+        if listing is None:
+            if len(self._listings) >= MAX_LISTINGS:
+                self._listings.clear()
+            groups = [one for one in self._all.groups if one.id not in hidden and rights.read(one.name)]
+            listing = self._listings[key] = Listing(groups)
+        return listing
+
+    def whole(self, render: Render, listing: Listing) -> bytes:
+        """``render`` of each group of a listing, as `lines`; made once until something changes."""
+        lines = listing.lines.get(render)
+        if lines is None:
+            lines = listing.lines[render] = self.lines(render, listing.groups)
+        return lines
 
     def lines(self, render: Render, chosen: list[Folder]) -> bytes:
-        """``render`` of each group, joined; each is rendered once."""
-        if chosen is self._sorted:
-            whole = self._whole.get(render)
-            if whole is None:
-                whole = self._whole[render] = self._join(render, chosen)
-            return whole
-        return self._join(render, chosen)
-
-    def _join(self, render: Render, chosen: list[Folder]) -> bytes:
+        """``render`` of each group, joined and dot-stuffed; each is rendered once."""
         known = self._lines.setdefault(render, {})
         for one in chosen:
             if one.id not in known:
                 known[one.id] = render(one)
-        return b"".join([known[one.id] for one in chosen])
+        return dots.stuff(b"".join([known[one.id] for one in chosen]))
 
     def _take(self, found: tuple[Modseq, list[Folder], list[FolderId]] | None) -> None:
         if found is None or found[0] < self._modseq:
@@ -73,8 +93,8 @@ class Catalog:
         for known in self._lines.values():
             for folder_id in (*gone, *(folder.id for folder in changed)):
                 known.pop(folder_id, None)
-        self._sorted = sorted(self._by_id.values(), key=_name)
-        self._whole.clear()
+        self._all = Listing(sorted(self._by_id.values(), key=_name))
+        self._listings.clear()
 
 
 def _name(folder: Folder) -> str:

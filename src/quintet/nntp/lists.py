@@ -145,7 +145,7 @@ def _with_groups(
 ) -> Replies:
     """A line a group: at once if the list of groups is in step, else when it is."""
     if session.service.catalog.refresh_at_once():
-        return [status, _lines(session, render, chosen, also)]
+        return [status, _lines(session, render, chosen, also), END]
     return _refreshed(session, status, render, chosen, also)
 
 
@@ -159,6 +159,7 @@ async def _refreshed(
     await session.service.catalog.refresh()
     yield status
     yield _lines(session, render, chosen, also)
+    yield END
 
 
 def _lines(
@@ -167,14 +168,16 @@ def _lines(
     chosen: Wildmat | None,
     also: Callable[[Folder], bool] | None,
 ) -> bytes:
-    """No line needs stuffing: group names do not begin with a dot (RFC 5536 3.1.4)."""
     catalog = session.service.catalog
-    folders = catalog.visible(session.account_id)
+    listing = catalog.visible(session.account_id, session.rights)
+    if also is None and (chosen is None or chosen.everything):
+        return catalog.whole(render, listing)
+    folders = listing.groups
     if chosen is not None and not chosen.everything:
         folders = [folder for folder in folders if chosen(folder.name)]
     if also is not None:
         folders = [folder for folder in folders if also(folder)]
-    return dots.whole(catalog.lines(render, folders))
+    return catalog.lines(render, folders)
 
 
 def xgtitle(session: Session, command: Command, following: Input) -> Replies:
@@ -203,7 +206,7 @@ def newnews(session: Session, command: Command, following: Input) -> Replies:
     """RFC 3977 7.4: from the log of arrivals, so it costs what it lists."""
     chosen = wildmat(command.args[0])
     since = _since(session, [word for word in command.args[1:] if not word.startswith("<")])
-    if not session.service.config.new_news:
+    if not session.service.config.new_news or not session.rights.rule.new_news:
         return [Status(502, "NEWNEWS is switched off here")]
     return _new_articles(session, chosen, since)
 
@@ -211,7 +214,8 @@ def newnews(session: Session, command: Command, following: Input) -> Replies:
 async def _new_articles(session: Session, chosen: Wildmat, since: int) -> AsyncGenerator[Any, None]:
     service = session.service
     await service.catalog.refresh()
-    wanted = {folder.id for folder in service.catalog.visible(session.account_id) if chosen(folder.name)}
+    seen = service.catalog.visible(session.account_id, session.rights).groups
+    wanted = {folder.id for folder in seen if chosen(folder.name)}
     yield Status(230, "List of new articles follows")
     after = (0, "")
     while wanted:

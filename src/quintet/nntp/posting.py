@@ -18,18 +18,28 @@ if TYPE_CHECKING:
 def post(session: Session, command: Command, following: Input) -> Replies:
     """RFC 3977 6.3.1.  440 when nobody may, 480 when logging in would help; what fails later is 441."""
     if not session.may_post:
-        if session.could_post:
+        if session.login_helps("post"):
             raise Refused(Reason.AUTH_REQUIRED)
         return [Status(440, "Posting not permitted")]
-    return _receive(session, following)
+    rule, pacing = session.rights.rule, session.service.pacing
+    wait_s = pacing.posting_waits(session.who, rule)
+    if wait_s:
+        return [Status(440, f"You posted {rule.posts} already; the next one is taken in {wait_s:.0f} s")]
+    return _receive(session, following, pacing.slowed(session.who, rule))
 
 
-async def _receive(session: Session, following: Input) -> AsyncGenerator[Any, None]:
-    office = session.service.office
+async def _receive(session: Session, following: Input, slowed_s: float) -> AsyncGenerator[Any, None]:
+    """``slowed_s``: how long who posted much has to wait; nothing is sent meanwhile, nothing held."""
+    office, pacing = session.service.office, session.service.pacing
+    if slowed_s:
+        await pacing.sleep(slowed_s)
     recommended = office.new_message_id()
     yield Status(340, f"Ok, recommended Message-ID {recommended}")
     async with aclosing(_article(following)) as chunks:
-        posted = await office.post(session.identity, session.peer, chunks, recommended=recommended)
+        posted = await office.post(
+            session.identity, session.peer, chunks, recommended=recommended, grants=session.rights
+        )
+    pacing.posted(session.who, session.rights.rule)
     if posted.mailed_to:
         yield Status(240, f"Article received {posted.message_id} (mailed to moderator)")
     else:

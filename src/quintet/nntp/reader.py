@@ -16,6 +16,7 @@ from quintet.net import dots
 from quintet.net.seam import Input, Replies, Slice
 from quintet.nntp import commands
 from quintet.nntp.commands import Command
+from quintet.nntp.rights import Rights
 from quintet.nntp.wire import Status
 from quintet.store import access, articles, entries, groups, reading
 from quintet.store.articles import Article
@@ -90,8 +91,10 @@ def find(session: Session, name: str) -> Folder:
     folder, letters = session.service.store.peek(_find, name, session.account_id)
     if folder is None or (session.identity is not None and "l" not in letters):
         raise Refused(Reason.NO_SUCH_FOLDER)
+    if not session.rights.read(name):  # by rule: it is not there for them, unless they log in
+        raise session.no_permission() if session.login_helps("read") else Refused(Reason.NO_SUCH_FOLDER)
     if "r" not in letters:
-        raise session.no_permission()
+        raise Refused(Reason.AUTH_REQUIRED if session.identity is None else Reason.NO_PERMISSION)
     return folder
 
 
@@ -194,14 +197,19 @@ def by_id(session: Session, message_id: str) -> Article | None:
     """
     if not commands.is_message_id(message_id):
         raise BadSyntax("not a message-id")
-    return session.service.store.peek(_by_id, message_id, session.account_id)
+    return session.service.store.peek(_by_id, message_id, session.account_id, session.rights)
 
 
-def _by_id(tx: Tx, message_id: str, account_id: AccountId | None) -> Article | None:
+def _by_id(tx: Tx, message_id: str, account_id: AccountId | None, rights: Rights) -> Article | None:
     found = articles.by_message_id(tx, message_id)
     if found is None:
         return None
-    places = articles.groups_of(tx, found.message_row)
+    if rights.reads_all:
+        places = articles.groups_of(tx, found.message_row)
+    else:
+        places = [
+            place for place, name in articles.named_groups_of(tx, found.message_row) if rights.read(name)
+        ]
     restricted = articles.restricted_groups(tx)
     if restricted and not restricted.isdisjoint(places):
         places = [place for place in places if "r" in access.rights(tx, account_id, place)]

@@ -15,6 +15,8 @@ from quintet.net.seam import Peer
 from quintet.nntp.ahead import Ahead
 from quintet.nntp.catalog import Catalog
 from quintet.nntp.chunks import Overviews
+from quintet.nntp.pacing import Pacing
+from quintet.nntp.rights import Rules
 from quintet.nntp.session import Session
 from quintet.nntp.wire import Wire
 from quintet.store.store import Store
@@ -27,10 +29,11 @@ class Shelf:
     catalog: Catalog
     overviews: Overviews
     ahead: Ahead
+    pacing: Pacing
 
     @classmethod
     def of(cls, store: Store) -> Shelf:
-        return cls(Catalog(store), Overviews(store), Ahead(store))
+        return cls(Catalog(store), Overviews(store), Ahead(store), Pacing(store.clock, store.data / "run"))
 
 
 class NntpService:
@@ -55,6 +58,7 @@ class NntpService:
         self.office = office or PostOffice(store, config, hostname=hostname, clock=clock)
         self.shelf = shelf or Shelf.of(store)
         self.catalog, self.overviews, self.ahead = self.shelf.catalog, self.shelf.overviews, self.shelf.ahead
+        self.rules, self.pacing = Rules(config), self.shelf.pacing
 
     def open(self, peer: Peer) -> tuple[Wire, Session]:
         """A new connection."""

@@ -16,8 +16,9 @@ from quintet import log, metrics
 from quintet.auth.identity import Identity
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Ask, Input, Peer, Replies, TlsInfo
-from quintet.nntp import access, lists, overview, posting, reader
+from quintet.nntp import access, lists, overview, pacing, posting, reader
 from quintet.nntp.commands import Command
+from quintet.nntp.rights import Rights
 from quintet.nntp.wire import Status
 from quintet.store import reading
 from quintet.store.model import AccountId, Folder
@@ -134,7 +135,9 @@ class Session:
     """Semantics of one connection."""
 
     __slots__ = (
+        "_counted",
         "_errors",
+        "_throttle",
         "compressed",
         "current",
         "fetched",
@@ -143,6 +146,7 @@ class Session:
         "modern",
         "peer",
         "read",
+        "rights",
         "service",
         "user",
     )
@@ -160,7 +164,10 @@ class Session:
         self.compressed = False
         self.modern = False  # the client has asked for CAPABILITIES: it knows ":bytes" and ":lines"
         self.read: set[Read] = set()  # articles whose bodies somebody who logged in was sent
+        self.rights: Rights = service.rules.of(peer, None)
         self._errors = 0  # unknown commands in a row
+        self._counted = ""  # by what the connection is counted (`pacing`)
+        self._throttle: pacing.Throttle | None = None
 
     @property
     def timeout_s(self) -> float:
@@ -170,37 +177,71 @@ class Session:
 
     @property
     def may_read(self) -> bool:
-        return self.identity is not None or self.service.config.read == "anyone"
+        return self.rights.reads
 
     @property
     def may_post(self) -> bool:
-        who = self.service.config.post
-        if who == "nobody":
-            return False
-        return self.identity is not None or who == "anyone" or (who == "local" and self.peer.loopback)
+        return self.rights.posts
+
+    def login_helps(self, aspect: str) -> bool:
+        """True when somebody who logs in from here may get what this reader has not."""
+        return self.identity is None and self.service.rules.login_helps(self.peer, aspect)
 
     @property
-    def could_post(self) -> bool:
-        """True when logging in would help."""
-        return self.identity is None and self.service.config.post in ("authenticated", "local")
+    def who(self) -> str:
+        """By what this reader is counted."""
+        return pacing.who(self.peer.address, self.identity.name if self.identity is not None else "")
 
     # --- the life of a connection ---------------------------------------------------------
 
     def greet(self) -> Replies:
-        return [self.welcome()]
+        turned_away = self._admit()
+        return turned_away or [self.welcome()]
+
+    def _admit(self) -> list[Any]:
+        """Takes up the rights of whoever this is now; the farewell to who may not stay, else nothing."""
+        self.rights = rights = self.service.rules.of(self.peer, self.identity)
+        if self.group is not None and not rights.read(self.group.name):
+            self.group, self.current, self.fetched = None, 0, 0
+        rule, pace = rights.rule, self.service.pacing
+        self._throttle = pacing.Throttle(pace, rule.max_rate) if rule.max_rate else None
+        if rule.reject:
+            return [Status(502, _one_line(rule.reject)), Ask.CLOSE]
+        if not any(map(self._may_ever, ("read", "post", "ihave"))):
+            return [Status(502, "You have no permission to talk to this server"), Ask.CLOSE]
+        self._leave()
+        if not pace.enter(self.who, rule.connections):
+            return [Status(400, "Too many connections, try later"), Ask.CLOSE]
+        self._counted = self.who
+        return []
+
+    def _may_ever(self, aspect: str) -> bool:
+        """Whether something may be done, if only after logging in or under TLS."""
+        rules = self.service.rules
+        return (
+            bool(getattr(self.rights.rule, aspect))
+            or self.login_helps(aspect)
+            or rules.tls_helps(self.peer, self.identity, aspect)
+        )
+
+    def _leave(self) -> None:
+        if self._counted:
+            self.service.pacing.leave(self._counted)
+            self._counted = ""
 
     def welcome(self) -> Status:
         """RFC 3977 5.1, 5.3: 200 when posting is possible, if only after logging in."""
-        code, words = (200, "posting allowed") if self.may_post or self.could_post else (201, "no posting")
+        posting = self.may_post or self.login_helps("post")
+        code, words = (200, "posting allowed") if posting else (201, "no posting")
         return Status(code, f"{self.service.hostname} Quintet news server ready, {words}")
 
     @property
     def account_id(self) -> AccountId | None:
         return self.identity.account_id if self.identity is not None else None
 
-    def no_permission(self) -> Problem:
-        """What to raise when the reader may not: 480 when logging in could help, else 502."""
-        return access.refusal(self)
+    def no_permission(self, aspect: str = "read") -> Problem:
+        """What to raise when the reader may not: 480 when logging in could help, 483 when TLS, else 502."""
+        return access.refusal(self, aspect)
 
     def select(self, folder: Folder) -> None:
         """RFC 3977 6.1.1: the current article is the first one, and invalid in an empty group."""
@@ -220,7 +261,8 @@ class Session:
             raise access.refusal(self)
         if rule.needs & GROUP and self.group is None:
             return [reader.NO_GROUP]
-        return rule.handler(self, command, following)
+        replies = rule.handler(self, command, following)
+        return replies if self._throttle is None else self._throttle.replies(replies)
 
     def poll(self) -> Replies:
         return []
@@ -252,10 +294,13 @@ class Session:
     def secured(self, tls: TlsInfo) -> None:
         """RFC 4642 2.2.2: everything known of the client is forgotten."""
         self.group, self.current, self.fetched, self.user, self.modern = None, 0, 0, "", False
+        self.rights = self.service.rules.of(self.peer, self.identity)
 
-    def entered(self, identity: Identity) -> None:
+    def entered(self, identity: Identity) -> list[Any]:
+        """They have logged in.  Gives the farewell if they may not stay."""
         self.identity, self.user = identity, ""
         logger.info("login", conn=self.peer.id, account=identity.name, mechanism=identity.mechanism)
+        return self._admit()
 
     def note_read(self) -> None:
         """Hands on what was read; the note is written behind."""
@@ -266,6 +311,7 @@ class Session:
 
     def close(self) -> None:
         self.note_read()
+        self._leave()
         self.group = None
 
 

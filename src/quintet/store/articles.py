@@ -92,6 +92,15 @@ def groups_of(tx: Tx, message_row: MessageId) -> list[FolderId]:
     return [FolderId(number) for (number,) in rows]
 
 
+def named_groups_of(tx: Tx, message_row: MessageId) -> list[tuple[FolderId, str]]:
+    """The same with their names."""
+    rows = tx.all(
+        "SELECT e.folder_id, f.name FROM entry e JOIN folder f ON f.id = e.folder_id"
+        " WHERE e.message_id = ? AND e.hidden = 0 AND f.kind = 'group' ORDER BY e.folder_id", message_row,
+    )  # fmt: skip
+    return [(FolderId(number), name) for number, name in rows]
+
+
 def id_of(tx: Tx, folder_id: FolderId, uid: int) -> str | None:
     """The Message-ID of a number ("" when it has none); None when there is no such number."""
     found: str | None = tx.value(
