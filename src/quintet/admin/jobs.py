@@ -90,10 +90,18 @@ async def prune_index(store: Store) -> bool:
     return False
 
 
+async def remember(store: Store) -> bool:
+    """The table of known Message-IDs: a round of building one where it is needed."""
+    from quintet.store import remembering  # as above
+
+    return await remembering.some(store)
+
+
 HOUR = 3600.0
 JOBS = (
     Job("search", 30.0, index),
     Job("search prune", 24 * HOUR, prune_index),
+    Job("history", 30.0, remember),
     Job("tidy", HOUR / 6, tidy),
     Job("tidy files", 24 * HOUR, tidy_files),
     Job("tombstones", 24 * HOUR, forget),

@@ -56,6 +56,10 @@ class Tx(Protocol):
         """Says after the commit that something changed there."""
         ...
 
+    def learn(self, message_id: str) -> None:
+        """Says, before the commit, that the history has this id."""
+        ...
+
 
 def bounded(test: Callable[..., bool] | bool = True) -> Callable[[F], F]:
     """Marks a transaction function that takes at most about a millisecond.
@@ -80,15 +84,29 @@ def is_bounded(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
 class SqliteTx:
     """A transaction on an apsw connection; made once a connection and used again."""
 
-    __slots__ = ("_connection", "_execute", "_next_id", "_used_ids", "hints", "now")
+    __slots__ = (
+        "_connection",
+        "_execute",
+        "_next_id",
+        "_sealed",
+        "_start",
+        "_used_ids",
+        "hints",
+        "learned",
+        "now",
+        "teach",
+    )
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._execute = connection.execute
         self._next_id = 0
         self._used_ids = False
+        self._start = self._sealed = 0  # in `learned`: where the savepoint began, how far was told
         self.now = 0
         self.hints: set[tuple[AccountId, FolderId]] = set()
+        self.learned: list[str] = []  # ids for the history
+        self.teach: Callable[[list[str]], None] | None = None  # told of them just before the commit
 
     @property
     def engine(self) -> dialect.Engine:
@@ -128,6 +146,9 @@ class SqliteTx:
     def hint(self, account: AccountId, folder: FolderId) -> None:
         self.hints.add((account, folder))
 
+    def learn(self, message_id: str) -> None:
+        self.learned.append(message_id)
+
     # for whoever drives the transaction
 
     def begin(self, now: int, sql: str = "BEGIN IMMEDIATE") -> None:
@@ -136,12 +157,19 @@ class SqliteTx:
         self.now = now
         self._used_ids = False
         self.hints = set()
+        if self.learned:
+            self.learned = []
+        self._sealed = 0
 
     def seal(self) -> None:
         """The last statement before the commit; apart, so that the flushing thread has none but that."""
         if self._used_ids:
             self._execute("UPDATE counter SET next = ? WHERE name = 'id'", (self._next_id,))
             self._used_ids = False
+        if len(self.learned) > self._sealed:
+            self._sealed = len(self.learned)
+            if self.teach is not None:
+                self.teach(self.learned)
 
     def commit(self) -> None:
         self.seal()
@@ -155,6 +183,7 @@ class SqliteTx:
 
     def savepoint(self) -> None:
         self._execute("SAVEPOINT one")
+        self._start = len(self.learned)
 
     def release(self) -> None:
         self._execute("RELEASE one")
@@ -162,6 +191,7 @@ class SqliteTx:
     def back_to_savepoint(self) -> None:
         self._execute("ROLLBACK TO one")
         self._execute("RELEASE one")
+        del self.learned[self._start :]
 
     def mark(self) -> object:
         """Compares equal as long as nothing was changed."""
@@ -175,6 +205,7 @@ class DrivenTx(Tx, Protocol):
     """A transaction together with what its driver calls; both engines have one."""
 
     hints: set[tuple[AccountId, FolderId]]
+    learned: list[str]
 
     def begin(self, now: int, sql: str = ...) -> None: ...
     def seal(self) -> None: ...

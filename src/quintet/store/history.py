@@ -5,6 +5,9 @@ Kept longer than the articles themselves (RFC 5537 3.4, RFC 3977 6.3.2).
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from quintet.store import dialect
 from quintet.store.db import Tx, bounded
 from quintet.store.model import MessageId
 
@@ -12,6 +15,25 @@ from quintet.store.model import MessageId
 def known(tx: Tx, message_id: str) -> bool:
     """Whether that Message-ID (with angle brackets) was seen."""
     return tx.one("SELECT 1 FROM history WHERE message_id = ?", message_id) is not None
+
+
+def among(tx: Tx, ids: Collection[str]) -> set[str]:
+    """Those of the Message-IDs that were seen; 2 us an id.  `Store.known_many` asks memory first."""
+    members, param = dialect.among(tx.engine, ids)
+    return {text for (text,) in tx.all(f"SELECT message_id FROM history WHERE message_id {members}", param)}
+
+
+def page(tx: Tx, after: str, limit: int) -> list[str]:
+    """All ids, ``limit`` at a time, in an order of the engine's; ``after`` the last of the page before."""
+    rows = tx.all(
+        "SELECT message_id FROM history WHERE message_id > ? ORDER BY message_id LIMIT ?", after, limit
+    )
+    return [text for (text,) in rows]
+
+
+def count(tx: Tx) -> int:
+    """How many ids there are; looks at all of them."""
+    return int(tx.value("SELECT count(*) FROM history"))
 
 
 def find(tx: Tx, message_id: str) -> MessageId | None:
@@ -23,6 +45,7 @@ def find(tx: Tx, message_id: str) -> MessageId | None:
 @bounded()
 def add(tx: Tx, message_id: str, message_row: MessageId | None, arrived_at: int) -> bool:
     """Notes an id; False when it was there (nothing changes then)."""
+    tx.learn(message_id)
     return (
         tx.run(
             "INSERT INTO history (message_id, message_row, arrived_at) VALUES (?, ?, ?)"

@@ -26,6 +26,7 @@ class PgTx:
         self._next_id = self._end_id = 0
         self.now = 0
         self.hints: set[tuple[AccountId, FolderId]] = set()
+        self.learned: list[str] = []
 
     @property
     def engine(self) -> dialect.Engine:
@@ -70,11 +71,15 @@ class PgTx:
     def hint(self, account: AccountId, folder: FolderId) -> None:
         self.hints.add((account, folder))
 
+    def learn(self, message_id: str) -> None:
+        self.learned.append(message_id)
+
     def begin(self, now: int, sql: str = "BEGIN") -> None:
         del sql  # SQLite's IMMEDIATE has no counterpart: rows are locked as they are changed
         self._run("BEGIN", ())
         self.now = now
         self.hints = set()
+        self.learned = []
 
     def seal(self) -> None:
         """Nothing: numbers come from a sequence."""

@@ -35,6 +35,7 @@ MAX_LOOP_S = 0.008  # seconds the loop may be held by one batch; house rule: 10 
 MAX_BEGIN_S = 10.0  # seconds to wait for another process before "busy"
 
 Publish = Callable[[set[tuple[Any, Any]]], None]
+Learned = Callable[[list[str]], None]
 
 
 class Job:
@@ -97,9 +98,17 @@ class Writer:
     """The one writer of a process.  Everything but `_thread_main` and what it calls is the loop's."""
 
     def __init__(
-        self, tx: db.DrivenTx, gate: Gate, clock: Clock, publish: Publish, *, inline: bool = True
+        self,
+        tx: db.DrivenTx,
+        gate: Gate,
+        clock: Clock,
+        publish: Publish,
+        *,
+        learned: Learned = lambda _: None,
+        inline: bool = True,
     ) -> None:
         self._tx = tx
+        self._learned = learned
         self._gate = gate
         self._clock = clock
         self._publish = publish
@@ -200,6 +209,8 @@ class Writer:
             self.transactions += len(jobs)
             if hints := self._tx.hints:
                 self._publish(hints)
+            if self._tx.learned:
+                self._learned(self._tx.learned)
         else:
             trouble = _told(trouble)
         for job in jobs:
