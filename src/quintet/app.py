@@ -130,7 +130,9 @@ class App:
         """What services share, one of each a process; and begins to send mail on."""
         config, store, clock, hostname = self.config, self.store, self.clock, self.config.hostname
         self.inbound = joined.inbound(config, store, clock, self.rules)
-        self.office = PostOffice(store, config.nntp, hostname=hostname, clock=clock, inbound=self.inbound)
+        self.office = PostOffice(
+            store, config.nntp, config.news, hostname=hostname, clock=clock, inbound=self.inbound
+        )
         self._sending = asyncio.create_task(self._send(), name="queue")
 
     async def _send(self) -> None:

@@ -13,6 +13,7 @@ from quintet.auth import admin
 from quintet.auth.service import AuthService
 from quintet.clock import FrozenClock
 from quintet.config.auth import Auth
+from quintet.config.news import News
 from quintet.config.nntp import Nntp
 from quintet.config.readers import Access
 from quintet.config.smtp import Smtp
@@ -40,12 +41,15 @@ class NewsHouse:
         self.starttls = True
         self.values: dict[str, str] = {}
         self.slept = 0.0  # seconds that readers were made to wait
+        self.news = News()
         self.configure(config)
 
-    def configure(self, config: Nntp) -> None:
-        self.config = config
+    def configure(self, config: Nntp, news: News | None = None) -> None:
+        self.config, self.news = config, news or self.news
         inbound = Inbound(self.store, Smtp(), hostname=HOST, clock=self.clock)
-        self.office = PostOffice(self.store, config, hostname=HOST, clock=self.clock, inbound=inbound)
+        self.office = PostOffice(
+            self.store, config, self.news, hostname=HOST, clock=self.clock, inbound=inbound
+        )
         self.service = NntpService(
             self.store,
             self.auth,
@@ -98,6 +102,9 @@ class NewsHouse:
                 self.configure(replace(self.config, access=(*self.config.access, _rule(options))))
             case ["people", name, *accounts]:
                 self.configure(replace(self.config, people={**self.config.people, name: tuple(accounts)}))
+            case ["news", name, *rest]:
+                value = _value(getattr(self.news, name), " ".join(rest))
+                self.configure(self.config, replace(self.news, **{name: value}))
             case ["starttls", "off"]:
                 self.starttls = False
                 self.configure(self.config)

@@ -23,6 +23,7 @@ from quintet.config.imap import Imap
 from quintet.config.listeners import Listener, standard
 from quintet.config.log import Log
 from quintet.config.net import Dns, Net, Tls
+from quintet.config.news import News
 from quintet.config.nntp import Nntp
 from quintet.config.policy import Policy
 from quintet.config.pop3 import Pop3
@@ -61,6 +62,9 @@ class Config:
     imap: Imap = _section(Imap, "Reading mail and news by IMAP.")
     pop3: Pop3 = _section(Pop3, "Fetching mail by POP3.")
     nntp: Nntp = _section(Nntp, "Reading and posting news by NNTP.")
+    news: News = _section(
+        News, "What articles may bring about: cancels, control messages, moderation, filters."
+    )
     http: Http = _section(Http, "Metrics, health and the landing page.")
     listeners: dict[str, Listener] = _section(
         standard, "Where we listen: one table a socket. Without any, the standard ports."

@@ -48,6 +48,7 @@ SYSTEM = frozenset((b"xref", b"injection-info"))
 TRANSPORT = (
     OBSOLETE | SYSTEM | frozenset((b"path", b"return-path", b"received", b"delivered-to", b"injection-date"))
 )
+CONTROLS = frozenset(("cancel", "newgroup", "rmgroup", "checkgroups"))  # what may be posted; RFC 5537 5
 DROPPED = frozenset((b"bcc", b"resent-bcc"))  # what must not leak, whoever posts
 
 
@@ -165,7 +166,7 @@ def check(proto: Proto, now: int, limits: Limits, *, group: str = "") -> None:
 
     Raises:
         Refused(BAD_CONTENT): and says which field is wrong.
-        Refused(POLICY): control messages, which are not for everybody to send.
+        Refused(POLICY): a control message of a kind that nobody sends any more.
     """
     proto.groups = _newsgroups(proto, group, limits.max_groups)
     if group and not proto.has(b"subject"):
@@ -176,8 +177,7 @@ def check(proto: Proto, now: int, limits: Limits, *, group: str = "") -> None:
     authors = headers.mailboxes(proto.get(b"from").encode())
     if not any(one.mailbox and _HOST.fullmatch(one.host) for one in authors):
         raise bad("From has no address")
-    if proto.has(b"control"):
-        raise Refused(Reason.POLICY, "Control messages are not taken here")
+    _check_control(proto)
     _check_dates(proto, now, limits.max_age_ms)
     proto.message_id = proto.get(b"message-id")
     if proto.message_id and not is_message_id(proto.message_id):
@@ -193,6 +193,24 @@ def check(proto: Proto, now: int, limits: Limits, *, group: str = "") -> None:
         raise bad("Followup-To names no group")
     if not all(map(_DISTRIBUTION.fullmatch, _names(proto.get(b"distribution")))):
         raise bad("Distribution is not one")
+
+
+def _check_control(proto: Proto) -> None:
+    """RFC 5536 3.2.3, 3.2.12, RFC 5537 5.3: what a control message must be to be posted."""
+    replaced = proto.get(b"supersedes")
+    if replaced and not is_message_id(replaced):
+        raise bad("Supersedes is not a Message-ID")
+    if not proto.has(b"control"):
+        return
+    if replaced:
+        raise bad("Control and Supersedes exclude each other")
+    verb, *arguments = proto.get(b"control").split()
+    if verb.lower() not in CONTROLS:
+        raise Refused(Reason.POLICY, f'"{verb[:40]}" is not a control message that is taken here')
+    if verb.lower() == "cancel" and not (arguments and is_message_id(arguments[0])):
+        raise bad("Control: cancel without a Message-ID")
+    if verb.lower() in ("newgroup", "rmgroup") and not (arguments and _GROUP.fullmatch(arguments[0])):
+        raise bad(f"Control: {verb.lower()} without a group")
 
 
 def _newsgroups(proto: Proto, group: str, most: int) -> tuple[str, ...]:

@@ -14,8 +14,10 @@ from typing import Protocol
 from quintet import log, metrics
 from quintet.auth.identity import Identity
 from quintet.clock import Clock
+from quintet.config.news import News
 from quintet.config.nntp import Nntp
 from quintet.delivery import inject
+from quintet.delivery.control import acts, orders
 from quintet.delivery.envelope import NULL, Envelope, Recipient, mailbox
 from quintet.delivery.inbound import Inbound
 from quintet.errors import Problem, Reason, Refused
@@ -27,6 +29,7 @@ from quintet.store.model import AccountId, Added, Folder
 from quintet.store.store import Store
 
 DAY_MS = 86_400_000
+NEWS = News()
 
 logger = log.get("post")
 
@@ -72,9 +75,17 @@ class PostOffice:
     """One a process, shared by all who take articles.  ``inbound`` carries submissions to moderators."""
 
     def __init__(
-        self, store: Store, config: Nntp, *, hostname: str, clock: Clock, inbound: Inbound | None = None
+        self,
+        store: Store,
+        config: Nntp,
+        news: News = NEWS,
+        *,
+        hostname: str,
+        clock: Clock,
+        inbound: Inbound | None = None,
     ) -> None:
         self._store, self._config, self._clock, self._inbound = store, config, clock, inbound
+        self._news = news
         self._hostname = hostname
         self._limits = inject.Limits(config.max_groups, config.max_age_days * DAY_MS)
         self._by_hand = inject.Limits(config.max_groups, 0)
@@ -141,7 +152,10 @@ class PostOffice:
         proto = inject.read(head, by_hand=bool(group))
         inject.check(proto, now, self._by_hand if group else self._limits, group=group)
         targets = self._store.peek(_targets, proto.groups, identity, grants)
-        moderator = self._allow(targets, approved=proto.has(b"approved"))
+        verb = proto.get(b"control").partition(" ")[0].lower()
+        moderator = (
+            self._allow_control(verb, targets, identity, proto) if verb else self._allow(targets, proto)
+        )
         message_id = recommended or self.new_message_id()
         if moderator:
             header = inject.to_moderator(proto, moderator, message_id, now)
@@ -163,7 +177,7 @@ class PostOffice:
                 await self._mail(identity, peer, moderator, content)
                 return Posted(proto.message_id, (), (), moderator)
             added = await self._store.write(
-                groups.file,
+                acts.file,
                 [one.folder.id for one in targets],
                 content,
                 path=self._path(peer, proto.path),
@@ -171,18 +185,44 @@ class PostOffice:
                 received_at=now if received_at is None else received_at,
                 message_id=proto.message_id,
                 trace_note=_note(identity, peer, targets, content),
+                order=orders.read(content.digest),
+                rules=self._news,
+                who=acts.Who(peer.id, identity.account_id if identity is not None else None),
             )
+            if not added:
+                raise Refused(Reason.DUPLICATE, "Article was cancelled before it came")
         finally:
             spool.discard()
-        return Posted(proto.message_id, tuple(one.folder.name for one in targets), tuple(added))
+        names = () if verb else tuple(one.folder.name for one in targets)  # control messages lie elsewhere
+        return Posted(proto.message_id, names, tuple(added))
 
     # --- who may what -----------------------------------------------------------------------
 
     def allow(self, names: Sequence[str], identity: Identity | None) -> None:
         """Says before the bytes come whether groups would take an article; raises as `post` does."""
-        self._allow(self._store.peek(_targets, names, identity), approved=False)
+        self._allow(self._store.peek(_targets, names, identity), None)
 
-    def _allow(self, targets: Sequence[Target], *, approved: bool) -> str:
+    def _allow_control(
+        self, verb: str, targets: Sequence[Target], identity: Identity | None, proto: inject.Proto
+    ) -> str:
+        """RFC 5537 5.2, 5.3: cancels go to no moderator; what changes groups comes from few, with Approved.
+
+        Raises:
+            Refused(NO_SUCH_FOLDER | NO_PERMISSION | BAD_CONTENT).
+        """
+        if verb == orders.CANCEL:
+            if not targets:
+                raise Refused(Reason.NO_SUCH_FOLDER, "No such group here")
+            for one in targets:
+                _refuse_closed(one)
+            return ""
+        if identity is None or identity.name not in self._news.newsmasters:
+            raise Refused(Reason.NO_PERMISSION, f"{verb} is for the newsmaster to send")
+        if not proto.has(b"approved"):
+            raise inject.bad(f"{verb} without Approved")
+        return ""
+
+    def _allow(self, targets: Sequence[Target], proto: inject.Proto | None) -> str:
         """The moderator to whom it must go first, or "" when it may be filed at once (RFC 5537 3.5).
 
         Raises:
@@ -193,7 +233,7 @@ class PostOffice:
         for one in targets:
             _refuse_closed(one)
         moderated = [one for one in targets if one.folder.status == "m"]
-        if approved:
+        if proto is not None and proto.has(b"approved"):
             if not all(one.may_approve for one in moderated or targets):
                 raise Refused(Reason.NO_PERMISSION, "You may not approve articles there")
             return ""

@@ -1,0 +1,172 @@
+"""Filing an article together with what it asks for, in one transaction.
+
+`file` is where POST, APPEND, mail and feeds meet: an article lies in its groups, and its cancel has been
+done, or neither is the case; so an effect happens exactly once, whichever worker takes the article.  What
+needs more than a transaction (a signature, letters) is written down as a task in it.
+
+Who may cancel (RFC 5537 5.3, RFC 8315 3): see `allowed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from quintet.config.news import News
+from quintet.delivery.control import orders
+from quintet.delivery.control.orders import Order
+from quintet.message import cancellock
+from quintet.message.digest import Digest
+from quintet.store import access, cancels, controltasks, entries, folders, groups, history, trace
+from quintet.store.content import Content
+from quintet.store.db import Tx, bounded
+from quintet.store.model import AccountId, Added, Folder, FolderId, MessageId
+
+CONTROL = "control"  # the group of control messages that have no group of their own
+TASKS = orders.GROUPS | orders.OLD | {orders.NOCEM, "unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """From whom an article comes, as far as we vouch for it."""
+
+    conn: str = ""
+    account_id: AccountId | None = None  # who logged in and posted it here
+
+
+NOBODY = Who()
+
+
+@bounded(lambda group_ids, *_, **__: len(group_ids) <= 32)
+def file(
+    tx: Tx,
+    group_ids: Sequence[FolderId],
+    content: Content,
+    *,
+    path: bytes,
+    host: str,
+    received_at: int,
+    message_id: str = "",
+    trace_note: trace.Note | None = None,
+    order: Order | None = None,
+    rules: News,
+    who: Who = NOBODY,
+) -> list[Added]:
+    """`groups.file`, and what the article asks for (``order``, of `orders.read`) with it.
+
+    A control message goes into the group "control.<verb>", or into "control", and not into ``group_ids``.
+    Returns one place a group.  Nothing when a cancel came before the article: then its id alone is kept,
+    and it is known from now on.
+
+    Raises as `groups.file`.
+    """
+    message_id = message_id or content.message_id
+    if _came_too_late(tx, message_id, content.digest, rules, who):
+        return []
+    if order is not None and order.is_control:
+        group_ids = [place(tx, order.verb).id]
+    added = groups.file(
+        tx,
+        group_ids,
+        content,
+        path=path,
+        host=host,
+        received_at=received_at,
+        message_id=message_id,
+        trace_note=trace_note,
+    )
+    if order is not None:
+        act(tx, order, message_id, rules, who)
+    return added
+
+
+def place(tx: Tx, verb: str) -> Folder:
+    """The group where control messages of a kind are filed; "control" is made when there is none."""
+    found = groups.find(tx, f"{CONTROL}.{verb}") or groups.find(tx, CONTROL)
+    return found or groups.create(tx, CONTROL, "n", "Control messages", created_by="server")
+
+
+def act(tx: Tx, order: Order, message_id: str, rules: News, who: Who = NOBODY) -> None:
+    """What an article that was just filed asks for."""
+    if order.verb in (orders.CANCEL, orders.SUPERSEDES):
+        _cancel(tx, order, message_id, rules, who)
+    elif order.verb in TASKS:
+        row = history.find(tx, message_id)
+        if row is not None:
+            controltasks.add(tx, row, message_id, order.verb)
+    # ihave and sendme: RFC 5537 5.5 lets them be passed over
+
+
+def _cancel(tx: Tx, order: Order, by_id: str, rules: News, who: Who) -> None:
+    target = order.target
+    if not target or target == by_id or rules.docancels == "none":
+        return
+    row = history.find(tx, target)
+    if row is None:
+        if not history.known(tx, target):
+            _before_it_came(tx, order, target, by_id, rules)
+        return
+    detail: dict[str, Any] = {"by": by_id, "how": order.verb, "author": order.author}  # Any: JSON
+    why = allowed(tx, order, entries.digest(tx, row), row, rules, who)
+    if why:
+        detail["why"] = why
+    else:
+        detail["groups"] = cancels.remove(tx, row)
+    event = "cancel refused" if why else "cancelled"
+    trace.add(tx, tx.now, who.conn, event, who.account_id, target, detail, message_row=row)
+
+
+def _before_it_came(tx: Tx, order: Order, target: str, by_id: str, rules: News) -> None:
+    """RFC 5537 5.3: kept until the article comes; where any cancel is heeded, its id is enough."""
+    if rules.docancels == "all":
+        history.remember(tx, target)
+    else:
+        cancels.keep_early(tx, target, by_id, order.author, order.keys)
+
+
+def _came_too_late(tx: Tx, message_id: str, digest: Digest, rules: News, who: Who) -> bool:
+    """Whether an article was cancelled before it came; then its id is known from now on."""
+    claims = cancels.early(tx, message_id)
+    if not claims:
+        return False
+    cancels.forget_early(tx, message_id)
+    for one in claims:
+        order = Order(orders.CANCEL, (message_id,), one.author, "", one.keys, False)
+        if not allowed(tx, order, digest, None, rules, NOBODY):
+            history.remember(tx, message_id)
+            detail = {"by": one.by_id, "how": "before it came"}
+            trace.add(tx, tx.now, who.conn, "cancelled", None, message_id, detail)
+            return True
+    return False
+
+
+def allowed(tx: Tx, order: Order, target: Digest, row: MessageId | None, rules: News, who: Who) -> str:
+    """Why an article may not be cancelled by ``order``; "" when it may.
+
+    A key that opens one of its locks is always enough.  So is, for who logged in here, the right to expunge
+    in every group where the article lies (RFC 5537 5.3: moderators and administrators).  Without a lock its
+    author may, told by the address of From or Sender, because there is nothing better.
+    """
+    if rules.docancels == "none":
+        return "cancels are not heeded"
+    locks = orders.text(target, "Cancel-Lock")
+    if rules.docancels == "all" or cancellock.opens(order.keys, locks):
+        return ""
+    if row is not None and who.account_id is not None and _may_erase(tx, who.account_id, row):
+        return ""
+    if locks:
+        return "no key opens its lock"
+    if rules.docancels == "require-auth":
+        return "it has no lock"
+    if rules.third_party_cancels:
+        return ""
+    authors = {orders.author(target), orders.address(target, "Sender")} - {""}
+    return "" if authors & {order.author, order.sender} else "not by its author"
+
+
+def _may_erase(tx: Tx, account_id: AccountId, row: MessageId) -> bool:
+    found = cancels.places(tx, row)
+    return bool(found) and all(
+        "e" in access.of_folder(tx, account_id, folders.get(tx, folder_id)) for folder_id, _ in found
+    )
