@@ -27,7 +27,7 @@ ALICE, BOB = "alice@start.test", "bob@end.test"
 TIME_S = 60.0
 KILLS = 10
 SESSIONS = 5  # to one destination
-UNDER_WAY = 2  # messages of one session that were taken and are not yet written down
+UNDER_WAY = 1  # messages of one session that were taken and are not yet written down
 
 
 async def until(holds: Callable[[], bool], net: Network) -> None:

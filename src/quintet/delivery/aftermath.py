@@ -31,6 +31,8 @@ from quintet.store.store import Store
 MAX_INLINE = 20  # recipients settled between two turns of the loop
 MAX_TEXT = 500  # characters of an answer kept in queue and trace
 
+_COUNTED = {result: metrics.MAIL_OUT.labels(result.value) for result in Result}
+
 logger = log.get("queue")
 
 
@@ -97,12 +99,14 @@ class Aftermath:
         Raises TryLater: nothing was written.
         """
         now, found = self._clock.now(), _Found()
-        chance = self._clock.random()  # one for all: who goes together now goes together next time
+        chance: float | None = None
         for one, answer in zip(recipients, answers, strict=True):
             result, text = answer.result, answer.text[:MAX_TEXT]
             if result is Result.LATER and now >= one.expires_at:
                 result = Result.NEVER
             if result is Result.LATER:
+                if chance is None:  # one for all: who goes together now goes together next time
+                    chance = self._clock.random()
                 later = self._later(one, text, now, chance)
                 found.later.append(later)
                 action = dsn.DELAYED if later.warned else ""
@@ -113,7 +117,7 @@ class Aftermath:
                 found.failed.append((one.address, answer.status))
             if action:
                 found.fates.setdefault(action, []).append(_fate(one, answer, action, now))
-            metrics.MAIL_OUT.labels(result.value).inc()
+            _COUNTED[result].inc()
             found.events.append(
                 (
                     result.value,

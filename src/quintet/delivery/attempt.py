@@ -6,6 +6,7 @@ answers mean is `delivery.aftermath`'s, what they say about the site `delivery.s
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -69,12 +70,20 @@ class Attempts:
         self._store, self._links, self._clock = store, links, clock
 
     async def make(
-        self, destination: Destination, recipients: Sequence[Recipient], most: int, look: Look | None = None
+        self,
+        destination: Destination,
+        recipients: Sequence[Recipient],
+        most: int,
+        look: Look | None = None,
+        after: asyncio.Future[None] | None = None,
     ) -> Outcome:
-        """Sends a message; ``most`` messages go through one session.  Never raises Problem."""
+        """Sends a message, whole only when ``after`` is done; ``most`` messages go through one session.
+
+        Never raises Problem.
+        """
         addresses = [letters.addressed(one) for one in recipients]
         try:
-            letter = letters.letter(self._store, recipients[0], look)
+            letter = letters.letter(self._store, recipients[0], look, after)
             if split(destination, recipients[0]):
                 letter = _from(letter, addresses[0])
             return await self._sent(destination, letter, addresses, most)

@@ -23,6 +23,9 @@ from quintet.store.model import BodyRef, MessageId
 from quintet.store.queue import Look, Recipient
 from quintet.store.store import Store
 
+WISHED = frozenset(
+    ("binary", "ret", "envid", "require_tls", "priority", "release_at", "by", "solicit", "submitter")
+)
 MAX_NARROWED = 32 * 1024 * 1024  # bytes of a message that we hold to rewrite it; larger ones are returned
 
 
@@ -48,7 +51,9 @@ class HeldBody:
             yield self.data[at : min(at + CHUNK, end)]
 
 
-def letter(store: Store, recipient: Recipient, look: Look | None = None) -> Letter:
+def letter(
+    store: Store, recipient: Recipient, look: Look | None = None, after: asyncio.Future[None] | None = None
+) -> Letter:
     """The message that a recipient waits for; read, unless it has been.  Raises what reading raises."""
     if look is not None and look.digest is not None and look.ref is not None:
         digest, ref = look.digest, look.ref
@@ -67,6 +72,7 @@ def letter(store: Store, recipient: Recipient, look: Look | None = None) -> Lett
         utf8,
         wishes=asked,
         demand=tlspolicy.demand(asked.require_tls, not sender, digest),
+        after=after,
     )
     if not (eight_bit or asked.binary) or not plain or ref.size > MAX_NARROWED:
         return found
@@ -79,8 +85,10 @@ def _content(tx: Tx, row: MessageId) -> tuple[Digest, BodyRef]:
 
 def wishes(params: Mapping[str, Any]) -> Wishes:  # Any: JSON
     """What the sender asked for, from the parameters of a queue row."""
+    if params.keys().isdisjoint(WISHED):
+        return USUAL
     by = params.get("by")
-    found = Wishes(
+    return Wishes(
         binary=bool(params.get("binary")),
         ret=str(params.get("ret", "")),
         envid=str(params.get("envid", "")),
@@ -91,7 +99,6 @@ def wishes(params: Mapping[str, Any]) -> Wishes:  # Any: JSON
         solicit=str(params.get("solicit", "")),
         submitter=str(params.get("submitter", "")),
     )
-    return USUAL if found == USUAL else found
 
 
 def addressed(recipient: Recipient) -> To:

@@ -24,19 +24,23 @@ MAX_IDLE = 100  # sessions kept, over all destinations
 MAX_KNOWN = 10_000  # destinations whose last way is remembered
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
+class _Way:
+    """One place to connect to, and the sessions with it that wait, the one that waits longest first."""
+
+    hop: Hop
+    waiting: list[Held]
+    known: bool = True  # of `Links`; else another may stand for the same place
+
+
+@dataclass(slots=True, eq=False)
 class Held:
     """A session in use or waiting, and what was done with it."""
 
     link: Link
-    hop: Hop
+    way: _Way
     messages: int = 0
-
-
-@dataclass(slots=True)
-class _Idle:
-    held: Held
-    timer: asyncio.TimerHandle
+    until: float = 0.0  # the loop's time when it has waited long enough
 
 
 class Links:
@@ -44,15 +48,16 @@ class Links:
 
     def __init__(self, router: Router, transport: Transport, *, idle_s: float) -> None:
         self._router, self._transport, self._idle_s = router, transport, idle_s
-        self._idle: dict[Hop, list[_Idle]] = {}
-        self._last: dict[tuple[str, Demand], Hop] = {}  # the way that worked
+        self._ways: dict[Hop, _Way] = {}
+        self._last: dict[tuple[str, Demand], _Way] = {}  # the way that worked
+        self._sweep: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._count = 0
 
     def kept(self, destination: Destination, demand: Demand) -> Held | None:
         """A session that waits for more mail there."""
-        hop = self._last.get((destination.key, demand))
-        return None if hop is None else self._waiting(hop)
+        way = self._last.get((destination.key, demand))
+        return None if way is None else self._waiting(way)
 
     async def fresh(
         self, destination: Destination, demand: Demand = Demand.USUAL, *, but: Collection[str] = ()
@@ -96,26 +101,30 @@ class Links:
         raise last or Unroutable("5.4.4", f"no mail host for {destination.domain} has an address")
 
     async def _one(self, destination: Destination, demand: Demand, hop: Hop) -> Held:
-        held = self._waiting(hop)
+        if len(self._last) >= MAX_KNOWN or len(self._ways) >= MAX_KNOWN:
+            self._forget()
+        way = self._ways.setdefault(hop, _Way(hop, []))
+        held = self._waiting(way)
         if held is None:
-            held = Held(await self._transport.connect(hop), hop)
+            held = Held(await self._transport.connect(hop), way)
             metrics.LINKS.inc()
-        if len(self._last) >= MAX_KNOWN:
-            self._last.clear()
-        self._last[destination.key, demand] = hop
+        self._last[destination.key, demand] = way
         return held
 
-    def _waiting(self, hop: Hop) -> Held | None:
-        waiting = self._idle.get(hop)
-        while waiting:
-            idle = waiting.pop()
+    def _forget(self) -> None:
+        """All but where sessions wait."""
+        self._last.clear()
+        for way in self._ways.values():
+            way.known = bool(way.waiting)
+        self._ways = {hop: way for hop, way in self._ways.items() if way.known}
+
+    def _waiting(self, way: _Way) -> Held | None:
+        while way.waiting:
+            held = way.waiting.pop()
             self._count -= 1
-            idle.timer.cancel()
-            if not waiting:
-                self._idle.pop(hop, None)
-            if idle.held.link.usable:
-                return idle.held
-            self._close(idle.held.link)
+            if held.link.usable:
+                return held
+            self._close(held.link)
         return None
 
     def keep(self, held: Held, most: int = 0) -> None:
@@ -125,9 +134,14 @@ class Links:
         if used_up or not held.link.usable or self._idle_s <= 0 or self._count >= MAX_IDLE:
             self._close(held.link)
             return
-        timer = asyncio.get_running_loop().call_later(self._idle_s, self._too_long, held.hop)
-        self._idle.setdefault(held.hop, []).append(_Idle(held, timer))
+        loop = asyncio.get_running_loop()
+        held.until = loop.time() + self._idle_s
+        if not held.way.known:
+            held.way = self._ways.setdefault(held.way.hop, _Way(held.way.hop, []))
+        held.way.waiting.append(held)
         self._count += 1
+        if self._sweep is None:  # one timer for all: most wait for a moment only
+            self._sweep = loop.call_at(held.until, self._end_idle)
 
     def drop(self, held: Held) -> None:
         """It is of no use any more."""
@@ -135,21 +149,27 @@ class Links:
 
     async def close(self) -> None:
         """Ends all that wait."""
-        for waiting in list(self._idle.values()):
-            for idle in waiting:
-                idle.timer.cancel()
-                self._close(idle.held.link)
-        self._idle.clear()
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        for way in self._ways.values():
+            for held in way.waiting:
+                self._close(held.link)
+            way.waiting.clear()
         self._count = 0
         await asyncio.gather(*self._closing, return_exceptions=True)
 
-    def _too_long(self, hop: Hop) -> None:
-        waiting = self._idle.get(hop)
-        if waiting:
-            self._count -= 1
-            self._close(waiting.pop(0).held.link)  # the oldest: its timer fired
-            if not waiting:
-                del self._idle[hop]
+    def _end_idle(self) -> None:
+        """Closes who has waited long enough, and looks again when the next one has."""
+        loop, self._sweep = asyncio.get_running_loop(), None
+        now = loop.time()
+        for way in self._ways.values():
+            while way.waiting and way.waiting[0].until <= now:
+                self._count -= 1
+                self._close(way.waiting.pop(0).link)
+        first = min((way.waiting[0].until for way in self._ways.values() if way.waiting), default=None)
+        if first is not None:
+            self._sweep = loop.call_at(first, self._end_idle)
 
     def _close(self, link: Link) -> None:
         metrics.LINKS.dec()

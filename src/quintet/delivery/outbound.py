@@ -337,8 +337,8 @@ class Runner:
                 break
             batch = site.pick()
             assert batch is not None
-            outcome, settling = await self._tried(site, batch)
-            # one message ahead of the disk: when we are killed, no more than two arrive twice
+            # the next message is under way meanwhile, but for its end: when we are killed, one arrives twice
+            outcome, settling = await self._tried(site, batch, unsettled)
             await _end_of(unsettled)
             unsettled = settling
             if outcome is None:
@@ -367,7 +367,9 @@ class Runner:
             site.seen.update(site.domains)
             self._put_off(site.empty(), site.shape.paused_until - now)
 
-    async def _tried(self, site: Site, batch: Batch) -> tuple[Outcome | None, asyncio.Task[None] | None]:
+    async def _tried(
+        self, site: Site, batch: Batch, after: asyncio.Task[None] | None
+    ) -> tuple[Outcome | None, asyncio.Task[None] | None]:
         """Tries a batch; no outcome when there was nothing to ask a host for.
 
         What became of it is written down behind our back, by the task that comes along: the session need
@@ -390,7 +392,9 @@ class Runner:
             if known is None:
                 site.shape.sent(self.clock.monotonic())
                 limits = site.shape.limits
-                outcome = await self._attempts.make(batch.destination, recipients, limits.messages, look)
+                outcome = await self._attempts.make(
+                    batch.destination, recipients, limits.messages, look, after
+                )
                 known = outcome.answers
             settling = self._write_down(recipients, known, look.digest)
             written = True

@@ -64,6 +64,7 @@ class PipeLink:
 
     async def send(self, letter: Letter, recipients: Sequence[To]) -> list[Answer]:
         """See `delivery.transport.Link`.  Each recipient by itself, as the program tells of one only."""
+        await letter.turn()
         return [await self._one(letter, recipient) for recipient in recipients]
 
     async def close(self) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -83,6 +84,17 @@ class Letter:
     narrowed: Callable[[], Awaitable[Letter | None]] | None = None  # the same in seven bits, if possible
     wishes: Wishes = USUAL  # ``binary``: the body may hold bare CR, LF and NUL, and never goes by DATA
     demand: Demand = Demand.USUAL  # how much TLS the message itself asks for
+    after: asyncio.Future[None] | None = (
+        None  # what the last message came to is being written down: wait for it
+    )
+
+    async def turn(self) -> None:
+        """Before a host may have the whole message: what the same session sent before is settled.
+
+        Whoever sends killed letters again so sends no more than one a session twice.
+        """
+        if self.after is not None and not self.after.done():
+            await asyncio.wait((self.after,))
 
 
 class Link(Protocol):

@@ -38,6 +38,8 @@ class Client:
         self._stream = Stream(handshake_timeout_s=timeout_s)
         self._stream.receiver = self
         self._waiter: asyncio.Future[None] | None = None
+        self._why, self._until = "", 0.0  # what it waits for, and until when (the loop's clock)
+        self._timer: asyncio.TimerHandle | None = None
         self._ended = False
         self._lost = asyncio.Event()
         self._paused = False
@@ -144,6 +146,9 @@ class Client:
 
     def released(self) -> tuple[Stream, bytes]:
         """Gives the connection to somebody else, who becomes its receiver; with it what came already."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._paused:
             self._paused = False
             self._stream.resume_reading()
@@ -236,16 +241,33 @@ class Client:
         await self._wait("the server is silent")
 
     async def _wait(self, why: str) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        self._why, self._until = why, loop.time() + self.timeout_s
+        # one timer for many waits, as most end soon: it looks again when it fires too early
+        if self._timer is None or self._timer.when() > self._until:
+            self._set_timer(loop)
         if self.on_wait is not None:
             self.on_wait()
         try:
-            async with asyncio.timeout(self.timeout_s):
-                await self._waiter
-        except TimeoutError as error:
-            raise Hangup(Reason.TIMEOUT, why) from error
+            await self._waiter
         finally:
             self._waiter = None
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(self._until, self._look_at_the_clock)
+
+    def _look_at_the_clock(self) -> None:
+        self._timer = None
+        if self._waiter is None or self._waiter.done():
+            return  # the next wait sets it anew
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._until:
+            self._set_timer(loop)
+        else:
+            self._waiter.set_exception(Hangup(Reason.TIMEOUT, self._why))
 
     # --- stream.Receiver ----------------------------------------------------------------------
 
@@ -266,6 +288,9 @@ class Client:
     def lost(self) -> None:
         self._ended = True
         self._lost.set()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._wake()
 
     def _wake(self) -> None:

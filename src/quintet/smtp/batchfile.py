@@ -51,6 +51,7 @@ class BatchLink:
             answer = Answer(Result.NEVER, "5.6.3", "binary mail cannot be put into a batch file")
             return [answer] * len(recipients)
         head = self._head(letter, recipients).encode()
+        await letter.turn()
         try:
             await self._append(head, letter)
         except OSError as error:

@@ -268,6 +268,7 @@ class SmtpLink:
             if not (self._hop.pipelining and "PIPELINING" in self._offers):
                 await exchange.step_by_step(chunked)
             elif chunked and small is not None and not self._hop.lmtp:
+                await letter.turn()
                 await exchange.all_at_once(small)
             else:
                 await exchange.together(chunked)
@@ -315,6 +316,7 @@ class SmtpLink:
         client.timeout_s = BLOCK_S
         async with self._whole():
             if small is not None:
+                await letter.turn()
                 await client.write(dots.whole(small, body.dotless))
             else:
                 writer = dots.Writer(body.dotless)
@@ -322,6 +324,7 @@ class SmtpLink:
                 async with aclosing(cast("Any", body.chunks(0, body.size))) as pieces:
                     async for piece in pieces:
                         await client.write(writer.feed(piece))
+                await letter.turn()
                 await client.write(writer.finish())
         await self._verdicts(taken, answers)
 
@@ -333,6 +336,7 @@ class SmtpLink:
         client.timeout_s = BLOCK_S
         head = b"BDAT %d LAST\r\n" % body.size
         async with self._whole():
+            await letter.turn()
             if small is not None:
                 await client.write(head + small)
             else:

@@ -81,16 +81,29 @@ class Reader:
         return heard
 
 
+def _short(raw: bytes) -> Heard | None:
+    """A reply of one plain line, as nearly all are; None: `Reader` has to look."""
+    if raw[3:4] != b" " or not raw[:3].isdigit() or raw[:1] not in b"2345" or not raw.isascii():
+        return None
+    text = raw[4:].decode("ascii")
+    return Heard(int(raw[:3]), (text,)) if text.isprintable() else None
+
+
 async def read(client: Client) -> Heard:
     """The next reply.
 
     Raises:
         Hangup: the connection is gone or too slow, or what came is no reply.
     """
-    reader = Reader()
+    reader: Reader | None = None
     while True:
         try:
-            heard = reader.line(await client.line())
+            raw = await client.line()
+            if reader is None:
+                if (short := _short(raw)) is not None:
+                    return short
+                reader = Reader()
+            heard = reader.line(raw)
         except BadSyntax as error:
             text = "reply too long" if error.reason is Reason.TOO_LONG else error.text
             raise Hangup(error.reason, text) from error

@@ -246,6 +246,18 @@ def still_leased(tx: Tx, ids: Sequence[RecipientId], owner: str) -> set[Recipien
     return {RecipientId(row[0]) for row in rows}
 
 
+_CONTENT = (
+    "m.blob_id, m.prefix, m.size, b.dotless, b.sha256, b.place, b.digest,"
+    " CASE WHEN m.size <= ? THEN b.data END"
+)
+_LOOK = f"SELECT {_CONTENT} FROM message m JOIN blob b ON b.id = m.blob_id WHERE m.id = ?"
+_LOOK_AT_ONE = (
+    f"SELECT {_CONTENT}, r.id FROM message m JOIN blob b ON b.id = m.blob_id"
+    " LEFT JOIN queue_recipient r ON r.id = ? AND r.state = 'leased' AND r.lease_owner = ?"
+    " WHERE m.id = ?"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What one needs to know before a message goes out."""
@@ -257,12 +269,12 @@ class Look:
 
 def look(tx: Tx, ids: Sequence[RecipientId], owner: str, message_row: MessageId) -> Look:
     """`still_leased`, and the message, at once: each message that leaves asks for both."""
-    still = still_leased(tx, ids, owner)
-    row = tx.one(
-        "SELECT m.blob_id, m.prefix, m.size, b.dotless, b.sha256, b.place, b.digest,"
-        " CASE WHEN m.size <= ? THEN b.data END"
-        " FROM message m JOIN blob b ON b.id = m.blob_id WHERE m.id = ?", FEW_BYTES, message_row,
-    )  # fmt: skip
+    if len(ids) == 1:  # most: one statement does for both
+        row = tx.one(_LOOK_AT_ONE, FEW_BYTES, ids[0], owner, message_row)
+        still = {ids[0]} if row is not None and row[8] is not None else set()
+    else:
+        row = tx.one(_LOOK, FEW_BYTES, message_row)
+        still = still_leased(tx, ids, owner)
     if row is None:
         return Look(still)
     ref = BodyRef(row[0], row[1], row[2], bool(row[3]), row[4], not row[5], row[7])

@@ -453,3 +453,48 @@ async def test_exchanger_that_turns_out_to_be_ourselves(out):
         report = email.message_from_bytes(await out.house.last("alice"))
         assert report.get_payload()[1].get_payload()[1]["Status"] == "5.4.6"
         assert await out.house.queued() == []
+
+
+@pytest.mark.parametrize("more", [[], ["CHUNKING"]])
+async def test_end_of_a_letter_is_not_said_before_the_last_one_is_written_down(out, to_host, more):
+    """Whoever is killed meanwhile sends one letter of a session twice, not two."""
+    async with next_host(offers=["PIPELINING", "8BITMIME", "SMTPUTF8", *more]) as host:
+        runner = out.runner(routes=to_host(host.port), per_destination=1)
+        written, settle = asyncio.Event(), runner.aftermath.settle
+
+        async def slowly(*args):
+            await written.wait()
+            await settle(*args)
+
+        runner.aftermath.settle = slowly
+        await out.queue("a@example.net")
+        await out.queue("b@example.net")
+        sending = asyncio.create_task(runner.once())
+        async with asyncio.timeout(10):
+            while not host.messages or (not more and "RCPT TO:<b@example.net>" not in host.heard):
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        assert len(host.messages) == 1
+        written.set()
+        await sending
+        assert len(host.messages) == 2
+        assert host.connections == 1
+
+
+async def test_sessions_are_shared_again_after_too_many_ways_were_known(out, to_host, monkeypatch):
+    monkeypatch.setattr("quintet.delivery.links.MAX_KNOWN", 1)
+    async with next_host() as host, next_host() as other:
+        routes = to_host(host.port) | {
+            "other": Route(
+                domains=["other.example"], via="smtp", host="127.0.0.1", port=other.port, tls="never"
+            )
+        }
+        runner = out.runner(routes=dict(reversed(routes.items())), per_destination=1)
+        for _ in range(3):
+            await out.queue("a@example.net")
+            await out.queue("b@other.example")
+        await runner.once()
+        assert (len(host.messages), len(other.messages)) == (3, 3)
+        assert host.connections == other.connections == 1
+        await runner.stop()
+        assert host.heard[-1] == other.heard[-1] == "QUIT"
