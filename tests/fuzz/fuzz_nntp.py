@@ -5,8 +5,8 @@ from quintet.errors import Problem
 from quintet.message import cancellock
 from quintet.net.seam import Need
 from quintet.nntp import commands
-from quintet.nntp.wildmat import header_wildmat, wildmat
 from quintet.nntp.wire import Wire
+from quintet.policy.wildmat import header_wildmat, wildmat
 
 SEEDS = [
     b"CAPABILITIES\r\nMODE READER\r\nGROUP local.test\r\nOVER 1-\r\nARTICLE <1@local.test>\r\n",

@@ -14,8 +14,8 @@ from quintet.net import dots
 from quintet.net.seam import Input, Replies
 from quintet.nntp import commands
 from quintet.nntp.commands import Command
-from quintet.nntp.wildmat import Wildmat, wildmat
 from quintet.nntp.wire import Status
+from quintet.policy.wildmat import Wildmat, wildmat
 from quintet.store import groups
 from quintet.store.model import Folder
 

@@ -16,8 +16,8 @@ from quintet.message.digest import Digest
 from quintet.net.seam import Input, Replies
 from quintet.nntp import commands, reader
 from quintet.nntp.commands import Command, Range
-from quintet.nntp.wildmat import header_wildmat
 from quintet.nntp.wire import Status
+from quintet.policy.wildmat import header_wildmat
 from quintet.store import articles, groups
 from quintet.store.articles import Facts
 from quintet.store.model import Folder

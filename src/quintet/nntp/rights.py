@@ -16,7 +16,7 @@ from quintet.config.nntp import Nntp
 from quintet.config.readers import Access
 from quintet.net.limits import Networks
 from quintet.net.seam import Peer
-from quintet.nntp.wildmat import wildmat
+from quintet.policy.wildmat import wildmat
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 ASPECTS = ("read", "post", "approve", "locally", "ihave")

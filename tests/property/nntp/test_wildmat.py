@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quintet.errors import BadSyntax
-from quintet.nntp.wildmat import Wildmat, header_wildmat
+from quintet.policy.wildmat import Wildmat, header_wildmat
 
 
 def naive(pattern: str, text: str) -> bool:
