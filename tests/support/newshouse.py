@@ -24,6 +24,7 @@ from quintet.net.seam import Peer
 from quintet.nntp.service import NntpService
 from quintet.store import access, accounts, check, entries, folders, groups
 from quintet.store.content import content_of
+from quintet.store.db import Tx
 from quintet.store.model import Folder
 from quintet.store.store import Store
 
@@ -98,6 +99,14 @@ class NewsHouse:
                 self.configure(
                     replace(self.config, **{name: _value(getattr(self.config, name), " ".join(rest))})
                 )
+            case ["references", name, count]:
+                refs = " ".join(f"<r{number}@a-rather-long-name.example.org>" for number in range(int(count)))
+                number = self.folder(name).high + 1
+                data = article_bytes(number, [name]).replace(f"Article {number}".encode(), b"Long")
+                data = data.partition(b"\r\n\r\n")[0] + f"\r\nReferences: {refs}\r\n\r\nx\r\n".encode()
+                await self.file([name], data)
+            case ["next", name, number]:
+                await self.store.write(_next_number, self.folder(name).id, int(number))
             case ["access", *options]:
                 self.configure(replace(self.config, access=(*self.config.access, _rule(options))))
             case ["people", name, *accounts]:
@@ -169,10 +178,14 @@ class NewsHouse:
 
     async def add(self, names: list[str], number: int) -> None:
         """One article, like those of `article_bytes`, into groups, without the checks of posting."""
+        await self.file(names, article_bytes(number, names))
+
+    async def file(self, names: list[str], data: bytes) -> None:
+        """An article as it is."""
         await self.store.write(
             groups.file,
             [self.folder(name).id for name in names],
-            content_of(article_bytes(number, names)),
+            content_of(data),
             path=f"{HOST}!not-for-mail".encode(),
             host=HOST,
             received_at=self.clock.now(),
@@ -203,6 +216,11 @@ def _value(old: object, text: str) -> object:
     if isinstance(old, tuple):
         return tuple(text.split())
     return type(old)(text.replace("\\n", "\n")) if isinstance(old, str) else type(old)(text)
+
+
+def _next_number(tx: Tx, folder_id: int, number: int) -> None:
+    """A group near the end of its numbers."""
+    tx.run("UPDATE folder SET uid_next = ?, low = ? WHERE id = ?", number, number, folder_id)
 
 
 def _rule(options: list[str]) -> Access:

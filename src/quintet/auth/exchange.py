@@ -55,6 +55,11 @@ class Exchange:
         self._over: Problem | None = None
         self._steps = 0
 
+    @property
+    def settled(self) -> bool:
+        """The client has proved itself, and what was given last is our last data: only its nod is missing."""
+        return self._over is None and isinstance(self._machine, scram.Server) and self._machine.settled
+
     async def step(self, response: bytes | None) -> bytes | Identity:
         """Takes a response (None: the command carried none) and gives a challenge or the identity.
 

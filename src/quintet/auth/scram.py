@@ -130,6 +130,11 @@ class Server:
         """Name of the hash, for who looks for verifiers."""
         return self._algorithm
 
+    @property
+    def settled(self) -> bool:
+        """Only the client's nod is missing."""
+        return self._state == 3 and self._index >= 0
+
     def step(self, response: bytes) -> Outcome:
         if self._state == 0:
             return self._first(_text(response))

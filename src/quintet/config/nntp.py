@@ -41,6 +41,13 @@ class Nntp:
     distributions: tuple[str, ...] = opt(
         (), "Lines of LIST DISTRIB.PATS, each weight:wildmat:distribution (RFC 3977 7.6.5)."
     )
+    distribution_names: dict[str, str] = opt({}, "Names and meanings for LIST DISTRIBUTIONS (RFC 6048 2.3).")
+    moderators: tuple[str, ...] = opt(
+        (),
+        "Where articles for moderated groups without an address of their own go, each patterns:address; %s "
+        "is the group with - for each dot, %% a per cent sign (RFC 6048 2.4). The first that fits counts. "
+        "Usenet's is *:%s@moderators.isc.org.",
+    )
     new_news: bool = opt(True, "Answer NEWNEWS, which may list much.")
     compress: bool = opt(True, "Offer COMPRESS DEFLATE (RFC 8054), and XFEATURE COMPRESS GZIP.")
     people: dict[str, tuple[str, ...]] = opt(

@@ -21,6 +21,7 @@ _OVERVIEW = bytes.maketrans(b"\t\r\n\0", b"    ")
 _ENCODINGS = {
     name: b'"%b"' % name.encode() for name in ("7bit", "8bit", "binary", "base64", "quoted-printable")
 }
+MAX_REFERENCES = 1000  # bytes in an overview line: some readers (nntplib) take no lines above 2048
 _NO_BODY = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0'
 
 
@@ -89,23 +90,32 @@ def _first_fields(headers: Fields) -> dict[bytes, bytes]:
 
 def _overview(first: dict[bytes, bytes]) -> bytes:
     get = first.get
-    joined = b"\n".join(
-        (
-            get(b"subject", b""),
-            get(b"from", b""),
-            get(b"date", b""),
-            get(b"message-id", b""),
-            get(b"references", b""),
-        )
+    values = (
+        get(b"subject", b""),
+        get(b"from", b""),
+        get(b"date", b""),
+        get(b"message-id", b""),
+        _references(get(b"references", b"")),
     )
+    joined = b"\n".join(values)
     if joined.count(b"\n") == 4 and b"\t" not in joined and b"\r" not in joined and b"\0" not in joined:
         return joined.replace(b"\n", b"\t")
-    return b"\t".join(
-        [
-            get(name, b"").translate(_OVERVIEW)
-            for name in (b"subject", b"from", b"date", b"message-id", b"references")
-        ]
-    )
+    return b"\t".join([value.translate(_OVERVIEW) for value in values])
+
+
+def _references(value: bytes) -> bytes:
+    """At most `MAX_REFERENCES`: the first id, and of the others the last (RFC 5537 3.4.4)."""
+    if len(value) <= MAX_REFERENCES:
+        return value
+    first, *others = value.split()
+    room = MAX_REFERENCES - len(first)
+    kept: list[bytes] = []
+    for one in reversed(others):
+        room -= len(one) + 1
+        if room < 0:
+            break
+        kept.append(one)
+    return b" ".join((first, *reversed(kept)))[:MAX_REFERENCES]
 
 
 def _envelope(first: dict[bytes, bytes]) -> bytes:

@@ -40,7 +40,11 @@ def capabilities(session: Session, command: Command, following: Input) -> Replie
         "HDR",
         LISTS,
         "XPAT",
+        "XZHDR",
+        "XZVER",
     ]
+    if config.compress and not session.compressed:
+        lines.append("XFEATURE-COMPRESS GZIP TERMINATOR")
     if config.new_news and session.rights.rule.new_news:
         lines.append("NEWNEWS")
     lines += _login_capabilities(session)
@@ -176,6 +180,13 @@ async def _sasl(
             return
         if isinstance(answer, Identity):
             for reply in _entered(session, answer):
+                yield reply
+            return
+        if exchange.settled:  # RFC 4643 2.4.2: the server's last data come with the good news
+            identity = await exchange.step(b"")
+            assert isinstance(identity, Identity)
+            turned_away = session.entered(identity)
+            for reply in turned_away or [Status(283, dialogue.encode(answer).decode())]:
                 yield reply
             return
         yield Status(383, dialogue.encode(answer).decode() or "=")

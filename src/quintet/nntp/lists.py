@@ -6,6 +6,7 @@ RFC 3977 7.3, 7.4 and 7.6, RFC 6048 (COUNTS, DISTRIBUTIONS, MODERATORS, MOTD, SU
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from quintet.net import dots
 from quintet.net.seam import Input, Replies
 from quintet.nntp import commands
 from quintet.nntp.commands import Command
+from quintet.nntp.replies import END
 from quintet.nntp.wire import Status
 from quintet.policy.wildmat import Wildmat, wildmat
 from quintet.store import groups
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from quintet.nntp.session import Session
 
 PAGE = 500  # articles of NEWNEWS looked at in one turn
-END = b".\r\n"
 
 
 # --- a group as a line --------------------------------------------------------------------------
@@ -69,6 +70,7 @@ class Kind:
     groups: Callable[[Folder], bytes] | None = None  # a line a group; takes a wildmat
     text: Callable[[Session, str], Sequence[str]] | None = None  # other lines
     argument: bool = False  # ``text`` takes one
+    more: Callable[[Session], Sequence[str]] | None = None  # lines behind those of groups; no wildmat then
 
 
 def _overview_fmt(session: Session, argument: str) -> Sequence[str]:
@@ -89,9 +91,19 @@ def _distrib_pats(session: Session, argument: str) -> Sequence[str]:
 
 
 def _distributions(session: Session, argument: str) -> Sequence[str]:
-    """RFC 6048 2.3: each name that DISTRIB.PATS can give, with what we know of it."""
-    names = dict.fromkeys(line.rpartition(":")[2] for line in session.service.config.distributions)
-    return [f"{name}\tDistribution {name}" for name in names if name]
+    """RFC 6048 2.3: those that the configuration describes, and what else DISTRIB.PATS can give."""
+    config = session.service.config
+    names = dict(config.distribution_names)
+    for line in config.distributions:
+        name = line.rpartition(":")[2]
+        if name:
+            names.setdefault(name, f"Distribution {name}")
+    return [f"{name}\t{' '.join(text.split())}" for name, text in names.items()]
+
+
+def _templates(session: Session) -> Sequence[str]:
+    """RFC 6048 2.4.2: behind the groups with addresses of their own; the first line that matches counts."""
+    return session.service.config.moderators
 
 
 def _motd(session: Session, argument: str) -> Sequence[str]:
@@ -107,7 +119,7 @@ KINDS: dict[str, Kind] = {
     "HEADERS": Kind("RFC 3977 8.6", "Header fields and metadata items follow", text=_headers, argument=True),
     "COUNTS": Kind("RFC 6048 2.2", "Newsgroups with counts follow", groups=_counts),
     "DISTRIBUTIONS": Kind("RFC 6048 2.3", "Distributions follow", text=_distributions),
-    "MODERATORS": Kind("RFC 6048 2.4", "Submission addresses follow", groups=_moderator),
+    "MODERATORS": Kind("RFC 6048 2.4", "Submission addresses follow", groups=_moderator, more=_templates),
     "MOTD": Kind("RFC 6048 2.5", "Message of the day follows", text=_motd),
     "SUBSCRIPTIONS": Kind("RFC 6048 2.6", "Subscriptions follow"),
 }
@@ -125,11 +137,25 @@ def list_(session: Session, command: Command, following: Input) -> Replies:
         if argument and not kind.argument:
             raise BadSyntax(f"LIST {keyword} takes no argument")
         return [status, _text(kind.text(session, argument))]
+    if argument and kind.more is not None:
+        raise BadSyntax(f"LIST {keyword} takes no argument")
     chosen = wildmat(argument) if argument else None
     if kind.groups is None:
         names = session.service.config.subscriptions
         return [status, _text(chosen.only(names) if chosen is not None else names)]
-    return _with_groups(session, status, kind.groups, chosen)
+    replies = _with_groups(session, status, kind.groups, chosen)
+    return replies if kind.more is None else _and_more(replies, _text(kind.more(session)))
+
+
+async def _and_more(replies: Replies, text: bytes) -> AsyncGenerator[Any, None]:
+    """``text``, with its own end, in place of the end of ``replies``."""
+    if isinstance(replies, AsyncGenerator):
+        async with aclosing(replies) as source:
+            async for reply in source:
+                yield text if reply is END else reply
+        return
+    for reply in replies:
+        yield text if reply is END else reply
 
 
 def _text(lines: Sequence[str]) -> bytes:

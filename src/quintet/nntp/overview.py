@@ -16,6 +16,7 @@ from quintet.message.digest import Digest
 from quintet.net.seam import Input, Replies
 from quintet.nntp import commands, reader
 from quintet.nntp.commands import Command, Range
+from quintet.nntp.replies import END
 from quintet.nntp.wire import Status
 from quintet.policy.wildmat import header_wildmat
 from quintet.store import articles, groups
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from quintet.nntp.session import Session
 
 PAGE = 200  # articles whose header is read in one turn
-END = b".\r\n"
 
 # where an overview line holds a field (RFC 3977 8.4): the number is column 0
 COLUMNS = {
@@ -38,6 +38,8 @@ COLUMNS = {
     ":bytes": 6,
     ":lines": 7,
 }
+# fields taken from overview lines; of References those have only some (`message.render`)
+READY = frozenset((*COLUMNS, "xref")) - {"references"}
 _OLD_NAMES = {"bytes": ":bytes", "lines": ":lines"}  # what XHDR calls metadata
 _BLANKS = bytes.maketrans(b"\t\r\n\0", b"    ")
 _FIELD_NAME = re.compile(r"[!-9;-~]+")
@@ -198,7 +200,7 @@ def _fields(
     nothing = _nothing(Command(command.name, (argument,)), form)
     if low > high:
         return nothing
-    if name in COLUMNS or name == "xref":
+    if name in READY:
         pieces = session.service.overviews.at_once(folder.id, facts, low, high)
         if pieces is not None:
             return [status, *[write.lines(_columns(one, name)) for one in pieces], END] if pieces else nothing
@@ -279,7 +281,7 @@ def _of_article(session: Session, message_id: str, name: str) -> bytes | None:
     found = reader.by_id(session, message_id)
     if found is None:
         return _GONE
-    if name in COLUMNS:
+    if name in READY and name != "xref":
         line = session.service.store.peek(groups.overview_of, found.message_row)
         return _GONE if line is None else _columns(line, name)[0][1]
     return _value(found.body.prefix, Digest.from_bytes(found.digest) if found.digest else None, name)

@@ -16,7 +16,7 @@ from quintet import log, metrics
 from quintet.auth.identity import Identity
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Ask, Input, Peer, Replies, TlsInfo
-from quintet.nntp import access, lists, overview, pacing, posting, reader
+from quintet.nntp import access, lists, overview, pacing, packing, posting, reader
 from quintet.nntp.commands import Command
 from quintet.nntp.rights import Rights
 from quintet.nntp.wire import Status
@@ -83,11 +83,16 @@ RULES: dict[str, Rule] = {
     "NEWGROUPS": Rule("RFC 3977 7.3", lists.newgroups, 2, 4, READ, "[yy]yymmdd hhmmss [GMT]"),
     "NEWNEWS": Rule("RFC 3977 7.4", lists.newnews, 3, 4, READ, "wildmat [yy]yymmdd hhmmss [GMT]"),
     "LIST": Rule("RFC 3977 7.6", lists.list_, 0, 3, READ, "[keyword [wildmat | argument]]"),
-    "OVER": Rule("RFC 3977 8.3", overview.over, 0, 1, READ, "[range | <message-id>]"),
-    "HDR": Rule("RFC 3977 8.5", overview.hdr, 1, 2, READ, "header [range | <message-id>]"),
-    "XOVER": Rule("RFC 2980 2.8", overview.xover, 0, 1, READ, "[range]"),
-    "XHDR": Rule("RFC 2980 2.6", overview.xhdr, 1, 2, READ, "header [range | <message-id>]"),
-    "XPAT": Rule("RFC 2980 2.9", overview.xpat, 3, 200, READ, "header range|<message-id> pattern..."),
+    "OVER": Rule("RFC 3977 8.3", packing.maybe(overview.over), 0, 1, READ, "[range | <message-id>]"),
+    "HDR": Rule("RFC 3977 8.5", packing.maybe(overview.hdr), 1, 2, READ, "header [range | <message-id>]"),
+    "XOVER": Rule("RFC 2980 2.8", packing.maybe(overview.xover), 0, 1, READ, "[range]"),
+    "XHDR": Rule("RFC 2980 2.6", packing.maybe(overview.xhdr), 1, 2, READ, "header [range | <message-id>]"),
+    "XPAT": Rule(
+        "RFC 2980 2.9", packing.maybe(overview.xpat), 3, 200, READ, "header range|<message-id> pattern..."
+    ),
+    "XZVER": Rule("RFC 2980 2.8", packing.xzver, 0, 1, READ, "[range]"),
+    "XZHDR": Rule("RFC 2980 2.6", packing.xzhdr, 1, 2, READ, "header [range | <message-id>]"),
+    "XFEATURE": Rule("RFC 8054 1", packing.xfeature, 2, 3, NOTHING, "COMPRESS GZIP [TERMINATOR]"),
     "XGTITLE": Rule("RFC 2980 2.4", lists.xgtitle, 0, 1, READ, "[wildmat]"),
     "AUTHINFO": Rule(
         "RFC 4643 2", access.authinfo, 2, 3, NOTHING, "USER name | PASS password | SASL mechanism [data]"
@@ -144,6 +149,7 @@ class Session:
         "group",
         "identity",
         "modern",
+        "packed",
         "peer",
         "read",
         "rights",
@@ -163,6 +169,7 @@ class Session:
         self.user = ""  # between AUTHINFO USER and PASS
         self.compressed = False
         self.modern = False  # the client has asked for CAPABILITIES: it knows ":bytes" and ":lines"
+        self.packed = ""  # "GZIP" or "TERMINATOR" after XFEATURE COMPRESS GZIP (`packing`)
         self.read: set[Read] = set()  # articles whose bodies somebody who logged in was sent
         self.rights: Rights = service.rules.of(peer, None)
         self._errors = 0  # unknown commands in a row
@@ -294,6 +301,7 @@ class Session:
     def secured(self, tls: TlsInfo) -> None:
         """RFC 4642 2.2.2: everything known of the client is forgotten."""
         self.group, self.current, self.fetched, self.user, self.modern = None, 0, 0, "", False
+        self.packed = ""
         self.rights = self.service.rules.of(self.peer, self.identity)
 
     def entered(self, identity: Identity) -> list[Any]:

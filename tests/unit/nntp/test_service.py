@@ -1,8 +1,10 @@
 """What dialogues cannot show: compression, whole groups, large articles, what connections hold."""
 
+import base64
 import zlib
 from pathlib import Path
 
+from quintet.auth.client import Scram
 from quintet.net.memory import Talk, converse
 from quintet.store import groups
 from quintet.store.content import content_of
@@ -32,6 +34,34 @@ async def test_compression_covers_both_ways(tmp_path: Path) -> None:
     assert codes == [b"502", b"502", b"502", b"101"]  # once only; no TLS, no login behind it
     assert b"AUTHINFO" not in said.split(b"\r\n101 ")[1]
     assert b"COMPRESS" not in said.split(b"\r\n101 ")[1]
+
+
+async def test_scram_ends_with_the_servers_proof(tmp_path: Path) -> None:
+    """RFC 4643 2.4.2: 283 with the last data, and the client's nod is not asked for."""
+    async with news_house(tmp_path) as house:
+        for secret, ending in (("alice's secret", b"283 "), ("wrong", b"383 ")):
+            client = Scram("SCRAM-SHA-256", "alice@example.org", secret, "nonce")
+            talk = Talk(house.service)
+            await talk.begin()
+            talk.take()
+            first = client.first()
+            assert first is not None
+            await talk.send(b"AUTHINFO SASL SCRAM-SHA-256 %b\r\n" % base64.b64encode(first))
+            challenge = talk.take()
+            assert challenge.startswith(b"383 ")
+            answer = client.answer(base64.b64decode(challenge[4:]))
+            await talk.send(base64.b64encode(answer) + b"\r\n")
+            last = talk.take()
+            assert last.startswith(ending)
+            if ending == b"283 ":
+                assert client.answer(base64.b64decode(last[4:])) == b""  # it is the server
+                assert client.complete
+                await talk.send(b"AUTHINFO USER x\r\n")
+                assert talk.take().startswith(b"502 ")
+            else:
+                await talk.send(b"=\r\n")
+                assert talk.take().startswith(b"481 ")
+            await talk.end()
 
 
 async def _fill(house: NewsHouse, count: int) -> None:
