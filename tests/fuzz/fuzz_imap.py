@@ -34,6 +34,9 @@ SEEDS = [
     b"l UID SORT RETURN (UPDATE RELEVANCY) (REVERSE DATE RELEVANCY) utf-8 FUZZY (TEXT a OR ALL 1:*) FILTER f\r\n",
     b'm THREAD REFS us-ascii NOT (SEEN 2)\r\nn CANCELUPDATE "l" k\r\no UID FETCH 1:* (UID) (PARTIAL 1:5)\r\n',
     b'p LANGUAGE de-AT {2+}\r\nfr\r\nq COMPARATOR "i;*" default\r\nr COMPRESS DEFLATE\r\ns UNAUTHENTICATE\r\nt RLIST "" a*\r\nu RLSUB x %\r\nv XLIST "" *\r\n',
+    b"w1 SELECT x (ANNOTATE)\r\nw2 STORE 1 (UNCHANGEDSINCE 4) ANNOTATION (/comment (value.priv ~{2+}\r\na\0 value.shared NIL))\r\n",
+    b'w3 FETCH 1 (ANNOTATION ((/* /1.2/comment) (value size.priv)) BODY[])\r\nw4 SEARCH ANNOTATION /c% value "x" NOT ANNOTATION * value.priv NIL\r\n',
+    b"w5 SORT (REVERSE ANNOTATION /altsubject value.shared DATE) UTF-8 ALL\r\nw6 APPEND x ANNOTATION (/c (value.priv {1+}\r\na)) {3+}\r\n",
     b"h CREATE &U,BTFw-/&ZeVnLIqe- (USE (\\Sent))\r\ni ENABLE CONDSTORE IMAP4rev2\r\nj LOGIN {99999+}\r\n",
 ]
 

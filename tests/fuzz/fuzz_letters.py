@@ -12,11 +12,13 @@ from quintet.message.digest import Part
 SEEDS = [
     b' (\\Seen) "17-Jul-1996 02:44:25 -0700" CATENATE (URL "/a;UIDVALIDITY=3/;UID=20/;section=1" TEXT {4}',
     b") UTF8 (~{5+}",
+    b' (\\Seen) ANNOTATION (/comment (value.priv "a" value.shared NIL) /1.2/flags/seen (value.priv {1}',
     b' URL {7+}\r\n;UID=20 URL "x") (a) {9}',
     b' 1:2 ("a/b" ("charset" "x" "y" "?")) (BINARY[1.2]<0.9> BODY[1.MIME])',
     b"/;UID=20/;SECTION=HEADER.FIELDS%20(A)/;PARTIAL=0.9",
     b"<html><p>Gr\xfc\xdf &amp; e</p><br>\x1e<td>two </td><script>x",
 ]
+LISTED = (Holds.TEXT, Holds.URL)
 BEFORE = (None, *(Literal(kind, 1, False, utf8=utf8) for kind in Holds for utf8 in (False, True)))
 
 
@@ -24,14 +26,14 @@ def target(data: bytes) -> None:
     for before in BEFORE:
         with contextlib.suppress(BadSyntax):
             found = append_grammar.stretch(Cursor(data), before)
-            opened = before is not None and before.holds is not Holds.MESSAGE
+            opened = before is not None and before.holds in LISTED
             for step in found.steps:  # lists open and close in turn
                 assert opened is not isinstance(step, Begin)
                 opened = step.catenate if isinstance(step, Begin) else opened and not isinstance(step, End)
             if found.literal is None:
                 assert not opened
             else:
-                assert opened is (found.literal.holds is not Holds.MESSAGE)
+                assert opened is (found.literal.holds in LISTED)
     for uid in (False, True):
         with contextlib.suppress(BadSyntax):
             assert convert_grammar.convert(Cursor(data), b"a", uid=uid).items

@@ -63,6 +63,26 @@ class Imap:
     max_metadata_entries: int = opt(
         100, "Remarks that one account may keep on one mailbox, or all share.", unit="entries", minimum=10
     )
+    max_annotation: int = opt(
+        65_536,
+        "Largest value of an annotation of a message (ANNOTATE, RFC 5257).",
+        unit="bytes",
+        minimum=1024,
+        maximum=131_072,
+    )
+    max_annotations: int = opt(
+        100,
+        "Annotations of one message that all share, and as many of each reader's own.",
+        unit="entries",
+        minimum=10,
+        maximum=1000,
+    )
+    annotation_room: int = opt(
+        64 * 1024 * 1024,
+        "What annotations of messages may take in an account for which no other limit is set.",
+        unit="bytes",
+        minimum=1024 * 1024,
+    )
     admin: str = opt("", "How to reach who runs this server, as a URI; clients read it as /shared/admin.")
     comment: str = opt("", "A remark on this server; clients read it as /shared/comment.")
     quota_admins: tuple[str, ...] = opt((), "Login names of those who may set quotas by SETQUOTA.")

@@ -9,12 +9,15 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from quintet.store.entry_annotations import Remark
+
 
 class Holds(enum.Enum):
     """What a literal is."""
 
     MESSAGE = enum.auto()  # a whole message
     TEXT = enum.auto()  # a piece of one (RFC 4469 5)
+    REMARK = enum.auto()  # the value of an annotation (RFC 5257 4.7)
     URL = enum.auto()  # the URL of a piece, too long or too odd to be quoted
 
 
@@ -27,6 +30,7 @@ class Literal:
     waits: bool  # True: the client waits for "+" (RFC 9051 4.3)
     binary: bool = False  # literal8
     utf8: bool = False  # wrapped as UTF8 (~{...}: a ")" follows (RFC 6855 4)
+    begun: bytes = b""  # of REMARK: all that stands before it, from the message's beginning on
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Begin:
     flags: tuple[bytes, ...]
     moment: int | None  # ms, UTC; None: now
     catenate: bool = False
+    remarks: tuple[Remark, ...] = ()  # RFC 5257 4.7
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,24 @@ from __future__ import annotations
 import re
 
 from quintet.errors import BadSyntax
+from quintet.imap import annotation_grammar
 from quintet.imap.append_commands import Begin, End, FromUrl, Holds, Literal, Step, Stretch
 from quintet.imap.tokens import Cursor
+from quintet.store.entry_annotations import Remark
 
 _LITERAL = re.compile(rb"(~?)\{([0-9]{1,19})(\+?)\}")
 
 
 def stretch(cursor: Cursor, after: Literal | None = None) -> Stretch:
-    """What stands from ``cursor`` to the end of its line, behind the literal ``after`` (None: the name)."""
+    """What stands from ``cursor`` to the end of its line, behind the literal ``after`` (None: the name).
+
+    Behind a `Holds.REMARK` a message's beginning is read again: ``cursor`` is at the front of what was
+    `Literal.begun`, with the literal and the rest of its line.
+    """
     steps: list[Step] = []
-    listed = after is not None and after.holds is not Holds.MESSAGE
+    listed = after is not None and after.holds in (Holds.TEXT, Holds.URL)
+    if after is not None and after.holds is Holds.REMARK:
+        after = None
     if after is not None and after.utf8:
         cursor.expect(b")")
     while True:
@@ -28,8 +36,14 @@ def stretch(cursor: Cursor, after: Literal | None = None) -> Stretch:
             if begun and not cursor.data[cursor.position :].strip(b" "):
                 cursor.position = len(cursor.data)
                 return Stretch(tuple(steps), None)
+            start = cursor.position
             cursor.space()
-            begin, literal = _begin(cursor)
+            try:
+                begin, literal = _begin(cursor)
+            except annotation_grammar.Unfinished as found:
+                text = cursor.data[start:]
+                cursor.position = len(cursor.data)
+                return Stretch(tuple(steps), Literal(Holds.REMARK, found.size, found.waits, begun=text))
             steps.append(begin)
         if literal is not None:
             return Stretch(tuple(steps), literal)
@@ -37,24 +51,31 @@ def stretch(cursor: Cursor, after: Literal | None = None) -> Stretch:
 
 
 def _begin(cursor: Cursor) -> tuple[Begin, Literal | None]:
-    """`` [(flags)] ["date"]`` and the literal behind them; None: a list of pieces is opened."""
+    """`` [(flags)] ["date"] [ANNOTATION (...)]`` and the literal behind; None: a list of pieces is opened."""
     flags: tuple[bytes, ...] = ()
     moment = None
+    remarks: tuple[Remark, ...] = ()
     if cursor.peek() == b"(":
         flags = cursor.flags()
         cursor.space()
     if cursor.peek() == b'"':
         moment = cursor.date_time()
         cursor.space()
+    if cursor.peek() in (b"A", b"a"):
+        if cursor.word() != b"ANNOTATION":
+            raise BadSyntax("expected a literal")
+        cursor.space()
+        remarks = annotation_grammar.remarks(cursor)
+        cursor.space()
     if cursor.peek() in (b"U", b"u"):
-        return Begin(flags, moment), _utf8(cursor, Holds.MESSAGE)
+        return Begin(flags, moment, remarks=remarks), _utf8(cursor, Holds.MESSAGE)
     if cursor.peek() in (b"C", b"c"):
         if cursor.word() != b"CATENATE":
             raise BadSyntax("expected a literal")
         cursor.space()
         cursor.expect(b"(")
-        return Begin(flags, moment, catenate=True), None
-    return Begin(flags, moment), _literal(cursor, Holds.MESSAGE)
+        return Begin(flags, moment, catenate=True, remarks=remarks), None
+    return Begin(flags, moment, remarks=remarks), _literal(cursor, Holds.MESSAGE)
 
 
 def _pieces(cursor: Cursor, steps: list[Step]) -> Literal | None:

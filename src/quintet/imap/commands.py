@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from quintet.imap.annotation_values import Asked
 from quintet.imap.append_commands import Stretch
 from quintet.imap.sets import NumberSet
+from quintet.store.entry_annotations import Remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Select(Command):
     read_only: bool
     condstore: bool = False
     resync: Resync | None = None
+    annotate: bool = False  # RFC 5257 4.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,9 +366,18 @@ class Filtered:
     name: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class WithRemark:
+    """ANNOTATION (RFC 5257 4.8): a value of an entry holds a text; None: it has no value."""
+
+    entry: str  # may hold wildcards
+    kinds: tuple[bool, ...]  # of False (private) and True (shared)
+    text: bytes | None
+
+
 Key = (
     Everything | Nothing | And | Or | Not | HasFlag | HasKeyword | IsRecent | Dated | Aged | Sized
-    | InHeader | InText | Numbered | ChangedFrom | WithId | Fuzzy | Filtered
+    | InHeader | InText | Numbered | ChangedFrom | WithId | Fuzzy | Filtered | WithRemark
 )  # fmt: skip
 
 
@@ -408,6 +420,7 @@ class Item:
     partial: tuple[int, int] | None = None  # first octet, octets
     peek: bool = True
     label: bytes = b""
+    asked: Asked | None = None  # of ANNOTATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,6 +444,16 @@ class Store(Command):
     mode: Literal["+", "-", "="]
     flags: tuple[bytes, ...]
     silent: bool = False
+    unchanged_since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Annotate(Command):
+    """STORE of ANNOTATION (RFC 5257 4.5)."""
+
+    uid: bool
+    numbers: NumberSet
+    remarks: tuple[Remark, ...]
     unchanged_since: int | None = None
 
 

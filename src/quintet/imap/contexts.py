@@ -97,7 +97,7 @@ def begin(
 ) -> bytes:
     """Follows the results from now on; or says that it will not (RFC 5267 4.3.1)."""
     held = sum(len(one.uids) for one in here.contexts.values())
-    unstable = plan is not None and plan.scores is not None  # scores are relative to all that match
+    unstable = plan is not None and plan.fleeting  # scores are relative to all that match
     if len(here.contexts) >= MAX_CONTEXTS or held + len(uids) > MAX_RESULTS or unstable:
         return b"* NO [NOUPDATE %b] Too many contexts\r\n" % fmt.string(command.tag)
     here.contexts[command.tag] = Context(command, question, uids, plan)

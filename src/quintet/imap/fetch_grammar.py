@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 from quintet.errors import BadSyntax, Reason
+from quintet.imap import annotation_grammar, search_grammar
 from quintet.imap import format as fmt
-from quintet.imap import search_grammar
 from quintet.imap.commands import Fetch, Item, Section
 from quintet.imap.tokens import Cursor
 
@@ -93,6 +93,9 @@ def _item(cursor: Cursor) -> Item:
             return Item(name, label=name)
         cursor.position = lazy.end()
         return Item(b"PREVIEW (LAZY)", label=name)
+    if name == b"ANNOTATION":
+        cursor.space()
+        return Item(name, asked=annotation_grammar.asked(cursor))  # RFC 5257 4.3
     if name in PLAIN:
         return Item(name)
     if name in _RFC822:

@@ -6,7 +6,7 @@ Pure.  Their search keys are `search_grammar`'s.
 from __future__ import annotations
 
 from quintet.errors import BadSyntax, Reason
-from quintet.imap import find_commands, search_grammar
+from quintet.imap import annotation_grammar, find_commands, search_grammar
 from quintet.imap.find_commands import Criterion, Source
 from quintet.imap.tokens import Cursor
 
@@ -48,6 +48,8 @@ def _criterion(cursor: Cursor) -> Criterion:
     if reverse:
         cursor.space()
         word = cursor.word()
+    if word == b"ANNOTATION":
+        return Criterion(word, reverse, *annotation_grammar.sort_key(cursor))
     if word not in CRITERIA:
         raise BadSyntax("unknown sort criterion")
     return Criterion(word, reverse)

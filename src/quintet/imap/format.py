@@ -42,6 +42,21 @@ def nstring(value: bytes | None, *, utf8: bool = False) -> bytes:
     return b"NIL" if value is None else string(value, utf8=utf8)
 
 
+def octets(value: bytes | None, *, utf8: bool = False) -> bytes:
+    """A string of any octets, or NIL: a literal8 where it holds NUL (RFC 4466 6, RFC 9051 9)."""
+    if value is not None and b"\0" in value:
+        return b"~{%d}\r\n%b" % (len(value), value)
+    return nstring(value, utf8=utf8 and value is not None and _is_utf8(value))
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def astring(value: bytes, *, utf8: bool = False) -> bytes:
     """As an atom where possible: what old clients parse best."""
     if _ASTRING.fullmatch(value) and value.upper() != b"NIL":

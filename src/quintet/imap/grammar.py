@@ -10,6 +10,7 @@ from typing import Literal
 
 from quintet.errors import BadSyntax, Reason
 from quintet.imap import (
+    annotation_grammar,
     append_grammar,
     commands,
     convert_grammar,
@@ -136,7 +137,7 @@ def _enable(cursor: Cursor, tag: bytes) -> commands.Enable:
 def _select(cursor: Cursor, tag: bytes, *, read_only: bool) -> commands.Select:
     cursor.space()
     mailbox = cursor.astring()
-    condstore, resync = False, None
+    condstore, annotate, resync = False, False, None
     if not cursor.at_end():
         cursor.space()
         cursor.expect(b"(")
@@ -144,6 +145,8 @@ def _select(cursor: Cursor, tag: bytes, *, read_only: bool) -> commands.Select:
             name = cursor.word()
             if name == b"CONDSTORE":
                 condstore = True
+            elif name == b"ANNOTATE":
+                annotate = True
             elif name == b"QRESYNC":
                 cursor.space()
                 resync = _resync(cursor)
@@ -152,7 +155,7 @@ def _select(cursor: Cursor, tag: bytes, *, read_only: bool) -> commands.Select:
             if cursor.accept(b")"):
                 break
             cursor.space()
-    return commands.Select(tag, mailbox, read_only, condstore, resync)
+    return commands.Select(tag, mailbox, read_only, condstore, resync, annotate)
 
 
 def _resync(cursor: Cursor) -> commands.Resync:
@@ -366,7 +369,7 @@ def _reset_key(cursor: Cursor, tag: bytes) -> commands.ResetKey:
 # --- messages -----------------------------------------------------------------------------------------------
 
 
-def _store(cursor: Cursor, tag: bytes, *, uid: bool) -> commands.Store:
+def _store(cursor: Cursor, tag: bytes, *, uid: bool) -> commands.Store | commands.Annotate:
     cursor.space()
     numbers = cursor.sequence_set()
     cursor.space()
@@ -379,6 +382,9 @@ def _store(cursor: Cursor, tag: bytes, *, uid: bool) -> commands.Store:
         cursor.expect(b")")
         cursor.space()
     name = cursor.word()
+    if name == b"ANNOTATION":
+        cursor.space()
+        return commands.Annotate(tag, uid, numbers, annotation_grammar.remarks(cursor), unchanged_since)
     mode: Literal["+", "-", "="] = "+" if name[:1] == b"+" else "-" if name[:1] == b"-" else "="
     name = name[1:] if mode != "=" else name
     if name not in (b"FLAGS", b"FLAGS.SILENT"):

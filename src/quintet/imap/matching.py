@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 from quintet.errors import Reason, Refused
 from quintet.imap import commands, sets
 from quintet.imap import format as fmt
+from quintet.imap.annotation_values import matcher
 from quintet.imap.commands import Compare, When
 from quintet.message import collation, words
 from quintet.message.digest import Digest
+from quintet.store import entry_annotations as remarks
 from quintet.store import search
 
 if TYPE_CHECKING:
-    from quintet.store.model import BodyRef
+    from quintet.store.model import AccountId, BodyRef
 
 DAY = 86_400_000  # ms
 COLUMNS = (
@@ -45,10 +47,12 @@ class Reader:
         digests: Callable[[list[int]], dict[Any, Digest]],
         bodies: Callable[[list[int]], dict[Any, BodyRef]],
         read: Callable[[BodyRef], bytes],
+        annotations: Callable[[list[int], AccountId], list[remarks.Live]] = lambda _uids, _account: [],
     ) -> None:
         self._uids = list(uids)
         self._fetch_digests, self._fetch_bodies, self._read = digests, bodies, read
         self._digests: dict[Any, Digest] = {}
+        self._annotations = annotations
         self._asked = 0
 
     def digest(self, row: Row) -> Digest | None:
@@ -63,6 +67,9 @@ class Reader:
         """Prefix and blob."""
         found = self._fetch_bodies([row[UID]]).get(row[UID])
         return self._read(found) if found is not None else b""
+
+    def annotations(self, row: Row, account: AccountId) -> list[remarks.Live]:
+        return self._annotations([row[UID]], account)
 
 
 class Needle:
@@ -101,6 +108,7 @@ class Context:
     ranges: Callable[[sets.NumberSet, bool], list[tuple[int, int]]]  # a set as UID ranges
     is_recent: Callable[[int], bool]
     comparator: collation.Collation = collation.CASEMAP
+    account: AccountId = remarks.SHARED  # whose private annotations are looked at
 
 
 def compile_key(key: commands.Key, context: Context) -> Question:
@@ -246,6 +254,24 @@ def _shown_day(digest: Digest | None, day: int) -> int:
         return day
 
 
+def _with_remark(key: commands.WithRemark, context: Context) -> Question:
+    """RFC 5257 4.8; what is no text is compared as what its octets would be (RFC 5257 7)."""
+    matches, account, image = matcher(key.entry), context.account, context.comparator.image
+    text = image(decoded(key.text, context)) if key.text is not None else None
+
+    def ask(row: Row, reader: Reader) -> bool:
+        values = [
+            value
+            for _, name, whose, value in reader.annotations(row, account)
+            if (whose == remarks.SHARED) in key.kinds and matches(name)
+        ]
+        if text is None:
+            return not values
+        return any(text in image(value.decode("utf-8", "replace")) for value in values)
+
+    return Question(HEADER, ask)
+
+
 # --- what headers and texts answer ---------------------------------------------------------------------
 
 
@@ -389,6 +415,7 @@ _BUILDERS: dict[type, Callable[[Any, Context], Question]] = {  # Any: each takes
     commands.Not: _not,
     commands.Fuzzy: _fuzzy,
     commands.Filtered: _filtered,
+    commands.WithRemark: _with_remark,
 }
 
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 
 from quintet.imap import commands
 from quintet.imap import format as fmt
+from quintet.imap.annotation_values import is_pattern
 from quintet.imap.commands import Compare, When
 from quintet.imap.matching import DAY, EPOCH, Context
+from quintet.store import entry_annotations as remarks
 from quintet.store.model import DELETED, SEEN, Folder
 
 MAX_TERMS = 200  # of one condition: SQLite's expressions nest 1000 deep, and each OR is a level
@@ -83,6 +85,8 @@ def _build(key: commands.Key, context: Context, own: bool) -> Condition | None:
                 "replace(lower(e.keywords), ?, '') <> lower(e.keywords)",
                 [f" {name.decode('ascii').lower()} "],
             )
+        case commands.WithRemark(entry, kinds, text) if text is not None:
+            return _annotated(entry, kinds, context)
         case _:
             return _compared(key, context, own)
 
@@ -133,6 +137,19 @@ def _compared(key: commands.Key, context: Context, own: bool) -> Condition | Non
             return _numbered(context.ranges(numbers, uid))
         case _:
             return None
+
+
+def _annotated(entry: str, kinds: tuple[bool, ...], context: Context) -> Condition:
+    """An entry with any such value; whether it holds the text is for `matching`."""
+    readers = [remarks.SHARED if shared else context.account for shared in kinds]
+    sql = (
+        "EXISTS (SELECT 1 FROM entry_annotation a WHERE a.folder_id = e.folder_id AND a.uid = e.uid"
+        " AND a.reader_id IN (?, ?) AND a.value IS NOT NULL"
+    )
+    params: list[Param] = [readers[0], readers[-1]]
+    if not is_pattern(entry):
+        sql, params = f"{sql} AND a.name = ?", [*params, entry]
+    return Condition(f"{sql})", params, exact=False, terms=2)
 
 
 def _numbered(ranges: list[tuple[int, int]]) -> Condition | None:

@@ -15,6 +15,7 @@ from quintet.imap import format as fmt
 from quintet.imap import names, places
 from quintet.imap.cmd import status
 from quintet.imap.notify_commands import (
+    ANNOTATIONS,
     EXPUNGE,
     FLAGS,
     METADATA,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 MAX_WATCHED = 10_000  # mailboxes of one client; more is NOTIFICATIONOVERFLOW
 PAGE = 50  # mailboxes looked at in one stay on the loop: about two milliseconds
 OWN = (Where.PERSONAL, Where.INBOXES)  # letters can be delivered to any mailbox: by rules, by name
+_CHANGES = frozenset((FLAGS, ANNOTATIONS))
 NOTHING = FolderId(0)  # the account itself: its subscriptions and remarks
 
 
@@ -269,13 +271,13 @@ class Notices:
             if old is None and not new.messages:
                 return []
             items += [b"UIDNEXT", b"MESSAGES"]  # RFC 5465 5.2, 5.3
-        elif FLAGS not in events or old.modseq == new.modseq:
+        elif not events & _CHANGES or old.modseq == new.modseq:
             return []
         if FLAGS in events and old is not None and old.unseen != new.unseen:
             items.append(b"UNSEEN")
         if condstore:
             items.append(b"HIGHESTMODSEQ")
-        if items and (FLAGS in events or (old is not None and old.uid_validity != new.uid_validity)):
+        if items and (events & _CHANGES or (old is not None and old.uid_validity != new.uid_validity)):
             items.append(b"UIDVALIDITY")
         return [status.line(tx, self._session, place, tuple(items))] if items else []
 
@@ -358,7 +360,7 @@ def _first_items(events: frozenset[str], condstore: bool) -> tuple[bytes, ...]:
     items: dict[bytes, None] = {}
     if NEW in events or EXPUNGE in events:
         items.update({b"MESSAGES": None, b"UIDNEXT": None, b"UIDVALIDITY": None})
-    if FLAGS in events or (condstore and items):
+    if events & _CHANGES or (condstore and items):
         items.update({b"UIDVALIDITY": None, b"HIGHESTMODSEQ": None})
     return tuple(items)
 

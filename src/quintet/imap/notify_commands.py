@@ -11,7 +11,7 @@ NEW, EXPUNGE, FLAGS, ANNOTATIONS = "MessageNew", "MessageExpunge", "FlagChange",
 NAMES, SUBSCRIPTIONS = "MailboxName", "SubscriptionChange"
 METADATA, SERVER_METADATA = "MailboxMetadataChange", "ServerMetadataChange"
 OF_MESSAGES = frozenset((NEW, EXPUNGE, FLAGS, ANNOTATIONS))
-EVENTS = (NEW, EXPUNGE, FLAGS, NAMES, SUBSCRIPTIONS, METADATA, SERVER_METADATA)  # what we can tell
+EVENTS = (NEW, EXPUNGE, FLAGS, ANNOTATIONS, NAMES, SUBSCRIPTIONS, METADATA, SERVER_METADATA)
 
 
 class Where(enum.Enum):

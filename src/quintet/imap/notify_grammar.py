@@ -6,7 +6,6 @@ from quintet.errors import BadSyntax, Reason
 from quintet.imap import fetch_grammar
 from quintet.imap.commands import Item
 from quintet.imap.notify_commands import (
-    ANNOTATIONS,
     EVENTS,
     EXPUNGE,
     NEW,
@@ -20,7 +19,7 @@ from quintet.imap.tokens import Cursor
 
 MAX_GROUPS = 100  # of one command
 MAX_NAMES = 1000  # mailboxes of one group
-_EVENTS = {name.upper().encode("ascii"): name for name in (*EVENTS, ANNOTATIONS)}
+_EVENTS = {name.upper().encode("ascii"): name for name in EVENTS}
 
 
 def notify(cursor: Cursor, tag: bytes) -> Notify:

@@ -45,6 +45,7 @@ _COLUMNS: dict[bytes, tuple[str, ...]] = {
     b"TO": ("to_mailbox",),
 }
 _NUMBERS = frozenset((b"ARRIVAL", b"DATE", b"SIZE", b"RELEVANCY"))
+_FLEETING = frozenset((b"RELEVANCY", b"ANNOTATION"))
 _MIRRORED = bytes(range(255, -1, -1))
 
 
@@ -55,6 +56,12 @@ class Plan:
     criteria: tuple[Criterion, ...]
     comparator: Collation
     scores: dict[int, int] | None = None  # by UID, for RELEVANCY
+    remarks: dict[Criterion, dict[int, bytes]] | None = None  # keys by UID, for ANNOTATION
+
+    @property
+    def fleeting(self) -> bool:
+        """The order is not one of what never changes."""
+        return any(one.name in _FLEETING for one in self.criteria)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -83,7 +90,12 @@ class Plan:
         elif one.name in _NUMBERS:
             values = list(by_name[_COLUMNS[one.name][0]])
         else:
-            keys = map(self.comparator.key, by_name[_COLUMNS[one.name][0]])
+            keys: Iterable[bytes]
+            if one.name == b"ANNOTATION":  # RFC 5257 4.9; no value comes before all others
+                known = (self.remarks or {}).get(one, {})
+                keys = [known.get(uid, b"") for uid in by_name["uid"]]
+            else:
+                keys = map(self.comparator.key, by_name[_COLUMNS[one.name][0]])
             # mirrored octets, with an end that is above all of them, turn the order around
             return [key.translate(_MIRRORED) + b"\xff" for key in keys] if one.reverse else keys
         return [-value for value in values] if one.reverse else values
@@ -111,7 +123,7 @@ class Orders:
 
     async def sort(self, folder_id: FolderId, uids: Sequence[int], plan: Plan) -> array[int]:
         """``uids`` in order; those that are gone are left out."""
-        if len(uids) <= FEW or any(one.name == b"RELEVANCY" for one in plan.criteria):
+        if len(uids) <= FEW or plan.fleeting:
             pages = [uids[at : at + PAGE] for at in range(0, len(uids), PAGE)]
             keys = [await self._store.read(_keys_of, folder_id, page, plan) for page in pages]
             return await asyncio.to_thread(_merged, keys)

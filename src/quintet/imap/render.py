@@ -41,6 +41,7 @@ class Plan:
     flags: bool  # FLAGS are among the items
     seeing: bool  # some section sets \\Seen
     by_uid: bool = False  # UIDFETCH: a row is called by its UID (RFC 9586 3.3)
+    remarks: tuple[Item, ...] = ()  # ANNOTATION: put into the lines afterwards (`annotating`)
 
     def lines(self, rows: Sequence[Row], numbers: Iterable[int], overlay: Overlay = PLAINLY) -> list[bytes]:
         """``* n FETCH (...`` a row, complete unless there are `bodies`."""
@@ -66,8 +67,9 @@ def compile_items(
     """
     names = [item.name for item in items if item.name in _PLAIN]
     names += [name for name in more if name not in names]
-    bodies = tuple(item for item in items if item.name not in _PLAIN)
-    if by_uid and (len(names) > 1 or bodies):
+    remarks = tuple(item for item in items if item.asked is not None)
+    bodies = tuple(item for item in items if item.name not in _PLAIN and item.asked is None)
+    if by_uid and (len(names) > 1 or bodies or remarks):
         names = [name for name in names if name != b"UID"]  # the answer begins with it
     if b"UID" in names:  # first: a client then knows early whom the rest is about
         names.remove(b"UID")
@@ -87,7 +89,7 @@ def compile_items(
         + (b"" if bodies else b")\r\n")
     )
     seeing = any(not item.peek for item in bodies)
-    return Plan(tuple(needs), template, tuple(makers), bodies, b"FLAGS" in names, seeing, by_uid)
+    return Plan(tuple(needs), template, tuple(makers), bodies, b"FLAGS" in names, seeing, by_uid, remarks)
 
 
 # --- one function a column ------------------------------------------------------------------------

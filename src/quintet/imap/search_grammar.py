@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from quintet.errors import BadSyntax, Reason
-from quintet.imap import commands, sets
+from quintet.imap import annotation_grammar, commands, sets
 from quintet.imap.commands import Compare, When
 from quintet.imap.tokens import Cursor
 
@@ -268,6 +268,7 @@ _ARGUMENTS: dict[bytes, Callable[[Cursor, bytes], commands.Key]] = {
     b"YOUNGER": _aged,
     b"MODSEQ": _modseq,
     b"FILTER": _filter,
+    b"ANNOTATION": annotation_grammar.search_key,
     b"EMAILID": lambda cursor, _: commands.WithId(thread=False, value=cursor.atom()),
     b"THREADID": lambda cursor, _: commands.WithId(thread=True, value=cursor.atom()),
 }

@@ -18,7 +18,7 @@ from quintet.imap import commands, filters, matching, narrowing, sets
 from quintet.imap import format as fmt
 from quintet.imap.cmd import fetch
 from quintet.net.seam import Ask
-from quintet.store import entries, folders, seen
+from quintet.store import entries, entry_annotations, folders, seen
 from quintet.store import search as search_index
 from quintet.store.model import SEEN, AccountId, Folder, FolderId
 
@@ -113,7 +113,9 @@ class Finder:
         self._told_at = self._now()
         matching.codec(charset)
         key, charset = filters.expand(session, key, charset)
-        context = matching.Context(charset, self._now(), place.ranges, place.is_recent, session.comparator)
+        context = matching.Context(
+            charset, self._now(), place.ranges, place.is_recent, session.comparator, session.user.account_id
+        )
         self.question = matching.require(key, context)
         self._own = place.reader is None
         self._condition = narrowing.condition(key, context, own=self._own)
@@ -238,6 +240,7 @@ def _reader(tx: Tx, store: Store, folder_id: FolderId, rows: list[matching.Row])
         functools.partial(entries.digests, tx, folder_id),
         functools.partial(entries.bodies, tx, folder_id),
         store.read_body,
+        functools.partial(entry_annotations.live, tx, folder_id),
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Rights with which a mailbox is more than read (RFC 4314 5.2).  Deviates: "s" alone is enough,
 # though \\Seen is each reader's own in a shared folder, because a client that hears READ-ONLY keeps no marks.
-_WRITING = frozenset("iswte")
+_WRITING = frozenset("iswten")
 MAX_KEYWORDS = 1000  # in one mailbox; the line that names them stays below the 64 KiB that clients can read
 
 
@@ -30,8 +30,8 @@ class Selected:
     """One selected mailbox of one session."""
 
     __slots__ = (
-        "account_id", "cleared", "contexts", "cursor", "examined", "folder_id", "fresh", "held", "hint",
-        "keywords", "kind", "name", "read_only", "reader", "recent", "rights", "saved", "tell_flags",
+        "account_id", "annotate", "cleared", "contexts", "cursor", "examined", "folder_id", "fresh", "held",
+        "hint", "keywords", "kind", "name", "read_only", "reader", "recent", "rights", "saved", "tell_flags",
         "tell_modseq", "told", "uid_validity", "view", "watch",
     )  # fmt: skip
 
@@ -45,6 +45,7 @@ class Selected:
         self.rights = where.rights
         self.reader = where.reader
         self.examined = examined  # by EXAMINE
+        self.annotate = False  # changes of annotations are told (RFC 5257 4.2)
         self.read_only = examined or not _WRITING & set(where.rights)
         self.view = view
         self.cursor: int = folder.highest_modseq  # all changes up to here are told

@@ -32,6 +32,7 @@ from quintet.imap import (
 )
 from quintet.imap.cmd import (
     acl,
+    annotate,
     append,
     auth,
     batches,
@@ -138,6 +139,7 @@ RULES: dict[type, Rule] = {
     find_commands.CancelUpdate: Rule(State.SELECTED, contexts.cancel, "RFC 5267 4.3.5"),
     commands.Fetch: Rule(State.SELECTED, fetch.fetch, "6.4.5"),
     commands.Store: Rule(State.SELECTED, store.store, "6.4.6"),
+    commands.Annotate: Rule(State.SELECTED, annotate.annotate, "RFC 5257 4.5"),
     commands.Copy: Rule(State.SELECTED, copy.copy, "6.4.7"),
     convert_commands.Conversions: Rule(State.KNOWN, convert.conversions, "RFC 5259 5.1"),
     convert_commands.Convert: Rule(State.SELECTED, convert.convert, "RFC 5259 6"),

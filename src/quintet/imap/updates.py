@@ -7,17 +7,17 @@ a client that counts in MODSEQs is told how far its knowledge is whole.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from quintet.imap import annotating, sets
 from quintet.imap import format as fmt
-from quintet.imap import sets
-from quintet.imap.notify_commands import FLAGS
+from quintet.imap.notify_commands import ANNOTATIONS, FLAGS
 from quintet.net.seam import Ask
-from quintet.store import changes, glance
+from quintet.store import changes, entry_annotations, glance
 
 if TYPE_CHECKING:
     from quintet.imap.selected import Selected
@@ -99,7 +99,7 @@ def collect(session: Session, *, may_expunge: bool = True, asked: bool = False) 
         return [], False
     if not here.renew(session.house.store):
         return no_longer(session), False
-    found = session.house.store.peek(_news, here)
+    found = session.house.store.peek(_news, session, here)
     told: list[Any] = []
     if here.tell_flags:
         here.tell_flags = False
@@ -147,12 +147,13 @@ class News:
     arrived: list[Uid]  # in the order of their numbers, whatever was done to them since
     changes: Changes | None  # None: nothing, or arrivals filled the page
     more: bool
+    remarks: dict[Uid, list[str]]  # names of annotations that changed, where they are to be told
 
 
-_NOTHING = News([], None, False)
+_NOTHING = News([], None, False, {})
 
 
-def _news(tx: Tx, here: Selected) -> News | None:
+def _news(tx: Tx, session: Session, here: Selected) -> News | None:
     """What is new since the cursor; `_NOTHING` without a look at the entries; None: no folder."""
     highest = glance.highest(tx, here.folder_id)
     if highest is None:
@@ -162,11 +163,21 @@ def _news(tx: Tx, here: Selected) -> News | None:
     # first of all: what came and was flagged later stands behind others in the order of changes
     arrived = changes.arrivals(tx, here.folder_id, here.view.largest, PAGE)
     if len(arrived) == PAGE:
-        return News(arrived, None, True)
+        return News(arrived, None, True, {})
     found = changes.since(
         tx, here.folder_id, here.cursor, reader=here.reader, limit=PAGE, cleared=here.cleared
     )
-    return News(arrived, found, found.more)
+    return News(arrived, found, found.more, renamed(tx, session, here, here.cursor, found.highest_modseq))
+
+
+def renamed(tx: Tx, session: Session, here: Selected, after: int, upto: int) -> dict[Uid, list[str]]:
+    """Names of annotations that changed, where SELECT or NOTIFY wants them (RFC 5257 4.4, RFC 5465 5.1)."""
+    wanted = here.annotate
+    if session.notices is not None:
+        wanted = ANNOTATIONS in session.notices.selected
+    if not wanted:
+        return {}
+    return entry_annotations.changed(tx, here.folder_id, after, upto, session.user.account_id)
 
 
 def _tell(session: Session, here: Selected, news: News, told: list[Any]) -> None:
@@ -186,15 +197,30 @@ def _tell(session: Session, here: Selected, news: News, told: list[Any]) -> None
         for one in found.changed
         if one.uid <= known and one.uid not in found.untouched and here.told.get(one.uid, 0) < one.modseq
     ]
-    if fresh and (session.notices is None or FLAGS in session.notices.selected):
-        told.append(flags(session, here, fresh))
+    plainly = session.notices is None or FLAGS in session.notices.selected
+    if not plainly:
+        fresh = [one for one in fresh if one.uid in news.remarks]
+    if fresh:
+        told.append(flags(session, here, fresh, news.remarks, plainly=plainly))
     here.cursor, here.cleared = found.highest_modseq, found.cleared
     if not found.more:
         here.told.clear()
 
 
-def flags(session: Session, here: Selected, changed: Iterable[Changed]) -> bytes:
-    """``* n FETCH (UID u FLAGS (...))`` a message, with MODSEQ where that is on (RFC 9051 7.5.2)."""
+def flags(
+    session: Session,
+    here: Selected,
+    changed: Iterable[Changed],
+    remarks: Mapping[Uid, Iterable[str]] | None = None,
+    *,
+    plainly: bool = True,
+) -> bytes:
+    """``* n FETCH (UID u FLAGS (...))`` a message, with MODSEQ where that is on (RFC 9051 7.5.2).
+
+    With the names of annotations that changed; FLAGS themselves only ``plainly`` (RFC 5465 5.1).
+    """
+    if remarks or not plainly:
+        return _with_remarks(session, here, list(changed), remarks or {}, plainly=plainly)
     lines = [here.new_keywords(session, changed)]
     modseq = session.condstore
     for one in changed:
@@ -212,6 +238,32 @@ def flags(session: Session, here: Selected, changed: Iterable[Changed]) -> bytes
             )
         else:
             lines.append(b"* %d FETCH (UID %d FLAGS (%b))\r\n" % (number, one.uid, text))
+    return b"".join(lines)
+
+
+def _with_remarks(
+    session: Session,
+    here: Selected,
+    changed: list[Changed],
+    remarks: Mapping[Uid, Iterable[str]],
+    *,
+    plainly: bool,
+) -> bytes:
+    lines = [here.new_keywords(session, changed)] if plainly else []
+    for one in changed:
+        number = here.view.number(one.uid)
+        if not number or here.view.is_gone(one.uid):
+            continue
+        items = [] if session.uid_only else [b"UID %d" % one.uid]
+        if session.condstore:
+            items.append(b"MODSEQ (%d)" % one.modseq)
+        if plainly:
+            text = fmt.flags(one.flags, one.keywords, recent=here.is_recent(one.uid))
+            items.append(b"FLAGS (%b)" % text)
+        if one.uid in remarks:
+            items.append(annotating.changed(remarks[one.uid]))
+        word, called = (b"UIDFETCH", one.uid) if session.uid_only else (b"FETCH", number)
+        lines.append(b"* %d %b (%b)\r\n" % (called, word, b" ".join(items)))
     return b"".join(lines)
 
 

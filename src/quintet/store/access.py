@@ -14,7 +14,7 @@ from quintet.store import folders
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, Folder, FolderId, FolderKind
 
-ALL = "lrswipkxtea"  # RFC 4314 2.1
+ALL = "lrswipkxtean"  # RFC 4314 2.1, RFC 5257 3.4
 ANYONE = "anyone"
 AUTHENTICATED = "authenticated"
 ANONYMOUS = "anonymous"

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from quintet.errors import Reason, Refused
-from quintet.store import folders
+from quintet.store import entry_annotations, folders
 from quintet.store.db import Tx, bounded
 from quintet.store.model import NEWS, Account, AccountId, AccountKind, Modseq
 
 COLUMNS = (
     "id, name, kind, display_name, modseq, quota_bytes, quota_messages, used_bytes, used_messages,"
-    " language, disabled, created_at, guid, forward, keep_copy, mdn"
+    " language, disabled, created_at, guid, forward, keep_copy, mdn, used_remarks,"
+    " quota_remarks"
 )
 SEPARATOR = "+"  # between user and detail (RFC 5233)
 MAX_CHAIN = 10  # addresses that stand for addresses, one after the other
@@ -148,18 +149,20 @@ def change(
     language: str | None = None,
     disabled: bool | None = None,
     mdn: str | None = None,
+    quota_remarks: int | None = None,
 ) -> Account:
     """Sets what is given.  Raises Refused(NO_SUCH_ACCOUNT)."""
     old = get(tx, account_id)
     tx.run(
         "UPDATE account SET display_name = ?, quota_bytes = ?, quota_messages = ?, language = ?,"
-        " disabled = ?, mdn = ? WHERE id = ?",
+        " disabled = ?, mdn = ?, quota_remarks = ? WHERE id = ?",
         old.display_name if display_name is None else display_name,
         old.quota_bytes if quota_bytes is None else quota_bytes,
         old.quota_messages if quota_messages is None else quota_messages,
         old.language if language is None else language,
         int(old.disabled if disabled is None else disabled),
         old.mdn if mdn is None else mdn,
+        old.quota_remarks if quota_remarks is None else quota_remarks,
         account_id,
     )
     return get(tx, account_id)
@@ -177,6 +180,7 @@ def remove(tx: Tx, account_id: AccountId) -> None:
     tx.run("DELETE FROM prop WHERE kind = 0 AND object_id = ?", account_id)
     # what was its own in others' folders; a later account of that name must not find it
     tx.run("DELETE FROM annotation WHERE reader_id = ?", account_id)
+    entry_annotations.leave(tx, account_id)
     tx.run("DELETE FROM access WHERE who IN (?, ?)", account.name, "-" + account.name)
     tx.run("DELETE FROM account WHERE id = ?", account_id)
 
@@ -419,5 +423,5 @@ def _account(row: tuple[Any, ...] | None) -> Account | None:
 
 
 def _some(row: tuple[Any, ...]) -> Account:
-    *columns, disabled, created_at, guid, forward, keep, mdn = row
-    return Account(*columns, bool(disabled), created_at, bytes(guid), forward, bool(keep), mdn)  # type: ignore[call-arg] # ten columns
+    *columns, disabled, created_at, guid, forward, keep, mdn, used, quota = row
+    return Account(*columns, bool(disabled), created_at, bytes(guid), forward, bool(keep), mdn, used, quota)  # type: ignore[call-arg] # ten columns

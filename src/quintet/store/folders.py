@@ -238,10 +238,11 @@ def rename(tx: Tx, folder_id: FolderId, new: str) -> Folder:
 
 def _rename_inbox(tx: Tx, inbox: Folder, new: str) -> Folder:
     from quintet.store import annotations, entries  # they need this module
+    from quintet.store.entry_annotations import EVERYBODY, Along
 
     target = create(tx, inbox.account_id, new)
     annotations.copy(tx, inbox.id, target.id)  # RFC 5464 4.1
-    entries.move(tx, inbox.id, entries.uids(tx, inbox.id), target.id)
+    entries.move(tx, inbox.id, entries.uids(tx, inbox.id), target.id, along=Along(reader=EVERYBODY))
     return get(tx, target.id)
 
 
@@ -251,6 +252,8 @@ def remove(tx: Tx, folder_id: FolderId, *, refuse_children: bool = False) -> Non
     Raises:
         Refused(NO_SUCH_FOLDER), Refused(HAS_CHILDREN): only if ``refuse_children``.
     """
+    from quintet.store import entry_annotations  # it needs this module
+
     folder = get(tx, folder_id)
     if refuse_children and tx.one("SELECT 1 FROM folder WHERE parent_id = ?", folder_id) is not None:
         raise Refused(Reason.HAS_CHILDREN, folder.name)
@@ -272,6 +275,7 @@ def remove(tx: Tx, folder_id: FolderId, *, refuse_children: bool = False) -> Non
     )
     tx.run("DELETE FROM prop WHERE kind = 1 AND object_id = ?", folder_id)
     tx.run("DELETE FROM annotation WHERE folder_id = ?", folder_id)
+    entry_annotations.forget(tx, folder)
     tx.run("DELETE FROM entry WHERE folder_id = ?", folder_id)
     modseq = book(tx, folder.account_id, -folder.bytes - hidden[1], -folder.messages - hidden[0])
     tx.run(

@@ -68,6 +68,8 @@ class Account:
     forward: str = ""  # addresses with spaces between that get a copy of its mail
     keep_copy: bool = True  # it gets its mail itself as well
     mdn: str = "never"  # receipts for what it reads: "never", "ask" (its mail program does), "always"
+    used_remarks: int = 0  # bytes of annotations of messages: names and values
+    quota_remarks: int = 0  # 0: what the configuration says
 
     @property
     def full(self) -> bool:

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from quintet.errors import Reason, Refused, TryLater
-from quintet.store import dialect, filing, folders, seen
+from quintet.store import dialect, entry_annotations, filing, folders, seen
 from quintet.store.content import Content
 from quintet.store.db import Tx
+from quintet.store.entry_annotations import Along
 from quintet.store.model import (
     ALL_FLAGS,
     DELETED,
@@ -29,6 +30,7 @@ from quintet.store.model import (
 from quintet.store.ranges import RangeSet
 
 _COPIED = "uid, flags, keywords, size, received_at, message_id"
+ALONG = Along()  # what goes along where nobody says otherwise
 _INSERT = (
     "INSERT INTO entry (folder_id, uid, flags, keywords, size, received_at, modseq, message_id, id, saved_at,"
     " content_modseq, read_modseq, created_modseq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -45,12 +47,14 @@ def copy(
     taker: AccountId | None = None,
     flags: int = ALL_FLAGS,
     keywords: bool = True,
+    along: Along = ALONG,
 ) -> list[Copied]:
     """Copies entries into ``target``; all of them or none.
 
     The new entries share their messages (and bytes) with the old ones; flags, keywords and the time of
     arrival go along.  \\Seen is that of ``reader`` where it is the reader's own, and becomes ``taker``'s own
-    mark in a target where it is that.  ``flags`` are bits that go along, ``keywords`` whether these do.
+    mark in a target where it is that.  ``flags`` are bits that go along, ``keywords`` whether these do,
+    ``along`` says which annotations.
     Returns one pair per entry that is there, in ascending order, the order that COPYUID promises (RFC 4315
     section 3).
 
@@ -61,7 +65,10 @@ def copy(
     source = folders.get(tx, folder_id)
     place = folders.get(tx, target)
     rows = _less(_rows(tx, source, numbers, reader), flags, keywords)
-    return _insert_for(tx, place, rows, taker)
+    kept = entry_annotations.held(tx, folder_id, [row[0] for row in rows], along)
+    pairs = _insert_for(tx, place, rows, taker)
+    entry_annotations.hand_over(tx, place, pairs, kept, along.room)
+    return pairs
 
 
 def _less(rows: list[tuple[Any, ...]], flags: int, keywords: bool) -> list[tuple[Any, ...]]:
@@ -136,6 +143,7 @@ def move(
     taker: AccountId | None = None,
     flags: int = ALL_FLAGS,
     keywords: bool = True,
+    along: Along = ALONG,
 ) -> list[Copied]:
     """`copy`, then takes the old entries away, in one transaction (RFC 6851).
 
@@ -148,9 +156,23 @@ def move(
         rows = _less(_rows(tx, source, numbers, reader), flags, keywords)
         if not rows:
             return []
-        expunge(tx, folder_id, [row[0] for row in rows])
-        return _insert_for(tx, folders.get(tx, target), rows, taker)
-    pairs = copy(tx, folder_id, numbers, target, reader=reader, taker=taker, flags=flags, keywords=keywords)
+        uids = [row[0] for row in rows]
+        kept = entry_annotations.held(tx, folder_id, uids, along)
+        expunge(tx, folder_id, uids)
+        pairs = _insert_for(tx, folders.get(tx, target), rows, taker)
+        entry_annotations.hand_over(tx, place, pairs, kept)
+        return pairs
+    pairs = copy(
+        tx,
+        folder_id,
+        numbers,
+        target,
+        reader=reader,
+        taker=taker,
+        flags=flags,
+        keywords=keywords,
+        along=along,
+    )
     expunge(tx, folder_id, [pair.source_uid for pair in pairs])
     return pairs
 
@@ -206,6 +228,7 @@ def remove_rows(tx: Tx, folder: Folder, rows: list[tuple[Any, ...]]) -> Modseq:
     )
     if folder.kind == "item" or tx.one("SELECT 1 FROM prop WHERE kind = 2 LIMIT 1") is not None:
         tx.many("DELETE FROM prop WHERE kind = 2 AND object_id = ?", [(row[1],) for row in rows])
+    entry_annotations.forget(tx, folder, [row[0] for row in rows])
     lowest = tx.value("SELECT min(uid) FROM entry WHERE folder_id = ? AND hidden = 0", folder.id)
     tx.run(
         "UPDATE folder SET messages = messages - ?, unseen = unseen - ?, deleted = deleted - ?,"

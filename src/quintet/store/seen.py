@@ -80,6 +80,15 @@ def mark_ranges(
     return new, modseq
 
 
+def note(tx: Tx, folder: Folder, account_id: AccountId, numbers: Iterable[int]) -> Modseq:
+    """Something else changed for this reader alone; returns its change number."""
+    modseq = folders.book(tx, folder.account_id, 0, 0)
+    _log(tx, folder.id, account_id, modseq, RangeSet.of(numbers))
+    tx.run("UPDATE folder SET highest_modseq = ? WHERE id = ?", modseq, folder.id)
+    tx.hint(folder.account_id, folder.id)
+    return modseq
+
+
 def _present(tx: Tx, folder: Folder, numbers: RangeSet) -> int:
     if folder.messages == folder.uid_next - folder.low:  # no holes from low on
         return len(numbers & RangeSet([(folder.low, folder.uid_next - 1)])) if folder.messages else 0

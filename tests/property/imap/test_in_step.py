@@ -269,6 +269,7 @@ class Client:
         since = f"(UNCHANGEDSINCE {self.highest}) " if self.condstore and rng.random() < 0.4 else ""
         texts = [
             "NOOP", "EXPUNGE", f"UID EXPUNGE {uids}", f"UID STORE {uids} {since}{mode}FLAGS{silent} ({flag})",
+            f'UID STORE {uids} {since}ANNOTATION (/comment (value.{rng.choice(("priv", "shared"))} "x"))',
             f"UID FETCH {uids} FLAGS", f"UID COPY {low} INBOX", f"UID MOVE {uids} Trash", "IDLE", "IDLE",
         ]  # fmt: skip
         if self.numbers:

@@ -31,7 +31,7 @@ WORDS = {
     "read": "lrs",
     "post": "lrsp",
     "write": "lrswite",
-    "all": "lrswipkxtea",
+    "all": "lrswipkxtean",
 }
 
 
@@ -56,7 +56,9 @@ def change(
     owner: Owner,
     folder: Place,
     who: Who,
-    rights: Annotated[str, typer.Argument(help=f"Letters of RFC 4314 (lrswipkxtea), or {', '.join(WORDS)}.")],
+    rights: Annotated[
+        str, typer.Argument(help=f"Letters of RFC 4314 and 5257 (lrswipkxtean), or {', '.join(WORDS)}.")
+    ],
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:

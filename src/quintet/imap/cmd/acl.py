@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from quintet.store.model import AccountId
 
 _ASK = frozenset("lrikxa")  # one of these lets MYRIGHTS answer (RFC 4314 4)
-_OPTIONAL = b"l r s w i p k x t e c d a"  # RFC 4314 3.7: nothing is tied to anything
+_OPTIONAL = b"l r s w i p k x t e c d a n"  # RFC 4314 3.7: nothing is tied to anything
 
 
 def told(rights: str) -> bytes:

@@ -16,9 +16,10 @@ from quintet.errors import BadSyntax, Reason, Refused, TryLater
 from quintet.imap import answers, append_grammar, commands, names, places, sets, updates
 from quintet.imap import format as fmt
 from quintet.imap.append_commands import Begin, Holds, Literal, Stretch
-from quintet.imap.cmd import fetch, post, uploads
+from quintet.imap.cmd import annotate, fetch, post, uploads
 from quintet.imap.cmd.drafts import Drafts, Letter
 from quintet.imap.tokens import Cursor
+from quintet.imap.wire import MAX_COMMAND
 from quintet.net.seam import Ask
 from quintet.store import accounts, entries, seen
 from quintet.store.db import bounded
@@ -62,6 +63,8 @@ async def append(session: Session, command: commands.Append, following: Input) -
             # Deviates: RFC 6855 4 has us refuse 8-bit header fields from who did not enable UTF8=ACCEPT,
             # because what people move here from elsewhere has them, raw and in any charset, and must not be
             # lost for it.
+            if literal.holds is Holds.REMARK and len(literal.begun) + literal.size > MAX_COMMAND:
+                raise BadSyntax("command too long", Reason.TOO_LONG)
             if not literal.waits and literal.size > session.wire.max_unasked:  # RFC 7888 5
                 raise BadSyntax("literal too long to come unasked", Reason.TOO_BIG)
             if literal.waits:
@@ -81,17 +84,25 @@ async def append(session: Session, command: commands.Append, following: Input) -
 
 async def _literal(drafts: Drafts, literal: Literal, following: Input) -> Stretch:
     """Takes a literal; what stands behind it.  Reads to the command's end before it raises."""
+    begun = b""
     try:
-        await drafts.receive(literal, following)
+        if literal.holds is Holds.REMARK:
+            begun = b"%b\r\n%b" % (literal.begun, await _held(literal, following))
+        else:
+            await drafts.receive(literal, following)
     except (BadSyntax, Refused, TryLater):
         await uploads.pass_rest(await following.line(), following)
         raise
     line = await following.line()
     try:
-        return append_grammar.stretch(Cursor(line), literal)
+        return append_grammar.stretch(Cursor(begun + line), literal)
     except BadSyntax:
         await uploads.pass_rest(line, following)
         raise
+
+
+async def _held(literal: Literal, following: Input) -> bytes:
+    return b"".join([chunk async for chunk in following.counted(literal.size)])
 
 
 def _replaced(session: Session, command: commands.Replace) -> Old:
@@ -129,15 +140,24 @@ async def _arguments(
     for step in stretch.steps:
         if isinstance(step, Begin) and len(drafts.letters) == limit:
             raise answers.Coded(b"MESSAGELIMIT %d" % limit, Reason.TOO_MANY, "too many messages at once")
+        if isinstance(step, Begin) and step.remarks:
+            found = session.house.store.peek(places.find, session.user.account_id, name)
+            if found is None or found.folder.kind != FolderKind.GROUP:
+                rights = places.allowed(found, "i").rights
+                annotate.check(step.remarks, rights, session.house.config)
         await drafts.take(step)
     if old is not None and (len(drafts.letters) > 1 or (drafts.letters and literal is not None)):
         raise BadSyntax("REPLACE takes one message")  # RFC 8508 4.7
-    if literal is not None:
+    if literal is not None and literal.holds is not Holds.REMARK:
         drafts.expect(literal)
     if ask:
         where = session.house.store.peek(_room, session.user.account_id, name, drafts.total, old)
         group = where.folder.kind == FolderKind.GROUP
-        if group and (old is not None or literal is None or literal.holds is not Holds.MESSAGE):
+        begun = [step for step in stretch.steps if isinstance(step, Begin)]
+        plain = (
+            literal is not None and literal.holds is Holds.MESSAGE and not any(one.remarks for one in begun)
+        )
+        if group and (old is not None or not plain):
             raise Refused(Reason.UNSUPPORTED, "a group takes one whole message")
     return where
 
@@ -168,7 +188,7 @@ async def _add(
 ) -> list[Any]:
     name = names.decode(command.mailbox, utf8=session.utf8)
     uid_validity, added = await session.house.store.write(
-        _file, session.user.account_id, name, letters, session.house.clock.now(), old
+        _file, session, name, letters, session.house.clock.now(), old
     )
     uids = sets.write(sets.runs([one.uid for one in added]))
     code = b"[APPENDUID %d %b] " % (uid_validity, uids)
@@ -184,12 +204,12 @@ async def _add(
     return [*told, b"%b OK %bDone\r\n" % (command.tag, code)]
 
 
-@bounded(lambda account_id, name, letters, now, old: len(letters) <= 4)
+@bounded(lambda session, name, letters, now, old: len(letters) <= 4)
 def _file(
-    tx: Tx, account_id: AccountId, name: str, letters: list[Letter], now: int, old: Old | None
+    tx: Tx, session: Session, name: str, letters: list[Letter], now: int, old: Old | None
 ) -> tuple[int, list[Added]]:
     """All or none (RFC 3502 6.3.11); the target is looked up in the transaction that writes."""
-    where = places.get(tx, account_id, name, "i")
+    where = places.get(tx, session.user.account_id, name, "i")
     if where.folder.kind != FolderKind.MAIL:
         raise Refused(Reason.UNSUPPORTED)
     if old is not None and not entries.expunge(tx, old.folder_id, [old.uid]):
@@ -205,4 +225,9 @@ def _file(
         )
         if flags & own and where.reader is not None:
             seen.mark(tx, where.folder.id, where.reader, [added[-1].uid], True)
+        if letter.remarks:
+            annotate.check(letter.remarks, where.rights, session.house.config)
+            annotate.file(
+                tx, where.folder, added[-1].uid, letter.remarks, session.user.account_id, session.house.config
+            )
     return where.folder.uid_validity, added

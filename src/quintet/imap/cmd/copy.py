@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from quintet.errors import Problem, Reason, Refused
 from quintet.imap import answers, names, places, sets, updates
-from quintet.imap.cmd import fetch
+from quintet.imap.cmd import annotate, fetch
 from quintet.store import entries
 from quintet.store.model import Copied, FolderKind
 
@@ -97,9 +97,7 @@ async def _moves(
 ) -> AsyncGenerator[Done, None]:
     """Moves in slices: each message moves or stays, all of them need not (RFC 6851 3.3)."""
     for uids in here.view.batches(ranges, SLICE):
-        yield Done().add(
-            *await session.house.store.write(_transfer, here, session.user.account_id, name, uids, True)
-        )
+        yield Done().add(*await session.house.store.write(_transfer, session, here, name, uids, True))
 
 
 async def _copy(
@@ -113,7 +111,7 @@ async def _copy(
     account, done = session.user.account_id, Done()
     try:
         for uids in here.view.batches(ranges, asked if asked <= WHOLE else SLICE):
-            done.add(*await session.house.store.write(_transfer, here, account, name, uids, False))
+            done.add(*await session.house.store.write(_transfer, session, here, name, uids, False))
     except Problem:
         for start in range(0, len(done.targets), SLICE):
             some = list(done.targets[start : start + SLICE])
@@ -129,10 +127,11 @@ def _undo(tx: Tx, account_id: AccountId, name: str, uid_validity: int, uids: lis
 
 
 def _transfer(
-    tx: Tx, here: Selected, account_id: AccountId, name: str, uids: list[int], move: bool
+    tx: Tx, session: Session, here: Selected, name: str, uids: list[int], move: bool
 ) -> tuple[int, list[Copied]]:
     """All of them or none; the target is looked up in the transaction that writes."""
-    target = places.get(tx, account_id, name, "i")
+    me = session.user.account_id
+    target = places.get(tx, me, name, "i")
     if target.folder.kind != FolderKind.MAIL:
         raise Refused(Reason.UNSUPPORTED, "messages are not copied into newsgroups")
     work = entries.move if move else entries.copy
@@ -145,5 +144,6 @@ def _transfer(
         taker=target.reader,
         flags=places.flag_bits(target.rights),  # RFC 4314 4: flags without the right are passed over
         keywords=target.may("w"),
+        along=annotate.along(target, me, session.house.config),
     )
     return target.folder.uid_validity, copied

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from quintet.errors import BadSyntax, Problem, Reason, Refused
 from quintet.imap import answers, urls
 from quintet.imap.append_commands import Begin, FromUrl, Holds, Literal, Step
+from quintet.imap.cmd import annotate
 from quintet.imap.cmd.store import flags_of
 from quintet.message import imapurl
+from quintet.store.entry_annotations import Remark
 
 if TYPE_CHECKING:
     from quintet.imap.session import Session
@@ -33,6 +35,7 @@ class Letter:
     flags: int
     keywords: tuple[str, ...]
     moment: int | None  # ms; None: now
+    remarks: tuple[Remark, ...] = ()
 
 
 class Drafts:
@@ -142,8 +145,13 @@ class Drafts:
         if content.digest.nul:  # RFC 9051 4.3; RFC 3516 4.4 where a literal8 said so
             code = b"UNKNOWN-CTE" if self._binary else b"CANNOT"
             raise answers.Coded(code, Reason.BAD_CONTENT, "message holds NUL octets")
-        self._held += ROW + (content.size if content.data is not None else 0)
-        self.letters.append(Letter(content, *self._marks, self._begin.moment))
+        self._held += (
+            sum(len(one.value or b"") for one in self._begin.remarks)
+            + ROW
+            + (content.size if content.data is not None else 0)
+        )
+        annotate.check_parts(self._begin.remarks, [content.digest])
+        self.letters.append(Letter(content, *self._marks, self._begin.moment, self._begin.remarks))
 
 
 def bad_url(url: bytes, error: Problem) -> Refused:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from quintet.errors import BadSyntax
-from quintet.imap import render, sets, updates
+from quintet.imap import annotating, render, sets, updates
+from quintet.imap.annotating import Reading
 from quintet.imap.cmd import fetch_bodies, resync
 from quintet.store import entries, seen
 from quintet.store.ranges import RangeSet
@@ -62,8 +63,8 @@ def fetch(session: Session, command: commands.Fetch, _: Input) -> Replies:
     plan = render.compile_items(command.items, by_uid=session.uid_only)
     if plan.bodies:
         return fetch_bodies.fetch(session, command, plan, ranges)
-    if here.view.count(ranges) <= AT_ONCE and not command.vanished:
-        told: list[Any] = list(_pages(session, plan, ranges, command.changed_since))
+    if here.view.count(ranges) <= AT_ONCE and not command.vanished and not plan.remarks:
+        told: list[Any] = list(_pages(session, plan, ranges, command.changed_since, None))
         tail = functools.partial(end, session, command, ranges)
         news = updates.then(session, tail, may_expunge=command.uid)
         return [*told, *news] if isinstance(news, list) else _after(told, news)
@@ -87,12 +88,21 @@ async def _fetch(
         async with aclosing(resync.earlier(session, here, command.changed_since, within)) as lost:
             async for line in lost:
                 yield line
-    for text in _pages(session, plan, ranges, command.changed_since):
+    reading = reading_of(session, plan)
+    for text in _pages(session, plan, ranges, command.changed_since, reading):
         yield text
         await asyncio.sleep(0)  # a fast reader never makes us wait: others get their turn all the same
     for reply in await updates.told(session, may_expunge=command.uid):
         yield reply
+    if reading is not None:
+        reading.check()
     yield end(session, command, ranges)
+
+
+def reading_of(session: Session, plan: render.Plan) -> Reading | None:
+    if not plan.remarks:
+        return None
+    return Reading(plan.remarks, session.user.account_id, utf8=session.utf8)
 
 
 def end(session: Session, command: commands.Fetch, ranges: Ranges) -> bytes:
@@ -106,11 +116,13 @@ def end(session: Session, command: commands.Fetch, ranges: Ranges) -> bytes:
     return b"%b OK %bDone\r\n" % (command.tag, code)
 
 
-def _pages(session: Session, plan: render.Plan, ranges: Ranges, changed_since: int | None) -> Iterator[bytes]:
+def _pages(
+    session: Session, plan: render.Plan, ranges: Ranges, changed_since: int | None, reading: Reading | None
+) -> Iterator[bytes]:
     """The lines, page by page."""
     here, store = session.here, session.house.store
     while ranges:
-        found, ranges = store.peek(page, here, plan.columns, ranges, PAGE, changed_since)
+        found, ranges = store.peek(page, here, plan.columns, ranges, PAGE, changed_since, reading)
         yield b"".join(lines(here, plan, found))
 
 
@@ -120,6 +132,7 @@ class Page:
 
     rows: list[render.Row]
     marks: RangeSet | None = None  # in a shared folder: what the reader has seen
+    remarks: dict[int, bytes] | None = None  # by UID: ANNOTATION, where it is asked for
 
 
 def page(
@@ -129,16 +142,23 @@ def page(
     ranges: Ranges,
     limit: int,
     changed_since: int | None = None,
+    reading: Reading | None = None,
 ) -> tuple[Page, Ranges]:
     """The next rows, and the ranges that are left."""
     rows, rest = next_rows(tx, here, columns, ranges, limit)
+    if reading is not None:
+        fit = reading.cut(tx, here.folder_id, [row[0] for row in rows])
+        if fit < len(rows):
+            rest = sets.intersect(ranges, [(rows[fit][0], sets.MAX_NUMBER)])
+            rows = rows[:fit]
     marks = seen.get(tx, here.folder_id, here.reader) if here.reader is not None else None
     if "modseq" in columns:
         index = columns.index("modseq")
         rows = for_reader(tx, here, rows, index)
         if changed_since is not None:  # RFC 7162 3.1.4.1
             rows = [row for row in rows if row[index] > changed_since]
-    return Page(rows, marks), rest
+    texts = reading.texts(tx, here.folder_id, [row[0] for row in rows]) if reading is not None else None
+    return Page(rows, marks, texts), rest
 
 
 class Folderly(Protocol):
@@ -193,7 +213,11 @@ def lines(here: Selected, plan: render.Plan, found: Page) -> list[bytes]:
     if not isinstance(numbers, range) and 0 in numbers:
         rows = [row for row, number in zip(rows, numbers, strict=True) if number]
         numbers = [number for number in numbers if number]
-    return plan.lines(rows, numbers, overlay(here, found.marks))
+    made = plan.lines(rows, numbers, overlay(here, found.marks))
+    if found.remarks is None:
+        return made
+    made = annotating.joined(made, (row[0] for row in rows), found.remarks)
+    return [line for line in made if not line.endswith(b" ()\r\n")]  # nothing to tell: no empty list
 
 
 def overlay(here: Selected, marks: RangeSet | None) -> render.Overlay:

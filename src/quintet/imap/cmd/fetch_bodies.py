@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Hangup, Reason, Refused, TryLater
-from quintet.imap import answers, decoding, render, updates
+from quintet.imap import annotating, answers, decoding, render, updates
 from quintet.imap import format as fmt
 from quintet.imap.cmd import fetch as plain
 from quintet.message import section
@@ -25,6 +25,7 @@ from quintet.store.ranges import RangeSet
 
 if TYPE_CHECKING:
     from quintet.imap import commands
+    from quintet.imap.annotating import Reading
     from quintet.imap.selected import Selected
     from quintet.imap.session import Session
     from quintet.net.seam import Body
@@ -55,6 +56,7 @@ class Page:
     marks: RangeSet | None  # the reader's \\Seen in a shared folder
     bodies: dict[Uid, BodyRef]
     digests: dict[Uid, Digest]
+    remarks: dict[int, bytes] | None = None  # as of `fetch.Page`
 
 
 async def fetch(
@@ -70,14 +72,15 @@ async def fetch(
     plan = render.compile_items(command.items, columns=seen_plan.columns, by_uid=session.uid_only)
     digest = any(item.section is None or item.section.path or item.section.text for item in plan.bodies)
     marked = 0
+    asked = plain.reading_of(session, plan)
     unknown = False  # some part could not be decoded
     while ranges:
-        found, rest = store.peek(_page, here, plan.columns, ranges, digest, command.changed_since)
+        found, rest = store.peek(_page, here, plan.columns, ranges, digest, command.changed_since, asked)
         fresh: set[int] = set()
         if marking and (unseen := _unseen(found)):
             fresh = await _mark(session, here, unseen, noted=marked < reading.MOST)
             marked += len(fresh)
-            found, _ = store.peek(_page, here, plan.columns, ranges, digest, command.changed_since)
+            found, _ = store.peek(_page, here, plan.columns, ranges, digest, command.changed_since, asked)
         ranges = rest
         held: list[bytes] = []
         for message in _messages(session, here, found, (plan, seen_plan), fresh):
@@ -104,6 +107,8 @@ async def fetch(
         await asyncio.sleep(0)  # a fast reader never makes us wait: others get their turn all the same
     for reply in await updates.told(session, may_expunge=command.uid):
         yield reply
+    if asked is not None:
+        asked.check()
     if unknown:  # RFC 3516 4.3: NO; what could be decoded is told all the same
         raise answers.Coded(b"UNKNOWN-CTE", Reason.BAD_CONTENT, "unknown transfer encoding")
     yield plain.end(session, command, ranges)
@@ -115,13 +120,15 @@ async def unasked(
     """FETCH lines that nobody's command asked for (RFC 5465 5.2); with a UID, and nothing is marked."""
     more = (b"UID", b"MODSEQ") if session.condstore else (b"UID",)
     plan = render.compile_items(items, more=more)
-    here = session.here
+    here, asked = session.here, plain.reading_of(session, plan)
     while ranges and session.selected is here:
         if not plan.bodies:
-            found, ranges = session.house.store.peek(plain.page, here, plan.columns, ranges, PAGE)
+            found, ranges = session.house.store.peek(
+                plain.page, here, plan.columns, ranges, PAGE, None, asked
+            )
             yield b"".join(plain.lines(here, plan, found))
             continue
-        whole, ranges = session.house.store.peek(_page, here, plan.columns, ranges, True, None)
+        whole, ranges = session.house.store.peek(_page, here, plan.columns, ranges, True, None, asked)
         for message in _messages(session, here, whole, (plan, plan), set()):
             parts = _decodable(message, plan.bodies)
             if parts:
@@ -137,13 +144,15 @@ def _page(
     ranges: plain.Ranges,
     needs_digest: bool,
     changed_since: int | None,
+    asked: Reading | None,
 ) -> tuple[Page, plain.Ranges]:
-    found, rest = plain.page(tx, here, columns, ranges, PAGE, changed_since)
+    found, rest = plain.page(tx, here, columns, ranges, PAGE, changed_since, asked)
     uids = [row[0] for row in found.rows]
     if not uids:
         return Page(found.rows, found.marks, {}, {}), rest
     digests = entries.digests(tx, here.folder_id, uids) if needs_digest else {}
-    return Page(found.rows, found.marks, entries.bodies(tx, here.folder_id, uids), digests), rest
+    bodies = entries.bodies(tx, here.folder_id, uids)
+    return Page(found.rows, found.marks, bodies, digests, found.remarks), rest
 
 
 def _unseen(found: Page) -> list[int]:
@@ -178,6 +187,10 @@ def _messages(
     overlay = plain.overlay(here, found.marks)
     lines = plans[0].lines(rows, numbers, overlay)
     seen_lines = plans[1].lines(rows, numbers, overlay) if fresh else lines
+    if found.remarks is not None:
+        uids = [row[0] for row in rows]
+        lines = annotating.joined(lines, uids, found.remarks)
+        seen_lines = annotating.joined(seen_lines, uids, found.remarks)
     for row, number, line, seen_line in zip(rows, numbers, lines, seen_lines, strict=True):
         if number:
             ref = found.bodies[row[0]]

@@ -70,25 +70,11 @@ def chosen(
 def line(session: Session, name: str, told: dict[str, bytes | None]) -> bytes:
     """``* METADATA name (entry value ...)``; octets that no string holds travel as a literal8."""
     pairs = [
-        b"%b %b" % (fmt.astring(entry.encode("ascii")), _value(value, utf8=session.utf8))
+        b"%b %b" % (fmt.astring(entry.encode("ascii")), fmt.octets(value, utf8=session.utf8))
         for entry, value in told.items()
     ]
     mailbox = fmt.mailbox(name, utf8=session.utf8) if name else b'""'
     return b"* METADATA %b (%b)\r\n" % (mailbox, b" ".join(pairs))
-
-
-def _value(value: bytes | None, *, utf8: bool) -> bytes:
-    if value is not None and b"\0" in value:
-        return b"~{%d}\r\n%b" % (len(value), value)
-    return fmt.nstring(value, utf8=utf8 and value is not None and _is_utf8(value))
-
-
-def _is_utf8(value: bytes) -> bool:
-    try:
-        value.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _values(tx: Tx, session: Session, name: str) -> Values:

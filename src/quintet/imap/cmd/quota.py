@@ -1,7 +1,8 @@
 """GETQUOTA, GETQUOTAROOT, SETQUOTA (RFC 9208).
 
 An account is the quota root ``#user/NAME`` of all its mailboxes, a newsgroup that of itself,
-``#group/NAME``.  STORAGE and MESSAGE are what an administrator set; MAILBOX is the same for all.
+``#group/NAME``.  STORAGE and MESSAGE are what an administrator set; MAILBOX is the same for all,
+ANNOTATION-STORAGE too where no other is set.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ USER = "#user/"
 GROUP = "#group/"
 UNIT = 1024  # bytes; RFC 9208 5.1
 MAX_LIMIT = (1 << 63) // UNIT - 1  # of STORAGE, so that its bytes are a number of 63 bits
-_SETTABLE = frozenset((b"STORAGE", b"MESSAGE"))
+_SETTABLE = frozenset((b"STORAGE", b"MESSAGE", b"ANNOTATION-STORAGE"))
 
 
 async def get(session: Session, command: share_commands.GetQuota, _: Input) -> AsyncGenerator[Any, None]:
@@ -129,7 +130,12 @@ def _line(tx: Tx, session: Session, root: str, found: Account | Folder) -> bytes
     if found.quota_messages:
         told.append(b"MESSAGE %d %d" % (used_messages, found.quota_messages))
     if isinstance(found, Account):
-        told.append(b"MAILBOX %d %d" % (folders.count(tx, found.id), session.house.config.max_folders))
+        config = session.house.config
+        told.append(b"MAILBOX %d %d" % (folders.count(tx, found.id), config.max_folders))
+        # Deviates: RFC 9208 5.4 counts all in a root's mailboxes; private annotations count for their reader
+        # instead, who would otherwise fill the room of somebody else
+        room = found.quota_remarks or config.annotation_room
+        told.append(b"ANNOTATION-STORAGE %d %d" % (-(-found.used_remarks // UNIT), room // UNIT))
     return b"* QUOTA %b (%b)\r\n" % (fmt.string(root.encode(), utf8=session.utf8), b" ".join(told))
 
 
@@ -139,13 +145,16 @@ def _change(tx: Tx, session: Session, root: str, limits: dict[bytes, int]) -> by
         raise Refused(Reason.NO_PERMISSION)
     found = _of(tx, root)
     if not _SETTABLE.issuperset(limits):
-        raise Refused(Reason.UNSUPPORTED, "only STORAGE and MESSAGE can be set")
+        raise Refused(Reason.UNSUPPORTED, "only STORAGE, MESSAGE and ANNOTATION-STORAGE can be set")
     if any(not 0 < limit <= MAX_LIMIT for limit in limits.values()):
         raise Refused(Reason.UNSUPPORTED, "this limit cannot be set")
     room, most = limits.get(b"STORAGE", 0) * UNIT, limits.get(b"MESSAGE", 0)
+    remarks = limits.get(b"ANNOTATION-STORAGE", 0) * UNIT
     changed: Account | Folder
     if isinstance(found, Account):
-        changed = accounts.change(tx, found.id, quota_bytes=room, quota_messages=most)
+        changed = accounts.change(tx, found.id, quota_bytes=room, quota_messages=most, quota_remarks=remarks)
+    elif remarks:
+        raise Refused(Reason.UNSUPPORTED, "annotations in groups are their readers' own")
     else:
         changed = groups.change(tx, found.id, quota_bytes=room, quota_messages=most)
     return _line(tx, session, root, changed)

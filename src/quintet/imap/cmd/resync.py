@@ -38,8 +38,9 @@ async def changed(session: Session, here: Selected, known: commands.Resync) -> A
     while modseq < here.cursor:
         page = await store.read(_since, here, modseq)
         some = [one for one in page.changed if within is None or sets.contains(within, one.uid)]
+        names = await store.read(updates.renamed, session, here, modseq, page.highest_modseq)
         for start in range(0, len(some), LINES):
-            yield updates.flags(session, here, some[start : start + LINES])
+            yield updates.flags(session, here, some[start : start + LINES], names)
         modseq = page.highest_modseq
         if not page.more:
             break

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from quintet.errors import BadSyntax, Reason, Refused
 from quintet.imap import answers, names, places, sets
 from quintet.imap import format as fmt
-from quintet.imap.cmd import expunge, resync
+from quintet.imap.cmd import annotate, expunge, resync
 from quintet.imap.cmd.listing import USES
 from quintet.imap.selected import Selected
 from quintet.imap.view import View
@@ -118,6 +118,7 @@ def _enter(
     where, folder = opened.place, opened.place.folder
     view = View(opened.uids) if opened.uids is not None else View(first=opened.first, count=opened.count)
     here = Selected(where, view, examined=command.read_only, keywords=opened.keywords)
+    here.annotate = command.annotate
     session.enter(here)
     if recent is not None:
         here.recent.append(recent)
@@ -131,6 +132,7 @@ def _enter(
     lines.append(b"* OK [UIDVALIDITY %d] UIDs valid\r\n" % folder.uid_validity)
     lines.append(b"* OK [UIDNEXT %d] Predicted next UID\r\n" % folder.uid_next)
     lines.append(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % here.cursor)
+    lines.append(b"* OK [%b] Of messages\r\n" % annotate.support(session, here))
     lines.append(b"* OK [MAILBOXID (%b)] Its id\r\n" % folder.object_id.encode("ascii"))
     if session.rev2:
         use = USES.get(folder.role, b"") if where.reader is None else b""

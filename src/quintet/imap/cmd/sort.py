@@ -13,11 +13,14 @@ from quintet.imap import contexts, find_commands, matching, searching, sets, upd
 from quintet.imap.cmd import search
 from quintet.imap.orders import Plan
 from quintet.imap.searching import MANY, Found
+from quintet.store import entry_annotations as remarks
+from quintet.store.filing import MAX_TEXT
 
 if TYPE_CHECKING:
     from quintet.imap.selected import Selected
     from quintet.imap.session import Session
     from quintet.net.seam import Input
+    from quintet.store.db import Tx
 
 
 async def sort(session: Session, command: find_commands.Sort, _: Input) -> AsyncGenerator[Any, None]:
@@ -40,7 +43,8 @@ async def sort(session: Session, command: find_commands.Sort, _: Input) -> Async
         raise
     found = await searching.known(here, finder.found)
     scores = dict(zip(found.uids, search.normalized(found.scores), strict=True)) if scored else None
-    plan = Plan(command.criteria, session.comparator, scores)
+    values = await session.house.store.read(_remarks, session, command, found.uids)
+    plan = Plan(command.criteria, session.comparator, scores, values)
     ordered = await session.house.orders.sort(here.folder_id, found.uids, plan)
     if b"SAVE" in give:
         here.saved = sets.runs(sorted(search.chosen(command, ordered, saving=True)))
@@ -52,6 +56,24 @@ async def sort(session: Session, command: find_commands.Sort, _: Input) -> Async
     for reply in await updates.told(session, may_expunge=command.uid and not steady):
         yield reply
     yield search.end(here, command, found.uids)
+
+
+def _remarks(
+    tx: Tx, session: Session, command: find_commands.Sort, uids: Sequence[int]
+) -> dict[find_commands.Criterion, dict[int, bytes]]:
+    """Sort keys of annotations (RFC 5257 4.9): as many as have a value, which quotas bound."""
+    here, key = session.here, session.comparator.key
+    wanted = [one for one in command.criteria if one.name == b"ANNOTATION"] if uids else []
+    return {
+        one: {
+            uid: key(value.decode("utf-8", "replace")[:MAX_TEXT])
+            for uid, value in remarks.called(
+                tx, here.folder_id, one.entry, remarks.SHARED if one.shared else session.user.account_id,
+                uids[0], uids[-1], 4 * MAX_TEXT,
+            )
+        }
+        for one in wanted
+    }  # fmt: skip
 
 
 def _answer(

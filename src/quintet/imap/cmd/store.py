@@ -58,7 +58,7 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
         if not command.silent:
             yield updates.flags(session, here, done.changed)
         elif session.condstore and done.changed:
-            yield _modseqs(session, here, done.changed)
+            yield modseqs(session, here, done.changed)
         if done.late:
             yield updates.flags(session, here, done.late)
         if done.before <= here.cursor and not here.contexts:  # nobody else changed anything: all is told
@@ -71,7 +71,7 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
             break  # the mailbox is gone
     for reply in await updates.told(session, may_expunge=command.uid):
         yield reply
-    yield _end(session, command, ranges, modified)
+    yield end(session, command, ranges, modified)
 
 
 def flags_of(words: tuple[bytes, ...]) -> tuple[int, tuple[str, ...]]:
@@ -167,7 +167,7 @@ def _set(
     return [replace(one, modseq=max(one.modseq, newest.get(one.uid, one.modseq))) for one in after], modified
 
 
-def _modseqs(session: Session, here: Selected, changed: list[Any]) -> bytes:
+def modseqs(session: Session, here: Selected, changed: list[Any]) -> bytes:
     """RFC 7162 3.1.3: .SILENT hides the flags, not the new MODSEQ."""
     view = here.view
     if session.uid_only:
@@ -181,7 +181,9 @@ def _modseqs(session: Session, here: Selected, changed: list[Any]) -> bytes:
     )
 
 
-def _end(session: Session, command: commands.Store, ranges: fetch.Ranges, modified: list[int]) -> bytes:
+def end(
+    session: Session, command: commands.Store | commands.Annotate, ranges: fetch.Ranges, modified: list[int]
+) -> bytes:
     here = session.selected
     if modified and here is not None:  # RFC 7162 3.1.3: by number, or by UID, as they were asked for
         told = sets.runs(modified) if command.uid else here.view.number_ranges(modified)
