@@ -15,7 +15,8 @@ from quintet.store.entry_annotations import Remark
 
 PIECES = (
     b"STORE", b"FETCH", b"SEARCH", b"SORT", b"1", b"ANNOTATION", b"(", b")", b" ", b"/comment",
-    b"/1.2/flags/x", b"/*", b"%", b"value.priv", b"value", b"size.shared", b'"x"', b"NIL", b"{1+}\r\na", b"~{1+}\r\n\0",
+    b"/1.2/flags/x", b"/*", b"%", b"value.priv", b"value", b"size.shared", b'"x"', b"NIL", b"{1+}\r\na",
+    b"~{1+}\r\n\0",
     b"UTF-8", b"ALL", b"/flags", b"//", b"{3}", b"\xff",
 )  # fmt: skip
 levels = st.text(string.ascii_letters + "._-+ ", min_size=1, max_size=8).filter(lambda text: text != "flags")
