@@ -133,6 +133,9 @@ class App:
         self.office = PostOffice(
             store, config.nntp, config.news, hostname=hostname, clock=clock, inbound=self.inbound
         )
+        self.arrivals = joined.arrivals(config, store, clock)
+        if self.arrivals is not None:
+            self._closers.append(self.arrivals.close)
         self._sending = asyncio.create_task(self._send(), name="queue")
 
     async def _send(self) -> None:
@@ -362,6 +365,7 @@ def _nntp(app: App, wanted: ListenerConfig) -> Service:
         office=app.office,
         starttls=_starttls(app, wanted),
         shelf=next((one.shelf for one in others), None),
+        arrivals=app.arrivals,
     )
 
 

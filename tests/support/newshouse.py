@@ -15,14 +15,19 @@ from quintet.clock import FrozenClock
 from quintet.config.auth import Auth
 from quintet.config.news import News
 from quintet.config.nntp import Nntp
+from quintet.config.peers import Peer as PeerConfig
 from quintet.config.readers import Access
 from quintet.config.smtp import Smtp
 from quintet.config.store import Store as StoreConfig
+from quintet.delivery.arrivals import Arrivals
 from quintet.delivery.inbound import Inbound
+from quintet.delivery.offers import Offers
+from quintet.delivery.peers import Peers
 from quintet.delivery.post import PostOffice
+from quintet.message.headers import format_date
 from quintet.net.seam import Peer
 from quintet.nntp.service import NntpService
-from quintet.store import access, accounts, check, entries, folders, groups
+from quintet.store import access, accounts, check, entries, folders, groups, history
 from quintet.store.content import content_of
 from quintet.store.db import Tx
 from quintet.store.model import Folder
@@ -51,6 +56,7 @@ class NewsHouse:
         self.office = PostOffice(
             self.store, config, self.news, hostname=HOST, clock=self.clock, inbound=inbound
         )
+        self.arrivals = self._arrivals(config) if config.peer else None
         self.service = NntpService(
             self.store,
             self.auth,
@@ -59,8 +65,20 @@ class NewsHouse:
             clock=self.clock,
             office=self.office,
             starttls=self.starttls,
+            arrivals=self.arrivals,
         )
         self.service.pacing.sleep = self.sleep
+
+    def _arrivals(self, config: Nntp) -> Arrivals:
+        return Arrivals(
+            self.store,
+            config,
+            self.news,
+            hostname=HOST,
+            clock=self.clock,
+            peers=Peers(config.peer),
+            offers=Offers(self.clock, config.offer_hold_s),
+        )
 
     async def sleep(self, seconds: float) -> None:
         """Time passes at once, and is noted."""
@@ -114,9 +132,25 @@ class NewsHouse:
             case ["news", name, *rest]:
                 value = _value(getattr(self.news, name), " ".join(rest))
                 self.configure(self.config, replace(self.news, **{name: value}))
+            case ["peer", name, *rest]:
+                given = {word.partition("=")[0]: word.partition("=")[2] for word in rest}
+                peer = PeerConfig(name=name)
+                for option, value in given.items():
+                    kept = getattr(peer, option)
+                    parts = tuple(value.split(";")) if isinstance(kept, tuple) else _value(kept, value)
+                    peer = replace(peer, **{option: parts})
+                self.configure(replace(self.config, peer=(*self.config.peer, peer)))
+            case ["known", message_id]:
+                await self.store.write(history.remember, message_id)
+            case ["full"]:
+                self.store.blobs.reserve = 1 << 60
+                self.store.blobs._looked_at = -10.0
             case ["starttls", "off"]:
                 self.starttls = False
                 self.configure(self.config)
+            case ["date", days]:
+                at = self.clock.now() + int(float(days) * 86_400_000)
+                self.values["date"] = format_date(at)
             case ["passed", seconds, "s"]:
                 self.clock.advance(float(seconds))
             case _:
@@ -136,6 +170,9 @@ class NewsHouse:
             assert rest.removeprefix("last ").encode().decode("unicode_escape").encode("latin-1") in data, (
                 data
             )
+        elif who == "history":  # history knows <id>, history knows not <id>
+            words = rest.split()
+            assert self.store.peek(history.known, words[-1]) is ("not" not in words), rest
         elif rest.startswith("has ") and who in PEOPLE:
             inbox = await self.inbox(who)
             assert inbox.messages == int(rest[4:])

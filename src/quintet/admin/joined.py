@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from quintet.auth.service import AuthService
     from quintet.clock import Clock
     from quintet.config.root import Config
+    from quintet.delivery.arrivals import Arrivals
     from quintet.delivery.rules import Rules
     from quintet.smtp.desk import Role
     from quintet.smtp.service import SmtpService
@@ -44,6 +45,28 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
         checks=[*rules.checks, Bounces(store, config.queue)],
         filters=rules.filters,
     )
+
+
+def arrivals(config: Config, store: Store, clock: Clock) -> Arrivals | None:
+    """What takes articles from other servers; one a process.  None where no peer is configured."""
+    if not config.nntp.peer:
+        return None
+    from quintet.delivery.arrivals import Arrivals
+    from quintet.delivery.offers import Offers
+    from quintet.delivery.peers import Peers
+
+    shared = config.data / "run" / "offers" if config.workers > 1 else None
+    made = Arrivals(
+        store,
+        config.nntp,
+        config.news,
+        hostname=config.hostname,
+        clock=clock,
+        peers=Peers(config.nntp.peer),
+        offers=Offers(clock, config.nntp.offer_hold_s, shared),
+    )
+    made.peers.start()
+    return made
 
 
 def smtp_service(

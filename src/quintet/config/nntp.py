@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quintet.config.field import opt
+from quintet.config.peers import Peer
 from quintet.config.readers import Access
 
 
@@ -57,4 +58,34 @@ class Nntp:
         (),
         "Who may read, post and approve in which groups: one [[nntp.access]] each. With any, nntp.read and "
         "nntp.post are not looked at; the last block that fits counts.",
+    )
+    # --- other servers
+    acknowledge: str = opt(
+        "flushed",
+        "When IHAVE is answered with 235: flushed, when the article is on the disk; received, when it was"
+        " checked, a moment before (a crash then loses it, as with most servers). TAKETHIS always waits.",
+        choices=("flushed", "received"),
+    )
+    exclude: tuple[str, ...] = opt(
+        (), "Names in Path whose articles are not taken (INN: the exclusions of ME)."
+    )
+    take_distributions: tuple[str, ...] = opt(
+        (), "Distributions taken from peers, !name leaves one out. Empty: all (INN: the distributions of ME)."
+    )
+    max_peer_article: int = opt(
+        1_000_000, "Largest article taken from a peer, with its header.", unit="bytes", minimum=10_000
+    )
+    max_peer_age_days: int = opt(10, "Oldest article taken from a peer; 0: any age.", unit="days", minimum=0)
+    verify_groups: bool = opt(
+        False,
+        "Refuse an article of a peer when one of its groups is not here, instead of leaving that group out.",
+    )
+    offer_hold_s: float = opt(
+        10.0,
+        "How long an article that one peer was asked to send is not asked of another.",
+        unit="s",
+        minimum=1,
+    )
+    peer: tuple[Peer, ...] = opt(
+        (), "Servers that send to us or get articles from us: one [[nntp.peer]] each."
     )

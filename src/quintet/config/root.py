@@ -160,6 +160,7 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
     for at, rule in enumerate(config.nntp.access):
         for option, text in rule.faults(frozenset(config.nntp.people)):
             yield ("nntp", "access", at, option), text
+    yield from _peer_conflicts(config)
     for text in config.dns.faults():
         yield ("dns", "nameservers"), text
     for name, towards in config.queue.tls.items():
@@ -172,6 +173,16 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
     for room, level in config.log.levels.items():
         if level not in ("debug", "info", "warning", "error"):
             yield ("log", "levels", room), f"expected debug, info, warning or error, got {level!r}"
+
+
+def _peer_conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
+    names: set[str] = set()
+    for at, peer in enumerate(config.nntp.peer):
+        for option, text in peer.faults():
+            yield ("nntp", "peer", at, option), text
+        if peer.name in names:
+            yield ("nntp", "peer", at, "name"), f"there is another peer {peer.name!r}"
+        names.add(peer.name)
 
 
 def _networks(config: Config) -> Iterator[tuple[lines.Path, Sequence[str]]]:

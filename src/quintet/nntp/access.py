@@ -14,6 +14,7 @@ from quintet.auth import dialogue
 from quintet.auth.identity import Identity
 from quintet.errors import BadSyntax, Problem, Reason, Refused
 from quintet.net.seam import Ask, Input, Replies
+from quintet.nntp import transit
 from quintet.nntp.commands import Command
 from quintet.nntp.wire import Status
 
@@ -47,6 +48,7 @@ def capabilities(session: Session, command: Command, following: Input) -> Replie
         lines.append("XFEATURE-COMPRESS GZIP TERMINATOR")
     if config.new_news and session.rights.rule.new_news:
         lines.append("NEWNEWS")
+    lines += transit.capabilities(session)
     lines += _login_capabilities(session)
     if may_start_tls(session):
         lines.append("STARTTLS")
@@ -75,6 +77,8 @@ def _login_capabilities(session: Session) -> list[str]:
 
 def mode(session: Session, command: Command, following: Input) -> Replies:
     """RFC 3977 5.3: we are a reader's server already; the answer tells about posting."""
+    if command.args[0].upper() == "STREAM":
+        return transit.mode_stream(session)
     if command.args[0].upper() != "READER":
         raise BadSyntax("Unknown MODE variant")
     return [session.welcome()]

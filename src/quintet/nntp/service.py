@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from quintet.auth.service import AuthService
 from quintet.clock import Clock
 from quintet.config.nntp import Nntp
+from quintet.delivery.arrivals import Arrivals
 from quintet.delivery.post import PostOffice
 from quintet.net.seam import Peer
 from quintet.nntp.ahead import Ahead
@@ -52,9 +53,11 @@ class NntpService:
         office: PostOffice | None = None,
         starttls: bool = True,
         shelf: Shelf | None = None,
+        arrivals: Arrivals | None = None,
     ) -> None:
         self.store, self.auth, self.config = store, auth, config
         self.hostname, self.clock, self.starttls = hostname, clock, starttls
+        self.arrivals = arrivals  # None: there are no peers
         self.office = office or PostOffice(store, config, hostname=hostname, clock=clock)
         self.shelf = shelf or Shelf.of(store)
         self.catalog, self.overviews, self.ahead = self.shelf.catalog, self.shelf.overviews, self.shelf.ahead

@@ -16,9 +16,10 @@ from quintet import log, metrics
 from quintet.auth.identity import Identity
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Ask, Input, Peer, Replies, TlsInfo
-from quintet.nntp import access, lists, overview, pacing, packing, posting, reader
+from quintet.nntp import access, lists, overview, pacing, packing, posting, reader, transit
 from quintet.nntp.commands import Command
 from quintet.nntp.rights import Rights
+from quintet.nntp.stream import Articles, Checks
 from quintet.nntp.wire import Status
 from quintet.store import reading
 from quintet.store.model import AccountId, Folder
@@ -94,6 +95,9 @@ RULES: dict[str, Rule] = {
     "XZHDR": Rule("RFC 2980 2.6", packing.xzhdr, 1, 2, READ, "header [range | <message-id>]"),
     "XFEATURE": Rule("RFC 8054 1", packing.xfeature, 2, 3, NOTHING, "COMPRESS GZIP [TERMINATOR]"),
     "XGTITLE": Rule("RFC 2980 2.4", lists.xgtitle, 0, 1, READ, "[wildmat]"),
+    "IHAVE": Rule("RFC 3977 6.3.2", transit.ihave, 1, 1, NOTHING, "<message-id>"),
+    "CHECK": Rule("RFC 4644 2.4", transit.check, 0, 200, NOTHING, "<message-id>"),
+    "TAKETHIS": Rule("RFC 4644 2.5", transit.takethis, 0, 200, NOTHING, "<message-id>"),
     "AUTHINFO": Rule(
         "RFC 4643 2", access.authinfo, 2, 3, NOTHING, "USER name | PASS password | SASL mechanism [data]"
     ),
@@ -148,6 +152,7 @@ class Session:
         "fetched",
         "group",
         "identity",
+        "link",
         "modern",
         "packed",
         "peer",
@@ -172,6 +177,7 @@ class Session:
         self.packed = ""  # "GZIP" or "TERMINATOR" after XFEATURE COMPRESS GZIP (`packing`)
         self.read: set[Read] = set()  # articles whose bodies somebody who logged in was sent
         self.rights: Rights = service.rules.of(peer, None)
+        self.link = transit.Link(service.arrivals)
         self._errors = 0  # unknown commands in a row
         self._counted = ""  # by what the connection is counted (`pacing`)
         self._throttle: pacing.Throttle | None = None
@@ -256,7 +262,14 @@ class Session:
         self.current = folder.low if folder.messages else 0
         self.fetched = self.current - 1 if self.current else 0
 
-    def handle(self, command: Command, following: Input) -> Replies:
+    def handle(self, command: Command | Checks | Articles, following: Input) -> Replies:
+        if not isinstance(command, Command):
+            self._errors = 0
+            return (
+                transit.checks(self, command)
+                if isinstance(command, Checks)
+                else transit.articles(self, command)
+            )
         rule = RULES.get(command.name)
         if rule is None:
             raise BadSyntax("", Reason.UNKNOWN_COMMAND)
@@ -274,7 +287,7 @@ class Session:
     def poll(self) -> Replies:
         return []
 
-    def problem(self, error: Problem, command: Any | None) -> Replies:
+    def problem(self, error: Problem, command: Any | None) -> list[Any]:
         """RFC 3977 3.2.1: the generic codes; a command's own codes are given by its handler."""
         code, words = WORDS.get(error.reason, (403, error.reason.value))
         if command is not None and command.name == "POST" and isinstance(error, Refused | TryLater):
@@ -303,10 +316,12 @@ class Session:
         self.group, self.current, self.fetched, self.user, self.modern = None, 0, 0, "", False
         self.packed = ""
         self.rights = self.service.rules.of(self.peer, self.identity)
+        self.link.forget()
 
     def entered(self, identity: Identity) -> list[Any]:
         """They have logged in.  Gives the farewell if they may not stay."""
         self.identity, self.user = identity, ""
+        self.link.forget()
         logger.info("login", conn=self.peer.id, account=identity.name, mechanism=identity.mechanism)
         return self._admit()
 
@@ -320,6 +335,7 @@ class Session:
     def close(self) -> None:
         self.note_read()
         self._leave()
+        self.link.forget()
         self.group = None
 
 

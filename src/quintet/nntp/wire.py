@@ -8,6 +8,7 @@ from typing import Any
 from quintet.net.lines import LineBuffer
 from quintet.net.seam import Need
 from quintet.nntp import commands
+from quintet.nntp.stream import Articles, Checks, Frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,24 @@ class Status:
 class Wire(LineBuffer):
     """Commands end with CRLF; a lone LF is taken too, as INN does for terminals."""
 
-    __slots__ = ()
+    __slots__ = ("_frames",)
 
     def __init__(self) -> None:
         super().__init__(max_line=commands.MAX_SASL_LINE, bare_lf=True)
+        self._frames = Frames()
 
-    def next(self) -> commands.Command | Need:
-        """The next command.  Raises what `LineBuffer.take_line` and `commands.parse` raise."""
+    def next(self) -> commands.Command | Checks | Articles | Need:
+        """The next command, or a run of them.
+
+        Raises what `LineBuffer.take_line` and `commands.parse` raise.
+        """
+        if self._data.startswith((b"CHECK ", b"TAKETHIS "), self._at) and not self._skipped:
+            together, at = self._frames.take(self._data, self._at)
+            if at < 0:
+                return Need.DATA
+            if together is not None:
+                self._at = self._searched = at
+                return together
         line = self.take_line()
         return Need.DATA if line is None else commands.parse(line)
 

@@ -6,9 +6,10 @@ again.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from quintet.store import entries, history
+from quintet.store import dialect, entries, history
 from quintet.store.db import Tx, bounded
 from quintet.store.filing import text
 from quintet.store.model import FolderId, MessageId, Uid
@@ -63,6 +64,13 @@ def early(tx: Tx, message_id: str) -> list[Early]:
         message_id, MAX_CLAIMS,
     )  # fmt: skip
     return [Early(*row) for row in rows]
+
+
+def early_among(tx: Tx, ids: Collection[str]) -> set[str]:
+    """Those of the articles for which somebody asked before they came."""
+    members, param = dialect.among(tx.engine, ids)
+    rows = tx.all(f"SELECT message_id FROM early_cancel WHERE message_id {members}", param)
+    return {text_ for (text_,) in rows}
 
 
 @bounded()

@@ -53,8 +53,10 @@ _MESSAGE = (
     f"INSERT INTO message (id, blob_id, prefix, {', '.join(_DERIVED)})"
     f" VALUES (?, ?, ?{', ?' * len(_DERIVED)})"
 )
+# for many at once: whether its blob was new or there before does not matter
+MESSAGE_BY_HASH = _MESSAGE.replace("(?, ?, ", "(?, (SELECT id FROM blob WHERE sha256 = ?), ", 1)
 _REFRESH = f"UPDATE message SET {', '.join(f'{name} = ?' for name in _DERIVED)} WHERE id = ?"
-_ENTRY = (
+ENTRY = (
     "INSERT INTO entry (folder_id, uid, flags, keywords, size, received_at, modseq, message_id, id, saved_at,"
     " content_modseq, read_modseq, created_modseq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
@@ -90,7 +92,7 @@ def add(
         uid = number(tx, folder_id, size, flags, modseq)
         entry_id = EntryId(tx.new_ids(1))
         tx.run(
-            _ENTRY, folder_id, uid, flags, packed, size, received_at, modseq, message_id, entry_id, tx.now,
+            ENTRY, folder_id, uid, flags, packed, size, received_at, modseq, message_id, entry_id, tx.now,
             modseq, modseq, modseq,
         )  # fmt: skip
         tx.hint(account_id, folder_id)
@@ -133,13 +135,18 @@ def number(tx: Tx, folder_id: FolderId, size: int, flags: int, modseq: Modseq, l
 def put_blob(tx: Tx, content: Content) -> BlobId:
     """The row of these bytes: a new one, or the one that is there."""
     blob_id = BlobId(tx.new_ids(1))
-    in_row = content.path is None
-    if tx.run(
-        _BLOB, blob_id, content.sha256, content.size, int(not content.has_dot_line), int(not in_row),
-        content.packed, content.data if in_row else None,
-    ):  # fmt: skip
+    if tx.run(_BLOB, *blob_row(content, blob_id)):
         return blob_id
     return BlobId(tx.value("SELECT id FROM blob WHERE sha256 = ?", content.sha256))
+
+
+def blob_row(content: Content, blob_id: int) -> tuple[object, ...]:
+    """The columns of a blob's row."""
+    in_row = content.path is None
+    return (
+        blob_id, content.sha256, content.size, int(not content.has_dot_line), int(not in_row),
+        content.packed, content.data if in_row else None,
+    )  # fmt: skip
 
 
 def put_message(
@@ -148,16 +155,16 @@ def put_message(
     """A message row: prefix and content.  ``xref`` goes into the overview line ("host g:1 h:2")."""
     blob_id = put_blob(tx, content)
     message_id = message_id or MessageId(tx.new_ids(1))
-    tx.run(_MESSAGE, message_id, blob_id, prefix, *_derived(content, prefix, xref))
+    tx.run(_MESSAGE, message_id, blob_id, prefix, *derived(content, prefix, xref))
     return message_id
 
 
 def refresh(tx: Tx, message_id: MessageId, content: Content, prefix: bytes, xref: bytes) -> None:
     """Writes anew what is derived from the bytes of a message that is there."""
-    tx.run(_REFRESH, *_derived(content, prefix, xref), message_id)
+    tx.run(_REFRESH, *derived(content, prefix, xref), message_id)
 
 
-def _derived(content: Content, prefix: bytes, xref: bytes) -> tuple[object, ...]:
+def derived(content: Content, prefix: bytes, xref: bytes) -> tuple[object, ...]:
     """The columns of _DERIVED."""
     keys = content.keys
     size = len(prefix) + content.size

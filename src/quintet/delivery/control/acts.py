@@ -9,16 +9,18 @@ Who may cancel (RFC 5537 5.3, RFC 8315 3): see `allowed`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from quintet.config.news import News
 from quintet.delivery.control import orders
 from quintet.delivery.control.orders import Order
+from quintet.errors import Reason
 from quintet.message import cancellock
 from quintet.message.digest import Digest
-from quintet.store import access, cancels, controltasks, entries, folders, groups, history, trace
+from quintet.store import access, arriving, cancels, controltasks, entries, folders, groups, history, trace
+from quintet.store.arriving import Filing
 from quintet.store.content import Content
 from quintet.store.db import Tx, bounded
 from quintet.store.model import AccountId, Added, Folder, FolderId, MessageId
@@ -79,6 +81,39 @@ def file(
     if order is not None:
         act(tx, order, message_id, rules, who)
     return added
+
+
+@bounded(lambda filings, *_, **__: len(filings) <= arriving.AT_ONCE)
+def file_all(
+    tx: Tx,
+    filings: Sequence[Filing],
+    wishes: Mapping[int, Order],
+    *,
+    host: str,
+    rules: News,
+    conn: str,
+    remembered: Sequence[str] = (),
+) -> list[MessageId | Reason]:
+    """`arriving.file_all`, and what the articles ask for (``wishes``, by their place) with it.
+
+    An article that was cancelled before it came counts as a duplicate: its id is known from now on.
+    """
+    early = cancels.early_among(tx, [one.message_id for one in filings])
+    who = Who(conn)
+    gone = [
+        one.message_id in early and _came_too_late(tx, one.message_id, one.content.digest, rules, who)
+        for one in filings
+    ]
+    if any(gone):
+        kept = [one for one, is_gone in zip(filings, gone, strict=True) if not is_gone]
+        rest = iter(arriving.file_all(tx, kept, host=host, remembered=remembered))
+        results = [Reason.DUPLICATE if is_gone else next(rest) for is_gone in gone]
+    else:
+        results = arriving.file_all(tx, filings, host=host, remembered=remembered)
+    for at, order in wishes.items():
+        if not isinstance(results[at], Reason):
+            act(tx, order, filings[at].message_id, rules, who)
+    return results
 
 
 def place(tx: Tx, verb: str) -> Folder:

@@ -1,0 +1,434 @@
+"""Articles that other servers bring: what is asked for, what is taken, and what is said of the rest.
+
+Protocol-free: `Arrivals.ask` answers offers, `Arrivals.take` files what came, many in one transaction, and
+returns when it is on the disk.  What an article must be is `arrive`'s business; replies are the protocol's.
+RFC 5537 3.6 (relaying agents), 3.7 (serving agents).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+from quintet import log, metrics
+from quintet.clock import Clock
+from quintet.config.news import News
+from quintet.config.nntp import Nntp
+from quintet.config.peers import Peer
+from quintet.delivery import arrive
+from quintet.delivery.arrive import Arriving, No
+from quintet.delivery.control import acts, orders
+from quintet.delivery.offers import Offers
+from quintet.delivery.peers import Peers
+from quintet.errors import Problem, Reason, Refused, TryLater
+from quintet.policy.newsfilter import patterns
+from quintet.store import arriving, groups
+from quintet.store.arriving import Filing
+from quintet.store.blobs import Spool
+from quintet.store.content import Content, content_of
+from quintet.store.model import IN_ROW, FolderId, MessageId
+from quintet.store.store import Store
+
+DAY_MS = 86_400_000
+TURN_S = 0.005  # of work on one batch before others get their turn
+MAX_UNFLUSHED = 1000  # articles acknowledged when received and not on the disk yet
+SPECIAL = {
+    arrive.CONTROL: "Control messages (no posting)",
+    arrive.JUNK: "Articles of groups that are filed here (no posting)",
+}
+
+_WISHES = frozenset((b"control", b"supersedes"))  # fields by which an article asks for something
+
+logger = log.get("arrivals")
+
+
+class Answer(enum.Enum):
+    """What an offered Message-ID is answered."""
+
+    WANTED = enum.auto()
+    LATER = enum.auto()  # another peer is sending it now
+    KNOWN = enum.auto()
+
+
+class Fate(enum.Enum):
+    """What became of an article."""
+
+    TAKEN = enum.auto()
+    REFUSED = enum.auto()  # for good
+    LATER = enum.auto()  # nothing was kept: it may be sent again
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The fate of one article, with words for the peer."""
+
+    fate: Fate
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """An article that is in the store now."""
+
+    row: MessageId
+    article: Arriving
+    groups: tuple[str, ...]
+    peer: Peer
+
+
+@dataclass(slots=True)
+class Source:
+    """One connection of a peer."""
+
+    peer: Peer
+    address: str
+    conn: str
+    owner: int = 0  # in the table of offers
+
+
+TAKEN = Outcome(Fate.TAKEN)
+_Targets = dict[int, list[tuple[str, FolderId]]]  # by place in the batch: groups, each once
+After = Callable[[Sequence[Filed]], None]
+
+
+class Arrivals:
+    """One a process, shared by all connections of peers."""
+
+    def __init__(
+        self,
+        store: Store,
+        config: Nntp,
+        news: News,
+        *,
+        hostname: str,
+        clock: Clock,
+        peers: Peers,
+        offers: Offers,
+    ) -> None:
+        self._store, self._config, self._news, self._clock = store, config, news, clock
+        self.peers, self.offers = peers, offers
+        self.host = config.path_host or hostname
+        self._limits = arrive.Limits(
+            config.max_peer_article,
+            config.max_peer_age_days * DAY_MS,
+            frozenset(config.exclude),
+            config.take_distributions,
+        )
+        self._ahead: set[bytes] = set()  # acknowledged, and not on the disk yet
+        self._unflushed: set[asyncio.Task[None]] = set()
+        self.after: list[After] = []  # told of what was filed, after the flush; must not wait
+        self.filter: Callable[[Arriving, Source], str] | None = None  # why an article is refused, or ""
+
+    # --- offers ------------------------------------------------------------------------------
+
+    def ask(self, source: Source, ids: Sequence[bytes]) -> list[Answer]:
+        """Which of the offered articles to send.  Ids are well-formed; may raise TryLater."""
+        if source.peer.ignore:
+            return [Answer.KNOWN] * len(ids)
+        known = self._known(ids)
+        if len(known) == len(ids):
+            return [Answer.KNOWN] * len(ids)
+        wanted = [each for each in ids if each not in known]
+        free = dict(zip(wanted, self.offers.ask(wanted, source.owner), strict=True))
+        return [
+            Answer.KNOWN if each in known else Answer.WANTED if free[each] else Answer.LATER for each in ids
+        ]
+
+    def _known(self, ids: Sequence[bytes]) -> set[bytes]:
+        """Those of the ids that are in the history, or acknowledged and on their way there."""
+        found = {each.encode() for each in self._store.known_many([each.decode("ascii") for each in ids])}
+        return found | self._ahead.intersection(ids) if self._ahead else found
+
+    # --- articles ----------------------------------------------------------------------------
+
+    async def take(self, source: Source, items: Sequence[tuple[bytes, bytes]]) -> list[Outcome]:
+        """Takes whole articles: (announced Message-ID, bytes).  They are flushed when it returns."""
+        work = _Work(len(items))
+        known = self._known([each for each, _ in items])
+        until = self._clock.monotonic() + TURN_S
+        for at, (claimed, data) in enumerate(items):
+            if claimed in known or source.peer.ignore:
+                work.outcomes[at] = _DUPLICATE
+                continue
+            self._look(source, work, at, claimed, data)
+            if self._clock.monotonic() > until:
+                await asyncio.sleep(0)
+                until = self._clock.monotonic() + TURN_S
+        try:
+            await self._place(source, work)
+            await self._file(source, work)
+        except Problem as problem:
+            if not isinstance(problem, TryLater):
+                logger.warning("not filed", conn=source.conn, reason=problem.reason.value)
+            work.later(problem.text)
+        finally:
+            work.discard()
+            self.offers.done([each for each, _ in items])
+        return self._counted(source, work)
+
+    async def take_long(self, source: Source, claimed: bytes, chunks: AsyncIterator[bytes]) -> Outcome:
+        """Takes one article that is too long to wait for in memory."""
+        limit = self._config.max_peer_article
+        held: list[bytes] = []
+        size = 0
+        spool: Spool | None = None
+        article: Arriving | No | None = None
+        work = _Work(1)
+        try:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > limit:  # the rest is read past by the driver
+                    own = article.message_id if isinstance(article, Arriving) else ""
+                    refused = arrive.too_big(size, self._limits, own)
+                    assert refused is not None
+                    work.refuse(0, refused)
+                    break
+                if spool is not None:
+                    spool.write(chunk)
+                    continue
+                held.append(chunk)
+                if size > IN_ROW:
+                    article = arrive.read(b"".join(held))
+                    held.clear()
+                    if isinstance(article, No):
+                        break
+                    spool = self._store.spool()
+                    spool.write(article.header + b"\r\n" + article.body)
+            if work.outcomes[0] is None and isinstance(article, No):
+                work.refuse(0, article)
+            if work.outcomes[0] is None and spool is None:
+                return (await self.take(source, [(claimed, b"".join(held))]))[0]
+            if work.outcomes[0] is None:
+                assert isinstance(article, Arriving)
+                if claimed in self._known([claimed]) or source.peer.ignore:
+                    work.outcomes[0] = _DUPLICATE
+                elif self._judge(source, work, 0, claimed, article):
+                    assert spool is not None
+                    work.spools[0] = spool
+            await self._place(source, work)
+            await self._file(source, work)
+        except TryLater as problem:
+            work.later(problem.text)
+        finally:
+            if spool is not None:
+                spool.discard()
+            self.offers.done([claimed])
+        return self._counted(source, work)[0]
+
+    def take_soon(self, source: Source, claimed: bytes, data: bytes) -> Outcome | None:
+        """Checks an article, and files it behind the answer (``acknowledge = "received"``).
+
+        None: too many are on their way to the disk, or it needs waiting; take this one as usual.
+        """
+        if len(self._unflushed) >= MAX_UNFLUSHED or len(data) > IN_ROW:
+            return None
+        work = _Work(1)
+        if source.peer.ignore or self._known([claimed]):
+            return _DUPLICATE
+        self._look(source, work, 0, claimed, data)
+        targets = self._choose(source, work)
+        if targets is None:
+            return None
+        self._ahead.add(claimed)  # from here on it is here for everybody; `_rest` takes that back
+        task = asyncio.ensure_future(self._rest(source, work, targets, claimed))
+        self._unflushed.add(task)
+        task.add_done_callback(self._unflushed.discard)
+        outcome = work.outcomes[0]
+        return TAKEN if outcome is None else outcome
+
+    async def _rest(self, source: Source, work: _Work, targets: _Targets, claimed: bytes) -> None:
+        try:
+            await self._fill(source, work, targets)
+            await self._file(source, work)
+        except Exception as error:
+            if not isinstance(error, Problem):
+                raise
+            logger.warning("acknowledged article lost", conn=source.conn, reason=error.reason.value)
+            work.later(error.text)
+        finally:
+            self._ahead.discard(claimed)
+            self.offers.done([claimed])
+        self._counted(source, work)
+
+    # --- one batch ---------------------------------------------------------------------------
+
+    def _look(self, source: Source, work: _Work, at: int, claimed: bytes, data: bytes) -> None:
+        article = arrive.read(data)
+        if isinstance(article, No):
+            work.refuse(at, article)
+            return
+        big = arrive.too_big(article.size, self._limits, article.message_id)
+        if big is not None:
+            work.refuse(at, big)
+            return
+        self._judge(source, work, at, claimed, article)
+
+    def _judge(self, source: Source, work: _Work, at: int, claimed: bytes, article: Arriving) -> bool:
+        """The checks that need no store; notes the article for `_place` when it passes."""
+        if article.message_id.encode() != claimed:
+            # Deviates from INN, which files it under its own id: anybody could make an id unwanted everywhere
+            work.refuse(at, No("Message-ID differs from the one announced"))
+            return False
+        refused = arrive.judge(article, self._clock.now(), self._limits)
+        if refused is None and self.filter is not None:
+            text = self.filter(article, source)
+            refused = No(text[: arrive.MAX_SHOWN], article.message_id) if text else None
+        if refused is not None:
+            work.refuse(at, refused)
+            return False
+        work.articles[at] = article
+        return True
+
+    async def _place(self, source: Source, work: _Work) -> None:
+        """Finds the groups, and makes the content of what has one."""
+        targets = self._choose(source, work)
+        if targets is None:
+            names = {name for article in work.articles.values() for name in arrive.special(article)}
+            await self._make(names)
+            targets = self._choose(source, work) or {}
+        await self._fill(source, work, targets)
+
+    def _choose(self, source: Source, work: _Work) -> _Targets | None:
+        """The groups of each article; None when a group that we make ourselves must be made first."""
+        names = {name for article in work.articles.values() for name in arrive.candidates(article)}
+        if not names:
+            return {}
+        here = self._store.peek(arriving.groups, names)
+        aliases = {status[1:] for _, status in here.values() if status.startswith("=")}
+        if unknown := aliases - here.keys():
+            here.update(self._store.peek(arriving.groups, unknown))
+        accept = patterns(source.peer.accept)
+        status = {name: found[1] for name, found in here.items()}
+        chosen: _Targets = {}
+        for at, article in list(work.articles.items()):
+            found = arrive.choose(article, status, accept, verify=self._config.verify_groups)
+            if isinstance(found, No):
+                work.refuse(at, found)
+                del work.articles[at]
+                continue
+            if any(name in SPECIAL and name not in here for name in found):
+                return None
+            targets = [(name, here[name][0]) for name in found if name in here]
+            if not targets:
+                work.refuse(at, No(f'Unwanted newsgroup "{found[0][:200]}"', article.message_id))
+                del work.articles[at]
+                continue
+            chosen[at] = targets
+        return chosen
+
+    async def _fill(self, source: Source, work: _Work, targets: _Targets) -> None:
+        for at, places in targets.items():
+            article = work.articles[at]
+            content = await self._content(work, at, article)
+            path = arrive.new_path(self.host, article.path, source.peer.identity, source.address)
+            ids = tuple([number for _, number in places])
+            work.filings[at] = Filing(article.message_id, ids, content, path.encode("latin-1"))
+            work.groups[at] = tuple([name for name, _ in places])
+
+    async def _content(self, work: _Work, at: int, article: Arriving) -> Content:
+        spool = work.spools.get(at)
+        if spool is None:
+            data = article.header + b"\r\n" + article.body
+            if len(data) <= IN_ROW:
+                self._store.blobs.check_space(len(data))
+                return content_of(data)
+            spool = work.spools[at] = self._store.spool()
+            spool.write(data)
+        return await spool.finish()
+
+    async def _make(self, names: set[str]) -> None:
+        """Groups for control messages and junk, where they are missing."""
+        for name in names & SPECIAL.keys():
+            try:
+                await self._store.write(groups.create, name, "n", SPECIAL[name], created_by="quintet")
+            except Refused as refused:
+                if refused.reason is not Reason.ALREADY_EXISTS:
+                    raise
+
+    async def _file(self, source: Source, work: _Work) -> None:
+        if not work.filings:
+            if work.remembered:
+                await self._store.write(arriving.remember, work.remembered)
+            return
+        order = sorted(work.filings)
+        wishes = {}
+        for place, at in enumerate(order):
+            if _WISHES.isdisjoint(work.articles[at].fields):
+                continue
+            wish = orders.read(work.filings[at].content.digest)
+            if wish is not None:
+                wishes[place] = wish
+        results = await self._store.write(
+            acts.file_all,
+            [work.filings[at] for at in order],
+            wishes,
+            host=self.host,
+            rules=self._news,
+            conn=source.conn,
+            remembered=work.remembered,
+        )
+        filed: list[Filed] = []
+        for at, result in zip(order, results, strict=True):
+            if isinstance(result, Reason):
+                work.outcomes[at] = _FAILED.get(result, Outcome(Fate.LATER, result.value))
+                continue
+            work.outcomes[at] = TAKEN
+            filed.append(Filed(result, work.articles[at], work.groups[at], source.peer))
+        for tell in self.after:
+            tell(filed)
+
+    def _counted(self, source: Source, work: _Work) -> list[Outcome]:
+        results = work.results()
+        for outcome in results:
+            metrics.PEER_IN.labels(source.peer.name, outcome.fate.name.lower()).inc()
+            if outcome.fate is not Fate.TAKEN and outcome is not _DUPLICATE:
+                logger.info("article refused", conn=source.conn, peer=source.peer.name, why=outcome.text)
+        return results
+
+    async def close(self) -> None:
+        """Waits for what was acknowledged already."""
+        await asyncio.gather(*self._unflushed, return_exceptions=True)
+        await self.peers.close()
+        self.offers.close()
+
+
+class _Work:
+    """A batch on its way: by place in the batch."""
+
+    __slots__ = ("articles", "filings", "groups", "outcomes", "remembered", "spools")
+
+    def __init__(self, size: int) -> None:
+        self.outcomes: list[Outcome | None] = [None] * size
+        self.articles: dict[int, Arriving] = {}
+        self.filings: dict[int, Filing] = {}
+        self.groups: dict[int, tuple[str, ...]] = {}
+        self.spools: dict[int, Spool] = {}
+        self.remembered: list[str] = []
+
+    def refuse(self, at: int, no: No) -> None:
+        self.outcomes[at] = Outcome(Fate.REFUSED, no.text)
+        if no.message_id:
+            self.remembered.append(no.message_id)
+
+    def later(self, text: str) -> None:
+        """Nothing of what was to be filed was kept."""
+        self.outcomes = [Outcome(Fate.LATER, text) if one is None else one for one in self.outcomes]
+
+    def results(self) -> list[Outcome]:
+        """All of them; every article has one in the end."""
+        found = [one for one in self.outcomes if one is not None]
+        assert len(found) == len(self.outcomes)
+        return found
+
+    def discard(self) -> None:
+        for spool in self.spools.values():
+            spool.discard()
+
+
+_DUPLICATE = Outcome(Fate.REFUSED, "Duplicate")
+_FAILED = {
+    Reason.DUPLICATE: _DUPLICATE,
+    Reason.NUMBERS_EXHAUSTED: Outcome(Fate.REFUSED, "Newsgroup full"),
+}

@@ -1,0 +1,340 @@
+"""What an article from another server must be before it is taken: one pass over its header, check by check.
+
+Pure: bytes in, a value out.  `read` takes an article apart or says why it is none; `judge` asks what a
+relaying agent asks, in INN's order and words, because peers' programs and people know those.  Whether a
+group takes it is `choose`'s business.  What is stored has neither Path nor Xref nor Bytes: those are ours to
+write.  RFC 5536 section 3, RFC 5537 3.6 (relaying).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from quintet.message import headers
+from quintet.policy.newsfilter import Patterns, Says, wants
+
+MAX_HEAD = (
+    256 * 1024
+)  # bytes of a header block. INN takes what maxartsize takes; nobody writes more than 32 KiB
+FUTURE_MS = 24 * 3600 * 1000  # RFC 5537 3.6, INN: further ahead is refused
+MAX_SHOWN = 200  # characters of a value repeated in an answer (INN: "%.200s")
+
+_FIELD = re.compile(rb"([!-9;-~]+):(?: |\t|(?=\r\n[ \t]))([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)\r\n")
+_NAME = re.compile(rb"[!-9;-~]+")
+_OURS = re.compile(rb"(?im)^(?:path|xref|bytes):[^\n]*\n(?:[ \t][^\n]*\n)*")
+_ATOM = rb"[!#-'*+/-9=?A-Z^-~\-]+"
+_MESSAGE_ID = re.compile(
+    rb"<" + _ATOM + rb"(?:\." + _ATOM + rb")*@(?:" + _ATOM + rb"(?:\." + _ATOM + rb")*|\[[!-=?-Z^-~]*\])>"
+)  # RFC 5536 3.1.3: no ">" inside, no white space
+MAX_MESSAGE_ID = 250  # octets. RFC 5536 3.1.3
+_HOP = re.compile(r"[A-Za-z0-9._:-]+")
+_NEEDED: Final = (b"date", b"from", b"message-id", b"newsgroups", b"path", b"subject")
+_NAMES: Final = {
+    b"date": "Date", b"from": "From", b"message-id": "Message-ID", b"newsgroups": "Newsgroups",
+    b"path": "Path", b"subject": "Subject",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class No:
+    """Why an article is not taken, in the words for the peer.
+
+    ``message_id`` is remembered where INN does it, so that nobody offers the article again; "" otherwise.
+    """
+
+    text: str
+    message_id: str = ""
+    duplicate: bool = False
+
+
+@dataclass(slots=True)
+class Arriving:
+    """An article that is well-formed."""
+
+    message_id: str
+    newsgroups: tuple[str, ...]  # as the header names them
+    path: str  # as it came
+    fields: Mapping[bytes, bytes]  # first of each name in lower case, values as they came
+    header: bytes  # without the fields that are ours, without the blank line
+    body: bytes  # what came of it
+    size: int  # bytes of the article as it came, so far
+
+    @property
+    def approved(self) -> bool:
+        return bool(self.fields.get(b"approved"))
+
+    @property
+    def control(self) -> str:
+        """The verb of a control message, lower case, or ""."""
+        words = self.fields.get(b"control", b"").split(None, 1)
+        return words[0].decode("latin-1").lower() if words else ""
+
+    @property
+    def distributions(self) -> list[str]:
+        value = self.fields.get(b"distribution", b"").decode("latin-1")
+        return [word for word in re.split(r"[,\s]+", value) if word]
+
+    @property
+    def hops(self) -> list[str]:
+        """The names in Path, from the left."""
+        return _HOP.findall(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What `judge` compares with."""
+
+    max_size: int  # bytes
+    max_age_ms: int  # 0: any
+    exclude: frozenset[str]
+    distributions: tuple[str, ...]
+
+
+def is_message_id(raw: bytes) -> bool:
+    """``<local@domain>`` of 3 to 250 octets, as RFC 5536 3.1.3 writes it."""
+    return len(raw) <= MAX_MESSAGE_ID and _MESSAGE_ID.fullmatch(raw) is not None
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def read(data: bytes) -> Arriving | No:
+    """Takes an article apart, of which the end may be missing."""
+    end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
+    if end <= 0:
+        return _no_header(data)
+    found: list[tuple[bytes, bytes]] = _FIELD.findall(data, 0, end + 2)
+    if sum([len(name) + len(value) + 4 for name, value in found]) != end + 2:
+        slowly = _lines(data[: end + 2])
+        if isinstance(slowly, No):
+            return slowly
+        found = slowly
+    first: dict[bytes, bytes] = {}
+    for name, value in found:
+        first.setdefault(name.lower(), value)
+    message_id = first.get(b"message-id", b"").strip()
+    known = message_id.decode() if is_message_id(message_id) else ""
+    if b"\0" in data:
+        where = "header" if data.find(b"\0") < end else "body"
+        return No(f"Nul character in {where}", known)
+    path = first.get(b"path", b"").strip()
+    if not path or not _HOP.search(path.decode("latin-1")):
+        return No("Illegal path element" if b"path" in first else 'Missing "Path" header field')
+    if b"message-id" not in first:
+        return No('Missing "Message-ID" header field')
+    if len(first) != len(found):
+        refused = _doubled(found, known)
+        if refused is not None:
+            return refused
+    for name in _NEEDED:
+        if not first.get(name, b"").strip():
+            return No(f'Missing "{_NAMES[name]}" header field', known)
+    if not known:
+        return No('Bad "Message-ID" header field')
+    newsgroups = first[b"newsgroups"].decode("utf-8", "surrogateescape")
+    names = tuple(newsgroups.split(",")) if newsgroups.isascii() and " " not in newsgroups else None
+    if names is None or "\t" in newsgroups:
+        names = tuple(word for word in (part.strip() for part in newsgroups.split(",")) if word)
+    return Arriving(
+        known,
+        names,
+        path.decode("latin-1"),
+        first,
+        _OURS.sub(b"", data[: end + 2]),
+        data[end + 4 :],
+        len(data),
+    )
+
+
+def _no_header(data: bytes) -> No:
+    if not data.strip():
+        return No("Empty article" if not data else "Empty headers and body")
+    if data.startswith(b"\r\n"):
+        return No("No headers")
+    if len(data) >= MAX_HEAD:
+        return No(f"Header of more than {MAX_HEAD} bytes")
+    if b"\0" in data:
+        return No("Nul character in header")
+    found = _lines(data if data.endswith(b"\r\n") else data + b"\r\n")
+    if isinstance(found, No):
+        return found
+    return No("No body", _own_id(found))
+
+
+def _lines(block: bytes) -> list[tuple[bytes, bytes]] | No:
+    """The fields of a header that is not quite one: bare CR or LF in values are let through, as INN does.
+
+    Gives No for the first line that is no field.
+    """
+    fields: list[tuple[bytes, bytes]] = []
+    fault: str = ""
+    for line in block[:-2].split(b"\r\n"):
+        if line[:1] in (b" ", b"\t") and fields:
+            name, value = fields[-1]
+            fields[-1] = name, value + b"\r\n" + line
+            continue
+        name, colon, value = line.partition(b":")
+        shown = name[:40].decode("latin-1").strip()
+        if not fault:
+            if not colon or not name or (value[:1] not in (b" ", b"\t") and value):
+                fault = f'No colon-space in "{shown}" header field'
+            elif name.endswith((b" ", b"\t")):
+                fault = f'Space before colon in "{shown}" header field'
+            elif not _NAME.fullmatch(name):
+                fault = f'No colon-space in "{shown}" header field'
+        fields.append((name, value[1:]))
+    return No(fault, _own_id(fields)) if fault else fields
+
+
+def _own_id(fields: Sequence[tuple[bytes, bytes]]) -> str:
+    own = next((value.strip() for name, value in fields if name.strip().lower() == b"message-id"), b"")
+    return own.decode() if is_message_id(own) else ""
+
+
+def _doubled(fields: Sequence[tuple[bytes, bytes]], known: str) -> No | None:
+    seen: set[bytes] = set()
+    for name, _ in fields:
+        key = name.lower()
+        if key in seen and key in _NAMES:
+            return No(f'Duplicate "{_NAMES[key]}" header field', known)
+        seen.add(key)
+    return None
+
+
+# --- judging -----------------------------------------------------------------------------------
+
+
+def too_big(size: int, limits: Limits, message_id: str) -> No | None:
+    """What an article of more than the limit is told."""
+    if size <= limits.max_size:
+        return None
+    return No(f"Article of {size} bytes exceeds local limit of {limits.max_size} bytes", message_id)
+
+
+def judge(article: Arriving, now: int, limits: Limits) -> No | None:
+    """The checks behind that for a duplicate, up to those of the groups, in INN's order."""
+    own, fields = article.message_id, article.fields
+    refused = _dates(own, fields, now, limits)
+    if refused is not None:
+        return refused
+    if not article.newsgroups or not all(article.newsgroups) or b":" in fields[b"newsgroups"]:
+        return No('Unwanted character in "Newsgroups" header field', own)
+    if limits.exclude:
+        for hop in article.hops:
+            if hop in limits.exclude:
+                return No(f"Unwanted site {hop} in path", own)
+    raw = fields.get(b"distribution")
+    if raw is not None:
+        shown = _shown(raw)
+        if raw.lstrip().startswith(b","):
+            return No(f'Bogus distribution "{shown}"', own)
+        if not wants(limits.distributions, article.distributions):
+            return No(f'Unwanted distribution "{shown}"', own)
+    return None
+
+
+def _dates(own: str, fields: Mapping[bytes, bytes], now: int, limits: Limits) -> No | None:
+    date = headers.parse_date(fields[b"date"])
+    if date is None:
+        return No(f'Bad "Date" header field -- "{_shown(fields[b"date"])}"', own)
+    counted, at = fields[b"date"], date
+    injected = fields.get(b"injection-date")
+    if injected is not None:
+        found = headers.parse_date(injected)
+        if found is None:
+            return No(f'Bad "Injection-Date" header field -- "{_shown(injected)}"', own)
+        counted, at = injected, found
+    if limits.max_age_ms and at < now - limits.max_age_ms:
+        return No(f'Too old -- "{_shown(counted)}"', own)
+    if at > now + FUTURE_MS:
+        return No(f'Article injected or posted in the future -- "{_shown(counted)}"', own)
+    return None
+
+
+def _shown(value: bytes) -> str:
+    return " ".join(value.decode("utf-8", "replace").split())[:MAX_SHOWN]
+
+
+# --- groups ------------------------------------------------------------------------------------
+
+
+CONTROL: Final = "control"  # control messages are filed here, or in "control.<verb>" where that is
+JUNK: Final = "junk"  # what came for groups of status "j"
+_MAKES_GROUPS: Final = frozenset(("newgroup", "rmgroup", "checkgroups"))
+
+
+def candidates(article: Arriving) -> list[str]:
+    """The groups whose status `choose` must know."""
+    verb = article.control
+    return [*article.newsgroups, JUNK, *((f"control.{verb}", CONTROL) if verb else ())]
+
+
+def special(article: Arriving) -> list[str]:
+    """Those that are made when they are missing and needed."""
+    return [CONTROL] if article.control else [JUNK]
+
+
+def choose(article: Arriving, status: Mapping[str, str], accept: Patterns, *, verify: bool) -> list[str] | No:
+    """The groups where an article is filed, each once, in the order of its header; or why in none.
+
+    ``status`` has the status of each group that is here: y, n, m, x, j, "=other" (RFC 6048 3.1).
+    """
+    own, verb = article.message_id, article.control
+    chosen: list[str] = []
+    may_be_new = verb in _MAKES_GROUPS and article.approved
+    accepted = wanted_elsewhere = False
+    for name in article.newsgroups:
+        is_here = status.get(name)
+        if is_here is None:
+            if may_be_new and accept(name) is Says.YES:
+                accepted = True
+            elif verify:
+                return No(f'Nonexistent newsgroup "{_group(name)}"', own)
+            continue
+        if is_here == "x":
+            continue
+        if is_here == "m" and not article.approved:
+            return No(f'Unapproved for "{_group(name)}"', own)
+        says = accept(name)
+        if says is Says.POISON:
+            return No(f'Won\'t accept posts in "{_group(name)}"')
+        if says is Says.NO:
+            wanted_elsewhere = True  # another peer may send it
+            continue
+        accepted = True
+        target = JUNK if is_here == "j" else is_here[1:] if is_here.startswith("=") else name
+        if target not in chosen:
+            chosen.append(target)
+    if not accepted:
+        first = _group(article.newsgroups[0])
+        if wanted_elsewhere:
+            return No(f'Can\'t post to "{first}"')
+        return No(f'Unwanted newsgroup "{first}"', own)
+    if verb:
+        special = f"control.{verb}"
+        return [special if special in status else CONTROL]
+    return chosen
+
+
+def _group(name: str) -> str:
+    return name.encode("utf-8", "replace").decode("utf-8", "replace")[:MAX_SHOWN]
+
+
+# --- what we write -----------------------------------------------------------------------------
+
+
+def new_path(host: str, article_path: str, expected: Sequence[str], source: str) -> str:
+    """Path with us and what we found in front (RFC 5537 3.2.1).
+
+    ``expected``: names of the peer; the leftmost of the article is one of them ("!!"), or it is not
+    (.MISMATCH. and the first of them).  Without any: .SEEN. and ``source``, the peer's address.
+    """
+    if expected:
+        left = _HOP.match(article_path)
+        if left and left[0] in expected:
+            return f"{host}!!{article_path}"
+        return f"{host}!.MISMATCH.{expected[0]}!{article_path}"
+    return f"{host}!.SEEN.{source}!{article_path}" if source else f"{host}!{article_path}"

@@ -1,0 +1,89 @@
+"""Framing of a stream of articles: many CHECK and TAKETHIS of one read become one value (RFC 4644).
+
+Pure.  Where a pipeline stands in the usual form, a regular expression or a search for the end takes whole
+runs of it; anything else (lower case, odd blanks, a malformed id) is left to the parser of single lines.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MAX_CHECKS = 1000  # ids answered together
+MAX_ARTICLES = 200  # articles filed together
+MAX_TOGETHER = 1024 * 1024  # bytes of articles filed together
+MAX_HELD = 256 * 1024  # bytes of an article that is waited for; more of it is taken piece by piece
+
+_CHECKS = re.compile(rb"(?:CHECK <[!-=?-~]{1,248}>\r\n){1,%d}" % MAX_CHECKS)
+_TAKETHIS = re.compile(rb"TAKETHIS (<[!-=?-~]{1,248}>)\r\n")
+_END = b"\r\n.\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Message-IDs asked for in one go, in their order."""
+
+    ids: list[bytes]
+    name = "CHECK"
+
+
+@dataclass(frozen=True, slots=True)
+class Articles:
+    """Whole articles that came in one go, un-stuffed: (Message-ID of the command, article)."""
+
+    items: list[tuple[bytes, bytes]]
+    name = "TAKETHIS"
+
+
+class Frames:
+    """What takes them from the front of a buffer; one a connection."""
+
+    __slots__ = ("_searched",)
+
+    def __init__(self) -> None:
+        self._searched = 0  # bytes of the article at the front known to hold no end
+
+    def take(self, data: bytes, at: int) -> tuple[Checks | Articles | None, int]:
+        """What stands at ``at``, and where it ends; (None, at) for anything else.
+
+        (None, -1): an article stands there of which more must come.
+        """
+        if data.startswith(b"CHECK ", at):
+            found = _CHECKS.match(data, at)
+            if found is None:
+                return None, at
+            return Checks(data[at + 6 : found.end() - 2].split(b"\r\nCHECK ")), found.end()
+        if data.startswith(b"TAKETHIS ", at):
+            return self._articles(data, at)
+        return None, at
+
+    def _articles(self, data: bytes, at: int) -> tuple[Checks | Articles | None, int]:
+        items: list[tuple[bytes, bytes]] = []
+        begun, match = at, _TAKETHIS.match
+        while found := match(data, at):
+            start = found.end()
+            end = data.find(_END, max(start - 2, at + self._searched))
+            if end < 0:
+                if not items:
+                    return self._unfinished(data, at)
+                break
+            self._searched = 0
+            # an empty article's end begins with the line end of the command
+            article = data[start : end + 2] if end >= start else b""
+            if b"\r\n." in article:
+                article = article.replace(b"\r\n.", b"\r\n")
+            if article.startswith(b"."):
+                article = article[1:]
+            items.append((found[1], article))
+            at = end + len(_END)
+            if len(items) >= MAX_ARTICLES or at - begun > MAX_TOGETHER:
+                break
+        return (Articles(items), at) if items else (None, at)
+
+    def _unfinished(self, data: bytes, at: int) -> tuple[None, int]:
+        held = len(data) - at
+        if held > MAX_HELD:
+            self._searched = 0
+            return None, at  # the parser of lines takes the command, its handler the article
+        self._searched = max(held - len(_END) + 1, 0)
+        return None, -1

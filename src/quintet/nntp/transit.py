@@ -1,0 +1,258 @@
+"""Peers: MODE STREAM, CHECK, TAKETHIS (RFC 4644) and IHAVE (RFC 3977 6.3.2), with INN's codes.
+
+A malformed Message-ID is answered 435, 438 or 439 and not 501, which puts the connections of INN's
+feeders to sleep.  TAKETHIS is always followed by an article, so it is read even when nothing is taken.
+What is taken, and why not, is decided in `delivery.arrivals`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from quintet.config.peers import Peer
+from quintet.delivery import arrive
+from quintet.delivery.arrivals import Answer, Arrivals, Fate, Outcome, Source
+from quintet.errors import BadSyntax, Problem, Reason, Refused, TryLater
+from quintet.net.seam import Ask, Input, Replies
+from quintet.nntp.commands import Command
+from quintet.nntp.stream import Articles, Checks
+from quintet.nntp.wire import Status
+
+if TYPE_CHECKING:
+    from quintet.nntp.session import Session
+
+_CHECKED = {Answer.WANTED: b"238 ", Answer.LATER: b"431 ", Answer.KNOWN: b"438 "}
+
+
+class Link:
+    """What a connection has to do with peers: whose it is, and what it was asked to send."""
+
+    __slots__ = ("_arrivals", "_peer", "_source", "offered")
+
+    def __init__(self, arrivals: Arrivals | None) -> None:
+        self._arrivals = arrivals
+        self._peer: Peer | None = None
+        self._source: Source | None = None
+        self.offered: bytes | None = None  # by IHAVE, and its article is awaited
+
+    def source(self, session: Session) -> Source | None:
+        """The peer at the other end: by login, certificate or address; None when it is none."""
+        if self._source is None and self._arrivals is not None and self._arrivals.peers.all:
+            peer = self._find(session, self._arrivals)
+            if peer is not None and self._enter(peer):
+                self._source = Source(
+                    peer, session.peer.address, session.peer.id, self._arrivals.offers.owner()
+                )
+        return self._source
+
+    def _find(self, session: Session, arrivals: Arrivals) -> Peer | None:
+        peers, identity = arrivals.peers, session.identity
+        found = peers.of_account(identity.name) if identity is not None else None
+        if found is None and session.peer.tls is not None:
+            found = peers.of_certificate(session.peer.tls.peer_certificate)
+        found = found or peers.of_address(session.peer.address)
+        return found if found is not None and found.accept else None
+
+    def _enter(self, peer: Peer) -> bool:
+        """Counts a connection; Raises Refused(TOO_MANY) beyond the peer's limit."""
+        assert self._arrivals is not None
+        count = self._arrivals.peers.connections.get(peer.name, 0)
+        if count >= peer.max_in:
+            raise Refused(Reason.THROTTLED, "Too many connections")
+        self._arrivals.peers.connections[peer.name] = count + 1
+        self._peer = peer
+        return True
+
+    def forget(self) -> None:
+        """TLS or a login changed who the other is; or the connection is gone."""
+        if self._arrivals is None:
+            return
+        if self._peer is not None:
+            self._arrivals.peers.connections[self._peer.name] -= 1
+        if self._source is not None:
+            self._arrivals.offers.leave(self._source.owner)
+        self._peer = self._source = None
+
+
+def capabilities(session: Session) -> list[str]:
+    """RFC 3977 6.3.2, RFC 4644 2.1: lines for a peer."""
+    source = session.link.source(session)
+    if source is None:
+        return []
+    return ["IHAVE", "STREAMING"] if source.peer.streaming else ["IHAVE"]
+
+
+def mode_stream(session: Session) -> Replies:
+    """RFC 4644 2.3."""
+    if session.service.arrivals is None or (session.identity and session.link.source(session) is None):
+        raise BadSyntax("Unknown MODE variant")
+    if not _sender(session).peer.streaming:
+        raise BadSyntax("", Reason.UNKNOWN_COMMAND)
+    return [Status(203, "Streaming permitted")]
+
+
+# --- CHECK ---------------------------------------------------------------------------------------
+
+
+def checks(session: Session, asked: Checks) -> Replies:
+    """RFC 4644 2.4, as many as one read brought."""
+    try:
+        source = _streamer(session)
+    except Problem as problem:
+        return _each(session, problem, asked, len(asked.ids))
+    try:
+        answers = _arrivals(session).ask(source, asked.ids)
+    except TryLater:  # the store cannot be asked: it is not known whether we want them
+        answers = [Answer.LATER] * len(asked.ids)
+    codes = _CHECKED
+    return [
+        b"".join([b"%b%b\r\n" % (codes[is_], each) for is_, each in zip(answers, asked.ids, strict=True)])
+    ]
+
+
+def check(session: Session, command: Command, following: Input) -> Replies:
+    """RFC 4644 2.4 in an unusual form."""
+    _streamer(session)
+    raw = command.args[0].encode() if len(command.args) == 1 else b""
+    if not arrive.is_message_id(raw):
+        return [Status(438, f"{' '.join(command.args)} Syntax error in message-ID".lstrip())]
+    return checks(session, Checks([raw]))
+
+
+# --- TAKETHIS --------------------------------------------------------------------------------------
+
+
+async def articles(session: Session, came: Articles) -> AsyncGenerator[Any, None]:
+    """RFC 4644 2.5, as many as one read brought; answered when all of them are on the disk."""
+    try:
+        source = _streamer(session)
+    except Problem as problem:
+        for reply in _each(session, problem, came, len(came.items)):
+            yield reply
+        return
+    good = [arrive.is_message_id(each) for each, _ in came.items]
+    taken = await _arrivals(session).take(
+        source, [one for one, fine in zip(came.items, good, strict=True) if fine]
+    )
+    rest = iter(taken)
+    lines: list[bytes] = []
+    for (claimed, _), fine in zip(came.items, good, strict=True):
+        outcome = next(rest) if fine else _BAD_ID
+        if outcome.fate is Fate.LATER:
+            yield b"".join(lines)
+            yield Status(400, outcome.text)  # RFC 4644 2.5.2: never 439, that would lose it for the peer
+            yield Ask.CLOSE
+            return
+        lines.append(_taken(claimed, outcome))
+    yield b"".join(lines)
+
+
+async def takethis(session: Session, command: Command, following: Input) -> AsyncGenerator[Any, None]:
+    """RFC 4644 2.5 for an article that is long, or a command in an unusual form."""
+    raw = command.args[0].encode() if len(command.args) == 1 else b""
+    try:
+        source = _streamer(session)
+        outcome = None if arrive.is_message_id(raw) else _BAD_ID
+    except Problem:
+        await _pass_over(following)
+        raise
+    if outcome is not None:
+        await _pass_over(following)
+        yield _taken(" ".join(command.args).encode(), outcome)
+        return
+    async with aclosing(following.dotted()) as chunks:  # type: ignore[type-var]  # as above
+        outcome = await _arrivals(session).take_long(source, raw, chunks)
+    if outcome.fate is Fate.LATER:
+        yield Status(400, outcome.text)
+        yield Ask.CLOSE
+        return
+    yield _taken(raw, outcome)
+
+
+async def _pass_over(following: Input) -> None:
+    async with aclosing(following.dotted()) as chunks:  # type: ignore[type-var]  # inputs give generators
+        async for _ in chunks:
+            pass
+
+
+_BAD_ID = Outcome(Fate.REFUSED, "Syntax error in message-ID")
+
+
+def _taken(claimed: bytes, outcome: Outcome) -> bytes:
+    if outcome.fate is Fate.TAKEN:
+        return b"239 %b\r\n" % claimed
+    return f"439 {claimed.decode('utf-8', 'replace')} {outcome.text}\r\n".encode("utf-8", "replace")
+
+
+# --- IHAVE -----------------------------------------------------------------------------------------
+
+
+def ihave(session: Session, command: Command, following: Input) -> Replies:
+    """RFC 3977 6.3.2."""
+    source = _sender(session)
+    raw = command.args[0].encode()
+    if not arrive.is_message_id(raw):
+        return [Status(435, "Syntax error in message-ID")]
+    try:
+        answer = _arrivals(session).ask(source, [raw])[0]
+    except TryLater as problem:
+        return [Status(436, problem.text)]
+    if answer is Answer.KNOWN:
+        return [Status(435, "Duplicate")]
+    if answer is Answer.LATER:
+        return [Status(436, "Retry later")]
+    return _receive(session, source, raw, following)
+
+
+async def _receive(
+    session: Session, source: Source, raw: bytes, following: Input
+) -> AsyncGenerator[Any, None]:
+    yield Status(335, "Send it")
+    arrivals = _arrivals(session)
+    async with aclosing(following.dotted()) as chunks:  # type: ignore[type-var]  # inputs give generators
+        outcome = await arrivals.take_long(source, raw, chunks)
+    yield _received(outcome)
+
+
+def _received(outcome: Outcome) -> Status:
+    if outcome.fate is Fate.TAKEN:
+        return Status(235, "Article transferred OK")
+    return Status(437 if outcome.fate is Fate.REFUSED else 436, outcome.text)
+
+
+def _each(session: Session, problem: Problem, command: Checks | Articles, count: int) -> list[Any]:
+    """Every command of a run is told the same."""
+    return [reply for _ in range(count) for reply in session.problem(problem, command)]
+
+
+# --- who -------------------------------------------------------------------------------------------
+
+
+def _arrivals(session: Session) -> Arrivals:
+    arrivals = session.service.arrivals
+    assert arrivals is not None  # there is a source, so there are peers
+    return arrivals
+
+
+def _sender(session: Session) -> Source:
+    """The peer, who may send.
+
+    Raises:
+        Refused(AUTH_REQUIRED | NO_PERMISSION | TLS_REQUIRED): it is none, or not in this way.
+    """
+    source = session.link.source(session)
+    if source is None:
+        raise session.no_permission()
+    if source.peer.require_tls and not session.peer.secure:
+        raise Refused(Reason.TLS_REQUIRED)
+    return source
+
+
+def _streamer(session: Session) -> Source:
+    """The peer, who may stream; INN answers CHECK and TAKETHIS with 500 otherwise."""
+    source = _sender(session)
+    if not source.peer.streaming:
+        raise BadSyntax("", Reason.UNKNOWN_COMMAND)
+    return source

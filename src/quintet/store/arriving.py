@@ -1,0 +1,189 @@
+"""Articles from elsewhere, many in one transaction: numbers, headers of ours, rows and history.
+
+The same rows as `groups.file` writes, a statement for all of them instead of one for each: an article costs
+the writer a third of the time.  What an article must be is decided in `delivery`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from quintet.errors import Reason, Refused
+from quintet.store import dialect, filing, history
+from quintet.store.content import Content
+from quintet.store.db import Tx, bounded
+from quintet.store.model import MAX_ARTICLE, NEWS, FolderId, MessageId, Modseq
+
+AT_ONCE = 256  # articles of one call; more of them would hold the loop too long
+
+_BLOB = (
+    "INSERT INTO blob (id, sha256, size, dotless, place, digest, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (sha256) DO NOTHING"
+)
+_HISTORY = "INSERT INTO history (message_id, message_row, arrived_at) VALUES (?, ?, ?)"
+_COUNT = (
+    "UPDATE folder SET uid_next = uid_next + ?, messages = messages + ?, unseen = unseen + ?,"
+    " bytes = bytes + ?, highest_modseq = ? WHERE id = ?"
+)
+_GROUPS = "SELECT id, name, account_id, uid_next, quota_bytes, bytes, quota_messages, messages FROM folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """One article to be filed."""
+
+    message_id: str  # with angle brackets
+    group_ids: tuple[FolderId, ...]  # each once
+    content: Content  # without Path and Xref
+    path: bytes  # value of Path
+
+
+class Place:
+    """A group while a batch is filed."""
+
+    __slots__ = ("added", "grown", "id", "messages", "name", "next", "quota_bytes", "quota_messages", "used")
+
+    def __init__(self, row: tuple[int, str, int, int, int, int, int, int]) -> None:
+        self.id, self.name, _, self.next, self.quota_bytes, self.used, self.quota_messages, self.messages = (
+            row
+        )
+        self.added = self.grown = 0
+
+    def full(self, size: int) -> bool:
+        """No number is left, or no room (0: no quota)."""
+        return (
+            self.next > MAX_ARTICLE
+            or 0 < self.quota_messages <= self.messages + self.added
+            or 0 < self.quota_bytes < self.used + self.grown + size
+        )
+
+
+def groups(tx: Tx, names: Iterable[str]) -> dict[str, tuple[FolderId, str]]:
+    """Number and status of those of the groups that are here, by name."""
+    members, param = dialect.among(tx.engine, names)
+    rows = tx.all(
+        "SELECT name, id, status FROM folder WHERE account_id = (SELECT id FROM account WHERE name = ?)"
+        f" AND name {members}", NEWS, param,
+    )  # fmt: skip
+    return {name: (FolderId(number), status) for name, number, status in rows}
+
+
+@bounded()
+def remember(tx: Tx, message_ids: Sequence[str]) -> None:
+    """Notes ids whose articles are not kept."""
+    for message_id in message_ids:
+        tx.learn(message_id)
+    tx.many(
+        "INSERT INTO history (message_id, message_row, arrived_at) VALUES (?, NULL, ?)"
+        " ON CONFLICT (message_id) DO NOTHING",
+        [(message_id, tx.now) for message_id in message_ids],
+    )
+
+
+@bounded(lambda filings, *_, **__: len(filings) <= AT_ONCE)
+def file_all(
+    tx: Tx, filings: Sequence[Filing], *, host: str, remembered: Sequence[str] = ()
+) -> list[MessageId | Reason]:
+    """Files articles in their groups; for each its row, or why it was not filed.
+
+    DUPLICATE: its Message-ID is known, from before or from earlier in the list.  NUMBERS_EXHAUSTED: a group
+    is full.  NO_SUCH_FOLDER: one is gone.  All of the batch share a change number.
+    ``remembered``: more ids to note in the history.
+    """
+    taken = history.among(tx, [one.message_id for one in filings])
+    account = tx.one("UPDATE account SET modseq = modseq + 1 WHERE name = ? RETURNING id, modseq", NEWS)
+    if account is None:
+        raise Refused(Reason.NO_SUCH_FOLDER)
+    account_id, modseq = account
+    members, param = dialect.among(tx.engine, {each for one in filings for each in one.group_ids})
+    places = {
+        row[0]: Place(row) for row in tx.all(f"{_GROUPS} WHERE id {members}", param) if row[2] == account_id
+    }
+    batch = _Batch(modseq, tx.now, host.encode())
+    row_id = tx.new_ids(2 * len(filings) + sum([len(one.group_ids) for one in filings]))
+    results: list[MessageId | Reason] = []
+    for one in filings:
+        if one.message_id in taken:
+            results.append(Reason.DUPLICATE)
+            continue
+        targets = [places[each] for each in one.group_ids if each in places]
+        if len(targets) != len(one.group_ids) or not targets:
+            results.append(Reason.NO_SUCH_FOLDER)
+            continue
+        if any(place.full(one.content.size) for place in targets):
+            results.append(Reason.NUMBERS_EXHAUSTED)
+            continue
+        taken.add(one.message_id)
+        tx.learn(one.message_id)
+        results.append(MessageId(row_id))
+        batch.add(one, row_id, targets)
+        row_id += 2 + len(targets)
+    batch.write(tx)
+    used = [place for place in places.values() if place.added]
+    tx.many(_COUNT, [(it.added, it.added, it.added, it.grown, modseq, it.id) for it in used])
+    tx.run(
+        "UPDATE account SET used_messages = used_messages + ?, used_bytes = used_bytes + ? WHERE id = ?",
+        sum([place.added for place in used]), sum([place.grown for place in used]), account_id,
+    )  # fmt: skip
+    for place in used:
+        tx.hint(account_id, FolderId(place.id))
+    if remembered:
+        remember(tx, remembered)
+    return results
+
+
+class _Batch:
+    """The rows of a batch, table by table."""
+
+    __slots__ = ("_blobs", "_entries", "_history", "_host", "_messages", "_modseq", "_now")
+
+    def __init__(self, modseq: Modseq, now: int, host: bytes) -> None:
+        self._modseq, self._now, self._host = modseq, now, host
+        self._blobs: list[tuple[object, ...]] = []
+        self._messages: list[tuple[object, ...]] = []
+        self._entries: list[tuple[object, ...]] = []
+        self._history: list[tuple[object, ...]] = []
+
+    def add(self, one: Filing, row_id: int, targets: Sequence[Place]) -> None:
+        """``row_id`` is the message's; the blob has the next number, then the entries."""
+        content, modseq, now = one.content, self._modseq, self._now
+        if len(targets) == 1:
+            xref = b"%b %b:%d" % (self._host, targets[0].name.encode(), targets[0].next)
+        else:
+            words = [b"%b:%d" % (place.name.encode(), place.next) for place in targets]
+            xref = b"%b %b" % (self._host, b" ".join(words))
+        prefix = b"Path: %b\r\nXref: %b\r\n" % (one.path, xref)
+        size = len(prefix) + content.size
+        self._blobs.append(filing.blob_row(content, row_id + 1))
+        self._messages.append((row_id, content.sha256, prefix, *filing.derived(content, prefix, xref)))
+        self._history.append((one.message_id, row_id, now))
+        entry_id = row_id + 2
+        for place in targets:
+            self._entries.append(
+                (
+                    place.id,
+                    place.next,
+                    0,
+                    "",
+                    size,
+                    now,
+                    modseq,
+                    row_id,
+                    entry_id,
+                    now,
+                    modseq,
+                    modseq,
+                    modseq,
+                )
+            )
+            place.next += 1
+            place.added += 1
+            place.grown += size
+            entry_id += 1
+
+    def write(self, tx: Tx) -> None:
+        tx.many(_BLOB, self._blobs)
+        tx.many(filing.MESSAGE_BY_HASH, self._messages)
+        tx.many(filing.ENTRY, self._entries)
+        tx.many(_HISTORY, self._history)
