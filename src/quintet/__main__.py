@@ -2,12 +2,13 @@
 
 It stands on top of both the command line and the server, which must not know each other.  What a command
 does belongs to ``quintet.admin.cli``; what a server consists of belongs to ``quintet.app``.  The two inner
-commands, "worker" and "supervise", come without the command line's library, and so does "sendmail", which is
-also what the program is when it is called by that name.
+commands, "worker" and "supervise", come without the command line's library, and so do "serve -c FILE" and
+"sendmail", which is also what the program is when it is called by that name.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,9 +45,38 @@ def _main(kind: str = "", *arguments: str) -> None:
         sys.exit(supervisor(arguments))
     if kind == "sendmail" and arguments != ("--help",):
         _sendmail(arguments)
+    if kind == "serve" and (code := _serve_at_once(arguments)) is not None:
+        sys.exit(code)
     from quintet.admin.cli import main as cli  # as above
 
     cli(_serve)
+
+
+def _serve_at_once(arguments: Sequence[str]) -> int | None:
+    """Serves as units and scripts ask for it, in this process; None: the command line has to look.
+
+    Saves what loading the command line takes, and a second start of the interpreter.
+    """
+    given = dict(zip(arguments[::2], arguments[1::2], strict=False))
+    path = Path(given.get("-c", os.environ.get("QUINTET_CONFIG", "")))
+    if len(arguments) != 2 * len(given) or not given.keys() <= {"-c"} or not path.is_file():
+        return None
+    from quintet.config import load, root  # as above
+
+    try:
+        workers = root.from_file(path).workers
+    except load.ConfigError:
+        return None  # told there, in words for people
+    if not sys.flags.safe_path:
+        del sys.path[0]  # nothing is imported from the folder that we happen to stand in
+    command = ["-c", str(path.resolve())]
+    if workers > 1:
+        from quintet.supervisor import main as supervisor  # as above
+
+        return supervisor(command)
+    from quintet.worker import main as worker  # as above
+
+    return worker(command)
 
 
 def _serve(path: Path, workers: int | None, banner: str) -> None:

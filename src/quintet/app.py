@@ -71,6 +71,7 @@ class App:
         self.runner: Runner | None = None
         self.tls_out: OutgoingTls | None = None
         self._closers: list[Callable[[], Any]] = []  # in the order in which they were opened
+        self._answers = asyncio.Event()  # every port does
 
     async def start(self) -> None:
         """Opens everything; when this returns every port answers.
@@ -124,6 +125,7 @@ class App:
         for wanted in launch.enabled(config):
             if not self._only or wanted.protocol in self._only:
                 await self._listen(wanted, sockets[wanted.name])
+        self._answers.set()
         logger.info("started", version=__version__, hostname=config.hostname, listeners=len(self.listeners))
 
     def _join(self) -> None:
@@ -140,6 +142,7 @@ class App:
 
     async def _send(self) -> None:
         """Runs the queue.  What it needs is loaded behind the open ports: it need not answer at once."""
+        await self._answers.wait()
         outbound = await asyncio.to_thread(importlib.import_module, "quintet.delivery.outbound")
         dns = await asyncio.to_thread(importlib.import_module, "quintet.net.dns")
         client = await asyncio.to_thread(importlib.import_module, "quintet.smtp.client")

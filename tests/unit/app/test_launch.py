@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from quintet import __main__ as program
 from quintet import launch
 from quintet.config import root
 from quintet.config.listeners import Listener
@@ -180,3 +181,36 @@ def test_systemd_unit_and_socket_name_what_exists() -> None:
     lines = (ROOT / "contrib" / "systemd" / "quintet.socket").read_text().splitlines()
     listed = {line.rpartition(":")[2] for line in lines if line.startswith("ListenStream=")}
     assert listed <= ports
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["-c"],
+        ["-c", "nowhere.toml"],
+        ["-c", "wrong.toml"],
+        ["-c", "right.toml", "--workers", "2"],
+        ["-c", "right.toml", "-c", "right.toml"],
+    ],
+)
+def test_what_serve_cannot_do_at_once_is_left_to_the_command_line(tmp_path, monkeypatch, arguments) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "right.toml").write_text("[server]\nworkers = 1\n")
+    (tmp_path / "wrong.toml").write_text('[server]\nworkers = "many"\n')
+    assert program._serve_at_once(arguments) is None
+
+
+@pytest.mark.parametrize(("workers", "kind"), [(1, "worker"), (3, "supervisor")])
+def test_serve_starts_in_this_process_where_only_a_file_is_named(
+    tmp_path, monkeypatch, workers, kind
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["here", *sys.path])
+    started = []
+    for each in ("worker", "supervisor"):
+        monkeypatch.setattr(f"quintet.{each}.main", lambda given, each=each: started.append((each, given)))
+    (tmp_path / "quintet.toml").write_text(f"[server]\nworkers = {workers}\n")
+    program._serve_at_once(["-c", "quintet.toml"])
+    assert started == [(kind, ["-c", str(tmp_path / "quintet.toml")])]
+    assert "here" not in sys.path
