@@ -35,6 +35,19 @@ class Imap:
         unit="messages",
         minimum=1000,
     )
+    message_limit: int = opt(
+        100_000,
+        "Messages that clients are asked to name in one command at most; told as MESSAGELIMIT (RFC 9738).",
+        unit="messages",
+        minimum=1000,
+    )
+    message_limit_hard: int = opt(
+        0,
+        "From how many on a command does only a part of them, the highest; 0: it never does. Clients that do"
+        " not know MESSAGELIMIT miss messages then.",
+        unit="messages",
+        minimum=0,
+    )
     max_folders: int = opt(10_000, "Folders that one account may make.", unit="folders", minimum=10)
     submit_servers: tuple[str, ...] = opt(
         (), "Login names of other submission servers, which may fetch what users send by BURL (RFC 4467)."

@@ -39,7 +39,9 @@ def told(session: Session) -> bytes:
     """The words, apart by a space, that hold for this client now."""
     house, peer = session.house, session.peer
     words = ALWAYS + b" " + KNOWN % house.config.max_message
-    words += b" SAVELIMIT=%d" % house.config.save_limit  # RFC 9738 3
+    config = house.config  # RFC 9738 3
+    told = min(config.message_limit, config.message_limit_hard or config.message_limit)
+    words += b" MESSAGELIMIT=%d SAVELIMIT=%d" % (told, config.save_limit)
     words += b" LITERAL-" if house.config.literals == "minus" else b" LITERAL+"  # RFC 7888 5: never both
     words += b" UTF8=ONLY" if house.config.utf8_only else b" UTF8=ACCEPT"  # RFC 6855 6: nor these
     if house.config.xlist:

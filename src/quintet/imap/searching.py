@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
-from quintet.imap import commands, filters, matching, narrowing, sets
-from quintet.imap import format as fmt
+from quintet.imap import commands, filters, limits, matching, narrowing, sets
 from quintet.imap.cmd import fetch
-from quintet.net.seam import Ask
+from quintet.imap.progress import Progress
 from quintet.store import entries, entry_annotations, folders, seen
 from quintet.store import search as search_index
 from quintet.store.model import SEEN, AccountId, Folder, FolderId
@@ -37,7 +36,6 @@ SLICE = {
     matching.HEADER: 2000,
     matching.TEXT: 500,
 }  # messages in one stay in a reader thread
-PROGRESS_MS = 10_000  # RFC 9585: a client should hear something every 10 to 15 seconds
 
 
 Candidates = dict[str, tuple[search_index.Rows, int]]  # what the index knows of texts that were asked for
@@ -101,21 +99,27 @@ class Finder:
         *,
         scored: bool = False,
         index: Candidates | None = None,
+        limited: Selected | None = None,
     ) -> None:
         """``index`` is shared by searches for the same in several mailboxes.
+
+        In the mailbox ``limited`` no more messages are searched than one command may be about.
 
         Raises:
             Refused(UNKNOWN_CHARSET); and what the key's sets raise (`fetch.wanted`).
         """
-        self._session, self._place, self._tag = session, place, command.tag
+        self._session, self._place = session, place
         self._store = session.house.store
-        self._now = session.house.clock.now
-        self._told_at = self._now()
         matching.codec(charset)
         key, charset = filters.expand(session, key, charset)
         context = matching.Context(
-            charset, self._now(), place.ranges, place.is_recent, session.comparator, session.user.account_id
-        )
+            charset,
+            session.house.clock.now(),
+            place.ranges,
+            place.is_recent,
+            session.comparator,
+            session.user.account_id,
+        )  # fmt: skip
         self.question = matching.require(key, context)
         self._own = place.reader is None
         self._condition = narrowing.condition(key, context, own=self._own)
@@ -124,8 +128,11 @@ class Finder:
         self._scored = scored
         self._index = {} if index is None else index
         self._ranges = self._within(key)
+        self.short = b""  # MESSAGELIMIT's code, where not all were searched
+        if limited is not None:
+            self._ranges, self.short = limits.cut(session, limited, self._ranges)
         self._total = sets.size(self._ranges)
-        self._left = self._total
+        self._progress = Progress(session, command.tag, self._total)
         self.found = Found()
 
     def _within(self, key: commands.Key) -> fetch.Ranges:
@@ -149,25 +156,14 @@ class Finder:
         while ranges:
             if exact and len(ranges) <= narrowing.MAX_RANGES:
                 ranges = await read(self._matches, ranges)
-                self._left = sets.size(ranges)
-                for reply in self._progress():
+                for reply in self._progress.at(self._total - sets.size(ranges)):
                     yield reply
                 continue
             near, ranges = await read(self._narrow, ranges)
             while near:
                 near = await read(self._scan, near)
-                self._left = sets.size(near) + sets.size(ranges)
-                for reply in self._progress():
+                for reply in self._progress.at(self._total - sets.size(near) - sets.size(ranges)):
                     yield reply
-
-    def _progress(self) -> Iterable[Any]:
-        now = self._now()
-        if now - self._told_at < PROGRESS_MS:
-            return ()
-        self._told_at = now
-        done = self._total - self._left
-        line = b"* OK [INPROGRESS (%b %d %d)] Searching\r\n" % (fmt.string(self._tag), done, self._total)
-        return line, Ask.FLUSH
 
     # --- in reader threads ----------------------------------------------------------------------------
 

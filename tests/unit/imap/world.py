@@ -9,6 +9,7 @@ given   quota 10000                      of alice, in bytes
 given   quota admin carol                may set quotas
 given   shared NAME with folder FOLDER   a shared account; who logs in may read and mark (lrs) that folder
 given   NAME of bob grants alice lrs
+given   clock runs 6                     seconds at each look at it
 given   option NAME VALUE                of the [imap] section; of a list, one more
 do      deliver N to NAME | expunge NAME 2 | flag NAME 2 \\Seen | forget NAME | remove NAME | wait 5
         settle (what runs behind the commands)
@@ -54,10 +55,20 @@ def letter(number: int, words: str = "") -> bytes:
     ).encode()
 
 
+class RunningClock(FrozenClock):
+    """Each look at it takes ``step_s``."""
+
+    step_s = 0.0
+
+    def now(self) -> int:
+        self.advance(self.step_s)
+        return super().now()
+
+
 class World:
     """One store with its service; made anew for each dialogue."""
 
-    def __init__(self, store: Store, auth: AuthService, clock: FrozenClock, office: Any = None) -> None:
+    def __init__(self, store: Store, auth: AuthService, clock: RunningClock, office: Any = None) -> None:
         self.store, self.auth, self.clock, self.office = store, auth, clock, office
         self.config = Imap()
         self.values: dict[str, str] = {}
@@ -123,6 +134,8 @@ class World:
             case ["quota", size]:
                 account = self.store.peek(accounts.find, "alice@example.org")
                 await self.store.write(accounts.change, account.id, quota_bytes=int(size))
+            case ["clock", "runs", seconds]:
+                self.clock.step_s = float(seconds)
             case ["option", name, *values]:
                 self.config = replace(self.config, **{name: self._option(name, values)})
             case [name, "with", count, _]:
@@ -189,7 +202,7 @@ class World:
 @asynccontextmanager
 async def open_world(folder: Path, people: tuple[str, ...] = PEOPLE) -> AsyncIterator[World]:
     """A world in ``folder``; its store is checked at the end."""
-    clock = FrozenClock(START)
+    clock = RunningClock(START)
     store = await Store.open(StoreConfig(data=str(folder), sync="off", cache=1024 * 1024), clock=clock)
     auth = AuthService(store, CHEAP, clock=clock, key=b"k" * 32)
     world = None

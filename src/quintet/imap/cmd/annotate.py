@@ -9,10 +9,11 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax, Reason, Refused
-from quintet.imap import answers, updates
+from quintet.imap import answers, limits, updates
 from quintet.imap.annotation_values import part_of
 from quintet.imap.cmd import fetch
 from quintet.imap.cmd import store as flags
+from quintet.imap.progress import Progress
 from quintet.message import section
 from quintet.store import entries, entry_annotations, glance
 from quintet.store.db import bounded
@@ -42,7 +43,7 @@ def support(session: Session, here: Selected) -> bytes:
     return b"ANNOTATIONS %d" % session.house.config.max_annotation
 
 
-def limits(config: Imap) -> Limits:
+def bounds(config: Imap) -> Limits:
     return Limits(config.max_annotations, MAX_BYTES, config.annotation_room)
 
 
@@ -69,6 +70,7 @@ async def annotate(session: Session, command: commands.Annotate, _: Input) -> As
         raise Refused(Reason.NO_PERMISSION, "mailbox is read-only")
     check(command.remarks, here.rights, config)
     ranges = fetch.wanted(here, command.numbers, uid=command.uid)
+    ranges, short = limits.cut(session, here, ranges)
     if command.unchanged_since is not None:
         session.enable((b"CONDSTORE",))  # RFC 7162 3.1
     if any(part_of(one.name) for one in command.remarks):  # before anything is written
@@ -76,12 +78,16 @@ async def annotate(session: Session, command: commands.Annotate, _: Input) -> As
             digests = await session.house.store.read(entries.digests, here.folder_id, page)
             check_parts(command.remarks, digests.values())
     weight = sum(len(one.value or b"") for one in command.remarks)
+    news, tried = Progress(session, command.tag, here.view.count(ranges)), 0
     modified: list[int] = []
     for page in here.view.batches(ranges, max(min(PAGE, WRITTEN // max(weight, 1)), 1)):
         done = await session.house.store.write(
-            _change, here.folder_id, page, command, session.user.account_id, limits(config)
+            _change, here.folder_id, page, command, session.user.account_id, bounds(config)
         )
         modified += done.refused
+        tried += len(page)
+        for reply in news.at(tried):
+            yield reply
         here.told.update((one.uid, one.modseq) for one in (*done.changed, *done.late))
         if session.condstore and done.changed:  # RFC 5257 4.5: silent, but for MODSEQ
             yield flags.modseqs(session, here, done.changed)
@@ -96,7 +102,7 @@ async def annotate(session: Session, command: commands.Annotate, _: Input) -> As
             break  # the mailbox is gone
     for reply in await updates.told(session, may_expunge=command.uid):
         yield reply
-    yield flags.end(session, command, ranges, modified)
+    yield flags.end(session, command, ranges, modified, short)
 
 
 @bounded(lambda folder_id, uids, *_: len(uids) <= 8)
@@ -128,7 +134,7 @@ def file(tx: Tx, folder: Folder, uid: int, remarks: Sequence[Remark], me: Accoun
     if not remarks:
         return
     try:
-        entry_annotations.put(tx, folder.id, [uid], remarks, me, limits(config))
+        entry_annotations.put(tx, folder.id, [uid], remarks, me, bounds(config))
     except Refused as error:
         raise _too_many(error) from error
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax, Reason, Refused, TryLater
-from quintet.imap import answers, append_grammar, commands, names, places, sets, updates
+from quintet.imap import answers, append_grammar, commands, limits, names, places, sets, updates
 from quintet.imap import format as fmt
 from quintet.imap.append_commands import Begin, Holds, Literal, Stretch
 from quintet.imap.cmd import annotate, fetch, post, uploads
@@ -132,7 +132,7 @@ async def _arguments(
     """
     where = None
     literal = stretch.literal
-    limit = session.house.config.save_limit  # RFC 9738 3.1
+    limit = limits.saved(session)  # RFC 9738 3.1
     name = names.decode(command.mailbox, utf8=session.utf8)
     ask = name.startswith(names.GROUPS) or (literal is not None and (literal.waits or literal.size > IN_ROW))
     if any(isinstance(step, Begin) and step.catenate for step in stretch.steps):

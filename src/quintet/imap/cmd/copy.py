@@ -8,8 +8,9 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self
 
 from quintet.errors import Problem, Reason, Refused
-from quintet.imap import answers, names, places, sets, updates
+from quintet.imap import answers, limits, names, places, sets, updates
 from quintet.imap.cmd import annotate, fetch
+from quintet.imap.progress import Progress
 from quintet.store import entries
 from quintet.store.model import Copied, FolderKind
 
@@ -30,22 +31,25 @@ async def copy(session: Session, command: commands.Copy, _: Input) -> AsyncGener
     name = names.decode(command.mailbox, utf8=session.utf8)
     if command.move and (here.read_only or not {"t", "e"} <= set(here.rights)):
         raise Refused(Reason.NO_PERMISSION, "messages cannot be moved out of here")
-    ranges = fetch.wanted(here, command.numbers, uid=command.uid)
+    ranges, short = fetch.wanted(here, command.numbers, uid=command.uid), b""
+    if command.move:
+        ranges, short = limits.cut(session, here, ranges)
     asked = here.view.count(ranges)
     if not asked:
         yield b"%b OK No messages\r\n" % command.tag
         return
-    limit = session.house.config.save_limit
+    limit = limits.saved(session)
     if asked > limit and not command.move:  # RFC 9738 3.1: copies are all or none
         lowest = here.view.uids(ranges)[-limit]
-        code = b"MESSAGELIMIT %d %d" % (limit, lowest)
-        raise answers.Coded(code, Reason.TOO_MANY, "too many messages to copy at once")
-    code = b""
+        raise answers.Coded(limits.code(limit, lowest), Reason.TOO_MANY, "too many messages to copy at once")
+    code, news = b"", Progress(session, command.tag, asked)
     if command.move:
         moved = 0
         async with aclosing(_moves(session, here, name, ranges)) as slices:
             async for done in slices:
                 moved += len(done.sources)
+                for reply in news.at(moved):
+                    yield reply
                 if done.sources:  # before EXPUNGE, so that the client knows where they went (RFC 6851 4.3)
                     yield b"* OK %bMoved\r\n" % done.code()
                 for reply in await updates.told(session, asked=command.move):
@@ -53,7 +57,11 @@ async def copy(session: Session, command: commands.Copy, _: Input) -> AsyncGener
                 if session.selected is not here:
                     break  # the mailbox is gone
     else:
-        done = await _copy(session, here, name, ranges, asked)
+        done = Done()
+        async with aclosing(_copy(session, here, name, ranges, asked, done)) as slices:
+            async for _copied in slices:
+                for reply in news.at(len(done.sources)):
+                    yield reply
         moved = len(done.sources)
         code = done.code()
     for reply in await updates.told(session, asked=command.move):
@@ -62,7 +70,7 @@ async def copy(session: Session, command: commands.Copy, _: Input) -> AsyncGener
         code = b"[HIGHESTMODSEQ %d] " % here.cursor
     if not command.uid and moved < asked:
         code = code or b"[EXPUNGEISSUED] "
-    yield b"%b OK %bDone\r\n" % (command.tag, code)
+    yield limits.done(command.tag, code, short)
 
 
 class Done:
@@ -101,23 +109,23 @@ async def _moves(
 
 
 async def _copy(
-    session: Session, here: Selected, name: str, ranges: list[tuple[int, int]], asked: int
-) -> Done:
+    session: Session, here: Selected, name: str, ranges: list[tuple[int, int]], asked: int, done: Done
+) -> AsyncGenerator[None, None]:
     """All or none (RFC 9051 6.4.7): in one transaction, or in slices that are undone when one fails.
 
     Deviates: when we die between two slices, the copies so far stay; nobody else could write while a
     million is copied in one transaction.
     """
-    account, done = session.user.account_id, Done()
+    account = session.user.account_id
     try:
         for uids in here.view.batches(ranges, asked if asked <= WHOLE else SLICE):
             done.add(*await session.house.store.write(_transfer, session, here, name, uids, False))
+            yield
     except Problem:
         for start in range(0, len(done.targets), SLICE):
             some = list(done.targets[start : start + SLICE])
             await session.house.store.write(_undo, account, name, done.uid_validity, some)
         raise
-    return done
 
 
 def _undo(tx: Tx, account_id: AccountId, name: str, uid_validity: int, uids: list[int]) -> None:

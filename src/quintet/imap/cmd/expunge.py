@@ -10,8 +10,9 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Reason, Refused
-from quintet.imap import updates
+from quintet.imap import limits, sets, updates
 from quintet.store import entries
+from quintet.store.model import DELETED
 
 if TYPE_CHECKING:
     from quintet.imap import commands
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from quintet.store.db import Tx
     from quintet.store.model import FolderId, Uid
 
+Ranges = list[tuple[int, int]]
 SLICE = 1000  # messages taken away in one transaction: 20 ms or so
 
 
@@ -30,9 +32,11 @@ async def expunge(session: Session, command: commands.Expunge, _: Input) -> Asyn
         raise Refused(Reason.NO_PERMISSION, "mailbox is read-only")
     if "e" not in here.rights:
         raise Refused(Reason.NO_PERMISSION)
-    ranges = None
+    ranges, short = None, b""
     if command.uids is not None:
         ranges = here.saved if command.uids.saved else here.view.known_ranges(command.uids)
+        if limit := limits.most(session):
+            ranges, short = await session.house.store.read(_highest, here, ranges, limit)
     removed = False
     async with aclosing(removals(session, here, ranges)) as slices:
         async for gone in slices:
@@ -44,9 +48,19 @@ async def expunge(session: Session, command: commands.Expunge, _: Input) -> Asyn
     for reply in await updates.told(session, asked=True):
         yield reply
     if session.qresync and removed:  # RFC 7162 3.2.9: the state after what this command removed
-        yield b"%b OK [HIGHESTMODSEQ %d] Done\r\n" % (command.tag, here.cursor)
+        yield limits.done(command.tag, b"[HIGHESTMODSEQ %d] " % here.cursor, short)
     else:
-        yield b"%b OK Done\r\n" % command.tag
+        yield limits.done(command.tag, b"", short)
+
+
+def _highest(tx: Tx, here: Selected, ranges: Ranges, limit: int) -> tuple[Ranges, bytes]:
+    """Of what is \\Deleted in UID ``ranges`` the highest ones that may be removed at once (RFC 9738 3.1)."""
+    marked: list[int] = []
+    for low, high in ranges:
+        marked += entries.uids_where(tx, here.folder_id, low, high, (f"e.flags & {DELETED:d} <> 0", []))
+    if len(marked) <= limit:
+        return ranges, b""
+    return sets.runs(marked[-limit:]), limits.code(limit, marked[-limit])
 
 
 async def removals(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from quintet.errors import BadSyntax
-from quintet.imap import annotating, render, sets, updates
+from quintet.imap import annotating, limits, render, sets, updates
 from quintet.imap.annotating import Reading
 from quintet.imap.cmd import fetch_bodies, resync
 from quintet.store import entries, seen
@@ -60,15 +60,17 @@ def fetch(session: Session, command: commands.Fetch, _: Input) -> Replies:
     ranges = wanted(here, command.numbers, uid=command.uid)
     if command.partial is not None:
         ranges = here.view.cut(sets.join(ranges), *command.partial)  # RFC 9394 3.3
+        limits.check(session, here, ranges)
+    ranges, short = limits.cut(session, here, ranges)
     plan = render.compile_items(command.items, by_uid=session.uid_only)
     if plan.bodies:
-        return fetch_bodies.fetch(session, command, plan, ranges)
+        return fetch_bodies.fetch(session, command, plan, ranges, short)
     if here.view.count(ranges) <= AT_ONCE and not command.vanished and not plan.remarks:
         told: list[Any] = list(_pages(session, plan, ranges, command.changed_since, None))
-        tail = functools.partial(end, session, command, ranges)
+        tail = functools.partial(end, session, command, ranges, short)
         news = updates.then(session, tail, may_expunge=command.uid)
         return [*told, *news] if isinstance(news, list) else _after(told, news)
-    return _fetch(session, command, plan, ranges)
+    return _fetch(session, command, plan, ranges, short)
 
 
 async def _after(told: list[Any], news: Any) -> AsyncGenerator[Any, None]:
@@ -80,7 +82,7 @@ async def _after(told: list[Any], news: Any) -> AsyncGenerator[Any, None]:
 
 
 async def _fetch(
-    session: Session, command: commands.Fetch, plan: render.Plan, ranges: Ranges
+    session: Session, command: commands.Fetch, plan: render.Plan, ranges: Ranges, short: bytes
 ) -> AsyncGenerator[Any, None]:
     if command.vanished and command.changed_since is not None:
         here = session.here
@@ -96,7 +98,7 @@ async def _fetch(
         yield reply
     if reading is not None:
         reading.check()
-    yield end(session, command, ranges)
+    yield end(session, command, ranges, short)
 
 
 def reading_of(session: Session, plan: render.Plan) -> Reading | None:
@@ -105,15 +107,18 @@ def reading_of(session: Session, plan: render.Plan) -> Reading | None:
     return Reading(plan.remarks, session.user.account_id, utf8=session.utf8)
 
 
-def end(session: Session, command: commands.Fetch, ranges: Ranges) -> bytes:
-    """RFC 9051 7.1: EXPUNGEISSUED when messages that were asked for by number are gone."""
+def end(session: Session, command: commands.Fetch, ranges: Ranges, short: bytes) -> bytes:
+    """RFC 9051 7.1: EXPUNGEISSUED when messages that were asked for by number are gone.
+
+    ``short``: MESSAGELIMIT's code (`limits.cut`).
+    """
     here = session.selected
     code = b""
     if here is not None and not command.uid and here.view.gone and any(
         here.view.is_gone(uid) for uid in here.view.uids(ranges)
     ):  # fmt: skip
         code = b"[EXPUNGEISSUED] "
-    return b"%b OK %bDone\r\n" % (command.tag, code)
+    return limits.done(command.tag, code, short)
 
 
 def _pages(

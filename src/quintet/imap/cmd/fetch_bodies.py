@@ -60,7 +60,7 @@ class Page:
 
 
 async def fetch(
-    session: Session, command: commands.Fetch, plan: render.Plan, ranges: plain.Ranges
+    session: Session, command: commands.Fetch, plan: render.Plan, ranges: plain.Ranges, short: bytes
 ) -> AsyncGenerator[Any, None]:
     here, store = session.here, session.house.store
     marking = plan.seeing and bool(here.changeable() & SEEN)
@@ -111,7 +111,7 @@ async def fetch(
         asked.check()
     if unknown:  # RFC 3516 4.3: NO; what could be decoded is told all the same
         raise answers.Coded(b"UNKNOWN-CTE", Reason.BAD_CONTENT, "unknown transfer encoding")
-    yield plain.end(session, command, ranges)
+    yield plain.end(session, command, ranges, short)
 
 
 async def unasked(

@@ -12,8 +12,8 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from quintet.errors import Refused, TryLater
-from quintet.imap import commands, contexts, matching, searching, sets, updates
+from quintet.errors import Reason, Refused, TryLater
+from quintet.imap import answers, commands, contexts, limits, matching, searching, sets, updates
 from quintet.imap import format as fmt
 from quintet.imap.searching import MANY, Found
 
@@ -36,8 +36,13 @@ async def search(session: Session, command: commands.Search, _: Input) -> AsyncG
     give = command.give or frozenset()
     try:
         finder = searching.Finder(
-            session, searching.here(here), command, command.key, command.charset, scored=b"RELEVANCY" in give
-        )
+            session, searching.here(here), command, command.key, command.charset,
+            scored=b"RELEVANCY" in give, limited=here,
+        )  # fmt: skip
+        if command.partial is not None and finder.short:
+            raise answers.Coded(
+                finder.short.rpartition(b" ")[0], Reason.TOO_MANY, "too many messages at once"
+            )
         async with aclosing(finder.run()) as progress:
             async for reply in progress:
                 yield reply
@@ -55,15 +60,18 @@ async def search(session: Session, command: commands.Search, _: Input) -> AsyncG
     steady = matching.asks_numbers(command.key)  # RFC 7162 3.2.10
     for reply in await updates.told(session, may_expunge=command.uid and not steady):
         yield reply
-    yield end(here, command, found.uids)
+    yield end(here, command, found.uids, finder.short)
 
 
-def end(here: Selected, command: commands.Searching | Any, uids: Iterable[int]) -> bytes:
-    """RFC 9051 7.1: EXPUNGEISSUED when numbers of messages that are gone were told."""
+def end(here: Selected, command: commands.Searching | Any, uids: Iterable[int], short: bytes = b"") -> bytes:
+    """RFC 9051 7.1: EXPUNGEISSUED when numbers of messages that are gone were told.
+
+    ``short``: MESSAGELIMIT's code (`limits.cut`).
+    """
     code = b""
     if not command.uid and here.view.gone and any(here.view.is_gone(uid) for uid in uids):
         code = b"[EXPUNGEISSUED] "
-    return b"%b OK %bDone\r\n" % (command.tag, code)
+    return limits.done(command.tag, code, short)
 
 
 def _answer(session: Session, here: Selected, command: commands.Search, found: Found) -> bytes:

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Refused, TryLater
-from quintet.imap import contexts, find_commands, matching, searching, sets, updates
+from quintet.imap import contexts, find_commands, matching, progress, searching, sets, updates
 from quintet.imap.cmd import search
 from quintet.imap.orders import Plan
 from quintet.imap.searching import MANY, Found
@@ -34,8 +34,8 @@ async def sort(session: Session, command: find_commands.Sort, _: Input) -> Async
         finder = searching.Finder(
             session, searching.here(here), command, command.key, command.charset, scored=scored
         )
-        async with aclosing(finder.run()) as progress:
-            async for reply in progress:
+        async with aclosing(finder.run()) as news:
+            async for reply in news:
                 yield reply
     except (Refused, TryLater):
         if b"SAVE" in give:
@@ -45,7 +45,11 @@ async def sort(session: Session, command: find_commands.Sort, _: Input) -> Async
     scores = dict(zip(found.uids, search.normalized(found.scores), strict=True)) if scored else None
     values = await session.house.store.read(_remarks, session, command, found.uids)
     plan = Plan(command.criteria, session.comparator, scores, values)
-    ordered = await session.house.orders.sort(here.folder_id, found.uids, plan)
+    sorting = progress.Waiting(command.tag, session.house.orders.sort(here.folder_id, found.uids, plan))
+    async with aclosing(sorting.news()) as news:
+        async for reply in news:
+            yield reply
+    ordered = sorting.result
     if b"SAVE" in give:
         here.saved = sets.runs(sorted(search.chosen(command, ordered, saving=True)))
     answer = functools.partial(_answer, here, command, found, ordered, scores)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax, Reason, Refused
-from quintet.imap import answers, sets, updates
+from quintet.imap import answers, limits, sets, updates
 from quintet.imap import format as fmt
 from quintet.imap.cmd import fetch
+from quintet.imap.progress import Progress
 from quintet.imap.selected import MAX_KEYWORDS as MAX_HERE
 from quintet.store import entries, glance, reading
 from quintet.store.db import bounded
@@ -36,6 +37,7 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
     here = session.here
     bits, keywords = flags_of(command.flags)
     ranges = fetch.wanted(here, command.numbers, uid=command.uid)
+    ranges, short = limits.cut(session, here, ranges)
     bits, keywords, may = _allowed(here, command.mode, bits, keywords)
     fresh = [word for word in keywords if word.lower() not in here.keywords] if command.mode != "-" else []
     if fresh and len(here.keywords) + len(fresh) > MAX_HERE:
@@ -44,6 +46,7 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
         session.enable((b"CONDSTORE",))  # RFC 7162 3.1
     modified: list[int] = []
     stored = session.house.store
+    news, changed = Progress(session, command.tag, here.view.count(ranges)), 0
     note = None
     if bits & SEEN:
         note = reading.by(session.peer.id, session.user.account_id, "imap", opened=False)
@@ -53,6 +56,9 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
         )
         note = None  # of the first page only: a note is for people
         modified += done.refused
+        changed += len(page)
+        for reply in news.at(changed):
+            yield reply
         if done.late:  # RFC 7162 3.1.3: told why, so that nobody has to ask
             here.told.update((one.uid, one.modseq) for one in done.late)
         if not command.silent:
@@ -71,7 +77,7 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
             break  # the mailbox is gone
     for reply in await updates.told(session, may_expunge=command.uid):
         yield reply
-    yield end(session, command, ranges, modified)
+    yield end(session, command, ranges, modified, short)
 
 
 def flags_of(words: tuple[bytes, ...]) -> tuple[int, tuple[str, ...]]:
@@ -182,17 +188,21 @@ def modseqs(session: Session, here: Selected, changed: list[Any]) -> bytes:
 
 
 def end(
-    session: Session, command: commands.Store | commands.Annotate, ranges: fetch.Ranges, modified: list[int]
+    session: Session,
+    command: commands.Store | commands.Annotate,
+    ranges: fetch.Ranges,
+    modified: list[int],
+    short: bytes,
 ) -> bytes:
     here = session.selected
     if modified and here is not None:  # RFC 7162 3.1.3: by number, or by UID, as they were asked for
         told = sets.runs(modified) if command.uid else here.view.number_ranges(modified)
-        return b"%b OK [MODIFIED %b] Conditional STORE failed\r\n" % (command.tag, sets.write(told))
+        return limits.done(command.tag, b"[MODIFIED %b] " % sets.write(told), short)
     gone = (
         here is not None
         and here.view.gone
         and any(here.view.is_gone(uid) for page in here.view.pages(ranges, PAGE) for uid in page)
     )
     if gone and not command.uid:
-        return b"%b NO [EXPUNGEISSUED] Some messages are gone\r\n" % command.tag
-    return b"%b OK Done\r\n" % command.tag
+        return b"%b%b NO [EXPUNGEISSUED] Some messages are gone\r\n" % (limits.untagged(short), command.tag)
+    return limits.done(command.tag, b"", short)

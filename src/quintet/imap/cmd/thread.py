@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from quintet.imap import find_commands, matching, searching, threads, updates
 from quintet.imap.cmd import search
+from quintet.imap.progress import Waiting
 from quintet.imap.searching import MANY
 from quintet.imap.threads import Letter
 from quintet.store import entries
@@ -58,11 +59,15 @@ class Kept:
 async def thread(session: Session, command: find_commands.Thread, _: Input) -> AsyncGenerator[Any, None]:
     here = session.here
     finder = searching.Finder(session, searching.here(here), command, command.key, command.charset)
-    async with aclosing(finder.run()) as progress:
-        async for reply in progress:
+    async with aclosing(finder.run()) as news:
+        async for reply in news:
             yield reply
     found = await searching.known(here, finder.found)
-    told = await shaped(session, here.folder_id, found.uids, command.algorithm)
+    shaping = Waiting(command.tag, shaped(session, here.folder_id, found.uids, command.algorithm))
+    async with aclosing(shaping.news()) as news:
+        async for reply in news:
+            yield reply
+    told = shaping.result
     if not command.uid:
         told = (
             _renumbered(here, told)

@@ -1,0 +1,90 @@
+"""INPROGRESS over many steps: the numbers never fall, and come no oftener than they should (RFC 9585)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from quintet.imap import matching, progress, searching
+from quintet.imap.cmd import copy, store
+from quintet.net.memory import Talk
+from tests.unit.imap.world import open_world
+
+_NEWS = re.compile(rb'\* OK \[INPROGRESS \("(\w+)" (\d+|NIL) (\d+|NIL)\)\]')
+SEARCH = b'SEARCH SUBJECT "Letter"'
+
+
+async def _told(talk: Talk, tag: bytes, command: bytes) -> list[tuple[bytes, bytes]]:
+    await talk.send(tag + b" " + command + b"\r\n")
+    heard = talk.take()
+    assert tag + b" OK" in heard, heard
+    found = _NEWS.findall(heard)
+    assert all(one == tag for one, _, _ in found)
+    return [(done, total) for _, done, total in found]
+
+
+@pytest.mark.parametrize("command", [SEARCH, b"COPY 1:* Drafts", b"STORE 1:* +FLAGS.SILENT (a)"])
+async def test_numbers_rise_to_the_whole(
+    command: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "PAGE", 5)
+    monkeypatch.setattr(searching, "SLICE", dict.fromkeys((matching.ROW, matching.HEADER, matching.TEXT), 5))
+    for module, name in ((copy, "WHOLE"), (copy, "SLICE"), (store, "PAGE")):
+        monkeypatch.setattr(module, name, 5)
+    async with open_world(tmp_path / "data") as world:
+        await world.fill("INBOX", 40)
+        talk = Talk(world.service)
+        await talk.begin()
+        await talk.send(b"a LOGIN alice@example.org demo\r\nb SELECT INBOX\r\n")
+        talk.take()
+        assert await _told(talk, b"quick", command) == []
+        world.clock.step_s = 3.0
+        told = await _told(talk, b"slow", command)
+        assert 2 <= len(told) < 8  # eight steps, and some are quicker than ten seconds
+        numbers = [int(done) for done, _ in told]
+        assert numbers == sorted(set(numbers))
+        assert {total for _, total in told} == {b"40"}
+        await talk.end()
+
+
+async def test_work_that_tells_nothing_is_told_of_without_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "EVERY_MS", 20)
+
+    async def work() -> int:
+        await asyncio.sleep(0.05)
+        return 7
+
+    waiting = progress.Waiting(b"a1", work())
+    told = [one async for one in waiting.news() if isinstance(one, bytes)]
+    assert told
+    assert set(told) == {b'* OK [INPROGRESS ("a1" NIL NIL)] Working\r\n'}
+    assert waiting.result == 7
+
+
+async def test_work_that_fails_fails_for_who_waits() -> None:
+    async def work() -> int:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        async for _ in progress.Waiting(b"a1", work()).news():
+            pass
+
+
+async def test_work_that_nobody_waits_for_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "EVERY_MS", 1)
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    news = progress.Waiting(b"a1", work()).news()
+    await anext(news)
+    await news.aclose()
+    async with asyncio.timeout(5):
+        await ended.wait()
