@@ -26,6 +26,7 @@ from quintet.net.listener import Listener
 from quintet.net.seam import Service
 from quintet.policy.hooks import BadHooks
 from quintet.store.store import Store
+from quintet.store.tallies import Tallies
 
 if TYPE_CHECKING:
     from quintet.admin.tls_out import OutgoingTls
@@ -47,8 +48,8 @@ class Reloaded:
 class App:
     """One process's server.
 
-    ``only`` restricts it to some protocols; ``sockets`` are opened when absent; ``first`` marks the one
-    worker of several that does what must be done once.
+    ``only`` restricts it to some protocols; ``sockets`` are opened when absent; ``number`` is this
+    worker's among ``count``: the first, 0, does what must be done once.
     """
 
     def __init__(
@@ -58,7 +59,8 @@ class App:
         clock: Clock | None = None,
         sockets: launch.Sockets | None = None,
         only: Collection[str] = (),
-        first: bool = True,
+        number: int = 0,
+        count: int = 1,
     ) -> None:
         self.config = config
         self.clock = clock or SystemClock()
@@ -66,7 +68,8 @@ class App:
         self.listeners: dict[str, Listener | HttpListener] = {}
         self.services: list[Any] = []  # every one made: old sessions keep theirs after a reload
         self._only = frozenset(only)
-        self._first = first
+        self._number, self._count, self._first = number, count, number == 0
+        self._tallies: Tallies | None = None
         self._sockets = sockets
         self.runner: Runner | None = None
         self.tls_out: OutgoingTls | None = None
@@ -97,6 +100,9 @@ class App:
         run = self.store.data / "run"
         self.auth = AuthService(self.store, config.auth, clock=self.clock, run=run)
         self._closers.append(self.auth.close)
+        if self._count > 1:
+            self._tallies = Tallies(run, self._count, self._number)
+            self._closers.append(self._tallies.close)
         self.certificates = Certificates(config, clock=self.clock, first=self._first)
         self._closers.append(self.certificates.close)
         self.pages = pages.Pages(
@@ -169,7 +175,7 @@ class App:
                 for each in config.listeners.values()
                 if each.enabled and each.protocol == "smtp"
             ],
-            workers=config.workers,
+            workers=self._count,
         )
         known = verify.VerifyRecipient(
             config.relay, config.smtp.relay_domains, self.runner.router, smtp, clock=clock
@@ -220,7 +226,13 @@ class App:
             listener = HttpListener(self.pages, sockets, wanted, context=giver)
         else:
             listener = Listener(
-                self._serve(wanted), sockets, wanted, clock=self.clock, net=self.config.net, context=giver
+                self._serve(wanted),
+                sockets,
+                wanted,
+                clock=self.clock,
+                net=self.config.net,
+                context=giver,
+                shared=self._tallies,
             )
         await listener.start()
         self.listeners[wanted.name] = listener

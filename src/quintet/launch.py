@@ -23,6 +23,7 @@ from quintet.net import sockets
 SOCKETS = "QUINTET_SOCKETS"  # environment of a worker: JSON, listener name to descriptors
 STATUS = "QUINTET_STATUS"  # environment of a worker: the descriptor it tells its supervisor on
 NUMBER = "QUINTET_WORKER"  # environment of a worker: its number, from 0
+COUNT = "QUINTET_WORKERS"  # environment of a worker: how many there are
 BANNER = "QUINTET_BANNER"  # environment: text for standard output once the ports answer
 
 Sockets = dict[str, list[socket.socket]]

@@ -104,6 +104,7 @@ class Supervisor:
             launch.SOCKETS: launch.pass_on(slot.sockets),
             launch.STATUS: str(theirs.fileno()),
             launch.NUMBER: str(slot.number),
+            launch.COUNT: str(len(self.slots)),
         }
         numbers = [sock.fileno() for opened in slot.sockets.values() for sock in opened]
         command = [sys.executable, "-P", "-m", "quintet", "worker", "-c", str(self.path)]

@@ -32,7 +32,8 @@ class Worker:
 
     def __init__(self, path: Path, config: root.Config, sockets: launch.Sockets) -> None:
         self.path = path
-        self.app = App(config, sockets=sockets, first=os.environ.get(launch.NUMBER, "0") == "0")
+        number, count = os.environ.get(launch.NUMBER, "0"), os.environ.get(launch.COUNT, "1")
+        self.app = App(config, sockets=sockets, number=int(number), count=int(count))
         self._ended = asyncio.Event()
         self._status: socket.socket | None = None
         self._tasks: list[asyncio.Task[None]] = []

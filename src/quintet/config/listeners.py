@@ -59,16 +59,19 @@ class Listener:
         "connections from there without it are closed.",
     )
     max_connections: int = opt(
-        20000, "Connections at once on this listener, in one worker.", unit="connections", minimum=1
+        20000, "Connections at once on this listener, of all workers together.", unit="connections", minimum=1
     )
     max_per_address: int = opt(
         100,
-        "Connections at once from one address (IPv6: one /64), in one worker.",
+        "Connections at once from one address (IPv6: one /64), of all workers together.",
         unit="connections",
         minimum=1,
     )
     rate_per_minute: int = opt(
-        0, "New connections from one address in a minute; 0 is no limit.", unit="connections", minimum=0
+        0,
+        "New connections from one address in a minute, of all workers together; 0 is no limit.",
+        unit="connections",
+        minimum=0,
     )
     backlog: int = opt(1024, "Connections the system holds before they are taken.", minimum=1, reload=False)
     enabled: bool = opt(True, "false leaves this listener out.", reload=False)

@@ -1,12 +1,14 @@
 """How many connections a listener takes: in all, from one address, and how fast.  Pure.
 
-An address is one IPv4 address or one IPv6 /64, the least that one customer gets.
+An address is one IPv4 address or one IPv6 /64, the least that one customer gets.  Several workers count
+together through a `Shared`.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from typing import Protocol
 
 from quintet.errors import Reason
 
@@ -41,42 +43,93 @@ class Networks:
         return any(found in network for network in self._networks if network.version == found.version)
 
 
-class Limits:
-    """Counts the connections of one listener.  ``per_minute`` 0 sets no pace."""
+class Shared(Protocol):
+    """What other workers count, and ours for them."""
 
-    def __init__(self, total: int, per_address: int, per_minute: int, unlimited: Iterable[str] = ()) -> None:
+    def put(self, name: str, count: int) -> None:
+        """What this worker has of a name."""
+        ...
+
+    def others(self, name: str) -> int:
+        """What the other workers have of it."""
+        ...
+
+    def pace(self, name: str, now: float, per_minute: int) -> bool:
+        """One more fits into a rate; then it is taken.  ``now`` is in seconds since 1970."""
+        ...
+
+
+class Limits:
+    """Counts the connections of one listener.  ``per_minute`` 0 sets no pace.
+
+    ``shared`` counts with the other workers, under ``name``, the listener's.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        per_address: int,
+        per_minute: int,
+        unlimited: Iterable[str] = (),
+        *,
+        name: str = "",
+        shared: Shared | None = None,
+    ) -> None:
         self._total, self._per_address, self._per_minute = total, per_address, per_minute
         self._unlimited = Networks(unlimited)
+        self._name, self._shared = name, shared
         self._counts: dict[str, int] = {}
         self._paces: dict[str, tuple[float, float]] = {}  # tokens left, when
         self.open = 0
 
-    def enter(self, address: str, now: float) -> Reason | None:
-        """Counts a connection; a reason when it must be turned away (then it is not counted)."""
-        if self.open >= self._total:
+    def enter(self, address: str, now: float, since_1970: float = 0.0) -> Reason | None:
+        """Counts a connection; a reason when it must be turned away (then it is not counted).
+
+        ``now`` is monotonic, ``since_1970`` what all workers mean by the same moment; both in seconds.
+        """
+        if self.open + self._others() >= self._total:
             return Reason.TOO_MANY
         if address in ("unix", "") or address in self._unlimited:
-            self.open += 1
+            self._opened(1)
             return None
         key = address_key(address)
         count = self._counts.get(key, 0)
-        if count >= self._per_address:
+        if count + self._others(key) >= self._per_address:
             return Reason.TOO_MANY
-        if self._per_minute and not self._pace(key, now):
+        if self._per_minute and not self._in_pace(key, now, since_1970):
             return Reason.THROTTLED
-        self._counts[key] = count + 1
-        self.open += 1
+        self._put(key, count + 1)
+        self._opened(1)
         return None
 
     def leave(self, address: str) -> None:
         """A connection that had entered is gone."""
-        self.open -= 1
+        self._opened(-1)
         key = address_key(address)
         count = self._counts.get(key, 0)
-        if count > 1:
-            self._counts[key] = count - 1
+        if count:
+            self._put(key, count - 1)
+
+    def _others(self, key: str = "") -> int:
+        return 0 if self._shared is None else self._shared.others(f"{self._name} {key}")
+
+    def _put(self, key: str, count: int) -> None:
+        if count:
+            self._counts[key] = count
         else:
             self._counts.pop(key, None)
+        if self._shared is not None:
+            self._shared.put(f"{self._name} {key}", count)
+
+    def _opened(self, more: int) -> None:
+        self.open += more
+        if self._shared is not None:
+            self._shared.put(f"{self._name} ", self.open)
+
+    def _in_pace(self, key: str, now: float, since_1970: float) -> bool:
+        if self._shared is None:
+            return self._pace(key, now)
+        return self._shared.pace(f"{self._name} {key}", since_1970, self._per_minute)
 
     def adopt(self, other: Limits) -> None:
         """Goes on counting what another counted."""

@@ -19,7 +19,7 @@ from quintet.config.net import Net
 from quintet.errors import BadSyntax, Reason
 from quintet.net import proxy, sockets
 from quintet.net.driver import Driver
-from quintet.net.limits import Limits, Networks
+from quintet.net.limits import Limits, Networks, Shared
 from quintet.net.seam import Peer, Service, TlsInfo
 from quintet.net.stream import NOBODY, Stream
 
@@ -30,7 +30,7 @@ class Listener:
     """Serves one service on some sockets.
 
     ``context`` gives the TLS context (`tls.Contexts.giver`); without one, STARTTLS is refused and an
-    implicit TLS listener cannot start.
+    implicit TLS listener cannot start.  ``shared`` counts connections with other workers.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Listener:
         clock: Clock,
         net: Net | None = None,
         context: Callable[[], ssl.SSLContext] | None = None,
+        shared: Shared | None = None,
     ) -> None:
         if config.tls == "implicit" and context is None:
             raise ValueError(f"listener {config.name}: implicit TLS needs a certificate")
@@ -60,6 +61,7 @@ class Listener:
         self._taken = metrics.CONNECTIONS.labels(self.name)
         self._gauge = metrics.OPEN.labels(self.name)
         self._draining = False
+        self._shared = shared
         self._limits = Limits(0, 0, 0)
         self.reload(config, net or Net())
 
@@ -67,7 +69,12 @@ class Listener:
         """Takes changed limits and waiting times; open connections stay and go on being counted."""
         old = self._limits
         self._limits = Limits(
-            config.max_connections, config.max_per_address, config.rate_per_minute, net.unlimited
+            config.max_connections,
+            config.max_per_address,
+            config.rate_per_minute,
+            net.unlimited,
+            name=self.name,
+            shared=self._shared,
         )
         self._limits.adopt(old)
         self._config, self._net = config, net
@@ -141,9 +148,7 @@ class Listener:
     def _known(self, stream: Stream, peer: Peer, rest: bytes = b"") -> None:
         """The client's address is known; ``rest`` came with the PROXY header."""
         self._early.discard(stream)
-        reason = (
-            Reason.SHUTDOWN if self._draining else self._limits.enter(peer.address, self._clock.monotonic())
-        )
+        reason = Reason.SHUTDOWN if self._draining else self._enter(peer.address)
         if reason is not None:
             self._turn_away(stream, peer, reason)
             return
@@ -158,6 +163,9 @@ class Listener:
         stream.secure(self._context(), handshake.done)
         if rest:
             stream.take(rest)
+
+    def _enter(self, address: str) -> Reason | None:
+        return self._limits.enter(address, self._clock.monotonic(), self._clock.now() / 1000)
 
     def _turn_away(self, stream: Stream, peer: Peer, reason: Reason) -> None:
         metrics.REFUSED.labels(self.name, reason.name.lower()).inc()
