@@ -1,7 +1,7 @@
 """Counts by name that all workers of a machine keep together: connections of an address, of a listener.
 
 Each worker writes a table of its own and adds up everybody's, so no lock is taken and nothing that one counts
-is lost to another.  A worker that starts clears its table, so what its predecessor counted when it died is gone a
+is lost to another.  A worker that starts clears its table, so what its predecessor counted is gone a
 moment after the connections.  Where a table is full, small counts are forgotten (`slots`).
 """
 
