@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet import __version__, launch, log
-from quintet.admin import control, jobs, joined, pages, sts_page
+from quintet.admin import control, jobs, joined, newswork, pages, sts_page
 from quintet.admin.certificates import Certificates
 from quintet.admin.http import HttpListener
 from quintet.auth.service import AuthService
@@ -120,6 +120,7 @@ class App:
             raise launch.CannotStart(str(error)) from error
         self._join()
         self._closers.append(self._stop_sending)
+        self._closers.append(self._stop_news)
         receipts = jobs.Job("receipts", jobs.LOOK_S, self._send_receipts)
         self.jobs = jobs.Jobs(self.store, self.clock, (*jobs.JOBS, *self._tls_jobs(), receipts))
         self.jobs.start()
@@ -145,6 +146,8 @@ class App:
         if self.arrivals is not None:
             self._closers.append(self.arrivals.close)
         self._sending = asyncio.create_task(self._send(), name="queue")
+        self.newswork = newswork.NewsWork(config, store, self.inbound, clock)
+        self.newswork.start()
 
     async def _send(self) -> None:
         """Runs the queue.  What it needs is loaded behind the open ports: it need not answer at once."""
@@ -189,6 +192,9 @@ class App:
                 await asyncio.sleep(QUEUE_RETRY_S)
             else:
                 return
+
+    async def _stop_news(self) -> None:
+        await self.newswork.close()
 
     async def _stop_sending(self) -> None:
         if self.runner is not None:
@@ -269,6 +275,7 @@ class App:
         renew = renew or any(key.partition(".")[0] in _SECTIONS_OF_SERVICES for key in taken)
         if renew:
             await self._stop_sending()
+            await self._stop_news()
             self._join()
         for name, listener in self.listeners.items():
             wanted = config.listeners.get(name)
@@ -392,7 +399,9 @@ _SERVICES: dict[str, Callable[[App, ListenerConfig], Service]] = {
     "nntp": _nntp,
 }
 
-_SECTIONS_OF_SERVICES = frozenset(("smtp", "queue", "tls_out", "reports", "dns", "imap", "pop3", "nntp"))
+_SECTIONS_OF_SERVICES = frozenset(
+    ("smtp", "queue", "tls_out", "reports", "dns", "imap", "pop3", "nntp", "news")
+)
 
 
 def _starttls(app: App, wanted: ListenerConfig) -> bool:

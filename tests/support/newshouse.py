@@ -52,7 +52,7 @@ class NewsHouse:
 
     def configure(self, config: Nntp, news: News | None = None) -> None:
         self.config, self.news = config, news or self.news
-        inbound = Inbound(self.store, Smtp(), hostname=HOST, clock=self.clock)
+        self.inbound = inbound = Inbound(self.store, Smtp(), hostname=HOST, clock=self.clock)
         self.office = PostOffice(
             self.store, config, self.news, hostname=HOST, clock=self.clock, inbound=inbound
         )

@@ -8,6 +8,36 @@ from quintet.config.field import opt
 
 
 @dataclass(frozen=True, slots=True)
+class ControlRule:
+    """One rule about control messages, as a line of INN's control.ctl: `[[news.control]]`."""
+
+    message: str = opt(
+        "all",
+        "The kind of control message.",
+        choices=(
+            "all", "newgroup", "rmgroup", "checkgroups", "sendsys", "senduuname", "version", "whogets",
+            "ihave", "sendme",
+        ),
+    )  # fmt: skip
+    sender: str = opt("*", "Shell patterns with | between, for the address of From.")
+    newsgroups: str = opt("*", "The same for the groups that the message is about.")
+    action: str = opt(
+        "mail",
+        "doit, drop, log, mail (asks the newsmaster), or verify-KEY: done if signed with the key of that "
+        "user id, address or fingerprint. With =mail behind it the newsmaster is told as well.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NocemRule:
+    """Whose NoCeM notices are heard, and about what: `[[news.nocem]]`."""
+
+    issuer: str = opt("", "Part of the issuer that a notice names, as an address.")
+    types: tuple[str, ...] = opt(("*",), "Types of notices that are heard, such as spam; * is any.")
+    key: str = opt("", "User id, address or fingerprint of the key that must have signed; empty: the issuer.")
+
+
+@dataclass(frozen=True, slots=True)
 class News:
     """One section for all ways by which articles come: POST, feeds, IMAP, mail."""
 
@@ -22,6 +52,47 @@ class News:
         "With docancels auth, heed cancels of articles without a lock by anybody, not only by their author, "
         "as INN does.",
     )
+    control: tuple[ControlRule, ...] = opt(
+        (),
+        "Rules about control messages: one [[news.control]] each. Of all that fit a message the last counts; "
+        "before these come those that are shipped and those of control_file.",
+    )
+    control_file: str = opt(
+        "", "File of such rules in the syntax of INN's control.ctl. A relative name is meant from here."
+    )
+    well_known: bool = opt(True, "Begin with the shipped rules about the well-known hierarchies.")
+    keyring: str = opt(
+        "",
+        "Keyring of gpgv (gpg --export KEY... > file) with the keys that verify-KEY may name. Empty: no "
+        "signature can be checked, and nothing that needs one is done.",
+    )
+    gpgv: str = opt("gpgv", "Program that checks signatures (Debian: gpgv).")
+    newsmaster: str = opt(
+        "", "Address that is told and asked about control messages; empty: nobody is, and it is logged."
+    )
+    max_checkgroups: int = opt(
+        10, "Changes that one checkgroups may make; what asks for more asks the newsmaster.", minimum=0
+    )
+    nocem: tuple[NocemRule, ...] = opt(
+        (), "Issuers of NoCeM notices that are heard: one [[news.nocem]] each. Without any, none is."
+    )
+    nocem_groups: tuple[str, ...] = opt(
+        ("news.lists.filters", "alt.nocem.misc"), "Groups in which notices are looked for."
+    )
+    nocem_keyring: str = opt("", "Keyring of gpgv with the issuers' keys; empty: news.keyring.")
     newsmasters: tuple[str, ...] = opt(
         (), "Accounts that may post newgroup, rmgroup and checkgroups; such messages need Approved as well."
     )
+
+    def faults(self) -> list[str]:
+        """What cannot be meant, as sentences that name the key; empty when all is well."""
+        return [
+            f"news.nocem.{at}.issuer: expected an address, or a part of one"
+            for at, each in enumerate(self.nocem)
+            if len(each.issuer) < 3
+        ]
+
+    @property
+    def noticed(self) -> tuple[str, ...]:
+        """Groups in which notices are looked for; none when nobody is heard."""
+        return self.nocem_groups if self.nocem else ()

@@ -131,7 +131,15 @@ def _finished(config: Config, found: dict[lines.Path, int], file: str, folder: P
     stored = dataclasses.replace(config.store, data=data)
     relay = dataclasses.replace(config.relay, recipients_file=_beside(folder, config.relay.recipients_file))
     policy = dataclasses.replace(config.policy, hooks=_beside(folder, config.policy.hooks))
-    return dataclasses.replace(config, store=stored, tls=tls, tls_out=out, policy=policy, relay=relay)
+    news = dataclasses.replace(
+        config.news,
+        control_file=_beside(folder, config.news.control_file),
+        keyring=_beside(folder, config.news.keyring),
+        nocem_keyring=_beside(folder, config.news.nocem_keyring),
+    )
+    return dataclasses.replace(
+        config, store=stored, tls=tls, tls_out=out, policy=policy, relay=relay, news=news
+    )
 
 
 def _beside(folder: Path, name: str) -> str:
@@ -147,7 +155,7 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
                 ipaddress.ip_network(text, strict=False)
             except ValueError:
                 yield (*path, at), f"expected a network such as 10.0.0.0/8 or an address, got {text!r}"
-    for sentence in (*config.auth.faults(), *config.policy.faults()):
+    for sentence in (*config.auth.faults(), *config.policy.faults(), *config.news.faults()):
         key, _, text = sentence.partition(": ")
         yield tuple(key.split(".")), text
     for pattern, text in config.queue.faults():

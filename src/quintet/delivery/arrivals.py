@@ -353,11 +353,12 @@ class Arrivals:
                 await self._store.write(arriving.remember, work.remembered)
             return
         order = sorted(work.filings)
+        noticed = frozenset(self._news.noticed)
         wishes = {}
         for place, at in enumerate(order):
-            if _WISHES.isdisjoint(work.articles[at].fields):
+            if _WISHES.isdisjoint(work.articles[at].fields) and not noticed.intersection(work.groups[at]):
                 continue
-            wish = orders.read(work.filings[at].content.digest)
+            wish = orders.read(work.filings[at].content.digest, noticed)
             if wish is not None:
                 wishes[place] = wish
         results = await self._store.write(

@@ -185,7 +185,6 @@ class PostOffice:
                 received_at=now if received_at is None else received_at,
                 message_id=proto.message_id,
                 trace_note=_note(identity, peer, targets, content),
-                order=orders.read(content.digest),
                 rules=self._news,
                 who=acts.Who(peer.id, identity.account_id if identity is not None else None),
             )

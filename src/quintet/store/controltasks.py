@@ -79,3 +79,18 @@ def due(tx: Tx) -> bool:
         "SELECT 1 FROM control_task WHERE due_at <= ? AND lease_until <= ? LIMIT 1", tx.now, tx.now
     )
     return found is not None
+
+
+def serial(tx: Tx, scope: str) -> int:
+    """The last serial number of a list of groups that was heeded; -1 for none."""
+    found = tx.value("SELECT value FROM setting WHERE name = ?", f"checkgroups {scope[:200]}")
+    return -1 if found is None else int(found)
+
+
+@bounded()
+def set_serial(tx: Tx, scope: str, number: int) -> None:
+    tx.run(
+        "INSERT INTO setting (name, value) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        f"checkgroups {scope[:200]}", str(number),
+    )  # fmt: skip

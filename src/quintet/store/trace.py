@@ -121,6 +121,15 @@ def recent(tx: Tx, limit: int = 100) -> list[Event]:
     return [_event(row) for row in rows]
 
 
+def of_event(tx: Tx, event: str, limit: int = 100) -> list[Event]:
+    """The last events of a kind, newest first; looks at what the trace keeps."""
+    rows = tx.all(
+        "SELECT at, conn, event, account_id, message_row, message_id, detail FROM trace"
+        " WHERE event = ? ORDER BY at DESC, id DESC LIMIT ?", event, limit,
+    )  # fmt: skip
+    return [_event(row) for row in rows]
+
+
 def _event(row: tuple[Any, ...]) -> Event:
     return Event(row[0], row[1], row[2], row[3], row[4], row[5], json.loads(row[6]))
 

@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "domain": "domains",
     "alias": "aliases",
     "group": "groups",
+    "control": "control",
     "access": "access",
     "list": "lists",
     "queue": "queue",

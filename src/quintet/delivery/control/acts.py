@@ -51,11 +51,10 @@ def file(
     received_at: int,
     message_id: str = "",
     trace_note: trace.Note | None = None,
-    order: Order | None = None,
     rules: News,
     who: Who = NOBODY,
 ) -> list[Added]:
-    """`groups.file`, and what the article asks for (``order``, of `orders.read`) with it.
+    """`groups.file`, and what the article asks for with it.
 
     A control message goes into the group "control.<verb>", or into "control", and not into ``group_ids``.
     Returns one place a group.  Nothing when a cancel came before the article: then its id alone is kept,
@@ -66,6 +65,7 @@ def file(
     message_id = message_id or content.message_id
     if _came_too_late(tx, message_id, content.digest, rules, who):
         return []
+    order = orders.read(content.digest, rules.noticed)
     if order is not None and order.is_control:
         group_ids = [place(tx, order.verb).id]
     added = groups.file(

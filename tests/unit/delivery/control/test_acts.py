@@ -23,7 +23,7 @@ async def file(house: NewsHouse, data: bytes, *names: str, rules: News = RULES, 
     content = content_of(data)
     return await house.store.write(
         acts.file, [house.folder(name).id for name in names], content, path=b"peer!x", host=HOST,
-        received_at=1, order=orders.read(content.digest), rules=rules, who=who,
+        received_at=1, rules=rules, who=who,
     )  # fmt: skip
 
 

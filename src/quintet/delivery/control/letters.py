@@ -1,0 +1,68 @@
+"""Letters to the newsmaster about control messages: what was asked for, and what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from quintet import log
+from quintet.delivery.control.groupchanges import Change
+from quintet.delivery.control.orders import Order
+from quintet.delivery.envelope import NULL, Envelope, Recipient, mailbox
+from quintet.delivery.inbound import Inbound
+from quintet.errors import Problem
+from quintet.message import build, headers
+from quintet.net.seam import Peer
+from quintet.store.content import content_of
+
+MAX_LISTED = 500  # changes that one letter lists
+
+logger = log.get("control")
+
+
+class Letters:
+    """One a process.  Without ``inbound``, or an address, nothing is sent."""
+
+    def __init__(self, inbound: Inbound | None, address: str, hostname: str) -> None:
+        self._inbound, self._address, self._hostname = inbound, address, hostname
+
+    async def asked(self, message_id: str, order: Order, changes: Sequence[Change], why: str) -> None:
+        """Somebody wants groups to be changed, and the newsmaster shall say whether."""
+        text = (
+            f"{order.author} asks by the control message {message_id} for:\n\n{_listed(changes)}\n\n"
+            f"It was not done: {why}.\nTo do it all the same:\n\n    quintet control do '{message_id}'\n"
+        )
+        await self.send(f"{order.verb} by {order.author}", text)
+
+    async def done(self, message_id: str, order: Order, changes: Sequence[Change]) -> None:
+        """Groups were changed."""
+        text = f"As {order.author} asked by the control message {message_id}:\n\n{_listed(changes)}\n"
+        await self.send(f"{order.verb} by {order.author}: done", text)
+
+    async def send(self, subject: str, text: str) -> None:
+        """One letter.  What cannot be sent is logged: the effect does not wait for it."""
+        if self._inbound is None or not self._address:
+            return
+        inbound, to = self._inbound, mailbox(self._address)
+        now, clock = inbound.clock.now(), inbound.clock
+        fields = [
+            ("From", f"Quintet <usenet@{self._hostname}>"),
+            ("To", str(to)),
+            ("Subject", subject),
+            ("Date", headers.format_date(now)),
+            ("Message-ID", f"<{clock.token(12)}@{self._hostname}>"),
+            ("Auto-Submitted", "auto-generated"),
+        ]
+        envelope = Envelope(Peer("control", ""), protocol="local", sender=NULL, id=clock.token(6))
+        try:
+            found = inbound.directory.find(to)
+            envelope.recipients.append(found or Recipient(to))
+            await inbound.accept(envelope, content_of(build.compose(fields, text)))
+        except Problem as problem:
+            logger.warning("newsmaster not told", to=str(to), why=problem.text, subject=subject)
+
+
+def _listed(changes: Sequence[Change]) -> str:
+    lines = [f"    {one}" for one in changes[:MAX_LISTED]]
+    if len(changes) > MAX_LISTED:
+        lines.append(f"    ... and {len(changes) - MAX_LISTED} more")
+    return "\n".join(lines)
