@@ -145,6 +145,7 @@ class App:
         self.arrivals = joined.arrivals(config, store, clock)
         if self.arrivals is not None:
             self._closers.append(self.arrivals.close)
+        self.feeds = joined.feeds(config, store, clock, self.arrivals, first=self._first)
         self._sending = asyncio.create_task(self._send(), name="queue")
         self.newswork = newswork.NewsWork(config, store, self.inbound, clock)
         self.newswork.start()
@@ -197,6 +198,8 @@ class App:
         await self.newswork.close()
 
     async def _stop_sending(self) -> None:
+        if self.feeds is not None:
+            await self.feeds.close()
         if self.runner is not None:
             await self.runner.stop()
         self._sending.cancel()

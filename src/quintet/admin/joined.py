@@ -5,6 +5,7 @@ What a service is and how long it lives is for others; here stands only what goe
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from quintet.delivery.inbound import Inbound
@@ -13,8 +14,10 @@ from quintet.errors import Reason, TryLater
 if TYPE_CHECKING:
     from quintet.auth.service import AuthService
     from quintet.clock import Clock
+    from quintet.config.peers import Peer
     from quintet.config.root import Config
     from quintet.delivery.arrivals import Arrivals
+    from quintet.delivery.feeds.runner import Feeds
     from quintet.delivery.rules import Rules
     from quintet.smtp.desk import Role
     from quintet.smtp.service import SmtpService
@@ -66,6 +69,33 @@ def arrivals(config: Config, store: Store, clock: Clock) -> Arrivals | None:
         offers=Offers(clock, config.nntp.offer_hold_s, shared),
     )
     made.peers.start()
+    return made
+
+
+def feeds(
+    config: Config, store: Store, clock: Clock, arrivals: Arrivals | None, *, first: bool
+) -> Feeds | None:
+    """What sends articles to other servers and fetches some; None where no peer is configured for it."""
+    peers = config.nntp.peer
+    if arrivals is None or not any(peer.feeds or peer.pull for peer in peers):
+        return None
+    from quintet.delivery.feeds.puller import Puller
+    from quintet.delivery.feeds.runner import Feeds
+    from quintet.nntp.client import Connection
+
+    async def send(peer: Peer) -> Connection:
+        return await Connection.open(peer, ca_file=config.tls_out.ca_file)
+
+    async def read(peer: Peer) -> Connection:
+        return await Connection.open(peer, ca_file=config.tls_out.ca_file, reader=True)
+
+    owner = f"{config.hostname}:{os.getpid()}:{clock.token(4)}"
+    made = Feeds(store, peers, send, clock=clock, owner=owner, first=first)
+    made.start()
+    for peer in peers:
+        if peer.pull and first:
+            puller = Puller(store, peer, read, arrivals, clock=clock, limit=config.nntp.max_peer_article)
+            made.keep(puller.run, f"pull {peer.name}")
     return made
 
 

@@ -1,0 +1,132 @@
+"""Feeds that are no connections: a list in a file, whole articles in a batch file, a program's input.
+
+Each is a `Link` that takes everything it is given.  Batches are those of rnews(1): "#! rnews SIZE", then the
+article with LF at its lines' ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+from quintet.clock import Clock
+from quintet.config.peers import Peer
+from quintet.delivery.feeds.link import Link, Opener, Outgoing, Verdict
+from quintet.errors import Hangup, Problem, Reason, Refused, TryLater
+
+PROGRAM_S = 300.0  # for a program to take a batch
+MAX_ARTICLE = 64 * 1024 * 1024  # bytes; larger articles are not written into batches
+
+
+def opener(data: Path, clock: Clock) -> Opener:
+    """For peers with ``output``; relative names are meant from the data directory."""
+
+    async def open_output(peer: Peer) -> Link:
+        kind, _, rest = peer.output.partition(":")
+        if kind == "pipe":
+            return Pipe(rest)
+        return File(data / rest, whole=kind == "batch")
+
+    return open_output
+
+
+class File:
+    """Appends, and flushes a round before it counts as sent; the file may be moved away at any time."""
+
+    streams = True
+
+    def __init__(self, path: Path, *, whole: bool) -> None:
+        self._path, self._whole = path, whole
+
+    async def round(
+        self, articles: Sequence[Outgoing], offers: Sequence[str]
+    ) -> tuple[list[Verdict], list[Verdict]]:
+        if articles:
+            parts = [await _batch(one) if self._whole else _line(one) for one in articles]
+            try:
+                await asyncio.to_thread(self._append, b"".join(parts))
+            except OSError as error:
+                raise TryLater(Reason.STORAGE, f"{self._path}: {error.strerror}") from error
+        return [Verdict.TAKEN] * len(articles), [Verdict.WANTED] * len(offers)
+
+    def _append(self, data: bytes) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(fd, view) :]
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    async def offer_one(self, article: Outgoing) -> Verdict:
+        return (await self.round([article], []))[0][0]
+
+    async def close(self) -> None:
+        return
+
+
+class Pipe:
+    """Starts a program for each round, gives it the articles as a batch, and believes its exit status."""
+
+    streams = True
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+
+    async def round(
+        self, articles: Sequence[Outgoing], offers: Sequence[str]
+    ) -> tuple[list[Verdict], list[Verdict]]:
+        if articles:
+            data = b"".join([await _batch(one) for one in articles])
+            process = await asyncio.create_subprocess_shell(
+                self._command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            try:
+                async with asyncio.timeout(PROGRAM_S):
+                    await process.communicate(data)
+            except TimeoutError as error:
+                raise Hangup(Reason.TIMEOUT, "the program does not end") from error
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+            if process.returncode:
+                raise TryLater(Reason.BUSY, f"the program ended with status {process.returncode}")
+        return [Verdict.TAKEN] * len(articles), [Verdict.WANTED] * len(offers)
+
+    async def offer_one(self, article: Outgoing) -> Verdict:
+        return (await self.round([article], []))[0][0]
+
+    async def close(self) -> None:
+        return
+
+
+def _line(article: Outgoing) -> bytes:
+    return f"{article.message_id} {article.body.size}\n".encode()
+
+
+async def _batch(article: Outgoing) -> bytes:
+    """One article of a batch; empty when it cannot be read any more, or is too large for one."""
+    if article.body.size > MAX_ARTICLE:
+        return b""
+    try:
+        chunks = article.body.chunks(0, article.body.size)
+        async with aclosing(chunks) as pieces:  # type: ignore[type-var]  # stores give generators
+            parts = [piece async for piece in pieces]
+    except Refused:
+        return b""
+    except Problem as problem:
+        raise TryLater(problem.reason, problem.text) from problem
+    data = b"".join(parts)
+    if article.header_only:
+        data = data[: data.find(b"\r\n\r\n") + 2] + b"Bytes: %d\r\n\r\n" % article.body.size
+    data = data.replace(b"\r\n", b"\n")
+    return b"#! rnews %d\n%b" % (len(data), data)

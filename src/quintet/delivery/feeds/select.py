@@ -1,0 +1,69 @@
+"""Which articles a peer gets: by groups, distribution, size, hops, Path, control and share.
+
+Pure, and as INN's newsfeeds(5) decides; one `Choice` a peer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from quintet.config.peers import Peer
+from quintet.policy.newsfilter import Says, patterns, wants
+from quintet.store.feeding import Listed
+
+_FIELD = re.compile(rb"(?im)^(path|newsgroups|distribution|control):[ \t]*([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)")
+_HOP = re.compile(rb"[^!\s]+")
+
+
+class Choice:
+    """One peer's selection."""
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+        self._patterns = patterns(peer.send)
+        names = {peer.host, peer.name, *peer.identity, *peer.exclude} - {""}
+        self._excluded = frozenset(name.lower().encode() for name in names)
+        self._low, self._high, self._modulus = peer.share()
+
+    def wants(self, article: Listed) -> bool:
+        peer = self.peer
+        if (peer.max_size and article.size > peer.max_size) or article.size < peer.min_size:
+            return False
+        if self._modulus > 1 and not self._low <= share_of(article.message_id, self._modulus) <= self._high:
+            return False
+        head = article.head
+        end = head.find(b"\r\n\r\n")
+        fields = {
+            name.lower(): value
+            for name, value in reversed(_FIELD.findall(head, 0, end if end > 0 else len(head)))
+        }
+        return self._wants(fields)
+
+    def _wants(self, fields: dict[bytes, bytes]) -> bool:
+        peer = self.peer
+        hops = _HOP.findall(fields.get(b"path", b""))
+        if peer.max_hops and len(hops) > peer.max_hops:
+            return False
+        if any(hop.lower() in self._excluded for hop in hops[:-1]):  # the last one is no server's name
+            return False
+        is_control = b"control" in fields
+        if (is_control and peer.control == "none") or (not is_control and peer.control == "only"):
+            return False
+        if peer.distributions and b"distribution" in fields:
+            words = fields[b"distribution"].decode("latin-1").replace(",", " ").split()
+            if not wants(peer.distributions, words):
+                return False
+        raw = fields.get(b"newsgroups", b"").decode("utf-8", "replace")
+        groups = [
+            name for name in raw.replace("\r\n", "").replace(" ", "").replace("\t", "").split(",") if name
+        ]
+        if peer.max_groups and len(groups) > peer.max_groups:
+            return False
+        return self._patterns.of(groups) is Says.YES
+
+
+def share_of(message_id: str, modulus: int) -> int:
+    """1 to ``modulus``: the same for an article everywhere (INN's Q flag: the last bytes of its MD5)."""
+    digest = hashlib.md5(message_id.encode(), usedforsecurity=False).digest()
+    return int.from_bytes(digest[12:16]) % modulus + 1
