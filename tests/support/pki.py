@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DER = serialization.Encoding.DER
@@ -21,7 +21,7 @@ class Holder:
     """A certificate with its key, and those above it that a server shows."""
 
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
     above: tuple[x509.Certificate, ...] = ()
 
     @property
@@ -101,7 +101,7 @@ def issue(
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical=critical)
     signer = by.key if by else key
-    made = builder.sign(signer, hashes.SHA256())
+    made = builder.sign(signer, None if isinstance(signer, ed25519.Ed25519PrivateKey) else hashes.SHA256())
     above = () if by is None else (by.certificate, *by.above)
     return Holder(made, key, above if show_root else above[:-1])
 
@@ -109,6 +109,23 @@ def issue(
 def authority(name: str = "Test CA", by: Holder | None = None, **options) -> Holder:
     """An authority's certificate."""
     return issue([], by, ca=True, common=name, **options)
+
+
+def bare_authority(by: Holder | None = None) -> Holder:
+    """A certificate without extensions, as old authorities have."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Old CA")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(by.certificate.subject if by else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=30))
+        .sign(by.key if by else key, hashes.SHA256())
+    )
+    return Holder(made, key, () if by is None else (by.certificate, *by.above))
 
 
 def _ca_usage() -> x509.KeyUsage:

@@ -61,9 +61,11 @@ class Route:
     # --- how
     tls: str = opt(
         "may",
-        "never: cleartext; may: TLS when offered, any certificate; must: TLS or nothing; verify: TLS with a "
-        "certificate that proves the name; implicit: TLS from the first byte, verified.",
-        choices=("never", "may", "must", "verify", "implicit"),
+        "never: cleartext; may: what the host's name or the domain publishes (DANE, MTA-STS), else TLS when "
+        "offered, any certificate; must: TLS or nothing; verify: TLS with a certificate that proves the name; "
+        "dane: what the TLSA records of the host's name say, or nothing is sent; implicit: TLS from the first "
+        "byte, verified.",
+        choices=("never", "may", "must", "verify", "dane", "implicit"),
     )
     user: str = opt("", "Login name at that host; empty: none.")
     password: str = opt("", "Its password; only ever sent under TLS or to this machine.", secret=True)

@@ -56,7 +56,14 @@ class Policies(Protocol):
     """`delivery.tlspolicies.TlsPolicies`."""
 
     async def policy(
-        self, domain: str, host: str, mx_secure: bool, *, demand: Demand = Demand.USUAL
+        self,
+        domain: str,
+        host: str,
+        mx_secure: bool,
+        *,
+        demand: Demand = Demand.USUAL,
+        port: int = 0,
+        only_dane: bool = False,
     ) -> HopPolicy: ...
 
 
@@ -78,7 +85,7 @@ class _Found:
     place: Place
     mx: bool  # the name service named it
     secure: bool  # and that answer was validated
-    domain: str  # whose exchanger it is, when that is the recipient's domain
+    domain: str  # whose exchanger it is: the recipient's domain, or the one that a route names
 
 
 def _named(place: Place) -> _Found:
@@ -217,7 +224,7 @@ class Router:
                 continue  # RFC 5321 5.1: neither we nor what is no nearer than we
             for found, addresses in await self._resolved(destination, self._shuffled(group), trouble):
                 try:
-                    policy = await self._policy(destination.route, found, demand)
+                    policy = await self._policy(destination, found, demand)
                 except (TryLater, Refused) as problem:
                     trouble.add(problem)
                     continue
@@ -246,24 +253,21 @@ class Router:
                 if not each.exchangers:
                     continue
                 try:
-                    groups += await self._exchangers(each.host, each.port, configured=True)
+                    groups += await self._exchangers(each.host, each.port)
                 except (TryLater, Unroutable) as problem:
                     trouble.add(problem)
         return groups
 
-    async def _exchangers(
-        self, domain: str, port: int = 0, *, configured: bool = False
-    ) -> list[list[_Found]]:
+    async def _exchangers(self, domain: str, port: int = 0) -> list[list[_Found]]:
         """RFC 5321 5.1: by preference; we and all that is no nearer are left out."""
-        whose = "" if configured else domain
         if domain.startswith("["):
-            return [[_Found(Place(_literal_host(domain)), True, False, whose)]]
+            return [[_Found(Place(_literal_host(domain)), True, False, domain)]]
         answer = await self._resolver.query(domain, "MX")
         if not answer.exists:
             raise Unroutable("5.1.2", f"domain {domain} does not exist")
         records = await self._resolver.mx(domain) if answer.records else []
         if not records:
-            return [[_Found(Place(domain, port), True, answer.secure, whose)]]  # the implicit MX
+            return [[_Found(Place(domain, port), True, answer.secure, domain)]]  # the implicit MX
         if len(records) == 1 and not records[0].host:
             raise Unroutable("5.1.10", f"domain {domain} takes no mail")  # RFC 7505 4.1
         own = min((mx.preference for mx in records if mx.host in self._names), default=None)
@@ -271,7 +275,7 @@ class Router:
         if not nearer:
             raise Unroutable("5.4.6", f"mail for {domain} loops back to this host", Reason.LOOP)
         return [
-            [_Found(Place(mx.host, port), True, answer.secure, whose) for mx in group]
+            [_Found(Place(mx.host, port), True, answer.secure, domain) for mx in group]
             for group in _bounded(nearer)
         ]
 
@@ -362,18 +366,32 @@ class Router:
                 return True
         return False
 
-    async def _policy(self, route: Route, found: _Found, demand: Demand) -> HopPolicy:
-        """A route's own word stands; what it leaves open is the recipient domain's."""
-        host = found.place.host
-        if found.mx and found.domain and route.tls == "may" and self._policies is not None:
-            return await self._policies.policy(found.domain, host, found.secure, demand=demand)
-        policy = of_route(route.tls, host)
+    async def _policy(self, destination: Destination, found: _Found, demand: Demand) -> HopPolicy:
+        """A route's own word stands; what it leaves open is the recipient domain's, or the relay's own."""
+        host, word = found.place.host, destination.route.tls
+        if word in ("may", "dane") and self._policies is not None and self._is_public(destination, found):
+            return await self._policies.policy(
+                found.domain or host,
+                host,
+                found.secure if found.mx else True,  # the configuration names it
+                demand=demand,
+                port=self._port(destination, found),
+                only_dane=word == "dane",
+            )
+        policy = of_route(word, host)
         if demand is not Demand.REQUIRE or host.startswith("unix:"):
             return policy
         # RFC 8689 4.2.1: a certificate that proves the name, and a host that passes the demand on
         return HopPolicy(
             "verify", (host,), why="requiretls", proven=True, implicit=policy.implicit, strict=True
         )
+
+    def _is_public(self, destination: Destination, found: _Found) -> bool:
+        """Somebody may have published how to speak to it: a name, and we ask the name service ourselves."""
+        if found.mx or destination.route.tls == "dane":
+            return True
+        host, route = found.place.host, destination.route
+        return destination.via != "lmtp" and "." in host and not _is_address(host) and not route.proxy
 
     # --- hops ---------------------------------------------------------------------------------
 
@@ -451,6 +469,14 @@ def _local(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
             probe.bind((str(ip), 0))
         except OSError:
             return False
+    return True
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host.startswith("unix:")
     return True
 
 

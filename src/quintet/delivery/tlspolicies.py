@@ -78,11 +78,20 @@ class TlsPolicies:
         self._tally = tally if config.reports else None
 
     async def policy(
-        self, domain: str, host: str, mx_secure: bool, *, demand: Demand = Demand.USUAL
+        self,
+        domain: str,
+        host: str,
+        mx_secure: bool,
+        *,
+        demand: Demand = Demand.USUAL,
+        port: int = 0,
+        only_dane: bool = False,
     ) -> HopPolicy:
         """For mail to ``domain`` (A-labels) by way of its mail exchanger ``host``.
 
-        ``mx_secure``: the answer that named the host was validated (DNSSEC).
+        ``mx_secure``: the answer that named the host was validated (DNSSEC).  For a relay that was configured
+        both names are its own (RFC 7672 2.2.2, RFC 8461 3.4).  ``port`` is where that listens, ``only_dane``:
+        nothing goes there without TLSA records, whatever a rule says.
 
         Raises:
             TryLater(DNS): TLSA records cannot be had now; nothing may be sent to that host (RFC 7672 2.2).
@@ -91,15 +100,17 @@ class TlsPolicies:
             NotProvable: a message that demands TLS may not go there.
         """
         domain, host = domain.lower().rstrip("."), host.lower().rstrip(".")
-        rule = self._rule(domain)
+        rule = self._rule(domain) if not only_dane else _DANE
+        port = port or self._port
         if rule is not None and rule.level not in ("auto", "dane"):
             found = _of_rule(rule, host, mx_secure)
         elif demand is Demand.IGNORE and (rule is None or rule.level == "auto"):
             return OPPORTUNISTIC  # and nobody is told: RFC 8460 3, of reports' own sessions
-        elif _is_address(host):
+        elif _is_address(host) and not only_dane:
             found = OPPORTUNISTIC  # RFC 7672 2.2, RFC 8461 3.4: neither speaks of addresses
         else:
-            found = await self._published(domain, host, mx_secure, rule is not None and rule.level == "dane")
+            must = rule is not None and rule.level == "dane"
+            found = await self._published(domain, host, port, mx_secure, must)
         return self._strict(found, domain, host, mx_secure) if demand is Demand.REQUIRE else found
 
     def _rule(self, domain: str) -> TlsRule | None:
@@ -111,12 +122,14 @@ class TlsPolicies:
             found = self._rules.get(f".{parent}") if parent else self._rules.get("*")
         return found
 
-    async def _published(self, domain: str, host: str, mx_secure: bool, only_dane: bool) -> HopPolicy:
+    async def _published(
+        self, domain: str, host: str, port: int, mx_secure: bool, only_dane: bool
+    ) -> HopPolicy:
         """What the domain and its host say of themselves."""
         anchors = None
         if (self._config.dane or only_dane) and mx_secure:
             try:
-                anchors = await self._anchors(host)
+                anchors = await self._anchors(host, port)
             except TryLater as problem:
                 self._tell(
                     domain, Applied("tlsa", host, (), (host,)), host, Outcome(DNSSEC_INVALID, problem.text)
@@ -187,7 +200,7 @@ class TlsPolicies:
             f"nothing proves that {host} is a mail host of {domain}, and the message demands it"
         )
 
-    async def _anchors(self, host: str) -> _Anchors | None:
+    async def _anchors(self, host: str, port: int) -> _Anchors | None:
         """Secure TLSA records of a host (RFC 7672 2.2.2, 2.2.3); None: there are none, or they prove nothing.
 
         Raises:
@@ -203,7 +216,7 @@ class TlsPolicies:
         elif there[0].canonical == host or not (await self._resolver.query(host, "CNAME")).secure:
             return None  # and their TLSA queries often fail: they are not asked
         for base in dict.fromkeys(bases):
-            answer = await self._resolver.query(f"_{self._port}._tcp.{base}", "TLSA")
+            answer = await self._resolver.query(f"_{port}._tcp.{base}", "TLSA")
             if answer.secure and answer.records:
                 return _Anchors(base, dane.records(answer.records))
         return None
@@ -218,6 +231,9 @@ class TlsPolicies:
     def trouble(self, domain: str, kind: str, text: str) -> None:
         """A policy that could not be fetched, for the report (RFC 8461 6); `StsPolicies.trouble`."""
         self._tell(domain, Applied("sts", domain), "", Outcome(kind, text))
+
+
+_DANE = TlsRule("dane")
 
 
 def _of_rule(rule: TlsRule, host: str, mx_secure: bool) -> HopPolicy:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import ipaddress
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 MAX_DEPTH = 8  # certificates between the server's and the anchor, both counted; real chains have 2 to 4
@@ -31,6 +34,9 @@ _KNOWN = frozenset(
         ExtensionOID.KEY_USAGE,
         ExtensionOID.EXTENDED_KEY_USAGE,
         ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+        ExtensionOID.NAME_CONSTRAINTS,
+        # any policy will do (RFC 5280 6.1.1 (c)); what demands one is an extension of its own
+        ExtensionOID.CERTIFICATE_POLICIES,
     )
 )
 _ADDRESS = re.compile(r"[0-9.]+|[0-9a-f:.]*:[0-9a-f:.]*")
@@ -77,13 +83,15 @@ def verify(
     is_anchor: Callable[[bytes], bool],
     published: bytes | None,
     now: datetime.datetime,
+    *,
+    key: bytes | None = None,
 ) -> None:
     """Follows the chain from the server's certificate to one that ``is_anchor`` says is trusted.
 
     The order in which issuers were sent does not matter; ``published`` is an anchor the server need not
-    send.  Dates, signatures, CA marks, key usage and path lengths must be right up to the anchor, whose own
-    dates count too (RFC 7671 5.2 leaves RFC 5280's rules in place).  Name constraints are not followed: a
-    chain that has critical ones is not believed.
+    send, ``key`` the public key (DER) of one.  Dates, signatures, CA marks, key usage, path lengths and name
+    constraints must be right up to the anchor, whose own dates count too (RFC 7671 5.2 leaves RFC 5280's
+    rules in place).  An anchor that says nothing of itself (version 1) is a CA by being named.
 
     Raises:
         Untrusted: it does not lead there.
@@ -97,10 +105,19 @@ def verify(
     for _ in range(MAX_DEPTH):
         _in_time(certificate, now)
         _no_unknown(certificate)
-        if below and is_anchor(here):
+        if below:
+            _allows(certificate, ders[0])
+            if is_anchor(here):
+                return
+        if key is not None and _signed_by(certificate, key):
             return
         found = next(
-            (each for each in ders if each not in seen and _issued(load(each), certificate, below)), None
+            (
+                each
+                for each in ders
+                if each not in seen and _issued(load(each), certificate, below, anchor=is_anchor(each))
+            ),
+            None,
         )
         if found is None:
             raise wrong
@@ -109,25 +126,84 @@ def verify(
     raise wrong
 
 
-def _issued(issuer: x509.Certificate, certificate: x509.Certificate, below: int) -> bool:
+def _issued(issuer: x509.Certificate, certificate: x509.Certificate, below: int, *, anchor: bool) -> bool:
     """``issuer`` may sign and did; ``below`` authorities stand between it and the server's certificate."""
     try:
-        constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
-        if not constraints.ca:
+        if not _is_authority(issuer, below, anchor=anchor):
             return False
-        if constraints.path_length is not None and constraints.path_length < below:
-            return False
-        try:
-            if not issuer.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign:
-                return False
-        except x509.ExtensionNotFound:
-            pass  # RFC 5280 6.1.4 (n): where it is missing nothing is forbidden
         certificate.verify_directly_issued_by(issuer)
     except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.InvalidVersion):
         return False
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
+
+
+def _is_authority(issuer: x509.Certificate, below: int, *, anchor: bool) -> bool:
+    try:
+        constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except x509.ExtensionNotFound:
+        return anchor
+    if not constraints.ca:
+        return False
+    if constraints.path_length is not None and constraints.path_length < below:
+        return False
+    try:
+        return issuer.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound:
+        return True  # RFC 5280 6.1.4 (n): where it is missing nothing is forbidden
+
+
+def _signed_by(certificate: x509.Certificate, key: bytes) -> bool:
+    """By the holder of a public key of which there is no certificate."""
+    try:
+        public: Any = serialization.load_der_public_key(key)  # Any: the algorithms' methods differ
+        how: tuple[Any, ...] = ()  # as above
+        if isinstance(public, rsa.RSAPublicKey):
+            how = (certificate.signature_algorithm_parameters, certificate.signature_hash_algorithm)
+        elif isinstance(public, ec.EllipticCurvePublicKey):
+            how = (certificate.signature_algorithm_parameters,)
+        public.verify(certificate.signature, certificate.tbs_certificate_bytes, *how)
+    except (ValueError, TypeError, AttributeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def _allows(issuer: x509.Certificate, server: bytes) -> None:
+    """Name constraints of an authority, for the server's names (RFC 5280 4.2.1.10).  Raises Untrusted.
+
+    Constraints of other kinds than DNS names and addresses cannot be judged: such a chain is not believed.
+    """
+    try:
+        limits = issuer.extensions.get_extension_for_class(x509.NameConstraints).value
+    except x509.ExtensionNotFound:
+        return
+    except (ValueError, x509.DuplicateExtension) as error:
+        raise Untrusted(NOT_TRUSTED, "certificate with damaged extensions") from error
+    permitted, excluded = limits.permitted_subtrees or (), limits.excluded_subtrees or ()
+    if not all(isinstance(each, x509.DNSName | x509.IPAddress) for each in (*permitted, *excluded)):
+        raise Untrusted(NOT_TRUSTED, "certificate of an authority with constraints that are not known")
+    for name in names_of(server):
+        kind = x509.IPAddress if _ADDRESS.fullmatch(name) else x509.DNSName
+        within = [each for each in permitted if isinstance(each, kind)]
+        if any(_within(name, each) for each in excluded) or (
+            within and not any(_within(name, each) for each in within)
+        ):
+            raise Untrusted(NOT_TRUSTED, f"an authority of the chain may not vouch for {name}")
+
+
+def _within(name: str, subtree: x509.GeneralName) -> bool:
+    if isinstance(subtree, x509.IPAddress):
+        networks = (ipaddress.IPv4Network, ipaddress.IPv6Network)
+        try:
+            found = ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return isinstance(subtree.value, networks) and found in subtree.value
+    if not isinstance(subtree, x509.DNSName) or _ADDRESS.fullmatch(name):
+        return False
+    top = subtree.value.lower().strip(".")
+    return not top or f".{name}".endswith(f".{top}")
 
 
 def _in_time(certificate: x509.Certificate, now: datetime.datetime) -> None:

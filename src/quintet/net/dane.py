@@ -117,7 +117,7 @@ def verify(
     for each in usable:
         if each.usage == TRUST_ANCHOR:
             try:
-                chains.verify(chain, each.fits, _published(each), now)
+                chains.verify(chain, each.fits, _published(each), now, key=_key(each))
                 chains.check_name(chain[0], names)
             except chains.Untrusted as problem:
                 # a chain that led to the anchor and failed by its name says more than one that did not
@@ -130,3 +130,8 @@ def verify(
 def _published(record: Tlsa) -> bytes | None:
     """A trust anchor's certificate where the record holds it whole: the server need not send it."""
     return record.data if record.selector == 0 and record.matching == 0 else None
+
+
+def _key(record: Tlsa) -> bytes | None:
+    """A trust anchor's public key where the record holds it whole (RFC 7671 5.2.2)."""
+    return record.data if record.selector == 1 and record.matching == 0 else None

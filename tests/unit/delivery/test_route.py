@@ -310,10 +310,11 @@ class Rules:
     """TLS policies that know two hosts."""
 
     def __init__(self) -> None:
-        self.asked = []
+        self.asked, self.more = [], []
 
-    async def policy(self, domain, host, mx_secure, *, demand=Demand.USUAL):
+    async def policy(self, domain, host, mx_secure, *, demand=Demand.USUAL, port=0, only_dane=False):
         self.asked.append((domain, host, mx_secure, demand))
+        self.more.append((host, port, only_dane))
         if host == "near.two.test":
             raise TryLater(Reason.TLS_REQUIRED, "not in the policy")
         return HopPolicy("verify", (host,), why="mta-sts")
@@ -341,6 +342,34 @@ async def test_tls_policy_is_asked_once_a_host_unless_the_route_says(out, zone):
     (hop,) = await hops(routing, "bare.test", demand=Demand.REQUIRE)  # RFC 8689 4.2.1
     assert hop.policy is not None and (hop.policy.level, hop.policy.strict) == ("verify", True)
     assert len(policies.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "route, asked",
+    [
+        (Route(via="smtp", host="relay.two.test"), [("relay.two.test", 25, False)]),
+        (Route(via="smtp", host="relay.two.test", port=587, tls="dane"), [("relay.two.test", 587, True)]),
+        (Route(via="smtp", host="relay.two.test:26", tls="must"), []),
+        (Route(via="smtp", host="192.0.2.9"), []),
+        (Route(via="smtp", host="192.0.2.9", tls="dane"), [("192.0.2.9", 25, True)]),
+        (Route(via="lmtp", host="relay.two.test"), []),
+        (Route(via="smtp", host="relay.two.test", proxy="socks5://proxy.test:1080"), []),
+        (Route(via="smtp", host="mx:bare.test"), [("bare.test", 25, False)]),
+        (
+            Route(via="mx", domains=["r.test"], fallback=["relay.two.test"]),
+            [("nowhere.two.test", 25, False), ("relay.two.test", 25, False)],
+        ),
+    ],
+)
+async def test_policy_of_a_relay_is_that_of_its_own_name(out, zone, route, asked):
+    # RFC 7672 2.2.2, RFC 8461 3.4
+    zone.add("relay.two.test. A 192.0.2.8\nr.test. MX 10 nowhere.two.test.")
+    policies, config = Rules(), Queue(routes={"r": route})
+    directory, clock = out.house.inbound.directory, out.house.clock
+    routing = Router(config, directory, zone.resolver(), names=(), clock=clock, policies=policies)
+    assert await hops(routing, "r.test")
+    assert policies.more == asked
+    assert all(domain == host and secure for domain, host, secure, _ in policies.asked if "relay" in host)
 
 
 def test_routes_by_domain_and_sender_in_order(out, zone):

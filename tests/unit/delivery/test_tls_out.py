@@ -3,6 +3,7 @@
 import pytest
 
 from quintet.config.queue import Queue
+from quintet.config.route import Route
 from quintet.config.tls_out import TlsOut
 from quintet.delivery.outbound import Runner
 from quintet.delivery.tlspolicies import TlsPolicies
@@ -31,16 +32,21 @@ class World:
     """Mail for example.net goes to ``host`` by MX."""
 
     def __init__(self, out: Out, zone, host, holder: pki.Holder, ca_file: str) -> None:
-        self.out, self.zone, self.host, self.holder = out, zone, host, holder
+        self.out, self.zone, self.host, self.holder, self.ca_file = out, zone, host, holder, ca_file
         self.tally, self.sts = Tally(), Sts()
         zone.add("example.net. MX 10 mx.example.net.\nmx.example.net. A 127.0.0.1")
+        self.routed()
+
+    def routed(self, **routes: Route) -> None:
+        """By these routes from here on."""
+        out, zone, host = self.out, self.zone, self.host
         resolver = zone.resolver(cache=0)
         self.runner = Runner(
             out.house.store,
-            Queue(port=host.port, connect_timeout_s=2.0, delay_warning_s=0.0, idle_s=0.0),
+            Queue(routes=routes, port=host.port, connect_timeout_s=2.0, delay_warning_s=0.0, idle_s=0.0),
             directory=out.house.inbound.directory,
             resolver=resolver,
-            transport=SmtpTransport("us.example.org", clock=out.house.clock, ca_file=ca_file),
+            transport=SmtpTransport("us.example.org", clock=out.house.clock, ca_file=self.ca_file),
             hostname="us.example.org",
             clock=out.house.clock,
             policies=TlsPolicies({}, TlsOut(), resolver, sts=self.sts, tally=self.tally, port=host.port),
@@ -91,6 +97,43 @@ async def test_letter_waits_while_tlsa_records_cannot_be_had(world: World):
     assert count == 0
     assert "TLSA" in text
     assert world.host.connections == 0
+
+
+async def test_relay_that_publishes_tlsa_records_must_prove_itself_by_them(world: World):
+    # RFC 7672 2.2.2: a relay that was configured has records at its own name and port
+    world.zone.validates = True
+    relay = Route(via="smtp", host="mx.example.net", port=world.host.port)
+    world.routed(relay=relay)
+    assert await world.sent() == (1, [])
+    other = pki.issue(["mx.example.net"])
+    world.zone.add(f"_{world.host.port}._tcp.mx.example.net. TLSA {other.tlsa(3, 1, 1)}")
+    count, [text] = await world.sent()
+    assert count == 1
+    assert "no TLSA record matches the certificate" in text
+
+
+async def test_relay_that_must_have_tlsa_records_gets_nothing_without(world: World):
+    relay = Route(via="smtp", host="mx.example.net", port=world.host.port, tls="dane")
+    world.zone.add(f"_{world.host.port}._tcp.mx.example.net. TLSA {world.holder.tlsa(2, 0, 1)}")
+    world.routed(relay=relay)
+    count, [text] = await world.sent()  # nobody validated them
+    assert count == 0
+    assert "no usable TLSA records" in text
+    world.zone.validates = True
+    world.zone.add(f"_{world.host.port}._tcp.mx.example.net. TLSA {world.holder.tlsa(3, 1, 1)}")
+    world.routed(relay=relay)
+    world.out.house.clock.advance(3600)
+    await world.runner.once()
+    assert len(world.host.messages) == 1
+
+
+async def test_enforced_policy_of_a_relay_is_met(world: World):
+    # RFC 8461 3.4: the relay's name is the policy domain
+    world.routed(relay=Route(via="smtp", host="mx.example.net", port=world.host.port))
+    world.sts.policy = StsPolicy("enforce", 86_400, ("mx.example.net",))
+    assert await world.sent() == (1, [])
+    world.host.offers.remove("STARTTLS")
+    assert (await world.sent())[0] == 1
 
 
 async def test_stripped_starttls_is_seen_where_a_policy_is_known(world: World):

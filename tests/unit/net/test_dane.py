@@ -1,9 +1,12 @@
 """TLSA records against chains of certificates, and what a chain must be to be believed."""
 
 import datetime
+import ipaddress
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from quintet.errors import BadSyntax
 from quintet.net import chains, dane
@@ -115,11 +118,76 @@ def test_same_name_and_another_key_is_no_issuer(root):
     assert proved([root.tlsa(2, 0, 1)], leaf) == "certificate-not-trusted"
 
 
-def test_critical_name_constraints_are_not_believed(root):
+@pytest.mark.parametrize(
+    "permitted, excluded, found",
+    [
+        (["example.net"], None, ""),
+        (["mx.example.net"], None, ""),
+        ([".example.net"], None, ""),
+        (["example.com", "example.net"], None, ""),
+        (["example.com"], None, "certificate-not-trusted"),
+        (["ample.net"], None, "certificate-not-trusted"),  # no end of a label
+        (None, ["example.net"], "certificate-not-trusted"),
+        (None, ["example.com"], ""),
+        (["example.net"], ["mx.example.net"], "certificate-not-trusted"),
+    ],
+)
+@pytest.mark.parametrize("critical", (False, True))
+def test_authority_vouches_within_its_name_constraints(root, permitted, excluded, found, critical):
+    # RFC 5280 4.2.1.10
+    bounds = x509.NameConstraints(
+        *(
+            None if names is None else [x509.DNSName(each) for each in names]
+            for names in (permitted, excluded)
+        )
+    )
+    bound = pki.authority("Bound", root, extensions=[(bounds, critical)])
+    assert proved([root.tlsa(2, 0, 1)], pki.issue(["mx.example.net"], bound)) == found
+    top = pki.authority("Top", extensions=[(bounds, critical)])
+    assert proved([top.tlsa(2, 0, 1)], pki.issue(["mx.example.net"], top)) == found
+
+
+def test_address_constraint_says_nothing_of_names(root):
+    bounds = x509.NameConstraints([x509.IPAddress(ipaddress.ip_network("192.0.2.0/24"))], None)
+    bound = pki.authority("Bound", root, extensions=[(bounds, True)])
+    assert proved([root.tlsa(2, 0, 1)], pki.issue(["mx.example.net"], bound)) == ""
+
+
+def test_constraints_that_are_not_known_are_not_believed(root):
     # RFC 5280 4.2: what is critical and not understood ends it
-    bounds = x509.NameConstraints(permitted_subtrees=[x509.DNSName("example.net")], excluded_subtrees=None)
+    bounds = x509.NameConstraints([x509.RFC822Name("example.net")], None)
     bound = pki.authority("Bound", root, extensions=[(bounds, True)])
     assert proved([root.tlsa(2, 0, 1)], pki.issue(["mx.example.net"], bound)) == "certificate-not-trusted"
+
+
+def test_key_of_a_trust_anchor_does_without_its_certificate(root, middle):
+    # RFC 7671 5.2.2: the record holds the key that signed the topmost certificate
+    leaf = pki.issue(["mx.example.net"], middle, show_root=False)
+    assert proved([root.tlsa(2, 1, 0)], leaf) == ""
+    assert proved([root.tlsa(2, 1, 1)], leaf) == "certificate-not-trusted"
+    assert proved([pki.authority().tlsa(2, 1, 0)], leaf) == "certificate-not-trusted"
+    alone = pki.issue(["mx.example.net"], middle)
+    alone.above = ()
+    assert proved([middle.tlsa(2, 1, 0)], alone) == ""
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ed25519"])
+def test_keys_of_other_kinds_sign_too(kind):
+    key = rsa.generate_private_key(65537, 2048) if kind == "rsa" else ed25519.Ed25519PrivateKey.generate()
+    leaf = pki.issue(["mx.example.net"], pki.Holder(pki.authority().certificate, key))
+    leaf.above = ()
+    spki = key.public_key().public_bytes(pki.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    assert proved([f"2 1 0 {spki.hex()}"], leaf) == ""
+
+
+def test_authority_that_does_not_say_so_is_one_by_being_named():
+    # X.509 of version 1 has no extensions; so has this one no basic constraints
+    bare = pki.bare_authority()
+    leaf = pki.issue(["mx.example.net"], bare)
+    assert proved([bare.tlsa(2, 0, 1)], leaf) == ""
+    above = pki.authority("Top")
+    between = pki.bare_authority(above)
+    assert proved([above.tlsa(2, 0, 1)], pki.issue(["mx.example.net"], between)) == "certificate-not-trusted"
 
 
 def test_self_signed_server_is_no_trust_anchor_of_its_own():
