@@ -61,10 +61,9 @@ class Route:
     # --- how
     tls: str = opt(
         "may",
-        "never: cleartext; may: what the host's name or the domain publishes (DANE, MTA-STS), else TLS when "
-        "offered, any certificate; must: TLS or nothing; verify: TLS with a certificate that proves the name; "
-        "dane: what the TLSA records of the host's name say, or nothing is sent; implicit: TLS from the first "
-        "byte, verified.",
+        "never: cleartext; may: what the host or domain publishes (DANE, MTA-STS), else TLS if offered, any "
+        "certificate; must: TLS or nothing; verify: TLS with a certificate proving the name; dane: what "
+        "the TLSA records of the host say, or nothing is sent; implicit: TLS from the first byte, verified.",
         choices=("never", "may", "must", "verify", "dane", "implicit"),
     )
     user: str = opt("", "Login name at that host; empty: none.")

@@ -74,7 +74,7 @@ OPPORTUNISTIC = HopPolicy("may", fallback=CLEAR)
 
 
 def of_route(word: str, host: str) -> HopPolicy:
-    """The policy of a configured route's ``tls``: never, may, must, verify, implicit; dane where it cannot be."""
+    """Policy of a configured route's ``tls``: never, may, must, verify, implicit; "dane" verifies here."""
     if word == "never":
         return replace(CLEAR, why="route", proven=True)
     if word == "may":
