@@ -20,6 +20,7 @@ from quintet.auth.service import AuthService
 from quintet.clock import Clock, SystemClock
 from quintet.config import root
 from quintet.config.listeners import Listener as ListenerConfig
+from quintet.delivery import expiry
 from quintet.delivery.post import PostOffice
 from quintet.delivery.rules import Rules
 from quintet.net.listener import Listener
@@ -122,7 +123,9 @@ class App:
         self._closers.append(self._stop_sending)
         self._closers.append(self._stop_news)
         receipts = jobs.Job("receipts", jobs.LOOK_S, self._send_receipts)
-        self.jobs = jobs.Jobs(self.store, self.clock, (*jobs.JOBS, *self._tls_jobs(), receipts))
+        expire = jobs.Job(expiry.JOB, jobs.HOUR, self._expire)
+        await self._settle_expiry()
+        self.jobs = jobs.Jobs(self.store, self.clock, (*jobs.JOBS, *self._tls_jobs(), receipts, expire))
         self.jobs.start()
         self._closers.append(self.jobs.close)
         self.control = control.Control(config.data, self._orders())
@@ -217,6 +220,14 @@ class App:
             store, self.inbound.reports, hostname=self.config.hostname, clock=self.clock
         )
 
+    async def _settle_expiry(self) -> None:
+        """The rules of expiry as the configuration has them now."""
+        self._expiry = expiry.Rules(self.config.expire, self.config.retention)
+        await expiry.settle(self.store, self._expiry)
+
+    async def _expire(self, store: Store) -> bool:
+        return await expiry.job(store, self._expiry)
+
     def _tls_jobs(self) -> tuple[jobs.Job, ...]:
         """What is done about other domains' TLS, once there is a queue runner that looks at it."""
 
@@ -274,6 +285,7 @@ class App:
         await self.certificates.reload(config)
         self.pages.reload(config.http)
         self.config = config
+        await self._settle_expiry()
         renew = self.rules.reload(config.policy)
         renew = renew or any(key.partition(".")[0] in _SECTIONS_OF_SERVICES for key in taken)
         if renew:

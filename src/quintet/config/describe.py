@@ -208,6 +208,10 @@ def _effective(name: str, value: Any, out: list[str], header: str = "[{}]") -> N
         for key, each in value.items():
             _effective(f"{name}.{values.key(key)}", each, out)
         return
+    if isinstance(value, tuple):
+        for each in value:
+            _effective(name, each, out, "[[{}]]")
+        return
     out.append("\n" + header.format(name))
     inner: list[tuple[str, Any, str]] = []
     for key, each in load.options(type(value)).items():

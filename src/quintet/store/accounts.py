@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quintet.errors import Reason, Refused
-from quintet.store import entry_annotations, folders
+from quintet.store import entry_annotations, folders, keeping
 from quintet.store.db import Tx, bounded
 from quintet.store.model import NEWS, Account, AccountId, AccountKind, Modseq
 
@@ -172,11 +172,12 @@ def remove(tx: Tx, account_id: AccountId) -> None:
     """The account with all its folders, addresses and secrets; its messages are swept later.
 
     Raises:
-        Refused(NO_SUCH_ACCOUNT).
+        Refused(NO_SUCH_ACCOUNT), Refused(NO_PERMISSION): it is on hold.
     """
     account = get(tx, account_id)
     for folder in folders.listing(tx, account_id):
         folders.remove(tx, folder.id)
+    keeping.forget_account(tx, account_id)
     tx.run("DELETE FROM prop WHERE kind = 0 AND object_id = ?", account_id)
     # what was its own in others' folders; a later account of that name must not find it
     tx.run("DELETE FROM annotation WHERE reader_id = ?", account_id)

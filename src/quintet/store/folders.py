@@ -257,6 +257,9 @@ def remove(tx: Tx, folder_id: FolderId, *, refuse_children: bool = False) -> Non
     folder = get(tx, folder_id)
     if refuse_children and tx.one("SELECT 1 FROM folder WHERE parent_id = ?", folder_id) is not None:
         raise Refused(Reason.HAS_CHILDREN, folder.name)
+    from quintet.store import history, keeping  # they need this module
+
+    keeping.keep(tx, folder)
     tx.run("UPDATE folder SET parent_id = NULL WHERE parent_id = ?", folder_id)
     tx.run(
         "INSERT INTO garbage (message_id, doomed_at) SELECT DISTINCT message_id, CAST(? AS BIGINT) FROM entry"
@@ -276,7 +279,10 @@ def remove(tx: Tx, folder_id: FolderId, *, refuse_children: bool = False) -> Non
     tx.run("DELETE FROM prop WHERE kind = 1 AND object_id = ?", folder_id)
     tx.run("DELETE FROM annotation WHERE folder_id = ?", folder_id)
     entry_annotations.forget(tx, folder)
+    articles = [row for (row,) in tx.all("SELECT message_id FROM entry WHERE folder_id = ?", folder_id)]
     tx.run("DELETE FROM entry WHERE folder_id = ?", folder_id)
+    if folder.kind == FolderKind.GROUP:
+        history.detach_gone(tx, articles)
     modseq = book(tx, folder.account_id, -folder.bytes - hidden[1], -folder.messages - hidden[0])
     tx.run(
         "INSERT INTO folder_tombstone (account_id, folder_id, name, modseq) VALUES (?, ?, ?, ?)",

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from quintet.errors import Reason, Refused, TryLater
+from quintet.message import headers
 from quintet.store import accounts, dialect, filing, folders, history, trace
 from quintet.store.content import Content
 from quintet.store.db import Tx, bounded
@@ -160,6 +161,7 @@ def file(
     prefix = b"Path: %b\r\nXref: %b\r\n" % (path, xref)
     size = len(prefix) + content.size
     filing.put_message(tx, content, prefix, xref, row_id)
+    _note_end(tx, content, row_id)
     first = tx.new_ids(len(places))
     tx.run("UPDATE account SET used_bytes = used_bytes + ? WHERE id = ?", size * len(places), account_id)
     added = []
@@ -187,6 +189,14 @@ def file(
     if trace_note is not None:
         trace.note(tx, trace_note, message_row=row_id, message_id=message_id, places=added)
     return added
+
+
+def _note_end(tx: Tx, content: Content, row_id: MessageId) -> None:
+    """Until when the poster says it matters (RFC 5536 3.2.5); what is no date says nothing."""
+    said = content.digest.header(b"expires")
+    ends = headers.parse_date(said) if said else None
+    if ends is not None:
+        tx.run("INSERT INTO article_end (message_row, expires_at) VALUES (?, ?)", row_id, ends)
 
 
 def overview(tx: Tx, folder_id: FolderId, low: int, high: int, limit: int = 1000) -> tuple[bytes, int, int]:

@@ -68,6 +68,19 @@ def detach(tx: Tx, message_row: MessageId) -> None:
     tx.run("UPDATE history SET message_row = NULL WHERE message_row = ?", message_row)
 
 
+@bounded(lambda message_rows: len(message_rows) <= 100)
+def detach_gone(tx: Tx, message_rows: Collection[int]) -> None:
+    """Those of the articles that are in no group any more are gone; their ids stay known."""
+    members, param = dialect.among(tx.engine, message_rows)
+    tx.run(
+        # not a join: the planner would begin with all groups
+        f"UPDATE history SET message_row = NULL WHERE message_row {members} AND NOT EXISTS"
+        " (SELECT 1 FROM entry e WHERE e.message_id = history.message_row"
+        " AND (SELECT f.kind FROM folder f WHERE f.id = e.folder_id) = 'group')",
+        param,
+    )  # fmt: skip
+
+
 def sweep(tx: Tx, before: int, limit: int = 5000) -> int:
     """Forgets ids whose article is gone and that arrived before a time; returns how many."""
     return tx.run(

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from quintet.errors import Reason, Refused, TryLater
-from quintet.store import dialect, entry_annotations, filing, folders, seen
+from quintet.store import dialect, entry_annotations, filing, folders, history, keeping, seen
 from quintet.store.content import Content
 from quintet.store.db import Tx
 from quintet.store.entry_annotations import Along
@@ -24,6 +24,7 @@ from quintet.store.model import (
     EntryId,
     Folder,
     FolderId,
+    FolderKind,
     Modseq,
     Uid,
 )
@@ -79,11 +80,11 @@ def _less(rows: list[tuple[Any, ...]], flags: int, keywords: bool) -> list[tuple
 
 
 def _insert_for(tx: Tx, target: Folder, rows: list[tuple[Any, ...]], taker: AccountId | None) -> list[Copied]:
-    """`_insert`; in a folder where \\Seen is the taker's own it becomes a mark."""
+    """`insert_rows`; in a folder where \\Seen is the taker's own it becomes a mark."""
     if taker is None or not seen.is_own(target, taker):
-        return _insert(tx, target, rows)
+        return insert_rows(tx, target, rows)
     marked = {r[0] for r in rows if r[1] & SEEN}
-    pairs = _insert(tx, target, [(r[0], r[1] & ~SEEN, *r[2:]) for r in rows])
+    pairs = insert_rows(tx, target, [(r[0], r[1] & ~SEEN, *r[2:]) for r in rows])
     if marked:
         numbers = [pair.target_uid for pair in pairs if pair.source_uid in marked]
         seen.mark(tx, target.id, taker, numbers, True)
@@ -103,7 +104,8 @@ def _rows(tx: Tx, source: Folder, numbers: Iterable[int], reader: AccountId | No
     return rows
 
 
-def _insert(tx: Tx, target: Folder, rows: list[tuple[Any, ...]]) -> list[Copied]:
+def insert_rows(tx: Tx, target: Folder, rows: list[tuple[Any, ...]]) -> list[Copied]:
+    """Files messages that are there, as (any number, flags, keywords, size, arrival, message row)."""
     if not rows:
         return []
     size = sum(row[3] for row in rows)
@@ -158,7 +160,8 @@ def move(
             return []
         uids = [row[0] for row in rows]
         kept = entry_annotations.held(tx, folder_id, uids, along)
-        expunge(tx, folder_id, uids)
+        keeping.keep(tx, source, uids, moved=True)
+        _take_away(tx, source, tx.all(*_chosen(tx, source, uids, False, 0, MAX_UID)))
         pairs = _insert_for(tx, folders.get(tx, target), rows, taker)
         entry_annotations.hand_over(tx, place, pairs, kept)
         return pairs
@@ -196,24 +199,43 @@ def expunge(
         Refused(NO_SUCH_FOLDER).
     """
     folder = folders.get(tx, folder_id)
-    sql = "SELECT uid, id, flags, size, message_id FROM entry WHERE folder_id = ? AND uid > ? AND hidden = 0"
-    params: tuple[Any, ...] = (folder_id, after)
     if numbers is None and not folder.deleted:
         return []
+    rows = tx.all(*_chosen(tx, folder, numbers, only_deleted, after, limit))
+    if rows:
+        remove_rows(tx, folder, rows)
+    return [row[0] for row in rows]
+
+
+def _chosen(
+    tx: Tx, folder: Folder, numbers: Iterable[int] | None, only_deleted: bool, after: int, limit: int
+) -> tuple[Any, ...]:
+    """The question for the rows of `remove_rows`: SQL and parameters."""
+    sql = "SELECT uid, id, flags, size, message_id FROM entry WHERE folder_id = ? AND uid > ? AND hidden = 0"
+    params: tuple[Any, ...] = (folder.id, after)
     if numbers is None or only_deleted:
         sql += f" AND flags & {DELETED} <> 0"
     if numbers is not None:
         members, param = dialect.among(tx.engine, numbers)
         sql += f" AND uid {members}"
         params += (param,)
-    rows = tx.all(sql + " ORDER BY uid LIMIT ?", *params, limit)
-    if rows:
-        remove_rows(tx, folder, rows)
-    return [row[0] for row in rows]
+    return (sql + " ORDER BY uid LIMIT ?", *params, limit)
 
 
 def remove_rows(tx: Tx, folder: Folder, rows: list[tuple[Any, ...]]) -> Modseq:
-    """Takes away entries given as (uid, id, flags, size, message row); returns the change number."""
+    """Takes away entries given as (uid, id, flags, size, message row); returns the change number.
+
+    They can be had back for a while where the folder has a window for that.  An article that is in no
+    group any more has gone from the history's point of view too: only its id stays known.
+    """
+    keeping.keep(tx, folder, [row[0] for row in rows])
+    modseq = _take_away(tx, folder, rows)
+    if folder.kind == FolderKind.GROUP:
+        history.detach_gone(tx, [row[4] for row in rows])
+    return modseq
+
+
+def _take_away(tx: Tx, folder: Folder, rows: list[tuple[Any, ...]]) -> Modseq:
     size = sum(row[3] for row in rows)
     modseq = folders.book(tx, folder.account_id, -size, -len(rows))
     tx.many("DELETE FROM entry WHERE folder_id = ? AND uid = ?", [(folder.id, row[0]) for row in rows])

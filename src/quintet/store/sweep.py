@@ -31,7 +31,7 @@ class Swept:
 
 
 def garbage(tx: Tx, before: int, limit: int = STEP, files: blobs.Blobs | None = None) -> tuple[int, int, int]:
-    """Removes messages doomed before a time that really have no entry and are not queued.
+    """Removes messages doomed before a time that really have no entry, are not queued and not kept.
 
     Returns (candidates looked at, messages, blobs removed).  A blob's file is left to `orphans`; its day of
     grace begins now, so that a backup or a session that knows it finishes undisturbed.
@@ -45,6 +45,7 @@ def garbage(tx: Tx, before: int, limit: int = STEP, files: blobs.Blobs | None = 
         if (
             tx.one("SELECT 1 FROM entry WHERE message_id = ? LIMIT 1", message_id) is not None
             or tx.one("SELECT 1 FROM queue WHERE message_id = ? LIMIT 1", message_id) is not None
+            or tx.one("SELECT 1 FROM expunged WHERE message_id = ? LIMIT 1", message_id) is not None
         ):
             continue
         blob_id = tx.value("SELECT blob_id FROM message WHERE id = ?", message_id)

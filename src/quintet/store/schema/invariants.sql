@@ -92,7 +92,7 @@ FROM tombstone t
 JOIN folder f ON f.id = t.folder_id
 WHERE t.uid >= f.uid_next OR t.modseq > f.highest_modseq;
 
--- 15: message without entry, queue or doom
+-- 15: message without entry, queue, doom or way back
 SELECT m.id
 FROM message m
 WHERE NOT EXISTS (SELECT 1
@@ -103,7 +103,10 @@ FROM queue q
 WHERE q.message_id = m.id)
 AND NOT EXISTS (SELECT 1
 FROM garbage g
-WHERE g.message_id = m.id);
+WHERE g.message_id = m.id)
+AND NOT EXISTS (SELECT 1
+FROM expunged x
+WHERE x.message_id = m.id);
 
 -- 16: blob without message
 SELECT b.id
@@ -176,6 +179,30 @@ WHERE h.message_row IS NOT NULL
 AND NOT EXISTS (SELECT 1
 FROM message m
 WHERE m.id = h.message_row);
+
+-- 47: history names an article that is in no group
+SELECT h.message_id
+FROM history h
+WHERE h.message_row IS NOT NULL
+AND NOT EXISTS (SELECT 1
+FROM entry e
+WHERE e.message_id = h.message_row
+AND (SELECT f.kind
+FROM folder f
+WHERE f.id = e.folder_id) = 'group');
+
+-- 48: expunged message that is there, or of a number not given out
+SELECT x.folder_id, x.uid
+FROM expunged x
+LEFT JOIN entry e ON e.folder_id = x.folder_id AND e.uid = x.uid
+LEFT JOIN folder f ON f.id = x.folder_id
+WHERE e.uid IS NOT NULL OR x.uid >= f.uid_next;
+
+-- 49: hold on a folder of another account
+SELECT h.account_id, h.folder_id
+FROM hold h
+JOIN folder f ON f.id = h.folder_id
+WHERE f.account_id <> h.account_id;
 
 -- 26: flags beyond those that exist
 SELECT folder_id, uid, flags
