@@ -61,9 +61,7 @@ def set_window(tx: Tx, window_ms: int) -> None:
     )  # fmt: skip
 
 
-def keep(
-    tx: Tx, folder: Folder, numbers: Sequence[int] | None = None, *, moved: bool = False
-) -> None:
+def keep(tx: Tx, folder: Folder, numbers: Sequence[int] | None = None, *, moved: bool = False) -> None:
     """Called before entries are taken away: notes them (None: all of the folder) when they are to be kept.
 
     ``moved``: they stay in the account; then only a hold on this very folder keeps them.

@@ -51,7 +51,9 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 def test_dry_run_tells_what_expire_then_does(shell: Shell) -> None:
     planned = shell.json("expire", "--dry-run")
     assert planned["dry_run"] is True
-    assert {(line["account"], line["folder"]) for line in planned["folders"]} >= {("alice@example.org", "INBOX")}
+    assert {(line["account"], line["folder"]) for line in planned["folders"]} >= {
+        ("alice@example.org", "INBOX")
+    }
     assert any(line["account"] == "news" for line in planned["folders"])
     assert planned["messages"] == sum(line["messages"] for line in planned["folders"]) > 0
     assert f"{planned['messages']} messages" in shell("expire", "-n")
@@ -79,7 +81,12 @@ def test_on_hold_nothing_goes_and_the_account_cannot_be_removed(shell: Shell) ->
     shell("hold", "add", "news", "--folder", "demo.no.such", code=1)
     assert "alice@example.org" not in {line["account"] for line in shell.json("expire")["folders"]}
     [row] = shell.json("hold", "list")
-    assert (row["account"], row["folder"], row["reason"], row["kept"]) == ("alice@example.org", "", "case 7", 0)
+    assert (row["account"], row["folder"], row["reason"], row["kept"]) == (
+        "alice@example.org",
+        "",
+        "case 7",
+        0,
+    )
     shell("account", "remove", "alice@example.org", "--yes", code=1)
     assert "hold" in shell.err
     assert "ended" in shell("hold", "remove", "alice@example.org")

@@ -195,7 +195,8 @@ async def test_trash_and_junk(store: Store) -> None:
         await put(store, here[name], number)
     await put(store, here["Trash"], 9, FLAGGED)
     said = rules(
-        "[[retention]]\nroles = ['trash']\ndays = 30\n[[retention]]\nfolders = ['Junk', 'Spam/*']\ndays = 14\n"
+        "[[retention]]\nroles = ['trash']\ndays = 30\n"
+        "[[retention]]\nfolders = ['Junk', 'Spam/*']\ndays = 14\n"
     )
     passed(store, 15)
     assert await told(store, said) == {"Junk": {"age": 1}}
@@ -228,9 +229,7 @@ async def test_most_messages_and_bytes(store: Store) -> None:
 
 async def test_window_in_which_expunged_mail_can_be_had_back(store: Store) -> None:
     here = await mailbox(store)
-    said = rules(
-        "[[retention]]\nroles = ['trash']\ndays = 1\nundelete = 2\n[[retention]]\nundelete = 10\n"
-    )
+    said = rules("[[retention]]\nroles = ['trash']\ndays = 1\nundelete = 2\n[[retention]]\nundelete = 10\n")
     await expiry.settle(store, said)
     await put(store, here["INBOX"], 1)
     await put(store, here["Trash"], 2)
@@ -289,5 +288,3 @@ def test_rules_are_shown_as_they_are_in_force() -> None:
     config = root.from_text("[[expire]]\ndefault = '2w'\n[[retention]]\ndays = 30\n")
     again = root.from_text(describe.effective(config).replace('data = "data"', 'data = "other"'))
     assert (again.expire, again.retention) == (config.expire, config.retention)
-
-

@@ -132,7 +132,10 @@ def test_total_takes_the_oldest_of_all_groups(tx: DrivenTx, group: Folder) -> No
         file(tx, other, number, days)
     size = groups.get(tx, group.id).bytes // 3
     found = expiring.over_total(tx, [group.id, other.id], size * 3 - 1, {})
-    assert {key: [one.uid for one in value] for key, value in found.items()} == {group.id: [1, 2], other.id: [1]}
+    assert {key: [one.uid for one in value] for key, value in found.items()} == {
+        group.id: [1, 2],
+        other.id: [1],
+    }
     found = expiring.over_total(tx, [group.id, other.id], size, {group.id: RangeSet.of([1])})
     assert {key: [one.uid for one in value] for key, value in found.items()} == {other.id: [1]}
 

@@ -125,9 +125,7 @@ def test_listing_goes_on_behind_what_was_seen(tx: DrivenTx, account: Account, in
     assert keeping.listing(tx, account.id, folder_name="Work") == []
 
 
-def test_on_hold_everything_is_kept_and_nothing_lapses(
-    tx: DrivenTx, account: Account, inbox: Folder
-) -> None:
+def test_on_hold_everything_is_kept_and_nothing_lapses(tx: DrivenTx, account: Account, inbox: Folder) -> None:
     keeping.hold(tx, account.id, reason="case 7")
     entries.expunge(tx, inbox.id, [1])
     assert kept(tx, account) == [("INBOX", 1)]
