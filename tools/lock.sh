@@ -15,6 +15,6 @@ pin() { # pin OUTPUT ARGUMENTS...
     ! grep -n '://' "$output" || { echo "$output: holds an address" >&2; exit 1; }
 }
 
-pin requirements.lock pyproject.toml --extra postgres --group dev
+pin requirements.lock pyproject.toml --extra postgres --extra images --group dev
 pin requirements-fuzz.lock --group fuzz
 echo "Pinned. Now: make test check"

@@ -1,7 +1,7 @@
 """Text of one kind as text of another: charsets, and HTML as plain text (RFC 5259 7.1), as streams.
 
 Pure.  `plan` says what a conversion is, or why it cannot be; a `Converter` takes decoded octets in pieces of
-any size.  Images are not converted: that would take a library that reads hostile pictures.
+any size.  Pictures are `pictures`'s; here is what may be asked of them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from quintet.message import pictures, words
 from quintet.message import text as texts
-from quintet.message import words
 from quintet.message.digest import Part
 from quintet.message.html import Stripper
 
@@ -20,6 +20,9 @@ PLAIN = "text/plain"
 CONVERSIONS: Mapping[str, tuple[str, ...]] = {PLAIN: (PLAIN,), "text/html": (PLAIN,)}  # source: targets
 CHARSET, REPLACEMENT = "charset", "unknown-character-replacement"
 PARAMETERS = (CHARSET, REPLACEMENT)  # RFC 5259 7.1, 12.1
+WIDTH, HEIGHT = "pix-x", "pix-y"  # RFC 5259 7.2
+SIDES = (WIDTH, HEIGHT)
+JPEG = "image/jpeg"  # what a picture becomes where nobody says what (RFC 5259 6)
 MAX_REPLACEMENT = 8  # characters
 
 _MARK = "\x1e"  # where a line ends in HTML
@@ -47,14 +50,38 @@ class Plan:
     replacement: str | None
 
 
-def plan(part: Part, target: str, params: Sequence[tuple[str, str]]) -> Plan:
+@dataclass(frozen=True, slots=True)
+class PicturePlan:
+    """One conversion of one picture."""
+
+    source: str
+    target: str
+    width: int  # pixels; 0: as the height asks, or as it is
+    height: int
+
+
+def conversions() -> Mapping[str, tuple[str, ...]]:
+    """Targets by source: those of pictures only where these can be converted."""
+    if not pictures.available():
+        return CONVERSIONS
+    return {**CONVERSIONS, **dict.fromkeys(pictures.FORMATS, tuple(pictures.FORMATS))}
+
+
+def parameters(source: str) -> tuple[str, ...]:
+    """What a conversion of this type may be told (RFC 5259 5.1)."""
+    return SIDES if source in pictures.FORMATS else PARAMETERS
+
+
+def plan(part: Part, target: str, params: Sequence[tuple[str, str]]) -> Plan | PicturePlan:
     """The conversion of ``part`` to ``target`` ("": what suits it best).  Names are in lower case.
 
     Raises:
         CannotConvert: not these types, or a parameter is unknown or wrong.
     """
     source = part.content_type
-    possible = CONVERSIONS.get(source, ())
+    possible = conversions().get(source, ())
+    if source in pictures.FORMATS and (target or JPEG) in possible:
+        return _picture(source, target or JPEG, params)
     wanted = target or PLAIN
     if wanted not in possible:
         raise CannotConvert("this type cannot be converted to that", source, wanted)
@@ -73,6 +100,16 @@ def plan(part: Part, target: str, params: Sequence[tuple[str, str]]) -> Plan:
         if not _fits(replacement, codec):
             raise CannotConvert("the replacement is not in the charset", source, wanted, wrong)
     return Plan(source, wanted, part.charset, charset, codec, replacement)
+
+
+def _picture(source: str, target: str, params: Sequence[tuple[str, str]]) -> PicturePlan:
+    if irrelevant := [pair for pair in params if pair[0] not in SIDES]:
+        raise CannotConvert("unknown parameters", source, target, irrelevant)
+    for pair in params:
+        if not (pair[1].isascii() and pair[1].isdigit() and 1 <= int(pair[1][:9]) <= pictures.MAX_SIDE):
+            raise CannotConvert(f"expected 1 to {pictures.MAX_SIDE} pixels", source, target, [pair])
+    given = dict(params)
+    return PicturePlan(source, target, int(given.get(WIDTH, "0")), int(given.get(HEIGHT, "0")))
 
 
 def encoding(charset: str) -> str | None:

@@ -9,6 +9,7 @@ given   quota 10000                      of alice, in bytes
 given   quota admin carol                may set quotas
 given   shared NAME with folder FOLDER   a shared account; who logs in may read and mark (lrs) that folder
 given   NAME of bob grants alice lrs
+given   pictures | no pictures           they can be converted, or not; skipped without Pillow
 given   clock runs 6                     seconds at each look at it
 given   option NAME VALUE                of the [imap] section; of a list, one more
 do      deliver N to NAME | expunge NAME 2 | flag NAME 2 \\Seen | forget NAME | remove NAME | wait 5
@@ -24,6 +25,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from quintet.auth import admin
 from quintet.auth.service import AuthService
 from quintet.clock import FrozenClock
@@ -35,6 +38,7 @@ from quintet.delivery.post import PostOffice
 from quintet.imap import format as fmt
 from quintet.imap import sets
 from quintet.imap.service import ImapService
+from quintet.message import pictures
 from quintet.store import access, accounts, changes, entries, folders, groups
 from quintet.store.content import content_of
 from quintet.store.model import AccountKind, Folder
@@ -71,6 +75,7 @@ class World:
     def __init__(self, store: Store, auth: AuthService, clock: RunningClock, office: Any = None) -> None:
         self.store, self.auth, self.clock, self.office = store, auth, clock, office
         self.config = Imap()
+        self.patches = pytest.MonkeyPatch()
         self.values: dict[str, str] = {}
         self._service: ImapService | None = None
 
@@ -134,6 +139,10 @@ class World:
             case ["quota", size]:
                 account = self.store.peek(accounts.find, "alice@example.org")
                 await self.store.write(accounts.change, account.id, quota_bytes=int(size))
+            case ["no", "pictures"]:
+                self.patches.setattr(pictures, "available", lambda: False)
+            case ["pictures"]:
+                pytest.importorskip("PIL", reason="Pillow (the extra images) is not installed")
             case ["clock", "runs", seconds]:
                 self.clock.step_s = float(seconds)
             case ["option", name, *values]:
@@ -216,5 +225,7 @@ async def open_world(folder: Path, people: tuple[str, ...] = PEOPLE) -> AsyncIte
         await world.service.close()
         expect_sound(store)
     finally:
+        if world is not None:
+            world.patches.undo()
         await auth.close()
         await store.close()

@@ -1,4 +1,4 @@
-"""CONVERT and CONVERSIONS (RFC 5259): charsets, and HTML as plain text; `message.convert` does the work.
+"""CONVERT and CONVERSIONS (RFC 5259): charsets, HTML as plain text, pictures, by `message.convert`.
 
 A part is converted once to be counted and once to be sent, so that it is never held whole.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from quintet.errors import Hangup, Reason, Refused, TryLater
-from quintet.imap import answers, decoding, updates
+from quintet.imap import answers, decoding, pictures, updates
 from quintet.imap import format as fmt
 from quintet.imap.cmd import fetch
 from quintet.message import convert as conversion
@@ -41,14 +41,17 @@ MIXED = "message/rfc822"
 
 def conversions(session: Session, command: Conversions, _: Input) -> Replies:
     """RFC 5259 5.1."""
-    names = b" ".join(b'"%b"' % name.encode("ascii") for name in conversion.PARAMETERS)
     told = [
-        b'* CONVERSION "%b" "%b" (%b)\r\n' % (source.encode("ascii"), target.encode("ascii"), names)
-        for source, targets in conversion.CONVERSIONS.items()
+        b'* CONVERSION "%b" "%b" (%b)\r\n' % (source.encode("ascii"), target.encode("ascii"), _named(source))
+        for source, targets in conversion.conversions().items()
         for target in targets
         if _matches(command.source, source) and _matches(command.target, target)
     ]
     return updates.then(session, b"".join((*told, b"%b OK Done\r\n" % command.tag)))
+
+
+def _named(source: str) -> bytes:
+    return b" ".join(b'"%b"' % name.encode("ascii") for name in conversion.parameters(source))
 
 
 def _matches(pattern: str, mime: str) -> bool:
@@ -63,6 +66,7 @@ class Message:
     prefix: int
     digest: Digest
     measured: dict[tuple[int, ...], decoding.Measured] = field(default_factory=dict)
+    picture: tuple[tuple[int, ...], bytes] | None = None  # the last one that was made: its part, its octets
 
 
 async def convert(session: Session, command: Convert, _: Input) -> AsyncGenerator[Any, None]:
@@ -158,7 +162,7 @@ async def _answer(message: Message, command: Convert, item: Item) -> AsyncIterat
     how = conversion.plan(part, command.target, command.params)
     measured = message.measured.get(what.path)
     if measured is None:
-        measured = await decoding.measure(_converted(message, part, how))
+        measured = await decoding.measure(_converted(message, what.path, part, how))
         message.measured[what.path] = measured
     if item.name == b"BINARY.SIZE[":
         yield b"%d" % measured.size
@@ -169,7 +173,7 @@ async def _answer(message: Message, command: Convert, item: Item) -> AsyncIterat
         rest = max(measured.size - first, 0)
         size = rest if length is None else min(rest, length)
         yield b"%b{%d}\r\n" % (b"~" if measured.nul else b"", size)
-        async for piece in decoding.cut(_converted(message, part, how), first, length):
+        async for piece in decoding.cut(_converted(message, what.path, part, how), first, length):
             yield piece
 
 
@@ -177,29 +181,40 @@ def _available(part: Part, command: Convert) -> bytes:
     """RFC 5259 8.4: two levels of parentheses tell it from an error."""
     if command.target:
         return b'(("%b"))' % conversion.plan(part, command.target, command.params).target.encode("ascii")
-    targets = conversion.CONVERSIONS.get(part.content_type, ())
+    targets = conversion.conversions().get(part.content_type, ())
     for target in targets:
         conversion.plan(part, target, command.params)
     return b"((%b))" % b" ".join(b'"%b"' % target.encode("ascii") for target in targets)
 
 
-async def _converted(message: Message, part: Part, how: conversion.Plan) -> AsyncIterator[bytes]:
+async def _converted(
+    message: Message, path: tuple[int, ...], part: Part, how: conversion.Plan | conversion.PicturePlan
+) -> AsyncIterator[bytes]:
     """Raises CannotConvert: met in the first pass, so never in the second."""
     if part.encoding not in decoding.ENCODINGS:
         raise CannotConvert("unknown transfer encoding", how.source, how.target)
-    converter = conversion.Converter(how)
     start = message.prefix + part.body_start
-    async for piece in decoding.decoded(message.body, start, part.size, part.encoding):
+    pieces = decoding.decoded(message.body, start, part.size, part.encoding)
+    if isinstance(how, conversion.PicturePlan):
+        if message.picture is None or message.picture[0] != path:
+            message.picture = (path, await pictures.converted(pieces, how))
+        yield message.picture[1]
+        return
+    converter = conversion.Converter(how)
+    async for piece in pieces:
         if piece:
             yield converter.feed(piece)
     yield converter.finish()
 
 
-def _shown(part: Part, how: conversion.Plan, measured: decoding.Measured) -> Part:
+def _shown(part: Part, how: conversion.Plan | conversion.PicturePlan, measured: decoding.Measured) -> Part:
     """The part as it is after its conversion (RFC 5259 8.2)."""
     kind, _, subtype = how.target.partition("/")
+    params: tuple[tuple[bytes, bytes], ...] = ()
+    if isinstance(how, conversion.Plan):
+        params = ((b"charset", how.charset.encode("ascii", "replace")),)
     return replace(
-        part, type=kind, subtype=subtype, params=((b"charset", how.charset.encode("ascii", "replace")),),
+        part, type=kind, subtype=subtype, params=params,
         encoding="binary", md5=None, body_start=0, end=measured.size, lines=measured.lines, children=(),
         message=None,
     )  # fmt: skip
