@@ -8,11 +8,13 @@ from quintet.policy.hooks import (
     accept,
     add_header,
     add_score,
+    close,
     defer,
     discard,
     file_into,
     quarantine,
     refuse,
+    spool,
 )
 
 FRIENDS = {"192.0.2.25"}
@@ -71,3 +73,14 @@ def delivery(message, recipient):
     if recipient.local and message.header("Subject").startswith("[test quarantine]"):
         return quarantine()
     return None
+
+
+def post(article):
+    """An article that somebody posts: checked, complete, and not filed yet."""
+    if article.header("Subject").isupper():
+        return refuse("Please do not shout")
+    if len(article.groups) > 5:
+        return spool()  # somebody shall look at it, in the group nntp.spool_group
+    if "make money fast" in article.header("Subject").lower():
+        return close("Not here")
+    return add_header("X-Seen-By", "post hook")

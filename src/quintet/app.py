@@ -145,6 +145,7 @@ class App:
         self.office = PostOffice(
             store, config.nntp, config.news, hostname=hostname, clock=clock, inbound=self.inbound
         )
+        self.office.filter.hooks = self.rules.hooks
         self.arrivals = joined.arrivals(config, store, clock)
         if self.arrivals is not None:
             self._closers.append(self.arrivals.close)

@@ -1,6 +1,6 @@
 """Any bytes to the wire of NNTP, the header of an article, and wildmats: only the families may come out."""
 
-from quintet.delivery import inject
+from quintet.delivery import inject, injectchecks
 from quintet.errors import Problem
 from quintet.message import cancellock
 from quintet.net.seam import Need
@@ -34,7 +34,7 @@ def target(data: bytes) -> None:
     for by_hand in (False, True):
         try:
             proto = inject.read(data, by_hand=by_hand)
-            inject.check(proto, 1_763_715_600_000, inject.Limits(), group="a.b" if by_hand else "")
+            injectchecks.check(proto, 1_763_715_600_000, inject.Limits(), group="a.b" if by_hand else "")
             added = inject.Additions("<new@example.org>", 1_763_715_600_000, "news.example.org")
             header = inject.complete(proto, added)
         except Problem:

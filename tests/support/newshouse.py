@@ -167,9 +167,10 @@ class NewsHouse:
             return
         if who.endswith("'s"):
             data = await self.last(who[:-2])
-            assert rest.removeprefix("last ").encode().decode("unicode_escape").encode("latin-1") in data, (
-                data
-            )
+            negative = rest.startswith("last not ")
+            wanted = rest.removeprefix("last ").removeprefix("not ")
+            raw = wanted.encode().decode("unicode_escape").encode("latin-1")
+            assert (raw in data) is not negative, data
         elif who == "history":  # history knows <id>, history knows not <id>
             words = rest.split()
             assert self.store.peek(history.known, words[-1]) is ("not" not in words), rest

@@ -37,6 +37,23 @@ class Nntp:
     posting_host: bool = opt(True, "Say in Path and Injection-Info from which address an article came.")
     posting_account: bool = opt(False, "Say in Injection-Info which account posted an article.")
     organization: str = opt("", "Organization added to articles that have none; empty: none is added.")
+    sender: bool = opt(
+        False, "Set Sender to the login name of who posts, and drop the field where nobody has logged in."
+    )
+    cancel_lock: str = opt(
+        "account",
+        "Who gets a Cancel-Lock on articles, so that only they and we can take them back, and the Cancel-Key "
+        "on their cancels (RFC 8315): nobody (none), who has logged in (account), or also who has not, by "
+        "the address, which others may share (address). The secret: cancel-lock.key in the data directory.",
+        choices=("none", "account", "address"),
+    )
+    strip_mail_fields: bool = opt(False, "Drop To and Cc from articles. Bcc is dropped in any case.")
+    check_quoting: bool = opt(
+        False, "Refuse articles of 20 lines and more of which more than half is quoted."
+    )
+    spool_group: str = opt(
+        "", "Group into which the answer spool() of a hook puts articles; without one it refuses them."
+    )
     motd: str = opt("", "Message of the day for LIST MOTD; may have several lines.")
     subscriptions: tuple[str, ...] = opt((), "Groups that LIST SUBSCRIPTIONS offers to new readers.")
     distributions: tuple[str, ...] = opt(

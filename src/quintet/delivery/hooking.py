@@ -17,8 +17,9 @@ from quintet.policy import hooks, outcomes
 from quintet.policy.hooks import Hooks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from quintet.auth.identity import Identity
     from quintet.delivery.envelope import Envelope, Recipient
     from quintet.delivery.inbound import Passage
     from quintet.delivery.verdict import Verdict
@@ -134,7 +135,7 @@ def _take(answers: list[Outcome], verdict: Verdict, said: Said | None) -> Fate |
             case outcomes.Accept():
                 if said is not None:
                     said.silent = True
-            case _:
+            case outcomes.Discard() | outcomes.FileInto() | outcomes.Quarantine():
                 fate = answer
     return fate
 
@@ -202,7 +203,21 @@ def _message(envelope: Envelope, passage: Passage | None = None) -> hooks.Messag
         [(_text(name), _text(value)) for name, value in content.digest.headers],
         passage.verdict.results,
         passage.verdict.score,
-        _opener(content),
+        opener(content),
+    )
+
+
+def article(
+    identity: Identity | None, peer: Peer, message_id: str, groups: Sequence[str], content: Content
+) -> hooks.Article:
+    """What the hook ``post`` sees."""
+    return hooks.Article(
+        _peer(peer, identity.name if identity is not None else ""),
+        message_id,
+        tuple(groups),
+        content.size,
+        [(_text(name), _text(value)) for name, value in content.digest.headers],
+        opener(content),
     )
 
 
@@ -210,7 +225,9 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _opener(content: Content) -> Callable[[], BinaryIO]:
+def opener(content: Content) -> Callable[[], BinaryIO]:
+    """What opens it, header and body."""
+
     def opened() -> BinaryIO:
         if content.data is not None:
             return io.BytesIO(content.data)

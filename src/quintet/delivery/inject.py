@@ -1,41 +1,41 @@
 """What an article's header must be before it may enter a group, and what we add to it.
 
-Pure: bytes in, bytes out.  `read` takes the header apart, `check` refuses what no group may get, `complete`
-gives the header as it is stored.  Who may post where is `post`'s business.  RFC 5536 section 3 (the
-fields), RFC 5537 3.4 and 3.5 (posting, injecting); the order of checks and their words follow INN.
+Pure: bytes in, bytes out.  `read` takes the header apart, `complete` gives it as it is stored.  What must
+hold in between is `injectchecks`'s, who may post where `post`'s business.  RFC 5536 section 3 (the fields),
+RFC 5537 3.4 and 3.5 (posting, injecting).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from quintet.errors import Reason, Refused
-from quintet.message import headers
+from quintet.errors import BadSyntax, Reason, Refused
+from quintet.message import cancellock, headers
+from quintet.message.cancellock import Element
+from quintet.policy.wildmat import wildmat
 
 MAX_HEAD = 64 * 1024  # bytes of a header block; INN's limit for one is its read buffer, 32 KiB
 MAX_LINE = 998  # octets without CRLF. RFC 5322 2.1.1
 MAX_MESSAGE_ID = 250  # octets. RFC 5536 3.1.3
-FUTURE_MS = 24 * 3600 * 1000  # RFC 5537 3.5: articles dated further ahead are refused
 
 _NAME = re.compile(rb"[!-9;-~]+")
-_FIELD = re.compile(rb"([!-9;-~]+):(?=[ \t\r])([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)\r\n")
+# bare CR and LF are part of a value, so that they are told in their turn
+_LINE = rb"[^\r]*(?:\r(?!\n)[^\r]*)*"
+_FIELD = re.compile(rb"([!-9;-~]+):(?=[ \t\r])(" + _LINE + rb"(?:\r\n[ \t]" + _LINE + rb")*)\r\n")
 _MESSAGE_ID = re.compile(
     r"<[!#-'*+/-9=?A-Z^-~\-]+(?:\.[!#-'*+/-9=?A-Z^-~\-]+)*@(?:[!#-'*+/-9=?A-Z^-~.\-]+|\[[!-=?-Z^-~]*\])>"
 )
-_GROUP = re.compile(r"[^\x00-\x20,*?!\[\]\\:/\x7f]+")  # RFC 5536 3.1.4, with letters beyond ASCII
-_PATH = re.compile(r"[A-Za-z0-9._:!+-]+")  # RFC 5536 3.1.5
-_DISTRIBUTION = re.compile(r"[A-Za-z0-9+_-]+")  # RFC 5536 3.2.4
-_HOST = re.compile(rb"[^\s@.]+(?:\.[^\s@.]+)+|[0-9A-Fa-f:.]+")
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\0")
+_BLANK_FOLD = re.compile(rb"\r\n[ \t]+(?=\r\n)")  # RFC 5536 2.2: no line of a folded field is blank
 
 # RFC 5536 3: each at most once; the last two rows are mail's (RFC 5322 3.6)
 ONCE = frozenset(
     b"approved archive control date distribution expires followup-to from injection-date injection-info"
     b" keywords lines message-id newsgroups organization path references sender subject summary supersedes"
-    b" user-agent xref bcc cc to in-reply-to reply-to mime-version content-type"
+    b" user-agent xref cancel-lock cancel-key bcc cc to in-reply-to reply-to mime-version content-type"
     b" content-transfer-encoding".split()
 )
 # RFC 5536 3.3, RFC 5537 3.4.1: gone, or never a poster's to set
@@ -48,8 +48,8 @@ SYSTEM = frozenset((b"xref", b"injection-info"))
 TRANSPORT = (
     OBSOLETE | SYSTEM | frozenset((b"path", b"return-path", b"received", b"delivered-to", b"injection-date"))
 )
-CONTROLS = frozenset(("cancel", "newgroup", "rmgroup", "checkgroups"))  # what may be posted; RFC 5537 5
 DROPPED = frozenset((b"bcc", b"resent-bcc"))  # what must not leak, whoever posts
+KNOWN = ONCE | OBSOLETE | SYSTEM  # fields whose empty ones are dropped, not refused
 
 
 class Field(NamedTuple):
@@ -68,6 +68,7 @@ class Proto:
     groups: tuple[str, ...] = ()  # of Newsgroups, each once, in order
     message_id: str = ""
     path: str = ""  # the poster's, "" for none
+    faults: list[str] = field(default_factory=list)  # of fields that are not `KNOWN`, told late
     _first: dict[bytes, str] = field(default_factory=dict)  # value of the first field of each name
 
     def add(self, one: Field) -> None:
@@ -97,50 +98,65 @@ def bad(text: str) -> Refused:
 def read(block: bytes, *, by_hand: bool = False) -> Proto:
     """Takes a header block (each line with its CRLF, no blank line) apart.
 
-    Empty fields, which tin sends and RFC 5536 2.2 forbids, are dropped.  With ``by_hand`` (a message put
-    into the group as it is) fields of transport are dropped as well, and old bytes pass.
+    Empty fields of standards, which tin sends and RFC 5536 2.2 forbids, are dropped.  What is wrong with
+    other fields is kept in `Proto.faults`.  With ``by_hand`` (a message put into the group as it is) fields
+    of transport are dropped as well, and old bytes pass.
 
     Raises:
-        Refused(BAD_CONTENT): a line that is none, a field that must not be there, or twice.
+        Refused(BAD_CONTENT): a line is too long, a field is obsolete or there twice.
     """
-    if _BARE.search(block):
-        raise bad("Bare CR, bare LF or NUL in the header")
-    if not by_hand:
-        try:
-            block.decode()
-        except UnicodeDecodeError:
-            raise bad("Header is not UTF-8") from None
     proto = Proto()
-    for one in _fields(block):
+    for one in _fields(block, proto.faults):
         name = one.name
-        if name in DROPPED or not one.value or (by_hand and name in TRANSPORT):
+        if name in DROPPED or (by_hand and (name in TRANSPORT or not one.value)):
             continue
         if name in OBSOLETE:
             raise bad(f"Obsolete {_shown(one)} header field")
-        if name in SYSTEM:
-            raise bad(f"Can't set system {_shown(one)} header field")
         if name in ONCE and proto.has(name):
             raise bad(f"Duplicate {_shown(one)} header field")
+        if not one.value:
+            if name not in KNOWN:
+                proto.faults.append(f"Empty {_shown(one)} header field")
+            continue
         proto.add(one)
+        if not by_hand and name not in KNOWN and (fault := content_fault(one)):
+            proto.faults.append(fault)
+    if by_hand and proto.faults:
+        raise bad(proto.faults[0])
     return proto
 
 
-def _fields(block: bytes) -> list[Field]:
-    """Whole fields.  Raises Refused(BAD_CONTENT) when something between them is none."""
+def content_fault(one: Field) -> str:
+    """What is wrong with a field's content, whatever it means (RFC 5536 2.2); "" for nothing."""
+    if _BARE.search(one.raw):
+        return f"Bare CR, bare LF or NUL in {_shown(one)} header field"
+    if _BLANK_FOLD.search(one.raw):
+        return f"Blank line in folded {_shown(one)} header field"
+    try:
+        one.raw.decode()
+    except UnicodeDecodeError:
+        return f"{_shown(one)} header field is not UTF-8"
+    return ""
+
+
+def _fields(block: bytes, faults: list[str]) -> list[Field]:
+    """Whole fields; lines that are none are passed over and noted.  Raises Refused(BAD_CONTENT): too long."""
     if len(block) > MAX_LINE and max(map(len, block.split(b"\r\n"))) > MAX_LINE:
         raise bad(f"Header line longer than {MAX_LINE} octets")
     found: list[Field] = []
     at = 0
-    for match in _FIELD.finditer(block):
-        if match.start() != at:
-            break
+    while at < len(block):
+        match = _FIELD.match(block, at)
+        if match is None:
+            faults.append(_fault(block[at : at + MAX_LINE]))
+            end = block.find(b"\r\n", at)
+            at = len(block) if end < 0 else end + 2
+            continue
         name, value = match.groups()
-        if b"\r" in value:
+        if b"\r\n" in value:
             value = value.replace(b"\r\n", b"")
         found.append(Field(name.lower(), match[0], value.decode("utf-8", "replace").strip(" \t")))
         at = match.end()
-    if at != len(block):
-        raise bad(_fault(block[at : at + MAX_LINE]))
     return found
 
 
@@ -159,95 +175,6 @@ def _shown(one: Field) -> str:
     return one.raw[: len(one.name)].decode()
 
 
-def check(proto: Proto, now: int, limits: Limits, *, group: str = "") -> None:
-    """Refuses what no group may get; fills in ``groups``, ``message_id`` and ``path``.
-
-    ``group`` is the one into which the message is put by hand: Newsgroups may be missing then.
-
-    Raises:
-        Refused(BAD_CONTENT): and says which field is wrong.
-        Refused(POLICY): a control message of a kind that nobody sends any more.
-    """
-    proto.groups = _newsgroups(proto, group, limits.max_groups)
-    if group and not proto.has(b"subject"):
-        proto.add(Field(b"subject", b"Subject: (no subject)\r\n", "(no subject)"))
-    for name in (b"from", b"subject"):
-        if not proto.has(name):
-            raise bad(f"Missing {name.decode().capitalize()} header field")
-    authors = headers.mailboxes(proto.get(b"from").encode())
-    if not any(one.mailbox and _HOST.fullmatch(one.host) for one in authors):
-        raise bad("From has no address")
-    _check_control(proto)
-    _check_dates(proto, now, limits.max_age_ms)
-    proto.message_id = proto.get(b"message-id")
-    if proto.message_id and not is_message_id(proto.message_id):
-        raise bad("Message-ID is not one")
-    proto.path = proto.get(b"path")
-    if proto.path:
-        if not _PATH.fullmatch(proto.path):
-            raise bad("Path is not one")
-        if ".POSTED" in proto.path:
-            raise bad("Article was injected before")
-    followup = proto.get(b"followup-to")
-    if followup and followup != "poster" and not all(map(_GROUP.fullmatch, _names(followup))):
-        raise bad("Followup-To names no group")
-    if not all(map(_DISTRIBUTION.fullmatch, _names(proto.get(b"distribution")))):
-        raise bad("Distribution is not one")
-
-
-def _check_control(proto: Proto) -> None:
-    """RFC 5536 3.2.3, 3.2.12, RFC 5537 5.3: what a control message must be to be posted."""
-    replaced = proto.get(b"supersedes")
-    if replaced and not is_message_id(replaced):
-        raise bad("Supersedes is not a Message-ID")
-    if not proto.has(b"control"):
-        return
-    if replaced:
-        raise bad("Control and Supersedes exclude each other")
-    verb, *arguments = proto.get(b"control").split()
-    if verb.lower() not in CONTROLS:
-        raise Refused(Reason.POLICY, f'"{verb[:40]}" is not a control message that is taken here')
-    if verb.lower() == "cancel" and not (arguments and is_message_id(arguments[0])):
-        raise bad("Control: cancel without a Message-ID")
-    if verb.lower() in ("newgroup", "rmgroup") and not (arguments and _GROUP.fullmatch(arguments[0])):
-        raise bad(f"Control: {verb.lower()} without a group")
-
-
-def _newsgroups(proto: Proto, group: str, most: int) -> tuple[str, ...]:
-    names = list(dict.fromkeys(_names(proto.get(b"newsgroups"))))
-    if group and not proto.has(b"newsgroups"):
-        proto.add(Field(b"newsgroups", f"Newsgroups: {group}\r\n".encode(), group))
-        names = [group]
-    if not names:
-        raise bad("Missing Newsgroups header field")
-    if not all(map(_GROUP.fullmatch, names)):
-        raise bad("Newsgroups is not a list of groups")
-    if group and group not in names:
-        raise bad(f"Newsgroups does not name {group}")
-    if len(names) > most:
-        raise bad(f"More than {most} groups")
-    return tuple(names)
-
-
-def _names(value: str) -> list[str]:
-    return [name.strip() for name in value.split(",")] if value else []
-
-
-def _check_dates(proto: Proto, now: int, max_age_ms: int) -> None:
-    for name in (b"date", b"injection-date", b"expires"):
-        value = proto.get(name)
-        if not value:
-            continue
-        shown = name.decode().title()
-        at = headers.parse_date(value.encode())
-        if at is None:
-            raise bad(f"{shown} is no date")
-        if name != b"expires" and at > now + FUTURE_MS:
-            raise bad(f"{shown} is in the future")
-        if name == b"date" and 0 < max_age_ms < now - at:
-            raise bad("Date is too old")
-
-
 def is_message_id(text: str) -> bool:
     """RFC 5536 3.1.3: dot-atom@dot-atom or literal, at most 250 octets."""
     return len(text) <= MAX_MESSAGE_ID and _MESSAGE_ID.fullmatch(text) is not None
@@ -261,6 +188,11 @@ class Additions:
     now: int
     injection_info: str
     organization: str = ""
+    distribution: str = ""  # used when the poster gave none
+    sender: str | None = None  # who was logged in, "" for nobody; None leaves the poster's Sender
+    locks: Callable[[str], Sequence[Element]] | None = None  # of a Message-ID. RFC 8315 3.1, 3.2
+    keys: Callable[[str], Sequence[Element]] | None = None  # of the article that is taken back. RFC 8315 3.3
+    drop: frozenset[bytes] = frozenset()  # fields that are not to be seen
 
 
 def complete(proto: Proto, add: Additions) -> bytes:
@@ -270,31 +202,99 @@ def complete(proto: Proto, add: Additions) -> bytes:
     the poster gave both (then the article may be injected elsewhere as well, RFC 5537 3.5), are content:
     every server passes them on unchanged, so they are part of the blob.
     """
-    kept = [one.raw for one in proto.fields if one.name != b"path"]
+    dropped = {b"path", *add.drop}
     have_date, have_id = proto.has(b"date"), bool(proto.message_id)
-    date = f"{headers.format_date(add.now)}\r\n"
-    if not have_date:
-        kept.append(f"Date: {date}".encode())
     if not have_id:
         proto.message_id = add.message_id
-        kept.append(f"Message-ID: {add.message_id}\r\n".encode())
-    if add.organization and not proto.has(b"organization"):
-        kept.append(f"Organization: {add.organization}\r\n".encode())
+    fields: list[tuple[str, str]] = []
+    if add.sender is not None:
+        dropped.add(b"sender")
+        fields.append(("Sender", add.sender))
+    for name, made in _locks_and_keys(proto, add):
+        dropped.add(name.lower().encode())
+        fields.append((name, made))
+    date = headers.format_date(add.now)
+    if not have_date:
+        fields.append(("Date", date))
+    if not have_id:
+        fields.append(("Message-ID", add.message_id))
+    if not proto.has(b"organization"):
+        fields.append(("Organization", add.organization))
+    if not proto.has(b"distribution"):
+        fields.append(("Distribution", add.distribution))
     if not (have_date and have_id) and not proto.has(b"injection-date"):
-        kept.append(f"Injection-Date: {date}".encode())
-    kept.append(f"Injection-Info: {add.injection_info}\r\n".encode())
-    return b"".join(kept)
+        fields.append(("Injection-Date", date))
+    fields.append(("Injection-Info", add.injection_info))
+    kept = [one.raw for one in proto.fields if one.name not in dropped]
+    return b"".join(kept) + "".join(f"{name}: {text}\r\n" for name, text in fields if text).encode()
+
+
+def _locks_and_keys(proto: Proto, add: Additions) -> list[tuple[str, str]]:
+    """Cancel-Lock of this article, and Cancel-Key of the one that it takes back; "" leaves one out."""
+    made = []
+    if add.locks is not None:
+        own = cancellock.extended(proto.get(b"cancel-lock"), add.locks(proto.message_id))
+        made.append(("Cancel-Lock", _folded(own)))
+    old = taken_back(proto)
+    if add.keys is not None and old:
+        own = cancellock.extended(proto.get(b"cancel-key"), add.keys(old))
+        made.append(("Cancel-Key", _folded(own)))
+    return made
+
+
+def taken_back(proto: Proto) -> str:
+    """The Message-ID of the article that this one cancels or supersedes; "" for none."""
+    verb, _, rest = proto.get(b"control").partition(" ")
+    old = rest.strip() if verb.lower() == "cancel" else proto.get(b"supersedes")
+    return old if is_message_id(old) else ""
+
+
+def _folded(value: str) -> str:
+    """A list of words, one a line."""
+    return "\r\n\t".join(value.split())
 
 
 def to_moderator(proto: Proto, address: str, message_id: str, now: int) -> bytes:
     """The header of a submission by mail: as it was posted, and addressed (RFC 5537 3.5.1)."""
-    kept = [one.raw for one in proto.fields if one.name not in (b"path", b"to", b"cc")]
+    kept = [one.raw for one in proto.fields if one.name not in (b"to", b"cc")]
     if not proto.message_id:
         proto.message_id = message_id
         kept.append(f"Message-ID: {message_id}\r\n".encode())
     if not proto.has(b"date"):
         kept.append(f"Date: {headers.format_date(now)}\r\n".encode())
     return f"To: {address}\r\n".encode() + b"".join(kept)
+
+
+def moderator_for(group: str, lines: Sequence[str]) -> str:
+    """The address of the first line of ``patterns:template`` that fits a group, or "" (RFC 6048 2.4)."""
+    for line in lines:
+        patterns, _, template = line.partition(":")
+        if template and _fits(patterns, (group,)):
+            return re.sub(
+                "%[s%]", lambda found: group.replace(".", "-") if found[0] == "%s" else "%", template
+            )
+    return ""
+
+
+def _fits(patterns: str, groups: Sequence[str]) -> bool:
+    """Whether a pattern of the configuration fits one of the groups; one that is none fits nothing."""
+    try:
+        return any(map(wildmat(patterns), groups))
+    except BadSyntax:
+        return False
+
+
+def distribution_for(groups: Sequence[str], lines: Sequence[str]) -> str:
+    """What lines of ``weight:patterns:name`` give as Distribution (RFC 3977 7.6.5): the heaviest."""
+    best: tuple[int, str] | None = None
+    for line in lines:
+        weight, _, rest = line.partition(":")
+        patterns, _, name = rest.rpartition(":")
+        if not weight.strip().isdigit() or not patterns:
+            continue
+        if (best is None or int(weight) > best[0]) and _fits(patterns, groups):
+            best = int(weight), name
+    return best[1] if best is not None else ""
 
 
 def injection_info(host: str, parts: Sequence[tuple[str, str]]) -> str:

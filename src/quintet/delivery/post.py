@@ -12,15 +12,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from quintet import log, metrics
+from quintet.auth import keyfile
 from quintet.auth.identity import Identity
 from quintet.clock import Clock
 from quintet.config.news import News
 from quintet.config.nntp import Nntp
-from quintet.delivery import inject
+from quintet.delivery import inject, injectchecks
 from quintet.delivery.control import acts, orders
 from quintet.delivery.envelope import NULL, Envelope, Recipient, mailbox
 from quintet.delivery.inbound import Inbound
+from quintet.delivery.postfilter import PostFilter
 from quintet.errors import Problem, Reason, Refused
+from quintet.message import cancellock
+from quintet.message.cancellock import Element
 from quintet.net.seam import Peer
 from quintet.store import access, accounts, groups, trace
 from quintet.store.content import Content
@@ -29,6 +33,10 @@ from quintet.store.model import AccountId, Added, Folder
 from quintet.store.store import Store
 
 DAY_MS = 86_400_000
+LEAD = 96 * 1024  # bytes read before an article is checked: a header of the largest size and some body
+MAX_LINE = 32 * 1024  # octets of a line; a header field's lines are shorter still (`inject.MAX_LINE`)
+SECRET = "cancel-lock.key"  # in the data directory
+MAIL_FIELDS = frozenset((b"to", b"cc", b"bcc"))
 NEWS = News()
 
 logger = log.get("post")
@@ -86,6 +94,8 @@ class PostOffice:
     ) -> None:
         self._store, self._config, self._clock, self._inbound = store, config, clock, inbound
         self._news = news
+        self._secret: bytes | None = None  # of Cancel-Locks
+        self.filter = PostFilter(store)  # an administrator's own word
         self._hostname = hostname
         self._limits = inject.Limits(config.max_groups, config.max_age_days * DAY_MS)
         self._by_hand = inject.Limits(config.max_groups, 0)
@@ -147,32 +157,51 @@ class PostOffice:
         recommended: str,
         grants: Grants | None,
     ) -> Posted:
-        now = self._clock.now()
-        head, rest = await _head(chunks, by_hand=bool(group))
+        now, config = self._clock.now(), self._config
+        limits = self._by_hand if group else self._limits
+        head, lead, whole = await _lead(chunks, by_hand=bool(group))
         proto = inject.read(head, by_hand=bool(group))
-        inject.check(proto, now, self._by_hand if group else self._limits, group=group)
-        targets = self._store.peek(_targets, proto.groups, identity, grants)
+        if config.check_quoting and not group:
+            injectchecks.check_quoting(lead)
+        injectchecks.name_groups(proto, limits.max_groups, group=group)
         verb = proto.get(b"control").partition(" ")[0].lower()
-        moderator = (
-            self._allow_control(verb, targets, identity, proto) if verb else self._allow(targets, proto)
-        )
+        targets = self._store.peek(_targets, proto.groups, identity, grants)
+        moderator = ""
+        about_groups = verb in injectchecks.CONTROLS and verb != orders.CANCEL
+        if proto.groups and not about_groups:
+            moderator = self._where(verb, targets, identity, proto)
+        injectchecks.check(proto, now, limits, group=group)
+        if about_groups:
+            self._where(verb, targets, identity, proto)
+        if whole and not lead and not verb and not group:
+            raise inject.bad("Article has no body")
+        injectchecks.check_author(proto)
+        self._check_followups(proto, identity, grants)
         message_id = recommended or self.new_message_id()
         if moderator:
             header = inject.to_moderator(proto, moderator, message_id, now)
         else:
-            header = inject.complete(proto, self._additions(identity, peer, message_id, now))
+            header = inject.complete(proto, self._additions(identity, peer, message_id, now, proto))
         spool = self._store.spool()
+        spools = [spool]
         try:
-            spool.write(header + b"\r\n" + rest)
-            limit = self._config.max_article_size + len(header)
-            async for chunk in chunks:
-                spool.write(chunk)
-                if spool.size > limit:
-                    break
+            spool.write(header + b"\r\n" + lead)
+            limit = config.max_article_size + len(header)
+            if spool.size <= limit:
+                async for chunk in chunks:
+                    spool.write(chunk)
+                    if spool.size > limit:
+                        break
             if spool.size > limit:
-                raise Refused(Reason.TOO_BIG, f"Article is larger than {self._config.max_article_size} bytes")
+                raise Refused(Reason.TOO_BIG, f"Article is larger than {config.max_article_size} bytes")
             content = await spool.finish()
-            _check_body(content, by_hand=bool(group))
+            _check_body(content)
+            asked = await self.filter.ask(identity, peer, proto, content, spools)
+            if asked.dropped:
+                return Posted(proto.message_id, (), ())
+            content = asked.content
+            if asked.spooled:
+                targets, verb, moderator = self._aside(), "", ""
             if moderator:
                 await self._mail(identity, peer, moderator, content)
                 return Posted(proto.message_id, (), (), moderator)
@@ -191,7 +220,8 @@ class PostOffice:
             if not added:
                 raise Refused(Reason.DUPLICATE, "Article was cancelled before it came")
         finally:
-            spool.discard()
+            for each in spools:
+                each.discard()
         names = () if verb else tuple(one.folder.name for one in targets)  # control messages lie elsewhere
         return Posted(proto.message_id, names, tuple(added))
 
@@ -200,6 +230,36 @@ class PostOffice:
     def allow(self, names: Sequence[str], identity: Identity | None) -> None:
         """Says before the bytes come whether groups would take an article; raises as `post` does."""
         self._allow(self._store.peek(_targets, names, identity), None)
+
+    def _where(
+        self, verb: str, targets: Sequence[Target], identity: Identity | None, proto: inject.Proto
+    ) -> str:
+        """The moderator to whom it must go first, or ""; raises as `_allow_control` and `_allow`."""
+        if verb in injectchecks.CONTROLS:
+            return self._allow_control(verb, targets, identity, proto)
+        return self._allow(targets, proto)
+
+    def _check_followups(self, proto: inject.Proto, identity: Identity | None, grants: Grants | None) -> None:
+        """Followup-To must name groups to which the same poster could post (RFC 5536 3.2.6).
+
+        Raises:
+            Refused(BAD_CONTENT | NO_PERMISSION).
+        """
+        wanted = injectchecks.followups(proto)
+        if not wanted:
+            return
+        found = self._store.peek(_targets, wanted, identity, grants)
+        if not found:
+            raise inject.bad("Followup-To names no group that is here")
+        for one in found:
+            _refuse_closed(one)
+
+    def _aside(self) -> list[Target]:
+        """Where articles go that a hook set aside.  Raises Refused(POLICY): there is no such group."""
+        found = self._store.peek(groups.find, self._config.spool_group) if self._config.spool_group else None
+        if found is None:
+            raise Refused(Reason.POLICY, "Article must be looked at, and there is no place for it")
+        return [Target(found, may_post=True, may_approve=True)]
 
     def _allow_control(
         self, verb: str, targets: Sequence[Target], identity: Identity | None, proto: inject.Proto
@@ -239,16 +299,20 @@ class PostOffice:
         if not moderated:
             return ""
         first = moderated[0].folder  # of several, the leftmost one's moderator gets it
-        if not first.moderator or self._inbound is None:
+        address = first.moderator or inject.moderator_for(first.name, self._config.moderators)
+        if not address or self._inbound is None:
             raise Refused(Reason.MODERATED, f"Group {first.name} is moderated and has no moderator's address")
-        return first.moderator
+        return address
 
     # --- what we add ------------------------------------------------------------------------
 
     def _additions(
-        self, identity: Identity | None, peer: Peer, message_id: str, now: int
+        self, identity: Identity | None, peer: Peer, message_id: str, now: int, proto: inject.Proto
     ) -> inject.Additions:
         config = self._config
+        user = identity.name if identity is not None else ""
+        # who holds the key of a Cancel-Lock; without one the article gets none, and goes by its author's name
+        holder = {"none": "", "account": user, "address": user or peer.address}[config.cancel_lock]
         info = inject.injection_info(
             self.path_host,
             (
@@ -258,7 +322,28 @@ class PostOffice:
                 ("mail-complaints-to", config.complaints_to or f"usenet@{self.path_host}"),
             ),
         )
-        return inject.Additions(message_id, now, info, config.organization)
+        return inject.Additions(
+            message_id,
+            now,
+            info,
+            organization=config.organization,
+            distribution=inject.distribution_for(proto.groups, config.distributions),
+            sender=user if config.sender else None,
+            locks=(lambda text: self._locks(text, holder)) if holder else None,
+            keys=(lambda text: [self._key(text, holder)]) if holder else None,
+            drop=MAIL_FIELDS if config.strip_mail_fields else frozenset(),
+        )
+
+    def _key(self, message_id: str, user: str) -> Element:
+        """RFC 8315 4; the secret is made when it is needed first."""
+        if self._secret is None:
+            self._secret = keyfile.load(self._store.data / SECRET)
+        return cancellock.key(self._secret, message_id, user)
+
+    def _locks(self, message_id: str, user: str) -> list[Element]:
+        """One for the poster, and one for the administrator."""
+        locks = [cancellock.lock(self._key(message_id, one)) for one in (user, "")]
+        return [one for one in locks if one is not None]
 
     def _path(self, peer: Peer, tail: str) -> bytes:
         """RFC 5536 3.1.5: us, the mark of injection with where it came from, the poster's own."""
@@ -279,39 +364,46 @@ class PostOffice:
         await self._inbound.accept(envelope, content)
 
 
-async def _head(chunks: AsyncIterator[bytes], *, by_hand: bool) -> tuple[bytes, bytes]:
-    """The header block without its blank line, and what came of the body with it.
+async def _lead(chunks: AsyncIterator[bytes], *, by_hand: bool) -> tuple[bytes, bytes, bool]:
+    """The header block without its blank line, the beginning of the body, and whether that is all of it.
+
+    Up to `LEAD` bytes are read before anything is checked, so that a usual article is looked at as a whole.
 
     Raises:
-        Refused(BAD_CONTENT): the header is too long, or there is no body.
+        Refused(BAD_CONTENT): a line is too long, the header is, or there is no body.
     """
-    held = b""
-    searched = 0
+    pieces: list[bytes] = []
+    size = 0
+    whole = True
     async for chunk in chunks:
-        held = held + chunk if held else chunk
-        end = held.find(b"\r\n\r\n", searched)
-        if end >= 0:
-            if end > inject.MAX_HEAD:
-                break
-            return held[: end + 2], held[end + 4 :]
-        if len(held) > inject.MAX_HEAD:
+        pieces.append(chunk)
+        size += len(chunk)
+        if size > LEAD:
+            whole = False
             break
-        searched = max(len(held) - 3, 0)
-    if len(held) > inject.MAX_HEAD:
+    held = b"".join(pieces)
+    if size > MAX_LINE and max(map(len, held.split(b"\r\n"))) > MAX_LINE:
+        raise inject.bad(f"Line longer than {MAX_LINE} octets")
+    if by_hand and held.startswith(b"\r\n"):
+        return b"", held[2:], whole
+    end = held.find(b"\r\n\r\n", 0, inject.MAX_HEAD + 4)
+    if end >= 0:
+        return held[: end + 2], held[end + 4 :], whole
+    if size > inject.MAX_HEAD:
         raise inject.bad(f"Header larger than {inject.MAX_HEAD} bytes")
     if by_hand and held:
-        return held if held.endswith(b"\r\n") else held + b"\r\n", b""
+        return held if held.endswith(b"\r\n") else held + b"\r\n", b"", whole
     raise inject.bad("Article has no body -- just headers" if held else "Article is empty")
 
 
-def _check_body(content: Content, *, by_hand: bool) -> None:
+def _check_body(content: Content) -> None:
     digest = content.digest
+    if digest.longest_line > MAX_LINE:
+        raise inject.bad(f"Line longer than {MAX_LINE} octets")
     if digest.nul:
         raise inject.bad("NUL in the article")
     if digest.bare_cr or digest.bare_lf:
         raise inject.bad("Bare CR or LF in the article")
-    if not by_hand and digest.size == digest.header_end:
-        raise inject.bad("Article has no body")
 
 
 def _targets(

@@ -62,6 +62,10 @@ class Rules:
             self.checks = (*self.checks, hooked)
             self.filters = (hooked.filter,)
 
+    def hooks(self) -> Hooks | None:
+        """The hooks as they were read last."""
+        return self._hooks
+
     # --- for `quintet policy` --------------------------------------------------------------------
 
     def show(self, name: str = "") -> dict[str, Any]:

@@ -6,8 +6,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from quintet.delivery.postfilter import Closed
 from quintet.errors import Reason, Refused
-from quintet.net.seam import Input, Replies
+from quintet.net.seam import Ask, Input, Replies
 from quintet.nntp.commands import Command
 from quintet.nntp.wire import Status
 
@@ -36,9 +37,14 @@ async def _receive(session: Session, following: Input, slowed_s: float) -> Async
     recommended = office.new_message_id()
     yield Status(340, f"Ok, recommended Message-ID {recommended}")
     async with aclosing(_article(following)) as chunks:
-        posted = await office.post(
-            session.identity, session.peer, chunks, recommended=recommended, grants=session.rights
-        )
+        try:
+            posted = await office.post(
+                session.identity, session.peer, chunks, recommended=recommended, grants=session.rights
+            )
+        except Closed as closed:
+            yield Status(400, closed.text)
+            yield Ask.CLOSE
+            return
     pacing.posted(session.who, session.rights.rule)
     if posted.mailed_to:
         yield Status(240, f"Article received {posted.message_id} (mailed to moderator)")

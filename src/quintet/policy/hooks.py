@@ -1,6 +1,7 @@
 """An administrator's own rules: a Python file whose functions are asked (docs/hooks.md).
 
-The functions are named by the moment: ``connect``, ``helo``, ``mail``, ``rcpt``, ``data``, ``delivery``;
+The functions are named by the moment: ``connect``, ``helo``, ``mail``, ``rcpt``, ``data``, ``delivery`` for
+mail, ``post`` for an article that one of our own posts;
 plain or ``async``.  Plain ones run in threads, so that one that waits holds up its own client only; each has
 a time limit.  What goes wrong in them is logged, and the configuration says whether the client is put off or
 goes on.
@@ -32,14 +33,17 @@ from quintet.policy.outcomes import (
     accept,
     add_header,
     add_score,
+    close,
     defer,
     discard,
     file_into,
     quarantine,
     refuse,
+    spool,
 )
 
 __all__ = [
+    "Article",
     "BadHooks",
     "Hooks",
     "Message",
@@ -48,14 +52,16 @@ __all__ = [
     "accept",
     "add_header",
     "add_score",
+    "close",
     "defer",
     "discard",
     "file_into",
     "quarantine",
     "refuse",
+    "spool",
 ]
 
-NAMES = ("connect", "helo", "mail", "rcpt", "data", "delivery")
+NAMES = ("connect", "helo", "mail", "rcpt", "data", "delivery", "post")
 MODULE = "quintet_hooks"  # the name under which the file is imported
 MAX_FILE = 1024 * 1024  # bytes
 MAX_THREADS = 16  # plain hooks that run at once; one that never ends keeps its thread
@@ -121,6 +127,27 @@ class Message:
         return self.opener()
 
 
+@dataclass(frozen=True, slots=True)
+class Article:
+    """An article that is about to be filed; its header is complete but for Path and Xref."""
+
+    peer: Peer
+    message_id: str
+    groups: tuple[str, ...]  # of Newsgroups, those that are not here too
+    size: int  # bytes
+    headers: Sequence[tuple[str, str]]  # name and value, unfolded, in their order
+    opener: Callable[[], BinaryIO]
+
+    def header(self, name: str) -> str:
+        """The value of the first field of that name, in any case; "" without one."""
+        wanted = name.lower()
+        return next((value for own, value in self.headers if own.lower() == wanted), "")
+
+    def open(self) -> BinaryIO:
+        """Header and body; close it."""
+        return self.opener()
+
+
 # --- calling them -----------------------------------------------------------------------------------------
 
 
@@ -178,6 +205,8 @@ def _outcomes(name: str, said: object) -> list[outcomes.Outcome]:
         if not isinstance(each, outcomes.Outcome):
             kind = type(each).__name__
             raise TypeError(f"{name} gave {kind}, not refuse(...), file_into(...), ... or None")
+        if isinstance(each, outcomes.MAIL_ONLY if name == "post" else outcomes.NEWS_ONLY):
+            raise TypeError(f"{name} cannot answer {type(each).__name__}")
         if name == "delivery" and isinstance(each, outcomes.AddHeader | outcomes.AddScore):
             raise TypeError("delivery is too late for add_header and add_score: use data")
         given.append(each)

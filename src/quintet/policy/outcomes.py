@@ -80,7 +80,21 @@ class AddScore:
     test: str
 
 
-Outcome = Accept | Refuse | Defer | Discard | FileInto | Quarantine | AddHeader | AddScore
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """The article goes to the group for those that somebody shall look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The article is refused, and its poster's connection ends."""
+
+    text: str
+
+
+Outcome = Accept | Refuse | Defer | Discard | FileInto | Quarantine | AddHeader | AddScore | Spool | Close
+NEWS_ONLY = (Spool, Close)
+MAIL_ONLY = (FileInto, Quarantine, AddScore)
 
 
 def accept() -> Accept:
@@ -115,6 +129,16 @@ def file_into(folder: str, *keywords: str) -> FileInto:
 def quarantine() -> Quarantine:
     """Keep it from the Inbox."""
     return Quarantine()
+
+
+def spool() -> Spool:
+    """Put an article aside, into the group nntp.spool_group."""
+    return Spool()
+
+
+def close(text: str = "Go away") -> Close:
+    """Refuse an article, and end the connection."""
+    return Close(_clean(text))
 
 
 def add_header(name: str, value: str) -> AddHeader:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.delivery import inject, togroup
+from quintet.delivery import inject, injectchecks, togroup
 from quintet.errors import Refused
 
 NOW = 1_764_000_000_000
@@ -36,7 +36,7 @@ def test_any_header_makes_a_proto_article_or_a_clear_refusal(block: bytes):
     assert made.startswith(b"Newsgroups: a.b\r\n")
     try:
         proto = inject.read(made, by_hand=True)
-        inject.check(proto, NOW, inject.Limits(), group="a.b")
+        injectchecks.check(proto, NOW, inject.Limits(), group="a.b")
     except Refused:
         return
     assert proto.groups == ("a.b",)
@@ -66,4 +66,4 @@ def test_any_header_makes_a_proto_article_or_a_clear_refusal(block: bytes):
 def test_mail_with_an_author_is_always_an_article(fields):
     block = "From: a@b.example\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields)
     made = togroup.article_header(block.encode(), ["a.b"])
-    inject.check(inject.read(made, by_hand=True), NOW, inject.Limits(), group="a.b")
+    injectchecks.check(inject.read(made, by_hand=True), NOW, inject.Limits(), group="a.b")

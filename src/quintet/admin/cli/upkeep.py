@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from quintet.store.db import Tx
     from quintet.store.store import Store
 
-SECRETS = ("auth.key", "self-signed.pem", "certs")  # beside the database, and worth keeping
+SECRETS = (
+    "auth.key",
+    "cancel-lock.key",
+    "self-signed.pem",
+    "certs",
+)  # beside the database, and worth keeping
 ALL = 1 << 40  # blobs: `check --all` hashes every one
 
 
