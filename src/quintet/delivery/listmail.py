@@ -1,7 +1,8 @@
 """What a mailing list writes: the header of a post as members get it, its notices, its tokens.  Pure.
 
 The List-* fields are RFC 2369's and RFC 2919's; a post keeps its bytes otherwise, so that signatures hold
-unless the list has a tag or sets Reply-To.  RFC 3834 (automatic answers), RFC 5321 3.9.2.
+unless the list has a tag, sets Reply-To or puts itself into From.  RFC 3834 (automatic answers),
+RFC 5321 3.9.2.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from quintet.message import build, headers, words
 from quintet.message.digest import Digest
@@ -29,6 +30,10 @@ _DROPPED = frozenset(
     b" list-archive precedence return-path delivered-to bcc resent-bcc approved disposition-notification-to"
     b" return-receipt-to x-confirm-reading-to errors-to".split()
 )
+_PRIVATE = frozenset(b"return-path delivered-to bcc resent-bcc".split())  # of a post that is held whole
+_OUTSIDE = frozenset(
+    b"from to cc subject date message-id in-reply-to references reply-to importance keywords".split()
+)  # of a post, on the message that holds it
 _COMMAND = re.compile(
     r"\s*(?:re\s*:\s*)*(subscribe|join|unsubscribe|leave|help|confirm|approve|reject)\b[\s:]*([0-9A-Za-z-]*)",
     re.IGNORECASE,
@@ -68,19 +73,74 @@ def mailto(address: str) -> str:
     return "mailto:" + quote(address, safe="@!$'*+-._~")
 
 
-def post_header(block: bytes, found: MailingList) -> bytes:
-    """A post's header block, without its blank line, as members get it."""
+def post_header(block: bytes, found: MailingList, rewrite: str = "no") -> bytes:
+    """A post's header block, without its blank line, as members get it.
+
+    ``rewrite`` "munge" puts the list into From, "wrap" makes a header to stand before the post as it came.
+    """
     kept: list[bytes] = []
-    for match in _FIELD.finditer(block):
-        name = match[1].lower()
+    author, said = b"", {name for name, _ in _all(block)}
+    for name, field in _all(block):
         if name in _DROPPED or (name == b"reply-to" and found.reply_to):
             continue
-        field = match[0]
-        if name == b"subject" and found.tag:
+        if rewrite == "wrap" and name not in _OUTSIDE:
+            continue
+        if name == b"from" and rewrite != "no":
+            author = field.partition(b":")[2]
+            field = _in_our_name(author, found)
+        elif name == b"subject" and found.tag:
             field = _tagged(field, found.tag)
         kept.append(field)
-    reply = b"Reply-To: <%b>\r\n" % found.address.encode() if found.reply_to else b""
+    reply = b""
+    if found.reply_to:
+        reply = b"Reply-To: <%b>\r\n" % found.address.encode()
+    elif author and b"reply-to" not in said:
+        reply = _ended(b"Reply-To:" + author)  # the author hears of answers, as before
+    if author and found.reply_to:  # else nobody could answer the author alone
+        kept = _copied(kept, author)
     return b"".join([fields(found), reply, *kept])
+
+
+def wrapped(block: bytes, body: bytes, found: MailingList) -> bytes:
+    """A message of the list that holds a post as it came: its signatures hold."""
+    parts = [field for name, field in _all(block) if name not in _PRIVATE]
+    eight_bit = not (block.isascii() and body.isascii())
+    outer = (
+        b"MIME-Version: 1.0\r\nContent-Type: message/rfc822\r\nContent-Disposition: inline\r\n"
+        b"Content-Transfer-Encoding: %b\r\n\r\n" % (b"8bit" if eight_bit else b"7bit")
+    )
+    return b"".join([post_header(block, found, "wrap"), outer, *parts, b"\r\n", body])
+
+
+def _all(block: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Fields of a header block: name in lower case, and the whole field."""
+    for match in _FIELD.finditer(block):
+        yield match[1].lower(), match[0]
+
+
+def _in_our_name(raw: bytes, found: MailingList) -> bytes:
+    """From as a list writes it: who wrote, by way of what."""
+    named = headers.mailboxes(words.unfold(raw))
+    who = words.decode_words(named[0].name or named[0].mailbox) if named else ""
+    title = " ".join(_CONTROLS.sub(" ", found.title[:MAX_TITLE]).split()) or found.address.partition("@")[0]
+    name = " ".join(_CONTROLS.sub(" ", f"{who[:MAX_TITLE]} via {title}" if who else title).split())
+    phrase = f'"{_quoted(name)}"'.encode() if name.isascii() and "=?" not in name else b""
+    phrase = phrase or words.encode_words(name, phrase=True).replace(b" ", b"\r\n ")
+    return b"From: %b\r\n <%b>\r\n" % (phrase, found.address.encode())
+
+
+def _copied(kept: Sequence[bytes], author: bytes) -> list[bytes]:
+    """With the author in Cc."""
+    fields_ = list(kept)
+    for number, field in enumerate(fields_):
+        if field.partition(b":")[0].strip().lower() == b"cc":
+            fields_[number] = _ended(field.rstrip(b"\r\n") + b",\r\n " + author.strip())
+            return fields_
+    return [*fields_, _ended(b"Cc:" + author)]
+
+
+def _ended(field: bytes) -> bytes:
+    return field if field.endswith(b"\n") else field + b"\r\n"
 
 
 def _tagged(field: bytes, tag: str) -> bytes:

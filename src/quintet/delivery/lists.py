@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 from quintet import log
 from quintet.clock import Clock
-from quintet.delivery import listmail, verp
+from quintet.delivery import listmail, published, verp
 from quintet.delivery.directory import ascii_domain
 from quintet.delivery.envelope import Envelope, mailbox
 from quintet.delivery.envelope import Recipient as Addressee
 from quintet.errors import Reason, Refused
 from quintet.message import headers
+from quintet.net.dns import Resolver
 from quintet.store import lists, queue, secrets
 from quintet.store.content import Content, content_of
 from quintet.store.db import Tx
@@ -77,8 +78,8 @@ def allow(inbound: Inbound, envelope: Envelope, one: Addressee) -> None:
 class Lists:
     """One a process."""
 
-    def __init__(self, store: Store, *, clock: Clock) -> None:
-        self._store, self._clock = store, clock
+    def __init__(self, store: Store, *, clock: Clock, resolver: Resolver) -> None:
+        self._store, self._clock, self._resolver = store, clock, resolver
         self._key: bytes | None = None
         self._quiet: dict[tuple[int, str], float] = {}  # until when an address is told nothing more
 
@@ -117,12 +118,20 @@ class Lists:
         members = self._store.peek(lists.members, found.id, after=after, limit=BATCH, state=lists.ACTIVE)
         steps: list[Step] = []
         if members:
-            made = await asyncio.to_thread(_as_post, content, found)
+            rewrite = await self._rewrite(found, listmail.author(content.digest))
+            made = await asyncio.to_thread(_as_post, content, found, rewrite)
             steps.append(partial(_send_post, one=one, found=found, content=made, prefix=prefix, to=members))
         if len(members) == BATCH:
             steps.append(partial(_go_on, one=one, after=members[-1].id))
         logger.info("post", list=found.address, sender=one.sender, members=len(members), after=after)
         return Deed(steps, again=after > 0)
+
+    async def _rewrite(self, found: MailingList, author: str) -> str:
+        """How From is rewritten: one of `lists.REWRITE`."""
+        if found.rewrite == "no" or found.rewrite_when == "always":
+            return found.rewrite
+        strict = "@" in author and await published.is_strict(self._resolver, author.rpartition("@")[2])
+        return found.rewrite if strict else "no"
 
     async def _held(self, one: Recipient, found: MailingList, content: Content) -> Deed:
         """The post waits, and the owners are told; once, however often the row is looked at."""
@@ -291,12 +300,15 @@ def _may_post(tx: Tx, found: MailingList, names: Sequence[str]) -> bool:
     )
 
 
-def _as_post(content: Content, found: MailingList) -> Content:
+def _as_post(content: Content, found: MailingList, rewrite: str) -> Content:
     assert content.data is not None
     end = content.digest.header_end
     block = content.data[:end]
     block = block[:-2] if block.endswith(b"\r\n\r\n") or block == b"\r\n" else block
-    return content_of(listmail.post_header(block, found) + b"\r\n" + content.data[end:])
+    body = content.data[end:]
+    if rewrite == "wrap":
+        return content_of(listmail.wrapped(block, body, found))
+    return content_of(listmail.post_header(block, found, rewrite) + b"\r\n" + body)
 
 
 def _send_post(

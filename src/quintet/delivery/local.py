@@ -19,6 +19,7 @@ from quintet.delivery.links import trouble
 from quintet.delivery.lists import Deed, Lists
 from quintet.delivery.transport import Answer, Result
 from quintet.errors import Problem, Reason, Refused, TryLater
+from quintet.net.dns import Resolver
 from quintet.net.seam import Peer
 from quintet.store import db, entries, lists, queue
 from quintet.store.content import Content, content_of
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
 class Local:
     """One a process."""
 
-    def __init__(self, store: Store, directory: Directory, *, clock: Clock) -> None:
+    def __init__(self, store: Store, directory: Directory, *, clock: Clock, resolver: Resolver) -> None:
         self._store, self._directory, self._clock = store, directory, clock
-        self._lists = Lists(store, clock=clock)
+        self._lists = Lists(store, clock=clock, resolver=resolver)
 
     async def deliver(self, recipients: Sequence[Recipient], aftermath: Aftermath) -> None:
         """Files or forwards for each; what cannot be is settled as any other answer.  Raises TryLater."""

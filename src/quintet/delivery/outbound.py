@@ -93,7 +93,7 @@ class Runner:
         )
         self.sites = Sites()
         self._attempts = Attempts(store, self.links, clock=clock)
-        self._local = Local(store, directory, clock=clock)
+        self._local = Local(store, directory, clock=clock, resolver=resolver)
         self._workers = workers
         self._site_of: dict[str, tuple[str, float]] = {}  # destination's key: site, believed until
         self._flushed_at = clock.now()

@@ -19,12 +19,15 @@ ROLES = ("request", "owner", "bounces", "subscribe", "unsubscribe", "confirm")  
 POST = ("anyone", "members", "owners")
 OTHERS = ("moderate", "refuse")
 JOINING = ("confirm", "closed")
+REWRITE = ("no", "munge", "wrap")
+REWRITE_WHEN = ("policy", "always")
 ACTIVE, PAUSED, DEAD = "active", "paused", "dead"
 DAY_MS = 86_400_000
 FORGIVEN_MS = 14 * DAY_MS  # without a bounce, and the count begins anew
 
 _COLUMNS = (
-    "id, address, title, owners, post, others, joining, reply_to, tag, max_size, max_bounces, created_at"
+    "id, address, title, owners, post, others, joining, reply_to, tag, max_size, max_bounces,"
+    " created_at, rewrite, rewrite_when"
 )
 _ADDRESS = re.compile(r"[^\s@<>\",;:\\()\[\]]+@[^\s@<>\",;:\\()]+")
 
@@ -45,6 +48,8 @@ class MailingList:
     max_size: int  # bytes of a post; 0: no limit
     max_bounces: int  # days with bounces after which a member gets nothing more; 0: never
     created_at: int
+    rewrite: str = "no"  # of From: one of `REWRITE`
+    rewrite_when: str = "policy"  # one of `REWRITE_WHEN`
 
     def role(self, role: str) -> str:
         """The list's address of a role."""
@@ -127,12 +132,20 @@ def listing(tx: Tx) -> list[tuple[MailingList, int]]:
 
 
 def change(tx: Tx, number: int, **values: str | int) -> None:
-    """Sets columns: title, owners, post, others, joining, reply_to, tag, max_size, max_bounces.
+    """Sets columns: title, owners, post, others, joining, reply_to, tag, max_size, max_bounces,
+    rewrite, rewrite_when.
 
     Raises:
         Refused(BAD_NAME): not a value that a column has.
     """
-    allowed = {"post": POST, "others": OTHERS, "joining": JOINING, "reply_to": ("", "list")}
+    allowed = {
+        "post": POST,
+        "others": OTHERS,
+        "joining": JOINING,
+        "reply_to": ("", "list"),
+        "rewrite": REWRITE,
+        "rewrite_when": REWRITE_WHEN,
+    }
     for name, value in values.items():
         if value not in allowed.get(name, (value,)):
             raise Refused(Reason.BAD_NAME, str(value))

@@ -23,6 +23,7 @@ class Out:
     def __init__(self, house: MailHouse) -> None:
         self.house = house
         self.runners: list[Runner] = []
+        self.resolver: Resolver | None = None  # of runners that are given none
 
     def runner(
         self, *, resolver: Resolver | None = None, routes: dict[str, Route] | None = None, **options
@@ -32,7 +33,7 @@ class Out:
             self.house.store,
             config,
             directory=self.house.inbound.directory,
-            resolver=resolver or Resolver(),
+            resolver=resolver or self.resolver or Resolver(),
             transport=SmtpTransport("mx.example.org", clock=self.house.clock),
             hostname="mx.example.org",
             clock=self.house.clock,

@@ -1,16 +1,20 @@
 """Mailing lists: posts, held posts, joining and leaving by mail, members whose mail bounces."""
 
+import email.policy
 import re
 from dataclasses import replace
+from email.message import EmailMessage as Message
 
 import pytest
 
 from quintet.delivery import lists as work
+from quintet.delivery import published
 from quintet.delivery.envelope import Envelope, mailbox
 from quintet.errors import Reason, Refused
 from quintet.net.seam import Peer
 from quintet.store import lists, queue
 from quintet.store.content import content_of
+from tests.support.dnszone import dns_server
 from tests.unit.delivery.conftest import Out
 
 LIST = "talk@example.org"
@@ -254,3 +258,105 @@ async def test_addresses_that_are_taken_are_left_alone(out):
         await make(out)
     assert refused.value.reason is Reason.ALREADY_EXISTS
     assert out.house.store.peek(lists.listing) == []
+
+
+# --- From, where DMARC would have posts refused ---------------------------------------------------------
+
+POLICIES = """
+_dmarc.strict.example. TXT "v=DMARC1; p=reject; sp=none"
+_dmarc.parent.example. TXT "v=DMARC1;p=none;sp=quarantine"
+_dmarc.open.example. TXT "v=DMARC1; p=none"
+_dmarc.twice.example. TXT "v=DMARC1; p=reject"
+_dmarc.twice.example. TXT "v=DMARC1; p=none"
+_dmarc.other.example. TXT "v=spf1 p=reject"
+"""
+
+
+@pytest.mark.parametrize(
+    "domain, strict",
+    [
+        ("strict.example", True),
+        ("STRICT.example", True),
+        ("a.strict.example", False),  # sp=
+        ("parent.example", False),
+        ("a.b.parent.example", True),
+        ("open.example", False),
+        ("twice.example", False),  # RFC 7489 6.6.3: several are none
+        ("other.example", False),
+        ("nothing.example", False),
+        ("example", False),
+        ("x" * 70 + ".example", False),
+        (".".join("abcdefghijkl") + ".parent.example", True),
+    ],
+)
+async def test_what_a_domain_asks_for(domain, strict):
+    async with dns_server(POLICIES) as zone:
+        assert await published.is_strict(zone.resolver(), domain) is strict
+
+
+async def test_a_policy_that_cannot_be_known_may_be_strict():
+    async with dns_server(POLICIES) as zone:
+        zone.broken_kinds.add("TXT")
+        assert await published.is_strict(zone.resolver(), "open.example")
+
+
+async def posted(out: Out, head: str, sender: str, **values) -> Message:
+    """What bob gets of a post."""
+    async with dns_server(POLICIES) as zone:
+        out.resolver = zone.resolver()
+        await make(out, "bob@example.org", post="anyone", title="Täglich", **values)
+        await mail(out, LIST, f"{head}Subject: hi\n\nbody\n", sender=sender)
+        return email.message_from_bytes(await out.house.last("bob"), policy=email.policy.default)
+
+
+async def test_post_of_a_strict_domain_comes_in_the_name_of_the_list(out):
+    post = await posted(out, "To: talk@example.org\n", "zoe@strict.example", rewrite="munge")
+    assert post.get_all("From") == ["zoe via Täglich <talk@example.org>"]
+    assert post["Reply-To"] == "zoe@strict.example"
+    assert post.get_content().split() == ["body"]
+
+
+async def test_post_of_an_open_domain_keeps_its_author(out):
+    post = await posted(out, "", "zoe@open.example", rewrite="munge")
+    assert (post["From"], post["Reply-To"]) == ("zoe@open.example", None)
+
+
+async def test_author_of_every_post_is_rewritten_where_a_list_says_always(out):
+    post = await posted(
+        out,
+        "Cc: <x@y.example>\nReply-To: <z@y.example>\n",
+        "zoe@open.example",
+        rewrite="munge",
+        rewrite_when="always",
+        reply_to="list",
+    )
+    assert post["From"].addresses[0].addr_spec == LIST
+    assert post["Reply-To"] == LIST
+    assert [each.addr_spec for each in post["Cc"].addresses] == ["x@y.example", "zoe@open.example"]
+
+
+async def test_author_who_says_where_answers_go_is_believed(out):
+    post = await posted(out, "Reply-To: <z@y.example>\n", "zoe@strict.example", rewrite="munge")
+    assert post.get_all("Reply-To") == ["z@y.example"]
+
+
+async def test_post_is_held_whole_in_a_message_of_the_list(out):
+    head = "DKIM-Signature: v=1; b=x\nBcc: <secret@y.example>\nContent-Type: text/plain\n"
+    post = await posted(out, head, "zoe@strict.example", rewrite="wrap", tag="t")
+    assert post["From"].addresses[0].addr_spec == LIST
+    assert post["Reply-To"] == "zoe@strict.example"
+    assert (post["Subject"], post.get_content_type()) == ("[t] hi", "message/rfc822")
+    assert post["DKIM-Signature"] is None
+    (inner,) = post.iter_parts()
+    assert (inner["From"], inner["Subject"], inner["DKIM-Signature"]) == (
+        "zoe@strict.example",
+        "hi",
+        "v=1; b=x",
+    )
+    assert inner["Bcc"] is None
+    assert inner.get_content().split() == ["body"]
+
+
+async def test_a_list_rewrites_only_as_it_can(out):
+    with pytest.raises(Refused):
+        await make(out, rewrite="sometimes")

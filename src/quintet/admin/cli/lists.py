@@ -39,6 +39,20 @@ MaxBounces = Annotated[
 ]
 
 
+Rewrite = Annotated[
+    str | None,
+    typer.Option(
+        "--rewrite",
+        help="From, where DMARC would have posts refused: no, munge (the list's, the author in Reply-To), "
+        "wrap (the list's, the post inside). New lists munge.",
+    ),
+]
+RewriteWhen = Annotated[
+    str | None,
+    typer.Option("--rewrite-when", help="policy: the author's domain asks for refusal; always."),
+]
+
+
 @noun.command()
 def add(
     address: Address,
@@ -51,11 +65,14 @@ def add(
     tag: Tag = None,
     max_size: MaxSize = None,
     max_bounces: MaxBounces = None,
+    rewrite: Rewrite = None,
+    rewrite_when: RewriteWhen = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a list, with its addresses -request, -owner, -bounces, -subscribe, -unsubscribe and -confirm."""
     values = _values(None, title, post, others, joining, reply_to, tag, max_size, max_bounces)
+    values |= _rewriting(rewrite or "munge", rewrite_when)
 
     def make(tx: Tx) -> dict[str, Any]:
         from quintet.store import lists
@@ -80,11 +97,14 @@ def change(
     tag: Tag = None,
     max_size: MaxSize = None,
     max_bounces: MaxBounces = None,
+    rewrite: Rewrite = None,
+    rewrite_when: RewriteWhen = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change a list."""
     values = _values(owner, title, post, others, joining, reply_to, tag, max_size, max_bounces)
+    values |= _rewriting(rewrite, rewrite_when)
 
     def work(tx: Tx) -> dict[str, Any]:
         from quintet.store import lists
@@ -251,6 +271,12 @@ def _values(
     return {name: value for name, value in given.items() if value is not None}
 
 
+def _rewriting(rewrite: str | None, when: str | None) -> dict[str, str | int]:
+    """The columns about From that were given."""
+    given = {"rewrite": rewrite, "rewrite_when": when}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def _row(tx: Tx, address: str) -> dict[str, Any]:
     from quintet.store import lists
 
@@ -266,6 +292,8 @@ def _row(tx: Tx, address: str) -> dict[str, Any]:
         "tag": one.tag,
         "max_size": one.max_size,
         "max_bounces": one.max_bounces,
+        "rewrite": one.rewrite,
+        "rewrite_when": one.rewrite_when,
     }
 
 
