@@ -151,7 +151,7 @@ class App:
             self._closers.append(self.arrivals.close)
         self.feeds = joined.feeds(config, store, clock, self.arrivals, first=self._first)
         self._sending = asyncio.create_task(self._send(), name="queue")
-        self.newswork = newswork.NewsWork(config, store, self.inbound, clock)
+        self.newswork = newswork.NewsWork(config, store, self.inbound, self.office, clock)
         self.newswork.start()
 
     async def _send(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from quintet import log
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from quintet.config.root import Config
     from quintet.delivery.control.work import Controls
     from quintet.delivery.inbound import Inbound
+    from quintet.delivery.moderation import Moderation
+    from quintet.delivery.post import PostOffice
     from quintet.store.store import Store
 
 RETRY_S = 30.0  # after a bug of ours
@@ -26,26 +29,38 @@ logger = log.get("control")
 class NewsWork:
     """Begun by `start`, ended by `close`; a changed configuration gets a new one."""
 
-    def __init__(self, config: Config, store: Store, inbound: Inbound, clock: Clock) -> None:
-        self._config, self._store, self._inbound, self._clock = config, store, inbound, clock
-        self._task: asyncio.Task[None] | None = None
+    def __init__(
+        self, config: Config, store: Store, inbound: Inbound, office: PostOffice, clock: Clock
+    ) -> None:
+        self._config, self._store, self._inbound = config, store, inbound
+        self._office, self._clock = office, clock
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="news")
+        self._tasks = [
+            asyncio.create_task(self._run(self._controls), name="control"),
+            asyncio.create_task(self._run(self._moderation), name="moderation"),
+        ]
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _run(self) -> None:
+    async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
         await asyncio.to_thread(importlib.import_module, "quintet.delivery.control.work")
         while True:
             try:
-                await controls(self._config, self._store, self._inbound, self._clock).run()
+                await work()
             except Exception as bug:
-                logger.error("control failed", exc_info=bug)  # noqa: TRY400 - ours has no exception()
+                logger.error("news work failed", exc_info=bug)  # noqa: TRY400 - ours has no exception()
                 await asyncio.sleep(RETRY_S)
+
+    async def _controls(self) -> None:
+        await controls(self._config, self._store, self._inbound, self._clock).run()
+
+    async def _moderation(self) -> None:
+        await moderation(self._config, self._store, self._inbound, self._office, self._clock).run()
 
 
 def controls(config: Config, store: Store, inbound: Inbound, clock: Clock) -> Controls:
@@ -55,3 +70,14 @@ def controls(config: Config, store: Store, inbound: Inbound, clock: Clock) -> Co
 
     letters = Letters(inbound, config.news.newsmaster, config.hostname)
     return Controls(store, config.news, clock=clock, letters=letters)
+
+
+def moderation(
+    config: Config, store: Store, inbound: Inbound, office: PostOffice, clock: Clock
+) -> Moderation:
+    """For the server, and for `quintet moderate`."""
+    from quintet.delivery.control.letters import Letters  # as in `NewsWork`
+    from quintet.delivery.moderation import Moderation
+
+    letters = Letters(inbound, config.news.newsmaster, config.hostname)
+    return Moderation(store, office, letters, hostname=config.hostname, clock=clock)

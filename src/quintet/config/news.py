@@ -84,6 +84,14 @@ class News:
         (), "Accounts that may post newgroup, rmgroup and checkgroups; such messages need Approved as well."
     )
 
+    moderation: str = opt(
+        "both",
+        "Where articles for moderated groups wait. mail: with the moderator, who gets a letter; queue: in "
+        "the folder Moderation/<group> of the account news, which is shared with the moderators (see "
+        "`quintet moderate`); both.",
+        choices=("mail", "queue", "both"),
+    )
+
     def faults(self) -> list[str]:
         """What cannot be meant, as sentences that name the key; empty when all is well."""
         return [

@@ -17,7 +17,7 @@ from quintet.auth.identity import Identity
 from quintet.clock import Clock
 from quintet.config.news import News
 from quintet.config.nntp import Nntp
-from quintet.delivery import inject, injectchecks
+from quintet.delivery import inject, injectchecks, moderation
 from quintet.delivery.control import acts, orders
 from quintet.delivery.envelope import NULL, Envelope, Recipient, mailbox
 from quintet.delivery.inbound import Inbound
@@ -38,6 +38,7 @@ MAX_LINE = 32 * 1024  # octets of a line; a header field's lines are shorter sti
 SECRET = "cancel-lock.key"  # in the data directory
 MAIL_FIELDS = frozenset((b"to", b"cc", b"bcc"))
 NEWS = News()
+NOBODY = "moderators"  # in place of the address of a group that has only a queue
 
 logger = log.get("post")
 
@@ -203,7 +204,7 @@ class PostOffice:
             if asked.spooled:
                 targets, verb, moderator = self._aside(), "", ""
             if moderator:
-                await self._mail(identity, peer, moderator, content)
+                await self._submit(identity, peer, moderator, targets, content)
                 return Posted(proto.message_id, (), (), moderator)
             added = await self._store.write(
                 acts.file,
@@ -215,7 +216,7 @@ class PostOffice:
                 message_id=proto.message_id,
                 trace_note=_note(identity, peer, targets, content),
                 rules=self._news,
-                who=acts.Who(peer.id, identity.account_id if identity is not None else None),
+                who=acts.Who(peer.id, _poster(identity)),
             )
             if not added:
                 raise Refused(Reason.DUPLICATE, "Article was cancelled before it came")
@@ -300,6 +301,8 @@ class PostOffice:
             return ""
         first = moderated[0].folder  # of several, the leftmost one's moderator gets it
         address = first.moderator or inject.moderator_for(first.name, self._config.moderators)
+        if not address and self._queued(first):
+            address = NOBODY
         if not address or self._inbound is None:
             raise Refused(Reason.MODERATED, f"Group {first.name} is moderated and has no moderator's address")
         return address
@@ -352,6 +355,40 @@ class PostOffice:
         return f"{self.path_host}!.POSTED{where}!{tail or 'not-for-mail'}".encode()
 
     # --- moderated groups -------------------------------------------------------------------
+
+    def _queued(self, group: Folder) -> bool:
+        """There is a queue for it, and somebody who works on it."""
+        return self._news.moderation != "mail" and bool(self._store.peek(moderation.moderators, group))
+
+    async def _submit(
+        self,
+        identity: Identity | None,
+        peer: Peer,
+        moderator: str,
+        targets: Sequence[Target],
+        content: Content,
+    ) -> None:
+        """Into the queue, to the moderator, or both.  Raises Refused, TryLater: nothing was kept."""
+        way = self._news.moderation
+        group = next(one.folder for one in targets if one.folder.status == "m")
+        queued = way == "queue" or self._queued(group)
+        if queued:
+            sender = mailbox(identity.name) if identity is not None and "@" in identity.name else NULL
+            note = trace.Note(
+                peer.id,
+                "submitted",
+                identity.account_id if identity is not None else None,
+                {"group": group.name, "client": peer.address, "size": content.size},
+            )
+            await self._store.write(moderation.hold, group.name, content, sender, note)
+        if way == "queue" or moderator == NOBODY:
+            return
+        try:
+            await self._mail(identity, peer, moderator, content)
+        except Problem as problem:
+            if not queued:
+                raise
+            logger.warning("moderator gets no letter", conn=peer.id, to=moderator, why=problem.text)
 
     async def _mail(self, identity: Identity | None, peer: Peer, moderator: str, content: Content) -> None:
         """Hands it to the moderator's mailbox or to the outbound queue.  Raises Refused, TryLater."""
@@ -453,6 +490,11 @@ def _refuse_closed(target: Target) -> None:
         raise Refused(Reason.NO_PERMISSION, f"Group {name} has been renamed to {status[1:]}")
     if (status in ("n", "x", "j") and not target.locally) or not target.may_post:
         raise Refused(Reason.NO_PERMISSION, f"Posting to {name} is not allowed")
+
+
+def _poster(identity: Identity | None) -> AccountId | None:
+    """Who logged in; the queue of moderators, which did not, may not take back articles by what it posts."""
+    return identity.account_id if identity is not None and identity.mechanism else None
 
 
 def _note(identity: Identity | None, peer: Peer, targets: Sequence[Target], content: Content) -> trace.Note:

@@ -167,6 +167,12 @@ def room(tx: Tx, account_id: AccountId, name: str, limit: int) -> bool:
     return not missing or int(have) + missing <= limit
 
 
+def children(tx: Tx, folder_id: FolderId) -> list[Folder]:
+    """The folders right under one, in the order of their names."""
+    rows = tx.all(f"SELECT {COLUMNS} FROM folder WHERE parent_id = ?", folder_id)
+    return sorted((Folder(*row) for row in rows), key=lambda folder: folder.name)
+
+
 def outline(tx: Tx, account_id: AccountId) -> list[tuple[str, str]]:
     """Name and role of each mail folder of an account, in no order: what a list of 10,000 needs."""
     rows = tx.all(

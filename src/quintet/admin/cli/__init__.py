@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "alias": "aliases",
     "group": "groups",
     "control": "control",
+    "moderate": "moderate",
     "access": "access",
     "list": "lists",
     "expire": "expiry",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from quintet import log
 from quintet.delivery.control.groupchanges import Change
 from quintet.delivery.control.orders import Order
-from quintet.delivery.envelope import NULL, Envelope, Recipient, mailbox
+from quintet.delivery.envelope import NULL, Envelope, Mailbox, Recipient, mailbox
 from quintet.delivery.inbound import Inbound
 from quintet.errors import Problem
 from quintet.message import build, headers
@@ -38,11 +38,14 @@ class Letters:
         text = f"As {order.author} asked by the control message {message_id}:\n\n{_listed(changes)}\n"
         await self.send(f"{order.verb} by {order.author}: done", text)
 
-    async def send(self, subject: str, text: str) -> None:
-        """One letter.  What cannot be sent is logged: the effect does not wait for it."""
-        if self._inbound is None or not self._address:
+    async def send(self, subject: str, text: str, *, to: Mailbox | None = None, answers: str = "") -> None:
+        """One letter, to the newsmaster or to somebody else (``answers`` a Message-ID).
+
+        What cannot be sent is logged: the effect does not wait for it.
+        """
+        if self._inbound is None or not (self._address or to):
             return
-        inbound, to = self._inbound, mailbox(self._address)
+        inbound, to = self._inbound, to or mailbox(self._address)
         now, clock = inbound.clock.now(), inbound.clock
         fields = [
             ("From", f"Quintet <usenet@{self._hostname}>"),
@@ -50,7 +53,8 @@ class Letters:
             ("Subject", subject),
             ("Date", headers.format_date(now)),
             ("Message-ID", f"<{clock.token(12)}@{self._hostname}>"),
-            ("Auto-Submitted", "auto-generated"),
+            ("Auto-Submitted", "auto-replied" if answers else "auto-generated"),  # RFC 3834 5
+            *([("In-Reply-To", answers)] if answers else []),
         ]
         envelope = Envelope(Peer("control", ""), protocol="local", sender=NULL, id=clock.token(6))
         try:
@@ -58,7 +62,7 @@ class Letters:
             envelope.recipients.append(found or Recipient(to))
             await inbound.accept(envelope, content_of(build.compose(fields, text)))
         except Problem as problem:
-            logger.warning("newsmaster not told", to=str(to), why=problem.text, subject=subject)
+            logger.warning("letter not sent", to=str(to), why=problem.text, subject=subject)
 
 
 def _listed(changes: Sequence[Change]) -> str:
