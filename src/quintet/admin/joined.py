@@ -6,6 +6,7 @@ What a service is and how long it lives is for others; here stands only what goe
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from quintet.delivery.inbound import Inbound
@@ -50,9 +51,15 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
     )
 
 
-def arrivals(config: Config, store: Store, clock: Clock) -> Arrivals | None:
-    """What takes articles from other servers; one a process.  None where no peer is configured."""
-    if not config.nntp.peer:
+def arrivals(
+    config: Config, store: Store, clock: Clock, peers: Sequence[Peer] | None = None
+) -> Arrivals | None:
+    """What takes articles from other servers; one a process.  None where no peer is configured.
+
+    ``peers`` stand for those of the configuration where they are given.
+    """
+    wanted = config.nntp.peer if peers is None else peers
+    if not wanted:
         return None
     from quintet.delivery.arrivals import Arrivals
     from quintet.delivery.offers import Offers
@@ -65,10 +72,11 @@ def arrivals(config: Config, store: Store, clock: Clock) -> Arrivals | None:
         config.news,
         hostname=config.hostname,
         clock=clock,
-        peers=Peers(config.nntp.peer),
+        peers=Peers(wanted),
         offers=Offers(clock, config.nntp.offer_hold_s, shared),
     )
-    made.peers.start()
+    if peers is None:
+        made.peers.start()
     return made
 
 

@@ -121,6 +121,11 @@ class Arrivals:
         self.after: list[After] = []  # told of what was filed, after the flush; must not wait
         self.filter: Callable[[Arriving, Source], str] | None = None  # why an article is refused, or ""
 
+    @property
+    def max_article(self) -> int:
+        """Octets of the largest article that is taken."""
+        return self._config.max_peer_article
+
     # --- offers ------------------------------------------------------------------------------
 
     def ask(self, source: Source, ids: Sequence[bytes]) -> list[Answer]:

@@ -16,7 +16,7 @@ from quintet import log, metrics
 from quintet.auth.identity import Identity
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Ask, Input, Peer, Replies, TlsInfo
-from quintet.nntp import access, lists, overview, pacing, packing, posting, reader, transit
+from quintet.nntp import access, batches, lists, overview, pacing, packing, posting, reader, transit
 from quintet.nntp.commands import Command
 from quintet.nntp.rights import Rights
 from quintet.nntp.stream import Articles, Checks
@@ -98,6 +98,7 @@ RULES: dict[str, Rule] = {
     "IHAVE": Rule("RFC 3977 6.3.2", transit.ihave, 1, 1, NOTHING, "<message-id>"),
     "CHECK": Rule("RFC 4644 2.4", transit.check, 0, 200, NOTHING, "<message-id>"),
     "TAKETHIS": Rule("RFC 4644 2.5", transit.takethis, 0, 200, NOTHING, "<message-id>"),
+    "XBATCH": Rule("INN: XBATCH", batches.xbatch, 1, 1, NOTHING, "size"),
     "AUTHINFO": Rule(
         "RFC 4643 2", access.authinfo, 2, 3, NOTHING, "USER name | PASS password | SASL mechanism [data]"
     ),

@@ -88,7 +88,7 @@ def mode_stream(session: Session) -> Replies:
     """RFC 4644 2.3."""
     if session.service.arrivals is None or (session.identity and session.link.source(session) is None):
         raise BadSyntax("Unknown MODE variant")
-    if not _sender(session).peer.streaming:
+    if not sender(session).peer.streaming:
         raise BadSyntax("", Reason.UNKNOWN_COMMAND)
     return [Status(203, "Streaming permitted")]
 
@@ -103,7 +103,7 @@ def checks(session: Session, asked: Checks) -> Replies:
     except Problem as problem:
         return _each(session, problem, asked, len(asked.ids))
     try:
-        answers = _arrivals(session).ask(source, asked.ids)
+        answers = arrivals_of(session).ask(source, asked.ids)
     except TryLater:  # the store cannot be asked: it is not known whether we want them
         answers = [Answer.LATER] * len(asked.ids)
     codes = _CHECKED
@@ -133,7 +133,7 @@ async def articles(session: Session, came: Articles) -> AsyncGenerator[Any, None
             yield reply
         return
     good = [arrive.is_message_id(each) for each, _ in came.items]
-    taken = await _arrivals(session).take(
+    taken = await arrivals_of(session).take(
         source, [one for one, fine in zip(came.items, good, strict=True) if fine]
     )
     rest = iter(taken)
@@ -163,7 +163,7 @@ async def takethis(session: Session, command: Command, following: Input) -> Asyn
         yield _taken(" ".join(command.args).encode(), outcome)
         return
     async with aclosing(following.dotted()) as chunks:  # type: ignore[type-var]  # as above
-        outcome = await _arrivals(session).take_long(source, raw, chunks)
+        outcome = await arrivals_of(session).take_long(source, raw, chunks)
     if outcome.fate is Fate.LATER:
         yield Status(400, outcome.text)
         yield Ask.CLOSE
@@ -191,12 +191,12 @@ def _taken(claimed: bytes, outcome: Outcome) -> bytes:
 
 def ihave(session: Session, command: Command, following: Input) -> Replies:
     """RFC 3977 6.3.2."""
-    source = _sender(session)
+    source = sender(session)
     raw = command.args[0].encode()
     if not arrive.is_message_id(raw):
         return [Status(435, "Syntax error in message-ID")]
     try:
-        answer = _arrivals(session).ask(source, [raw])[0]
+        answer = arrivals_of(session).ask(source, [raw])[0]
     except TryLater as problem:
         return [Status(436, problem.text)]
     if answer is Answer.KNOWN:
@@ -210,7 +210,7 @@ async def _receive(
     session: Session, source: Source, raw: bytes, following: Input
 ) -> AsyncGenerator[Any, None]:
     yield Status(335, "Send it")
-    arrivals = _arrivals(session)
+    arrivals = arrivals_of(session)
     async with aclosing(following.dotted()) as chunks:  # type: ignore[type-var]  # inputs give generators
         outcome = await arrivals.take_long(source, raw, chunks)
     yield _received(outcome)
@@ -230,13 +230,13 @@ def _each(session: Session, problem: Problem, command: Checks | Articles, count:
 # --- who -------------------------------------------------------------------------------------------
 
 
-def _arrivals(session: Session) -> Arrivals:
+def arrivals_of(session: Session) -> Arrivals:
     arrivals = session.service.arrivals
     assert arrivals is not None  # there is a source, so there are peers
     return arrivals
 
 
-def _sender(session: Session) -> Source:
+def sender(session: Session) -> Source:
     """The peer, who may send.
 
     Raises:
@@ -252,7 +252,7 @@ def _sender(session: Session) -> Source:
 
 def _streamer(session: Session) -> Source:
     """The peer, who may stream; INN answers CHECK and TAKETHIS with 500 otherwise."""
-    source = _sender(session)
+    source = sender(session)
     if not source.peer.streaming:
         raise BadSyntax("", Reason.UNKNOWN_COMMAND)
     return source

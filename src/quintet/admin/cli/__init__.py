@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "moderate": "moderate",
     "access": "access",
     "list": "lists",
+    "rnews": "news",
     "expire": "expiry",
     "undelete": "expiry",
     "hold": "expiry",
