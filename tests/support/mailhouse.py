@@ -25,9 +25,9 @@ from quintet.errors import Reason, Refused, TryLater
 from quintet.net.seam import Body, Peer
 from quintet.smtp.desk import Role
 from quintet.smtp.service import SmtpService
-from quintet.store import accounts, entries, folders, groups, queue, senders, trace
+from quintet.store import access, accounts, entries, folders, groups, queue, senders, teams, trace
 from quintet.store.content import content_of
-from quintet.store.model import AccountId
+from quintet.store.model import AccountId, AccountKind
 from quintet.store.store import Store
 
 CHEAP = Auth(argon2_memory=64, argon2_time=1, scram_iterations=4096)
@@ -130,6 +130,14 @@ class MailHouse:
                 await self.store.write(folders.create, await self.account_id(who), name)
             case ["may", name, "send", "as", address]:
                 await self.store.write(senders.grant, await self.account_id(name), address)
+            case ["shared", name]:
+                await self.store.write(accounts.create, f"{name}@example.org", AccountKind.SHARED)
+            case ["team", name, "with", *people]:
+                await self.store.write(teams.create, name)
+                for person in people:
+                    await self.store.write(teams.join, name, await self.account_id(person))
+            case ["INBOX", "of", who, "grants", identifier, letters]:
+                await self.store.write(access.grant, (await self._inbox(who)).id, identifier, letters)
             case ["group", name, status, *moderator]:
                 made = await self.store.write(groups.create, name, status, moderator="".join(moderator))
                 self.values[name] = str(made.id)

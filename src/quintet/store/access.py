@@ -1,6 +1,6 @@
 """Access: who may do what in a folder, by the letters of RFC 4314.
 
-The owner may everything.  Rows name accounts, "anyone" (all, also who did not log in),
+The owner may everything.  Rows name accounts, teams ("$NAME"), "anyone" (all, also who did not log in),
 "authenticated" or "anonymous" (who did not); "-" before the name takes rights away whatever gives them.
   Groups have a rule instead of rows, unless rows are there: whoever logged in
 reads, keeps marks, and posts as far as the group's status allows.  The first row makes a group private:
@@ -9,8 +9,10 @@ from then on the rows alone count, and "anyone" or "authenticated" must be named
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from quintet.errors import Reason, Refused
-from quintet.store import folders
+from quintet.store import folders, teams
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, Folder, FolderId, FolderKind
 
@@ -45,10 +47,37 @@ def of_folder(tx: Tx, account_id: AccountId | None, folder: Folder) -> str:
     names: tuple[str, ...] = (ANONYMOUS, ANYONE)
     if account_id is not None:
         name = tx.value("SELECT name FROM account WHERE id = ?", account_id) or ""
-        names = (name, ANYONE, AUTHENTICATED)
-    plus = "".join(rows.get(name, "") for name in names)
-    minus = "".join(rows.get("-" + name, "") for name in names)
+        names = (name, ANYONE, AUTHENTICATED, *_teams(tx, account_id, rows))
+    return _sum(rows, names, names)
+
+
+def by_name(tx: Tx, account_id: AccountId, folder: Folder) -> str:
+    """The letters that an account has by its own name or a team's, not as one of everybody."""
+    rows = dict(tx.all("SELECT who, rights FROM access WHERE folder_id = ?", folder.id))
+    name = tx.value("SELECT name FROM account WHERE id = ?", account_id) or ""
+    names = (name, *_teams(tx, account_id, rows))
+    return _sum(rows, names, (*names, ANYONE, AUTHENTICATED))
+
+
+def _teams(tx: Tx, account_id: AccountId, rows: dict[str, str]) -> list[str]:
+    """Identifiers of the account's teams; not looked for where no row names any."""
+    if not any(who.removeprefix("-").startswith(teams.MARK) for who in rows):
+        return []
+    return [teams.MARK + name for name in teams.of(tx, account_id)]
+
+
+def _sum(rows: dict[str, str], given: Iterable[str], taken: Iterable[str]) -> str:
+    plus = "".join(rows.get(name, "") for name in given)
+    minus = "".join(rows.get("-" + name, "") for name in taken)
     return "".join(letter for letter in ALL if letter in plus and letter not in minus)
+
+
+def is_known(tx: Tx, who: str) -> bool:
+    """There is such an identifier: one of `EVERYBODY`, an account or a team, with "-" before it or not."""
+    bare = who.lower().removeprefix("-")
+    if bare.startswith(teams.MARK):
+        return teams.is_there(tx, bare)
+    return bare in EVERYBODY or tx.one("SELECT 1 FROM account WHERE name = ?", bare) is not None
 
 
 def spelled(letters: str) -> str:
@@ -63,7 +92,7 @@ def spelled(letters: str) -> str:
 
 
 def grant(tx: Tx, folder_id: FolderId, who: str, letters: str) -> None:
-    """Sets the rights of ``who`` (an account's name, one of `EVERYBODY`, or "-" and one of these).
+    """Sets the rights of ``who`` (a name, "$" and a team's, one of `EVERYBODY`, or "-" and one of these).
 
     No letters is the same as `revoke`.  Raises Refused(NO_SUCH_FOLDER), Refused(BAD_NAME): not a letter we
     know, Refused(TOO_MANY).
@@ -116,7 +145,8 @@ def shared_with(tx: Tx, account_id: AccountId) -> list[FolderId]:
     name = tx.value("SELECT name FROM account WHERE id = ?", account_id)
     rows = tx.all(
         "SELECT DISTINCT a.folder_id FROM access a JOIN folder f ON f.id = a.folder_id"
-        " WHERE a.who IN (?, 'anyone', 'authenticated') AND f.account_id <> ? AND f.kind <> 'group'"
-        " ORDER BY a.folder_id", name, account_id,
+        " WHERE (a.who IN (?, 'anyone', 'authenticated')"
+        " OR a.who IN (SELECT '$' || team FROM team_member WHERE account_id = ?))"
+        " AND f.account_id <> ? AND f.kind <> 'group' ORDER BY a.folder_id", name, account_id, account_id,
     )  # fmt: skip
     return [FolderId(number) for (number,) in rows if "l" in rights(tx, account_id, FolderId(number))]

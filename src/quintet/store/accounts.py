@@ -69,7 +69,7 @@ class Address:
 def normal_name(name: str) -> str:
     """An account's name as it is kept: NFC, lower case.  Raises Refused(BAD_NAME)."""
     name = unicodedata.normalize("NFC", name).lower().strip()
-    if not name or len(name) > 255 or _BAD.search(name):
+    if not name or len(name) > 255 or _BAD.search(name) or name[0] in "-$":  # marks where rights are given
         raise Refused(Reason.BAD_NAME, name)
     return name
 
@@ -335,7 +335,12 @@ def resolve(tx: Tx, local: str, domain: str) -> Resolved | None:
 
 
 def owns_address(tx: Tx, account_id: AccountId, address: str) -> bool:
-    """Whether mail for that address comes to the account, and to nobody else.
+    """Whether mail for that address comes to the account, and to nobody else."""
+    return owner_of_address(tx, address) == account_id
+
+
+def owner_of_address(tx: Tx, address: str) -> AccountId | None:
+    """The one account that mail for an address comes to.
 
     So an account owns its addresses with every detail, what its catch-all takes, and an alias that stands
     for it alone.
@@ -344,13 +349,13 @@ def owns_address(tx: Tx, account_id: AccountId, address: str) -> bool:
         local, at, domain = address.rpartition("@")
         found = resolve(tx, local, domain) if at else None
         if found is None:
-            return False
+            return None
         if found.account is not None:
-            return found.account.id == account_id
+            return found.account.id
         if len(found.forward) != 1:
-            return False
+            return None
         address = found.forward[0]
-    return False
+    return None
 
 
 def set_forward(tx: Tx, account_id: AccountId, targets: Sequence[str], *, keep: bool = True) -> Account:

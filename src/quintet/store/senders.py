@@ -1,4 +1,4 @@
-"""In whose name an account may send: its own addresses, and those that it was given.
+"""In whose name an account may send: its own addresses, those that it was given, those of shared accounts.
 
 Which address is whose is `accounts`' to say; what is refused, and when, is delivery's.  RFC 6409 6.1.
 """
@@ -6,14 +6,19 @@ Which address is whose is `accounts`' to say; what is refused, and when, is deli
 from __future__ import annotations
 
 from quintet.errors import Reason, Refused
-from quintet.store import accounts
+from quintet.store import access, accounts, folders
 from quintet.store.db import Tx
-from quintet.store.model import AccountId
+from quintet.store.model import AccountId, AccountKind
 
 
 def may_send_as(tx: Tx, account_id: AccountId, address: str) -> bool:
-    """Whether an account may send in the name of that address: its own, or one that it was given."""
-    if accounts.owns_address(tx, account_id, address):
+    """Whether an account may send in the name of that address: its own, or one that it was given.
+
+    One of a shared account is given with the right "p" (RFC 4314 2.1) in that account's INBOX, by name or to
+    a team: as "anyone", everybody may write to it, and nobody as it.
+    """
+    owner = accounts.owner_of_address(tx, address)
+    if owner == account_id or (owner is not None and _posts_for(tx, account_id, owner)):
         return True
     local, at, domain = address.rpartition("@")
     if not at:
@@ -30,6 +35,13 @@ def may_send_as(tx: Tx, account_id: AccountId, address: str) -> bool:
             account_id, f"{local}@{domain}", f"{plain}@{domain}", f"@{domain}",
         ) is not None
     )  # fmt: skip
+
+
+def _posts_for(tx: Tx, account_id: AccountId, owner: AccountId) -> bool:
+    if accounts.get(tx, owner).kind != AccountKind.SHARED:
+        return False
+    inbox = folders.find(tx, owner, folders.INBOX)
+    return inbox is not None and "p" in access.by_name(tx, account_id, inbox)
 
 
 def grant(tx: Tx, account_id: AccountId, address: str) -> None:

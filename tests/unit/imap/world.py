@@ -8,11 +8,14 @@ given   group NAME with 3 articles
 given   quota 10000                      of alice, in bytes
 given   quota admin carol                may set quotas
 given   shared NAME with folder FOLDER   a shared account; who logs in may read and mark (lrs) that folder
-given   NAME of bob grants alice lrs
+given   team staff with bob carol
+given   NAME of bob grants alice lrs     or $staff
+given   group NAME grants alice lrsp     a group's own rows
 given   pictures | no pictures           they can be converted, or not; skipped without Pillow
 given   clock runs 6                     seconds at each look at it
 given   option NAME VALUE                of the [imap] section; of a list, one more
 do      deliver N to NAME | expunge NAME 2 | flag NAME 2 \\Seen | forget NAME | remove NAME | wait 5
+        join staff bob | leave staff bob | remove team staff
         settle (what runs behind the commands)
 store   NAME has UIDS | NAME uid 2 flags \\Seen $x | sound
 """
@@ -39,7 +42,7 @@ from quintet.imap import format as fmt
 from quintet.imap import sets
 from quintet.imap.service import ImapService
 from quintet.message import pictures
-from quintet.store import access, accounts, changes, entries, folders, groups
+from quintet.store import access, accounts, changes, entries, folders, groups, teams
 from quintet.store.content import content_of
 from quintet.store.model import AccountKind, Folder
 from quintet.store.store import Store
@@ -122,6 +125,9 @@ class World:
             case ["folder", name]:
                 account = self.store.peek(accounts.find, f"{owner}@example.org")
                 await self.store.write(folders.create, account.id, name)
+            case ["group", name, "grants", who, letters]:
+                who = who if who.startswith("$") else f"{who}@example.org"
+                await self.store.write(access.grant, self.folder(f"Groups/{name}").id, who, letters)
             case ["group", name, *more]:
                 folder = await self.store.write(groups.create, name)
                 for number in range(1, int(more[1]) + 1 if more else 1):
@@ -139,6 +145,14 @@ class World:
             case ["quota", size]:
                 account = self.store.peek(accounts.find, "alice@example.org")
                 await self.store.write(accounts.change, account.id, quota_bytes=int(size))
+            case ["team", name, "with", *people]:
+                await self.store.write(teams.create, name)
+                for person in people:
+                    account = self.store.peek(accounts.find, f"{person}@example.org")
+                    await self.store.write(teams.join, name, account.id)
+            case [name] if rest.startswith("grants $"):
+                who, letters = rest.split()[1:]
+                await self.store.write(access.grant, self.folder(name, owner).id, who, letters)
             case ["no", "pictures"]:
                 self.patches.setattr(pictures, "available", lambda: False)
             case ["pictures"]:
@@ -185,6 +199,14 @@ class World:
             case ["forget", name]:  # all tombstones, as the sweep does when there are too many
                 folder = self.folder(name)
                 await self.store.write(changes.prune, folder.id, folder.highest_modseq)
+            case ["join", team, person]:
+                account = self.store.peek(accounts.find, f"{person}@example.org")
+                await self.store.write(teams.join, team, account.id)
+            case ["leave", team, person]:
+                account = self.store.peek(accounts.find, f"{person}@example.org")
+                await self.store.write(teams.leave, team, account.id)
+            case ["remove", "team", name]:
+                await self.store.write(teams.remove, name)
             case ["remove", name]:
                 await self.store.write(folders.remove, self.folder(name).id)
             case ["settle"]:

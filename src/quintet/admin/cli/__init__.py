@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "group": "groups",
     "control": "control",
     "moderate": "moderate",
+    "team": "teams",
     "access": "access",
     "list": "lists",
     "rnews": "news",

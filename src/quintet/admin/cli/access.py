@@ -22,7 +22,7 @@ Place = Annotated[str, typer.Argument(help='Folder, as INBOX or "Team/2025"; or 
 Who = Annotated[
     str,
     typer.Argument(
-        help='A login name, "authenticated", "anonymous" or "anyone"; with "-" before: takes away.'
+        help='A login name, "$TEAM", "authenticated", "anonymous" or "anyone"; with "-" before: takes away.'
     ),
 ]
 
@@ -117,8 +117,8 @@ def _set(tx: Tx, owner: str, name: str, who: str, letters: str) -> dict[str, Any
     bare = who.lower().removeprefix("-")
     if bare == accounts.get(tx, folder.account_id).name:
         raise Failed("the owner of a folder keeps all rights")
-    if letters and bare not in access.EVERYBODY and accounts.find(tx, bare) is None:
-        raise Failed(f"no such account: {bare}", f"Others are: {', '.join(access.EVERYBODY)}.")
+    if letters and not access.is_known(tx, bare):
+        raise Failed(f"no such account or team: {bare}", f"Others are: {', '.join(access.EVERYBODY)}.")
     try:
         access.grant(tx, folder.id, who, letters)
     except Refused as error:

@@ -292,7 +292,7 @@ def _domains(tx: Tx, names: list[str]) -> None:
 
 
 def _details(tx: Tx, name: str) -> dict[str, Any]:
-    from quintet.store import accounts, folders, senders
+    from quintet.store import accounts, folders, senders, teams
 
     account = find(tx, name)
     return {
@@ -301,6 +301,7 @@ def _details(tx: Tx, name: str) -> dict[str, Any]:
         "forward": account.forward.split(),
         "keeps_a_copy": account.keep_copy,
         "may_send_as": senders.listing(tx, account.id),
+        "teams": teams.of(tx, account.id),
         "addresses": [f"{each.address} ({each.kind})" for each in accounts.addresses(tx, account.id)],
         "credentials": [
             {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from quintet.errors import BadSyntax, Reason, Refused
 from quintet.imap import format as fmt
 from quintet.imap import names, places, updates
-from quintet.store import access, accounts
+from quintet.store import access, accounts, teams
 
 if TYPE_CHECKING:
     from quintet.imap import share_commands
@@ -62,6 +62,11 @@ def _identifier(session: Session, raw: bytes) -> str:
     bare = text.removeprefix("-")
     if bare.lower() in access.EVERYBODY:
         return minus + bare.lower()
+    if bare.startswith(teams.MARK):
+        try:
+            return minus + teams.MARK + teams.normal_name(bare)
+        except Refused:
+            raise BadSyntax("not the name of a team") from None
     login = session.house.auth.canonical(bare)
     if not login or login.startswith("-"):
         raise BadSyntax("empty identifier")
@@ -80,7 +85,7 @@ def _change(tx: Tx, account_id: AccountId, name: str, who: str, mode: str, lette
         letters = access.spelled(old + letters)
     elif mode == "-":
         letters = "".join(letter for letter in old if letter not in letters)
-    if letters and not old and bare not in access.EVERYBODY and accounts.find(tx, bare) is None:
+    if letters and not old and not access.is_known(tx, bare):
         raise Refused(Reason.NO_SUCH_ACCOUNT, "no such account")  # it might be somebody else's one day
     access.grant(tx, where.folder.id, who, letters)
 

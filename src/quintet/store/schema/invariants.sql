@@ -257,3 +257,11 @@ JOIN folder f ON f.id = a.folder_id
 WHERE a.value IS NOT NULL
 GROUP BY CASE WHEN a.reader_id = 0 THEN f.account_id ELSE a.reader_id END) b ON b.payer = c.id
 WHERE c.used_remarks <> coalesce(n, 0);
+
+-- 50: rights of a team that is gone
+SELECT a.folder_id, a.who
+FROM access a
+WHERE (substr(a.who, 1, 1) = '$' OR substr(a.who, 1, 2) = '-$')
+AND NOT EXISTS (SELECT 1
+FROM team t
+WHERE a.who = '$' || t.name OR a.who = '-$' || t.name);
