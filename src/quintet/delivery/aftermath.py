@@ -135,7 +135,7 @@ class Aftermath:
         ends = min(one.expires_at, deadline) if deadline > now else one.expires_at
         due = max(now + 1000, min(due, ends))
         warn = backoff.warn(one.created_at, now, config.delay_warning_s, one.delayed_notice)
-        warn = warn or (0 < deadline <= now and not one.delayed_notice)  # RFC 2852 4: mode N
+        warn = warn or (_late(one, now) and not one.delayed_notice)  # RFC 2852 4.1.3: mode N
         warn = warn and bool(one.sender) and notify.wanted(notify.kept(one.params), notify.DELAY)
         return Later(one.id, due, text, warn)
 
@@ -186,12 +186,19 @@ def _told(one: Recipient, answer: Answer, result: Result) -> str:
     if result is Result.NEVER:
         return dsn.FAILED if notify.wanted(wishes, notify.FAILURE) else ""
     taken = answer.host or answer.final  # somebody has it, and it was not thrown away
-    if not one.sender or not taken or answer.passed_on or notify.NEVER in wishes:
+    if not one.sender or not taken or notify.NEVER in wishes:
         return ""
-    if notify.wanted(wishes, notify.SUCCESS):
-        return dsn.DELIVERED if answer.final else dsn.RELAYED
-    # RFC 2852 4: whoever asked for a trace, or set a deadline that the next host may not know, hears of it
-    return dsn.RELAYED if one.item_params.get("by") and not answer.final else ""
+    by = one.item_params.get("by")
+    if by and not answer.final and (by.get("trace") or not answer.punctual):
+        return dsn.RELAYED  # RFC 2852 4.1.4: whether the next host reports or not
+    if answer.passed_on or not notify.wanted(wishes, notify.SUCCESS):
+        return ""
+    return dsn.DELIVERED if answer.final else dsn.RELAYED
+
+
+def _late(one: Recipient, now: int) -> bool:
+    """It had a deadline that has passed."""
+    return 0 < int((one.item_params.get("by") or {}).get("at", 0)) <= now
 
 
 def _fate(one: Recipient, answer: Answer, action: str, now: int) -> dsn.Fate:
@@ -199,6 +206,8 @@ def _fate(one: Recipient, answer: Answer, action: str, now: int) -> dsn.Fate:
     if action == dsn.FAILED and answer.result is Result.LATER:
         status = "5.4.7"  # RFC 3463 3.5: delivery time expired
         text = f"{text} (given up after {one.attempts + 1} tries)"
+    if action == dsn.DELAYED and _late(one, now):
+        status = "4.4.7"  # RFC 2852 4.1.3
     return dsn.Fate(
         mailbox(one.address),
         action,

@@ -66,6 +66,8 @@ class About:
     received_from: str = ""  # what the client called itself
     language: str = ""  # of the sender, of `wording.LANGUAGES`; "": unknown
     seven_bit: bool = False  # the way back may take no 8-bit header (RFC 6533 4.5)
+    deliver_by: int = 0  # ms; the deadline that was asked for (RFC 2852 5)
+    hold: str = ""  # the release that was asked for, as `envelope.Wishes.hold`
 
 
 def report(about: About, fates: Sequence[Fate], *, hostname: str, now: int, token: str) -> bytes:
@@ -157,6 +159,10 @@ def _for_machines(about: About, fates: Sequence[Fate], hostname: str, internatio
     if _HOST.fullmatch(about.received_from):
         lines.append(f"Received-From-MTA: dns; {about.received_from[:MAX_DIAGNOSTIC]}")
     lines.append(f"Arrival-Date: {headers.format_date(about.arrived_at)}")
+    if about.deliver_by:
+        lines.append(f"Deliver-By-Date: {headers.format_date(about.deliver_by)}")  # RFC 2852 5
+    if about.hold:
+        lines.append(f"Future-Release-Request: {_ascii(about.hold)}")  # RFC 4865 5.1.2
     for fate in fates[:MAX_LISTED]:
         lines += ["", *_fields(about, fate, international)]
     return "\r\n".join(lines) + "\r\n"

@@ -72,6 +72,7 @@ class Wishes:
     require_tls: bool = False  # RFC 8689
     priority: int = 0  # -9 to 9 (RFC 6710)
     release_at: int = 0  # ms; not to be sent before (RFC 4865); 0: at once
+    hold: str = ""  # how that was asked for, "for;60" or "until;2026-01-01T09:00:00Z"; reports say so
     by: DeliverBy | None = None  # RFC 2852
     solicit: str = ""  # keywords of the sender's solicitation (RFC 3865)
     submitter: str = ""  # AUTH= of a trusted client, decoded (RFC 4954 5)

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from quintet.delivery import tlspolicy
+from quintet.delivery import solicitation, tlspolicy
 from quintet.delivery.envelope import USUAL, DeliverBy, Wishes, mailbox
 from quintet.delivery.transport import Letter, To
 from quintet.message import narrow
@@ -63,6 +63,8 @@ def letter(
     # a raw 8-bit header that came without SMTPUTF8 is ugly, and goes on as it came
     utf8 = not plain and bool(recipient.item_params.get("utf8"))
     asked = wishes(recipient.item_params)
+    if not asked.solicit and (said := solicitation.of(digest)):
+        asked = replace(asked, solicit=said)  # RFC 3865 2.7: as if the client had said so
     eight_bit = digest.eight_bit or utf8
     sender = mailbox(recipient.sender)
     found = Letter(

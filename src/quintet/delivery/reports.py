@@ -91,6 +91,8 @@ class Reports:
             received_from=str(one.item_params.get("helo", "")),
             language=way.language,
             seven_bit=not isinstance(way.decision, filing.File),
+            deliver_by=int((one.item_params.get("by") or {}).get("at", 0)),
+            hold=str(one.item_params.get("hold", "")),
         )
         return self._work(about, fates, way, f"queue-{one.queue_id}", expires_at, guarded=guarded)
 
@@ -136,6 +138,8 @@ class Reports:
             received_from=envelope.helo,
             language=way.language,
             seven_bit=not isinstance(way.decision, filing.File),
+            deliver_by=envelope.wishes.by.at if envelope.wishes.by is not None else 0,
+            hold=envelope.wishes.hold,
         )
 
         def tell(there: Sequence[int], careful: bool) -> list[filing.Work]:

@@ -33,6 +33,9 @@ class Answer:
     text: str  # the peer's words with its code, or ours
     host: str = ""  # who said so; "" is ourselves
     passed_on: bool = False  # done, and the host reports from here on: it offered DSN (RFC 3461 5.2.1)
+    punctual: bool = (
+        False  # done, and the host keeps a deadline from here on: it offered DELIVERBY (RFC 2852)
+    )
     final: bool = False  # done for good: delivered into a mailbox (LMTP, a program), not only relayed
     kind: str = "smtp"  # whose words: RFC 3464 2.3.6 diagnostic type; "x-unix" for a program
     command: str = ""  # what was answered: "RCPT TO:<x@y>", "end of data"; "" when nobody was asked

@@ -50,6 +50,10 @@ class BatchLink:
         if letter.wishes.binary:
             answer = Answer(Result.NEVER, "5.6.3", "binary mail cannot be put into a batch file")
             return [answer] * len(recipients)
+        by = letter.wishes.by
+        if by is not None and by.mode == "R":  # RFC 2852 4.1.5: a file promises nothing
+            answer = Answer(Result.NEVER, "5.3.3", "a batch file promises no delivery by a time")
+            return [answer] * len(recipients)
         head = self._head(letter, recipients).encode()
         await letter.turn()
         try:

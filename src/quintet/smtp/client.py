@@ -99,6 +99,7 @@ class SmtpLink:
         self._offers = NOTHING
         self._usable = True
         self._sent = 0  # transactions
+        self._domains: set[str] = set()  # of recipients, where only so many may be named
 
     @property
     def usable(self) -> bool:
@@ -197,11 +198,15 @@ class SmtpLink:
         refusal = outgoing.cannot(offered, hop, letter, now)
         if refusal is not None:
             return [refusal] * len(recipients)
-        named, answers = outgoing.recipients(offered, recipients)
+        named, answers = outgoing.recipients(offered, recipients, letter.wishes.by, now)
         waiting = list(outgoing.transactions(offered, named))
         before = self._sent
         while waiting:
             ours = waiting.pop(0)
+            if offered.domain_max and not self._room_for({each.domain for each in ours}):
+                self._usable = False  # RFC 9422 4.3: that would be too many for this session
+                if self._sent == before:
+                    raise TryLater(Reason.CLOSED, f"{hop.host} takes no more domains in this session")
             if not self.usable:
                 late = Answer(Result.LATER, "4.4.2", f"{hop.host} ended the session", hop.host)
                 answers.update((each.number, late) for each in ours)
@@ -221,6 +226,13 @@ class SmtpLink:
             if again:
                 waiting.insert(0, again)
         return [answers[number] for number in range(len(recipients))]
+
+    def _room_for(self, domains: set[str]) -> bool:
+        """Notes them, unless that makes too many for a session that has had some."""
+        if self._domains and len(self._domains | domains) > self._offers.domain_max:
+            return False
+        self._domains |= domains
+        return True
 
     async def ask(self, to: To) -> Answer:
         """Whether the host would take mail for a recipient; nothing is sent.  Raises TryLater(CLOSED)."""
@@ -388,8 +400,9 @@ class SmtpLink:
         else:
             result = Result.LATER
         passed_on = result is Result.DONE and "DSN" in self._offers
-        status, host = heard.status(result), self._hop.host
-        return Answer(result, status, heard.text, host, passed_on, final=self._hop.lmtp, command=command)
+        punctual = result is Result.DONE and "DELIVERBY" in self._offers
+        status, host, final = heard.status(result), self._hop.host, self._hop.lmtp
+        return Answer(result, status, heard.text, host, passed_on, punctual, final, command=command)
 
     def _lost(self, text: str) -> Answer:
         """The session died when the host may have had everything: only trying again is safe."""

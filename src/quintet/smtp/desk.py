@@ -70,7 +70,7 @@ class Desk:
             "terms": Terms(
                 clock=self.clock,
                 max_size=config.max_message_size,
-                hold_max_s=config.hold_max_s if submission else 0,  # RFC 4865 2: submission only
+                hold_max_s=config.hold_max_s if submission else 0,  # RFC 4865 4.2: submission only
                 by_min_s=config.by_min_s,
                 unwanted=frozenset(word.lower() for word in config.no_soliciting),
                 prdr=config.prdr and self.role is not Role.LMTP,  # LMTP tells each in any case

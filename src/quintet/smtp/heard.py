@@ -22,7 +22,8 @@ _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?: |$)", re.ASCII)
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _NUMBER = re.compile(r"[0-9]{1,18}")
-_LIMIT = re.compile(r"(RCPTMAX|MAILMAX|RCPTDOMAINMAX)=([0-9]{1,9})", re.IGNORECASE)
+_LIMITS = re.compile(r"[A-Za-z0-9_-]+(?:=[!-:<-~]+)?(?: [A-Za-z0-9_-]+(?:=[!-:<-~]+)?)*")  # RFC 9422 3
+_LIMIT = re.compile(r"[1-9][0-9]{0,5}")  # RFC 9422 4.1 to 4.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +118,9 @@ class Offers:
 
     words: dict[str, str] = field(default_factory=dict)  # keyword in upper case: its parameters
     size: int = 0  # bytes; 0: not said
-    rcpt_max: int = 0  # recipients of one transaction; 0: not said (RFC 9422 2.3)
-    mail_max: int = 0  # transactions of one session
-    domain_max: int = 0  # recipient domains of one transaction
+    rcpt_max: int = 0  # recipients of one transaction; 0: not said (RFC 9422 4.2)
+    mail_max: int = 0  # transactions of one session (4.1)
+    domain_max: int = 0  # recipient domains of one session (4.3)
 
     def __contains__(self, keyword: object) -> bool:
         return keyword in self.words
@@ -130,6 +131,14 @@ class Offers:
 
 
 NOTHING = Offers()
+
+
+def _limits(text: str) -> dict[str, int]:
+    """RFC 9422 3.7: what is wrong as a whole says nothing, a wrong value nothing of that limit."""
+    if not _LIMITS.fullmatch(text):
+        return {}
+    pairs = [(name.upper(), value) for name, _, value in (word.partition("=") for word in text.split(" "))]
+    return {name: int(value) for name, value in pairs if _LIMIT.fullmatch(value)}
 
 
 def offers(lines: Sequence[str]) -> Offers:
@@ -143,7 +152,7 @@ def offers(lines: Sequence[str]) -> Offers:
         name, rest = keyword.upper(), rest.strip()
         words[name] = f"{words[name]} {rest}" if name == "AUTH" and name in words else rest
     size = words.get("SIZE", "")
-    limits = {name.upper(): int(value) for name, value in _LIMIT.findall(words.get("LIMITS", ""))}
+    limits = _limits(words.get("LIMITS", ""))
     return Offers(
         words,
         size=int(size) if _NUMBER.fullmatch(size) else 0,

@@ -137,7 +137,7 @@ ROWS: tuple[Row, ...] = (
     _always("DSN"),  # RFC 3461 4
     _require_tls,  # RFC 8689 2
     _limits,  # RFC 9422 3
-    _future_release,  # RFC 4865 4
+    _future_release,  # RFC 4865 4.2
     _deliver_by,  # RFC 2852 2
     _always("MT-PRIORITY"),  # RFC 6710 3
     _no_soliciting,  # RFC 3865 2

@@ -2,7 +2,7 @@
 
 Pure: from what a host offers and what sender and recipients asked for to command lines, or to the answer
 that we give ourselves where that host cannot be asked.  RFC 1870, RFC 6152 3, RFC 6531 3.2, RFC 3030,
-RFC 3461 5.2, RFC 2852 4, RFC 6710 4, RFC 8689 4.2, RFC 3865 3, RFC 4954 5, RFC 9422.
+RFC 3461 5.2, RFC 2852 4, RFC 6710 4, RFC 8689 4.2, RFC 3865 2.7, RFC 4954 5, RFC 9422.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from quintet.delivery import notify
 from quintet.delivery.directory import ascii_domain
-from quintet.delivery.envelope import Mailbox
+from quintet.delivery.envelope import DeliverBy, Mailbox
 from quintet.delivery.tlspolicy import Demand
 from quintet.delivery.transport import Answer, Hop, Letter, Result, To
 from quintet.smtp import parameters
@@ -49,6 +50,9 @@ def cannot(offers: Offers, hop: Hop, letter: Letter, now: int) -> Answer | None:
             return _own("5.4.7", "could not be delivered by the time asked for")  # RFC 2852 4.1.4
         if "DELIVERBY" not in offers and not hop.lmtp:
             return _own("5.3.3", f"{host} promises no delivery by a time")
+        least = _least(offers)
+        if least * 1000 > by.at - now:  # RFC 2852 4.1.4.1
+            return _own("5.4.7", f"{host} promises delivery within {least} s, and less is left")
     if path(offers, letter.sender) is None:
         return _own("5.6.7", "sender's address needs SMTPUTF8")
     return None
@@ -100,12 +104,22 @@ def mail(
     return " ".join(words)
 
 
-def rcpt(offers: Offers, to: To, where: str) -> str:
-    """The RCPT command of a recipient whose `path` is ``where``."""
+def _least(offers: Offers) -> int:
+    """The shortest deadline that a host takes, in seconds (RFC 2852 2); 0 where it says none."""
+    least = offers.get("DELIVERBY").partition(",")[0].strip()
+    return int(least) if least.isascii() and least.isdigit() and len(least) <= 9 else 0
+
+
+def rcpt(offers: Offers, to: To, where: str, by: DeliverBy | None = None, now: int = 0) -> str:
+    """The RCPT command of a recipient whose `path` is ``where``; ``by`` is the message's deadline."""
     words = [f"RCPT TO:<{where}>"]
     if "DSN" in offers:
-        if to.notify:
-            words.append(f"NOTIFY={','.join(to.notify).upper()}")
+        wanted = to.notify
+        if by is not None and now < by.at and "DELIVERBY" not in offers and notify.NEVER not in wanted:
+            # RFC 2852 4.1.4.2: who does not know the deadline shall at least say that it is late
+            wanted = tuple(dict.fromkeys((*(wanted or (notify.FAILURE,)), notify.DELAY)))
+        if wanted:
+            words.append(f"NOTIFY={','.join(wanted).upper()}")
         if to.orcpt:
             value = parameters.orcpt_value(to.orcpt, utf8="SMTPUTF8" in offers)
             words.append(f"ORCPT={value.decode()}")
@@ -123,7 +137,9 @@ class Named:
 
 
 def transactions(offers: Offers, named: Sequence[Named]) -> Iterator[list[Named]]:
-    """Recipients by transactions, as the host's LIMITS want them (RFC 9422 2.3, 2.4)."""
+    """Recipients by transactions, as the host's LIMITS want them (RFC 9422 4.2); one domain after the other
+    where a session may have few (4.3).
+    """
     ours: list[Named] = []
     domains: set[str] = set()
     ordered = sorted(named, key=lambda each: each.domain) if offers.domain_max else named
@@ -139,7 +155,9 @@ def transactions(offers: Offers, named: Sequence[Named]) -> Iterator[list[Named]
         yield ours
 
 
-def recipients(offers: Offers, all_of_them: Sequence[To]) -> tuple[list[Named], dict[int, Answer]]:
+def recipients(
+    offers: Offers, all_of_them: Sequence[To], by: DeliverBy | None = None, now: int = 0
+) -> tuple[list[Named], dict[int, Answer]]:
     """Those that can be named to this host, and what the others get."""
     named: list[Named] = []
     refused: dict[int, Answer] = {}
@@ -148,7 +166,7 @@ def recipients(offers: Offers, all_of_them: Sequence[To]) -> tuple[list[Named], 
         if where is None:
             refused[number] = _own("5.6.7", "address needs SMTPUTF8")
         else:
-            named.append(Named(number, rcpt(offers, to, where), where, to.address.domain))
+            named.append(Named(number, rcpt(offers, to, where, by, now), where, to.address.domain))
     return named, refused
 
 

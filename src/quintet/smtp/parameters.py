@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 MAX_ENVID = 100  # octets before encoding, RFC 3461 4.4
 MAX_ORCPT = 500  # octets with the address type, as they came, RFC 3461 4.2
-MAX_SOLICIT = 1000  # octets, RFC 3865 2
+MAX_SOLICIT = 1000  # octets, RFC 3865 2.2
 MAX_PRIORITY = 9  # RFC 6710 3: -9 to 9
 
 _NUMBER = re.compile(rb"[0-9]{1,20}")  # RFC 1870 3
-_INTERVAL = re.compile(rb"[1-9][0-9]{0,8}")  # RFC 4865 5: future-release-integer
+_INTERVAL = re.compile(rb"[1-9][0-9]{0,8}")  # RFC 4865 3: future-release-integer
 _BY = re.compile(rb"([+-]?[0-9]{1,9});([NRnr])([Tt]?)")  # RFC 2852 4
 _DATE_TIME = re.compile(
     rb"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _PRIORITY = re.compile(rb"-?[0-9]")  # RFC 6710 7
-_SOLICIT = re.compile(rb"[A-Za-z][A-Za-z0-9._:-]*(?:,[A-Za-z][A-Za-z0-9._:-]*)*")  # RFC 3865 2
+_SOLICIT = re.compile(rb"[A-Za-z][A-Za-z0-9._:-]*(?:,[A-Za-z][A-Za-z0-9._:-]*)*")  # RFC 3865 2.2
 _ORCPT = re.compile(rb"([A-Za-z0-9-]{1,40});(.+)", re.DOTALL)
 _XTEXT = re.compile(rb"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")  # RFC 3461 4
 _HEXCHAR = re.compile(rb"\+([0-9A-F]{2})")
@@ -80,7 +80,9 @@ class Asked:
         if self._wishes is None:
             self._wishes = {}
         if name in self._wishes:
-            raise BadSyntax("HOLDFOR and HOLDUNTIL exclude each other")  # RFC 4865 5; others are read once
+            raise BadSyntax(
+                "HOLDFOR and HOLDUNTIL exclude each other"
+            )  # RFC 4865 4.2 (9); others are read once
         self._wishes[name] = value
 
     def wishes(self) -> Wishes:
@@ -90,8 +92,8 @@ class Asked:
             return USUAL
         held = found.get("release_at", 0)
         by: DeliverBy | None = found.get("by")
-        if held and by is not None:  # the time runs from the release: RFC 4865 6
-            found["by"] = DeliverBy(by.at + held - self.terms.clock.now(), by.mode, by.trace)
+        if by is not None and held > by.at:  # RFC 4865 5.2.2
+            raise BadSyntax("The message would be held beyond the time of BY")
         if found.get("require_tls") and found.get("ret") == "full":
             found["ret"] = "hdrs"  # RFC 8689 5: a report must not show more than its way protects
         return Wishes(**found)
@@ -201,6 +203,7 @@ def _hold_for(asked: Asked, value: bytes | None) -> None:
     if int(value) > limit:
         raise BadSyntax(f"HOLDFOR is {limit} seconds at most")
     asked.wish("release_at", asked.terms.clock.now() + int(value) * 1000)
+    asked.wish("hold", f"for;{int(value)}")
 
 
 def _hold_until(asked: Asked, value: bytes | None) -> None:
@@ -217,6 +220,7 @@ def _hold_until(asked: Asked, value: bytes | None) -> None:
     if at > now + limit * 1000:
         raise BadSyntax(f"HOLDUNTIL is {limit} seconds from now at most")
     asked.wish("release_at", at if at > now else 0)  # what is past holds nothing
+    asked.wish("hold", f"until;{value.decode().upper()}")
 
 
 def _by(asked: Asked, value: bytes | None) -> None:
@@ -228,7 +232,8 @@ def _by(asked: Asked, value: bytes | None) -> None:
     if mode == "R" and seconds <= 0:
         raise BadSyntax("BY with R needs a time to come")
     if mode == "R" and seconds < asked.terms.by_min_s:
-        raise BadSyntax(f"BY is {asked.terms.by_min_s} seconds at least")
+        # RFC 2852 3: what is shorter than EHLO said is a 55z
+        raise BadSyntax(f"BY is {asked.terms.by_min_s} seconds at least", Reason.UNSUPPORTED)
     asked.wish("by", DeliverBy(asked.terms.clock.now() + seconds * 1000, mode, bool(found[3])))
 
 
@@ -247,10 +252,15 @@ def _solicit(asked: Asked, value: bytes | None) -> None:
     if value is None or len(value) > MAX_SOLICIT or not _SOLICIT.fullmatch(value):
         raise BadSyntax("SOLICIT needs keywords")
     words = value.decode()
-    for word in words.split(","):
-        if word.lower() in asked.terms.unwanted:
-            raise Refused(Reason.POLICY, f"Not wanted here: SOLICIT={word}")
+    wanted(words, asked.terms)
     asked.wish("solicit", words)
+
+
+def wanted(solicitation: str, terms: Terms) -> None:
+    """RFC 3865 2.4: refuses what is not wanted here, and says what.  Raises Refused(POLICY)."""
+    for word in solicitation.split(","):
+        if word.lower() in terms.unwanted:
+            raise Refused(Reason.POLICY, f"Not wanted here: SOLICIT={word}")
 
 
 def _auth(asked: Asked, value: bytes | None) -> None:
@@ -280,11 +290,11 @@ MAIL: dict[str, Reader] = {
     "RET": _ret,  # RFC 3461 4.3
     "ENVID": _envid,  # RFC 3461 4.4
     "REQUIRETLS": _require_tls,  # RFC 8689 2
-    "HOLDFOR": _hold_for,  # RFC 4865 5
-    "HOLDUNTIL": _hold_until,  # RFC 4865 5
+    "HOLDFOR": _hold_for,  # RFC 4865 3
+    "HOLDUNTIL": _hold_until,  # RFC 4865 3
     "BY": _by,  # RFC 2852 4
     "MT-PRIORITY": _priority,  # RFC 6710 3
-    "SOLICIT": _solicit,  # RFC 3865 2
+    "SOLICIT": _solicit,  # RFC 3865 2.3
     "AUTH": _auth,  # RFC 4954 5
     "PRDR": _prdr,  # draft-hall-prdr
 }

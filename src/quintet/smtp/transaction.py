@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from quintet import log, metrics
+from quintet.delivery import solicitation
 from quintet.delivery.envelope import NULL, Envelope, Recipient, mailbox
 from quintet.delivery.submit import Completer, Rules
 from quintet.errors import Hangup, Problem, Reason, Refused, TryLater
@@ -270,6 +271,8 @@ class Transaction:
             raise Refused(Reason.BAD_CONTENT, replies.HAS_NUL)
         if digest.longest_line > config.max_text_line and config.long_lines == "refuse":
             raise Refused(Reason.BAD_CONTENT, replies.LONG_LINE)
+        if self._desk.terms.unwanted:
+            parameters.wanted(solicitation.of(digest), self._desk.terms)  # RFC 3865 2.3
 
     def _refuse(self, recipient: Recipient, problem: Problem) -> bytes:
         """One recipient of a message that others have (RFC 2033 4.2)."""

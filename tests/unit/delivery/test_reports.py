@@ -11,6 +11,7 @@ from quintet.delivery import dsn, filing
 from quintet.delivery.envelope import DeliverBy, Envelope, Recipient, Wishes, mailbox
 from quintet.delivery.reports import PER_DOMAIN, Reports
 from quintet.delivery.transport import Answer, Result
+from quintet.message import headers
 from quintet.net.seam import Peer
 from quintet.store import accounts, queue
 from quintet.store.content import content_of
@@ -234,8 +235,46 @@ async def test_deadline_that_passed_is_told_of_once_and_mail_goes_on(out, to_hos
             if (await out.house.queued())[0].attempts == 2:
                 assert out.house.clock.now() <= by.at + 1000
     assert await out.house.count("alice") == 1
-    assert told(await out.house.last("alice"))[1]["Action"] == "delayed"
+    whole, one = told(await out.house.last("alice"))
+    assert (one["Action"], one["Status"]) == ("delayed", "4.4.7")  # 4.1.3
+    assert whole["Deliver-By-Date"] == headers.format_date(by.at)  # 5
     assert len(await out.house.queued()) == 1
+
+
+@pytest.mark.parametrize(
+    ("by", "notify", "more", "expected"),
+    [
+        ("NT", [], {"passed_on": True, "punctual": True}, "relayed"),  # 4.1.4: a trace, whatever was asked
+        ("NT", ["failure"], {}, "relayed"),
+        ("NT", ["never"], {}, ""),
+        ("N", [], {"passed_on": True}, "relayed"),  # 4.1.4.2: the next host does not know the deadline
+        ("N", [], {"passed_on": True, "punctual": True}, ""),
+        ("N", ["success"], {"punctual": True}, "relayed"),
+        ("R", [], {"punctual": True}, ""),
+        ("N", [], {"final": True}, ""),
+    ],
+)
+async def test_relaying_mail_with_a_deadline_is_told_of(out, by, notify, more, expected):
+    """RFC 2852 4.1.4."""
+    runner = out.runner()
+    wish = {"by": {"at": out.house.clock.now() + 60_000, "mode": by[0], "trace": by[1:] == "T"}}
+    await put(out.house, queue.To("zoe@example.net", {"notify": notify}), params=wish)
+    rows = await out.house.store.write(queue.lease, "me", out.house.clock.now() + 1000, 10)
+    await runner.aftermath.settle(rows, [Answer(Result.DONE, "2.0.0", "250 ok", "mx.test", **more)])
+    assert await out.house.count("alice") == bool(expected)
+    if expected:
+        assert told(await out.house.last("alice"))[1]["Action"] == expected
+
+
+async def test_report_says_that_a_release_was_asked_for(out):
+    """RFC 4865 5.1.2."""
+    runner = out.runner()
+    await put(out.house, queue.To("zoe@example.net"), params={"hold": "for;3600"})
+    rows = await out.house.store.write(queue.lease, "me", out.house.clock.now() + 1000, 10)
+    await runner.aftermath.settle(rows, [Answer(Result.NEVER, "5.1.1", "550 who", "mx.test")])
+    whole, _ = told(await out.house.last("alice"))
+    assert whole["Future-Release-Request"] == "for;3600"
+    assert whole["Arrival-Date"]
 
 
 async def test_deadline_of_mode_r_fails_the_mail(out, to_host):

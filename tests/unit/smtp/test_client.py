@@ -10,6 +10,7 @@ from quintet.delivery.letter import HeldBody
 from quintet.delivery.tlspolicy import Demand
 from quintet.delivery.transport import Answer, Hop, Letter, Result, To
 from quintet.errors import Reason, TryLater
+from quintet.smtp import heard
 from quintet.smtp.client import SmtpTransport
 from tests.support.nexthost import NextHost, next_host
 
@@ -103,7 +104,8 @@ async def test_nothing_is_asked_of_a_host_that_does_not_offer_it():
 
 
 @pytest.mark.parametrize(
-    ("ahead_s", "offers", "status"), [(60, PLAIN, "5.3.3"), (-1, ALL, "5.4.7"), (60, ALL, "2.0.0")]
+    ("ahead_s", "offers", "status"),
+    [(60, PLAIN, "5.3.3"), (-1, ALL, "5.4.7"), (60, ALL, "2.0.0"), (59, ALL, "5.4.7")],
 )
 async def test_mail_that_must_be_there_by_a_time_goes_where_that_is_promised(ahead_s, offers, status):
     asked = Wishes(by=DeliverBy(FrozenClock().now() + ahead_s * 1000, "R"))  # RFC 2852 4.1.4
@@ -141,14 +143,65 @@ async def test_limits_of_the_host_are_kept():
     assert (results(answers), len(host.messages)) == (["DONE"] * 3, 2)
     offers = [*PLAIN, "LIMITS RCPTDOMAINMAX=1"]
     host, answers = await exchange(letter(), *to("a@b.test", "c@c.test", "b@b.test"), offers=offers)
-    rcpts = [line for line in host.heard if line[:4] in ("MAIL", "RCPT")]
-    assert [line[:17] for line in rcpts].count("MAIL FROM:<alice@") == 2
-    assert results(answers) == ["DONE"] * 3
+    assert [line for line in host.heard if line.startswith("RCPT")] == [
+        "RCPT TO:<a@b.test>",
+        "RCPT TO:<b@b.test>",
+    ]
+    assert results(answers) == ["DONE", "LATER", "DONE"]  # 4.3: of a session, not of a transaction
+    async with next_host(offers=offers) as host:
+        sender = Sender(host)
+        await sender.send(letter(), *to("a@b.test"))
+        await sender.send(letter(), *to("b@b.test"))
+        with pytest.raises(TryLater) as caught:  # another session may be tried at once
+            await sender.send(letter(), *to("c@c.test"))
+        assert (caught.value.reason, sender.link.usable) == (Reason.CLOSED, False)
+        await sender.close()
     async with next_host(offers=[*PLAIN, "LIMITS MAILMAX=1"]) as host:
         sender = Sender(host)
         await sender.send(letter(), *to("a@b.test"))
         assert not sender.link.usable
         await sender.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "limits"),
+    [
+        ("RCPTMAX=20 MAILMAX=5", (20, 5, 0)),
+        ("mailmax=5 FUTURE RCPTDOMAINMAX=1", (0, 5, 1)),
+        ("RCPTMAX=0 MAILMAX=5", (0, 5, 0)),  # 4.1: no zero, no more than six digits
+        ("RCPTMAX=1000000 MAILMAX=005", (0, 0, 0)),
+        ("RCPTMAX=999999 MAILMAX=many", (999999, 0, 0)),
+        ("XRCPTMAX=5", (0, 0, 0)),
+        ("RCPTMAX=5;MAILMAX=2", (0, 0, 0)),  # 3.7: wrong as a whole
+        ("RCPTMAX=5 =2", (0, 0, 0)),
+        ("", (0, 0, 0)),
+    ],
+)
+def test_limits_as_a_host_says_them(said, limits):
+    found = heard.offers(["next.test", f"LIMITS {said}"])  # RFC 9422 3, 3.7
+    assert (found.rcpt_max, found.mail_max, found.domain_max) == limits
+
+
+@pytest.mark.parametrize(
+    ("notify", "asked"),
+    [
+        ((), " NOTIFY=FAILURE,DELAY"),
+        (("success",), " NOTIFY=SUCCESS,DELAY"),
+        (("failure", "delay"), " NOTIFY=FAILURE,DELAY"),
+        (("never",), " NOTIFY=NEVER"),
+    ],
+)
+async def test_host_that_knows_no_deadlines_is_asked_to_say_that_mail_is_late(notify, asked):
+    # RFC 2852 4.1.4.2
+    wishes = Wishes(by=DeliverBy(FrozenClock().now() + 60_000, "N"))
+    bob = To(Mailbox("bob", "b.test"), notify)
+    host, answers = await exchange(letter(wishes=wishes), bob, offers=[*PLAIN, "DSN"])
+    assert f"RCPT TO:<bob@b.test>{asked}" in host.heard
+    assert not answers[0].punctual
+    host, answers = await exchange(letter(wishes=wishes), bob, offers=[*PLAIN, "DSN", "DELIVERBY"])
+    plain = f" NOTIFY={','.join(notify).upper()}" if notify else ""
+    assert f"RCPT TO:<bob@b.test>{plain}" in host.heard
+    assert answers[0].punctual
 
 
 @pytest.mark.parametrize("offers", [PLAIN, ALL, []])
