@@ -55,7 +55,17 @@ class Cursor:
         """Moves past ``text`` if it comes next."""
         if self.data.startswith(text, self.position):
             self.position += len(text)
+            if text == b"(" and self.peek() == b" ":
+                self.space()
             return True
+        # aioimaplib and hand-written scripts put blanks inside of parentheses, where they can mean nothing
+        if text == b")" and self.peek() == b" ":
+            position = self.position
+            self.space()
+            if self.peek() == b")":
+                self.position += 1
+                return True
+            self.position = position
         return False
 
     def expect(self, text: bytes) -> None:

@@ -23,6 +23,8 @@ ALL = NumberSet(((1, 0),))
     [
         (b"a NOOP", c.Noop(b"a")),
         (b"a noop ", c.Noop(b"a")),  # a blank at the end is forgiven
+        (b'a ID ( "name" NIL )', c.Id(b"a", ((b"name", None),))),  # and inside of parentheses
+        (b"a STATUS x ( UNSEEN  messages  )", c.Status(b"a", b"x", (b"UNSEEN", b"MESSAGES"))),
         (b"A.1 LOGIN a]b {3}\r\nx y", c.Login(b"A.1", b"a]b", b"x y")),
         (b'a LOGIN "" ""', c.Login(b"a", b"", b"")),
         (b"a AUTHENTICATE plain", c.Authenticate(b"a", "PLAIN", None)),
