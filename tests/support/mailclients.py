@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import fcntl
 import functools
+import os
+import pty
+import re
 import shutil
+import struct
+import termios
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import jwt
 import pytest
@@ -22,6 +28,7 @@ from tests.support.server import Server, start_server
 HOST = "127.0.0.1"
 USER, PASSWORD = "alice@example.org", "demo"
 TIME_S = 60.0  # for one program, on a busy machine
+QUIET_S = 0.1
 SECRET = "a secret that issuer and server share"
 
 
@@ -149,3 +156,69 @@ async def run(*command: str, home: Path, stdin: bytes = b"", ok: tuple[int, ...]
     text = output.decode("utf-8", "replace")
     assert process.returncode in ok, f"{command[0]} ended with {process.returncode}:\n{text[-3000:]}"
     return text
+
+
+class Screen:
+    """A program in a terminal: keys go in, what it draws comes out.  For ``async with``."""
+
+    LINES, COLUMNS = 40, 120
+
+    def __init__(self, *command: str, home: Path) -> None:
+        self._command, self._home = command, home
+        self.drawn = ""
+
+    async def __aenter__(self) -> Self:
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", self.LINES, self.COLUMNS, 0, 0))
+        os.set_blocking(self._ours, False)
+        path = "/usr/local/bin:/usr/bin:/bin"
+        environment = {"HOME": str(self._home), "PATH": path, "TERM": "xterm", "LC_ALL": "C.UTF-8"}
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environment,
+            cwd=self._home,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        asyncio.get_running_loop().add_reader(self._ours, self._read)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+        asyncio.get_running_loop().remove_reader(self._ours)
+        os.close(self._ours)
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._ours, 65536)
+        except OSError:  # EIO: the program has ended
+            data = b""
+        if not data:
+            asyncio.get_running_loop().remove_reader(self._ours)
+        self.drawn += _ESCAPES.sub("", data.decode("utf-8", "replace"))
+
+    async def keys(self, text: str, shows: str = "") -> None:
+        """Presses keys when the program has nothing more to draw; waits until it shows ``shows`` (anew)."""
+        before = None
+        while before != (before := self.drawn):  # some programs throw away what was typed ahead
+            await asyncio.sleep(QUIET_S)
+        self.drawn = ""
+        os.write(self._ours, text.encode())
+        await self.shows(shows)
+
+    async def shows(self, text: str) -> None:
+        try:
+            await until(lambda: text in self.drawn, seconds=TIME_S)
+        except TimeoutError:
+            raise AssertionError(f"no {text!r} on the screen, only:\n{self.drawn[-3000:]}") from None
+
+    async def ended(self) -> int:
+        return await asyncio.wait_for(self._process.wait(), TIME_S)
+
+
+_ESCAPES = re.compile(r"\x1b(?:\[[0-9;?>]*[A-Za-z]|[()][A-Z0-9]|[=>78])")
