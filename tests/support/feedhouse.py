@@ -52,6 +52,7 @@ async def bring(port: int, articles: Iterable[tuple[str, bytes]]) -> list[str]:
         return answers
     finally:
         writer.close()
+        await writer.wait_closed()
 
 
 async def until(holds: Callable[[], bool], what: str = "", seconds: float = PATIENCE_S) -> None:

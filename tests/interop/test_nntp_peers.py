@@ -1,0 +1,150 @@
+"""Real news servers and their tools as peers, both ways: INN's innd, innfeed, innxmit, nntpget, pullnews."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from quintet.store import check, feeding, groups
+from tests.support import inn as news
+from tests.support.feedhouse import GROUP, article, bring, count, ids, peer, until
+from tests.support.inn import Feed, Inn, inn
+from tests.support.server import Server, start_server
+
+pytestmark = [pytest.mark.interop, pytest.mark.skipif(bool(news.missing()), reason=news.missing() or "there")]
+
+
+def numbered(many: int, name: str = "f.test", **more: str) -> list[tuple[str, bytes]]:
+    return [(f"{number}@{name}", article(f"{number}@{name}", **more)) for number in range(many)]
+
+
+def feeding_state(ours: Server) -> str:
+    """For when something is wrong."""
+    assert ours.app.feeds is not None
+    feeders = [(name, each.sent, each.connections) for name, each in ours.app.feeds.feeders.items()]
+    return f"{ours.store.peek(feeding.backlogs)} {feeders}"
+
+
+async def by_inn(other: Inn, ours: Server, articles: list[tuple[str, bytes]]) -> None:
+    """Gives articles to INN, and waits until its innfeed has brought them.
+
+    Ten at a time: more than its queue holds, or what comes while it starts, waits in its backlog for minutes.
+    """
+    for start in (0, *range(1, len(articles), 10)):
+        end = start + 10 if start else 1
+        answers = await bring(other.port, articles[start:end])
+        assert all(answer.startswith("239") for answer in answers), answers
+        wanted = len(articles[:end])
+        await until(lambda wanted=wanted: count(ours) == wanted, f"not all arrived {other.log()}")
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+async def test_innd_takes_what_we_send(tmp_path: Path, *, streaming: bool) -> None:
+    async with inn("inn.test", [GROUP]) as other:
+        to_inn = peer(
+            "inn",
+            addresses=("127.0.0.2",),
+            host="127.0.0.1",
+            port=other.port,
+            send="*",
+            identity=("inn.test",),
+            streaming=streaming,
+        )
+        sending = {"peer": (to_inn, peer("in")), "path_host": "ours.test"}
+        async with start_server(tmp_path / "a", only=("nntp",), nntp=sending) as a:
+            await until(lambda: bool(a.store.peek(feeding.backlogs)))
+            dotted = [("dots@f.test", article("dots@f.test", body="..\r\n.x\r\n"))]
+            answers = await bring(a.ports["nntp"], numbered(60) + dotted)
+            assert all(answer.startswith("239") for answer in answers), answers
+            try:
+                await until(lambda: len(other.articles(GROUP)) == 61, "not all arrived")
+            except AssertionError:
+                print(feeding_state(a), other.log())
+                raise
+            data = other.articles(GROUP)
+            assert all(one.startswith(b"Path: inn.test!") and b"ours.test!" in one[:80] for one in data), (
+                data[0]
+            )
+            assert any(b"\r\n\r\n...\r\n..x\r\n" in one for one in data)  # stored as it travelled
+            feeder = a.app.feeds.feeders["inn"]  # type: ignore[union-attr]  # there is one
+            await until(lambda: feeder.sent.total() == 61)
+
+
+async def test_innfeed_streams_to_us(tmp_path: Path) -> None:
+    taking = {"peer": (peer("inn", identity=("inn.test",)),), "path_host": "ours.test"}
+    async with start_server(tmp_path / "a", only=("nntp",), nntp=taking) as a:
+        feeds = [Feed("ours", "ours.test", a.ports["nntp"])]
+        async with inn("inn.test", [GROUP, "local.announce"], feeds=feeds) as other:
+            sent = [*numbered(1, "first.test"), *numbered(50)]
+            sent.append(("dots@f.test", article("dots@f.test", body=".\r\n..\r\n")))
+            sent.append(("cross@f.test", article("cross@f.test", f"{GROUP},comp.lang.python")))
+            await by_inn(other, a, sent)
+            assert len(set(ids(a))) == 53
+            assert count(a, "comp.lang.python") == 1
+            # what we refuse for good is dropped there, not tried for ever
+            await bring(other.port, [("bad@f.test", article("bad@f.test", "local.announce"))])
+            await asyncio.sleep(1)
+            assert count(a, "local.announce") == 0
+        assert await a.store.read(check.all) == []
+
+
+async def test_innfeed_sends_one_by_one(tmp_path: Path) -> None:
+    taking = {"peer": (peer("inn", streaming=False),), "path_host": "ours.test"}
+    async with start_server(tmp_path / "a", only=("nntp",), nntp=taking) as a:
+        feeds = [Feed("ours", "ours.test", a.ports["nntp"], streaming=False)]
+        async with inn("inn.test", [GROUP], feeds=feeds) as other:
+            await by_inn(other, a, numbered(30))
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_innxmit_sends_a_batch(tmp_path: Path, *, stream: bool) -> None:
+    taking = {"peer": (peer("inn"),), "path_host": "ours.test"}
+    async with (
+        start_server(tmp_path / "a", only=("nntp",), nntp=taking) as a,
+        inn("inn.test", [GROUP]) as other,
+    ):
+        await bring(other.port, numbered(20))
+        await until(lambda: len(other.articles(GROUP)) == 20)
+        names = sorted((other.folder / "spool/articles/local/test").iterdir(), key=lambda one: int(one.name))
+        batch = other.folder / "spool/outgoing/ours"
+        batch.write_text("".join(f"{path} <{number}@f.test>\n" for number, path in enumerate(names)))
+        batch.chmod(0o666)
+        options = ["-P", str(a.ports["nntp"])] + ([] if stream else ["-s"])
+        text = await asyncio.to_thread(
+            other.run, "innxmit", "-d", *options, "127.0.0.1", str(batch), check=False
+        )
+        assert count(a) == 20, text
+
+
+async def test_nntpget_and_pullnews_fetch_from_us(tmp_path: Path) -> None:
+    taking = {"peer": (peer("in"),), "path_host": "ours.test"}
+    async with (
+        start_server(tmp_path / "a", only=("nntp",), nntp=taking) as a,
+        inn("inn.test", [GROUP]) as other,
+    ):
+        await bring(a.ports["nntp"], numbered(10))
+        got = await asyncio.to_thread(
+            other.run, "nntpget", "-P", str(a.ports["nntp"]), "127.0.0.1", "<3@f.test>", check=False
+        )
+        if "invalid option" not in got and "usage" not in got.lower():
+            assert "Message-ID: <3@f.test>" in got, got
+        config = other.folder / "pullnews.marks"
+        config.write_text(f"127.0.0.1:{a.ports['nntp']}\n    {GROUP} 1 0\n")
+        config.chmod(0o666)
+        text = await asyncio.to_thread(
+            other.run, "pullnews", "-c", str(config), "-s", f"127.0.0.1:{other.port}", "-t", "1", check=False
+        )
+        assert len(other.articles(GROUP)) >= 9, text
+
+
+async def test_we_fetch_from_inns_reader(tmp_path: Path) -> None:
+    async with inn("inn.test", [GROUP]) as other:
+        await bring(other.port, numbered(25))
+        source = peer("inn", addresses=(), host="127.0.0.1", port=other.port, pull=GROUP, pull_first=1000)
+        fetching = {"peer": (dataclasses.replace(source, accept="*"),), "path_host": "ours.test"}
+        async with start_server(tmp_path / "a", only=("nntp",), nntp=fetching) as a:
+            await until(lambda: count(a) == 25, "not all fetched")
+            assert a.store.peek(groups.find, GROUP) is not None
