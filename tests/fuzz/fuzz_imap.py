@@ -31,7 +31,7 @@ SEEDS = [
     b'k1 SETMETADATA "" (/private/a {1+}\r\nb /shared/vendor/x/y ~{1+}\r\n\0)\r\nk2 GETMETADATA (DEPTH 1 MAXSIZE 5) a (/shared/b)\r\n',
     b'k3 GETQUOTA "#user/x"\r\nk4 GETQUOTAROOT x\r\nk5 SETQUOTA {1+}\r\na (STORAGE 5 x 7)\r\nk6 LIST "" * RETURN (METADATA (/shared/a))\r\n',
     b'k ESEARCH IN (mailboxes (a "b") subtree-one c personal) RETURN (COUNT PARTIAL -1:-9) FUZZY SUBJECT "x y"\r\n',
-    b"l UID SORT RETURN (UPDATE RELEVANCY) (REVERSE DATE RELEVANCY) utf-8 FUZZY (TEXT a OR ALL 1:*) FILTER f\r\n",
+    b"l UID SORT RETURN (UPDATE (FLAGS BODY[TEXT]) RELEVANCY) (REVERSE DATE RELEVANCY) utf-8 FUZZY (TEXT a OR ALL 1:*) FILTER f\r\n",
     b'm THREAD REFS us-ascii NOT (SEEN 2)\r\nn CANCELUPDATE "l" k\r\no UID FETCH 1:* (UID) (PARTIAL 1:5)\r\n',
     b'p LANGUAGE de-AT {2+}\r\nfr\r\nq COMPARATOR "i;*" default\r\nr COMPRESS DEFLATE\r\ns UNAUTHENTICATE\r\nt RLIST "" a*\r\nu RLSUB x %\r\nv XLIST "" *\r\n',
     b"w1 SELECT x (ANNOTATE)\r\nw2 STORE 1 (UNCHANGEDSINCE 4) ANNOTATION (/comment (value.priv ~{2+}\r\na\0 value.shared NIL))\r\n",

@@ -395,6 +395,7 @@ class Searching(Command):
     charset: bytes = b"UTF-8"
     give: frozenset[bytes] | None = None
     partial: tuple[int, int] | None = None
+    items: tuple[Item, ...] = ()  # to fetch of a new message in the results (RFC 5465 7)
 
 
 @dataclass(frozen=True, slots=True)

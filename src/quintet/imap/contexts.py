@@ -35,6 +35,8 @@ class Context:
         self, command: commands.Searching, question: matching.Question, uids: Sequence[int], plan: Plan | None
     ) -> None:
         self.tag, self.uid = command.tag, command.uid
+        self.items = command.items  # to fetch of what is new, before it is told (RFC 5465 7)
+        self.fresh: set[int] = set()  # UIDs that are new, and of which that was not done
         self.question, self.plan = question, plan
         self.uids = array("I", uids)  # that match, ascending or in the order of the plan
         self.changed: set[int] = set()  # to be looked at
@@ -123,7 +125,8 @@ def vanished(here: Selected, ranges: Iterable[tuple[int, int]]) -> bytes:
         gone = list(_within(context.uids, ranges))
         if gone:
             context.changed.difference_update(gone)
-            told.append(_lines(here, context, context.remove(sorted(gone))))
+            context.fresh.difference_update(gone)
+            told.append(lines(here, context, context.remove(sorted(gone))))
     return b"".join(told)
 
 
@@ -132,22 +135,32 @@ def _within(uids: Iterable[int], ranges: Iterable[tuple[int, int]]) -> Iterator[
     return (uid for uid in uids if sets.contains(joined, uid)) if joined else iter(())
 
 
-def changed(session: Session, here: Selected, uids: Iterable[int]) -> bytes:
-    """Messages changed or came: told here if a look at their rows decides, else soon."""
+def changed(session: Session, here: Selected, uids: Iterable[int], arrived: Iterable[int] = ()) -> bytes:
+    """Messages changed or ``arrived``: told here if a look at their rows decides, else soon."""
     numbers = [uid for uid in uids if here.view.number(uid)]
     told = []
     for context in here.contexts.values():
+        if context.items:
+            context.fresh.update(arrived)
         if context.at_once and numbers:
             matching_now = session.house.store.peek(
                 searching.matching_of, session.house.store, searching.here(here), context.question, numbers
             )
-            told.append(_lines(here, context, _difference(context, numbers, matching_now)))
+            context.ready.append(_difference(context, numbers, matching_now))
         elif numbers:
             context.changed.update(numbers)
         if context.changed and not context.working:
             context.working = True
             session.house.later(_work(session, here, context))
-        told += [_lines(here, context, ops) for ops in context.ready]
+        for ops in context.ready:
+            fresh = context.fresh.intersection(
+                uid for word, _, added in ops if word == b"ADDTO" for uid in added
+            )
+            if fresh or any(one is context for one, _, _ in here.owed):
+                here.owed.append((context, ops, sorted(fresh)))  # behind what is to be fetched
+                context.fresh -= fresh
+            else:
+                told.append(lines(here, context, ops))
         context.ready.clear()
     return b"".join(told)
 
@@ -181,7 +194,7 @@ async def _work(session: Session, here: Selected, context: Context) -> None:
         here.hint.set()
 
 
-def _lines(here: Selected, context: Context, ops: Ops) -> bytes:
+def lines(here: Selected, context: Context, ops: Ops) -> bytes:
     """``* ESEARCH (TAG "B01") UID ADDTO (0 32768:32769)``."""
     told = []
     for word, position, uids in ops:

@@ -14,7 +14,7 @@ from quintet.imap.commands import Command, Key, Searching
 class Criterion:
     """One key of SORT (RFC 5256 3, RFC 5957, RFC 6203 6)."""
 
-    name: bytes  # ARRIVAL CC DATE FROM SIZE SUBJECT TO DISPLAYFROM DISPLAYTO RELEVANCY ANNOTATION
+    name: bytes  # ARRIVAL CC DATE FROM SIZE SUBJECT TO DISPLAYFROM DISPLAYTO RELEVANCY MODSEQ UID ANNOTATION
     reverse: bool = False
     entry: str = ""  # of ANNOTATION (RFC 5257 4.9)
     shared: bool = False

@@ -15,7 +15,8 @@ MAX_SOURCES = 1000  # mailboxes named in one ESEARCH
 MAX_TAGS = 100  # of one CANCELUPDATE; a session has fewer contexts
 CRITERIA = frozenset(
     (b"ARRIVAL", b"CC", b"DATE", b"FROM", b"SIZE", b"SUBJECT", b"TO",  # RFC 5256 3
-     b"DISPLAYFROM", b"DISPLAYTO", b"RELEVANCY")  # RFC 5957 3, RFC 6203 6
+     b"DISPLAYFROM", b"DISPLAYTO", b"RELEVANCY",  # RFC 5957 3, RFC 6203 6
+     b"MODSEQ", b"UID")  # SORT=MODSEQ and SORT=UID, as Cyrus has them
 )  # fmt: skip
 ALGORITHMS = frozenset((b"ORDEREDSUBJECT", b"REFERENCES", b"REFS"))
 _WHOLE = frozenset((b"SELECTED", b"INBOXES", b"PERSONAL", b"SUBSCRIBED"))
@@ -24,7 +25,7 @@ _NAMED = frozenset((b"SUBTREE", b"SUBTREE-ONE", b"MAILBOXES"))
 
 def sort(cursor: Cursor, tag: bytes, *, uid: bool) -> find_commands.Sort:
     cursor.space()
-    give, partial = search_grammar.wanted(cursor)
+    asked = search_grammar.wanted(cursor)
     cursor.expect(b"(")
     criteria: list[Criterion] = []
     while not criteria or not cursor.accept(b")"):
@@ -38,8 +39,8 @@ def sort(cursor: Cursor, tag: bytes, *, uid: bool) -> find_commands.Sort:
     cursor.space()
     key = search_grammar.program(cursor)
     by_score = any(one.name == b"RELEVANCY" for one in criteria)
-    search_grammar.check_scores(key, asked=by_score or b"RELEVANCY" in (give or ()))
-    return find_commands.Sort(tag, uid, key, charset, give, partial, tuple(criteria))
+    search_grammar.check_scores(key, asked=by_score or b"RELEVANCY" in (asked.give or ()))
+    return find_commands.Sort(tag, uid, key, charset, asked.give, asked.partial, asked.items, tuple(criteria))
 
 
 def _criterion(cursor: Cursor) -> Criterion:
@@ -73,12 +74,14 @@ def multi_search(cursor: Cursor, tag: bytes) -> find_commands.MultiSearch:
         cursor.space()
         sources = _sources(cursor)
         cursor.space()
-    give, partial = search_grammar.wanted(cursor)
+    asked = search_grammar.wanted(cursor)
+    give = asked.give
     if give is not None and b"SAVE" in give and any(one.kind != b"SELECTED" for one in sources):
         raise BadSyntax("SAVE is for the selected mailbox alone")  # RFC 7377 2.2
     charset, key = search_grammar.criteria(cursor)
     search_grammar.check_scores(key, asked=b"RELEVANCY" in (give or ()))
-    return find_commands.MultiSearch(tag, True, key, charset, give or frozenset((b"ALL",)), partial, sources)
+    give = give or frozenset((b"ALL",))
+    return find_commands.MultiSearch(tag, True, key, charset, give, asked.partial, asked.items, sources)
 
 
 def _sources(cursor: Cursor) -> tuple[Source, ...]:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from quintet.store import entries
+from quintet.store import entries, seen
 
 if TYPE_CHECKING:
     from quintet.imap.find_commands import Criterion
@@ -40,12 +40,13 @@ _COLUMNS: dict[bytes, tuple[str, ...]] = {
     b"DISPLAYFROM": ("from_display",),  # RFC 5957 3
     b"DISPLAYTO": ("to_display",),
     b"FROM": ("from_mailbox",),
+    b"MODSEQ": ("modseq",),
     b"SIZE": ("size",),
     b"SUBJECT": ("base_subject",),
     b"TO": ("to_mailbox",),
 }
-_NUMBERS = frozenset((b"ARRIVAL", b"DATE", b"SIZE", b"RELEVANCY"))
-_FLEETING = frozenset((b"RELEVANCY", b"ANNOTATION"))
+_NUMBERS = frozenset((b"ARRIVAL", b"DATE", b"MODSEQ", b"SIZE", b"RELEVANCY", b"UID"))
+_FLEETING = frozenset((b"RELEVANCY", b"ANNOTATION", b"MODSEQ"))
 _MIRRORED = bytes(range(255, -1, -1))
 
 
@@ -57,6 +58,7 @@ class Plan:
     comparator: Collation
     scores: dict[int, int] | None = None  # by UID, for RELEVANCY
     remarks: dict[Criterion, dict[int, bytes]] | None = None  # keys by UID, for ANNOTATION
+    marks: seen.Log | None = None  # the reader's own, for MODSEQ
 
     @property
     def fleeting(self) -> bool:
@@ -82,6 +84,11 @@ class Plan:
         if one.name == b"RELEVANCY":  # RFC 6203 6: the best comes first
             scores = self.scores or {}
             values: list[int] = [-scores.get(uid, 0) for uid in by_name["uid"]]
+        elif one.name == b"UID":
+            values = list(by_name["uid"])
+        elif one.name == b"MODSEQ" and self.marks:
+            pairs = zip(by_name["uid"], by_name["modseq"], strict=True)
+            values = [seen.modseq_of(self.marks, uid, modseq) for uid, modseq in pairs]
         elif one.name == b"DATE":
             values = [
                 received if sent is None else sent

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from quintet.errors import BadSyntax, Reason
 from quintet.imap import annotation_grammar, commands, sets
@@ -55,12 +56,21 @@ _DATES = {
 _FIELDS = {name: name.title() for name in (b"BCC", b"CC", b"FROM", b"SUBJECT", b"TO")}
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What RETURN asks for; the fields of `commands.Searching`."""
+
+    give: frozenset[bytes] | None = None
+    partial: tuple[int, int] | None = None
+    items: tuple[commands.Item, ...] = ()
+
+
 def search(cursor: Cursor, tag: bytes, *, uid: bool) -> commands.Search:
     cursor.space()
-    give, partial = wanted(cursor)
+    asked = wanted(cursor)
     charset, key = criteria(cursor)
-    check_scores(key, asked=b"RELEVANCY" in (give or ()))
-    return commands.Search(tag, uid, key, charset, give, partial)
+    check_scores(key, asked=b"RELEVANCY" in (asked.give or ()))
+    return commands.Search(tag, uid, key, charset, asked.give, asked.partial, asked.items)
 
 
 def criteria(cursor: Cursor) -> tuple[bytes, commands.Key]:
@@ -87,14 +97,15 @@ def word_is(cursor: Cursor, word: bytes) -> bool:
     return True
 
 
-def wanted(cursor: Cursor) -> tuple[frozenset[bytes] | None, tuple[int, int] | None]:
+def wanted(cursor: Cursor) -> Wanted:
     """``RETURN (...)`` and the space behind it, if it comes next; RFC 4731 3.1: ``RETURN ()`` means ALL."""
     if not word_is(cursor, b"RETURN"):
-        return None, None
+        return Wanted()
     cursor.space()
     cursor.expect(b"(")
     found: set[bytes] = set()
     part = None
+    items: tuple[commands.Item, ...] = ()
     while not cursor.accept(b")"):
         if found:
             cursor.space()
@@ -106,11 +117,16 @@ def wanted(cursor: Cursor) -> tuple[frozenset[bytes] | None, tuple[int, int] | N
                 raise BadSyntax("two PARTIALs")
             cursor.space()
             part = partial(cursor)
+        elif word == b"UPDATE" and cursor.accept(b" ("):  # RFC 5465 7
+            from quintet.imap import fetch_grammar  # it knows this module
+
+            cursor.position -= 1
+            items = fetch_grammar.data_items(cursor)
         found.add(word)
     if {b"PARTIAL", b"ALL"} <= found:
         raise BadSyntax("PARTIAL and ALL exclude each other")  # RFC 9394 3.1
     cursor.space()
-    return frozenset(found or (b"ALL",)), part
+    return Wanted(frozenset(found or (b"ALL",)), part, items)
 
 
 def partial(cursor: Cursor) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from quintet.store import access
 from quintet.store.model import FolderKind
 
 if TYPE_CHECKING:
-    from quintet.imap.contexts import Context
+    from quintet.imap.contexts import Context, Ops
     from quintet.imap.places import Place
     from quintet.imap.session import Session
     from quintet.imap.view import View
@@ -31,8 +31,8 @@ class Selected:
 
     __slots__ = (
         "account_id", "annotate", "cleared", "contexts", "cursor", "examined", "folder_id", "fresh", "held",
-        "hint", "keywords", "kind", "name", "read_only", "reader", "recent", "rights", "saved", "tell_flags",
-        "tell_modseq", "told", "uid_validity", "view", "watch",
+        "hint", "keywords", "kind", "made", "name", "owed", "read_only", "reader", "recent", "rights",
+        "saved", "tell_flags", "tell_modseq", "told", "uid_validity", "view", "watch",
     )  # fmt: skip
 
     def __init__(self, where: Place, view: View, *, examined: bool, keywords: Iterable[str]) -> None:
@@ -52,11 +52,13 @@ class Selected:
         self.cleared = 0  # what is gone is known up to here; matters only where it is beyond the cursor
         self.held: int | None = None  # the cursor before the first expunge that is not told yet
         self.fresh: list[int] = []  # UIDs that arrived and of which NOTIFY's items are owed
+        self.made: set[int] = set()  # UIDs that came by our own APPEND or COPY (RFC 5465 5.2)
         self.told: dict[int, int] = {}  # UID -> modseq of our own changes after the cursor: told already
         self.keywords = {word.lower(): word for word in keywords}  # those that FLAGS named
         self.recent: list[tuple[int, int]] = []  # UID ranges that are \\Recent for this session alone
         self.saved: list[tuple[int, int]] = []  # UID ranges of SEARCH RETURN (SAVE) (RFC 5182)
         self.contexts: dict[bytes, Context] = {}  # by tag: results that are followed (RFC 5267 4.3)
+        self.owed: list[tuple[Context, Ops, list[int]]] = []  # to tell of them, and UIDs to fetch before
         self.tell_modseq = False  # CONDSTORE was just switched on: HIGHESTMODSEQ is owed (RFC 7162 3.1)
         self.tell_flags = False  # the rights changed: FLAGS and PERMANENTFLAGS are owed (RFC 4314 5.1.1)
         self.hint: Wake | None = None

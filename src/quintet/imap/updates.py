@@ -71,22 +71,30 @@ async def _go_on(
 
 
 def owed(session: Session) -> bool:
-    """New messages are still to be told of as NOTIFY wants it."""
-    return session.selected is not None and bool(session.selected.fresh)
+    """New messages are still to be told of as NOTIFY, or a search that is followed, wants it."""
+    return session.selected is not None and bool(session.selected.fresh or session.selected.owed)
 
 
 async def announced(session: Session) -> AsyncGenerator[Any, None]:
-    """FETCH of what NOTIFY wants to know of each new message (RFC 5465 5.2)."""
+    """FETCH of what NOTIFY wants to know of new messages, and a search of what it finds (RFC 5465 5.2, 7)."""
     here, notices = session.selected, session.notices
-    if here is None or not here.fresh:
+    if here is None or not (here.fresh or here.owed):
         return
-    fresh, here.fresh = here.fresh, []
-    if notices is not None and notices.items:
-        from quintet.imap.cmd import fetch_bodies  # it knows this module
+    from quintet.imap.cmd import fetch_bodies  # it knows this module
 
+    fresh, here.fresh = here.fresh, []
+    owed, here.owed = here.owed, []
+    if notices is not None and notices.items and fresh:
         async with aclosing(fetch_bodies.unasked(session, notices.items, sets.runs(fresh))) as lines:
             async for line in lines:
                 yield line
+    for context, ops, uids in owed:
+        if uids:
+            async with aclosing(fetch_bodies.unasked(session, context.items, sets.runs(uids))) as lines:
+                async for line in lines:
+                    yield line
+        if session.selected is here:
+            yield contexts().lines(here, context, ops)
 
 
 def collect(session: Session, *, may_expunge: bool = True, asked: bool = False) -> tuple[list[Any], bool]:
@@ -120,7 +128,7 @@ def collect(session: Session, *, may_expunge: bool = True, asked: bool = False) 
     _tell(session, here, found, told)
     if here.contexts:
         touched = (one.uid for one in found.changes.changed) if found.changes is not None else ()
-        told.append(contexts().changed(session, here, {*found.arrived, *touched}))
+        told.append(contexts().changed(session, here, {*found.arrived, *touched}, found.arrived))
     if session.condstore and not found.more and late | (here.held is not None):
         # RFC 7162 3.2, 6: a client that is cut off now must ask from before what it was not told
         told.append(b"* OK [HIGHESTMODSEQ %d] All is told up to here\r\n" % here.complete)
@@ -186,7 +194,8 @@ def _tell(session: Session, here: Selected, news: News, told: list[Any]) -> None
         here.arrived(session, known + 1)
         told.append(b"* %d EXISTS\r\n" % len(here.view))
         if session.notices is not None and session.notices.items:
-            here.fresh += news.arrived
+            here.fresh += [uid for uid in news.arrived if uid not in here.made]
+        here.made.difference_update(news.arrived)
         if not session.rev2:
             told.append(b"* %d RECENT\r\n" % here.recent_count())
     found = news.changes

@@ -190,6 +190,9 @@ async def _add(
     uid_validity, added = await session.house.store.write(
         _file, session, name, letters, session.house.clock.now(), old
     )
+    if session.selected is not None:
+        folder_id = session.selected.folder_id
+        session.selected.made.update(one.uid for one in added if one.folder_id == folder_id)
     uids = sets.write(sets.runs([one.uid for one in added]))
     code = b"[APPENDUID %d %b] " % (uid_validity, uids)
     told: list[Any] = []

@@ -64,6 +64,8 @@ async def copy(session: Session, command: commands.Copy, _: Input) -> AsyncGener
                     yield reply
         moved = len(done.sources)
         code = done.code()
+        if name == here.name:
+            here.made.update(done.targets)
     for reply in await updates.told(session, asked=command.move):
         yield reply
     if command.move and session.qresync and moved:

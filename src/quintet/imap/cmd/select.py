@@ -133,6 +133,7 @@ def _enter(
     lines.append(b"* OK [UIDNEXT %d] Predicted next UID\r\n" % folder.uid_next)
     lines.append(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % here.cursor)
     lines.append(b"* OK [%b] Of messages\r\n" % annotate.support(session, here))
+    lines.append(b"* OK [URLMECH INTERNAL] For URLs\r\n")  # RFC 4467 7
     lines.append(b"* OK [MAILBOXID (%b)] Its id\r\n" % folder.object_id.encode("ascii"))
     if session.rev2:
         use = USES.get(folder.role, b"") if where.reader is None else b""

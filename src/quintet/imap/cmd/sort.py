@@ -14,6 +14,7 @@ from quintet.imap.cmd import search
 from quintet.imap.orders import Plan
 from quintet.imap.searching import MANY, Found
 from quintet.store import entry_annotations as remarks
+from quintet.store import seen
 from quintet.store.filing import MAX_TEXT
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ async def sort(session: Session, command: find_commands.Sort, _: Input) -> Async
     found = await searching.known(here, finder.found)
     scores = dict(zip(found.uids, search.normalized(found.scores), strict=True)) if scored else None
     values = await session.house.store.read(_remarks, session, command, found.uids)
-    plan = Plan(command.criteria, session.comparator, scores, values)
+    marks = await session.house.store.read(seen.log, here.folder_id, here.reader) if here.reader else None
+    plan = Plan(command.criteria, session.comparator, scores, values, marks)
     sorting = progress.Waiting(command.tag, session.house.orders.sort(here.folder_id, found.uids, plan))
     async with aclosing(sorting.news()) as news:
         async for reply in news:

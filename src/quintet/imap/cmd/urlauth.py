@@ -42,8 +42,8 @@ async def generate(session: Session, command: commands.GenUrlAuth, _: Input) -> 
 async def reset(session: Session, command: commands.ResetKey, _: Input) -> AsyncGenerator[Any, None]:
     """RFC 4467, BASE.6.3.RESETKEY.
 
-    Deviates: RFC 4467 8 has SELECT tell URLMECH too; it does not, because every server knows INTERNAL and we
-    know no other, and each client would read one line more at each SELECT.
+    Deviates: RFC 4467 7 has other sessions in that mailbox hear URLMECH; they heard the same at SELECT, since
+    INTERNAL has no data that changes.
     """
     mailbox = None
     if command.mailbox is not None:
