@@ -31,6 +31,7 @@ from quintet.store.store import Store
 MAX_MESSAGE_ID = 900  # octets; a line holds 998 (RFC 5322 2.1.1)
 MAX_HEADER = 64 * 1024  # bytes of a header block that is returned
 MAX_COUNTED = 10_000  # addresses whose reports are counted at once
+UNDELIVERED_MS = 5 * 86_400_000  # how long a report about a batch is tried
 HOUR_S = 3600.0
 PER_DOMAIN = 10  # times what one address gets
 
@@ -102,6 +103,27 @@ class Reports:
         whole = ref.size <= limit
         size = ref.size if whole else min(len(ref.prefix) + digest.header_end, MAX_HEADER)
         return b"".join([piece async for piece in self._store.body(ref).chunks(0, size)]), whole
+
+    async def undelivered(
+        self, sender: Mailbox, fates: Sequence[dsn.Fate], head: bytes, *, envid: str = ""
+    ) -> filing.Work | None:
+        """The report about a message that nobody keeps, which began with ``head``; None: nobody to tell."""
+        digest = content_of(head).digest
+        way = self.way(sender, digest, trusted=False)
+        if way is None:
+            return None
+        now = self._clock.now()
+        about = dsn.About(
+            sender,
+            now,
+            head[: min(digest.header_end, MAX_HEADER)],
+            whole=False,
+            envelope_id=envid,
+            message_id=_message_id(digest),
+            language=way.language,
+            seven_bit=not isinstance(way.decision, filing.File),
+        )
+        return self._work(about, fates, way, "batch", now + UNDELIVERED_MS)
 
     # --- mail that arrives --------------------------------------------------------------------------
 

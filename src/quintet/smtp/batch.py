@@ -1,16 +1,17 @@
 """Batch SMTP: a file of what a client would say, given to a session as if it had said so.
 
 The client assumed that every command would succeed, so a message that nobody may have is passed over, and
-what the session says goes into a report.  Opening files and what becomes of the report is the command line's.
+what the session says is told to whoever gave the file; senders are told by `undelivered`.  Opening files is
+the command line's.
 RFC 2442.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from quintet import log
 from quintet.errors import BadSyntax, Hangup, Problem, Reason
@@ -18,6 +19,7 @@ from quintet.net import dots
 from quintet.net.following import Following
 from quintet.net.seam import CHUNK, Ask, HandOver, Need, Peer, Replies, Service
 from quintet.smtp import commands
+from quintet.smtp.undelivered import MAX_HEAD, Undelivered
 
 IMPLIED_HELLO = b"EHLO localhost\r\n"  # for files that begin with MAIL
 MAX_SHOWN = 200  # characters of a command in the report
@@ -79,14 +81,20 @@ class Endings:
 
 
 class Batch:
-    """One file.  ``service`` opens a session for each part that ends with QUIT."""
+    """One file.  ``service`` opens a session for each part that ends with QUIT.
 
-    def __init__(self, service: Service, peer: Peer, read: Read) -> None:
+    ``undelivered`` tells senders of what is refused.
+    """
+
+    def __init__(
+        self, service: Service, peer: Peer, read: Read, undelivered: Undelivered | None = None
+    ) -> None:
         self._service, self._peer, self._read = service, peer, read
+        self._undelivered = undelivered
         self._endings = Endings()
         self._wire: Any = None  # of the seam: each protocol has its own
         self._session: Any = None
-        self._following: Following | None = None
+        self._following: _Listening | None = None
         self._closed = False
         self._over = False  # the file was read to its end
         self._number = 0
@@ -140,7 +148,7 @@ class Batch:
             rest = self._wire.take(len(self._wire))
             self._session.close()
         self._wire, self._session = self._service.open(self._peer)
-        self._following = Following(self._wire, self._fill)
+        self._following = _Listening(self._wire, self._fill)
         self._closed = False
         await self._said(self._session.greet())
         self._wire.feed(rest)
@@ -159,6 +167,26 @@ class Batch:
 
     async def _handled(self, command: Any) -> Told:
         self._number += 1
+        told = await self._replied(command)
+        if self._undelivered is not None:
+            await self._account(self._undelivered, command, told)
+        return told
+
+    async def _account(self, undelivered: Undelivered, command: Any, told: Told) -> None:
+        following = self._following
+        assert following is not None
+        match command:
+            case commands.Mail():
+                undelivered.mail(command, told.text)
+            case commands.Rcpt():
+                undelivered.rcpt(command, told.text)
+            case commands.Data() | commands.Bdat(last=True):
+                await undelivered.message(following.taken(), told.text)
+            case commands.Rset() | commands.Hello() | commands.Quit():
+                undelivered.forget()
+                following.taken()
+
+    async def _replied(self, command: Any) -> Told:
         reply = await self._answer(command)
         code = int(reply[:3]) if reply[:3].isdigit() else 0
         if isinstance(command, commands.Data) and not self._closed:
@@ -224,11 +252,12 @@ class Batch:
 
     async def _pass_over(self) -> None:
         """The message that follows a refused DATA all the same; an end of the file in it ends all."""
+        assert self._following is not None
         reader = dots.Reader()
         while not reader.done:
             data = self._wire.take(CHUNK)
             if data:
-                reader.feed(data)
+                self._following.keep(reader.feed(data))
                 continue
             try:
                 await self._fill()
@@ -236,6 +265,38 @@ class Batch:
                 self._closed = True
                 return
         self._wire.untake(reader.rest)
+
+
+class _Listening(Following):
+    """Keeps the beginning of a message that goes by, for a report about it."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(
+        self, wire: Any, fill: Callable[[], Awaitable[None]]
+    ) -> None:  # Any: each protocol has its own
+        super().__init__(wire, fill)
+        self._kept = b""
+
+    def keep(self, piece: bytes) -> None:
+        self._kept += piece[: max(MAX_HEAD - len(self._kept), 0)]
+
+    def taken(self) -> bytes:
+        """What was kept, once."""
+        kept, self._kept = self._kept, b""
+        return kept
+
+    async def counted(self, size: int) -> AsyncIterator[bytes]:
+        async with aclosing(cast("Any", super().counted(size))) as pieces:  # Any: it is a generator
+            async for piece in pieces:
+                self.keep(piece)
+                yield piece
+
+    async def dotted(self) -> AsyncIterator[bytes]:
+        async with aclosing(cast("Any", super().dotted())) as pieces:  # Any: as above
+            async for piece in pieces:
+                self.keep(piece)
+                yield piece
 
 
 def _worst(reply: str) -> int:

@@ -212,6 +212,7 @@ def _take_batch(
 
     from quintet import log
     from quintet.smtp.batch import Batch
+    from quintet.smtp.undelivered import Undelivered
 
     log.configure("warning")  # the report says the rest
     role = role_of(lmtp=lmtp, submission=submission)
@@ -220,23 +221,24 @@ def _take_batch(
     except OSError as error:
         raise Failed(f"{path}: {error.strerror}") from error
     told: list[Told] = []
-    accepted = 0
+    accepted = reports = 0
 
     async def read(size: int) -> bytes:
         return await asyncio.to_thread(os.read, number, size)
 
     async def take(service: SmtpService, *_: Any) -> None:
-        nonlocal accepted
+        nonlocal accepted, reports
         desk = service.desk
         patient = dataclasses.replace(desk.config, max_errors=1_000_000, tarpit_s=0.0, greet_delay_s=0.0)
         service.desk = dataclasses.replace(desk, config=patient, starttls=False)
-        found = Batch(service, peer_for(service), read)
+        undelivered = Undelivered(desk.inbound, desk.terms)
+        found = Batch(service, peer_for(service), read, undelivered)
         async with aclosing(found.run()) as replies:
             async for one in replies:
                 told.append(one)
                 if not as_json:
                     typer.echo(f"{one.number} {one.command} -> {_brief(one)}")
-        accepted = found.accepted
+        accepted, reports = found.accepted, undelivered.reports
 
     async def work(store: Store, settings: Config) -> None:
         await _with_services(store, settings, role, take)
@@ -246,7 +248,7 @@ def _take_batch(
     finally:
         if number != STDIN:
             os.close(number)
-    _report(told, accepted, as_json)
+    _report(told, accepted, reports, as_json)
 
 
 def _brief(one: Told) -> str:
@@ -256,17 +258,27 @@ def _brief(one: Told) -> str:
     return one.text.rpartition("\r\n")[2] if one.code < 400 else one.text.replace("\r\n", "; ")
 
 
-def _report(told: list[Told], accepted: int, as_json: bool) -> None:
+def _report(told: list[Told], accepted: int, reports: int, as_json: bool) -> None:
     refused, put_off = sum(one.refused for one in told), sum(one.put_off for one in told)
     if as_json:
         replies = [
             {"number": one.number, "command": one.command, "code": one.code, "reply": one.text}
             for one in told
         ]
-        common.emit({"accepted": accepted, "refused": refused, "put_off": put_off, "replies": replies})
+        common.emit(
+            {
+                "accepted": accepted,
+                "refused": refused,
+                "put_off": put_off,
+                "reports": reports,
+                "replies": replies,
+            }
+        )
     else:
         sys.stdout.flush()
         typer.echo(f"{accepted} messages accepted, {refused} commands refused, {put_off} put off")
+        if reports:
+            typer.echo(f"{reports} reports to senders")
     if refused:
         raise typer.Exit(Exit.REFUSED)
     if put_off:
