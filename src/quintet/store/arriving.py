@@ -13,6 +13,7 @@ from quintet.errors import Reason, Refused
 from quintet.store import dialect, filing, history
 from quintet.store.content import Content
 from quintet.store.db import Tx, bounded
+from quintet.store.groups import END, ends_at
 from quintet.store.model import MAX_ARTICLE, NEWS, FolderId, MessageId, Modseq
 
 AT_ONCE = 256  # articles of one call; more of them would hold the loop too long
@@ -136,7 +137,7 @@ def file_all(
 class _Batch:
     """The rows of a batch, table by table."""
 
-    __slots__ = ("_blobs", "_entries", "_history", "_host", "_messages", "_modseq", "_now")
+    __slots__ = ("_blobs", "_ends", "_entries", "_history", "_host", "_messages", "_modseq", "_now")
 
     def __init__(self, modseq: Modseq, now: int, host: bytes) -> None:
         self._modseq, self._now, self._host = modseq, now, host
@@ -144,6 +145,7 @@ class _Batch:
         self._messages: list[tuple[object, ...]] = []
         self._entries: list[tuple[object, ...]] = []
         self._history: list[tuple[object, ...]] = []
+        self._ends: list[tuple[object, ...]] = []
 
     def add(self, one: Filing, row_id: int, targets: Sequence[Place]) -> None:
         """``row_id`` is the message's; the blob has the next number, then the entries."""
@@ -158,6 +160,9 @@ class _Batch:
         self._blobs.append(filing.blob_row(content, row_id + 1))
         self._messages.append((row_id, content.sha256, prefix, *filing.derived(content, prefix, xref)))
         self._history.append((one.message_id, row_id, now))
+        ends = ends_at(content)
+        if ends is not None:
+            self._ends.append((row_id, ends))
         entry_id = row_id + 2
         for place in targets:
             self._entries.append(
@@ -187,3 +192,5 @@ class _Batch:
         tx.many(filing.MESSAGE_BY_HASH, self._messages)
         tx.many(filing.ENTRY, self._entries)
         tx.many(_HISTORY, self._history)
+        if self._ends:
+            tx.many(END, self._ends)

@@ -34,6 +34,7 @@ _NUMBER = (
     " bytes = bytes + ?, highest_modseq = ? WHERE id = ?"
     " RETURNING uid_next, name, account_id, quota_bytes, bytes, quota_messages, messages"
 )
+END = "INSERT INTO article_end (message_row, expires_at) VALUES (?, ?)"
 _ENTRY = (
     "INSERT INTO entry (folder_id, uid, flags, keywords, size, received_at, modseq, message_id, id, saved_at,"
     " content_modseq, read_modseq, created_modseq) VALUES (?, ?, 0, '', ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -161,7 +162,7 @@ def file(
     prefix = b"Path: %b\r\nXref: %b\r\n" % (path, xref)
     size = len(prefix) + content.size
     filing.put_message(tx, content, prefix, xref, row_id)
-    _note_end(tx, content, row_id)
+    note_end(tx, content, row_id)
     first = tx.new_ids(len(places))
     tx.run("UPDATE account SET used_bytes = used_bytes + ? WHERE id = ?", size * len(places), account_id)
     added = []
@@ -191,12 +192,17 @@ def file(
     return added
 
 
-def _note_end(tx: Tx, content: Content, row_id: MessageId) -> None:
-    """Until when the poster says it matters (RFC 5536 3.2.5); what is no date says nothing."""
-    said = content.digest.header(b"expires")
-    ends = headers.parse_date(said) if said else None
+def note_end(tx: Tx, content: Content, row_id: MessageId) -> None:
+    """Notes until when the poster says an article matters."""
+    ends = ends_at(content)
     if ends is not None:
-        tx.run("INSERT INTO article_end (message_row, expires_at) VALUES (?, ?)", row_id, ends)
+        tx.run(END, row_id, ends)
+
+
+def ends_at(content: Content) -> int | None:
+    """What Expires says (RFC 5536 3.2.5); what is no date says nothing."""
+    said = content.digest.header(b"expires")
+    return headers.parse_date(said) if said else None
 
 
 def overview(tx: Tx, folder_id: FolderId, low: int, high: int, limit: int = 1000) -> tuple[bytes, int, int]:

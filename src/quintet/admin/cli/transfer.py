@@ -138,6 +138,93 @@ FoldersOption = Annotated[
 ]
 
 
+@incoming.command("inn")
+def import_inn(
+    db: Annotated[
+        Path,
+        typer.Option("--db", help="INN's pathdb: active, newsgroups, history.", exists=True, file_okay=False),
+    ] = Path("/var/lib/news"),
+    spool: Annotated[
+        Path,
+        typer.Option("--spool", help="INN's pathspool, with articles/.", exists=True, file_okay=False),
+    ] = Path("/var/spool/news"),
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring over groups, articles (tradspool) and history of INN; numbers and arrival stay as they are."""
+
+    async def work(store: Store, _: Config) -> Any:  # Any: its Result is loaded late
+        from quintet.admin.transfer import inn_load
+
+        history = db / "history"
+        total = history.stat().st_size if history.exists() else None
+        with progress.bar("bringing over", total, quiet=as_json, unit="bytes") as step:
+            try:
+                return await inn_load.load(store, db, spool, step)
+            except inn_load.HasArticles as error:
+                raise Failed(
+                    f"groups with articles of their own: {error}",
+                    "INN's numbers can only be kept in groups that are new or empty here.",
+                ) from error
+            except ValueError as error:
+                raise Failed(str(error)) from error
+
+    try:
+        result = common.with_store(config, work)
+    except OSError as error:
+        raise Failed(f"{error.filename or db}: {error.strerror}", code=Exit.LATER) from error
+    if as_json:
+        common.emit(
+            {
+                "groups": result.groups,
+                "added": result.added,
+                "present": result.present,
+                "hashes": result.hashes,
+                "failures": result.failures,
+                "failed": result.failed,
+            }
+        )
+        return
+    for text in result.failed:
+        typer.echo(f"quintet: {text}", err=True)
+    typer.echo(
+        f"{result.groups} groups, {result.added} articles added, {result.present} already there,"
+        f" {result.failures} failed"
+    )
+    if result.hashes:
+        typer.echo(f"{result.hashes} ids of articles that are gone are only hashes there: not taken over")
+
+
+@outgoing.command("inn")
+def export_inn(
+    target: Annotated[Path, typer.Argument(help="A directory; db and spool are written there.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write groups, articles and history for INN: db (pathdb) and spool (tradspool)."""
+
+    async def work(store: Store, _: Config) -> Any:  # Any: its Result is loaded late
+        from quintet.admin.transfer import inn_dump
+        from quintet.store import history
+
+        count = await store.read(history.count)
+        with progress.bar("writing", count, quiet=as_json) as step:
+            return await inn_dump.dump(store, target, step)
+
+    try:
+        result = common.with_store(config, work)
+    except OSError as error:
+        raise Failed(f"{error.filename or target}: {error.strerror}", code=Exit.LATER) from error
+    common.done(
+        f"{result.groups} groups, {result.articles} articles and {result.ids} ids written to {target};"
+        " now makedbz -i -o and makehistory -x -O",
+        as_json,
+        groups=result.groups,
+        articles=result.articles,
+        ids=result.ids,
+    )
+
+
 @outgoing.command("mbox")
 def export_mbox(
     target: Annotated[Path, typer.Argument(help="A directory: one file a folder is written there.")],
