@@ -72,8 +72,8 @@ class Inn:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        for name in ("etc", "db", "log", "run", "http", "spool/articles", "spool/overview", "spool/incoming/bad",
-                     "spool/outgoing", "spool/archive"):  # fmt: skip
+        spools = [f"spool/{name}" for name in ("articles", "overview", "incoming/bad", "outgoing", "archive")]
+        for name in ("etc", "db", "log", "run", "http", *spools):
             (root / name).mkdir(parents=True, exist_ok=True)
         user, group = ("news", "news") if os.getuid() == 0 else (_name(), _name())
         (root / "etc/inn.conf").write_text(CONF.format(root=root, port=self.port, user=user, group=group))

@@ -25,7 +25,8 @@ def article(number: int, names: list[str], places: str, *, size: int = 10, expir
     ends = f"Expires: {expires}\r\n" if expires else ""
     return (
         f"Path: old.example!not-for-mail\r\nFrom: a@example.org\r\nNewsgroups: {','.join(names)}\r\n"
-        f"Subject: s{number}\r\nDate: Fri, 21 Nov 2025 08:00:00 +0000\r\nMessage-ID: <{number}@Old.Example>\r\n"
+        f"Subject: s{number}\r\nDate: Fri, 21 Nov 2025 08:00:00 +0000\r\n"
+        f"Message-ID: <{number}@Old.Example>\r\n"
         f"{ends}Xref: old.example {places}\r\n\r\n.dot\r\n".encode()
         + b"x" * size + b"\r\n"
     )  # fmt: skip
@@ -90,7 +91,7 @@ async def test_numbers_arrival_and_groups_stay(store: Store, old: Inn) -> None:
     assert (result.groups, result.added, result.hashes, result.failures) == (4, 3, 1, 0)
     a, b = store.peek(groups.find, "misc.a"), store.peek(groups.find, "misc.b")
     empty, mod = store.peek(groups.find, "misc.empty"), store.peek(groups.find, "misc.mod")
-    assert a is not None and b is not None and empty is not None and mod is not None  # noqa: PT018
+    assert a is not None and b is not None and empty is not None and mod is not None
     assert (a.low, a.high, a.messages, a.description) == (2, 5, 2, "About a")
     assert (a.created_at, a.created_by) == (1_000_000_000_000, "boss@old.example")
     assert (b.low, b.high, numbers(store, "misc.b")) == (3, 12, [3, 7])
@@ -178,7 +179,7 @@ async def test_there_and_back(store: Store, old: Inn, tmp_path: Path) -> None:
         for name in ("misc.a", "misc.b"):
             assert numbers(third, name) == numbers(store, name)
             there, here = store.peek(groups.find, name), third.peek(groups.find, name)
-            assert there is not None and here is not None  # noqa: PT018
+            assert there is not None and here is not None
             for uid in numbers(store, name):
                 bodies = [
                     source.read_body(source.peek(entries.bodies, folder.id, [uid])[uid])  # type: ignore[index]
