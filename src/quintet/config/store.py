@@ -29,7 +29,7 @@ class Store:
         reload=False,
     )
     map: int = opt(
-        256 * 1024 * 1024,
+        1024 * 1024 * 1024,
         "How much of the database file is mapped into memory for reading; shared by all processes.",
         unit="bytes",
         minimum=0,

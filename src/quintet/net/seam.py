@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -77,8 +77,11 @@ class HandOver:
 
 
 Reply = Any  # bytes (as they go out), Slice, Ask, HandOver, or a value that the session's own wire encodes
-Replies = AsyncGenerator[Reply, None] | Sequence[Reply]
-"""What a handler gives: an async generator when it waits for anything, else simply a list."""
+Replies = AsyncGenerator[Reply, None] | Sequence[Reply] | Iterator[Reply]
+"""What a handler gives: an async generator when it waits for anything, else simply a list.
+
+An iterator is a list whose replies are made as they are sent; it raises nothing.
+"""
 
 
 class Input(Protocol):

@@ -6,7 +6,7 @@ did are read again.  What a reader may not look up is left out here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from quintet.net import dots
@@ -37,6 +37,8 @@ class Catalog:
         self._store = store
         self._modseq = Modseq(-1)
         self._by_id: dict[FolderId, Folder] = {}
+        self._by_name: dict[str, Folder] = {}
+        self._places: dict[FolderId, int] = {}  # in `_all.groups`
         self._all = Listing([])
         self._listings: dict[tuple[frozenset[FolderId], str], Listing] = {}
         self._lines: dict[Render, dict[FolderId, bytes]] = {}
@@ -52,6 +54,19 @@ class Catalog:
         """Catches up."""
         if not self.refresh_at_once():
             self._take(await self._store.read(_look, self._modseq))
+
+    def named(self, names: Sequence[str]) -> list[Folder | None] | None:
+        """Groups by name as anybody may read them who may read all; None for those with rights of their own.
+
+        None in place of the list: the list of groups is not in step, and it would take too long.
+        """
+        if not self.refresh_at_once():
+            return None
+        private = self._store.peek(articles.restricted_groups)
+        found = [self._by_name.get(name) for name in names]
+        if private:
+            return [None if one is not None and one.id in private else one for one in found]
+        return found
 
     def visible(self, account_id: AccountId | None, rights: Rights) -> Listing:
         """The groups that an account (None: nobody) may look up and, by its rights, read; by name."""
@@ -86,14 +101,24 @@ class Catalog:
         if found is None or found[0] < self._modseq:
             return
         self._modseq, changed, gone = found
+        moved = bool(gone)
         for folder_id in gone:
             self._by_id.pop(folder_id, None)
         for folder in changed:
+            old = self._by_id.get(folder.id)
+            moved = moved or old is None or old.name != folder.name
             self._by_id[folder.id] = folder
         for known in self._lines.values():
             for folder_id in (*gone, *(folder.id for folder in changed)):
                 known.pop(folder_id, None)
-        self._all = Listing(sorted(self._by_id.values(), key=_name))
+        if moved:
+            self._by_name = {one.name: one for one in self._by_id.values()}
+            self._all = Listing(sorted(self._by_id.values(), key=_name))
+            self._places = {one.id: place for place, one in enumerate(self._all.groups)}
+        else:  # counts only, most of the time
+            for folder in changed:
+                self._by_name[folder.name] = self._all.groups[self._places[folder.id]] = folder
+            self._all.lines.clear()
         self._listings.clear()
 
 

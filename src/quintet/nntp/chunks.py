@@ -2,8 +2,10 @@
 
 A chunk is good as long as nothing of its numbers came or went.  Numbers are never used twice, so two facts
 of the folder tell that exactly: the highest number given out, and how many of those given out are gone
-(`store.articles.Facts`); one cheap look a command.  A range is then a few joined slices, whole chunks
-are sent as they are.  Measured: 0.02 us a line where the query needs 1.1 to 1.6.  RFC 3977 8.3.
+(`store.articles.Facts`); one cheap look a command.  When some are gone, a chunk that still has as many
+entries as lines is good all the same, which a count in the index tells.  A range is then a few joined slices,
+whole chunks are sent as they are.  Measured: 0.02 us a line, 0.12 with a count, where the query needs 1.1 to
+1.6.  RFC 3977 8.3.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from itertools import accumulate
 
-from quintet.store import groups
+from quintet.store import articles, groups
 from quintet.store.articles import Facts
 from quintet.store.model import FolderId
 from quintet.store.store import Store
@@ -28,13 +30,14 @@ FILL_AT_ONCE = 2  # of them may be missing: each costs about a millisecond
 class Chunk:
     """The lines of one stretch of numbers, as far as they were given out."""
 
-    __slots__ = ("_numbers", "_offsets", "data", "gone", "low", "upto")
+    __slots__ = ("_numbers", "_offsets", "count", "data", "gone", "low", "upto")
 
-    def __init__(self, low: int, upto: int, gone: int, data: bytes) -> None:
+    def __init__(self, low: int, upto: int, gone: int, data: bytes, count: int) -> None:
         self.low = low  # first number of the stretch
         self.upto = upto  # last number that had been given out
         self.gone = gone  # `Facts.gone` when it was read
         self.data = data
+        self.count = count  # lines
         self._offsets: array[int] | None = None  # of each line, and the end; made when first cut
         self._numbers: array[int] | None = None  # of each line; None: none is missing
 
@@ -57,6 +60,7 @@ class Chunk:
     def _measure(self) -> None:
         lines = self.data.split(b"\r\n")
         lines.pop()  # behind the last line end
+        assert len(lines) == self.count
         self._offsets = array("I", accumulate([len(line) + 2 for line in lines], initial=0))
         if len(lines) != self.upto - self.low + 1:
             self._numbers = array("I", [int(line[: line.index(b"\t")]) for line in lines])
@@ -96,26 +100,26 @@ class Overviews:
             chunk = self._good(folder_id, number, facts)
             if chunk is None:
                 start, end = _span(number, facts)
-                data = await self._read(folder_id, start, end)
-                chunk = self._keep(folder_id, number, Chunk(start, end, facts.gone, data))
+                data, count = await self._read(folder_id, start, end)
+                chunk = self._keep(folder_id, number, Chunk(start, end, facts.gone, data, count))
             piece = chunk.cut(low, high)
             if piece:
                 yield piece
 
-    async def _read(self, folder_id: FolderId, low: int, high: int) -> bytes:
-        data, _, _ = await self._store.read(groups.overview, folder_id, low, high, SIZE)
-        return data
+    async def _read(self, folder_id: FolderId, low: int, high: int) -> tuple[bytes, int]:
+        data, count, _ = await self._store.read(groups.overview, folder_id, low, high, SIZE)
+        return data, count
 
     def _good(self, folder_id: FolderId, number: int, facts: Facts) -> Chunk | None:
         """The chunk as it is held, if it still holds."""
         key = (folder_id, number)
         chunk = self._chunks.get(key)
-        if (
-            chunk is None
-            or chunk.gone != facts.gone
-            or chunk.upto != min((number + 1) * SIZE, facts.uid_next - 1)
-        ):
+        if chunk is None or chunk.upto != min((number + 1) * SIZE, facts.uid_next - 1):
             return None
+        if chunk.gone != facts.gone:
+            if self._store.peek(articles.count, folder_id, chunk.low, chunk.upto) != chunk.count:
+                return None
+            chunk.gone = facts.gone  # others are gone, not these
         self._chunks.move_to_end(key)
         return chunk
 
@@ -123,10 +127,11 @@ class Overviews:
         start, end = _span(number, facts)
         old = self._chunks.get((folder_id, number))
         if old is not None and old.gone == facts.gone and old.upto < end:  # only new ones are missing
-            data, _, _ = self._store.peek(groups.overview, folder_id, old.upto + 1, end, SIZE)
-            return self._keep(folder_id, number, Chunk(start, end, facts.gone, old.data + data))
-        data, _, _ = self._store.peek(groups.overview, folder_id, start, end, SIZE)
-        return self._keep(folder_id, number, Chunk(start, end, facts.gone, data))
+            data, count, _ = self._store.peek(groups.overview, folder_id, old.upto + 1, end, SIZE)
+            more = Chunk(start, end, facts.gone, old.data + data, old.count + count)
+            return self._keep(folder_id, number, more)
+        data, count, _ = self._store.peek(groups.overview, folder_id, start, end, SIZE)
+        return self._keep(folder_id, number, Chunk(start, end, facts.gone, data, count))
 
     def _keep(self, folder_id: FolderId, number: int, chunk: Chunk) -> Chunk:
         key = (folder_id, number)

@@ -7,7 +7,7 @@ the driver's business (`seam.Slice`).
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax, Reason, Refused
@@ -42,7 +42,12 @@ WHOLE, HEAD, BODY, STAT = 220, 221, 222, 223  # the codes say what follows
 
 def group(session: Session, command: Command, following: Input) -> Replies:
     """RFC 3977 6.1.1.  A group that is not there leaves the old one selected."""
-    folder = find(session, command.args[0])
+    return enter(session, command.args[0])
+
+
+def enter(session: Session, name: str) -> list[Any]:
+    """Selects a group; raises as `find`."""
+    folder = find(session, name)
     session.select(folder)
     return [_selected(folder)]
 
@@ -139,32 +144,32 @@ def _step(session: Session, *, after: bool) -> Replies:
 
 def article(session: Session, command: Command, following: Input) -> Replies:
     """RFC 3977 6.2.1."""
-    return _article(session, command, WHOLE)
+    return fetch(session, command.args, WHOLE)
 
 
 def head(session: Session, command: Command, following: Input) -> Replies:
     """RFC 3977 6.2.2."""
-    return _article(session, command, HEAD)
+    return fetch(session, command.args, HEAD)
 
 
 def body(session: Session, command: Command, following: Input) -> Replies:
     """RFC 3977 6.2.3."""
-    return _article(session, command, BODY)
+    return fetch(session, command.args, BODY)
 
 
 def stat(session: Session, command: Command, following: Input) -> Replies:
     """RFC 3977 6.2.4."""
-    return _article(session, command, STAT)
+    return fetch(session, command.args, STAT)
 
 
-def _article(session: Session, command: Command, code: int) -> Replies:
+def fetch(session: Session, arguments: Sequence[str], code: int) -> list[Any]:
     """The three forms of 6.2.1: by Message-ID (number 0, the current article stays), by number, current."""
-    argument = command.args[0] if command.args else ""
+    argument = arguments[0] if arguments else ""
     if argument.startswith("<"):
         found = by_id(session, argument)
         if found is None:
             return [NO_ARTICLE]
-        return _send(session, found, 0, code)
+        return send(session, found, 0, code)
     number = commands.number(argument) if argument else session.current
     if session.group is None:
         return [NO_GROUP]
@@ -177,10 +182,10 @@ def _article(session: Session, command: Command, code: int) -> Replies:
     if found is None:
         return [NO_NUMBER if argument else NO_CURRENT]
     session.current = session.fetched = number
-    return _send(session, found, number, code)
+    return send(session, found, number, code)
 
 
-def _stat(session: Session, number: int, argument: str) -> Replies:
+def _stat(session: Session, number: int, argument: str) -> list[Any]:
     assert session.group is not None
     message_id = session.service.store.peek(articles.id_of, session.group.id, number)
     if message_id is None:
@@ -216,7 +221,8 @@ def _by_id(tx: Tx, message_id: str, account_id: AccountId | None, rights: Rights
     return found if places else None
 
 
-def _send(session: Session, found: Article, number: int, code: int) -> list[Any]:
+def send(session: Session, found: Article, number: int, code: int) -> list[Any]:
+    """An article or its part, from its row or its file."""
     status = Status(code, f"{number} {shown_id(found.message_id, number)}")
     if code == STAT:
         return [status]

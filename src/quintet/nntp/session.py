@@ -16,8 +16,9 @@ from quintet import log, metrics
 from quintet.auth.identity import Identity
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Ask, Input, Peer, Replies, TlsInfo
-from quintet.nntp import access, batches, lists, overview, pacing, packing, posting, reader, transit
+from quintet.nntp import access, batches, lists, overview, pacing, packing, posting, reader, runs, transit
 from quintet.nntp.commands import Command
+from quintet.nntp.fetches import Run
 from quintet.nntp.rights import Rights
 from quintet.nntp.stream import Articles, Checks
 from quintet.nntp.wire import Status
@@ -263,7 +264,9 @@ class Session:
         self.current = folder.low if folder.messages else 0
         self.fetched = self.current - 1 if self.current else 0
 
-    def handle(self, command: Command | Checks | Articles, following: Input) -> Replies:
+    def handle(self, command: Command | Checks | Articles | Run, following: Input) -> Replies:
+        if isinstance(command, Run):
+            return self._run(command)
         if not isinstance(command, Command):
             self._errors = 0
             return (
@@ -283,6 +286,15 @@ class Session:
         if rule.needs & GROUP and self.group is None:
             return [reader.NO_GROUP]
         replies = rule.handler(self, command, following)
+        return replies if self._throttle is None else self._throttle.replies(replies)
+
+    def _run(self, run: Run) -> Replies:
+        """Many commands of one kind."""
+        self._errors = 0
+        _COUNTERS[run.name].inc(len(run.words))
+        if not self.may_read:
+            return self.problem(access.refusal(self), None) * len(run.words)
+        replies = runs.answer(self, run)
         return replies if self._throttle is None else self._throttle.replies(replies)
 
     def poll(self) -> Replies:

@@ -7,7 +7,8 @@ from typing import Any
 
 from quintet.net.lines import LineBuffer
 from quintet.net.seam import Need
-from quintet.nntp import commands
+from quintet.nntp import commands, fetches
+from quintet.nntp.fetches import Run
 from quintet.nntp.stream import Articles, Checks, Frames
 
 
@@ -28,7 +29,7 @@ class Wire(LineBuffer):
         super().__init__(max_line=commands.MAX_SASL_LINE, bare_lf=True)
         self._frames = Frames()
 
-    def next(self) -> commands.Command | Checks | Articles | Need:
+    def next(self) -> commands.Command | Checks | Articles | Run | Need:
         """The next command, or a run of them.
 
         Raises what `LineBuffer.take_line` and `commands.parse` raise.
@@ -40,6 +41,11 @@ class Wire(LineBuffer):
             if together is not None:
                 self._at = self._searched = at
                 return together
+        if not self._skipped:
+            run, at = fetches.take(self._data, self._at)
+            if run is not None:
+                self._at = self._searched = at
+                return run
         line = self.take_line()
         return Need.DATA if line is None else commands.parse(line)
 
