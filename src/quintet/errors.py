@@ -29,6 +29,7 @@ class Reason(enum.Enum):
     NO_SUCH_ACCOUNT = "no such account"
     NO_SUCH_ADDRESS = "no such address"
     NO_SUCH_DOMAIN = "no such domain"
+    NO_MAIL = "domain or host takes no mail"
     NO_SUCH_SCRIPT = "no such script"
     NO_SUCH_JOB = "no such job"
     ALREADY_EXISTS = "already exists"

@@ -9,7 +9,10 @@ from quintet.config.field import opt
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """Recipients in smtp.relay_domains: `[relay]`.  Who is known to be missing is refused at RCPT."""
+    """Recipients elsewhere: `[relay]`.  Who is known to be missing is refused at RCPT.
+
+    All but the check of domains is about smtp.relay_domains.
+    """
 
     recipients: list[str] = opt(
         [], "Addresses and @domains that exist there, * and ? stand for anything; nothing here: any may."
@@ -18,6 +21,14 @@ class Relay:
     verify: bool = opt(
         False,
         "Ask the domain's own host at RCPT whether the recipient exists; while it does not answer: yes.",
+    )
+    check_domains: bool = opt(
+        False,
+        "Ask the name service at RCPT about domains elsewhere: one that does not exist or takes no mail "
+        "(null MX) is refused at once, instead of by a report later.",
+    )
+    check_timeout_s: float = opt(
+        3.0, "How long a client waits for that; then the recipient is taken.", unit="s", minimum=0.1
     )
     verify_timeout_s: float = opt(20.0, "How long a client waits for that.", unit="s", minimum=0.1)
     positive_s: float = opt(86_400.0, "How long a yes is remembered.", unit="s", minimum=0)

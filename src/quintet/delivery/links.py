@@ -90,7 +90,8 @@ class Links:
                     last = problem
                     continue
                 except Refused as problem:
-                    if problem.reason is Reason.TLS_REQUIRED:  # RFC 8689 4.2.1: another host may do
+                    # RFC 8689 4.2.1: another host may do; RFC 7504 3: this one never does
+                    if problem.reason in (Reason.TLS_REQUIRED, Reason.NO_MAIL):
                         last = last if isinstance(last, TryLater) else problem
                         continue
                     if problem.reason is not Reason.LOOP:

@@ -34,7 +34,13 @@ ALERT_S = 3600.0  # between two warnings about one account and rate
 MAX_ALERTED = 1000  # accounts whose last warning is remembered
 
 _GUESSED = frozenset(
-    (Reason.NO_SUCH_ADDRESS, Reason.NO_SUCH_ACCOUNT, Reason.NO_SUCH_DOMAIN, Reason.RELAY_DENIED)
+    (
+        Reason.NO_SUCH_ADDRESS,
+        Reason.NO_SUCH_ACCOUNT,
+        Reason.NO_SUCH_DOMAIN,
+        Reason.NO_MAIL,
+        Reason.RELAY_DENIED,
+    )
 )
 _WORDS = {
     "connections": "Too many connections",

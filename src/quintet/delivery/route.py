@@ -269,7 +269,7 @@ class Router:
         if not records:
             return [[_Found(Place(domain, port), True, answer.secure, domain)]]  # the implicit MX
         if len(records) == 1 and not records[0].host:
-            raise Unroutable("5.1.10", f"domain {domain} takes no mail")  # RFC 7505 4.1
+            raise Unroutable("5.1.10", f"domain {domain} takes no mail", Reason.NO_MAIL)  # RFC 7505 4.1
         own = min((mx.preference for mx in records if mx.host in self._names), default=None)
         nearer = [mx for mx in records if mx.host and (own is None or mx.preference < own)]
         if not nearer:
@@ -278,6 +278,15 @@ class Router:
             [_Found(Place(mx.host, port), True, answer.secure, domain) for mx in group]
             for group in _bounded(nearer)
         ]
+
+    async def check(self, domain: str) -> None:
+        """What is known of a domain without asking its hosts.
+
+        Raises:
+            Unroutable(NO_SUCH_DOMAIN | NO_MAIL): it does not exist, or says that it takes no mail (RFC 7505).
+            Unroutable(LOOP), TryLater.
+        """
+        await self._exchangers(domain)
 
     def _shuffled(self, equals: Sequence[_Found]) -> list[_Found]:
         rest, ordered = list(equals), []

@@ -136,6 +136,7 @@ class Transport(Protocol):
             TryLater: not now, or not as the hop demands; another host may do.
             Refused(AUTH_FAILED, POLICY): it will not have us.
             Refused(LOOP): an ``mx`` hop that is ourselves.
+            Refused(NO_MAIL): it takes no mail from anybody; another host may do.
         """
         ...
 

@@ -1,8 +1,8 @@
-"""A backup MX that knows who exists: by a list, or by asking the domain's own host at RCPT.
+"""Who and what exists elsewhere: by a list, by asking the domain's own host or the name service at RCPT.
 
 What is known to be missing is refused at once, so that no report about it goes to a forged sender; what
 cannot be known now is taken.  The question is MAIL FROM:<> and RCPT: no message is sent.
-RFC 5321 3.6.1, 5.
+RFC 5321 3.6.1, 5; RFC 7505 4.1.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ class VerifyRecipient:
     def probe(self, envelope: Envelope, recipient: Recipient) -> Awaitable[Recipient | None] | None:
         """None: go on; awaited, it raises Refused(NO_SUCH_ADDRESS) or goes on."""
         config, address = self._config, recipient.address
+        if config.check_domains and recipient.elsewhere and ascii_domain(address.domain) not in self._domains:
+            return self._check_domain(address)
         if ascii_domain(address.domain) not in self._domains or envelope.identity is not None:
             return None
         if not (config.recipients or config.recipients_file or config.verify):
@@ -72,6 +74,22 @@ class VerifyRecipient:
             self._check_list(address)
         if self._config.verify:
             await self._ask(Mailbox(address.local, ascii_domain(address.domain)))
+
+    async def _check_domain(self, address: Mailbox) -> None:
+        """RFC 7505 4.1.  Raises Refused(NO_SUCH_DOMAIN | NO_MAIL)."""
+        destination = self._router.destination(address.domain, NULL, recipient=address)
+        if destination.via != "mx":
+            return
+        try:
+            async with asyncio.timeout(self._config.check_timeout_s):
+                await self._router.check(destination.domain)
+        except (TryLater, TimeoutError):
+            return
+        except Refused as problem:
+            if problem.reason not in (Reason.NO_SUCH_DOMAIN, Reason.NO_MAIL):
+                return
+            logger.info("domain refused", to=str(address), text=problem.text)
+            raise Refused(problem.reason) from problem
 
     # --- by list ------------------------------------------------------------------------------
 

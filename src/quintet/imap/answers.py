@@ -27,6 +27,7 @@ REASONS: dict[Reason, tuple[bytes, bytes]] = {
     Reason.NO_SUCH_ACCOUNT: (NO, b"NONEXISTENT"),
     Reason.NO_SUCH_ADDRESS: (NO, b"NONEXISTENT"),
     Reason.NO_SUCH_DOMAIN: (NO, b"NONEXISTENT"),
+    Reason.NO_MAIL: (NO, b"NONEXISTENT"),
     Reason.ALREADY_EXISTS: (NO, b"ALREADYEXISTS"),
     Reason.HAS_CHILDREN: (NO, b"HASCHILDREN"),
     Reason.BAD_NAME: (NO, b"CANNOT"),

@@ -91,6 +91,15 @@ class SmtpTransport:
         return link
 
 
+class TakesNoMail(Refused):
+    """A host says that it never takes mail (RFC 7504 3); another one of the domain may."""
+
+    status = "5.3.2"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(Reason.NO_MAIL, text)
+
+
 class SmtpLink:
     """One session; implements `delivery.transport.Link`."""
 
@@ -120,6 +129,8 @@ class SmtpLink:
         if policy.implicit:
             await securer.shake(self._client, self._hop.host, policy)
         greeting = await read(self._client)
+        if greeting.code == 521:
+            raise TakesNoMail(self._says(greeting))
         if not greeting.ok:
             raise TryLater(Reason.POLICY, self._says(greeting))
         await self._hello()

@@ -133,6 +133,7 @@ PROBLEMS: dict[Reason, Status] = {
     Reason.NO_SUCH_ACCOUNT: Status(550, "5.1.1", "No such user"),
     Reason.NO_SUCH_ADDRESS: Status(550, "5.1.1", "No such user here"),
     Reason.NO_SUCH_DOMAIN: Status(550, "5.1.2", "No such domain"),
+    Reason.NO_MAIL: Status(556, "5.1.10", "Domain does not accept mail"),  # RFC 7504 4, RFC 7505 4.1
     Reason.NO_SUCH_SCRIPT: Status(550, "5.5.4", "No such script"),
     Reason.NO_SUCH_JOB: Status(550, "5.5.4", "No such job"),
     Reason.ALREADY_EXISTS: Status(550, "5.5.4", "Already exists"),

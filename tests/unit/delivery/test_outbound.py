@@ -498,3 +498,20 @@ async def test_sessions_are_shared_again_after_too_many_ways_were_known(out, to_
         assert host.connections == other.connections == 1
         await runner.stop()
         assert host.heard[-1] == other.heard[-1] == "QUIT"
+
+
+async def test_host_that_takes_no_mail_is_passed_over_and_at_last_believed(out):
+    """RFC 7504 3: 521 in place of the greeting."""
+    zone = "far.test. MX 10 no.far.test.\nfar.test. MX 20 yes.far.test.\nno.far.test. A 127.0.0.1\n"
+    async with (
+        dns_server(zone + "yes.far.test. A 127.0.0.2\nnone.test. MX 10 no.far.test.") as server,
+        next_host(greeting="521 5.3.2 Server does not accept mail") as refusing,
+        next_host("127.0.0.2", port=refusing.port) as taking,
+    ):
+        runner = out.runner(resolver=server.resolver(), port=refusing.port)
+        await out.queue("zoe@far.test")
+        await out.queue("zoe@none.test")
+        await runner.once()
+        assert len(taking.messages) == 1
+        assert await out.house.queued() == []
+        assert b"Status: 5.3.2" in await out.house.last("alice")

@@ -12,6 +12,7 @@ from quintet.errors import Reason, Refused, TryLater
 from quintet.net.dns import Resolver
 from quintet.net.seam import Peer
 from quintet.smtp.client import SmtpTransport
+from tests.support.dnszone import dns_server
 from tests.support.nexthost import next_host
 
 
@@ -87,3 +88,54 @@ async def test_what_cannot_be_known_now_is_taken(out, replies):
     async with next_host(replies=replies) as host:
         assert await known(verifier(out, host.port, verify=True), "joe@relay.test")
     assert await known(verifier(out, host.port, verify=True), "joe@relay.test")  # nobody listens
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("zoe@there.test", None),
+        ("zoe@bare.test", None),  # the implicit MX
+        ("zoe@nowhere.test", Reason.NO_SUCH_DOMAIN),
+        ("zoe@null.test", Reason.NO_MAIL),  # RFC 7505 3
+        ("zoe@two.null.test", None),  # a null MX stands alone
+        ("zoe@routed.test", None),  # it goes another way
+        ("zoe@[192.0.2.1]", None),
+        ("zoe@relay.test", None),  # a backup MX has its own rules
+        ("alice@example.org", None),  # ours
+    ],
+)
+async def test_domains_elsewhere_are_checked_where_that_is_wished(out, address, reason):
+    zone = """
+    there.test. MX 10 mx.there.test.
+    bare.test. A 192.0.2.1
+    null.test. MX 0 .
+    two.null.test. MX 0 .
+    two.null.test. MX 10 mx.there.test.
+    """
+    zone = "\n".join(line.strip() for line in zone.splitlines())
+    house = out.house
+    async with dns_server(zone) as server:
+        routes = {"r": Route(domains=["routed.test"], via="smtp", host="127.0.0.1")}
+        router = Router(
+            Queue(routes=routes),
+            house.inbound.directory,
+            server.resolver(cache=0),
+            names=(),
+            clock=house.clock,
+        )
+        for config in (Relay(), Relay(check_domains=True)):
+            one = VerifyRecipient(config, ["relay.test"], router, SmtpTransport("mx.test"), clock=house.clock)
+            envelope = Envelope(Peer("1", "127.0.0.1"))
+            local, _, domain = address.partition("@")
+            found = house.inbound.directory.find(Mailbox(local, domain)) or Recipient(Mailbox(local, domain))
+            asked = one.probe(envelope, found)
+            if config.check_domains and reason is not None:
+                with pytest.raises(Refused) as caught:
+                    await asked
+                assert caught.value.reason is reason
+            elif asked is not None:
+                await asked
+        server.broken_kinds.add("MX")
+        asked = one.probe(envelope, found)
+        if asked is not None:
+            await asked  # what cannot be known is taken
