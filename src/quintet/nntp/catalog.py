@@ -82,6 +82,10 @@ class Catalog:
             listing = self._listings[key] = Listing(groups)
         return listing
 
+    def is_all(self, listing: Listing) -> bool:
+        """Whether a listing holds every group there is."""
+        return listing is self._all
+
     def whole(self, render: Render, listing: Listing) -> bytes:
         """``render`` of each group of a listing, as `lines`; made once until something changes."""
         lines = listing.lines.get(render)

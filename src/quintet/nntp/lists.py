@@ -18,13 +18,10 @@ from quintet.nntp.commands import Command
 from quintet.nntp.replies import END
 from quintet.nntp.wire import Status
 from quintet.policy.wildmat import Wildmat, wildmat
-from quintet.store import groups
-from quintet.store.model import Folder
+from quintet.store.model import Folder, FolderId
 
 if TYPE_CHECKING:
     from quintet.nntp.session import Session
-
-PAGE = 500  # articles of NEWNEWS looked at in one turn
 
 
 # --- a group as a line --------------------------------------------------------------------------
@@ -240,18 +237,17 @@ def newnews(session: Session, command: Command, following: Input) -> Replies:
 async def _new_articles(session: Session, chosen: Wildmat, since: int) -> AsyncGenerator[Any, None]:
     service = session.service
     await service.catalog.refresh()
-    seen = service.catalog.visible(session.account_id, session.rights).groups
-    wanted = {folder.id for folder in seen if chosen(folder.name)}
+    seen = service.catalog.visible(session.account_id, session.rights)
+    wanted: frozenset[FolderId] | None = None
+    if not chosen.everything or not service.catalog.is_all(seen):
+        wanted = frozenset([folder.id for folder in seen.groups if chosen(folder.name)])
     yield Status(230, "List of new articles follows")
-    after = (0, "")
-    while wanted:
-        rows = await service.store.read(groups.arrivals, since, PAGE, after)
-        found = [text for text, _, places in rows if not wanted.isdisjoint(places)]
-        if found:
-            yield "".join(f"{text}\r\n" for text in found).encode()
-        if len(rows) < PAGE:
-            break
-        after = (rows[-1][1], rows[-1][0])
+    if wanted is None or wanted:
+        pages = service.arrived.pages(since, wanted)
+        assert isinstance(pages, AsyncGenerator)
+        async with aclosing(pages) as source:
+            async for page in source:
+                yield page
     yield END
 
 

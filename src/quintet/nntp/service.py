@@ -14,6 +14,7 @@ from quintet.delivery.arrivals import Arrivals
 from quintet.delivery.post import PostOffice
 from quintet.net.seam import Peer
 from quintet.nntp.ahead import Ahead
+from quintet.nntp.arrived import Arrived
 from quintet.nntp.catalog import Catalog
 from quintet.nntp.chunks import Overviews
 from quintet.nntp.pacing import Pacing
@@ -31,10 +32,17 @@ class Shelf:
     overviews: Overviews
     ahead: Ahead
     pacing: Pacing
+    arrived: Arrived
 
     @classmethod
     def of(cls, store: Store) -> Shelf:
-        return cls(Catalog(store), Overviews(store), Ahead(store), Pacing(store.clock, store.data / "run"))
+        return cls(
+            Catalog(store),
+            Overviews(store),
+            Ahead(store),
+            Pacing(store.clock, store.data / "run"),
+            Arrived(store),
+        )
 
 
 class NntpService:
@@ -61,7 +69,7 @@ class NntpService:
         self.office = office or PostOffice(store, config, hostname=hostname, clock=clock)
         self.shelf = shelf or Shelf.of(store)
         self.catalog, self.overviews, self.ahead = self.shelf.catalog, self.shelf.overviews, self.shelf.ahead
-        self.rules, self.pacing = Rules(config), self.shelf.pacing
+        self.rules, self.pacing, self.arrived = Rules(config), self.shelf.pacing, self.shelf.arrived
 
     def open(self, peer: Peer) -> tuple[Wire, Session]:
         """A new connection."""

@@ -199,7 +199,7 @@ def test_article_that_left_its_last_group_is_no_longer_found_by_its_id(tx: Drive
     entries.expunge(tx, two.id, [1])
     assert history.find(tx, "<l1@example.org>") is None
     assert history.known(tx, "<l1@example.org>")
-    assert groups.arrivals(tx, 0) == []
+    assert groups.arrived(tx, 0, tx.now + 1, None) == []
 
 
 def test_removed_group_takes_its_articles_out_of_the_history(tx: DrivenTx) -> None:
