@@ -7,7 +7,7 @@ RFC 5321 3.9.1 and 6.3, RFC 3461 5.2.7, RFC 9228 (Delivered-To).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ MAX_TRAIL = 100  # Delivered-To fields that are looked at
 logger = log.get("delivery")
 
 
-async def expand(passage: Passage) -> None:
+def expand(passage: Passage) -> Awaitable[None] | None:
     """Puts in place of each recipient what it stands for; ``passage.of`` tells whose each is.
 
     Raises:
@@ -38,9 +38,11 @@ async def expand(passage: Passage) -> None:
     """
     for one in passage.envelope.recipients:
         if one.leads:
-            break
-    else:
-        return
+            return _expand(passage)
+    return None
+
+
+async def _expand(passage: Passage) -> None:
     envelope = passage.envelope
     inbound = passage.inbound
     trail = delivered_to(passage.content.digest)

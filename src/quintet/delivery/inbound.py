@@ -9,10 +9,12 @@ RFC 5321 3.6, 4.2.5, 6.1 to 6.3.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from prometheus_client import Counter
 
@@ -50,12 +52,15 @@ class Passage:
     outcomes: list[Problem | None] = field(default_factory=list)  # the same order; None: it is there
     asked: Envelope | None = None  # as the client named the recipients, before aliases were followed
     of: list[int] = field(default_factory=list)  # for each recipient, the number of the one that was named
+    work: filing.Work | None = None  # what the transaction does
+    filing: asyncio.Future[list[Problem | None]] | None = None  # and its outcome
 
 
-Step = Callable[[Passage], Awaitable[None]]
+Step = Callable[[Passage], Awaitable[Any] | None]
+"""What comes back must be awaited, unless it is None; ``passage.filing`` itself is only waited for."""
 
 
-async def identify(passage: Passage) -> None:
+def identify(passage: Passage) -> None:
     """Refuses what cannot go on: loops (RFC 5321 6.3)."""
     hops = 0
     for name, _ in passage.content.digest.headers:
@@ -65,18 +70,22 @@ async def identify(passage: Passage) -> None:
         raise Refused(Reason.LOOP)
 
 
-async def verify(passage: Passage) -> None:
+def verify(passage: Passage) -> Later:
     """Runs the checks of the message: DKIM, ARC, DMARC, hooks, rates; in the order given."""
-    inbound = passage.inbound
-    later = checks.run(inbound.places.message, passage)
-    if later is not None:
-        await later
+    return checks.run(passage.inbound.places.message, passage)
 
 
-async def weigh(passage: Passage) -> None:
+def weigh(passage: Passage) -> Later:
     """Adds up the points of checks and scores, and refuses what has too many."""
-    inbound = passage.inbound
-    for score in inbound.scores:
+    if passage.inbound.scores:
+        return _weigh(passage)
+    if passage.verdict.points:
+        weighing.refuse(passage)
+    return None
+
+
+async def _weigh(passage: Passage) -> None:
+    for score in passage.inbound.scores:
         later = score(passage)
         if later is not None:
             await later
@@ -84,20 +93,38 @@ async def weigh(passage: Passage) -> None:
         weighing.refuse(passage)
 
 
-async def cleanse(passage: Passage) -> None:
-    """Removes results that claim to be ours and came from outside (RFC 8601 5); writes our own."""
-    inbound, verdict = passage.inbound, passage.verdict
-    trusted = inbound.trusts(passage.envelope.peer.address)
-    if not trusted and authres.claims(passage.content.digest, inbound.authserv_id):
-        passage.content = await weighing.without_foreign(passage)
+def cleanse(passage: Passage) -> Later:
+    """Removes results that claim to be ours and came from outside (RFC 8601 5)."""
+    inbound = passage.inbound
+    if authres.claims(passage.content.digest, inbound.authserv_id) and not inbound.trusts(
+        passage.envelope.peer.address
+    ):
+        return _cleanse(passage)
+    return None
+
+
+async def _cleanse(passage: Passage) -> None:
+    passage.content = await weighing.without_foreign(passage)
+
+
+def tell(passage: Passage) -> None:
+    """Writes our own results and tags above the message."""
+    verdict = passage.verdict
     if verdict.findings:
-        passage.fields.append(authres.field(inbound.authserv_id, verdict.findings))
+        passage.fields.append(authres.field(passage.inbound.authserv_id, verdict.findings))
     passage.fields += verdict.fields
     passage.fields += weighing.tags(passage)
 
 
-async def decide(passage: Passage) -> None:
+def decide(passage: Passage) -> Later:
     """Decides for each recipient; the first filter with an opinion wins, then points, then the Inbox."""
+    if passage.inbound.filters or passage.verdict.points:
+        return _decide(passage)
+    passage.decisions += map(filing.usual, passage.envelope.recipients)
+    return None
+
+
+async def _decide(passage: Passage) -> None:
     filters = passage.inbound.filters
     for number, recipient in enumerate(passage.envelope.recipients):
         decision: filing.Decision | None = None
@@ -110,7 +137,7 @@ async def decide(passage: Passage) -> None:
         passage.decisions.append(decision or filing.usual(recipient))
 
 
-async def file(passage: Passage) -> None:
+def file(passage: Passage) -> Awaitable[Any]:
     """Puts everything where it belongs, in one transaction for all recipients."""
     inbound, envelope = passage.inbound, passage.envelope
     received = stamp.received(
@@ -128,18 +155,43 @@ async def file(passage: Passage) -> None:
         expires_at=inbound.expires_at(envelope, passage.now),
         each=passage.each,
     )
+    passage.work = work
     asked = (passage.asked or envelope).recipients
-    work = await inbound.reports.arriving(work, asked, trusted=envelope.identity is not None)
+    if inbound.reports.wanted(work, asked):
+        return _file_and_report(passage, asked)
+    passage.filing = inbound.store.submit(filing.file, work)
+    return passage.filing
+
+
+async def _file_and_report(passage: Passage, asked: Sequence[Recipient]) -> None:
+    inbound, work = passage.inbound, passage.work
+    assert work is not None
+    trusted = passage.envelope.identity is not None
+    passage.work = await inbound.reports.arriving(work, asked, trusted=trusted)
+    passage.filing = inbound.store.submit(filing.file, passage.work)
+    await asyncio.wait((passage.filing,))
+
+
+def filed(passage: Passage) -> Later:
+    """What became of it; what one recipient alone is in the way of is done again, with care."""
+    assert passage.filing is not None
     try:
-        passage.outcomes = await inbound.store.write(filing.file, work)
+        passage.outcomes = passage.filing.result()
     except (Refused, TryLater) as problem:
         if problem.reason not in filing.ONE_RECIPIENT:
             raise
-        inbound.directory.forget()
-        passage.outcomes = await inbound.store.write(filing.file, replace(work, careful=True))
+        return _file_again(passage)
+    return None
 
 
-async def notify(passage: Passage) -> None:
+async def _file_again(passage: Passage) -> None:
+    inbound, work = passage.inbound, passage.work
+    assert work is not None
+    inbound.directory.forget()
+    passage.outcomes = await inbound.store.write(filing.file, replace(work, careful=True))
+
+
+def notify(passage: Passage) -> None:
     """Tells those who count; who waits for the folder or the queue was woken by the store."""
     envelope = passage.envelope
     passage.inbound.counted(envelope.protocol)
@@ -168,12 +220,55 @@ STEPS: tuple[Step, ...] = (
     verify,
     weigh,
     cleanse,
+    tell,
     expand.expand,
     decide,
     togroup.post,
     file,
+    filed,
     notify,
 )
+
+
+class Begun:
+    """A message on its way: call `go` until it gives None, awaiting what it gives; then ask `outcomes`."""
+
+    __slots__ = ("_envelope", "_passage", "_steps")
+
+    def __init__(self, passage: Passage, steps: Sequence[Step]) -> None:
+        self._passage, self._steps, self._envelope = passage, iter(steps), passage.envelope
+
+    def go(self) -> Awaitable[Any] | None:
+        """Runs steps up to the first that has to wait.  Raises Refused, TryLater: nothing was taken."""
+        passage = self._passage
+        for step in self._steps:
+            later = step(passage)
+            if later is not None:
+                return later
+        return None
+
+    @property
+    def flushing(self) -> asyncio.Future[list[Problem | None]] | None:
+        """What `go` gave when all that is left to wait for is the disk; go on when it is done."""
+        return self._passage.filing
+
+    async def rest(self, later: Awaitable[Any] | None) -> list[Problem | None]:
+        """Waits for what `go` gave and goes on to the end.  Raises as `go`."""
+        while later is not None:
+            flushing = self._passage.filing
+            if flushing is not None and later is flushing:
+                await asyncio.wait((flushing,))  # its outcome, and its problem, are the next step's
+            else:
+                await later
+            later = self.go()
+        return self.outcomes()
+
+    def outcomes(self) -> list[Problem | None]:
+        """One a recipient, in the order of RCPT."""
+        passage = self._passage
+        if passage.asked is None:
+            return passage.outcomes
+        return expand.outcomes(passage.of, passage.outcomes, len(self._envelope.recipients))
 
 
 class Inbound:
@@ -352,12 +447,13 @@ class Inbound:
         Raises:
             Refused, TryLater: nothing was taken.
         """
-        passage = Passage(self, envelope, content, self.clock.now(), each, _message_verdict(envelope))
-        for step in self.steps:
-            await step(passage)
-        if passage.asked is None:
-            return passage.outcomes
-        return expand.outcomes(passage.of, passage.outcomes, len(envelope.recipients))
+        begun = self.begin(envelope, content, each=each)
+        return await begun.rest(begun.go())
+
+    def begin(self, envelope: Envelope, content: Content, *, each: bool = False) -> Begun:
+        """The same for who drives the steps: whoever has nothing but one future to wait for needs no task."""
+        now = self.clock.now()
+        return Begun(Passage(self, envelope, content, now, each, _message_verdict(envelope)), self.steps)
 
     def trusts(self, address: str) -> bool:
         """Whether a host is one of ours: it may relay, and its word about a message counts."""

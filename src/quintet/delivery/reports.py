@@ -127,6 +127,16 @@ class Reports:
 
     # --- mail that arrives --------------------------------------------------------------------------
 
+    @staticmethod
+    def wanted(work: filing.Work, asked: Sequence[Addressee]) -> bool:
+        """Whether the sender asked to hear of any recipient that it was delivered."""
+        if not work.envelope.sender:
+            return False
+        for one in asked:
+            if notify.SUCCESS in one.notify:
+                return True
+        return any(notify.SUCCESS in one.notify for one in work.envelope.recipients)
+
     async def arriving(
         self, work: filing.Work, asked: Sequence[Addressee], *, arrived_at: int = 0, trusted: bool = False
     ) -> filing.Work:
@@ -136,15 +146,13 @@ class Reports:
         told of is known in the transaction that files the message, and the reports are filed by it too.
         ``trusted``: an account here sent it.
         """
-        recipients = work.envelope.recipients
-        if not work.envelope.sender:
+        if not self.wanted(work, asked):
             return work
+        recipients = work.envelope.recipients
         wanting = [one for one in asked if notify.SUCCESS in one.notify]
         # 5.2.7.1: a list has it once it is sent on to its members, not while it waits for that
         lists = [one for one in wanting if one.mailing_list and one not in recipients]
         expanded = [one for one in wanting if len(one.leads) > 1 and not one.mailing_list]
-        if not wanting and not any(notify.SUCCESS in one.notify for one in recipients):
-            return work
         envelope, content = work.envelope, work.content
         way = self.way(envelope.sender, content.digest, trusted=trusted)
         if way is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import TYPE_CHECKING
 
 from quintet import log
@@ -55,12 +55,19 @@ def allow(inbound: Inbound, envelope: Envelope, group: str) -> None:
     office.allow([group], envelope.identity)
 
 
-async def post(passage: Passage) -> None:
+def post(passage: Passage) -> Awaitable[None] | None:
     """Posts what is for groups, as one article for all of them.
 
     A refusal stands for all when nobody else has the message, else it is reported to the sender.
     Raises Refused, TryLater.
     """
+    for one in passage.envelope.recipients:
+        if one.group:
+            return _post(passage)
+    return None
+
+
+async def _post(passage: Passage) -> None:
     envelope = passage.envelope
     numbers = [
         number

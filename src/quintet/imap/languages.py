@@ -11,6 +11,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from quintet.net.seam import Pending
+
 if TYPE_CHECKING:
     from quintet.imap.session import Session
     from quintet.net.seam import Replies
@@ -151,6 +153,9 @@ def spoken(replies: Replies, tag: bytes, session: Session) -> Replies:
     """The replies to a command, their end in the session's language."""
     if isinstance(replies, AsyncGenerator):
         return _spoken(replies, tag, session)
+    if isinstance(replies, Pending):
+        ended = replies.then
+        return Pending(replies.future, lambda: spoken(ended(), tag, session))
     return [answer(one, tag, session.language) if isinstance(one, bytes) else one for one in replies]
 
 

@@ -31,6 +31,8 @@ class Wire:
 
     __slots__ = ("_frame", "_lines", "_missing", "_refusal", "_skip", "max_command", "max_unasked")
 
+    owed = False  # see `seam.Wire`
+
     def __init__(self, max_unasked: int = sys.maxsize) -> None:
         """``max_unasked``: bytes of a literal that a client may send without waiting (RFC 7888 5)."""
         self.max_unasked = max_unasked

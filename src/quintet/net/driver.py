@@ -3,7 +3,8 @@
 It owns time and waiting and is the only code that talks to a `stream.Stream`; what commands mean is
 the session's business, how they look the wire's.  A wake-up is a batch: every command that one read
 brought is answered, then written once.  No task exists while a connection is idle or while its
-handlers answer with plain lists; one does while an async generator runs or a body streams.
+handlers answer with plain lists or wait for one future (`seam.Pending`); one does while an async
+generator runs or a body streams.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from quintet.net import dots
 from quintet.net.client import Client
 from quintet.net.following import Following
 from quintet.net.job import GONE, TURN, Job, chain
-from quintet.net.seam import CHUNK, Ask, HandOver, Need, Peer, Replies, Session, Slice, Wire
+from quintet.net.seam import CHUNK, Ask, HandOver, Need, Peer, Pending, Replies, Session, Slice, Wire, settled
 from quintet.net.stream import Stream
 from quintet.net.wake import Wake, relay
 
@@ -48,6 +49,7 @@ class Driver:
         "_loop",
         "_out",
         "_out_size",
+        "_pending",
         "_pushing",
         "_reading_paused",
         "_relay",
@@ -70,7 +72,9 @@ class Driver:
         self._write_timeout_s = write_timeout_s
         self._out: list[bytes] = []
         self._out_size = 0
-        self._task: asyncio.Task[None] | None = None
+        # what is worked on: a handler in its task, or the future that a handler waits for without one
+        self._task: asyncio.Task[None] | asyncio.Future[Any] | None = None
+        self._pending: Job | None = None  # in the second case: the job whose replies are a `Pending`
         self._input: asyncio.Future[None] | None = None  # a handler waits for bytes
         self._drained: asyncio.Future[None] | None = None  # a handler waits for room
         self._ahead = 0  # bytes fed while nobody waited for them
@@ -102,8 +106,8 @@ class Driver:
 
     @property
     def idle(self) -> bool:
-        """Nothing is being worked on."""
-        return self._task is None and not self._closing
+        """Nothing is being worked on, and nothing half told."""
+        return self._task is None and not self._closing and not self._wire.owed
 
     @property
     def waiting(self) -> bool:
@@ -202,10 +206,38 @@ class Driver:
             self._bug(error, None)
             self._finish(Reason.BUG)
             return
-        if job is not None:
-            self._task = self._loop.create_task(self._work(job))
-        else:
+        if job is None:
             self._rest()
+        elif type(job.replies) is Pending:
+            self._pending, self._task = job, job.replies.future
+            self._task.add_done_callback(self._settled)
+        else:
+            self._task = self._loop.create_task(self._work(job))
+
+    def _settled(self, future: asyncio.Future[Any]) -> None:
+        """The future of a `Pending` is done: what it led to is said, and work goes on."""
+        job, self._pending, self._task = self._pending, None, None
+        assert job is not None
+        command = job.command
+        hangup: Hangup | None = None
+        replies: Replies = ()
+        try:
+            replies = job.replies.then()
+        except Hangup as error:
+            hangup = error
+        except Problem as error:
+            replies = self._session.problem(error, command)
+        except asyncio.CancelledError:  # we were aborted: nobody listens any more
+            self._closing = True
+        except Exception as error:  # noqa: BLE001 - our bug: logged whole, answered neutrally
+            self._bug(error, command)
+            replies = self._session.problem(Hangup(Reason.BUG), command)
+        if self._stream.closed:
+            self._release()
+        elif hangup is not None:
+            self._finish(hangup.reason)
+        elif not self._closing:
+            self._run(Job(replies, command))
 
     async def _work(self, job: Job | None) -> None:
         """The task of a connection: ends when nothing is left to wait for but the peer."""
@@ -232,7 +264,7 @@ class Driver:
         wire, session = self._wire, self._session
         stop_at, count = self._loop.time() + SLICE_S, 0
         while not self._closing:
-            if self._draining:
+            if self._draining and not wire.owed:
                 self._finish(Reason.SHUTDOWN)
                 return None
             if self._out_size >= FLUSH:
@@ -270,7 +302,7 @@ class Driver:
     def _put(self, job: Job) -> Job | None:
         """Writes a list of replies; what must be waited for comes back."""
         replies = job.replies
-        if hasattr(replies, "__anext__"):
+        if type(replies) is Pending or hasattr(replies, "__anext__"):
             return job
         rest = iter(replies)
         for reply in rest:
@@ -331,6 +363,8 @@ class Driver:
         await self._play(self._session.problem(problem, command))
 
     async def _play(self, replies: Any) -> None:  # Any: Replies, or an iterator over a list's rest
+        if type(replies) is Pending:
+            replies = await settled(replies)
         if hasattr(replies, "__anext__"):
             async with aclosing(replies) as source:
                 async for reply in source:

@@ -21,6 +21,11 @@ class LineBuffer:
 
     __slots__ = ("_at", "_data", "_end", "_searched", "_skipped", "bare_lf", "max_line")
 
+    @property
+    def owed(self) -> bool:
+        """See `seam.Wire`; a wire to which it never happens says no."""
+        return False
+
     def __init__(self, max_line: int = MAX_LINE, bare_lf: bool = False) -> None:
         self.max_line = max_line
         self.bare_lf = bare_lf

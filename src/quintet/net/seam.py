@@ -76,12 +76,35 @@ class HandOver:
     take: Callable[[Client], Awaitable[None]]
 
 
+class Pending:
+    """A handler's answer that one future decides: no task, and no generator, while it is waited for.
+
+    ``then`` is called once when ``future`` is done, however it ended and also when the peer is gone by then;
+    it gives the replies, or raises any `Problem`.
+    """
+
+    __slots__ = ("future", "then")
+
+    def __init__(self, future: asyncio.Future[Any], then: Callable[[], Replies]) -> None:
+        self.future = future
+        self.then = then
+
+
 Reply = Any  # bytes (as they go out), Slice, Ask, HandOver, or a value that the session's own wire encodes
-Replies = AsyncGenerator[Reply, None] | Sequence[Reply] | Iterator[Reply]
+Replies = AsyncGenerator[Reply, None] | Sequence[Reply] | Iterator[Reply] | Pending
 """What a handler gives: an async generator when it waits for anything, else simply a list.
 
 An iterator is a list whose replies are made as they are sent; it raises nothing.
+Where the only thing to wait for is one future, a `Pending` costs a fifth of a generator in a task.
 """
+
+
+async def settled(replies: Any) -> Any:  # Any: Replies, or an iterator over a list's rest
+    """Replies that are no `Pending` any more; for who is in a task anyway.  Raises what ``then`` raises."""
+    while type(replies) is Pending:
+        await asyncio.wait((replies.future,))
+        replies = replies.then()
+    return replies
 
 
 class Input(Protocol):
@@ -106,6 +129,11 @@ class Input(Protocol):
 
 class Wire(Protocol):
     """Bytes to commands and replies to bytes; pure; one instance a connection."""
+
+    @property
+    def owed(self) -> bool:
+        """The peer was told to go on: what comes next belongs to the command before (SMTP DATA)."""
+        ...
 
     def feed(self, data: bytes) -> None: ...
 

@@ -16,6 +16,8 @@ class Wire:
 
     __slots__ = ("_lines", "clear", "feed", "take", "take_line", "untake")
 
+    owed = False  # see `seam.Wire`
+
     def __init__(self) -> None:
         lines = self._lines = LineBuffer(MAX_LINE)
         self.feed = lines.feed

@@ -17,7 +17,7 @@ from quintet import log
 from quintet.errors import BadSyntax, Hangup, Problem, Reason
 from quintet.net import dots
 from quintet.net.following import Following
-from quintet.net.seam import CHUNK, Ask, HandOver, Need, Peer, Replies, Service
+from quintet.net.seam import CHUNK, Ask, HandOver, Need, Peer, Service, settled
 from quintet.smtp import commands
 from quintet.smtp.undelivered import MAX_HEAD, Undelivered
 
@@ -191,9 +191,10 @@ class Batch:
         code = int(reply[:3]) if reply[:3].isdigit() else 0
         if isinstance(command, commands.Data) and not self._closed:
             if code == 354:
-                _, _, reply = reply.partition("\r\n")
+                reply = await self._message()
                 code = _worst(reply)
-                self.accepted += code < 400 or "\r\n250" in f"\r\n{reply}"
+                if not self._closed:
+                    self.accepted += code < 400 or "\r\n250" in f"\r\n{reply}"
             else:
                 await self._pass_over()
                 await self._forget()
@@ -203,6 +204,14 @@ class Batch:
             elif not self._closed:
                 await self._forget()
         return Told(self._number, _shown(command), code, reply.removesuffix("\r\n"))
+
+    async def _message(self) -> str:
+        """What is said to the message that follows DATA; "" when the file ends before it."""
+        message = await self._next()
+        if message is not None:
+            return await self._answer(message)
+        self._closed = True
+        return ""
 
     async def _answer(self, command: Any) -> str:
         assert self._following is not None
@@ -225,8 +234,9 @@ class Batch:
             said = await self._said(session.problem(problem, None))
         return said.decode("utf-8", "replace")
 
-    async def _said(self, replies: Replies) -> bytes:
+    async def _said(self, replies: Any) -> bytes:  # Any: Replies
         said = b""
+        replies = await settled(replies)
         if isinstance(replies, AsyncGenerator):
             async with aclosing(replies) as source:
                 async for reply in source:

@@ -62,6 +62,13 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """No command: what follows DATA, un-stuffed; None when more than one read is needed for it."""
+
+    whole: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Bdat:
     """``size`` octets follow at once, whatever we answer (RFC 3030 2)."""
 
@@ -143,6 +150,7 @@ Command = (
     | Mail
     | Rcpt
     | Data
+    | Message
     | Bdat
     | Burl
     | Auth

@@ -41,6 +41,7 @@ RULES: dict[type[commands.Command], Rule] = {
     commands.Mail: Rule(State.READY, "4.1.1.2", mail=_NESTED, chunks=_NESTED),
     commands.Rcpt: Rule(State.MAIL, "4.1.1.3", ready=replies.SENDER_FIRST),
     commands.Data: Rule(State.MAIL, "4.1.1.4", ready=replies.SENDER_FIRST, chunks=replies.NO_DATA_AFTER_BDAT),
+    commands.Message: Rule(State.MAIL, "4.1.1.4"),
     # its octets follow whatever we say, so `bdat` refuses by itself
     commands.Bdat: Rule(State.ANY, "4.1.1.4"),
     commands.Burl: Rule(State.MAIL | State.CHUNKS, "RFC 4468 3.2", ready=replies.SENDER_FIRST),

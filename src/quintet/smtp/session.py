@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from quintet import log, metrics
 from quintet.auth import dialogue
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
-from quintet.net.seam import Ask, Input, Peer, Replies, Reply, TlsInfo
+from quintet.net.seam import Ask, Input, Peer, Pending, Replies, Reply, TlsInfo, settled
 from quintet.smtp import commands, inquiries, offers, replies, transaction
 from quintet.smtp.address import MAX_DOMAIN as MAX_HELO
 from quintet.smtp.desk import Desk, ResolveBurl, Role
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from quintet.auth.service import Identity
     from quintet.delivery.checks import Later
     from quintet.delivery.envelope import Envelope
+    from quintet.delivery.inbound import Begun
     from quintet.smtp.turn import Turns
 
 logger = log.get("smtp")
@@ -193,7 +194,10 @@ class SmtpSession:
         metrics.MAIL_REFUSED.labels(self._desk.role.value, text[:3]).inc()
         detail: dict[str, object] = {}
         envelope = self._transaction.envelope if self._transaction is not None else None
-        if isinstance(command, commands.Data | commands.Bdat | commands.Burl) and self._last is not None:
+        if (
+            isinstance(command, commands.Data | commands.Message | commands.Bdat | commands.Burl)
+            and self._last is not None
+        ):
             envelope = envelope or self._last
             detail["to"] = [str(each.address) for each in envelope.recipients[:MAX_NAMED]]
         if isinstance(command, commands.Mail):
@@ -205,6 +209,8 @@ class SmtpSession:
         if self._identity is not None:
             detail["account"] = self._identity.name
         verb = type(command).__name__.lower() if command is not None else ""
+        if verb == "message":
+            verb = "data"  # what follows it
         logger.info(
             "refused", conn=self._peer.id, address=self._peer.address, command=verb, reply=text, **detail
         )
@@ -312,23 +318,73 @@ class SmtpSession:
             return self._refused(refusal, command)
         if len(self._wire) and self._too_eager("message_before_354"):  # RFC 2920 3.1: DATA ends a group
             return self._sent_away(command)
-        later = self._desk.inbound.ready(self._transaction.envelope)
-        return self._take_data(self._transaction, following, later)
-
-    async def _take_data(
-        self, current: Transaction, following: Input, later: Later
-    ) -> AsyncGenerator[Reply, None]:
-        self._last, self._last_id = current.envelope, ""
+        self._last, self._last_id = self._transaction.envelope, ""
         try:
-            if later is not None:
-                await later
-            yield replies.GO_AHEAD
-            reply = await current.data(following)
-        finally:
-            self._last_id = current.message_id
+            later = self._desk.inbound.ready(self._transaction.envelope)
+        except Problem:
             self._reset()
+            raise
+        if later is not None:
+            return self._go_ahead_late(later)
+        self._wire.expect_message()
+        return _GO_AHEAD
+
+    async def _go_ahead_late(self, later: Awaitable[None]) -> AsyncGenerator[Reply, None]:
+        try:
+            await later
+        except BaseException:
+            self._reset()
+            raise
+        self._wire.expect_message()
+        yield replies.GO_AHEAD
+
+    def _message(self, command: commands.Message, following: Input) -> Replies:
+        """What came after 354.  When one read brought it all there is one thing to wait for, the flush."""
+        current = self._transaction
+        assert current is not None
+        if command.whole is None:
+            return self._take_message(current.data(following), current)
+        try:
+            begun = current.whole(command.whole)
+            later = begun.go()
+        except BaseException:
+            self._taken(current)
+            raise
+        if later is None or later is not begun.flushing:
+            return self._take_message(self._told(current, begun, later), current)
+        flushing = begun.flushing
+
+        def then() -> Replies:
+            try:
+                again = begun.go()
+            except BaseException:
+                self._taken(current)
+                raise
+            if again is not None:
+                return self._take_message(self._told(current, begun, again), current)
+            self._taken(current)
+            self._errors = self._idled = 0
+            return (current.told(begun.outcomes()),)
+
+        return Pending(flushing, then)
+
+    async def _told(self, current: Transaction, begun: Begun, later: Awaitable[Any] | None) -> bytes:
+        return current.told(await begun.rest(later))
+
+    async def _take_message(
+        self, reply: Awaitable[bytes], current: Transaction
+    ) -> AsyncGenerator[Reply, None]:
+        try:
+            answer = await reply
+        finally:
+            self._taken(current)
         self._errors = self._idled = 0
-        yield reply
+        yield answer
+
+    def _taken(self, current: Transaction) -> None:
+        """The message was taken or refused: the transaction is over."""
+        self._last_id = current.message_id
+        self._reset()
 
     async def _bdat(self, command: commands.Bdat, following: Input) -> AsyncGenerator[Reply, None]:
         current = self._transaction
@@ -366,8 +422,9 @@ class SmtpSession:
             await transaction.skip(size, following)
             raise
 
-    async def _slowly(self, answer: Replies) -> AsyncGenerator[Reply, None]:
+    async def _slowly(self, answer: Any) -> AsyncGenerator[Reply, None]:
         """A handler's answer within another one's."""
+        answer = await settled(answer)
         if isinstance(answer, AsyncGenerator):
             async with aclosing(answer) as source:
                 async for reply in source:
@@ -510,6 +567,7 @@ def _lower(attributes: dict[str, str]) -> dict[str, str]:
 
 
 _OK = (replies.OK,)
+_GO_AHEAD = (replies.GO_AHEAD,)
 _RECIPIENT_OK = (replies.RECIPIENT_OK,)
 
 Handler = Callable[[SmtpSession, Any, Input], Replies]  # Any: each takes the command it stands beside
@@ -518,6 +576,7 @@ HANDLERS: dict[type[commands.Command], Handler] = {
     commands.Mail: SmtpSession._mail,
     commands.Rcpt: SmtpSession._rcpt,
     commands.Data: SmtpSession._data,
+    commands.Message: SmtpSession._message,
     commands.Bdat: SmtpSession._bdat,
     commands.Burl: SmtpSession._burl,
     commands.Rset: SmtpSession._rset,

@@ -7,7 +7,7 @@ RFC 5321 3.3 and 4.1.1, RFC 3030, RFC 2033 4.2, draft-hall-prdr.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -26,7 +26,9 @@ from quintet.store.blobs import Spool
 if TYPE_CHECKING:
     from quintet.auth.service import Identity
     from quintet.delivery.checks import Later
+    from quintet.delivery.inbound import Begun
     from quintet.message.digest import Digest
+    from quintet.store.content import Content
 
 logger = log.get("smtp")
 
@@ -39,6 +41,7 @@ class Transaction:
     __slots__ = (
         "_completer",
         "_desk",
+        "_each",
         "_prdr",
         "_refused",
         "_repairer",
@@ -57,6 +60,7 @@ class Transaction:
         self._repairer: Repairer | BinaryGuard | None = None
         self._size = 0  # octets taken
         self._refused = 0  # recipients that were refused
+        self._each = False  # each recipient's outcome is told
         self._prdr = False  # the client wants to know what becomes of each recipient
         self.reply = replies.SENDER_OK  # to MAIL
         self.message_id = ""  # once the whole message is there
@@ -147,6 +151,24 @@ class Transaction:
         await self._take(following.dotted())
         return await self._finish()
 
+    def whole(self, message: bytes) -> Begun:
+        """Takes a message that came in one read; the caller drives it and then asks `told`.
+
+        Raises every family; nothing was taken then.
+        """
+        self._size = len(message)
+        if self._size > self._desk.config.max_message_size:
+            raise Refused(Reason.TOO_BIG)
+        self._begin()
+        spool, completer, repairer = self._spool, self._completer, self._repairer
+        assert spool is not None
+        if repairer is not None:
+            message = repairer.feed(message) + repairer.finish()
+        if completer is not None:
+            message = completer.feed(message) + completer.finish()
+        spool.write(message)
+        return self._judged(spool.finish_now())
+
     async def chunk(self, command: commands.Bdat, following: Input) -> bytes:
         """Takes one chunk; returns its reply.  Raises as `data`, and Hangup for a chunk without end."""
         if command.size > MAX_SKIPPED:
@@ -232,21 +254,28 @@ class Transaction:
 
     async def _finish(self) -> bytes:
         """The whole message is there: take it or refuse it (RFC 5321 4.2.5)."""
-        spool, desk, envelope = self._spool, self._desk, self.envelope
+        spool = self._spool
         assert spool is not None
         rest = self._repairer.finish() if self._repairer is not None else b""
         if self._completer is not None:
             rest = self._completer.feed(rest) + self._completer.finish()
         if rest:
             spool.write(rest)
-        content = await spool.finish()
+        begun = self._judged(await spool.finish())
+        return self.told(await begun.rest(begun.go()))
+
+    def _judged(self, content: Content) -> Begun:
+        desk, envelope = self._desk, self.envelope
         self.message_id = content.message_id
         self._judge(content.digest)
         envelope.id = desk.inbound.new_id()
-        prdr = self._prdr and len(envelope.recipients) > 1
-        each = prdr or desk.role is Role.LMTP
-        outcomes = await desk.inbound.accept(envelope, content, each=each)
-        if not each:
+        self._each = (self._prdr and len(envelope.recipients) > 1) or desk.role is Role.LMTP
+        return desk.inbound.begin(envelope, content, each=self._each)
+
+    def told(self, outcomes: Sequence[Problem | None]) -> bytes:
+        """The reply to a message that was taken, or to each of its recipients."""
+        envelope = self.envelope
+        if not self._each:
             return replies.queued(envelope.id)
         told = [
             replies.delivered(str(recipient.address), envelope.id)
@@ -254,7 +283,9 @@ class Transaction:
             else self._refuse(recipient, problem)
             for recipient, problem in zip(envelope.recipients, outcomes, strict=True)
         ]
-        if prdr:  # draft-hall-prdr 3: that they follow, each, and what became of the message in all
+        if (
+            self._desk.role is not Role.LMTP
+        ):  # draft-hall-prdr 3: that they follow, each, and what became of the message in all
             refused = all(problem is not None for problem in outcomes)
             told = [replies.EACH_FOLLOWS, *told, told[-1] if refused else replies.queued(envelope.id)]
         return b"".join(told)

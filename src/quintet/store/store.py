@@ -139,6 +139,15 @@ class Store:
         result: T = await self._writer.submit(fn, args, kwargs)
         return result
 
+    def submit(
+        self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> asyncio.Future[T]:
+        """`write` without waiting: the future is done when it is on the disk, or has its problem.
+
+        Raises TryLater(SHUTDOWN).
+        """
+        return self._writer.submit(fn, args, kwargs)
+
     def later(self, fn: Callable[Concatenate[Tx, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
         """A change whose end nobody waits for: a note, a mark.  What cannot be written is only logged."""
         task = asyncio.ensure_future(self._quietly(fn, args, kwargs))

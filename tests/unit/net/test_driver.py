@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from quintet import log
-from quintet.errors import Reason, Refused
+from quintet.errors import Hangup, Reason, Refused
 from quintet.net.memory import Talk, converse
 from tests.unit.net.toy import MemoryBody, Service, Store
 
@@ -296,3 +296,70 @@ async def test_one_long_list_of_replies_waits_for_a_slow_client() -> None:
     assert len(talk.transport.sent) == len(b"ready\r\nafter\r\n") + 20_000 * 101
     assert talk.transport.peak <= 128 * 1024
     await talk.end()
+
+
+async def _waiting(store: Store, more: bytes = b"") -> Talk:
+    talk = Talk(Service(store))
+    await talk.begin()
+    talk.take()
+    talk.stream.take(b"WAIT\r\n" + more)
+    await asyncio.sleep(0)
+    assert talk.take() == b""
+    return talk
+
+
+async def test_one_future_is_waited_for_without_a_task() -> None:
+    store = Store()
+    tasks = len(asyncio.all_tasks())
+    talk = await _waiting(store, b"ECHO behind\r\n")
+    assert (len(asyncio.all_tasks()), talk.driver.idle) == (tasks, False)
+    store.flushes[0].set_result(b"it")
+    await talk.settle()
+    assert talk.take() == b"first\r\nflushed it\r\nbehind\r\n"
+    assert (store.spools, talk.driver.idle) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Refused(Reason.OVER_QUOTA), b"error Refused OVER_QUOTA\r\nbehind\r\n"),
+        (ZeroDivisionError("our bug"), b"error Hangup BUG\r\nbehind\r\n"),
+        (Hangup(Reason.SHUTDOWN), b"farewell SHUTDOWN\r\n"),
+    ],
+)
+async def test_problem_of_a_future_is_told_like_any(error: Exception, said: bytes) -> None:
+    store = Store()
+    talk = await _waiting(store, b"ECHO behind\r\n")
+    store.flushes[0].set_exception(error)
+    await talk.settle()
+    assert (talk.take(), store.spools) == (said, 0)
+
+
+async def test_peer_lost_while_a_future_is_waited_for() -> None:
+    store = Store()
+    talk = await _waiting(store)
+    talk.transport.abort()
+    await asyncio.sleep(0)
+    assert (store.spools, store.closed) == (1, 0)  # what was begun is ended first
+    store.flushes[0].set_result(b"it")
+    await asyncio.sleep(0)
+    assert (store.spools, store.closed, talk.take()) == (0, 1, b"")
+
+
+async def test_abort_while_a_future_is_waited_for() -> None:
+    store = Store()
+    talk = await _waiting(store)
+    talk.driver.abort()
+    await asyncio.sleep(0.01)
+    assert store.flushes[0].cancelled()
+    assert (store.spools, store.closed) == (0, 1)
+
+
+async def test_shutdown_waits_for_the_future() -> None:
+    store = Store()
+    talk = await _waiting(store)
+    talk.driver.shutdown()
+    assert talk.take() == b""
+    store.flushes[0].set_result(b"it")
+    await talk.settle()
+    assert talk.take() == b"first\r\nflushed it\r\nfarewell SHUTDOWN\r\n"

@@ -10,7 +10,7 @@ from typing import Any
 from quintet.errors import Hangup, Problem, Reason, Refused
 from quintet.net import lines
 from quintet.net.client import Client
-from quintet.net.seam import Ask, HandOver, Input, Need, Peer, Replies, Slice, TlsInfo
+from quintet.net.seam import Ask, HandOver, Input, Need, Peer, Pending, Replies, Slice, TlsInfo
 from quintet.net.wake import Wake
 
 
@@ -53,6 +53,7 @@ class Store:
     closed: int = 0
     plain_event: bool = False
     timeout_s: float = 60.0
+    flushes: list[asyncio.Future[bytes]] = field(default_factory=list)  # what WAIT waits for
 
     def commit(self, data: bytes) -> None:
         self.stored.append(data)
@@ -61,6 +62,8 @@ class Store:
 
 
 class Wire:
+    owed = False
+
     def __init__(self) -> None:
         self._lines = lines.LineBuffer(max_line=1000)
         self.feed = self._lines.feed
@@ -135,6 +138,8 @@ class Session:
                 return ["sending", Slice(body, 0, body.size), "sent"]
             case b"TLS":
                 return ["go", Ask.START_TLS]
+            case b"WAIT":
+                return self._wait()
             case b"TURN":
                 return ["turning", HandOver(self._turned)]
             case b"ZIP":
@@ -161,6 +166,18 @@ class Session:
     async def _slow(self, argument: bytes) -> Any:
         await asyncio.sleep(0)
         yield argument.decode()
+
+    def _wait(self) -> Replies:
+        """Two flushes, one after the other."""
+        first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.store.flushes.append(first)
+
+        def then() -> Replies:
+            self.store.spools -= 1
+            return ["first", f"flushed {first.result().decode()}"]
+
+        self.store.spools += 1
+        return Pending(first, then)
 
     async def _turned(self, client: Client) -> None:
         line = await client.line()

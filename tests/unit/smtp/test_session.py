@@ -103,10 +103,10 @@ async def test_one_blob_for_all_recipients(house: MailHouse) -> None:
 async def test_disk_full_is_said_and_nothing_is_lost_or_kept(
     house: MailHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def full(*_: object, **__: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise TryLater(Reason.DISK_FULL)
 
-    monkeypatch.setattr(house.store, "write", full)
+    monkeypatch.setattr(house.store, "submit", full)
     said = await converse(house.service, LETTER + b"Subject: x\r\n\r\n.\r\nNOOP\r\n")
     assert said.endswith(b"452 4.3.1 Insufficient system storage\r\n250 2.0.0 OK\r\n")
 
