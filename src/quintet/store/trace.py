@@ -116,7 +116,7 @@ def recent(tx: Tx, limit: int = 100) -> list[Event]:
     """The last events of all messages, newest first."""
     rows = tx.all(
         "SELECT at, conn, event, account_id, message_row, message_id, detail FROM trace"
-        " ORDER BY at DESC, id DESC LIMIT ?", limit,
+        " ORDER BY id DESC LIMIT ?", limit,
     )  # fmt: skip
     return [_event(row) for row in rows]
 
@@ -135,7 +135,10 @@ def _event(row: tuple[Any, ...]) -> Event:
 
 
 def sweep(tx: Tx, before: int, limit: int = 5000) -> int:
-    """Forgets what is older; returns how many rows went."""
-    return tx.run(
-        "DELETE FROM trace WHERE id IN (SELECT id FROM trace WHERE at < ? ORDER BY at LIMIT ?)", before, limit
-    )
+    """Forgets what is older; returns how many rows went.  Stops at the first that is not."""
+    upto = 0
+    for number, at in tx.all("SELECT id, at FROM trace ORDER BY id LIMIT ?", limit):
+        if at >= before:
+            break
+        upto = number
+    return tx.run("DELETE FROM trace WHERE id <= ?", upto) if upto else 0
