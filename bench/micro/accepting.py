@@ -121,8 +121,7 @@ async def run(kind: str, count: int, clients: int) -> tuple[float, float, float]
         await asyncio.gather(*(client.done for client in warm))
         before = time.thread_time(), time.process_time(), store.commits, store.transactions
         talks = [
-            Client(service, f"c{n}", script(f"u{n}", made[n * each : (n + 1) * each]))
-            for n in range(clients)
+            Client(service, f"c{n}", script(f"u{n}", made[n * each : (n + 1) * each])) for n in range(clients)
         ]
         await asyncio.gather(*(client.done for client in talks))
         thread, process = time.thread_time() - before[0], time.process_time() - before[1]

@@ -84,6 +84,10 @@ class Wire:
     def take(self, limit: int) -> bytes:
         return self._lines.take(limit)
 
+    def take_ended(self, size: int) -> bytes | None:
+        """A literal that ends its command, when all of both is there; they are taken then."""
+        return self._lines.take_ended(size)
+
     def untake(self, data: bytes) -> None:
         self._lines.untake(data)
 

@@ -109,6 +109,15 @@ class LineBuffer:
         self._at = self._searched = start + len(taken)
         return taken
 
+    def take_ended(self, size: int) -> bytes | None:
+        """The next ``size`` bytes, if they are there with a line end behind them; both are taken then."""
+        start = self._at
+        end = start + size
+        if not self._data.startswith(self._end, end):
+            return None
+        self._at = self._searched = end + len(self._end)
+        return self._data[start:end]
+
     def untake(self, data: bytes) -> None:
         """Puts bytes back in front of what is there; no copy when they are what was taken last."""
         start = self._at - len(data)

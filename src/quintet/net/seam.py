@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -105,6 +106,18 @@ async def settled(replies: Any) -> Any:  # Any: Replies, or an iterator over a l
         await asyncio.wait((replies.future,))
         replies = replies.then()
     return replies
+
+
+async def each(replies: Replies) -> AsyncGenerator[Reply, None]:
+    """Replies of any kind one by one, for who passes on another's.  Raises what they raise."""
+    given = await settled(replies)
+    if isinstance(given, AsyncGenerator):
+        async with aclosing(given) as source:
+            async for reply in source:
+                yield reply
+    else:
+        for reply in given:
+            yield reply
 
 
 class Input(Protocol):

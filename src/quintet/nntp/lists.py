@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax, Reason
 from quintet.net import dots
-from quintet.net.seam import Input, Replies
+from quintet.net.seam import Input, Replies, each
 from quintet.nntp import commands
 from quintet.nntp.commands import Command
 from quintet.nntp.replies import END
@@ -146,13 +146,9 @@ def list_(session: Session, command: Command, following: Input) -> Replies:
 
 async def _and_more(replies: Replies, text: bytes) -> AsyncGenerator[Any, None]:
     """``text``, with its own end, in place of the end of ``replies``."""
-    if isinstance(replies, AsyncGenerator):
-        async with aclosing(replies) as source:
-            async for reply in source:
-                yield text if reply is END else reply
-        return
-    for reply in replies:
-        yield text if reply is END else reply
+    async with aclosing(each(replies)) as source:
+        async for reply in source:
+            yield text if reply is END else reply
 
 
 def _text(lines: Sequence[str]) -> bytes:

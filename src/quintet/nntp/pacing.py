@@ -16,7 +16,7 @@ from quintet.clock import Clock
 from quintet.config.policy import rate
 from quintet.config.readers import Access
 from quintet.net.limits import address_key
-from quintet.net.seam import Replies, Slice
+from quintet.net.seam import Replies, Slice, each
 from quintet.nntp.wire import Status
 from quintet.policy.rates import Meter
 from quintet.store.slots import Slots
@@ -100,17 +100,11 @@ class Throttle:
 
     async def replies(self, replies: Replies) -> AsyncGenerator[Any, None]:
         """The same replies, each as soon as the ones before it have taken their time."""
-        if isinstance(replies, AsyncGenerator):
-            async with aclosing(replies) as source:
-                async for reply in source:
-                    await self._wait()
-                    yield reply
-                    self._count(reply)
-            return
-        for reply in replies:
-            await self._wait()
-            yield reply
-            self._count(reply)
+        async with aclosing(each(replies)) as source:
+            async for reply in source:
+                await self._wait()
+                yield reply
+                self._count(reply)
 
     def _count(self, reply: Any) -> None:
         if isinstance(reply, bytes):

@@ -15,7 +15,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax
-from quintet.net.seam import Input, Replies
+from quintet.net.seam import Input, Replies, each
 from quintet.nntp import overview
 from quintet.nntp.commands import Command
 from quintet.nntp.replies import END
@@ -130,11 +130,7 @@ def yenc(data: bytes) -> bytes:
 
 async def _each(replies: Replies) -> AsyncGenerator[Any, None]:
     """Replies one by one, with a turn for others after each piece."""
-    if isinstance(replies, AsyncGenerator):
-        async with aclosing(replies) as source:
-            async for reply in source:
-                yield reply
-    else:
-        for reply in replies:
+    async with aclosing(each(replies)) as source:
+        async for reply in source:
             yield reply
             await asyncio.sleep(0)

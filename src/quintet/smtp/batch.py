@@ -17,7 +17,7 @@ from quintet import log
 from quintet.errors import BadSyntax, Hangup, Problem, Reason
 from quintet.net import dots
 from quintet.net.following import Following
-from quintet.net.seam import CHUNK, Ask, HandOver, Need, Peer, Service, settled
+from quintet.net.seam import CHUNK, Ask, HandOver, Need, Peer, Replies, Service, each
 from quintet.smtp import commands
 from quintet.smtp.undelivered import MAX_HEAD, Undelivered
 
@@ -234,15 +234,10 @@ class Batch:
             said = await self._said(session.problem(problem, None))
         return said.decode("utf-8", "replace")
 
-    async def _said(self, replies: Any) -> bytes:  # Any: Replies
+    async def _said(self, replies: Replies) -> bytes:
         said = b""
-        replies = await settled(replies)
-        if isinstance(replies, AsyncGenerator):
-            async with aclosing(replies) as source:
-                async for reply in source:
-                    said += self._taken(reply)
-        else:
-            for reply in replies:
+        async with aclosing(each(replies)) as source:
+            async for reply in source:
                 said += self._taken(reply)
         return said
 

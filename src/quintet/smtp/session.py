@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from quintet import log, metrics
 from quintet.auth import dialogue
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
-from quintet.net.seam import Ask, Input, Peer, Pending, Replies, Reply, TlsInfo, settled
+from quintet.net.seam import Ask, Input, Peer, Pending, Replies, Reply, TlsInfo, each
 from quintet.smtp import commands, inquiries, offers, replies, transaction
 from quintet.smtp.address import MAX_DOMAIN as MAX_HELO
 from quintet.smtp.desk import Desk, ResolveBurl, Role
@@ -392,7 +392,7 @@ class SmtpSession:
         if current is None or refusal is not None:
             await transaction.skip(command.size, following)
             answer = self._refused(refusal or replies.SENDER_FIRST, command)
-            async with aclosing(self._slowly(answer)) as told:
+            async with aclosing(each(answer)) as told:
                 async for reply in told:
                     yield reply
             return
@@ -421,17 +421,6 @@ class SmtpSession:
         except Problem:
             await transaction.skip(size, following)
             raise
-
-    async def _slowly(self, answer: Any) -> AsyncGenerator[Reply, None]:
-        """A handler's answer within another one's."""
-        answer = await settled(answer)
-        if isinstance(answer, AsyncGenerator):
-            async with aclosing(answer) as source:
-                async for reply in source:
-                    yield reply
-        else:
-            for reply in answer:
-                yield reply
 
     def _burl(self, command: commands.Burl, following: Input) -> Replies:
         """RFC 4468 3.2; submission only."""

@@ -17,18 +17,20 @@ from quintet.imap import answers, append_grammar, commands, limits, names, place
 from quintet.imap import format as fmt
 from quintet.imap.append_commands import Begin, Holds, Literal, Stretch
 from quintet.imap.cmd import annotate, fetch, post, uploads
-from quintet.imap.cmd.drafts import Drafts, Letter
+from quintet.imap.cmd.drafts import Drafts, Letter, check_octets
+from quintet.imap.cmd.store import flags_of
 from quintet.imap.tokens import Cursor
 from quintet.imap.wire import MAX_COMMAND
-from quintet.net.seam import Ask
+from quintet.net.seam import Ask, Pending
 from quintet.store import accounts, entries, seen
+from quintet.store.content import content_of
 from quintet.store.db import bounded
 from quintet.store.model import IN_ROW, SEEN, Added, FolderId, FolderKind, Uid
 
 if TYPE_CHECKING:
     from quintet.imap.places import Place
     from quintet.imap.session import Session
-    from quintet.net.seam import Input
+    from quintet.net.seam import Input, Replies
     from quintet.store.db import Tx
     from quintet.store.model import AccountId
 
@@ -41,7 +43,57 @@ class Old:
     uid: Uid
 
 
-async def append(session: Session, command: commands.Append, following: Input) -> AsyncGenerator[Any, None]:
+def append(session: Session, command: commands.Append, following: Input) -> Replies:
+    """One small message that is there is filed at once; anything else is read as it comes."""
+    letter = _at_once(session, command)
+    if letter is None:
+        return _append(session, command, following)
+    name = names.decode(command.mailbox, utf8=session.utf8)
+    filing = session.house.store.submit(_file, session, name, [letter], session.house.clock.now(), None)
+
+    def then() -> Replies:
+        uid_validity, added = filing.result()
+        normalized = fmt.normalized(command.mailbox, name) if session.rev2 else b""
+        return updates.then(
+            session,
+            b"%b%b OK [APPENDUID %d %d] Done\r\n" % (normalized, command.tag, uid_validity, added[0].uid),
+        )
+
+    return Pending(filing, then)
+
+
+def _at_once(session: Session, command: commands.Append) -> Letter | None:
+    """The message, where the usual command came with all of it in one read; else nothing is taken.
+
+    Raises as `drafts.Drafts.take` does.
+    """
+    literal, steps = command.first.literal, command.first.steps
+    if (
+        literal is None
+        or literal.waits
+        or not 0 < literal.size <= min(IN_ROW, session.wire.max_unasked, session.house.config.max_message)
+        or literal.holds is not Holds.MESSAGE
+        or literal.utf8
+        or literal.binary
+        or len(steps) != 1
+        or isinstance(command, commands.Replace)
+        or command.mailbox.upper().startswith(b"GROUPS/")
+    ):
+        return None
+    begin = steps[0]
+    if not isinstance(begin, Begin) or begin.catenate or begin.remarks:
+        return None
+    data = session.wire.take_ended(literal.size)
+    if data is None:
+        return None
+    marks = flags_of(begin.flags)  # refused or not, the literal was read
+    session.house.store.blobs.check_space(len(data))
+    content = content_of(data)
+    check_octets(content)
+    return Letter(content, *marks, begin.moment)
+
+
+async def _append(session: Session, command: commands.Append, following: Input) -> AsyncGenerator[Any, None]:
     drafts = Drafts(session)
     stretch = command.first
     unread: Literal | None = stretch.literal  # announced, and not yet read

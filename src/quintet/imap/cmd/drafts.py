@@ -142,9 +142,7 @@ class Drafts:
             raise Refused(Reason.BAD_CONTENT, "message is empty")
         content = await self._spool.finish()
         self.discard()
-        if content.digest.nul:  # RFC 9051 4.3; RFC 3516 4.4 where a literal8 said so
-            code = b"UNKNOWN-CTE" if self._binary else b"CANNOT"
-            raise answers.Coded(code, Reason.BAD_CONTENT, "message holds NUL octets")
+        check_octets(content, binary=self._binary)
         self._held += (
             sum(len(one.value or b"") for one in self._begin.remarks)
             + ROW
@@ -152,6 +150,13 @@ class Drafts:
         )
         annotate.check_parts(self._begin.remarks, [content.digest])
         self.letters.append(Letter(content, *self._marks, self._begin.moment, self._begin.remarks))
+
+
+def check_octets(content: Content, *, binary: bool = False) -> None:
+    """Refuses NUL (RFC 9051 4.3; RFC 3516 4.4 where a literal8 said that there may be some)."""
+    if content.digest.nul:
+        code = b"UNKNOWN-CTE" if binary else b"CANNOT"
+        raise answers.Coded(code, Reason.BAD_CONTENT, "message holds NUL octets")
 
 
 def bad_url(url: bytes, error: Problem) -> Refused:
