@@ -209,6 +209,9 @@ class Batch:
         """What is said to the message that follows DATA; "" when the file ends before it."""
         message = await self._next()
         if message is not None:
+            assert self._following is not None
+            if isinstance(message, commands.Message) and message.whole is not None:
+                self._following.keep(message.whole)  # what more than one read brings goes by there anyway
             return await self._answer(message)
         self._closed = True
         return ""
