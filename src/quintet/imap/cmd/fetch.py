@@ -84,12 +84,9 @@ async def _after(told: list[Any], news: Any) -> AsyncGenerator[Any, None]:
 async def _fetch(
     session: Session, command: commands.Fetch, plan: render.Plan, ranges: Ranges, short: bytes
 ) -> AsyncGenerator[Any, None]:
-    if command.vanished and command.changed_since is not None:
-        here = session.here
-        within = here.saved if command.numbers.saved else command.numbers.resolve(max(here.view.largest, 1))
-        async with aclosing(resync.earlier(session, here, command.changed_since, within)) as lost:
-            async for line in lost:
-                yield line
+    async with aclosing(gone(session, command)) as lost:
+        async for line in lost:
+            yield line
     reading = reading_of(session, plan)
     for text in _pages(session, plan, ranges, command.changed_since, reading):
         yield text
@@ -99,6 +96,25 @@ async def _fetch(
     if reading is not None:
         reading.check()
     yield end(session, command, ranges, short)
+
+
+async def gone(session: Session, command: commands.Fetch) -> AsyncGenerator[bytes, None]:
+    """VANISHED (EARLIER) where it is asked for: before any FETCH (RFC 7162 3.2.6)."""
+    if not command.vanished or command.changed_since is None:
+        return
+    here = session.here
+    within = here.saved if command.numbers.saved else _ever(command.numbers, max(here.view.largest, 1))
+    async with aclosing(resync.earlier(session, here, command.changed_since, within)) as lost:
+        async for line in lost:
+            yield line
+
+
+def _ever(numbers: sets.NumberSet, largest: int) -> Ranges:
+    """The UIDs a client means that asks what is gone of ``numbers``: ``*`` is no end of them.
+
+    libetpan asks for ``1:*`` and wants to hear of the last message too (RFC 7162 3.2.6).
+    """
+    return sets.join([*numbers.resolve(largest), *numbers.resolve(sets.MAX_NUMBER)])
 
 
 def reading_of(session: Session, plan: render.Plan) -> Reading | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,10 @@ async def fetch(
     )
     plan = render.compile_items(command.items, columns=seen_plan.columns, by_uid=session.uid_only)
     digest = any(item.section is None or item.section.path or item.section.text for item in plan.bodies)
+    if command.vanished:
+        async with aclosing(plain.gone(session, command)) as lost:
+            async for line in lost:
+                yield line
     marked = 0
     asked = plain.reading_of(session, plan)
     unknown = False  # some part could not be decoded
