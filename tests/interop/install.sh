@@ -8,7 +8,26 @@ cd "$(dirname "$0")"
 unpacked=$(cd ../.. && pwd)/build/unpacked
 
 say() { echo "interop: $*"; }
+started=$(date +%s)
+left() { # seconds that remain, at least 1
+    rest=$((SECONDS_AT_MOST - $(date +%s) + started))
+    [ "$rest" -gt 0 ] || rest=1
+    echo "$rest"
+}
+
 if [ -n "${QUINTET_NO_INSTALL:-}" ]; then say "not installing peers: QUINTET_NO_INSTALL is set"; exit 0; fi
+
+# imapflow for Node, below build/npm, by a lock file with hashes and without addresses; no root is needed
+npm=$(cd ../.. && pwd)/build/npm
+if ! command -v node >/dev/null 2>&1 || ! command -v npm >/dev/null 2>&1; then
+    say "not installing imapflow: no node and npm here"
+elif [ ! -d "$npm/node_modules/imapflow" ] || ! cmp -s npm/package-lock.json "$npm/package-lock.json"; then
+    say "installing imapflow"
+    mkdir -p "$npm" && cp npm/package.json npm/package-lock.json "$npm"
+    timeout -k 10 "$(($(left) / 2))" npm ci --prefix "$npm" --silent --no-audit --no-fund --ignore-scripts </dev/null ||
+        { say "npm ended with an error: no imapflow"; rm -rf "$npm"; }
+fi
+
 if ! command -v apt-get >/dev/null 2>&1; then say "not installing peers: no apt-get here"; exit 0; fi
 
 absent=
@@ -28,12 +47,6 @@ done <unpacked.txt
 if [ "$(id -u)" != 0 ]; then say "not installing peers (not root), absent:$absent$rolled"; exit 0; fi
 
 export DEBIAN_FRONTEND=noninteractive
-started=$(date +%s)
-left() { # seconds that remain, at least 1
-    rest=$((SECONDS_AT_MOST - $(date +%s) + started))
-    [ "$rest" -gt 0 ] || rest=1
-    echo "$rest"
-}
 
 # Packages start their services after installation unless this file forbids it.
 guard=/usr/sbin/policy-rc.d
