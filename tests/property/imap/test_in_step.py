@@ -18,13 +18,16 @@ from pathlib import Path
 
 import pytest
 
+from quintet.config.nntp import Nntp
 from quintet.config.pop3 import Pop3
 from quintet.config.store import Store as StoreConfig
+from quintet.delivery.post import PostOffice
 from quintet.imap import format as fmt
 from quintet.imap import sets, updates
 from quintet.imap.cmd import copy, expunge, resync, store
 from quintet.imap.service import ImapService
 from quintet.net.memory import Talk
+from quintet.nntp.service import NntpService
 from quintet.pop3.service import Pop3Service
 from quintet.store import accounts, changes, entries, groups, seen
 from quintet.store.content import content_of
@@ -33,7 +36,8 @@ from quintet.store.store import Store
 from tests.unit.imap.world import World, letter, open_world
 
 STEPS = 70
-GROUP = "Groups/local.test"
+NEWSGROUP = "local.test"
+GROUP = f"Groups/{NEWSGROUP}"
 FLAGS = ("\\Seen", "\\Flagged", "\\Deleted", "\\Answered", "$Work")
 SEEDS = int(os.environ.get("IN_STEP_SEEDS", "10"))
 _LINE = re.compile(rb"\* (\d+) (EXISTS|EXPUNGE|FETCH)(?: \((.*)(?:\)|\}))?$")
@@ -50,6 +54,14 @@ class Workers:
         self.pop3 = [
             Pop3Service(one, world.auth, Pop3(), hostname="h", clock=world.clock) for one in self.stores
         ]
+        self.nntp = [
+            NntpService(
+                one, world.auth, Nntp(), hostname="h", clock=world.clock,
+                office=PostOffice(one, Nntp(), hostname="h", clock=world.clock),
+            )
+            for one in self.stores
+        ]  # fmt: skip
+        self.posted = 0
 
     def hint(self) -> None:
         """What the datagrams between the workers do a little later."""
@@ -69,6 +81,43 @@ class Workers:
             words = frozenset(fmt.flags(bits, row.keywords).decode().split())
             found[row.uid] = words, seen.modseq_of(log, row.uid, row.modseq)
         return found
+
+
+async def news(workers: Workers, rng: random.Random, *lines: str) -> list[str]:
+    """One reader's conversation with some worker: the lines of its answers."""
+    talk = Talk(rng.choice(workers.nntp))
+    await talk.begin()
+    talk.take()
+    login = ("AUTHINFO USER alice@example.org", "AUTHINFO PASS demo")
+    await talk.send("".join(f"{line}\r\n" for line in (*login, *lines)).encode(), rng.choice((1, 9, 1000)))
+    told = talk.take().decode().split("\r\n")[2:]
+    await talk.end()
+    return told
+
+
+async def post(workers: Workers, rng: random.Random) -> None:
+    """A reader posts, and finds at once what it posted."""
+    workers.posted += 1
+    head = ("From: alice@example.org", f"Subject: post {workers.posted}", f"Newsgroups: {NEWSGROUP}")
+    mid = f"<post{workers.posted}@example.org>"
+    told = await news(workers, rng, "POST", *head, f"Message-ID: {mid}", "", "Hello.", ".", f"STAT {mid}")
+    assert [line[:3] for line in told if line] == ["340", "240", "223"], told
+
+
+async def readers_agree(workers: Workers, rng: random.Random) -> None:
+    """News readers of both workers see the numbers, counts and marks that are there."""
+    there = sorted(workers.truth(GROUP, "alice@example.org"))
+    told = await news(workers, rng, f"LISTGROUP {NEWSGROUP}", "OVER 1-")
+    code, count, low, high, name = told[0].split()[:5]
+    folder = workers.world.folder(GROUP)
+    assert (code, name, int(count)) == ("211", NEWSGROUP, len(there))
+    assert int(high) == folder.uid_next - 1
+    assert int(low) == (there[0] if there else folder.uid_next)
+    end = told.index(".")
+    assert [int(line) for line in told[1:end]] == there
+    over = [line for line in told[end + 1 :] if line and line != "."]
+    assert over[0][:3] == ("224" if there else "423")
+    assert [int(line.split("\t")[0]) for line in over[1:]] == there
 
 
 @asynccontextmanager
@@ -220,6 +269,16 @@ class Client:
         if modseq := re.search(rb"MODSEQ \((\d+)\)", items):
             assert self.condstore
             self._told = max(self._told, int(modseq[1]))
+            self.compare(known, flags, int(modseq[1]))
+
+    def compare(self, uid: int, flags: re.Match[bytes] | None, modseq: int) -> None:
+        """An answer is what was true at its MODSEQ; a later change is in no earlier answer."""
+        now = self.workers.truth(self.mailbox, self.who).get(uid)
+        if now is None:
+            return
+        assert modseq <= now[1], (self.kind, uid, modseq, now)
+        if flags and modseq == now[1]:
+            assert frozenset(flags[1].decode().split()) - {"\\Recent"} == now[0], (self.kind, uid, now)
 
     def expect(self, when: str, cache: dict[int, Flags | None]) -> None:
         truth = self.workers.truth(self.mailbox, self.who)
@@ -298,7 +357,9 @@ async def elsewhere(workers: Workers, rng: random.Random, mailbox: str) -> None:
     stores, folder = rng.choice(workers.stores), workers.world.folder(mailbox)
     uids = list(stores.peek(entries.uids, folder.id))
     what = rng.random()
-    if what < 0.45:
+    if what < 0.15 and mailbox == GROUP:
+        await post(workers, rng)
+    elif what < 0.45:
         for _ in range(rng.choice((1, 1, 2, 9))):
             number = workers.world.folder(mailbox).uid_next
             if mailbox == GROUP:
@@ -353,6 +414,8 @@ async def test_all_sessions_are_in_step(seed: int, tmp_path: Path, monkeypatch: 
                 await client.begin()
             elif chance < 0.5:
                 await client.agree()
+                if mailbox == GROUP:
+                    await readers_agree(workers, rng)
             else:
                 await client.act()
             workers.hint()
@@ -362,3 +425,5 @@ async def test_all_sessions_are_in_step(seed: int, tmp_path: Path, monkeypatch: 
         for client in clients:
             await client.agree()
             await client.die()
+        if mailbox == GROUP:
+            await readers_agree(workers, rng)

@@ -1,8 +1,12 @@
-"""What must hold however much happened: a client comes back in bounded memory, one that never reads goes."""
+"""What must hold however much happened: a client comes back in bounded memory, one that never reads goes.
+
+GONE=1000000 in the environment makes it a million expunges instead of the 30,000 that take a second.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import tracemalloc
 from pathlib import Path
@@ -13,36 +17,38 @@ from quintet.net.memory import Talk
 from quintet.store import entries
 from tests.unit.imap.world import World, letter, open_world
 
-GONE = 30_000  # every second message of twice as many: a range each
+GONE = int(os.environ.get("GONE", "30000"))  # every second message of twice as many: a range each
+STATES = max(GONE // 10, 100)  # the same, where a client comes back from many older states
+MEMORY = 12 * 1024 * 1024 + 8 * GONE  # bytes; two arrays of the UIDs that are there, 4 bytes each
 LOGIN = b"a LOGIN alice@example.org demo\r\na ENABLE QRESYNC IMAP4rev2\r\n"
 
 
-async def half_gone(world: World) -> None:
+async def half_gone(world: World, gone: int = GONE) -> None:
     """Messages with odd numbers are there, the others were expunged one by one; rows made directly."""
     await world.put("INBOX", letter(1))
     folder = world.folder("INBOX")
 
     def rows(tx):
         row = tx.one("SELECT message_id, size FROM entry WHERE folder_id = ?", folder.id)
-        first = tx.new_ids(3 * GONE)
+        first = tx.new_ids(3 * gone)
         tx.many(
             "INSERT INTO entry (folder_id, uid, flags, keywords, size, received_at, modseq, message_id, id,"
             " saved_at, content_modseq, read_modseq, created_modseq)"
             " VALUES (?, ?, 0, '', ?, 0, 3, ?, ?, 0, 3, 3, 3)",
-            [(folder.id, 2 * n + 1, row[1], row[0], first + n) for n in range(1, GONE)],
+            ((folder.id, 2 * n + 1, row[1], row[0], first + n) for n in range(1, gone)),
         )
         tx.many(
             "INSERT INTO tombstone (folder_id, uid, entry_id, modseq) VALUES (?, ?, ?, ?)",
-            [(folder.id, 2 * n, first + GONE + n, 100 + n) for n in range(1, GONE + 1)],
+            ((folder.id, 2 * n, first + gone + n, 100 + n) for n in range(1, gone + 1)),
         )
         tx.run(
             "UPDATE folder SET uid_next = ?, messages = ?, unseen = ?, bytes = ?, highest_modseq = ?"
             " WHERE id = ?",
-            2 * GONE + 1, GONE, GONE, GONE * row[1], 100 + GONE, folder.id,
+            2 * gone + 1, gone, gone, gone * row[1], 100 + gone, folder.id,
         )  # fmt: skip
         tx.run(
             "UPDATE account SET modseq = ?, used_messages = ?, used_bytes = ? WHERE id = ?",
-            200 + GONE, GONE, GONE * row[1], folder.account_id,
+            200 + gone, gone, gone * row[1], folder.account_id,
         )  # fmt: skip
 
     await world.store.write(rows)
@@ -85,8 +91,27 @@ async def test_every_second_message_went_and_the_client_hears_it_in_bounded_memo
         await talk.begin()
         count, peak = await missed(talk, f"SELECT INBOX (QRESYNC ({validity} 50))")
         assert count == GONE
-        assert peak < 12 * 1024 * 1024, f"{peak} bytes"
+        assert peak < MEMORY, f"{peak} bytes"
         await talk.end()
+
+
+@pytest.mark.parametrize("known", [0, 1, STATES // 3, STATES - 1, STATES])
+async def test_a_client_hears_what_it_missed_from_any_older_state(tmp_path: Path, known: int) -> None:
+    """``known`` of the expunges it had heard before; which messages it still has tells us the rest."""
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        await half_gone(world, STATES)
+        validity = world.folder("INBOX").uid_validity
+        for more, expected in (
+            ("", STATES - known),
+            (f" {2 * known + 1}:{2 * STATES}", STATES - known),
+            (" 1:10", max(5 - known, 0)),
+        ):
+            talk = Talk(world.service, room=100_000)
+            await talk.begin()
+            count, peak = await missed(talk, f"SELECT INBOX (QRESYNC ({validity} {100 + known}{more}))")
+            assert count == expected, more
+            assert peak < MEMORY, f"{peak} bytes"
+            await talk.end()
 
 
 WATCH = b"c NOTIFY SET (SELECTED (MessageNew MessageExpunge FlagChange))\r\n"
