@@ -42,8 +42,10 @@ class Connection:
     # --- setting up --------------------------------------------------------------------------
 
     @classmethod
-    async def open(cls, peer: Peer, *, ca_file: str = "", reader: bool = False) -> Connection:
-        """Connects and sets up all that the configuration wants of a peer.
+    async def open(
+        cls, peer: Peer, *, ca_file: str = "", reader: bool = False, steps: list[str] | None = None
+    ) -> Connection:
+        """Connects and sets up all that the configuration wants of a peer; ``steps`` gets a line for each.
 
         Raises:
             Hangup: no connection, or it broke.
@@ -61,6 +63,8 @@ class Connection:
             server_name=peer.host,
         )
         made = cls(client)
+        made.steps = [] if steps is None else steps
+        made.steps.append(f"connected to {client.address} port {client.port}")
         try:
             await made._begin(peer, context, reader)
         except BaseException:
@@ -174,6 +178,14 @@ class Connection:
         else:
             await self._client.write(small)
         return await self._verdict(_RECEIVED)
+
+    async def offer_nothing(self, message_id: str) -> str:
+        """IHAVE of an article that does not exist, for a test: an empty one where it is wanted."""
+        code, text = await self._command(f"IHAVE {message_id}")
+        if code == 335:
+            await self._client.write(b".\r\n")
+            await self._reply()
+        return f"IHAVE {message_id}: {code} {text}"
 
     async def _write_large(self, article: Outgoing) -> None:
         writer = dots.Writer(article.body.dotless)

@@ -73,4 +73,6 @@ class NntpService:
 
     def open(self, peer: Peer) -> tuple[Wire, Session]:
         """A new connection."""
-        return Wire(), Session(self, peer)
+        wire, session = Wire(), Session(self, peer)
+        session.wire = wire
+        return wire, session

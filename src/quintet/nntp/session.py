@@ -20,8 +20,8 @@ from quintet.nntp import access, batches, lists, overview, pacing, packing, post
 from quintet.nntp.commands import Command
 from quintet.nntp.fetches import Run
 from quintet.nntp.rights import Rights
-from quintet.nntp.stream import Articles, Checks
-from quintet.nntp.wire import Status
+from quintet.nntp.stream import Articles, Checks, Sending, Sent
+from quintet.nntp.wire import Status, Wire
 from quintet.store import reading
 from quintet.store.model import AccountId, Folder
 from quintet.store.reading import Read
@@ -162,6 +162,7 @@ class Session:
         "rights",
         "service",
         "user",
+        "wire",
     )
 
     wants_push = False
@@ -179,6 +180,7 @@ class Session:
         self.packed = ""  # "GZIP" or "TERMINATOR" after XFEATURE COMPRESS GZIP (`packing`)
         self.read: set[Read] = set()  # articles whose bodies somebody who logged in was sent
         self.rights: Rights = service.rules.of(peer, None)
+        self.wire: Wire  # set by who makes the connection: what is awaited of a peer is framed there
         self.link = transit.Link(service.arrivals)
         self._errors = 0  # unknown commands in a row
         self._counted = ""  # by what the connection is counted (`pacing`)
@@ -264,16 +266,14 @@ class Session:
         self.current = folder.low if folder.messages else 0
         self.fetched = self.current - 1 if self.current else 0
 
-    def handle(self, command: Command | Checks | Articles | Run, following: Input) -> Replies:
+    def handle(
+        self, command: Command | Checks | Articles | Sent | Sending | Run, following: Input
+    ) -> Replies:
         if isinstance(command, Run):
             return self._run(command)
         if not isinstance(command, Command):
             self._errors = 0
-            return (
-                transit.checks(self, command)
-                if isinstance(command, Checks)
-                else transit.articles(self, command)
-            )
+            return transit.handle(self, command, following)
         rule = RULES.get(command.name)
         if rule is None:
             raise BadSyntax("", Reason.UNKNOWN_COMMAND)

@@ -35,6 +35,23 @@ class Articles:
     name = "TAKETHIS"
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The article that IHAVE announced, whole and un-stuffed."""
+
+    message_id: bytes
+    article: bytes
+    name = "IHAVE"
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """The same when it is too long to be waited for: it follows."""
+
+    message_id: bytes
+    name = "IHAVE"
+
+
 class Frames:
     """What takes them from the front of a buffer; one a connection."""
 
@@ -69,16 +86,25 @@ class Frames:
                 break
             self._searched = 0
             # an empty article's end begins with the line end of the command
-            article = data[start : end + 2] if end >= start else b""
-            if b"\r\n." in article:
-                article = article.replace(b"\r\n.", b"\r\n")
-            if article.startswith(b"."):
-                article = article[1:]
-            items.append((found[1], article))
+            items.append((found[1], _plain(data[start : end + 2]) if end >= start else b""))
             at = end + len(_END)
             if len(items) >= MAX_ARTICLES or at - begun > MAX_TOGETHER:
                 break
         return (Articles(items), at) if items else (None, at)
+
+    def sent(self, data: bytes, at: int, message_id: bytes) -> tuple[Sent | Sending | None, int]:
+        """The article at ``at`` that was announced; (None, -1) when more of it must come."""
+        if data.startswith(b".\r\n", at):
+            return Sent(message_id, b""), at + 3
+        end = data.find(_END, at + self._searched)
+        if end < 0:
+            if len(data) - at > MAX_HELD:
+                self._searched = 0
+                return Sending(message_id), at
+            self._searched = max(len(data) - at - len(_END) + 1, 0)
+            return None, -1
+        self._searched = 0
+        return Sent(message_id, _plain(data[at : end + 2])), end + len(_END)
 
     def _unfinished(self, data: bytes, at: int) -> tuple[None, int]:
         held = len(data) - at
@@ -87,3 +113,10 @@ class Frames:
             return None, at  # the parser of lines takes the command, its handler the article
         self._searched = max(held - len(_END) + 1, 0)
         return None, -1
+
+
+def _plain(article: bytes) -> bytes:
+    """Without the dots that were put before lines that begin with one."""
+    if b"\r\n." in article:
+        article = article.replace(b"\r\n.", b"\r\n")
+    return article[1:] if article.startswith(b".") else article

@@ -17,7 +17,7 @@ from quintet.delivery.arrivals import Answer, Arrivals, Fate, Outcome, Source
 from quintet.errors import BadSyntax, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Ask, Input, Replies
 from quintet.nntp.commands import Command
-from quintet.nntp.stream import Articles, Checks
+from quintet.nntp.stream import Articles, Checks, Sending, Sent
 from quintet.nntp.wire import Status
 
 if TYPE_CHECKING:
@@ -91,6 +91,15 @@ def mode_stream(session: Session) -> Replies:
     if not sender(session).peer.streaming:
         raise BadSyntax("", Reason.UNKNOWN_COMMAND)
     return [Status(203, "Streaming permitted")]
+
+
+def handle(session: Session, came: Checks | Articles | Sent | Sending, following: Input) -> Replies:
+    """What the wire framed as one."""
+    if isinstance(came, Checks):
+        return checks(session, came)
+    if isinstance(came, Articles):
+        return articles(session, came)
+    return sent(session, came, following)
 
 
 # --- CHECK ---------------------------------------------------------------------------------------
@@ -203,22 +212,40 @@ def ihave(session: Session, command: Command, following: Input) -> Replies:
         return [Status(435, "Duplicate")]
     if answer is Answer.LATER:
         return [Status(436, "Retry later")]
-    return _receive(session, source, raw, following)
+    session.wire.awaited = raw
+    return [_SEND_IT]
 
 
-async def _receive(
-    session: Session, source: Source, raw: bytes, following: Input
-) -> AsyncGenerator[Any, None]:
-    yield Status(335, "Send it")
-    arrivals = arrivals_of(session)
+def sent(session: Session, came: Sent | Sending, following: Input) -> Replies:
+    """The article that was asked for: acknowledged on the disk, or before where that was chosen."""
+    source = sender(session)
+    if isinstance(came, Sending):
+        return _long(session, source, came.message_id, following)
+    if session.service.config.acknowledge == "received":
+        outcome = arrivals_of(session).take_soon(source, came.message_id, came.article)
+        if outcome is not None:
+            return [_received(outcome)]
+    return _flushed(session, source, came)
+
+
+async def _flushed(session: Session, source: Source, came: Sent) -> AsyncGenerator[Any, None]:
+    outcomes = await arrivals_of(session).take(source, [(came.message_id, came.article)])
+    yield _received(outcomes[0])
+
+
+async def _long(session: Session, source: Source, raw: bytes, following: Input) -> AsyncGenerator[Any, None]:
     async with aclosing(following.dotted()) as chunks:  # type: ignore[type-var]  # inputs give generators
-        outcome = await arrivals.take_long(source, raw, chunks)
+        outcome = await arrivals_of(session).take_long(source, raw, chunks)
     yield _received(outcome)
+
+
+_SEND_IT = Status(335, "Send it")
+_RECEIVED = Status(235, "Article transferred OK")
 
 
 def _received(outcome: Outcome) -> Status:
     if outcome.fate is Fate.TAKEN:
-        return Status(235, "Article transferred OK")
+        return _RECEIVED
     return Status(437 if outcome.fate is Fate.REFUSED else 436, outcome.text)
 
 

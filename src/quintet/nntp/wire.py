@@ -9,7 +9,7 @@ from quintet.net.lines import LineBuffer
 from quintet.net.seam import Need
 from quintet.nntp import commands, fetches
 from quintet.nntp.fetches import Run
-from quintet.nntp.stream import Articles, Checks, Frames
+from quintet.nntp.stream import Articles, Checks, Frames, Sending, Sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +23,25 @@ class Status:
 class Wire(LineBuffer):
     """Commands end with CRLF; a lone LF is taken too, as INN does for terminals."""
 
-    __slots__ = ("_frames",)
+    __slots__ = ("_frames", "awaited")
 
     def __init__(self) -> None:
         super().__init__(max_line=commands.MAX_SASL_LINE, bare_lf=True)
         self._frames = Frames()
+        self.awaited: bytes | None = None  # the Message-ID of the article that comes next (IHAVE)
 
-    def next(self) -> commands.Command | Checks | Articles | Run | Need:
+    def next(self) -> commands.Command | Checks | Articles | Sent | Sending | Run | Need:
         """The next command, or a run of them.
 
         Raises what `LineBuffer.take_line` and `commands.parse` raise.
         """
+        if self.awaited is not None:
+            sent, at = self._frames.sent(self._data, self._at, self.awaited)
+            if sent is None:
+                return Need.DATA
+            self._at = self._searched = at
+            self.awaited = None
+            return sent
         if self._data.startswith((b"CHECK ", b"TAKETHIS "), self._at) and not self._skipped:
             together, at = self._frames.take(self._data, self._at)
             if at < 0:

@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "domain": "domains",
     "alias": "aliases",
     "group": "groups",
+    "peer": "peers",
     "control": "control",
     "moderate": "moderate",
     "team": "teams",

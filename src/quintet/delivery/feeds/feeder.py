@@ -207,10 +207,10 @@ class Feeder:
                 wait_s = min(wait_s * 2, MAX_RECONNECT_S)
                 continue
             wait_s = RECONNECT_S
-            await self._state("connected")
             task = asyncio.create_task(self._carry(link), name=f"feed {self.peer.name}")
             self._links.add(task)
             task.add_done_callback(self._links.discard)
+            await self._state("connected")
             await asyncio.sleep(GROW_S)
 
     async def _state(self, text: str) -> None:
