@@ -168,7 +168,7 @@ def test_batch_file_and_its_report(server: Spawned, tmp_path: Path, where: str) 
     assert done.returncode == 1
     lines = done.stdout.decode().splitlines()
     assert lines[3] == "4 RCPT TO:<nobody@example.org> -> 550 5.1.1 No such user here"
-    assert lines[-1] == "1 messages accepted, 1 commands refused, 0 put off"
+    assert lines[-2:] == ["1 messages accepted, 1 commands refused, 0 put off", "1 reports to senders"]
     assert done.stderr == b""
     assert b"Subject: by a file" in subjects(server, "bob")
 
