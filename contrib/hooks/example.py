@@ -84,3 +84,31 @@ def post(article):
     if "make money fast" in article.header("Subject").lower():
         return close("Not here")
     return add_header("X-Seen-By", "post hook")
+
+
+def message_id(offer):
+    """A Message-ID that another server offers (IHAVE, CHECK, TAKETHIS); offer.feed is its name."""
+    if offer.message_id.endswith("@googlegroups.example>"):
+        return refuse("We take nothing from there")
+    return None
+
+
+def article(article):
+    """Every article, posted here or brought by another server, before it is filed."""
+    if article.header("X-No-Archive") and article.feed:
+        return None  # nothing that we mind
+    if len(article.groups) > 10:
+        return refuse("Posted to too many groups")
+    if "buy pills" in article.header("Subject").lower():
+        return quarantine()  # the group news.quarantine; `quintet moderate held` shows it
+    if article.header("From").endswith("@flood.example"):
+        return discard()  # taken, as far as its sender sees
+    return None
+
+
+MODES = []
+
+
+def mode(change):
+    """The news service begins or ends; the answer does not matter."""
+    MODES.append((change.before, change.now, change.reason))

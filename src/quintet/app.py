@@ -23,6 +23,7 @@ from quintet.config.listeners import Listener as ListenerConfig
 from quintet.delivery import expiry
 from quintet.delivery.post import PostOffice
 from quintet.delivery.rules import Rules
+from quintet.delivery.screening import Screen
 from quintet.net.listener import Listener
 from quintet.net.seam import Service
 from quintet.policy.hooks import BadHooks
@@ -146,8 +147,10 @@ class App:
             store, config.nntp, config.news, hostname=hostname, clock=clock, inbound=self.inbound
         )
         self.office.filter.hooks = self.rules.hooks
+        self.office.screen = Screen(store, config.news, clock, self.rules.hooks)
         self.arrivals = joined.arrivals(config, store, clock)
         if self.arrivals is not None:
+            self.arrivals.screen = self.office.screen
             self._closers.append(self.arrivals.close)
         self.feeds = joined.feeds(config, store, clock, self.arrivals, first=self._first)
         self._sending = asyncio.create_task(self._send(), name="queue")

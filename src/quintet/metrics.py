@@ -56,6 +56,7 @@ HOOKS = _counter("hooks", "Calls of an administrator's hooks", "hook", "result")
 # nntp and posting
 ARTICLES_IN = _counter("articles_in", "Articles offered by posters", "result")
 PEER_IN = _counter("peer_articles_in", "Articles that peers sent", "peer", "result")
+SCREENED = _counter("articles_screened", "Articles that filters did not let pass", "result")
 CONTROL = _counter("control", "Group control messages worked on", "verb", "result")
 PEER_OUT = _counter("peer_articles_out", "Articles offered and sent to peers", "peer", "result")
 NNTP_COMMANDS = _counter("nntp_commands", "Commands of news readers", "command")

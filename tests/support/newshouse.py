@@ -24,9 +24,11 @@ from quintet.delivery.inbound import Inbound
 from quintet.delivery.offers import Offers
 from quintet.delivery.peers import Peers
 from quintet.delivery.post import PostOffice
+from quintet.delivery.screening import Screen
 from quintet.message.headers import format_date
 from quintet.net.seam import Peer
 from quintet.nntp.service import NntpService
+from quintet.policy.hooks import Hooks
 from quintet.store import access, accounts, check, entries, folders, groups, history
 from quintet.store.content import content_of
 from quintet.store.db import Tx
@@ -37,6 +39,7 @@ CHEAP = Auth(argon2_memory=64, argon2_time=1, scram_iterations=4096)
 CONFIG = Nntp(post="anyone")
 PEOPLE = ("alice", "bob")
 HOST = "news.example.org"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class NewsHouse:
@@ -48,6 +51,7 @@ class NewsHouse:
         self.values: dict[str, str] = {}
         self.slept = 0.0  # seconds that readers were made to wait
         self.news = News()
+        self.hooks: Hooks | None = None
         self.configure(config)
 
     def configure(self, config: Nntp, news: News | None = None) -> None:
@@ -57,6 +61,10 @@ class NewsHouse:
             self.store, config, self.news, hostname=HOST, clock=self.clock, inbound=inbound
         )
         self.arrivals = self._arrivals(config) if config.peer else None
+        self.screen = Screen(self.store, self.news, self.clock, lambda: self.hooks)
+        self.office.screen = self.screen
+        if self.arrivals is not None:
+            self.arrivals.screen = self.screen
         self.service = NntpService(
             self.store,
             self.auth,
@@ -140,6 +148,8 @@ class NewsHouse:
                     parts = tuple(value.split(";")) if isinstance(kept, tuple) else _value(kept, value)
                     peer = replace(peer, **{option: parts})
                 self.configure(replace(self.config, peer=(*self.config.peer, peer)))
+            case ["hooks", path]:
+                self.hooks = Hooks(ROOT / path, timeout_s=1.0)
             case ["known", message_id]:
                 await self.store.write(history.remember, message_id)
             case ["full"]:
@@ -195,6 +205,10 @@ class NewsHouse:
 
     def folder(self, name: str) -> Folder:
         found = self.store.peek(groups.find, name)
+        if found is None:  # of the account's folders that are no groups
+            news = self.store.peek(accounts.find, "news")
+            assert news is not None
+            found = self.store.peek(folders.find, news.id, name)
         assert found is not None
         return found
 

@@ -37,7 +37,9 @@ class NewsWork:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
+        screen = self._office.screen
         self._tasks = [
+            *([asyncio.create_task(screen.mode("stopped", "running"))] if screen is not None else []),
             asyncio.create_task(self._run(self._controls), name="control"),
             asyncio.create_task(self._run(self._moderation), name="moderation"),
         ]
@@ -46,6 +48,8 @@ class NewsWork:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks and self._office.screen is not None:
+            await self._office.screen.mode("running", "stopped", "shutdown or reload")
 
     async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
         await asyncio.to_thread(importlib.import_module, "quintet.delivery.control.work")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from quintet.config.field import opt
+
+PATTERNS = re.compile(r"!?[^\s,!\[\]\\]+(,!?[^\s,!\[\]\\]+)*")  # wildmats without sets and escapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +95,43 @@ class News:
         choices=("mail", "queue", "both"),
     )
 
+    quarantine: str = opt(
+        "Quarantine",
+        "Folder of the account news where articles that filters hold back lie, shared with the newsmasters.",
+    )
+    quarantine_days: int = opt(14, "Days after which they are thrown away.", unit="days", minimum=1)
+    emp_limit: int = opt(
+        0, "Articles with the same text (by a hash of the body) in emp_hours that are too many; 0: any.",
+        minimum=0, maximum=100_000,
+    )  # fmt: skip
+    emp_hours: int = opt(1, "The time in which they are counted.", unit="hours", minimum=1, maximum=168)
+    emp_action: str = opt(
+        "quarantine", "What becomes of what is too much.", choices=("quarantine", "refuse", "drop")
+    )
+    emp_least: int = opt(40, "Letters a text must have to be counted.", unit="letters", minimum=1)
+    emp_exempt: str = opt(
+        "control.*", "Groups in which texts may come again and again: patterns; empty: none."
+    )
+    emp_table: int = opt(
+        65536,
+        "Texts remembered at once; 16 bytes each, shared by all workers.",
+        minimum=1024,
+        maximum=16_777_216,
+        reload=False,
+    )
+
     def faults(self) -> list[str]:
         """What cannot be meant, as sentences that name the key; empty when all is well."""
-        return [
+        found = [
             f"news.nocem.{at}.issuer: expected an address, or a part of one"
             for at, each in enumerate(self.nocem)
             if len(each.issuer) < 3
         ]
+        if not re.fullmatch(r"[\w -]{1,100}", self.quarantine) or self.quarantine == "Moderation":
+            found.append(f"news.quarantine: expected the name of a folder, got {self.quarantine!r}")
+        if self.emp_exempt and not PATTERNS.fullmatch(self.emp_exempt):
+            found.append(f"news.emp_exempt: expected patterns such as local.*, got {self.emp_exempt!r}")
+        return found
 
     @property
     def noticed(self) -> tuple[str, ...]:

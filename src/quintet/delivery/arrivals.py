@@ -17,14 +17,15 @@ from quintet.clock import Clock
 from quintet.config.news import News
 from quintet.config.nntp import Nntp
 from quintet.config.peers import Peer
-from quintet.delivery import arrive
+from quintet.delivery import arrive, quarantine, screening
 from quintet.delivery.arrive import Arriving, No
 from quintet.delivery.control import acts, orders
 from quintet.delivery.offers import Offers
 from quintet.delivery.peers import Peers
+from quintet.delivery.screening import Screen, Word
 from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.policy.newsfilter import patterns
-from quintet.store import arriving, groups
+from quintet.store import arriving, groups, trace
 from quintet.store.arriving import Filing
 from quintet.store.blobs import Spool
 from quintet.store.content import Content, content_of
@@ -119,7 +120,7 @@ class Arrivals:
         self._ahead: set[bytes] = set()  # acknowledged, and not on the disk yet
         self._unflushed: set[asyncio.Task[None]] = set()
         self.after: list[After] = []  # told of what was filed, after the flush; must not wait
-        self.filter: Callable[[Arriving, Source], str] | None = None  # why an article is refused, or ""
+        self.screen: Screen | None = None  # filters, set by who joins them
 
     @property
     def max_article(self) -> int:
@@ -151,11 +152,19 @@ class Arrivals:
     async def take(self, source: Source, items: Sequence[tuple[bytes, bytes]]) -> list[Outcome]:
         """Takes whole articles: (announced Message-ID, bytes).  They are flushed when it returns."""
         work = _Work(len(items))
+        try:
+            unwanted = await self.unwanted(source, [each for each, _ in items])
+        except TryLater as problem:
+            self.offers.done([each for each, _ in items])
+            return [Outcome(Fate.LATER, problem.text)] * len(items)
         known = self._known([each for each, _ in items])
         until = self._clock.monotonic() + TURN_S
         for at, (claimed, data) in enumerate(items):
             if claimed in known or source.peer.ignore:
                 work.outcomes[at] = _DUPLICATE
+                continue
+            if claimed in unwanted:
+                work.outcomes[at] = Outcome(Fate.REFUSED, unwanted[claimed])
                 continue
             self._look(source, work, at, claimed, data)
             if self._clock.monotonic() > until:
@@ -229,6 +238,8 @@ class Arrivals:
         """
         if len(self._unflushed) >= MAX_UNFLUSHED or len(data) > IN_ROW:
             return None
+        if self.screen is not None and (self.screen.looks or self.screen.looks_at_ids):
+            return None  # filters may have to wait
         work = _Work(1)
         if source.peer.ignore or self._known([claimed]):
             return _DUPLICATE
@@ -277,9 +288,6 @@ class Arrivals:
             work.refuse(at, No("Message-ID differs from the one announced"))
             return False
         refused = arrive.judge(article, self._clock.now(), self._limits)
-        if refused is None and self.filter is not None:
-            text = self.filter(article, source)
-            refused = No(text[: arrive.MAX_SHOWN], article.message_id) if text else None
         if refused is not None:
             work.refuse(at, refused)
             return False
@@ -294,6 +302,47 @@ class Arrivals:
             await self._make(names)
             targets = self._choose(source, work) or {}
         await self._fill(source, work, targets)
+        if self.screen is not None and self.screen.looks:
+            for at in list(work.filings):
+                await self._screen(self.screen, source, work, at)
+
+    async def _screen(self, screen: Screen, source: Source, work: _Work, at: int) -> None:
+        """Asks the filters about one; what they hold back is taken, but not filed.  Raises TryLater."""
+        one, article = work.filings[at], work.articles[at]
+        sender = screening.Sender(source.conn, source.address, peer=source.peer.name)
+        fate = await screen.article(sender, one.message_id, article.newsgroups, one.content)
+        if fate.word is Word.FILE:
+            return
+        del work.filings[at]
+        if fate.word is Word.REFUSE:
+            work.refuse(at, No(fate.text[: arrive.MAX_SHOWN], one.message_id))
+            return
+        note = trace.Note(source.conn, fate.word.value, None, {"why": fate.text, "peer": source.peer.name})
+        try:
+            if fate.word is Word.DROP:
+                await self._store.write(quarantine.drop, one.message_id, note)
+            else:
+                await self._store.write(
+                    quarantine.put,
+                    one.content,
+                    path=one.path,
+                    message_id=one.message_id,
+                    why=fate.text,
+                    config=self._news,
+                    note=note,
+                )
+        except Refused as problem:
+            work.outcomes[at] = _FAILED.get(problem.reason, Outcome(Fate.REFUSED, problem.text))
+            return
+        work.outcomes[at] = TAKEN
+
+    async def unwanted(self, source: Source, ids: Sequence[bytes]) -> dict[bytes, str]:
+        """Those of the offered articles that a hook refuses, with its words.  Raises TryLater."""
+        if self.screen is None or not self.screen.looks_at_ids:
+            return {}
+        sender = screening.Sender(source.conn, source.address, peer=source.peer.name)
+        found = await self.screen.offers(sender, [each.decode("ascii") for each in ids])
+        return {name.encode(): text for name, text in found.items()}
 
     def _choose(self, source: Source, work: _Work) -> _Targets | None:
         """The groups of each article; None when a group that we make ourselves must be made first."""

@@ -225,6 +225,32 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
+def arriving(
+    conn: str,
+    address: str,
+    account: str,
+    feed: str,
+    message_id: str,
+    groups: Sequence[str],
+    content: Content,
+) -> hooks.Article:
+    """What the hook ``article`` sees, whoever brings it."""
+    return hooks.Article(
+        peer_of(conn, address, account),
+        message_id,
+        tuple(groups),
+        content.size,
+        [(_text(name), _text(value)) for name, value in content.digest.headers],
+        opener(content),
+        feed,
+    )
+
+
+def peer_of(conn: str, address: str, account: str) -> hooks.Peer:
+    """A client of whom only this is known."""
+    return hooks.Peer(address, 0, "", "", account, "", conn)
+
+
 def opener(content: Content) -> Callable[[], BinaryIO]:
     """What opens it, header and body."""
 

@@ -17,11 +17,12 @@ from quintet.auth.identity import Identity
 from quintet.clock import Clock
 from quintet.config.news import News
 from quintet.config.nntp import Nntp
-from quintet.delivery import inject, injectchecks, moderation
+from quintet.delivery import inject, injectchecks, modqueue, quarantine, screening
 from quintet.delivery.control import acts, orders
 from quintet.delivery.envelope import NULL, Envelope, Recipient, mailbox
 from quintet.delivery.inbound import Inbound
 from quintet.delivery.postfilter import PostFilter
+from quintet.delivery.screening import Screen, Word
 from quintet.errors import Problem, Reason, Refused
 from quintet.message import cancellock
 from quintet.message.cancellock import Element
@@ -97,11 +98,17 @@ class PostOffice:
         self._news = news
         self._secret: bytes | None = None  # of Cancel-Locks
         self.filter = PostFilter(store)  # an administrator's own word
+        self.screen: Screen | None = None  # filters for whatever comes, set by who joins them
         self._hostname = hostname
         self._limits = inject.Limits(config.max_groups, config.max_age_days * DAY_MS)
         self._by_hand = inject.Limits(config.max_groups, 0)
         if inbound is not None:
             inbound.directory.office = self  # mail for groups comes here
+
+    @property
+    def news(self) -> News:
+        """What articles may bring about."""
+        return self._news
 
     @property
     def path_host(self) -> str:
@@ -203,6 +210,10 @@ class PostOffice:
             content = asked.content
             if asked.spooled:
                 targets, verb, moderator = self._aside(), "", ""
+            if self.screen is not None and self.screen.looks:
+                held = await self._screened(identity, peer, proto, content)
+                if held is not None:
+                    return held
             if moderator:
                 await self._submit(identity, peer, moderator, targets, content)
                 return Posted(proto.message_id, (), (), moderator)
@@ -225,6 +236,38 @@ class PostOffice:
                 each.discard()
         names = () if verb else tuple(one.folder.name for one in targets)  # control messages lie elsewhere
         return Posted(proto.message_id, names, tuple(added))
+
+    async def _screened(
+        self, identity: Identity | None, peer: Peer, proto: inject.Proto, content: Content
+    ) -> Posted | None:
+        """What filters make of it: None, it may be filed; else it was taken, and is not in its groups.
+
+        Raises Refused(POLICY), TryLater(BUSY).
+        """
+        assert self.screen is not None
+        name = identity.name if identity is not None else ""
+        sender = screening.Sender(peer.id, peer.address, name)
+        fate = await self.screen.article(sender, proto.message_id, proto.groups, content)
+        if fate.word is Word.FILE:
+            return None
+        if fate.word is Word.REFUSE:
+            raise Refused(Reason.POLICY, fate.text)
+        note = trace.Note(
+            peer.id, fate.word.value, _poster(identity), {"why": fate.text, "groups": list(proto.groups)}
+        )
+        if fate.word is Word.DROP:
+            await self._store.write(quarantine.drop, proto.message_id, note)
+        else:
+            await self._store.write(
+                quarantine.put,
+                content,
+                path=self._path(peer, proto.path),
+                message_id=proto.message_id,
+                why=fate.text,
+                config=self._news,
+                note=note,
+            )
+        return Posted(proto.message_id, (), ())
 
     # --- who may what -----------------------------------------------------------------------
 
@@ -358,7 +401,7 @@ class PostOffice:
 
     def _queued(self, group: Folder) -> bool:
         """There is a queue for it, and somebody who works on it."""
-        return self._news.moderation != "mail" and bool(self._store.peek(moderation.moderators, group))
+        return self._news.moderation != "mail" and bool(self._store.peek(modqueue.moderators, group))
 
     async def _submit(
         self,
@@ -380,7 +423,7 @@ class PostOffice:
                 identity.account_id if identity is not None else None,
                 {"group": group.name, "client": peer.address, "size": content.size},
             )
-            await self._store.write(moderation.hold, group.name, content, sender, note)
+            await self._store.write(modqueue.hold, group.name, content, sender, note)
         if way == "queue" or moderator == NOBODY:
             return
         try:

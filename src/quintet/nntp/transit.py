@@ -7,7 +7,7 @@ What is taken, and why not, is decided in `delivery.arrivals`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -111,14 +111,36 @@ def checks(session: Session, asked: Checks) -> Replies:
         source = _streamer(session)
     except Problem as problem:
         return _each(session, problem, asked, len(asked.ids))
+    arrivals = arrivals_of(session)
+    if arrivals.screen is not None and arrivals.screen.looks_at_ids:
+        return _checked_slowly(arrivals, source, asked.ids)
     try:
-        answers = arrivals_of(session).ask(source, asked.ids)
+        answers = arrivals.ask(source, asked.ids)
     except TryLater:  # the store cannot be asked: it is not known whether we want them
         answers = [Answer.LATER] * len(asked.ids)
     codes = _CHECKED
     return [
         b"".join([b"%b%b\r\n" % (codes[is_], each) for is_, each in zip(answers, asked.ids, strict=True)])
     ]
+
+
+async def _checked_slowly(
+    arrivals: Arrivals, source: Source, ids: Sequence[bytes]
+) -> AsyncGenerator[Any, None]:
+    """The same where a hook has a word first."""
+    try:
+        unwanted = await arrivals.unwanted(source, ids)
+        rest = [each for each in ids if each not in unwanted]
+        answers = dict(zip(rest, arrivals.ask(source, rest), strict=True))
+    except TryLater:
+        unwanted, answers = {}, dict.fromkeys(ids, Answer.LATER)
+    lines = [
+        f"438 {each.decode()} {unwanted[each]}\r\n".encode("utf-8", "replace")
+        if each in unwanted
+        else b"%b%b\r\n" % (_CHECKED[answers[each]], each)
+        for each in ids
+    ]
+    yield b"".join(lines)
 
 
 def check(session: Session, command: Command, following: Input) -> Replies:
@@ -204,8 +226,37 @@ def ihave(session: Session, command: Command, following: Input) -> Replies:
     raw = command.args[0].encode()
     if not arrive.is_message_id(raw):
         return [Status(435, "Syntax error in message-ID")]
+    arrivals = arrivals_of(session)
+    if arrivals.screen is not None and arrivals.screen.looks_at_ids:
+        return _offered_slowly(session, arrivals, source, raw, following)
+    return _offered(session, arrivals, source, raw, following)
+
+
+async def _offered_slowly(
+    session: Session, arrivals: Arrivals, source: Source, raw: bytes, following: Input
+) -> AsyncGenerator[Any, None]:
+    """The same where a hook has a word first."""
     try:
-        answer = arrivals_of(session).ask(source, [raw])[0]
+        unwanted = await arrivals.unwanted(source, [raw])
+    except TryLater as problem:
+        yield Status(436, problem.text)
+        return
+    if raw in unwanted:
+        yield Status(435, unwanted[raw])
+        return
+    replies = _offered(session, arrivals, source, raw, following)
+    if isinstance(replies, AsyncGenerator):
+        async with aclosing(replies) as rest:
+            async for reply in rest:
+                yield reply
+        return
+    for reply in replies:
+        yield reply
+
+
+def _offered(session: Session, arrivals: Arrivals, source: Source, raw: bytes, following: Input) -> Replies:
+    try:
+        answer = arrivals.ask(source, [raw])[0]
     except TryLater as problem:
         return [Status(436, problem.text)]
     if answer is Answer.KNOWN:

@@ -1,7 +1,7 @@
 """An administrator's own rules: a Python file whose functions are asked (docs/hooks.md).
 
 The functions are named by the moment: ``connect``, ``helo``, ``mail``, ``rcpt``, ``data``, ``delivery`` for
-mail, ``post`` for an article that one of our own posts;
+mail, ``post`` for an article that one of ours posts, ``message_id``, ``article`` and ``mode`` for all news;
 plain or ``async``.  Plain ones run in threads, so that one that waits holds up its own client only; each has
 a time limit.  What goes wrong in them is logged, and the configuration says whether the client is put off or
 goes on.
@@ -61,7 +61,14 @@ __all__ = [
     "spool",
 ]
 
-NAMES = ("connect", "helo", "mail", "rcpt", "data", "delivery", "post")
+NAMES = (
+    "connect", "helo", "mail", "rcpt", "data", "delivery", "post", "message_id", "article", "mode",
+)  # fmt: skip
+ANSWERS: dict[str, tuple[type, ...]] = {  # of what must not answer whatever `Outcome` has
+    "article": (outcomes.Accept, outcomes.Refuse, outcomes.Defer, outcomes.Discard, outcomes.Quarantine),
+    "message_id": (outcomes.Accept, outcomes.Refuse),
+    "mode": (),
+}
 MODULE = "quintet_hooks"  # the name under which the file is imported
 MAX_FILE = 1024 * 1024  # bytes
 MAX_THREADS = 16  # plain hooks that run at once; one that never ends keeps its thread
@@ -137,6 +144,7 @@ class Article:
     size: int  # bytes
     headers: Sequence[tuple[str, str]]  # name and value, unfolded, in their order
     opener: Callable[[], BinaryIO]
+    feed: str = ""  # name of the server that brings it; "" when it is posted here
 
     def header(self, name: str) -> str:
         """The value of the first field of that name, in any case; "" without one."""
@@ -146,6 +154,24 @@ class Article:
     def open(self) -> BinaryIO:
         """Header and body; close it."""
         return self.opener()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A Message-ID that another server offers."""
+
+    peer: Peer
+    message_id: str
+    feed: str  # its name
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """The news service as it was and as it is: "stopped", "running"."""
+
+    before: str
+    now: str
+    reason: str
 
 
 # --- calling them -----------------------------------------------------------------------------------------
@@ -183,6 +209,34 @@ class Hooks:
         metrics.HOOKS.labels(name, type(said[0]).__name__.lower() if said else "none").inc()
         return said
 
+    async def call_each(
+        self, name: str, calls: Sequence[tuple[object, ...]], conn: str = ""
+    ) -> list[list[outcomes.Outcome]]:
+        """As `call`, for many at once in one turn of a thread; the time limit is for all of them."""
+        function = self._functions[name]
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                if inspect.iscoroutinefunction(function):
+                    said = [await function(*arguments) for arguments in calls]
+                else:
+                    said = await self._threads.run(lambda: [function(*each) for each in calls], ())
+                found = [_outcomes(name, each) for each in said]
+        except TimeoutError:
+            self._failed(name, "timeout", conn, text=f"took longer than {self._timeout_s} s")
+        except Exception as error:  # noqa: BLE001 - as in `call`
+            self._failed(name, "error", conn, exc_info=error)
+        else:
+            metrics.HOOKS.labels(name, "asked").inc(len(calls))
+            return found
+        return [[] for _ in calls]
+
+    async def tell(self, name: str, *arguments: object) -> None:
+        """Calls a hook whose answer does not matter; what goes wrong in it is only logged."""
+        try:
+            await self.call(name, *arguments)
+        except TryLater:
+            return
+
     async def _result(self, function: Callable[..., Any], arguments: tuple[object, ...]) -> Any:
         if inspect.iscoroutinefunction(function):
             return await function(*arguments)
@@ -205,7 +259,10 @@ def _outcomes(name: str, said: object) -> list[outcomes.Outcome]:
         if not isinstance(each, outcomes.Outcome):
             kind = type(each).__name__
             raise TypeError(f"{name} gave {kind}, not refuse(...), file_into(...), ... or None")
-        if isinstance(each, outcomes.MAIL_ONLY if name == "post" else outcomes.NEWS_ONLY):
+        if name in ANSWERS:
+            if not isinstance(each, ANSWERS[name]):
+                raise TypeError(f"{name} cannot answer {type(each).__name__}")
+        elif isinstance(each, outcomes.MAIL_ONLY if name == "post" else outcomes.NEWS_ONLY):
             raise TypeError(f"{name} cannot answer {type(each).__name__}")
         if name == "delivery" and isinstance(each, outcomes.AddHeader | outcomes.AddScore):
             raise TypeError("delivery is too late for add_header and add_score: use data")

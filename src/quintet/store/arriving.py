@@ -65,7 +65,7 @@ def groups(tx: Tx, names: Iterable[str]) -> dict[str, tuple[FolderId, str]]:
     members, param = dialect.among(tx.engine, names)
     rows = tx.all(
         "SELECT name, id, status FROM folder WHERE account_id = (SELECT id FROM account WHERE name = ?)"
-        f" AND name {members}", NEWS, param,
+        f" AND kind = 'group' AND name {members}", NEWS, param,
     )  # fmt: skip
     return {name: (FolderId(number), status) for name, number, status in rows}
 

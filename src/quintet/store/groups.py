@@ -63,7 +63,7 @@ def find(tx: Tx, name: str) -> Folder | None:
     """By its name; with case (RFC 3977 4.1)."""
     row = tx.one(
         f"SELECT {folders.COLUMNS} FROM folder WHERE account_id = (SELECT id FROM account WHERE name = ?)"
-        " AND name = ?", NEWS, name,
+        " AND name = ? AND kind = 'group'", NEWS, name,
     )  # fmt: skip
     return None if row is None else Folder(*row)
 

@@ -63,6 +63,12 @@ def remember(tx: Tx, message_id: str) -> None:
 
 
 @bounded()
+def forget(tx: Tx, message_id: str) -> None:
+    """An id whose article was not kept may come again: it was held back, and is let go."""
+    tx.run("DELETE FROM history WHERE message_id = ? AND message_row IS NULL", message_id)
+
+
+@bounded()
 def detach(tx: Tx, message_row: MessageId) -> None:
     """The article is gone; its id stays known."""
     tx.run("UPDATE history SET message_row = NULL WHERE message_row = ?", message_row)

@@ -8,7 +8,7 @@ import pytest
 
 from quintet.auth.identity import Identity
 from quintet.config.news import News
-from quintet.delivery import moderation
+from quintet.delivery import moderation, modqueue
 from quintet.delivery.control.letters import Letters
 from quintet.delivery.moderation import Moderation
 from quintet.errors import Reason, Refused
@@ -49,8 +49,8 @@ class Desk:
         assert found is not None, name
         return found
 
-    def waiting(self) -> list[moderation.Waiting]:
-        return self.house.store.peek(moderation.waiting)
+    def waiting(self) -> list[modqueue.Waiting]:
+        return self.house.store.peek(modqueue.waiting)
 
     async def put(self, level: str, uid: int = 1) -> None:
         """As a mail program moves it."""
@@ -140,7 +140,7 @@ async def test_what_was_approved_by_letter_leaves_the_queue(tmp_path: Path) -> N
         assert alice is not None
         by_letter = article("Approved: alice@example.org")
         await one.house.post(by_letter, identity=Identity(alice.id, alice.name, "PLAIN", "nntp"))
-        assert await one.house.store.write(moderation.sweep) == 1
+        assert await one.house.store.write(moderation.sweep, one.house.news) == 1
         assert one.waiting() == []
 
 

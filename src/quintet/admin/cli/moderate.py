@@ -1,4 +1,4 @@
-"""`quintet moderate`: articles that wait for a moderator."""
+"""`quintet moderate`: articles that wait for a moderator, and those that filters hold back."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from quintet.admin.cli.common import ConfigOption, Failed, JsonOption
 
 if TYPE_CHECKING:
     from quintet.config.root import Config
-    from quintet.delivery.moderation import Moderation, Waiting
+    from quintet.delivery.moderation import Moderation
+    from quintet.delivery.modqueue import Waiting
     from quintet.store.store import Store
 
-noun = typer.Typer(help="Articles that wait for a moderator.", no_args_is_help=True)
+noun = typer.Typer(help="Articles that wait for a moderator, or lie in quarantine.", no_args_is_help=True)
 
 What = Annotated[
     str, typer.Argument(help="A Message-ID, or GROUP:NUMBER as `quintet moderate list` shows it.")
@@ -31,7 +32,7 @@ def listing(
     """Show what waits, oldest first."""
 
     async def work(store: Store, _: Config) -> list[dict[str, Any]]:
-        from quintet.delivery import moderation
+        from quintet.delivery import modqueue
 
         return [
             {
@@ -41,7 +42,7 @@ def listing(
                 "subject": one.subject,
                 "message_id": one.message_id,
             }
-            for one in await store.read(moderation.waiting, group)
+            for one in await store.read(modqueue.waiting, group)
         ]
 
     rows = common.with_store(config, work)
@@ -52,10 +53,13 @@ def listing(
 def show(what: What, config: ConfigOption = None) -> None:
     """Show one as it was posted."""
 
-    async def work(store: Store, _: Config) -> str:
+    async def work(store: Store, settings: Config) -> str:
+        from quintet.delivery import modqueue
         from quintet.store import entries
 
-        one = _find(store, what)
+        one = store.peek(modqueue.find, what, settings.news.quarantine)
+        if one is None:
+            raise Failed(f"{what} does not wait", "See `quintet moderate list` and `held`.")
         ref = store.peek(entries.body_ref, one.folder_id, one.uid)
         return store.read_body(ref)[len(ref.prefix) :].decode("utf-8", "replace").replace("\r\n", "\n")
 
@@ -67,7 +71,7 @@ def approve(what: What, config: ConfigOption = None, as_json: JsonOption = False
     """Post one, with Approved, under its own Message-ID."""
 
     async def work(store: Store, settings: Config) -> Waiting:
-        one = _find(store, what)
+        one = _find(store, settings, what)
         await _desk(store, settings).approve(one)
         return one
 
@@ -87,7 +91,7 @@ def reject(
     """Give one back to its author."""
 
     async def work(store: Store, settings: Config) -> Waiting:
-        one = _find(store, what)
+        one = _find(store, settings, what)
         await _desk(store, settings).reject(one, reason, getpass.getuser())
         return one
 
@@ -95,12 +99,49 @@ def reject(
     common.done(f"given back: {one.message_id}", as_json, message_id=one.message_id, group=one.group)
 
 
-def _find(store: Store, what: str) -> Waiting:
-    from quintet.delivery import moderation
+@noun.command()
+def held(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show what filters hold back in quarantine, and why."""
 
-    found = store.peek(moderation.find, what)
-    if found is None:
-        raise Failed(f"{what} does not wait", "`quintet moderate list` shows what does.")
+    async def work(store: Store, settings: Config) -> list[dict[str, Any]]:
+        from quintet.delivery import modqueue, quarantine
+        from quintet.store import entries
+
+        return [
+            {
+                "item": f"{one.group}:{one.uid}",
+                "arrived": common.moment(one.arrived_at),
+                "from": one.author,
+                "subject": one.subject,
+                "why": quarantine.why(store.peek(entries.body_ref, one.folder_id, one.uid).prefix),
+                "message_id": one.message_id,
+            }
+            for one in await store.read(modqueue.held, settings.news.quarantine)
+        ]
+
+    columns = ["item", "arrived", "from", "subject", "why", "message_id"]
+    common.table(common.with_store(config, work), columns, as_json, empty="nothing is held back")
+
+
+@noun.command()
+def release(what: What, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Let one out of quarantine, into its groups."""
+
+    async def work(store: Store, settings: Config) -> tuple[str, ...]:
+        one = _find(store, settings, what, quarantined=True)
+        return await _desk(store, settings).release(one, getpass.getuser())
+
+    names = common.with_store(config, work)
+    common.done(f"filed in {', '.join(names)}", as_json, groups=list(names))
+
+
+def _find(store: Store, settings: Config, what: str, *, quarantined: bool = False) -> Waiting:
+    from quintet.delivery import modqueue
+
+    found = store.peek(modqueue.find, what, settings.news.quarantine)
+    if found is None or (found.group == settings.news.quarantine) is not quarantined:
+        shows = "held" if quarantined else "list"
+        raise Failed(f"{what} does not wait", f"`quintet moderate {shows}` shows what does.")
     return found
 
 
