@@ -228,12 +228,12 @@ def ihave(session: Session, command: Command, following: Input) -> Replies:
         return [Status(435, "Syntax error in message-ID")]
     arrivals = arrivals_of(session)
     if arrivals.screen is not None and arrivals.screen.looks_at_ids:
-        return _offered_slowly(session, arrivals, source, raw, following)
-    return _offered(session, arrivals, source, raw, following)
+        return _offered_slowly(session, arrivals, source, raw)
+    return _offered(session, arrivals, source, raw)
 
 
 async def _offered_slowly(
-    session: Session, arrivals: Arrivals, source: Source, raw: bytes, following: Input
+    session: Session, arrivals: Arrivals, source: Source, raw: bytes
 ) -> AsyncGenerator[Any, None]:
     """The same where a hook has a word first."""
     try:
@@ -244,17 +244,11 @@ async def _offered_slowly(
     if raw in unwanted:
         yield Status(435, unwanted[raw])
         return
-    replies = _offered(session, arrivals, source, raw, following)
-    if isinstance(replies, AsyncGenerator):
-        async with aclosing(replies) as rest:
-            async for reply in rest:
-                yield reply
-        return
-    for reply in replies:
+    for reply in _offered(session, arrivals, source, raw):
         yield reply
 
 
-def _offered(session: Session, arrivals: Arrivals, source: Source, raw: bytes, following: Input) -> Replies:
+def _offered(session: Session, arrivals: Arrivals, source: Source, raw: bytes) -> list[Any]:
     try:
         answer = arrivals.ask(source, [raw])[0]
     except TryLater as problem:
