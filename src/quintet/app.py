@@ -156,6 +156,8 @@ class App:
         self._sending = asyncio.create_task(self._send(), name="queue")
         self.newswork = newswork.NewsWork(config, store, self.inbound, self.office, clock)
         self.newswork.start()
+        made = joined.gateways(config, store, clock)
+        self._gateways = None if made is None else asyncio.create_task(made.run(), name="gateways")
 
     async def _send(self) -> None:
         """Runs the queue.  What it needs is loaded behind the open ports: it need not answer at once."""
@@ -203,6 +205,9 @@ class App:
 
     async def _stop_news(self) -> None:
         await self.newswork.close()
+        if self._gateways is not None:
+            self._gateways.cancel()
+            await asyncio.gather(self._gateways, return_exceptions=True)
 
     async def _stop_sending(self) -> None:
         if self.feeds is not None:
@@ -419,7 +424,7 @@ _SERVICES: dict[str, Callable[[App, ListenerConfig], Service]] = {
 }
 
 _SECTIONS_OF_SERVICES = frozenset(
-    ("smtp", "queue", "tls_out", "reports", "dns", "imap", "pop3", "nntp", "news")
+    ("smtp", "queue", "tls_out", "reports", "dns", "imap", "pop3", "nntp", "news", "gateway")
 )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from quintet.config.root import Config
     from quintet.delivery.arrivals import Arrivals
     from quintet.delivery.feeds.runner import Feeds
+    from quintet.delivery.gateways import Gateways
     from quintet.delivery.rules import Rules
     from quintet.smtp.desk import Role
     from quintet.smtp.service import SmtpService
@@ -37,7 +38,7 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
             raise TryLater(Reason.BUSY, str(error)) from error
     from quintet.delivery.bounces import Bounces  # as above
 
-    return Inbound(
+    made = Inbound(
         store,
         config.smtp,
         hostname=config.hostname,
@@ -49,6 +50,17 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
         checks=[*rules.checks, Bounces(store, config.queue)],
         filters=rules.filters,
     )
+    made.directory.gateways = {one.address.lower(): one for one in config.gateway}
+    return made
+
+
+def gateways(config: Config, store: Store, clock: Clock) -> Gateways | None:
+    """What mails articles to lists; one a process.  None where no gateway is configured."""
+    if not config.gateway:
+        return None
+    from quintet.delivery.gateways import Gateways
+
+    return Gateways(store, config.gateway, host=config.nntp.path_host or config.hostname, clock=clock)
 
 
 def arrivals(

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from quintet.config import expiry, lines, load, places
+from quintet.config import expiry, gateways, lines, load, places
 from quintet.config.acme import Acme
 from quintet.config.auth import Auth
 from quintet.config.expiry import Expire, Retention
+from quintet.config.gateways import Gateway
 from quintet.config.imap import Imap
 from quintet.config.listeners import Listener, standard
 from quintet.config.log import Log
@@ -66,6 +67,7 @@ class Config:
     news: News = _section(
         News, "What articles may bring about: cancels, control messages, moderation, filters."
     )
+    gateway: tuple[Gateway, ...] = _section(tuple, "Newsgroups and mailing lists that are one.")
     expire: tuple[Expire, ...] = _section(tuple, "How long articles stay; without any block, for ever.")
     retention: tuple[Retention, ...] = _section(tuple, "How long mail stays; without any block, for ever.")
     http: Http = _section(Http, "Metrics, health and the landing page.")
@@ -178,7 +180,8 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
         for sentence in towards.faults():
             key, _, text = sentence.partition(": ")
             yield ("queue", "tls", name, key), text
-    for kind, at, key, text in expiry.faults(config.expire, config.retention):
+    blocks = [("gateway", *one) for one in gateways.faults(config.gateway)]
+    for kind, at, key, text in [*blocks, *expiry.faults(config.expire, config.retention)]:
         yield (kind, at, key), text
     for at, pair in enumerate(config.tls.certificates):
         if not pair.certificate:

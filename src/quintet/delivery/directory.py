@@ -7,13 +7,15 @@ the same directory.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from quintet import log
 from quintet.clock import Clock
+from quintet.config.gateways import Gateway
 from quintet.config.smtp import Smtp
-from quintet.delivery.envelope import Mailbox, Recipient
+from quintet.delivery.envelope import GATEWAY, Mailbox, Recipient
 from quintet.delivery.relayed import Relayed
 from quintet.delivery.ways import SRS_KEY, Rules, ascii_domain, look_up
 from quintet.errors import Problem, Reason, Refused, TryLater
@@ -62,6 +64,7 @@ class Directory:
         )
         self._relayed = Relayed(self.config.relay_recipients, clock) if self.config.relay_recipients else None
         self.office: PostOffice | None = None  # takes mail for groups; set by itself
+        self.gateways: Mapping[str, Gateway] = {}  # by address in lower case
         self._known: dict[Mailbox, _Known] = {}
         self._key: bytes | None = None
 
@@ -78,6 +81,9 @@ class Directory:
         Raises:
             Refused(NO_SUCH_ADDRESS, ACCOUNT_DISABLED, LOOP, TOO_MANY), TryLater(OVER_QUOTA).
         """
+        gateway = self.gateway(address) if self.gateways else None
+        if gateway is not None:
+            return Recipient(address, group=gateway.group, role=GATEWAY)
         known = self._known.get(address)
         if known is None or known.until < self._clock.monotonic():
             found = self._store.peek(look_up, self._rules, address, local_address)
@@ -96,6 +102,10 @@ class Directory:
             if refusal is not None:
                 raise refusal
         return known.recipient
+
+    def gateway(self, address: Mailbox) -> Gateway | None:
+        """The gateway between a group and a list whose address that is."""
+        return self.gateways.get(f"{address.local}@{ascii_domain(address.domain)}".lower())
 
     def is_local(self, domain: str) -> bool:
         """The domain is ours."""

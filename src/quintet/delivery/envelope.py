@@ -108,6 +108,9 @@ class Envelope:
     verdict: Verdict | None = None  # what checks found so far; begun by the first that looks
 
 
+GATEWAY = "gateway"  # the role of a gateway's address
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """Where one RCPT leads: to a folder of an account here, or (``folder_id`` 0) into the queue."""

@@ -415,7 +415,7 @@ class Inbound:
             )
             if found is not None:
                 if found.group:
-                    togroup.allow(self, envelope, found.group)
+                    togroup.allow(self, envelope, found)
                 elif found.mailing_list:
                     lists.allow(self, envelope, found)
                 return found

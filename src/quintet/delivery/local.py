@@ -105,13 +105,9 @@ class Local:
 
     async def _post(self, work: filing.Work) -> None:
         """What a list or an alias sends into groups; whoever set that up may.  Raises Refused, TryLater."""
-        names = [one.group for one in work.envelope.recipients if one.group]
-        if not names:
-            return
-        office = self._directory.office
-        if office is None:
-            raise Refused(Reason.NO_SUCH_ADDRESS)
-        await togroup.inject_mail(office, None, work.envelope, names, work.content)
+        recipients = [one for one in work.envelope.recipients if one.group]
+        if recipients:
+            await togroup.bring(self._directory, None, work.envelope, recipients, work.content)
 
     async def _content(self, one: Recipient) -> Content:
         """The message's bytes once more; the store finds that it has them and keeps them once."""

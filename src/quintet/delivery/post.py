@@ -115,6 +115,11 @@ class PostOffice:
         """Our name in Path and Xref."""
         return self._config.path_host or self._hostname
 
+    def is_moderated(self, name: str) -> bool:
+        """The group is here, and needs approval."""
+        folder = self._store.peek(groups.find, name)
+        return folder is not None and folder.status == "m"
+
     def new_message_id(self) -> str:
         """One that no article has."""
         return f"<{self._clock.token(12)}@{self.path_host}>"

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from quintet import log
 from quintet.delivery import filing, inject
-from quintet.delivery.envelope import Envelope
+from quintet.delivery.envelope import GATEWAY, Envelope, Recipient
 from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.message import headers
 from quintet.store import access, groups
@@ -22,13 +22,14 @@ from quintet.store.db import Tx
 
 if TYPE_CHECKING:
     from quintet.auth.service import Identity
+    from quintet.delivery.directory import Directory
     from quintet.delivery.inbound import Inbound, Passage
-    from quintet.delivery.post import PostOffice
+    from quintet.delivery.post import Grants, PostOffice
 
 CHUNK = 64 * 1024  # octets
 MAX_REFERENCES = 50  # ids taken over from In-Reply-To
 
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[ \t]*([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)(?:\r\n|\Z)")
+FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[ \t]*([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)(?:\r\n|\Z)")
 # what means something else in mail, or is not for a poster to say (RFC 5537 3.10.1)
 _DROPPED = inject.TRANSPORT | frozenset(
     b"newsgroups control distribution supersedes bcc resent-bcc lines expires archive".split()
@@ -37,8 +38,8 @@ _DROPPED = inject.TRANSPORT | frozenset(
 logger = log.get("delivery")
 
 
-def allow(inbound: Inbound, envelope: Envelope, group: str) -> None:
-    """At RCPT: whether this client may post there by mail.
+def allow(inbound: Inbound, envelope: Envelope, found: Recipient) -> None:
+    """At RCPT: whether this client may post there by mail; a gateway looks at the message first.
 
     Raises:
         Refused(NO_SUCH_ADDRESS): groups take no mail here, or it is gone.
@@ -47,12 +48,14 @@ def allow(inbound: Inbound, envelope: Envelope, group: str) -> None:
     office = inbound.directory.office
     if office is None:
         raise Refused(Reason.NO_SUCH_ADDRESS)
+    if found.role == GATEWAY:
+        return
     if not envelope.sender:
         raise Refused(Reason.POLICY, "Reports are not posted")
     stranger = envelope.identity is None and inbound.directory.config.news_from == "users"
-    if stranger and not inbound.store.peek(_open, group):
+    if stranger and not inbound.store.peek(_open, found.group):
         raise Refused(Reason.NO_PERMISSION, "Only who has logged in may post here by mail")
-    office.allow([group], envelope.identity)
+    office.allow([found.group], envelope.identity)
 
 
 def post(passage: Passage) -> Awaitable[None] | None:
@@ -76,13 +79,10 @@ async def _post(passage: Passage) -> None:
     ]
     if not numbers or envelope.wishes.release_at > passage.now:
         return
-    office = passage.inbound.directory.office
-    names = list(dict.fromkeys(envelope.recipients[number].group for number in numbers))
     outcome: filing.Decision = filing.Discard()  # it is where it belongs, and in no folder
     try:
-        if office is None:
-            raise Refused(Reason.NO_SUCH_ADDRESS)
-        await inject_mail(office, envelope.identity, envelope, names, passage.content)
+        to = [envelope.recipients[number] for number in numbers]
+        await bring(passage.inbound.directory, envelope.identity, envelope, to, passage.content)
     except Refused as problem:
         if len(numbers) == len(envelope.recipients):
             raise
@@ -91,12 +91,44 @@ async def _post(passage: Passage) -> None:
         passage.decisions[number] = outcome
 
 
+async def bring(
+    directory: Directory,
+    identity: Identity | None,
+    envelope: Envelope,
+    recipients: Sequence[Recipient],
+    content: Content,
+) -> None:
+    """A message to all the groups that recipients stand for, by themselves or by gateways.
+
+    Raises Refused, TryLater.
+    """
+    office = directory.office
+    if office is None:
+        raise Refused(Reason.NO_SUCH_ADDRESS)
+    names = list(dict.fromkeys(one.group for one in recipients if one.role != GATEWAY))
+    for one in recipients:
+        gateway = directory.gateway(one.address) if one.role == GATEWAY else None
+        if gateway is not None:
+            from quintet.delivery import gateways  # it needs this module
+
+            await gateways.post(office, gateway, envelope, content)
+    if names:
+        await inject_mail(office, identity, envelope, names, content)
+
+
 async def inject_mail(
-    office: PostOffice, identity: Identity | None, envelope: Envelope, names: Sequence[str], content: Content
+    office: PostOffice,
+    identity: Identity | None,
+    envelope: Envelope,
+    names: Sequence[str],
+    content: Content,
+    *,
+    extra: Mapping[str, str] | None = None,
+    grants: Grants | None = None,
 ) -> None:
     """Posts a message into groups; one that is there already, by its Message-ID, is as good as posted.
 
-    Raises Refused, TryLater.
+    ``extra`` are further fields, or stand in for those that may be there once.  Raises Refused, TryLater.
     """
     if content.digest.header_end > inject.MAX_HEAD:
         raise inject.bad(f"Header larger than {inject.MAX_HEAD} bytes")
@@ -105,9 +137,10 @@ async def inject_mail(
         await office.post(
             identity,
             envelope.peer,
-            _article(content, names),
+            _article(content, names, extra or {}),
             group=names[0],
             recommended=recommended,
+            grants=grants,
         )
     except Problem as problem:
         if problem.reason is Reason.DUPLICATE:
@@ -118,34 +151,36 @@ async def inject_mail(
         raise Refused(Reason.BAD_CONTENT, problem.text) from problem
 
 
-async def _article(content: Content, names: Sequence[str]) -> AsyncIterator[bytes]:
+async def _article(content: Content, names: Sequence[str], extra: Mapping[str, str]) -> AsyncIterator[bytes]:
     """The message with the header of an article."""
     end = content.digest.header_end
+    more = b"".join([f"{name}: {value}\r\n".encode() for name, value in extra.items()]) + b"\r\n"
+    instead = frozenset(name.lower().encode() for name in extra) & inject.ONCE
     if content.data is not None:
-        yield article_header(content.data[:end], names) + b"\r\n"
+        yield article_header(content.data[:end], names, instead) + more
         yield content.data[end:]
         return
     assert content.path is not None
     file = await asyncio.to_thread(content.path.open, "rb")
     try:
-        yield article_header(await asyncio.to_thread(file.read, end), names) + b"\r\n"
+        yield article_header(await asyncio.to_thread(file.read, end), names, instead) + more
         while chunk := await asyncio.to_thread(file.read, CHUNK):
             yield chunk
     finally:
         file.close()
 
 
-def article_header(block: bytes, names: Sequence[str]) -> bytes:
+def article_header(block: bytes, names: Sequence[str], without: frozenset[bytes] = frozenset()) -> bytes:
     """A mail's header as a proto-article's: each field once and well formed, for these groups.
 
     What mail and news mean differently goes; References is made of In-Reply-To where it is missing.
     """
     kept: dict[bytes, bytes] = {}
     many: list[bytes] = []
-    for match in _FIELD.finditer(block):
+    for match in FIELD.finditer(block):
         name, value = match.groups()
         key = name.lower()
-        if key in _DROPPED or not value.strip():
+        if key in _DROPPED or key in without or not value.strip():
             continue
         if (key == b"date" and headers.parse_date(value) is None) or (
             key == b"message-id" and not inject.is_message_id(value.strip().decode("latin-1"))
