@@ -6,6 +6,7 @@ import asyncio
 import imaplib
 import os
 import pwd
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import quintet
 from quintet.config.listeners import Listener
 from quintet.store import entries, folders, queue
 from quintet.store.store import Store
@@ -198,31 +200,51 @@ def test_no_server_and_no_configuration(tmp_path: Path) -> None:
     assert b"no server at" in done.stderr
 
 
+def as_nobody(*command: str, folder: Path) -> list[str]:
+    """A command run as the user nobody, who can read interpreter, sources and ``folder`` wherever they are.
+
+    What lies in folders that only their owner may enter is shown in a mount namespace of its own.
+    """
+    nobody = pwd.getpwnam("nobody")
+    needed = dict.fromkeys(
+        Path(each).resolve()
+        for each in (sys.base_prefix, sys.prefix, Path(quintet.__path__[0]).parent, folder)
+    )
+    shown = []
+    for path in needed:
+        closed = next((each for each in reversed(path.parents) if not each.stat().st_mode & 0o001), None)
+        if closed is not None:
+            shown.append((closed, path))
+    script = "set -e; mount --make-rprivate /; mount -t tmpfs none /mnt; "
+    for number, closed in enumerate(dict.fromkeys(closed for closed, _ in shown)):
+        inside = f"/mnt/{number}"
+        script += f"mkdir {inside}; mount -t tmpfs none {inside}; chmod 755 {inside}; "
+        for path in [path for each, path in shown if each == closed]:
+            target = shlex.quote(str(path.relative_to(closed)))
+            script += f"mkdir -p {inside}/{target}; mount --bind {shlex.quote(str(path))} {inside}/{target}; "
+        script += f"mount --rbind {inside} {shlex.quote(str(closed))}; "
+    drop = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups", "--"]
+    if not shown:
+        return [*drop, *command]
+    return ["unshare", "-m", "sh", "-c", f'{script} exec "$@"', "sh", *drop, *command]
+
+
 def test_user_without_rights_speaks_by_the_socket(server: Spawned) -> None:
     """Who may read neither configuration nor store: the socket is all there is, and the kernel vouches."""
     if os.getuid() != 0:
         pytest.skip("only root can become somebody else")
-    nobody = pwd.getpwnam("nobody")
-    read = [
-        sys.executable,
-        "-c",
-        "import os, sys; os.setgid(%d); os.setuid(%d); import gzip, quintet.admin.cli.common",
-    ]
-    read[2] %= nobody.pw_gid, nobody.pw_uid
-    if subprocess.run(read, check=False, capture_output=True, cwd="/").returncode:
-        pytest.skip("the interpreter or the checkout cannot be read by others")
-    server.folder.joinpath("submit").chmod(0o666)
-    parents = [each for each in server.folder.parents if each.name.startswith("pytest")]
-    for each in (server.folder, *parents):
-        each.chmod(each.stat().st_mode | 0o001)
-    script = (
-        "import os, sys; from quintet.admin.cli import common; from quintet.config import load, root;"
-        "from quintet.admin.sendmail import program;"
-        f"os.setgroups([]); os.setgid({nobody.pw_gid}); os.setuid({nobody.pw_uid});"
-        "sys.exit(program.main(['bob@example.org']))"
+    probe = subprocess.run(
+        as_nobody(sys.executable, "-c", "import quintet", folder=server.folder),
+        check=False,
+        capture_output=True,
+        cwd="/",
     )
+    if probe.returncode:
+        pytest.skip(f"there is no way to be somebody else here: {probe.stderr.decode()[-200:]}")
+    server.folder.joinpath("submit").chmod(0o666)
+    server.folder.chmod(server.folder.stat().st_mode | 0o001)
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        as_nobody(sys.executable, "-m", "quintet", "sendmail", "bob@example.org", folder=server.folder),
         input=b"Subject: from nobody\n\nx\n",
         capture_output=True,
         timeout=TIME_S,
