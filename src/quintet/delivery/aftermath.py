@@ -31,7 +31,7 @@ from quintet.store.store import Store
 MAX_INLINE = 20  # recipients settled between two turns of the loop
 MAX_TEXT = 500  # characters of an answer kept in queue and trace
 
-_COUNTED = {result: metrics.MAIL_OUT.labels(result.value) for result in Result}
+_COUNTED = {result.value: metrics.MAIL_OUT.labels(result.value) for result in Result}
 
 logger = log.get("queue")
 
@@ -117,7 +117,7 @@ class Aftermath:
                 found.failed.append((one.address, answer.status))
             if action:
                 found.fates.setdefault(action, []).append(_fate(one, answer, action, now))
-            _COUNTED[result].inc()
+            _COUNTED[result.value].inc()
             found.events.append(
                 (
                     result.value,

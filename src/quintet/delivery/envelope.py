@@ -6,6 +6,7 @@ wire.  What may stand there is checked where it is read (`smtp.address`).  RFC 5
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -53,6 +54,7 @@ class Mailbox:
 NULL = Mailbox("", "")  # the sender of reports, which never get an answer (RFC 5321 4.5.5)
 
 
+@functools.lru_cache(maxsize=1024)
 def mailbox(text: str) -> Mailbox:
     """Reads back what ``str(Mailbox)`` wrote; for values of our own (queue rows, configuration)."""
     if not text.startswith('"'):

@@ -331,7 +331,9 @@ class Runner:
         self._wake.set()
 
     async def _work(self, site: Site) -> None:
-        unsettled: asyncio.Task[None] | None = None  # what became of the last message, on its way to the disk
+        unsettled: asyncio.Future[None] | None = (
+            None  # what became of the last message, on its way to the disk
+        )
         while site.batches and not self._stopping and site.workers <= site.shape.connections:
             if self._must_wait(site):
                 break
@@ -339,14 +341,16 @@ class Runner:
             assert batch is not None
             # the next message is under way meanwhile, but for its end: when we are killed, one arrives twice
             outcome, settling = await self._tried(site, batch, unsettled)
-            await _end_of(unsettled)
+            if unsettled is not None and not unsettled.done():
+                await unsettled
             unsettled = settling
             if outcome is None:
                 continue
             self._learnt(site, outcome)
             if len(self._tasks) >= self.config.concurrency and self._hungry():
                 break  # a site that has none gets the place
-        await _end_of(unsettled)
+        if unsettled is not None and not unsettled.done():
+            await unsettled
 
     def _hungry(self) -> bool:
         return any(site.batches and not site.workers for site in self.sites)
@@ -368,18 +372,17 @@ class Runner:
             self._put_off(site.empty(), site.shape.paused_until - now)
 
     async def _tried(
-        self, site: Site, batch: Batch, after: asyncio.Task[None] | None
-    ) -> tuple[Outcome | None, asyncio.Task[None] | None]:
+        self, site: Site, batch: Batch, after: asyncio.Future[None] | None
+    ) -> tuple[Outcome | None, asyncio.Future[None] | None]:
         """Tries a batch; no outcome when there was nothing to ask a host for.
 
-        What became of it is written down behind our back, by the task that comes along: the session need
-        not wait for the disk.
+        What became of it is written down behind our back, and the future that comes along says when: the
+        session need not wait for the disk.
         """
         recipients = batch.recipients
         written = False
         try:
-            ids = [one.id for one in recipients]
-            look = self.store.peek(queue.look, ids, self.owner, MessageId(recipients[0].message_row))
+            look = self._look(recipients)
             recipients = self._ours(batch, look.still)
             if not recipients:
                 return None, None
@@ -407,6 +410,12 @@ class Runner:
             if not written:
                 self._let_go(recipients)
 
+    def _look(self, recipients: Sequence[Recipient]) -> queue.Look:
+        row, store = MessageId(recipients[0].message_row), self.store
+        if len(recipients) == 1:
+            return store.peek(queue.look_at_one, recipients[0].id, self.owner, row)
+        return store.peek(queue.look, [one.id for one in recipients], self.owner, row)
+
     def _ours(self, batch: Batch, still: set[RecipientId]) -> list[Recipient]:
         """Without who was held or removed, or went to somebody else, while the batch waited."""
         if len(still) == len(batch.recipients):
@@ -416,11 +425,18 @@ class Runner:
 
     def _write_down(
         self, recipients: Sequence[Recipient], answers: Sequence[Answer], digest: Digest | None = None
-    ) -> asyncio.Task[None]:
-        return self._in_background(self._settle(recipients, answers, digest))
+    ) -> asyncio.Future[None]:
+        """In the background; what comes back is done when it is on the disk, or cannot be."""
+        written = asyncio.get_running_loop().create_future()
+        self._in_background(self._settle(recipients, answers, digest, written))
+        return written
 
     async def _settle(
-        self, recipients: Sequence[Recipient], answers: Sequence[Answer], digest: Digest | None
+        self,
+        recipients: Sequence[Recipient],
+        answers: Sequence[Answer],
+        digest: Digest | None,
+        written: asyncio.Future[None],
     ) -> None:
         try:
             await self.aftermath.settle(recipients, answers, digest)
@@ -428,6 +444,8 @@ class Runner:
             _not_settled(problem, recipients)
         finally:
             self._let_go(recipients)
+            if not written.done():  # whoever waited may have been cancelled, and it with them
+                written.set_result(None)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -481,12 +499,6 @@ class Runner:
 def _put_back(tx: Tx, ids: Sequence[RecipientId], owner: str, domains: Sequence[str], until: int) -> None:
     queue.release(tx, ids, owner)
     queue.rest(tx, domains, until)
-
-
-async def _end_of(task: asyncio.Task[None] | None) -> None:
-    """Waits for a task of somebody else; whoever started it hears of its errors."""
-    if task is not None and not task.done():
-        await asyncio.wait((task,))
 
 
 def _not_settled(problem: Problem, recipients: Sequence[Recipient]) -> None:

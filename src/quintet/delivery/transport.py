@@ -97,7 +97,7 @@ class Letter:
         Whoever sends killed letters again so sends no more than one a session twice.
         """
         if self.after is not None and not self.after.done():
-            await asyncio.wait((self.after,))
+            await self.after
 
 
 class Link(Protocol):

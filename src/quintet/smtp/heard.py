@@ -44,7 +44,7 @@ class Heard:
 
     def status(self, result: Result) -> str:
         """The enhanced code where it agrees with what we make of the reply, else a general one."""
-        digit = {Result.DONE: "2", Result.LATER: "4", Result.NEVER: "5"}[result]
+        digit = "2" if result is Result.DONE else "4" if result is Result.LATER else "5"
         found = _ENHANCED.match(self.lines[0]) if self.lines else None
         if found is not None and found[1] == digit:
             return found[0].strip()

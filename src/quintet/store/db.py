@@ -76,6 +76,12 @@ def bounded(test: Callable[..., bool] | bool = True) -> Callable[[F], F]:
     return mark
 
 
+def single(fn: F) -> F:
+    """Marks a read of one statement: it is a snapshot by itself, and `Store.peek` begins none for it."""
+    fn.__dict__["single"] = True
+    return fn
+
+
 def is_bounded(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     test = getattr(fn, "bounded", False)
     return bool(test(*args, **kwargs)) if callable(test) else bool(test)

@@ -17,7 +17,7 @@ from quintet.errors import Reason, Refused
 from quintet.message.digest import Digest
 from quintet.store import dialect, filing, lanes, queue_rules
 from quintet.store.content import Content
-from quintet.store.db import Tx, bounded
+from quintet.store.db import Tx, bounded, single
 from quintet.store.model import AccountId, BodyRef, FolderId, MessageId
 
 QueueId = NewType("QueueId", int)
@@ -269,12 +269,18 @@ class Look:
 
 def look(tx: Tx, ids: Sequence[RecipientId], owner: str, message_row: MessageId) -> Look:
     """`still_leased`, and the message, at once: each message that leaves asks for both."""
-    if len(ids) == 1:  # most: one statement does for both
-        row = tx.one(_LOOK_AT_ONE, FEW_BYTES, ids[0], owner, message_row)
-        still = {ids[0]} if row is not None and row[8] is not None else set()
-    else:
-        row = tx.one(_LOOK, FEW_BYTES, message_row)
-        still = still_leased(tx, ids, owner)
+    row = tx.one(_LOOK, FEW_BYTES, message_row)
+    return _look(row, still_leased(tx, ids, owner))
+
+
+@single
+def look_at_one(tx: Tx, recipient: RecipientId, owner: str, message_row: MessageId) -> Look:
+    """`look` for one recipient, as most messages have."""
+    row = tx.one(_LOOK_AT_ONE, FEW_BYTES, recipient, owner, message_row)
+    return _look(row, {recipient} if row is not None and row[8] is not None else set())
+
+
+def _look(row: tuple[Any, ...] | None, still: set[RecipientId]) -> Look:
     if row is None:
         return Look(still)
     ref = BodyRef(row[0], row[1], row[2], bool(row[3]), row[4], not row[5], row[7])

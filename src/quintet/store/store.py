@@ -270,6 +270,9 @@ class Store:
 
 def _read(tx: db.SqliteTx, clock: Clock, fn: Callable[..., T], args: Any, kwargs: Any) -> T:
     try:
+        if getattr(fn, "single", False):
+            tx.now = clock.now()
+            return fn(tx, *args, **kwargs)
         tx.begin(clock.now(), "BEGIN")  # one snapshot for all statements of fn
         try:
             return fn(tx, *args, **kwargs)
