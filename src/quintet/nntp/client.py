@@ -219,12 +219,15 @@ class Connection:
 
     async def active(self) -> list[str]:
         """Names of all groups (RFC 3977 7.6.3)."""
-        code, text = await self._command("LIST ACTIVE")
+        lines = (await self.listing("LIST ACTIVE")).splitlines()
+        return [line.split(b" ", 1)[0].decode("utf-8", "replace") for line in lines]
+
+    async def listing(self, command: str) -> bytes:
+        """What a LIST command tells (RFC 3977 7.6).  Raises Hangup: it does not."""
+        code, text = await self._command(command)
         if code != 215:
-            raise Hangup(Reason.CLOSED, f"LIST ACTIVE: {code} {text[:200]}")
-        return [
-            line.split(b" ", 1)[0].decode("utf-8", "replace") for line in (await self._list()).splitlines()
-        ]
+            raise Hangup(Reason.CLOSED, f"{command}: {code} {text[:200]}")
+        return await self._list()
 
     async def ids(self, low: int, high: int) -> list[tuple[int, str]] | None:
         """Number and Message-ID of a range of the group; None where that cannot be asked."""

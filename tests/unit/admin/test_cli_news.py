@@ -1,4 +1,4 @@
-"""`rnews` on a real store: what becomes of batches, and what the caller is told."""
+"""`rnews` and `actsync` on a real store: what becomes of batches and lists, and what the caller is told."""
 
 from __future__ import annotations
 
@@ -83,3 +83,77 @@ def test_damage_is_told_with_what_was_taken(shell: Shell, tmp_path: Path) -> Non
     (tmp_path / "b").write_bytes(batch(article(1)) + b"#! nonsense\n")
     assert shell("rnews", str(tmp_path / "b")) == "1 taken, 1 refused\n"
     assert "not a line of a batch" in shell.err
+
+
+# --- actsync ----------------------------------------------------------------------------------------
+
+ACTIVE = """\
+comp.lang.c 0000000012 0000000001 y
+comp.lang.python 0000000000 0000000001 m
+comp.old 0000000000 0000000001 =comp.lang.c
+control.cancel 0000000000 0000000001 n
+local.test 0000000000 0000000001 m
+rec.food 0000000000 0000000001 y
+"""
+
+
+def described(shell: Shell) -> dict[str, tuple[str, str]]:
+    return {row["group"]: (row["posting"], row["description"]) for row in shell.json("group", "list")}
+
+
+def test_groups_are_brought_in_line(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "active.gz").write_bytes(gzip.compress(ACTIVE.encode()))
+    (tmp_path / "newsgroups").write_text("comp.lang.c\t\tAll about C\nrec.food Eating\n")
+    call = ("actsync", str(tmp_path / "active.gz"), "--descriptions", str(tmp_path / "newsgroups"))
+    planned = shell.json(*call, "--groups", "*,!rec.*", "--dry-run")
+    assert described(shell) == {"local.test": ("open", "")}
+    done = shell.json(*call, "--groups", "*,!rec.*")
+    assert done["changes"] == planned["changes"]
+    assert [(one["action"], one["group"]) for one in done["changes"]] == [
+        ("create", "comp.lang.c"),
+        ("create", "comp.lang.python"),
+        ("create", "comp.old"),
+        ("change", "local.test"),
+    ]
+    assert described(shell) == {
+        "comp.lang.c": ("open", "All about C"),
+        "comp.lang.python": ("moderated", ""),
+        "comp.old": ("=comp.lang.c", ""),
+        "local.test": ("moderated", ""),
+    }
+    assert shell(*call, "--groups", "*,!rec.*") == "nothing to change\n"
+
+
+def test_groups_are_removed_only_when_wanted_and_few(shell: Shell, tmp_path: Path) -> None:
+    active = tmp_path / "active"
+    active.write_text("rec.food 0000000000 0000000001 y\n")
+    shell("actsync", str(active))
+    assert set(described(shell)) == {"local.test", "rec.food"}
+    shell("actsync", str(active), "--remove", code=1)
+    assert "1 of 2 groups would be removed" in shell.err
+    [change] = shell.json("actsync", str(active), "--remove", "--dry-run")["changes"]
+    assert (change["action"], change["group"], change["articles"]) == ("remove", "local.test", 0)
+    shell("actsync", str(active), "--remove", "--most", "50")
+    assert set(described(shell)) == {"rec.food"}
+
+
+@pytest.mark.parametrize("text", ["", "<html>no list</html>\n", "comp.lang.c 1 2 q\n", "a b c\n"])
+def test_what_is_no_list_changes_nothing(shell: Shell, tmp_path: Path, text: str) -> None:
+    (tmp_path / "active").write_text("comp.good 0 1 y\n" + text if text else "")
+    shell("actsync", str(tmp_path / "active"), code=1)
+    assert set(described(shell)) == {"local.test"}
+
+
+def test_sources_and_patterns_that_cannot_be(shell: Shell, tmp_path: Path) -> None:
+    shell("actsync", "http://example.org/active", code=2)
+    shell("actsync", str(tmp_path / "missing"), code=4)
+    shell("actsync", "x", "--groups", "[", code=2)
+
+
+def test_bomb_is_no_list() -> None:
+    from quintet.admin.transfer import actsync
+
+    with pytest.raises(actsync.BadList):
+        actsync.unpack(gzip.compress(b"0" * (actsync.MAX_LIST + 10)))
+    with pytest.raises(actsync.BadList):
+        actsync.unpack(b"\x1f\x8bdamaged")

@@ -36,6 +36,7 @@ COMMANDS: dict[str, str] = {
     "access": "access",
     "list": "lists",
     "rnews": "news",
+    "actsync": "news",
     "expire": "expiry",
     "undelete": "expiry",
     "hold": "expiry",

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from quintet.store.store import Store
 
 CHUNK = 64 * 1024  # octets read at once
+FETCH_S = 120.0  # for a list of groups
 
 
 def register(app: typer.Typer) -> None:
     app.command("rnews")(rnews)
+    app.command("actsync")(actsync)
 
 
 def rnews(
@@ -79,6 +81,124 @@ def rnews(
         typer.echo(", ".join(f"{count} {what}" for what, count in counts.items() if count or what == "taken"))
     if done.later:
         raise typer.Exit(Exit.LATER)
+
+
+def actsync(
+    source: Annotated[
+        str, typer.Argument(help="https://..., a file, or nntp://host[:port]; .gz is unpacked.")
+    ],
+    pattern: Annotated[
+        str, typer.Option("--groups", "-g", help='Only groups that match: "comp.*,!comp.binaries.*".')
+    ] = "*",
+    descriptions: Annotated[
+        str, typer.Option("--descriptions", help="URL or file of descriptions; nntp has them itself.")
+    ] = "",
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove matching groups that are not there, with their articles.")
+    ] = False,
+    most: Annotated[
+        int, typer.Option("--most", help="Most groups to remove, in percent of those here.", min=0, max=100)
+    ] = 10,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only tell what would change.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring the list of groups in line with another server's: make, change and, if wanted, remove groups."""
+    from quintet.admin.transfer import actsync as lists
+    from quintet.errors import BadSyntax
+    from quintet.policy.wildmat import wildmat
+
+    try:
+        wanted = wildmat(pattern)
+    except BadSyntax as error:
+        raise Failed(error.text, code=Exit.USAGE) from error
+
+    async def work(store: Store, settings: Config) -> tuple[list[lists.Change], list[str]]:
+        from quintet.store import groups
+
+        try:
+            active, described = await _lists(source, descriptions, settings, store)
+            theirs = lists.parse(lists.unpack(active))
+            texts = lists.parse_descriptions(lists.unpack(described))
+        except lists.BadList as error:
+            raise Failed(f"{source}: {error}") from error
+        ours = await store.read(groups.listing)
+        changes = lists.plan(ours, theirs, texts, wanted, remove=remove)
+        gone = sum(one.action == "remove" for one in changes)
+        if gone * 100 > most * len(ours) and not dry_run:
+            raise Failed(
+                f"{gone} of {len(ours)} groups would be removed",
+                "Look with --dry-run; --most says how many percent may be.",
+            )
+        failed: list[str] = []
+        for start in range(0, 0 if dry_run else len(changes), lists.AT_ONCE):
+            failed += await store.write(lists.apply, changes[start : start + lists.AT_ONCE])
+        return changes, failed
+
+    changes, failed = common.with_store(config, work)
+    rows = [
+        {
+            "action": one.action,
+            "group": one.name,
+            "status": one.status,
+            "was": one.was,
+            "articles": one.articles,
+            "description": one.description,
+        }
+        for one in changes
+    ]
+    if as_json:
+        common.emit({"dry_run": dry_run, "changes": rows, "failed": failed})
+        return
+    common.table(
+        rows,
+        ["action", "group", "status", "was", "articles", "description"],
+        False,
+        empty="nothing to change",
+    )
+    for text in failed:
+        typer.echo(f"quintet: {text}", err=True)
+
+
+async def _lists(source: str, descriptions: str, config: Config, store: Store) -> tuple[bytes, bytes]:
+    """The two lists as they came.  Raises Failed."""
+    if source.startswith("nntp://"):
+        from urllib.parse import urlsplit
+
+        from quintet.config.peers import Peer
+        from quintet.nntp.client import Connection
+
+        place = urlsplit(source)
+        peer = Peer(name="actsync", host=place.hostname or "", port=place.port or 119, streaming=False)
+        conn = await Connection.open(peer, reader=True)
+        try:
+            return await conn.listing("LIST ACTIVE"), await conn.listing("LIST NEWSGROUPS")
+        finally:
+            await conn.close()
+    active = await _fetched(source, config, store)
+    return active, await _fetched(descriptions, config, store) if descriptions else b""
+
+
+async def _fetched(source: str, config: Config, store: Store) -> bytes:
+    from quintet.admin.transfer import actsync as lists
+
+    if "://" not in source:
+        try:
+            return Path(source).read_bytes()  # noqa: ASYNC240 (nothing else runs)
+        except OSError as error:
+            raise Failed(f"{source}: {error.strerror}", code=Exit.LATER) from error
+    if not source.startswith("https://"):
+        raise Failed(f"{source}: expected https://, nntp:// or a file", code=Exit.USAGE)
+    from quintet.net.dns import Resolver
+    from quintet.net.https import Https
+
+    https = Https(
+        Resolver(config.dns, clock=store.clock), ca_file=config.tls_out.ca_file or None, private=True
+    )
+    answer = await https.ask(source, max_bytes=lists.MAX_LIST, timeout_s=FETCH_S)
+    if answer.status != 200:
+        raise Failed(f"{source}: the server answers {answer.status}", code=Exit.LATER)
+    return answer.body
 
 
 def _arrivals(store: Store, config: Config, name: str) -> tuple[Arrivals, Source]:
