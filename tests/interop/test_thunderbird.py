@@ -9,13 +9,15 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from quintet.store import entries
-from quintet.store.model import ANSWERED, FLAGGED, SEEN
+from quintet.store.model import ANSWERED, DELETED, FLAGGED, SEEN
 from tests.support.mailclients import (
     HOST,
     PASSWORD,
@@ -234,6 +236,55 @@ async def test_thunderbird_catches_up_after_it_was_away(
         shown = await user("open", "INBOX")
         assert subjects(shown) == [f"Letter {number}" for number in (2, 3, 4, 7)]
         assert [(each["answered"], each["keywords"]) for each in shown][2] == (True, "$label1")
+
+
+async def test_thunderbird_plays_back_what_was_done_offline(
+    window: Thunderbird, server: Server, tmp_path: Path
+) -> None:
+    async with seated(window, server) as user:
+        await user("create", "", "Work")
+        await user("open", "INBOX")
+        assert await user("download", "INBOX") == 5
+        await user("offline", True)
+        await user("mark", "INBOX", ["Letter 1"], {"read": True, "flagged": True, "tag": "$label4"})
+        await user("copy", "INBOX", ["Letter 2", "Letter 3"], "Work", True)
+        await user("remove", "INBOX", ["Letter 5"])
+        assert flags(server) == dict.fromkeys(range(1, 6), 0)
+        await fill(server, 1, first=6)
+        await user("offline", False)
+        await settled(server, {1: SEEN | FLAGGED, 4: 0, 6: 0})
+        assert (len(rows(server, "Work")), len(rows(server, "Trash"))) == (2, 1)
+
+
+async def test_thunderbird_marks_or_removes_what_is_deleted(window: Thunderbird, server: Server) -> None:
+    async with seated(window, server) as user:
+        await user("open", "INBOX")
+        await user("deleting", 0)
+        await user("remove", "INBOX", ["Letter 1", "Letter 3"])
+        await settled(server, {1: SEEN | DELETED, 2: 0, 3: SEEN | DELETED, 4: 0, 5: 0})
+        await user("compact", "INBOX")
+        await settled(server, {2: 0, 4: 0, 5: 0})
+        await user("deleting", 2)
+        await user("remove", "INBOX", ["Letter 2", "Letter 5"])
+        await user("compact", "INBOX")
+        await settled(server, {4: 0})
+        assert not rows(server, "Trash")
+
+
+async def test_thunderbird_reads_a_letter_with_large_attachments(window: Thunderbird, server: Server) -> None:
+    message = EmailMessage(policy=SMTP)
+    message["From"], message["Subject"] = "Zoe <zoe@example.net>", "Two files"
+    message.set_content("Schöne Grüße.\n")
+    for number in (1, 2):
+        name = f"part{number}.bin"
+        message.add_attachment(bytes(300_000), maintype="application", subtype="x-zero", filename=name)
+    raw = message.as_bytes()
+    await deliver(server, raw)
+    async with seated(window, server) as user:
+        await user("open", "INBOX")
+        shown = await user("read", "INBOX", "Two files")
+        assert "Schöne Grüße." in shown and "part2.bin" in shown
+        assert (await user("source", "INBOX", "Two files")).encode("latin-1").endswith(raw)
 
 
 async def test_thunderbird_reads_a_group_as_a_folder(window: Thunderbird, tmp_path: Path) -> None:

@@ -458,6 +458,21 @@ const verbs = {
     return [...folder.messages].filter(each => each.flags & Ci.nsMsgMessageFlags.Offline).length;
   },
 
+  /** Goes offline, or online again, which plays back what was done meanwhile. */
+  async offline(key, wanted) {
+    Services.io.offline = wanted;
+    if (!wanted) {
+      const manager = Cc["@mozilla.org/messenger/offline-manager;1"].getService(Ci.nsIMsgOfflineManager);
+      manager.goOnline(false, true, msgWindow);
+      await until(() => !manager.inProgress, "played back");
+    }
+  },
+
+  /** What to do with what is deleted: 0 mark it, 1 move it to the trash, 2 remove it. */
+  async deleting(key, model) {
+    server(key).QueryInterface(Ci.nsIImapIncomingServer).deleteModel = model;
+  },
+
   async close(key) {
     const account = MailServices.accounts.getAccount(key);
     account.incomingServer.closeCachedConnections();
