@@ -52,12 +52,9 @@ def append(session: Session, command: commands.Append, following: Input) -> Repl
     filing = session.house.store.submit(_file, session, name, [letter], session.house.clock.now(), None)
 
     def then() -> Replies:
-        uid_validity, added = filing.result()
+        code = _code(session, *filing.result())
         normalized = fmt.normalized(command.mailbox, name) if session.rev2 else b""
-        return updates.then(
-            session,
-            b"%b%b OK [APPENDUID %d %d] Done\r\n" % (normalized, command.tag, uid_validity, added[0].uid),
-        )
+        return updates.then(session, b"%b%b OK %bDone\r\n" % (normalized, command.tag, code))
 
     return Pending(filing, then)
 
@@ -239,14 +236,10 @@ async def _add(
     session: Session, command: commands.Append, letters: list[Letter], old: Old | None
 ) -> list[Any]:
     name = names.decode(command.mailbox, utf8=session.utf8)
-    uid_validity, added = await session.house.store.write(
+    where, added = await session.house.store.write(
         _file, session, name, letters, session.house.clock.now(), old
     )
-    if session.selected is not None:
-        folder_id = session.selected.folder_id
-        session.selected.made.update(one.uid for one in added if one.folder_id == folder_id)
-    uids = sets.write(sets.runs([one.uid for one in added]))
-    code = b"[APPENDUID %d %b] " % (uid_validity, uids)
+    code = _code(session, where, added)
     told: list[Any] = []
     if old is not None:  # before EXPUNGE, so that the client knows what came instead (RFC 8508 4.3)
         told.append(b"* OK %bReplacement is there\r\n" % code)
@@ -259,10 +252,21 @@ async def _add(
     return [*told, b"%b OK %bDone\r\n" % (command.tag, code)]
 
 
+def _code(session: Session, where: Place, added: list[Added]) -> bytes:
+    """``[APPENDUID ...] ``, b"" where it would tell too much (RFC 9051 11.4); notes what is our own."""
+    here = session.selected
+    if here is not None and here.folder_id == where.folder.id:
+        here.made.update(one.uid for one in added)
+    if not where.may("r"):
+        return b""
+    uids = sets.write(sets.runs([one.uid for one in added]))
+    return b"[APPENDUID %d %b] " % (where.folder.uid_validity, uids)
+
+
 @bounded(lambda session, name, letters, now, old: len(letters) <= 4)
 def _file(
     tx: Tx, session: Session, name: str, letters: list[Letter], now: int, old: Old | None
-) -> tuple[int, list[Added]]:
+) -> tuple[Place, list[Added]]:
     """All or none (RFC 3502 6.3.11); the target is looked up in the transaction that writes."""
     where = places.get(tx, session.user.account_id, name, "i")
     if where.folder.kind != FolderKind.MAIL:
@@ -285,4 +289,4 @@ def _file(
             annotate.file(
                 tx, where.folder, added[-1].uid, letter.remarks, session.user.account_id, session.house.config
             )
-    return where.folder.uid_validity, added
+    return where, added

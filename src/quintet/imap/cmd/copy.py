@@ -16,6 +16,7 @@ from quintet.store.model import Copied, FolderKind
 
 if TYPE_CHECKING:
     from quintet.imap import commands
+    from quintet.imap.places import Place
     from quintet.imap.selected import Selected
     from quintet.imap.session import Session
     from quintet.net.seam import Input
@@ -50,7 +51,7 @@ async def copy(session: Session, command: commands.Copy, _: Input) -> AsyncGener
                 moved += len(done.sources)
                 for reply in news.at(moved):
                     yield reply
-                if done.sources:  # before EXPUNGE, so that the client knows where they went (RFC 6851 4.3)
+                if done.code():  # before EXPUNGE, so that the client knows where they went (RFC 6851 4.3)
                     yield b"* OK %bMoved\r\n" % done.code()
                 for reply in await updates.told(session, asked=command.move):
                     yield reply
@@ -78,22 +79,23 @@ async def copy(session: Session, command: commands.Copy, _: Input) -> AsyncGener
 class Done:
     """What was copied, as COPYUID tells it: four bytes a number, there may be millions."""
 
-    __slots__ = ("sources", "targets", "uid_validity")
+    __slots__ = ("readable", "sources", "targets", "uid_validity")
 
     def __init__(self) -> None:
         self.uid_validity = 0
+        self.readable = True  # who copied may read the target as well
         self.sources = array("I")
         self.targets = array("I")
 
-    def add(self, uid_validity: int, copied: list[Copied]) -> Self:
-        self.uid_validity = uid_validity
+    def add(self, target: Place, copied: list[Copied]) -> Self:
+        self.uid_validity, self.readable = target.folder.uid_validity, target.may("r")
         self.sources.extend([one.source_uid for one in copied])
         self.targets.extend([one.target_uid for one in copied])
         return self
 
     def code(self) -> bytes:
-        """``[COPYUID ...] ``, b"" for nothing (RFC 4315 3)."""
-        if not self.sources:
+        """``[COPYUID ...] `` (RFC 4315 3); b"" for nothing, or where it told too much (RFC 9051 11.4)."""
+        if not self.sources or not self.readable:
             return b""
         return b"[COPYUID %d %b %b] " % (
             self.uid_validity,
@@ -138,7 +140,7 @@ def _undo(tx: Tx, account_id: AccountId, name: str, uid_validity: int, uids: lis
 
 def _transfer(
     tx: Tx, session: Session, here: Selected, name: str, uids: list[int], move: bool
-) -> tuple[int, list[Copied]]:
+) -> tuple[Place, list[Copied]]:
     """All of them or none; the target is looked up in the transaction that writes."""
     me = session.user.account_id
     target = places.get(tx, me, name, "i")
@@ -156,4 +158,4 @@ def _transfer(
         keywords=target.may("w"),
         along=annotate.along(target, me, session.house.config),
     )
-    return target.folder.uid_validity, copied
+    return target, copied
