@@ -100,7 +100,7 @@ def date_time(date: str, time: str, zone: str, this_year: int) -> int:
     """
     match = _DATE.match(date)
     clock = _TIME.match(time)
-    if not match or not clock or zone.upper() not in ("", "GMT"):
+    if not match or not clock or zone.upper() not in ("", "GMT", "UTC"):  # pynntp says UTC
         raise BadSyntax("not a date and time")
     year = int(match[1])
     if len(match[1]) == 2:
