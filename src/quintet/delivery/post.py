@@ -171,21 +171,11 @@ class PostOffice:
         grants: Grants | None,
     ) -> Posted:
         now, config = self._clock.now(), self._config
-        limits = self._by_hand if group else self._limits
         head, lead, whole = await _lead(chunks, by_hand=bool(group))
         proto = inject.read(head, by_hand=bool(group))
         if config.check_quoting and not group:
             injectchecks.check_quoting(lead)
-        injectchecks.name_groups(proto, limits.max_groups, group=group)
-        verb = proto.get(b"control").partition(" ")[0].lower()
-        targets = self._store.peek(_targets, proto.groups, identity, grants)
-        moderator = ""
-        about_groups = verb in injectchecks.CONTROLS and verb != orders.CANCEL
-        if proto.groups and not about_groups:
-            moderator = self._where(verb, targets, identity, proto)
-        injectchecks.check(proto, now, limits, group=group)
-        if about_groups:
-            self._where(verb, targets, identity, proto)
+        verb, targets, moderator = self._checked(proto, now, identity, grants, group)
         if whole and not lead and not verb and not group:
             raise inject.bad("Article has no body")
         injectchecks.check_author(proto)
@@ -222,25 +212,56 @@ class PostOffice:
             if moderator:
                 await self._submit(identity, peer, moderator, targets, content)
                 return Posted(proto.message_id, (), (), moderator)
-            added = await self._store.write(
-                acts.file,
-                [one.folder.id for one in targets],
-                content,
-                path=self._path(peer, proto.path),
-                host=self.path_host,
-                received_at=now if received_at is None else received_at,
-                message_id=proto.message_id,
-                trace_note=_note(identity, peer, targets, content),
-                rules=self._news,
-                who=acts.Who(peer.id, _poster(identity)),
-            )
-            if not added:
-                raise Refused(Reason.DUPLICATE, "Article was cancelled before it came")
+            at = now if received_at is None else received_at
+            added = await self._file(identity, peer, proto, targets, content, at)
         finally:
             for each in spools:
                 each.discard()
         names = () if verb else tuple(one.folder.name for one in targets)  # control messages lie elsewhere
         return Posted(proto.message_id, names, tuple(added))
+
+    def _checked(
+        self, proto: inject.Proto, now: int, identity: Identity | None, grants: Grants | None, group: str
+    ) -> tuple[str, list[Target], str]:
+        """Groups and header, in INN's order: the verb of Control, the groups that are here, the moderator."""
+        limits = self._by_hand if group else self._limits
+        injectchecks.name_groups(proto, limits.max_groups, group=group)
+        verb = proto.get(b"control").partition(" ")[0].lower()
+        targets = self._store.peek(_targets, proto.groups, identity, grants)
+        moderator = ""
+        about_groups = verb in injectchecks.CONTROLS and verb != orders.CANCEL
+        if proto.groups and not about_groups:
+            moderator = self._where(verb, targets, identity, proto)
+        injectchecks.check(proto, now, limits, group=group)
+        if about_groups:
+            self._where(verb, targets, identity, proto)
+        return verb, targets, moderator
+
+    async def _file(
+        self,
+        identity: Identity | None,
+        peer: Peer,
+        proto: inject.Proto,
+        targets: Sequence[Target],
+        content: Content,
+        received_at: int,
+    ) -> list[Added]:
+        """Into its groups, with what it asks for.  Raises Refused, TryLater."""
+        added = await self._store.write(
+            acts.file,
+            [one.folder.id for one in targets],
+            content,
+            path=self._path(peer, proto.path),
+            host=self.path_host,
+            received_at=received_at,
+            message_id=proto.message_id,
+            trace_note=_note(identity, peer, targets, content),
+            rules=self._news,
+            who=acts.Who(peer.id, _poster(identity)),
+        )
+        if not added:
+            raise Refused(Reason.DUPLICATE, "Article was cancelled before it came")
+        return added
 
     async def _screened(
         self, identity: Identity | None, peer: Peer, proto: inject.Proto, content: Content
