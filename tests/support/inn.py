@@ -204,15 +204,10 @@ class Inn:
             except (OSError, ValueError):
                 pass
 
-    def count(self, group: str) -> int:
-        """Articles in a group, as its active file counts numbers."""
-        text = self.run("ctlinnd", "flush", "", check=False)
-        del text
-        for line in (self.folder / "db/active").read_text().splitlines():
-            name, high, low, _ = line.split()
-            if name == group:
-                return int(high) - int(low) + 1
-        return 0
+    def numbers(self, group: str) -> list[int]:
+        """Of the articles in its spool."""
+        place = self.folder / "spool/articles" / group.replace(".", "/")
+        return sorted(int(path.name) for path in place.iterdir()) if place.is_dir() else []
 
     def articles(self, group: str) -> list[bytes]:
         """What its spool has, in the order of numbers."""

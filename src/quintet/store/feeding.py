@@ -181,6 +181,11 @@ def give_back(tx: Tx, owner: str) -> None:
     tx.run("UPDATE feed_range SET lease_until = 0 WHERE lease_owner = ?", owner)
 
 
+def owners(tx: Tx, name: str) -> list[str]:
+    """Who has leases of a feed."""
+    return [owner for (owner,) in tx.all("SELECT DISTINCT lease_owner FROM feed_range WHERE name = ?", name)]
+
+
 @bounded()
 def take_later(tx: Tx, name: str, count: int) -> list[tuple[int, int]]:
     """Rows that were put off and are due: (row, attempts).  They are ours for the time of a lease."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -103,6 +104,7 @@ class Feeder:
     async def run(self) -> None:
         """Until it is cancelled; leases are given back then."""
         await self._store.write(feeding.open_feed, self.peer.name)
+        await self._take_over()
         watch = self._store.watch(self._hint, None, await self._store.write(_news))
         notes = asyncio.create_task(self._note_all(), name=f"feed notes {self.peer.name}")
         grow = asyncio.create_task(self._grow(), name=f"feed connections {self.peer.name}")
@@ -118,6 +120,17 @@ class Feeder:
             with suppress(Problem):
                 await self._note()
                 await self._store.write(feeding.give_back, self._owner)
+
+    async def _take_over(self) -> None:
+        """Ends the leases of processes of this host that are no more."""
+        host, _, rest = self._owner.partition(":")
+        for owner in self._store.peek(feeding.owners, self.peer.name):
+            theirs, _, process = owner.partition(":")
+            pid = process.partition(":")[0]
+            if theirs != host or owner == self._owner:
+                continue
+            if pid == rest.partition(":")[0] or not _alive(pid):
+                await self._store.write(feeding.give_back, owner)
 
     # --- what is to be sent --------------------------------------------------------------------
 
@@ -374,6 +387,16 @@ class Feeder:
             held.noted = low
             if low > held.high:
                 del self._ranges[range_id]
+
+
+def _alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _news(tx: Tx) -> AccountId:
