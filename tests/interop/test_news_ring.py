@@ -1,6 +1,6 @@
 """Five servers in a ring, three of ours and two INNs, each feeding both neighbours: all is everywhere, once.
 
-Articles enter at two places, some in two groups, some of them are cancelled at the other one, and meanwhile one
+Articles enter at two places, some in two groups; some are cancelled at the other place, and meanwhile one
 of ours and one INN are away.  ``QUINTET_ARTICLES=20000`` sends so many.
 """
 
