@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures this server beside Postfix, Haraka, smtp-server, Dovecot and INN; writes docs/benchmarks.md.
+"""Measures this server beside Postfix, Haraka, smtp-server, Dovecot, Cyrus and INN: docs/benchmarks.md.
 
 Every workload comes from `loadgen` (this folder) and is the same for all; the servers take turns, `--repeat`
 times, and medians are compared, because absolute numbers of a busy machine move by a factor of two.
@@ -8,9 +8,10 @@ A peer that is not installed is left out and named.  All traffic stays on 127.0.
     make bench                          everything, about 15 minutes
     make bench ARGS=--quick             smaller counts, about 5 minutes
     make bench ARGS='--only S1,I2'      some workloads
+    make bench ARGS='--only I --servers quintet,mdbox --repeat 5'
 
 The set-up of the peers is in `peers/NAME/` (their best honest configuration); `peers/node.sh` fetches those
-that are Node programs.
+that are Node programs, `peers/cyrus.sh` unpacks Cyrus, whose packages cannot stand beside Dovecot's.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -31,16 +33,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench import heavy, page
+from bench import heavy, imap, million, page
 from bench.workloads import WORKLOADS, Result, Workload
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 START_LIMIT_S = 20.0
+INDEX_LIMIT_S = 600.0
 
 
 IDLE_SMTP = "smtp-idle --conns 1000 --hold 4 --ramp 20 --limit 90"
-IDLE = "imap-idle --conns 1000 --users 1000 --count 100 --hold 3 --ramp 20 --limit 110"
+STORE_ALL = "imap-beside --conns 4 --procs 2 --users 1 --user-pattern one%.0s --limit 600"
+HEAVY = ("--heavy", "STORE 1:* +FLAGS.SILENT (\\Flagged)")
+IMAP_BASE, IMAP_STEP = 1500, 200  # ports of the comparison of IMAP, between ours
+LMTP = 24  # above the first port of a peer
 SINK = 2900  # above the first port of each server: what it relays to
 NUMBER = {"smtp": 25, "imap": 143, "pop3": 110, "nntp": 119}
 
@@ -55,39 +61,74 @@ class Ours:
     kinds = frozenset(NUMBER)
 
     def __init__(self, folder: Path, base: int, workers: int) -> None:
-        self.dir, self.base, self.workers = folder / "quintet", base, workers
+        self.dir, self.base = folder / "quintet", base
         self.sink = base + SINK
         self.process: subprocess.Popen[bytes] | None = None
+        self.workers = workers
 
     def quintet(self, *args: str, **options: Any) -> None:  # Any: of subprocess.run
         command = [sys.executable, "-m", "quintet", *args]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.dir, **options)
 
     def prepare(self) -> None:
+        if self.dir.exists():  # of a run before, with --home
+            self.configure()
+            return
         self.dir.mkdir(parents=True)
-        config = self.dir / "quintet.toml"
-        listeners = [OUR_LISTENER.format(name=kind, port=self.port(kind)) for kind in NUMBER]
-        config.write_text(
-            OUR_CONFIG.format(workers=self.workers, sink=self.sink, size=2 * heavy.LARGE) + "".join(listeners)
-        )
+        config = self.configure()
         self.quintet("domain", "add", "bench.test", "-c", str(config))
         names = [f"u{n:04d}" for n in range(1000)] + [
-            f"{kind}{n}" for kind in ("big", "pop", "app") for n in range(10)
+            f"{kind}{n}" for kind in ("big", "pop", "app", "huge") for n in range(10)
         ]
+        names += [f"mix{n}" for n in range(20)]
         accounts = self.dir / "accounts.tsv"
         accounts.write_text("".join(f"{name}@bench.test\tpw\n" for name in names))
         self.quintet("account", "load", str(accounts), "-c", str(config))
         self.quintet("group", "add", "bench.big", "-c", str(config))
 
+    def configure(self) -> Path:
+        """Writes the configuration, for as many workers as are wanted now."""
+        config = self.dir / "quintet.toml"
+        listeners = [OUR_LISTENER.format(name=kind, port=self.port(kind)) for kind in NUMBER]
+        config.write_text(
+            OUR_CONFIG.format(workers=self.workers, sink=self.sink, size=2 * heavy.LARGE) + "".join(listeners)
+        )
+        return config
+
     def up(self) -> float:
         """Starts and returns the seconds until every port answers."""
         began = time.monotonic()
+        for kind in NUMBER:
+            expect_free(self.port(kind))
         log = (self.dir / "log").open("ab")
         command = [sys.executable, "-m", "quintet", "serve", "-c", str(self.dir / "quintet.toml")]
         self.process = subprocess.Popen(command, cwd=self.dir, stdout=log, stderr=log)
         for kind in NUMBER:
             wait_port(self.port(kind))
         return time.monotonic() - began
+
+    @contextlib.contextmanager
+    def with_workers(self, count: int) -> Iterator[None]:
+        """For the next start, unless the command line asked for more."""
+        before, self.workers = self.workers, max(count, self.workers)
+        if self.workers != before:
+            self.configure()
+        try:
+            yield
+        finally:
+            if self.workers != before:
+                self.workers = before
+                self.configure()
+
+    def wait_for_index(self) -> None:
+        """Until the texts of all messages are in the index: it is built beside other work."""
+        upto, end = 0, time.monotonic() + INDEX_LIMIT_S
+        while time.monotonic() < end:
+            upto = look(self.dir / "data" / "search.db", "SELECT value FROM state WHERE name = 'upto'")
+            if upto >= look(self.dir / "data" / "quintet.db", "SELECT max(id) FROM message"):
+                return
+            time.sleep(1)
+        print(f"the index is not built after {INDEX_LIMIT_S:.0f} s: {upto}", flush=True)
 
     def down(self) -> None:
         if self.process:
@@ -149,8 +190,11 @@ max_per_address = 20000
 class Peer:
     """Postfix, Dovecot or INN by its up and down scripts."""
 
-    def __init__(self, name: str, folder: Path, base: int, variant: str, kinds: tuple[str, ...]) -> None:
-        self.name, self.dir, self.base, self.variant = name, folder / name, base, variant
+    def __init__(
+        self, name: str, folder: Path, base: int, variant: str, kinds: tuple[str, ...], label: str = ""
+    ) -> None:
+        """``label``: where several of one program are compared."""
+        self.name, self.dir, self.base, self.variant = name, folder / (label or name), base, variant
         self.kinds = frozenset(kinds)
         self.sink = base + SINK
 
@@ -186,11 +230,11 @@ class Peer:
 
     def meter(self) -> list[str]:
         if Path("/sys/fs/cgroup/cpuacct").is_dir():
-            return ["--server-cgroup", self.name]
+            return ["--server-cgroup", f"{self.name}-{self.base}"]
         return ["--server-pid", str(self.dir / "pid")]
 
     def drop_cache(self) -> None:
-        drop_cache(self.dir / "mail")
+        drop_cache(self.dir / ("spool" if self.name == "cyrus" else "mail"))
 
     def seed_news(self, count: int) -> None:
         """By streaming to its feed port: INN's way in."""
@@ -209,6 +253,26 @@ PEERS = {
     "smtp-server": (f"{NODE}/smtp-server", "", ("smtp",)),
     "haraka": (f"{NODE}/Haraka", "", ("smtp",)),
 }
+CYRUS = Path(os.environ.get("CYRUS_ROOT", str(ROOT / "build" / "cyrus")))
+IMAP_PEERS = {  # beside us in `bench.imap`
+    "mdbox": ("dovecot", "/usr/sbin/dovecot", "mdbox"),
+    "maildir": ("dovecot", "/usr/sbin/dovecot", "maildir"),
+    "cyrus": ("cyrus", f"{CYRUS}/usr/lib/cyrus/bin/master", ""),
+}
+INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")  # Dovecot watches a mailbox by one each
+
+
+def look(database: Path, question: str) -> int:
+    """A number out of a database that is in use; 0 when there is none."""
+    with contextlib.suppress(sqlite3.Error), sqlite3.connect(f"file:{database}?mode=ro", uri=True) as found:
+        return int(found.execute(question).fetchone()[0] or 0)
+    return 0
+
+
+def expect_free(port: int) -> None:
+    """Ports are shared by workers, so a server of somebody else would take half of our load, unseen."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        raise SystemExit(f"port {port} is in use: choose others with --base")
 
 
 def wait_port(port: int) -> None:
@@ -257,7 +321,11 @@ def running(server: Server) -> Iterator[float]:
 
 
 def run_load(command: str, port: int, more: list[str]) -> Result:
-    line = [sys.executable, "-m", "loadgen", *command.split(), "--port", str(port), *more]
+    return run_words(command.split(), port, more)
+
+
+def run_words(words: list[str], port: int, more: list[str]) -> Result:
+    line = [sys.executable, "-m", "loadgen", *words, "--port", str(port), *more]
     done = subprocess.run(line, cwd=HERE, check=False, stdout=subprocess.PIPE, text=True)
     try:
         result: Result = json.loads(done.stdout.strip().splitlines()[-1])
@@ -270,16 +338,19 @@ def load(command: str, server: Server, kind: str) -> Result:
     return run_load(command.format(sink=server.sink), server.port(kind), server.meter())
 
 
-def seed(server: Server, articles: int, messages: int) -> None:
+def seed_mailbox(server: Server, pattern: str, count: int, more: str) -> None:
+    load(
+        f"imap-seed --conns 1 --users 1 --user-pattern {pattern}"
+        f" --messages {count} --pool {min(count, 10_000)} {more} --limit 900",
+        server,
+        "imap",
+    )
+
+
+def seed(server: Server, articles: int) -> None:
     with running(server):
         if "imap" in server.kinds:
-            for pattern, count in (("big%d", messages), ("pop%d", 1000)):
-                load(
-                    f"imap-seed --conns 1 --users 1 --user-pattern {pattern}"
-                    f" --messages {count} --pool {count} --size mixed",
-                    server,
-                    "imap",
-                )
+            seed_mailbox(server, "pop%d", 1000, "--size mixed")
         if "nntp" in server.kinds:
             server.seed_news(articles)
 
@@ -311,8 +382,8 @@ def errors(result: Result) -> str:
     return f"errors {result['errors']}" if result.get("errors") else ""
 
 
-def idle(ours: Ours) -> tuple[Result, float, float]:
-    """Memory after the start, seconds of the start, and 1,000 IDLE connections."""
+def idle(ours: Ours) -> tuple[float, float]:
+    """Seconds of the start, and megabytes after it."""
     sys.path.insert(0, str(HERE))
     from loadgen import core
 
@@ -320,9 +391,86 @@ def idle(ours: Ours) -> tuple[Result, float, float]:
         time.sleep(2)
         assert ours.process
         rss = sum(memory for _, memory in core.tree([ours.process.pid]).values()) / 1e6
-        more = ["--deliver-port", str(ours.port("smtp"))]
-        result = run_load(IDLE, ours.port("imap"), ours.meter() + more)
-    return result, started, rss
+    return started, rss
+
+
+@contextlib.contextmanager
+def many_watches() -> Iterator[None]:
+    """Lets Dovecot watch a thousand mailboxes, where we may say so."""
+    before = INSTANCES.read_text() if INSTANCES.exists() else ""
+    allowed = bool(before) and os.access(INSTANCES, os.W_OK)
+    if allowed:
+        INSTANCES.write_text("4096")
+    try:
+        yield
+    finally:
+        if allowed:
+            INSTANCES.write_text(before)
+
+
+def side_by_side(
+    ours: Ours, folder: Path, base: int, options: argparse.Namespace, prefixes: list[str]
+) -> tuple[str, dict[tuple[str, str], list[Result]], list[str]]:
+    """IMAP: the section of the page, the results, the peers that are not there."""
+    runs, rows = imap.wanted(prefixes)
+    asked = [name for name in options.servers.split(",") if name] or [imap.OURS, *imap.PEERS]
+    servers: dict[str, Server] = {imap.OURS: ours} if imap.OURS in asked else {}
+    for index, name in enumerate(imap.PEERS):
+        script, binary, variant = IMAP_PEERS[name]
+        if name in asked and Path(binary).exists() and any(name in run.peers for run in runs):
+            servers[name] = Peer(script, folder, base + IMAP_STEP * index, variant, ("imap",), name)
+    for name, server in servers.items():
+        if server is not ours and runs and not server.dir.exists():
+            print(f"preparing {name}", flush=True)
+            server.prepare()
+        mailboxes = {run.mailbox for run in runs if name == imap.OURS or name in run.peers}
+        for pattern, count, more in imap.SEEDS:
+            done = server.dir / f"seeded-{pattern}"
+            if pattern in mailboxes and not done.exists():
+                print(f"filling {pattern} of {name}", flush=True)
+                with running(server):
+                    seed_mailbox(server, pattern, count, more)
+                    if isinstance(server, Ours):
+                        server.wait_for_index()
+                done.touch()
+
+    def one(run: imap.Run, name: str) -> Result:
+        server = servers[name]
+        if run.cold:
+            server.drop_cache()
+        with many_watches() if run.delivers else contextlib.nullcontext():
+            if isinstance(server, Ours):
+                with server.with_workers(run.workers), running(server):
+                    return call(run, server)
+            with running(server):
+                return call(run, server)
+
+    def call(run: imap.Run, server: Server) -> Result:
+        if run.warm:
+            run_words(run.warm.split(), server.port("imap"), [])
+        more = server.meter()
+        if run.delivers and isinstance(server, Peer):
+            more += ["--deliver-port", str(server.base + LMTP), "--lmtp"]
+        elif run.delivers:
+            more += ["--deliver-port", str(server.port("smtp"))]
+        return run_words(imap.command(run, quick=options.quick), server.port("imap"), more)
+
+    peers = tuple(name for name in imap.PEERS if name in servers)
+    results = imap.measure(runs, tuple(servers), options.repeat, one)
+    missing = [
+        name for name in imap.PEERS if runs and name in asked and not Path(IMAP_PEERS[name][1]).exists()
+    ]
+    return imap.page(results, rows, peers, options.repeat), results, missing
+
+
+def huge(folder: Path, base: int) -> Result:
+    """The mailbox of a million."""
+    port = base + NUMBER["imap"]
+
+    def store(pid: int) -> Result:
+        return run_words([*STORE_ALL.split(), *HEAVY], port, ["--server-pid", str(pid)])
+
+    return million.measure(folder / "million", port, million.MESSAGES, store)
 
 
 def main() -> None:
@@ -332,8 +480,10 @@ def main() -> None:
     parser.add_argument("--only", default="", help="ids, or their beginnings, comma-separated")
     parser.add_argument("--quick", action="store_true", help="smaller counts")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--servers", default="", help="of IMAP: quintet,mdbox,maildir,cyrus")
     parser.add_argument("--workers", type=int, default=1, help="worker processes of ours")
     parser.add_argument("--dir", type=Path, help="where the servers live (default: a temporary folder)")
+    parser.add_argument("--home", type=Path, help="live here, stay here, and use what IMAP's filled before")
     parser.add_argument("--keep", action="store_true", help="leave the folder with data and logs")
     parser.add_argument("--base", type=int, default=20000, help="first port; each server takes the next 2000")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
@@ -342,8 +492,9 @@ def main() -> None:
 
     prefixes = [p for p in options.only.split(",") if p]
     wanted = [w for w in WORKLOADS if not prefixes or any(w.id.startswith(p) for p in prefixes)]
-    with_idle = not prefixes or any("I8".startswith(p) for p in prefixes)
-    folder = Path(tempfile.mkdtemp(prefix="quintet-bench-", dir=options.dir))
+    with_idle = not prefixes or "idle" in prefixes
+    folder = options.home or Path(tempfile.mkdtemp(prefix="quintet-bench-", dir=options.dir))
+    folder.mkdir(exist_ok=True)
     folder.chmod(0o755)  # the peers run under users of their own
     missing = [name for name, (binary, _, _) in PEERS.items() if not Path(binary).exists()]
     ours = Ours(folder, options.base, options.workers)
@@ -351,13 +502,13 @@ def main() -> None:
     for index, (name, (_, variant, kinds)) in enumerate(PEERS.items()):
         if name not in missing and any(w.peer == name for w in wanted):
             servers[name] = Peer(name, folder, options.base + 3000 * (index + 1), variant, kinds)
-    articles, messages = (20_000, 10_000) if options.quick else (100_000, 10_000)
+    articles = 20_000 if options.quick else 100_000
     try:
         for name, server in servers.items():
             print(f"preparing {name}", flush=True)
             server.prepare()
             if any(w.kind != "smtp" for w in wanted) and server.kinds != {"smtp"}:
-                seed(server, articles, messages)
+                seed(server, articles)
         results = measure(servers, wanted, options.repeat, options.quick)
         idling = idle(ours) if with_idle else None
         marks = []
@@ -370,7 +521,12 @@ def main() -> None:
                 marks += page.large(heavy.large(ours.port("smtp"), ours.process.pid))
         if not prefixes or "S7" in prefixes:
             marks += page.queue(heavy.queue(folder, options.base))
-        text = page.page(results, wanted, idling, missing, options.repeat, options.workers, marks)
+        if "IM" in prefixes or not (prefixes or options.quick):
+            marks += page.million(huge(folder, options.base))
+        section, beside, gone = side_by_side(ours, folder, options.base + IMAP_BASE, options, prefixes)
+        missing += [name for name in gone if name not in missing]
+        results |= beside
+        text = page.page(results, wanted, idling, missing, options.repeat, options.workers, marks, section)
         options.out.write_text(text)
         if options.raw:
             with options.raw.open("a") as file:
@@ -384,7 +540,7 @@ def main() -> None:
         for server in servers.values():
             with contextlib.suppress(Exception):  # whatever state the run left behind
                 server.down()
-        if not options.keep:
+        if not options.keep and not options.home:
             shutil.rmtree(folder, ignore_errors=True)
 
 

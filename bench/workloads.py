@@ -1,4 +1,4 @@
-"""What is measured: one row of the page each, with the mark to reach."""
+"""What is measured: one row of the page each, with the mark to reach.  IMAP's rows are in `bench.imap`."""
 
 from __future__ import annotations
 
@@ -83,75 +83,6 @@ WORKLOADS = (
         "smtp-relay --conns 20 --count 1000 --rcpt-pattern u%04d@relay.test --limit 60 --sink-port {sink}",
         "ops_s",
         2.0,
-    ),
-    Workload(
-        "I2-cold",
-        "FETCH overview of 10k messages, cold",
-        "dovecot",
-        "imap",
-        "imap-fetch --conns 1 --users 1 --user-pattern big%d",
-        "imap-fetch --conns 1 --users 1 --user-pattern big%d",
-        "server_cpu_us_per_op",
-        1.0,
-        True,
-    ),
-    Workload(
-        "I2-warm",
-        "FETCH overview of 10k messages, warm",
-        "dovecot",
-        "imap",
-        "imap-fetch --conns 1 --users 1 --user-pattern big%d --repeat 10",
-        "imap-fetch --conns 1 --users 1 --user-pattern big%d --repeat 4",
-        "server_cpu_us_per_op",
-        1.0,
-    ),
-    Workload(
-        "I4-text",
-        "SEARCH BODY and TEXT, 10k messages",
-        "dovecot",
-        "imap",
-        "imap-search --conns 1 --users 1 --user-pattern big%d"
-        " --kinds body_rare,body_word,text_rare --repeat 20",
-        "imap-search --conns 1 --users 1 --user-pattern big%d"
-        " --kinds body_rare,body_word,text_rare --repeat 5",
-        "ops_s",
-        20.0,
-    ),
-    Workload(
-        "I4-header",
-        "SEARCH of header keys, 10k messages",
-        "dovecot",
-        "imap",
-        "imap-search --conns 1 --users 1 --user-pattern big%d"
-        " --kinds header_subject,from,message_id,since --repeat 20",
-        "imap-search --conns 1 --users 1 --user-pattern big%d"
-        " --kinds header_subject,from,message_id,since --repeat 5",
-        "ops_s",
-        1.0,
-    ),
-    Workload(
-        "I5-sort",
-        "SORT, 10k messages",
-        "dovecot",
-        "imap",
-        "imap-search --conns 1 --users 1 --user-pattern big%d"
-        " --kinds sort_date,sort_subject,sort_arrival_size --repeat 20",
-        "imap-search --conns 1 --users 1 --user-pattern big%d"
-        " --kinds sort_date,sort_subject,sort_arrival_size --repeat 5",
-        "ops_s",
-        1.0,
-    ),
-    Workload(
-        "I5-thread",
-        "THREAD, 10k messages",
-        "dovecot",
-        "imap",
-        "imap-search --conns 1 --users 1 --user-pattern big%d"
-        " --kinds thread_references,thread_orderedsubject --repeat 20",
-        "imap-search --conns 1 --users 1 --user-pattern big%d"
-        " --kinds thread_references,thread_orderedsubject --repeat 5",
-        "ops_s",
-        3.0,
     ),
     Workload(
         "I7",
