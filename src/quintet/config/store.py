@@ -30,7 +30,8 @@ class Store:
     )
     map: int = opt(
         1024 * 1024 * 1024,
-        "How much of the database file is mapped into memory for reading; shared by all processes.",
+        "How much of the database file the loop of each worker maps into memory for reading; the pages are"
+        " shared by all processes.",
         unit="bytes",
         minimum=0,
         reload=False,

@@ -216,6 +216,18 @@ class Spool:
         return content.of_digest(self._scanner.finish(), sha256, None, target)
 
 
+_PER_THREAD = threading.local()
+
+
+def _read_buffer() -> memoryview:
+    """One buffer for a thread's reads, each copied out of it at once: a new one would be zeroed first."""
+    view = getattr(_PER_THREAD, "view", None)
+    if view is None:
+        view = _PER_THREAD.view = memoryview(bytearray(CHUNK))
+    assert isinstance(view, memoryview)
+    return view
+
+
 class StoredBody:
     """`seam.Body` over a stored prefix and blob."""
 
@@ -281,9 +293,9 @@ class StoredBody:
         """From the file cache at once; from the disk in a thread, so that the loop never waits."""
         try:
             try:
-                buffer = bytearray(length)
-                got = os.preadv(fd, [buffer], start, os.RWF_NOWAIT)
-                piece = bytes(memoryview(buffer)[:got])
+                view = _read_buffer()[:length]
+                got = os.preadv(fd, [view], start, os.RWF_NOWAIT)
+                piece = bytes(view[:got])
             except (BlockingIOError, OSError, AttributeError):
                 # not cached, or a file system that cannot tell
                 piece = await asyncio.to_thread(os.pread, fd, length, start)

@@ -97,6 +97,15 @@ def arrivals(tx: Tx, folder_id: FolderId, after: int, limit: int = LIMIT) -> lis
     return [uid for (uid,) in rows]
 
 
+def numbers(tx: Tx, folder_id: FolderId, modseq: int, most: int) -> list[Uid] | None:
+    """Numbers of entries that came or changed after ``modseq``, ascending; None if more than ``most``."""
+    rows = tx.all(
+        "SELECT uid FROM entry WHERE folder_id = ? AND modseq > ? ORDER BY modseq LIMIT ?",
+        folder_id, modseq, most + 1,
+    )  # fmt: skip
+    return sorted(uid for (uid,) in rows) if len(rows) <= most else None
+
+
 def _marked(tx: Tx, folder_id: FolderId, reader: AccountId, modseq: int, upto: int) -> RangeSet:
     """What the reader marked or unmarked after ``modseq`` and not after ``upto``."""
     found = RangeSet()

@@ -43,9 +43,12 @@ def placeholders(sql: str) -> str:
 
 def among(engine: Engine, values: Iterable[int] | Iterable[str]) -> tuple[str, object]:
     """``column IN values`` for any number of values: the SQL after the column, and its one parameter."""
+    every: list[object] = list(values)
+    if len(every) == 1:
+        return "= ?", every[0]
     if engine == SQLITE:
-        return "IN (SELECT value FROM json_each(?))", json.dumps(list(values))
-    return "= ANY(?)", list(values)
+        return "IN (SELECT value FROM json_each(?))", json.dumps(every)
+    return "= ANY(?)", every
 
 
 def joined_lines(engine: Engine, number: str, octets: str) -> str:

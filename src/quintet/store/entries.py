@@ -37,6 +37,7 @@ from quintet.store.moving import copy as copy  # noqa: PLC0414 (the same)
 from quintet.store.moving import expunge as expunge  # noqa: PLC0414 (the same)
 from quintet.store.moving import move as move  # noqa: PLC0414 (the same)
 from quintet.store.moving import replace_content as replace_content  # noqa: PLC0414 (the same)
+from quintet.store.ranges import counted
 
 COLUMNS = (
     "id, folder_id, uid, message_id, received_at, saved_at, flags, keywords, size, modseq, created_modseq"
@@ -135,19 +136,13 @@ def uids(tx: Tx, folder_id: FolderId, low: int = 1, high: int = 1 << 40) -> arra
         low = row[2] + 1
 
 
-_counted = [array("I")]  # 1, 2, 3, ...: copying them is a hundred times faster than making them
-
-
 def _without(last: int, gone: list[int]) -> array[int]:
     """The numbers from 1 to ``last`` but those in ``gone``."""
-    counted = _counted[0]
-    if len(counted) < last:
-        counted = _counted[0] = array("I", range(1, last + 1))  # readers in other threads keep theirs
     found = array("I")
     start = 1
     for uid in [*gone, last + 1]:
         if uid > start:
-            found += counted[start - 1 : uid - 1]
+            found += counted(start, uid - 1)
         start = uid + 1
     return found
 
@@ -238,12 +233,38 @@ def uids_where(
     return array("I", map(int, row[0].split(","))) if row is not None and row[0] else array("I")
 
 
+def of_messages(tx: Tx, folder_id: FolderId, rows: Sequence[int], above: int, most: int) -> list[Uid] | None:
+    """Numbers of a folder's entries with one of the message ``rows``, or with one ``above``; ascending.
+
+    None where more than ``most`` messages anywhere are above.
+    """
+    # the plus keeps SQLite from walking through the folder
+    late = tx.all(
+        "SELECT folder_id, uid FROM entry WHERE message_id > ? ORDER BY message_id LIMIT ?", above, most + 1
+    )
+    if len(late) > most:
+        return None
+    members, param = dialect.among(tx.engine, rows)
+    known = tx.all(f"SELECT uid FROM entry WHERE message_id {members} AND +folder_id = ?", param, folder_id)
+    return sorted({uid for (uid,) in known} | {uid for folder, uid in late if folder == folder_id})
+
+
 def lines_of(
     tx: Tx, folder_id: FolderId, numbers: Iterable[int], columns: tuple[str, ...] = LINE
 ) -> list[tuple[Any, ...]]:
     """The same for a set of numbers; those that are not there are left out."""
     members, param = dialect.among(tx.engine, numbers)
     return tx.all(_lines_sql(columns, f"e.uid {members}"), folder_id, param)
+
+
+@functools.lru_cache(maxsize=256)
+def _whole_sql(columns: tuple[str, ...]) -> str:
+    picked = ", ".join((*(LINE_COLUMNS[name] for name in columns), *WHOLE))
+    return (
+        f"SELECT {picked} FROM entry e JOIN message m ON m.id = e.message_id"
+        " LEFT JOIN blob b ON b.id = m.blob_id"
+        " WHERE e.folder_id = ? AND e.uid BETWEEN ? AND ? AND e.hidden = 0 ORDER BY e.uid LIMIT ?"
+    )
 
 
 _BODY = (
@@ -291,6 +312,26 @@ def bodies(
         rest = [uid for uid in numbers if uid not in found]
         found.update(body_refs(tx, folder_id, rest))
     return found
+
+
+WHOLE = ("m.blob_id", "m.prefix", "m.size", "b.dotless", "b.sha256", "b.place", "b.data")
+
+
+def whole(
+    tx: Tx, folder_id: FolderId, low: int, high: int, limit: int, columns: tuple[str, ...], room: int
+) -> tuple[list[tuple[Any, ...]], int]:
+    """Rows of a range as `lines` gives them, with those of `WHOLE` behind; and what is left of ``room``.
+
+    Stops when ``room`` bytes of bodies were read along.  Bodies beside the database come without data.
+    """
+    found: list[tuple[Any, ...]] = []
+    for row in tx.rows(_whole_sql(columns), folder_id, low, high, limit):
+        found.append(row)
+        if row[-1] is not None:
+            room -= len(row[-1])
+            if room <= 0:
+                break
+    return found, room
 
 
 def message_body(tx: Tx, message_row: MessageId) -> BodyRef:

@@ -134,6 +134,14 @@ def find(tx: Tx, account_id: AccountId, name: str) -> Folder | None:
     return None if row is None else Folder(*row)
 
 
+def fewer(tx: Tx, account_id: AccountId, most: int) -> bool:
+    """True if the account has fewer than ``most`` folders, and subscriptions; counts no further."""
+    return not any(
+        tx.value(f"SELECT 1 FROM {table} WHERE account_id = ? LIMIT 1 OFFSET ?", account_id, most - 1)
+        for table in ("folder", "subscription")
+    )
+
+
 def get(tx: Tx, folder_id: FolderId) -> Folder:
     """Raises Refused(NO_SUCH_FOLDER)."""
     row = tx.one(f"SELECT {COLUMNS} FROM folder WHERE id = ?", folder_id)
@@ -175,15 +183,19 @@ def children(tx: Tx, folder_id: FolderId) -> list[Folder]:
 
 def outline(tx: Tx, account_id: AccountId) -> list[tuple[str, str]]:
     """Name and role of each mail folder of an account, in no order: what a list of 10,000 needs."""
-    rows = tx.all(
-        "SELECT name, role FROM folder WHERE account_id = ? AND kind = ?", account_id, FolderKind.MAIL
-    )
-    return [(row[0], row[1]) for row in rows]
+    # the kind is looked at here: in the SQL it makes SQLite walk through everybody's folders of that kind
+    rows = tx.all("SELECT name, role, kind FROM folder WHERE account_id = ?", account_id)
+    return [(name, role) for name, role, kind in rows if kind == FolderKind.MAIL]
 
 
 def count(tx: Tx, account_id: AccountId) -> int:
     """How many folders with mail an account has."""
-    return int(tx.value("SELECT count(*) FROM folder WHERE account_id = ? AND kind = 'mail'", account_id))
+    # counted so for the same reason as in `outline`
+    return int(
+        tx.value(
+            "SELECT count(CASE WHEN kind = 'mail' THEN 1 END) FROM folder WHERE account_id = ?", account_id
+        )
+    )
 
 
 def set_role(tx: Tx, folder_id: FolderId, role: str) -> None:

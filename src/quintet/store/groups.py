@@ -112,6 +112,11 @@ def remove(tx: Tx, folder_id: FolderId) -> None:
     folders.remove(tx, folder_id)
 
 
+def fewer(tx: Tx, most: int) -> bool:
+    """True if there are fewer than ``most`` groups; counts no further."""
+    return not tx.value("SELECT 1 FROM folder WHERE kind = 'group' LIMIT 1 OFFSET ?", most - 1)
+
+
 def listing(tx: Tx, since: int = 0) -> list[Folder]:
     """All groups, or those made at or after a time (NEWGROUPS), in the order of their names."""
     rows = tx.all(f"SELECT {folders.COLUMNS} FROM folder WHERE kind = 'group' AND created_at >= ?", since)

@@ -18,7 +18,7 @@ from pathlib import Path
 from quintet.store.model import AccountId, FolderId
 
 MAX_DATAGRAM = 32 * 1024  # bytes; a longer hint becomes "everything"
-GATHER_S = 0.005  # seconds; each datagram wakes another process, whether or not anybody there waits
+GATHER_S = 0.005  # seconds between datagrams; each wakes another process, whether or not anybody there waits
 PREFIX = "hint."
 
 Hints = set[tuple[AccountId, FolderId]]
@@ -83,6 +83,7 @@ class Hub:
         self._modseqs: dict[FolderId, int] = {}
         self._gathered: Hints = set()  # not yet told to the other processes
         self._sending: asyncio.TimerHandle | None = None  # will tell them
+        self._sent_at = 0.0  # loop time
 
     def watch(
         self, event: asyncio.Event, folders: Iterable[FolderId] | None, account: AccountId | None
@@ -102,17 +103,23 @@ class Hub:
                 del self.by_folder[folder]
 
     def publish(self, hints: Hints) -> None:
-        """After a commit: wakes our own waiters and, a little later, tells the other processes."""
+        """After a commit: wakes our own waiters and tells the other processes, at once if they had rest."""
         self.wake(hints)
-        if self._socket is not None:
-            if self._sending is None and self._others():
-                self._sending = asyncio.get_running_loop().call_later(GATHER_S, self._send_gathered)
-            if self._sending is not None:
-                self._gathered |= hints
+        if self._socket is None or not (self._sending or self._others()):
+            return
+        self._gathered |= hints
+        if self._sending is None:
+            loop = asyncio.get_running_loop()
+            due = self._sent_at + GATHER_S
+            if due <= loop.time():
+                self._send_gathered()
+            else:
+                self._sending = loop.call_at(due, self._send_gathered)
 
     def _send_gathered(self) -> None:
         gathered, self._gathered, self._sending = self._gathered, set(), None
         if gathered and self._socket is not None:
+            self._sent_at = asyncio.get_running_loop().time()
             self._send(gathered)
 
     def wake(self, hints: Iterable[tuple[int, int]]) -> None:

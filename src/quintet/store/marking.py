@@ -23,6 +23,9 @@ from quintet.store.model import (
 Mode = Literal["+", "-", "="]
 Row = tuple[int, int, str, int, int]  # uid, flags, packed keywords, modseq, read_modseq
 
+_MARK = "UPDATE entry SET flags = ?, keywords = ?, modseq = ? WHERE folder_id = ? AND uid "
+_READ = _MARK.replace(" WHERE", ", read_modseq = ? WHERE")
+
 MAX_KEYWORDS = 100  # on one entry; Dovecot allows 26 a mailbox in its index, Cyrus 128
 CHUNK = 1000  # entries changed by one statement batch
 
@@ -39,8 +42,9 @@ def set_flags(
     unchanged_since: int | None = None,
     reader: AccountId | None = None,
     trace_note: trace.Note | None = None,
+    folder: Folder | None = None,
 ) -> tuple[list[Changed], list[Uid]]:
-    """Adds, removes or replaces flags and keywords.
+    """Adds, removes or replaces flags and keywords; ``folder`` where this transaction has read it already.
 
     Returns the state after it of every entry that was addressed and is there, and the numbers that were
     left alone because they changed after ``unchanged_since`` (RFC 7162 3.1.3; 0 asks whether they have the
@@ -51,7 +55,7 @@ def set_flags(
     Raises:
         Refused(NO_SUCH_FOLDER).
     """
-    folder = folders.get(tx, folder_id)
+    folder = folder or folders.get(tx, folder_id)
     own_seen = reader is not None and seen.is_own(folder, reader)
     marks = seen.get(tx, folder_id, reader) if own_seen and reader is not None else None
     members, param = dialect.among(tx.engine, numbers)
@@ -110,10 +114,10 @@ def _write(
 ) -> list[Changed]:
     """Changes the entries' own flags; ``keep`` are bits that stay as they are."""
     result = []
-    updates: list[tuple[int, str, int, int, int, int]] = []
+    updates: dict[tuple[int, str, bool], list[int]] = {}  # what entries become, whether they were read
     unseen = deleted = 0
     modseq = 0
-    for uid, old, old_words, old_modseq, old_read in rows:
+    for uid, old, old_words, old_modseq, _ in rows:
         new = _apply(mode, old, flags) & ~keep | old & keep
         words = _apply_words(mode, old_words, keywords)
         if new == old and words == old_words:
@@ -123,19 +127,14 @@ def _write(
             modseq = folders.book(tx, folder.account_id, 0, 0)
         unseen += (not new & SEEN) - (not old & SEEN)
         deleted += bool(new & DELETED) - bool(old & DELETED)
-        # content_modseq stays: read state and marks are counted apart from content
-        read = modseq if (new ^ old) & SEEN else old_read
-        updates.append((new, words, modseq, read, folder.id, uid))
+        updates.setdefault((new, words, bool((new ^ old) & SEEN)), []).append(uid)
         result.append(Changed(Uid(uid), new, unpack_keywords(words), Modseq(modseq)))
     if updates:
-        sql = (
-            "UPDATE entry SET flags = ?, keywords = ?, modseq = ?, read_modseq = ?"
-            " WHERE folder_id = ? AND uid = ?"
-        )
-        if len(updates) == 1:
-            tx.run(sql, *updates[0])
-        else:
-            tx.many(sql, updates)
+        for (new, words, read), uids in updates.items():
+            members, param = dialect.among(tx.engine, uids)
+            # content_modseq stays: read state and marks are counted apart from content
+            state = (new, words, modseq, modseq) if read else (new, words, modseq)
+            tx.run((_READ if read else _MARK) + members, *state, folder.id, param)
         tx.run(
             "UPDATE folder SET unseen = unseen + ?, deleted = deleted + ?, highest_modseq = ? WHERE id = ?",
             unseen, deleted, modseq, folder.id,

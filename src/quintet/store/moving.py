@@ -238,16 +238,20 @@ def remove_rows(tx: Tx, folder: Folder, rows: list[tuple[Any, ...]]) -> Modseq:
 def _take_away(tx: Tx, folder: Folder, rows: list[tuple[Any, ...]]) -> Modseq:
     size = sum(row[3] for row in rows)
     modseq = folders.book(tx, folder.account_id, -size, -len(rows))
-    tx.many("DELETE FROM entry WHERE folder_id = ? AND uid = ?", [(folder.id, row[0]) for row in rows])
-    tx.many(
-        "INSERT INTO tombstone (folder_id, uid, entry_id, modseq) VALUES (?, ?, ?, ?)",
-        [(folder.id, row[0], row[1], modseq) for row in rows],
-    )
-    tx.many(
-        "INSERT INTO garbage (message_id, doomed_at) VALUES (?, ?)"
+    members, uids = dialect.among(tx.engine, [row[0] for row in rows])
+    tx.run(
+        "INSERT INTO tombstone (folder_id, uid, entry_id, modseq)"
+        f" SELECT folder_id, uid, id, CAST(? AS BIGINT) FROM entry WHERE folder_id = ? AND uid {members}",
+        modseq, folder.id, uids,
+    )  # fmt: skip
+    tx.run(f"DELETE FROM entry WHERE folder_id = ? AND uid {members}", folder.id, uids)
+    members, messages = dialect.among(tx.engine, [row[4] for row in rows])
+    tx.run(
+        "INSERT INTO garbage (message_id, doomed_at)"
+        f" SELECT id, CAST(? AS BIGINT) FROM message WHERE id {members}"
         " ON CONFLICT (message_id) DO UPDATE SET doomed_at = excluded.doomed_at",
-        [(row[4], tx.now) for row in rows],
-    )
+        tx.now, messages,
+    )  # fmt: skip
     if folder.kind == "item" or tx.one("SELECT 1 FROM prop WHERE kind = 2 LIMIT 1") is not None:
         tx.many("DELETE FROM prop WHERE kind = 2 AND object_id = ?", [(row[1],) for row in rows])
     entry_annotations.forget(tx, folder, [row[0] for row in rows])

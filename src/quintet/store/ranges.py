@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+
+MAX_COUNTED = 2_000_000  # numbers kept by `counted`: 8 MB
+_counted = [array("I")]  # 1, 2, 3, ...: copying them is a hundred times faster than making them
+
+
+def counted(low: int, high: int) -> array[int]:
+    """The numbers from ``low`` to ``high``, four bytes each."""
+    if high > MAX_COUNTED:
+        return array("I", range(low, high + 1))
+    known = _counted[0]
+    if len(known) < high:
+        known = _counted[0] = array("I", range(1, high + 1))  # readers in other threads keep theirs
+    return known[low - 1 : high]
 
 
 class RangeSet:

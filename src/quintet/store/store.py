@@ -50,7 +50,7 @@ class Store:
         self.hub = hints.Hub(self.data / "run")
         self.known = known.Known(self.data, token, sync=config.sync == "full", monotonic=clock.monotonic)
         self._vfs = vfs
-        self._peek = db.SqliteTx(self._connect(writable=False))
+        self._peek = db.SqliteTx(self._connect(writable=False, alone=True, mapped=config.map))
         self._readers: queue.SimpleQueue[db.SqliteTx] = queue.SimpleQueue()
         self._open_readers: list[db.SqliteTx] = []
         self._pool = ThreadPoolExecutor(max_workers=config.readers, thread_name_prefix="store-reader")
@@ -79,8 +79,8 @@ class Store:
             writable=True,
             sync=config.sync,
             cache=config.cache,
-            mapped=config.map,
             vfs=vfs,
+            alone=True,
         )
         tx = db.SqliteTx(connection)
         try:
@@ -228,22 +228,24 @@ class Store:
         """A connection of one's own, for jobs that keep one (backup, rebuilding)."""
         return self._connect(writable=writable)
 
-    def _connect(self, *, writable: bool) -> apsw.Connection:
+    def _connect(self, *, writable: bool, alone: bool = False, mapped: int = 0) -> apsw.Connection:
+        # only the loop maps: each mapping counts anew in what the process holds (docs/decisions/0041)
         config = self.config
         return db.open_sqlite(
             self.data / "quintet.db",
             writable=writable,
             sync=config.sync,
             cache=config.cache,
-            mapped=config.map,
+            mapped=mapped,
             vfs=self._vfs,
+            alone=alone,
         )
 
     def _read_here(self, fn: Callable[..., T], args: Any, kwargs: Any) -> T:
         try:
             tx = self._readers.get_nowait()
         except queue.Empty:
-            tx = db.SqliteTx(self._connect(writable=False))
+            tx = db.SqliteTx(self._connect(writable=False, alone=True))
             self._open_readers.append(tx)
         try:
             return _read(tx, self.clock, fn, args, kwargs)
