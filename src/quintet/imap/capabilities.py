@@ -38,6 +38,17 @@ SPELLED = {b"IMAP4REV2": b"IMAP4rev2"}
 
 def told(session: Session) -> bytes:
     """The words, apart by a space, that hold for this client now."""
+    if session.identity is None:
+        return _words(session)  # the mechanisms depend on who it is
+    house, compressed = session.house, session.compressed
+    config, words = house.told.get(compressed, (None, b""))
+    if config is not house.config:
+        words = _words(session)
+        house.told[compressed] = house.config, words
+    return words
+
+
+def _words(session: Session) -> bytes:
     house, peer = session.house, session.peer
     words = ALWAYS + b" " + KNOWN % house.config.max_message
     config = house.config  # RFC 9738 3

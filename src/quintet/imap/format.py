@@ -6,7 +6,7 @@ Pure.  What a FETCH line is made of is in `render`; this holds the pieces that e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -93,14 +93,14 @@ def flags(bits: int, keywords: Iterable[str] = (), *, recent: bool = False) -> b
 
 
 @lru_cache(maxsize=4096)
-def _minute(minutes: int) -> tuple[bytes, bytes]:
-    """What stands before and after the seconds; letters come in bursts, so minutes repeat."""
+def _minute(minutes: int) -> bytes:
+    """What stands before the seconds; letters come in bursts, so minutes repeat."""
     moment = datetime.fromtimestamp(minutes * 60, UTC)
     text = f'"{moment.day:2d}-{_MONTHS[moment.month - 1]}-{moment.year:04d} {moment:%H:%M}:'
-    return text.encode("ascii"), b' +0000"'
+    return text.encode("ascii")
 
 
-_SECONDS = tuple(b"%02d" % second for second in range(60))
+_SECONDS = tuple(b'%02d +0000"' % second for second in range(60))
 _EARLIEST = -62135596800_000  # ms: year 1
 _LATEST = 253402300799_000  # ms: year 9999
 
@@ -108,8 +108,15 @@ _LATEST = 253402300799_000  # ms: year 9999
 def date_time(moment: int) -> bytes:
     """INTERNALDATE of UTC milliseconds, quoted: ``"17-Jul-1996 09:44:25 +0000"``."""
     seconds = min(max(moment, _EARLIEST), _LATEST) // 1000
-    before, after = _minute(seconds // 60)
-    return before + _SECONDS[seconds % 60] + after
+    return _minute(seconds // 60) + _SECONDS[seconds % 60]
+
+
+def date_times(moments: Sequence[int]) -> list[bytes]:
+    """The same of many."""
+    if min(moments) < _EARLIEST or max(moments) > _LATEST:
+        return [date_time(moment) for moment in moments]
+    minute, rest = _minute, _SECONDS
+    return [minute(moment // 60_000) + rest[moment // 1000 % 60] for moment in moments]
 
 
 def text(words: str) -> bytes:

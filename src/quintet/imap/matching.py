@@ -75,7 +75,7 @@ class Reader:
 class Needle:
     """A text that is looked for, and what the index of trigrams knows of it."""
 
-    __slots__ = ("candidates", "indexed", "required", "text", "upto")
+    __slots__ = ("candidates", "few", "indexed", "required", "text", "upto")
 
     def __init__(self, text: str, comparator: collation.Collation = collation.CASEMAP) -> None:
         self.text = comparator.image(text)
@@ -83,6 +83,7 @@ class Needle:
         self.required = False  # what does not hold it cannot match
         self.upto = 0  # messages up to this row are in the index
         self.candidates: Container[int] = ()  # those of them that may hold the text
+        self.few: list[int] | None = None  # the same one by one, where they are few and known
 
     def may_be_in(self, message_row: int) -> bool:
         return message_row > self.upto or message_row in self.candidates

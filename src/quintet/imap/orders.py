@@ -112,12 +112,40 @@ def uid_of(key: Key) -> int:
     return int(key & 0xFFFFFFFF) if isinstance(key, int) else int(key[-1])
 
 
-@dataclass(frozen=True, slots=True)
 class Order:
     """All messages of a folder up to a number."""
 
-    uids: array[int]
-    upto: int
+    __slots__ = ("_text", "uids", "upto")
+
+    def __init__(self, uids: array[int], upto: int) -> None:
+        self.uids = uids
+        self.upto = upto
+        self._text: bytes | None = None
+
+    def is_of(self, uids: Sequence[int]) -> bool:
+        """True if it orders exactly ``uids``, which were found after it was made.
+
+        Numbers only go up, so up to ``upto`` an order has all that were there then, and all that still are.
+        """
+        return len(self.uids) == len(uids) and self.upto >= uids[-1]
+
+    @property
+    def written(self) -> bool:
+        return self._text is not None
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return 4 * len(self.uids) + len(self._text or b"")
+
+    def text(self) -> bytes:
+        """The numbers as an answer lists them, each after a space; written once."""
+        if self._text is None:
+            self._text = b"".join(
+                f" {' '.join(map(str, self.uids[at : at + PAGE]))}".encode("ascii")
+                for at in range(0, len(self.uids), PAGE)
+            )
+        return self._text
 
 
 class Orders:
@@ -127,6 +155,10 @@ class Orders:
         self._store = store
         self._kept: OrderedDict[tuple[Any, ...], Order] = OrderedDict()
         self._building = asyncio.Lock()  # one at a time: it needs memory for the keys
+
+    def known(self, folder_id: FolderId, plan: Plan) -> Order | None:
+        """What is kept now; ask before a search, so that the order has all that the search can find."""
+        return self._kept.get((folder_id, plan.criteria, plan.comparator.name))
 
     async def sort(self, folder_id: FolderId, uids: Sequence[int], plan: Plan) -> array[int]:
         """``uids`` in order; those that are gone are left out."""
@@ -166,9 +198,13 @@ class Orders:
     def _keep(self, name: tuple[Any, ...], order: Order) -> None:
         self._kept[name] = order
         self._kept.move_to_end(name)
-        total = sum(4 * len(one.uids) for one in self._kept.values())
+        self.trim()
+
+    def trim(self) -> None:
+        """Lets the least used go; also after a text was written."""
+        total = sum(one.size for one in self._kept.values())
         while total > MAX_KEPT and len(self._kept) > 1:
-            total -= 4 * len(self._kept.popitem(last=False)[1].uids)
+            total -= self._kept.popitem(last=False)[1].size
 
 
 def _page(tx: Tx, folder_id: FolderId, plan: Plan, after: int) -> tuple[list[list[Key]], int]:

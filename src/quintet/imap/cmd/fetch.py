@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from quintet.errors import BadSyntax
 from quintet.imap import annotating, limits, render, sets, updates
 from quintet.imap.annotating import Reading
-from quintet.imap.cmd import fetch_bodies, resync
-from quintet.store import entries, seen
+from quintet.imap.cmd import fetch_bodies, fetch_whole, resync
+from quintet.store import changes, entries, seen
+from quintet.store.model import SEEN
 from quintet.store.ranges import RangeSet
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 PAGE = 500  # rows of a page: about a millisecond, and 500 KB at most of what messages usually are
 NARROW = 100  # numbers: shorter ranges are asked for together
+CHANGED = 5000  # changed messages that are looked up one by one: more are met by walking
 AT_ONCE = 100  # messages answered without a task of their own
 
 Ranges = list[tuple[int, int]]
@@ -63,22 +65,21 @@ def fetch(session: Session, command: commands.Fetch, _: Input) -> Replies:
         limits.check(session, here, ranges)
     ranges, short = limits.cut(session, here, ranges)
     plan = render.compile_items(command.items, by_uid=session.uid_only)
+    if command.changed_since is not None and here.reader is None and not here.view.gone:
+        changed = session.house.store.peek(changes.numbers, here.folder_id, command.changed_since, CHANGED)
+        if changed is not None:
+            ranges = sets.intersect(sets.join(ranges), sets.runs(changed))
     if plan.bodies:
+        marking = plan.seeing and here.changeable() & SEEN
+        if not marking and command.changed_since is None and fetch_whole.suits(plan):
+            return fetch_whole.fetch(session, command, plan, ranges, short)
         return fetch_bodies.fetch(session, command, plan, ranges, short)
     if here.view.count(ranges) <= AT_ONCE and not command.vanished and not plan.remarks:
         told: list[Any] = list(_pages(session, plan, ranges, command.changed_since, None))
         tail = functools.partial(end, session, command, ranges, short)
         news = updates.then(session, tail, may_expunge=command.uid)
-        return [*told, *news] if isinstance(news, list) else _after(told, news)
+        return [*told, *news] if isinstance(news, list) else updates.after(told, news)
     return _fetch(session, command, plan, ranges, short)
-
-
-async def _after(told: list[Any], news: Any) -> AsyncGenerator[Any, None]:
-    for reply in told:
-        yield reply
-    async with aclosing(news) as replies:
-        async for reply in replies:
-            yield reply
 
 
 async def _fetch(
@@ -142,9 +143,10 @@ def _pages(
 ) -> Iterator[bytes]:
     """The lines, page by page."""
     here, store = session.here, session.house.store
+    size = PAGE if plan.joined else 4 * PAGE
     while ranges:
-        found, ranges = store.peek(page, here, plan.columns, ranges, PAGE, changed_since, reading)
-        yield b"".join(lines(here, plan, found))
+        found, ranges = store.peek(page, here, plan.columns, ranges, size, changed_since, reading)
+        yield text(here, plan, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,21 +226,21 @@ def next_rows(
     return entries.lines_of(tx, here.folder_id, uids, columns), ranges[at:]
 
 
-def lines(here: Selected, plan: render.Plan, found: Page) -> list[bytes]:
+def text(here: Selected, plan: render.Plan, found: Page) -> bytes:
     """The rows' lines under the client's numbers; rows that the client does not know are left out."""
     rows = found.rows
     if not rows:
-        return []
-    view = here.view
-    numbers = view.numbers([row[0] for row in rows])
+        return b""
+    numbers = here.view.numbers([row[0] for row in rows])
     if not isinstance(numbers, range) and 0 in numbers:
         rows = [row for row, number in zip(rows, numbers, strict=True) if number]
         numbers = [number for number in numbers if number]
-    made = plan.lines(rows, numbers, overlay(here, found.marks))
     if found.remarks is None:
-        return made
+        return plan.text(rows, numbers, overlay(here, found.marks))
+    made = plan.lines(rows, numbers, overlay(here, found.marks))
     made = annotating.joined(made, (row[0] for row in rows), found.remarks)
-    return [line for line in made if not line.endswith(b" ()\r\n")]  # nothing to tell: no empty list
+    # nothing to tell: no empty list
+    return b"".join([line for line in made if not line.endswith(b" ()\r\n")])
 
 
 def overlay(here: Selected, marks: RangeSet | None) -> render.Overlay:

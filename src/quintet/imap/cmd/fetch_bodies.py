@@ -131,7 +131,7 @@ async def unasked(
             found, ranges = session.house.store.peek(
                 plain.page, here, plan.columns, ranges, PAGE, None, asked
             )
-            yield b"".join(plain.lines(here, plan, found))
+            yield plain.text(here, plan, found)
             continue
         whole, ranges = session.house.store.peek(_page, here, plan.columns, ranges, True, None, asked)
         for message in _messages(session, here, whole, (plan, plan), set()):
@@ -151,7 +151,8 @@ def _page(
     changed_since: int | None,
     asked: Reading | None,
 ) -> tuple[Page, plain.Ranges]:
-    found, rest = plain.page(tx, here, columns, ranges, PAGE, changed_since, asked)
+    limit = PAGE // 2 if needs_digest else PAGE
+    found, rest = plain.page(tx, here, columns, ranges, limit, changed_since, asked)
     uids = [row[0] for row in found.rows]
     if not uids:
         return Page(found.rows, found.marks, {}, {}), rest

@@ -31,15 +31,20 @@ def list_(session: Session, command: commands.List, _: Input) -> Replies:
         # RFC 9051 6.3.9: an empty name asks for the separator, and the root of the reference
         word = _word(command)
         return updates.then(session, b'* %b (\\Noselect) "/" ""\r\n%b OK Done\r\n' % (word, command.tag))
-    return _list(session, command)
+    asked = [_pattern(session, command.reference, pattern) for pattern in command.patterns]
+    if not (command.status or command.metadata or b"MYRIGHTS" in command.give):
+        lines = session.house.store.peek(_few, session, command, asked)
+        if lines is not None:
+            told = b"".join([_line(session, one, command) for one in lines])
+            return updates.then(session, b"%b%b OK Done\r\n" % (told, command.tag))
+    return _list(session, command, asked)
 
 
 def _word(command: commands.List) -> bytes:
     return b"XLIST" if isinstance(command, tree_commands.Xlist) else b"LIST"
 
 
-async def _list(session: Session, command: commands.List) -> AsyncGenerator[Any, None]:
-    asked = [_pattern(session, command.reference, pattern) for pattern in command.patterns]
+async def _list(session: Session, command: commands.List, asked: list[str]) -> AsyncGenerator[Any, None]:
     if b"HIGHESTMODSEQ" in command.status:
         session.enable((b"CONDSTORE",))
     lines = await session.house.store.read(_chosen, session, command, asked)
@@ -68,6 +73,14 @@ def _pattern(session: Session, reference: bytes, pattern: bytes) -> str:
 def remote(session: Session) -> dict[str, tuple[str, ...]]:
     """The mailboxes that lie on other servers (RFC 2193)."""
     return referrals.mailboxes(session.house.config.remote_mailboxes, session.house.hostname)
+
+
+def _few(tx: Tx, session: Session, command: commands.List, asked: list[str]) -> list[tree.Line] | None:
+    """On the loop thread, of those who have few mailboxes; None where there may be many."""
+    account = session.user.account_id
+    if not tree.is_small(tx, account, asked, groups=session.house.config.list_groups, most=PAGE):
+        return None
+    return _chosen(tx, session, command, asked)
 
 
 def _chosen(tx: Tx, session: Session, command: commands.List, asked: list[str]) -> list[tree.Line]:

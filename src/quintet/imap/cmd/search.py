@@ -20,18 +20,17 @@ from quintet.imap.searching import MANY, Found
 if TYPE_CHECKING:
     from quintet.imap.selected import Selected
     from quintet.imap.session import Session
-    from quintet.net.seam import Input
+    from quintet.net.seam import Input, Replies
 
 WRITTEN = 10_000  # numbers written into the answer together
 
 Ranges = list[tuple[int, int]]
 
 
-async def search(session: Session, command: commands.Search, _: Input) -> AsyncGenerator[Any, None]:
+def search(session: Session, command: commands.Search, _: Input) -> Replies:
     here = session.here
     contexts.check(here, command)
-    with_modseq = matching.asks_modseq(command.key)
-    if with_modseq:
+    if matching.asks_modseq(command.key):
         session.enable((b"CONDSTORE",))  # RFC 7162 3.1
     give = command.give or frozenset()
     try:
@@ -43,24 +42,63 @@ async def search(session: Session, command: commands.Search, _: Input) -> AsyncG
             raise answers.Coded(
                 finder.short.rpartition(b" ")[0], Reason.TOO_MANY, "too many messages at once"
             )
+        done = finder.at_once()
+    except (Refused, TryLater):
+        _save_nothing(here, give)
+        raise
+    if not done or len(finder.found) > MANY:
+        return _search(session, command, finder)
+    found = searching.cut(here, finder.found)
+    told = [_answer(session, here, command, found), *_kept(session, here, command, finder, found)]
+    if finder.unchanged and not updates.owes(session):
+        return [*told, end(here, command, found.uids, finder.short)]
+    tail = functools.partial(end, here, command, found.uids, finder.short)
+    news = updates.then(session, tail, may_expunge=_may_expunge(command))
+    return [*told, *news] if isinstance(news, list) else updates.after(told, news)
+
+
+async def _search(
+    session: Session, command: commands.Search, finder: searching.Finder
+) -> AsyncGenerator[Any, None]:
+    """What takes longer."""
+    here = session.here
+    try:
         async with aclosing(finder.run()) as progress:
             async for reply in progress:
                 yield reply
     except (Refused, TryLater):
-        if b"SAVE" in give:
-            here.saved = []  # RFC 5182 2.1: NO empties the variable, BAD leaves it
+        _save_nothing(here, command.give or frozenset())
         raise
     found = await searching.known(here, finder.found)
-    if b"SAVE" in give:
-        here.saved = sets.runs(chosen(command, found.uids, saving=True))
     answer = functools.partial(_answer, session, here, command, found)
     yield answer() if len(found) <= MANY else await asyncio.to_thread(answer)
-    if b"UPDATE" in give:
-        yield contexts.begin(session, here, command, finder.question, found.uids)
-    steady = matching.asks_numbers(command.key)  # RFC 7162 3.2.10
-    for reply in await updates.told(session, may_expunge=command.uid and not steady):
+    for told in _kept(session, here, command, finder, found):
+        yield told
+    for reply in await updates.told(session, may_expunge=_may_expunge(command)):
         yield reply
     yield end(here, command, found.uids, finder.short)
+
+
+def _save_nothing(here: Selected, give: frozenset[bytes]) -> None:
+    """RFC 5182 2.1: NO empties the variable, BAD leaves it."""
+    if b"SAVE" in give:
+        here.saved = []
+
+
+def _kept(
+    session: Session, here: Selected, command: commands.Search, finder: searching.Finder, found: Found
+) -> list[bytes]:
+    """Keeps the results where that was asked for; what is to be told of it."""
+    give = command.give or frozenset()
+    if b"SAVE" in give:
+        here.saved = sets.runs(chosen(command, found.uids, saving=True))
+    if b"UPDATE" not in give:
+        return []
+    return [contexts.begin(session, here, command, finder.question, found.uids)]
+
+
+def _may_expunge(command: commands.Search) -> bool:
+    return command.uid and not matching.asks_numbers(command.key)  # RFC 7162 3.2.10
 
 
 def end(here: Selected, command: commands.Searching | Any, uids: Iterable[int], short: bytes = b"") -> bytes:

@@ -16,7 +16,7 @@ from quintet.imap.cmd.listing import USES
 from quintet.imap.selected import Selected
 from quintet.imap.view import View
 from quintet.store import entries, glance
-from quintet.store.model import FolderKind
+from quintet.store.model import FolderId, FolderKind
 
 if TYPE_CHECKING:
     from quintet.imap import commands
@@ -26,8 +26,21 @@ if TYPE_CHECKING:
     from quintet.store.db import Tx
     from quintet.store.model import AccountId
 
-MAX_KEPT = 10_000  # mailboxes whose first unread message is remembered: 2 MB
+MAX_KEPT = 10_000  # mailboxes whose shape, and first unread message, are remembered: 5 MB
 SMALL = 2000  # UIDs read on the loop thread: about half a millisecond; more are read in a thread
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a mailbox looks like at a change number."""
+
+    modseq: int
+    first: int  # lowest UID that is there
+    dense: bool  # no gaps between their UIDs
+    keywords: tuple[str, ...]
+
+
+Shapes = dict[FolderId, Shape]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +65,7 @@ def select(session: Session, command: commands.Select, _: Input) -> Replies:
         session.enable((b"CONDSTORE",))
     try:
         name = names.decode(command.mailbox, utf8=session.utf8)
-        opened = session.house.store.peek(look, session.user.account_id, name, SMALL)
+        opened = session.house.store.peek(look, session.user.account_id, name, SMALL, session.house.shapes)
     except Refused as error:
         return [prefix, answers.problem(error, command)]
     needs_recent = _wants_recent(session, command, opened.place)
@@ -61,16 +74,25 @@ def select(session: Session, command: commands.Select, _: Input) -> Replies:
     return [prefix + _enter(session, command, opened) + _selected(session, command)]
 
 
-def look(tx: Tx, account_id: AccountId, name: str, most: int) -> Opened:
-    """One snapshot of a mailbox; its UIDs only if there are at most ``most`` and gaps between them."""
+def look(tx: Tx, account_id: AccountId, name: str, most: int, shapes: Shapes) -> Opened:
+    """One snapshot of a mailbox; its UIDs only if there are at most ``most`` and gaps between them.
+
+    ``shapes`` is what is known of mailboxes: it holds as long as nothing in them changes.
+    """
     where = places.get(tx, account_id, name, "r")
     folder = where.folder
     count = folder.messages
-    first = entries.neighbour(tx, folder.id, 0, after=True) or 1
-    last = entries.neighbour(tx, folder.id, folder.uid_next, after=False) or 0
-    dense = not count or last - first + 1 == count
-    uids = entries.uids(tx, folder.id) if not dense and count <= most else None
-    return Opened(where, first, count, dense, uids, glance.keywords(tx, folder.id))
+    known = shapes.get(folder.id)
+    if known is None or known.modseq != folder.highest_modseq:
+        first = entries.neighbour(tx, folder.id, 0, after=True) or 1
+        last = entries.neighbour(tx, folder.id, folder.uid_next, after=False) or 0
+        dense = not count or last - first + 1 == count
+        known = Shape(folder.highest_modseq, first, dense, glance.keywords(tx, folder.id))
+        if len(shapes) >= MAX_KEPT:
+            shapes.clear()
+        shapes[folder.id] = known
+    uids = entries.uids(tx, folder.id) if not known.dense and count <= most else None
+    return Opened(where, known.first, count, known.dense, uids, known.keywords)
 
 
 def _wants_recent(session: Session, command: commands.Select, where: Place) -> bool:
@@ -92,7 +114,7 @@ async def _select_waiting(
         folder = opened.place.folder
         recent = await session.house.recents.select(folder.account_id, folder.id, folder.uid_next)
     if opened.uids is None and not opened.dense:
-        opened = await session.house.store.read(look, account, name, sets.MAX_NUMBER)
+        opened = await session.house.store.read(look, account, name, sets.MAX_NUMBER, {})
     yield prefix + _enter(session, command, opened, recent)
     known, here = command.resync, session.here
     # another UIDVALIDITY is another mailbox: nothing that the client knows holds (RFC 7162 3.2.5)

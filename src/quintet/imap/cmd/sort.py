@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from quintet.errors import Refused, TryLater
 from quintet.imap import contexts, find_commands, matching, progress, searching, sets, updates
 from quintet.imap.cmd import search
-from quintet.imap.orders import Plan
+from quintet.imap.orders import Order, Plan
 from quintet.imap.searching import MANY, Found
 from quintet.store import entry_annotations as remarks
 from quintet.store import seen
@@ -31,6 +31,8 @@ async def sort(session: Session, command: find_commands.Sort, _: Input) -> Async
         session.enable((b"CONDSTORE",))  # RFC 7162 3.1
     give = command.give or frozenset()
     scored = b"RELEVANCY" in give or any(one.name == b"RELEVANCY" for one in command.criteria)
+    orders = session.house.orders
+    known = None if scored else orders.known(here.folder_id, Plan(command.criteria, session.comparator))
     try:
         finder = searching.Finder(
             session, searching.here(here), command, command.key, command.charset, scored=scored
@@ -43,11 +45,18 @@ async def sort(session: Session, command: find_commands.Sort, _: Input) -> Async
             here.saved = []  # RFC 5182 2.1
         raise
     found = await searching.known(here, finder.found)
+    if known is not None and _is_whole(here, command, found, known):
+        ready = known.written or len(found) <= MANY
+        yield b"* SORT%b\r\n" % (known.text() if ready else await asyncio.to_thread(known.text))
+        orders.trim()
+        async for reply in _rest(session, here, command, found):
+            yield reply
+        return
     scores = dict(zip(found.uids, search.normalized(found.scores), strict=True)) if scored else None
     values = await session.house.store.read(_remarks, session, command, found.uids)
     marks = await session.house.store.read(seen.log, here.folder_id, here.reader) if here.reader else None
     plan = Plan(command.criteria, session.comparator, scores, values, marks)
-    sorting = progress.Waiting(command.tag, session.house.orders.sort(here.folder_id, found.uids, plan))
+    sorting = progress.Waiting(command.tag, orders.sort(here.folder_id, found.uids, plan))
     async with aclosing(sorting.news()) as news:
         async for reply in news:
             yield reply
@@ -58,6 +67,20 @@ async def sort(session: Session, command: find_commands.Sort, _: Input) -> Async
     yield answer() if len(found) <= MANY else await asyncio.to_thread(answer)
     if b"UPDATE" in give:
         yield contexts.begin(session, here, command, finder.question, ordered, plan)
+    async for reply in _rest(session, here, command, found):
+        yield reply
+
+
+def _is_whole(here: Selected, command: find_commands.Sort, found: Found, known: Order) -> bool:
+    """True if the answer is an order as it is kept, which is written already."""
+    plain = command.give is None and (command.uid or here.view.numbers_are_uids)
+    return plain and not found.modseqs and bool(found.uids) and known.is_of(found.uids)
+
+
+async def _rest(
+    session: Session, here: Selected, command: find_commands.Sort, found: Found
+) -> AsyncGenerator[Any, None]:
+    """What changed meanwhile, and the end."""
     steady = matching.asks_numbers(command.key)  # RFC 7162 3.2.10
     for reply in await updates.told(session, may_expunge=command.uid and not steady):
         yield reply

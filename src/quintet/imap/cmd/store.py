@@ -13,7 +13,7 @@ from quintet.imap import format as fmt
 from quintet.imap.cmd import fetch
 from quintet.imap.progress import Progress
 from quintet.imap.selected import MAX_KEYWORDS as MAX_HERE
-from quintet.store import entries, glance, reading
+from quintet.store import entries, folders, glance, reading
 from quintet.store.db import bounded
 from quintet.store.model import ALL_FLAGS, SEEN
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from quintet.net.seam import Input
     from quintet.store.db import Tx
     from quintet.store.marking import Mode
-    from quintet.store.model import Changed, Uid
+    from quintet.store.model import Changed, Folder, Uid
     from quintet.store.trace import Note
 
 MAX_KEYWORD = 64  # octets of one keyword
 MAX_KEYWORDS = 50  # of one command
 MAX_LATE = 500  # of a page: messages that changed meanwhile whose state is told unasked
-PAGE = 2000  # messages changed in one transaction; the writer is everybody's
+PAGE = 1000  # messages changed in one transaction; the writer is everybody's
 
 
 async def store(session: Session, command: commands.Store, _: Input) -> AsyncGenerator[Any, None]:
@@ -50,6 +50,7 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
     note = None
     if bits & SEEN:
         note = reading.by(session.peer.id, session.user.account_id, "imap", opened=False)
+    alone = False  # nobody else changed anything
     for page in here.view.batches(ranges, PAGE):
         done = await stored.write(
             _change, here, page, command.mode, bits, keywords, command.unchanged_since, may, note
@@ -67,7 +68,8 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
             yield modseqs(session, here, done.changed)
         if done.late:
             yield updates.flags(session, here, done.late)
-        if done.before <= here.cursor and not here.contexts:  # nobody else changed anything: all is told
+        alone = done.before <= here.cursor and not here.contexts
+        if alone:  # all is told
             here.cursor = max(here.cursor, done.after)
             continue
         here.told.update((one.uid, one.modseq) for one in done.changed)
@@ -75,8 +77,9 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
             yield reply
         if session.selected is not here:
             break  # the mailbox is gone
-    for reply in await updates.told(session, may_expunge=command.uid):
-        yield reply
+    if not alone or updates.owes(session):
+        for reply in await updates.told(session, may_expunge=command.uid):
+            yield reply
     yield end(session, command, ranges, modified, short)
 
 
@@ -145,15 +148,22 @@ def _change(
     may: int,
     note: Note | None,
 ) -> Done:
-    before = glance.highest(tx, here.folder_id) or 0
-    changed, refused = _set(tx, here, uids, mode, bits, keywords, unchanged_since, may, note)
+    folder = folders.get(tx, here.folder_id)
+    before: int = folder.highest_modseq
+    after = before
+    changed, refused = _set(tx, here, folder, uids, mode, bits, keywords, unchanged_since, may, note)
     late = entries.states(tx, here.folder_id, refused[:MAX_LATE], reader=here.reader) if refused else []
-    return Done(changed, refused, late, before, glance.highest(tx, here.folder_id) or 0)
+    if here.reader is not None:  # marks of one's own are counted apart
+        after = glance.highest(tx, here.folder_id) or 0
+    elif changed:
+        after = max(before, *(one.modseq for one in changed))
+    return Done(changed, refused, late, before, after)
 
 
 def _set(
     tx: Tx,
     here: Selected,
+    folder: Folder,
     uids: list[int],
     mode: Mode,
     bits: int,
@@ -163,7 +173,9 @@ def _set(
     note: Note | None,
 ) -> tuple[list[Changed], list[Uid]]:
     """Sets flags; "=" touches only what the rights allow, so it may be a "-" and a "+"."""
-    change = functools.partial(entries.set_flags, tx, here.folder_id, reader=here.reader, trace_note=note)
+    change = functools.partial(
+        entries.set_flags, tx, here.folder_id, reader=here.reader, trace_note=note, folder=folder
+    )
     if mode != "=" or may == ALL_FLAGS:
         return change(uids, mode, bits, keywords, unchanged_since=unchanged_since)
     before, modified = change(uids, "-", may & ~bits, (), unchanged_since=unchanged_since)

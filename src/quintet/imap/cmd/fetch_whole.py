@@ -1,0 +1,108 @@
+"""FETCH of whole messages, as nearly every client asks for them: ``BODY[]`` or ``RFC822``.
+
+Rows and bytes come in one query and go out in few large pieces; each copy of a body saved is a
+microsecond.  What must be marked, cut or looked into is `fetch_bodies`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from quintet.imap import render, updates
+from quintet.imap.cmd import fetch as plain
+from quintet.net.seam import Slice
+from quintet.store import entries, seen
+from quintet.store.model import BodyRef
+
+if TYPE_CHECKING:
+    from quintet.imap import commands
+    from quintet.imap.selected import Selected
+    from quintet.imap.session import Session
+    from quintet.store.db import Tx
+    from quintet.store.ranges import RangeSet
+
+PAGE = 64  # messages of a page
+ROOM = 512 * 1024  # bytes of their bodies that are read along: half a millisecond, two copies
+TOLD = 5000  # marks remembered as told; then the cursor moves past them
+
+
+def suits(plan: render.Plan) -> bool:
+    """True for one whole message an answer, and nothing of it cut out."""
+    if len(plan.bodies) != 1 or plan.remarks:
+        return False
+    item = plan.bodies[0]
+    what = item.section
+    whole = item.name == b"BODY[" and item.partial is None and what is not None
+    return whole and what is not None and not (what.path or what.text or what.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows in the plan's columns and those of `entries.WHOLE`, from one snapshot."""
+
+    rows: list[render.Row]
+    marks: RangeSet | None  # the reader's \\Seen in a shared folder
+
+
+async def fetch(
+    session: Session, command: commands.Fetch, plan: render.Plan, ranges: plain.Ranges, short: bytes
+) -> AsyncGenerator[Any, None]:
+    here, store = session.here, session.house.store
+    while ranges:
+        found, ranges = store.peek(_page, here, plan.columns, ranges)
+        for reply in _answers(session, here, plan, found):
+            yield reply
+        if len(here.told) > TOLD:
+            for reply in await updates.told(session, may_expunge=False):
+                yield reply
+        await asyncio.sleep(0)  # a fast reader never makes us wait: others get their turn all the same
+    for reply in await updates.told(session, may_expunge=command.uid):
+        yield reply
+    yield plain.end(session, command, ranges, short)
+
+
+def _page(
+    tx: Tx, here: Selected, columns: tuple[str, ...], ranges: plain.Ranges
+) -> tuple[Page, plain.Ranges]:
+    rows: list[render.Row] = []
+    room = ROOM
+    rest = list(reversed(ranges))
+    while rest and len(rows) < PAGE and room > 0:
+        low, high = rest.pop()
+        some, room = entries.whole(tx, here.folder_id, low, high, PAGE - len(rows), columns, room)
+        rows += some
+        if some and some[-1][0] < high and (len(rows) >= PAGE or room <= 0):
+            rest.append((some[-1][0] + 1, high))
+    marks = seen.get(tx, here.folder_id, here.reader) if here.reader is not None else None
+    if "modseq" in columns:
+        rows = plain.for_reader(tx, here, rows, columns.index("modseq"))
+    return Page(rows, marks), rest[::-1]
+
+
+def _answers(session: Session, here: Selected, plan: render.Plan, found: Page) -> Iterator[Any]:
+    """Large pieces; a body that was not read along is a `Slice`."""
+    rows = found.rows
+    numbers = here.view.numbers([row[0] for row in rows])
+    if not isinstance(numbers, range) and 0 in numbers:
+        rows = [row for row, number in zip(rows, numbers, strict=True) if number]
+        numbers = [number for number in numbers if number]
+    label = plan.bodies[0].label
+    held: list[bytes] = []
+    lines = plan.lines(rows, numbers, plain.overlay(here, found.marks))
+    for line, row in zip(lines, rows, strict=True):
+        blob_id, prefix, size, dotless, sha256, place, data = row[-len(entries.WHOLE) :]
+        lead = b"" if line.endswith(b"(") else b" "
+        if blob_id is None:  # an item without MIME
+            data, size = b"", len(prefix)
+        held.append(b"%b%b%b {%d}\r\n" % (line, lead, label, size))
+        if data is not None:
+            held += (prefix, data, b")\r\n")
+            continue
+        yield b"".join(held)
+        ref = BodyRef(blob_id, prefix, size, bool(dotless), sha256, not place)
+        yield Slice(session.house.store.body(ref), 0, size)
+        held = [b")\r\n"]
+    yield b"".join(held)

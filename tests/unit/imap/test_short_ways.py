@@ -1,0 +1,164 @@
+"""Short ways give what long ones give: whole bodies, kept orders, candidates first, changes since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quintet.imap import render, searching
+from quintet.imap import tree as trees
+from quintet.imap.cmd import fetch, fetch_whole
+from quintet.net.memory import Talk
+from quintet.store import entries, hints, search
+from quintet.store.model import AccountId, FolderId
+from tests.unit.imap.world import World, letter, open_world
+
+LARGE = b"Subject: large\r\n\r\n" + b"A line of a letter that lies beside the database.\r\n" * 3000
+
+
+async def talk_to(world: World) -> Talk:
+    talk = Talk(world.service)
+    await talk.begin()
+    await ask(talk, "LOGIN alice@example.org demo")
+    await ask(talk, "SELECT INBOX")
+    return talk
+
+
+async def ask(talk: Talk, command: str) -> bytes:
+    talk.take()
+    await talk.send(b"t " + command.encode() + b"\r\n")
+    return talk.take()
+
+
+def never(*_: Any, **__: Any) -> bool:
+    return False
+
+
+@pytest.fixture
+def long_way(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    def switch() -> None:
+        monkeypatch.setattr(fetch_whole, "suits", never)
+        monkeypatch.setattr(fetch, "CHANGED", -1)
+        monkeypatch.setattr(searching, "AT_ONCE", 0)
+        monkeypatch.setattr(search, "FEW", -1)
+        monkeypatch.setattr(trees, "is_small", never)
+
+    return switch
+
+
+async def test_answers_are_the_same_the_long_way(tmp_path: Path, long_way: Callable[[], None]) -> None:
+    commands = (
+        "FETCH 1:* BODY.PEEK[]",
+        "FETCH 2:* (UID FLAGS BODY.PEEK[])",
+        "UID FETCH 3,5,7:9 (BODY.PEEK[] UID RFC822.SIZE)",
+        "FETCH 1:* RFC822.PEEK",
+        "FETCH 3 BODY.PEEK[]<5.20>",
+        "FETCH 1:* (FLAGS) (CHANGEDSINCE {modseq})",
+        "UID FETCH 4:6 (UID) (CHANGEDSINCE {modseq})",
+        "UID SEARCH FLAGGED",
+        "SEARCH NOT FLAGGED LARGER 100",
+        "SEARCH ALL",
+        "UID SEARCH SUBJECT Letter BODY thirteen",
+        "UID SEARCH OR BODY thirteen FLAGGED",
+        'LIST "" *',
+    )
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        await world.fill("INBOX", 8)
+        await world.put("INBOX", LARGE)
+        await world.put("INBOX", letter(13, "thirteen"))
+        while (await search.index_some(world.store))[1]:
+            pass
+        await world.put("INBOX", letter(14, "thirteen of them, not indexed yet"))
+        talk = await talk_to(world)
+        modseq = world.folder("INBOX").highest_modseq
+        await ask(talk, "ENABLE CONDSTORE")
+        await ask(talk, "STORE 5,7 +FLAGS (\\Flagged $x)")
+        said = [command.replace("{modseq}", str(modseq)) for command in commands]
+        short = [await ask(talk, command) for command in said]
+        long_way()
+        assert [await ask(talk, command) for command in said] == short
+        await talk.end()
+    assert short[0].count(b" FETCH ") == 11
+    assert len(short[0]) > len(LARGE)
+    assert short[5].count(b" FETCH ") == 2
+    assert short[10].startswith(b"* SEARCH 10 11\r\n")
+
+
+async def test_a_kept_order_is_told_only_of_the_messages_that_it_orders(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        await world.fill("INBOX", 250)  # more than are sorted by themselves
+        talk = await talk_to(world)
+        before = await ask(talk, "UID SORT (REVERSE ARRIVAL) UTF-8 ALL")
+        assert before == await ask(talk, "UID SORT (REVERSE ARRIVAL) UTF-8 ALL")
+        assert before.split()[2:5] == [b"250", b"249", b"248"]
+        assert (await ask(talk, "SORT (REVERSE ARRIVAL) UTF-8 ALL")).split()[2:5] == [b"250", b"249", b"248"]
+        await world.store.write(entries.expunge, world.folder("INBOX").id, [3, 250])
+        await world.put("INBOX", letter(251))
+        await world.put("INBOX", letter(252))  # as many as before, and not the same
+        await ask(talk, "NOOP")
+        after = (await ask(talk, "UID SORT (REVERSE ARRIVAL) UTF-8 ALL")).split()
+        assert b"250" not in after
+        assert b"3" not in after
+        assert {b"251", b"252"} <= set(after)
+        # by number, which is no longer the UID
+        assert b"252" not in (await ask(talk, "SORT (REVERSE ARRIVAL) UTF-8 ALL")).split()
+        await talk.end()
+
+
+async def test_search_all_leaves_out_what_is_gone_and_not_told(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        await world.fill("INBOX", 4)
+        talk = await talk_to(world)
+        assert await ask(talk, "SEARCH ALL") == b"* SEARCH 1 2 3 4\r\nt OK Done\r\n"
+        await world.store.write(entries.expunge, world.folder("INBOX").id, [2])
+        assert (await ask(talk, "SEARCH ALL")).startswith(b"* SEARCH 1 3 4\r\n")
+        assert (await ask(talk, "SEARCH ALL")).startswith(b"* SEARCH 1 3 4\r\n")
+        await talk.end()
+
+
+def test_lines_of_a_page_are_those_of_its_rows() -> None:
+    plan = render.compile_items(
+        [render.Item(name) for name in (b"UID", b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE")]
+    )
+    rows = [(uid, uid % 4, " $x " if uid == 3 else "", 10**12 * uid, 5 * uid) for uid in range(1, 9)]
+    assert plan.columns == ("uid", "flags", "keywords", "received_at", "size")
+    assert plan.text(rows, range(11, 19)) == b"".join(plan.lines(rows, range(11, 19)))
+    assert plan.text([], range(0)) == b""
+
+
+async def test_the_first_hint_goes_at_once_and_the_next_are_gathered(tmp_path: Path) -> None:
+    one, other = hints.Hub(tmp_path), hints.Hub(tmp_path)
+    sent: list[hints.Hints] = []
+    one.listen()
+    other.listen()
+    try:
+        one._send = sent.append  # type: ignore[method-assign]
+        places = [(AccountId(1), FolderId(number)) for number in range(4)]
+        for place in places:
+            one.publish({place})
+        assert sent == [{places[0]}]
+        one._send_gathered()
+        assert sent == [{places[0]}, set(places[1:])]
+    finally:
+        one.close()
+        other.close()
+
+
+async def test_what_was_read_halfway_is_closed_with_its_transaction(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        await world.fill("INBOX", 3)
+        kept: list[Any] = []
+
+        def first(tx: Any) -> int:
+            rows = tx.rows("SELECT uid FROM entry ORDER BY uid")
+            kept.append(rows)
+            return int(next(rows)[0])
+
+        assert world.store.peek(first) == 1
+        assert await world.store.read(first) == 1
+        for rows in kept:
+            with pytest.raises(Exception, match=r"closed|Cursor"):
+                rows.fetchall()
