@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from quintet.imap.service import House
     from quintet.imap.session import Session
 
 ALWAYS = (
@@ -33,23 +34,35 @@ KNOWN = (
 ENABLED = frozenset(
     (b"CONDSTORE", b"QRESYNC", b"IMAP4REV2", b"UTF8=ACCEPT", b"UIDONLY")
 )  # what ENABLE can switch on
+MAX_KINDS = 100  # of clients, by what they may be told
 SPELLED = {b"IMAP4REV2": b"IMAP4rev2"}
+
+
+Kind = tuple[bool, tuple[str, ...] | None, bool, bool]  # as `_words` takes them
 
 
 def told(session: Session) -> bytes:
     """The words, apart by a space, that hold for this client now."""
+    house, peer = session.house, session.peer
+    kind: Kind = (session.compressed, None, False, False)
     if session.identity is None:
-        return _words(session)  # the mechanisms depend on who it is
-    house, compressed = session.house, session.compressed
-    config, words = house.told.get(compressed, (None, b""))
+        auth = house.auth
+        starttls = peer.tls is None and house.can_start_tls(peer)
+        mechanisms = auth.mechanisms(peer, "imap")
+        kind = (session.compressed, mechanisms, starttls, not auth.plaintext_allowed(peer))
+    config, words = house.told.get(kind, (None, b""))
     if config is not house.config:
-        words = _words(session)
-        house.told[compressed] = house.config, words
+        if len(house.told) >= MAX_KINDS:
+            house.told.clear()
+        words = _words(house, *kind)
+        house.told[kind] = house.config, words
     return words
 
 
-def _words(session: Session) -> bytes:
-    house, peer = session.house, session.peer
+def _words(
+    house: House, compressed: bool, mechanisms: tuple[str, ...] | None, starttls: bool, disabled: bool
+) -> bytes:
+    """``mechanisms``: of a guest; None for who is known."""
     words = ALWAYS + b" " + KNOWN % house.config.max_message
     config = house.config  # RFC 9738 3
     told = min(config.message_limit, config.message_limit_hard or config.message_limit)
@@ -58,14 +71,14 @@ def _words(session: Session) -> bytes:
     words += b" UTF8=ONLY" if house.config.utf8_only else b" UTF8=ACCEPT"  # RFC 6855 6: nor these
     if house.config.xlist:
         words += b" XLIST"
-    if not session.compressed:
+    if not compressed:
         words += b" COMPRESS=DEFLATE"  # RFC 4978
-    if session.identity is not None:
+    if mechanisms is None:
         return words
-    if peer.tls is None and house.can_start_tls(peer):
+    if starttls:
         words += b" STARTTLS"
-    if not house.auth.plaintext_allowed(peer):
+    if disabled:
         words += b" LOGINDISABLED"
-    for mechanism in house.auth.mechanisms(peer, "imap"):
+    for mechanism in mechanisms:
         words += b" AUTH=" + mechanism.encode("ascii")
     return words

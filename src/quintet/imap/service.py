@@ -10,7 +10,7 @@ from quintet import log
 from quintet.clock import Clock, SystemClock
 from quintet.config.imap import Imap
 from quintet.errors import Problem
-from quintet.imap import orders, recents
+from quintet.imap import capabilities, orders, recents
 from quintet.imap.cmd import select, thread
 from quintet.imap.session import Session
 from quintet.imap.wire import LITERAL_MINUS, Wire
@@ -49,7 +49,7 @@ class House:
         self.recents: recents.Recents = recents.Recents(self)
         self.unread: dict[FolderId, tuple[int, int | None]] = {}  # folder: modseq, first without \\Seen
         self.shapes: select.Shapes = {}
-        self.told: dict[bool, tuple[Imap, bytes]] = {}  # capabilities, with DEFLATE and without
+        self.told: dict[capabilities.Kind, tuple[Imap, bytes]] = {}
         self.orders = orders.Orders(store)
         self.threads = thread.Kept()
         self._tasks: set[asyncio.Task[None]] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from quintet.imap import format as fmt
 from quintet.imap.cmd import fetch
 from quintet.imap.progress import Progress
 from quintet.imap.selected import MAX_KEYWORDS as MAX_HERE
+from quintet.net.seam import Pending
 from quintet.store import entries, folders, glance, reading
 from quintet.store.db import bounded
 from quintet.store.model import ALL_FLAGS, SEEN
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from quintet.imap import commands
     from quintet.imap.selected import Selected
     from quintet.imap.session import Session
-    from quintet.net.seam import Input
+    from quintet.net.seam import Input, Replies
     from quintet.store.db import Tx
     from quintet.store.marking import Mode
     from quintet.store.model import Changed, Folder, Uid
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
 MAX_KEYWORD = 64  # octets of one keyword
 MAX_KEYWORDS = 50  # of one command
 MAX_LATE = 500  # of a page: messages that changed meanwhile whose state is told unasked
+FEW = 32  # messages changed between two turns of the loop
 PAGE = 1000  # messages changed in one transaction; the writer is everybody's
 
 
-async def store(session: Session, command: commands.Store, _: Input) -> AsyncGenerator[Any, None]:
+def store(session: Session, command: commands.Store, _: Input) -> Replies:
     here = session.here
     bits, keywords = flags_of(command.flags)
     ranges = fetch.wanted(here, command.numbers, uid=command.uid)
@@ -44,35 +46,55 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
         raise answers.Coded(b"LIMIT", Reason.TOO_MANY, "too many keywords in this mailbox")  # RFC 5530 3
     if command.unchanged_since is not None:
         session.enable((b"CONDSTORE",))  # RFC 7162 3.1
-    modified: list[int] = []
-    stored = session.house.store
-    news, changed = Progress(session, command.tag, here.view.count(ranges)), 0
     note = None
     if bits & SEEN:
         note = reading.by(session.peer.id, session.user.account_id, "imap", opened=False)
+    change = Change(command.mode, bits, keywords, command.unchanged_since, may)
+    if 0 < here.view.count(ranges) <= FEW:
+        return _few(session, command, ranges, short, change, note)
+    return _many(session, command, ranges, short, change, note)
+
+
+def _few(
+    session: Session, command: commands.Store, ranges: fetch.Ranges, short: bytes, change: Change, note: Any
+) -> Replies:
+    """In one transaction, whose flush is waited for without a task."""
+    here = session.here
+    uids = here.view.uids(ranges)
+    news = Progress(session, command.tag, len(uids))
+    marking = session.house.store.submit(_change, here, uids, change, note)
+
+    def then() -> Replies:
+        done = marking.result()
+        told: list[Any] = [*news.at(len(uids)), *_told(session, command, here, done)]
+        tail = functools.partial(end, session, command, ranges, done.refused, short)
+        if _noted(here, done) and not updates.owes(session):
+            return [*told, tail()]
+        more = updates.then(session, tail, may_expunge=command.uid)
+        return [*told, *more] if isinstance(more, list) else updates.after(told, more)
+
+    return Pending(marking, then)
+
+
+async def _many(
+    session: Session, command: commands.Store, ranges: fetch.Ranges, short: bytes, change: Change, note: Any
+) -> AsyncGenerator[Any, None]:
+    here, stored = session.here, session.house.store
+    modified: list[int] = []
+    news, changed = Progress(session, command.tag, here.view.count(ranges)), 0
     alone = False  # nobody else changed anything
     for page in here.view.batches(ranges, PAGE):
-        done = await stored.write(
-            _change, here, page, command.mode, bits, keywords, command.unchanged_since, may, note
-        )
+        done = await stored.write(_change, here, page, change, note)
         note = None  # of the first page only: a note is for people
         modified += done.refused
         changed += len(page)
         for reply in news.at(changed):
             yield reply
-        if done.late:  # RFC 7162 3.1.3: told why, so that nobody has to ask
-            here.told.update((one.uid, one.modseq) for one in done.late)
-        if not command.silent:
-            yield updates.flags(session, here, done.changed)
-        elif session.condstore and done.changed:
-            yield modseqs(session, here, done.changed)
-        if done.late:
-            yield updates.flags(session, here, done.late)
-        alone = done.before <= here.cursor and not here.contexts
-        if alone:  # all is told
-            here.cursor = max(here.cursor, done.after)
+        for line in _told(session, command, here, done):
+            yield line
+        alone = _noted(here, done)
+        if alone:
             continue
-        here.told.update((one.uid, one.modseq) for one in done.changed)
         for reply in await updates.told(session, may_expunge=False):
             yield reply
         if session.selected is not here:
@@ -81,6 +103,29 @@ async def store(session: Session, command: commands.Store, _: Input) -> AsyncGen
         for reply in await updates.told(session, may_expunge=command.uid):
             yield reply
     yield end(session, command, ranges, modified, short)
+
+
+def _told(session: Session, command: commands.Store, here: Selected, done: Done) -> list[bytes]:
+    """What the client hears of what was changed, and why something was not."""
+    told: list[bytes] = []
+    if done.late:  # RFC 7162 3.1.3: told why, so that nobody has to ask
+        here.told.update((one.uid, one.modseq) for one in done.late)
+    if not command.silent:
+        told.append(updates.flags(session, here, done.changed))
+    elif session.condstore and done.changed:
+        told.append(modseqs(session, here, done.changed))
+    if done.late:
+        told.append(updates.flags(session, here, done.late))
+    return told
+
+
+def _noted(here: Selected, done: Done) -> bool:
+    """True if nobody else changed anything: then all is told."""
+    if done.before <= here.cursor and not here.contexts:
+        here.cursor = max(here.cursor, done.after)
+        return True
+    here.told.update((one.uid, one.modseq) for one in done.changed)
+    return False
 
 
 def flags_of(words: tuple[bytes, ...]) -> tuple[int, tuple[str, ...]]:
@@ -136,22 +181,23 @@ class Done:
     after: int
 
 
-@bounded(lambda here, uids, *_: len(uids) <= 32)
-def _change(
-    tx: Tx,
-    here: Selected,
-    uids: list[int],
-    mode: Mode,
-    bits: int,
-    keywords: tuple[str, ...],
-    unchanged_since: int | None,
-    may: int,
-    note: Note | None,
-) -> Done:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to become of the messages."""
+
+    mode: Mode
+    bits: int
+    keywords: tuple[str, ...]
+    unchanged_since: int | None
+    may: int  # the flags that "=" may touch
+
+
+@bounded(lambda here, uids, *_: len(uids) <= FEW)
+def _change(tx: Tx, here: Selected, uids: list[int], change: Change, note: Note | None) -> Done:
     folder = folders.get(tx, here.folder_id)
     before: int = folder.highest_modseq
     after = before
-    changed, refused = _set(tx, here, folder, uids, mode, bits, keywords, unchanged_since, may, note)
+    changed, refused = _set(tx, here, folder, uids, change, note)
     late = entries.states(tx, here.folder_id, refused[:MAX_LATE], reader=here.reader) if refused else []
     if here.reader is not None:  # marks of one's own are counted apart
         after = glance.highest(tx, here.folder_id) or 0
@@ -161,24 +207,16 @@ def _change(
 
 
 def _set(
-    tx: Tx,
-    here: Selected,
-    folder: Folder,
-    uids: list[int],
-    mode: Mode,
-    bits: int,
-    keywords: tuple[str, ...],
-    unchanged_since: int | None,
-    may: int,
-    note: Note | None,
+    tx: Tx, here: Selected, folder: Folder, uids: list[int], asked: Change, note: Note | None
 ) -> tuple[list[Changed], list[Uid]]:
     """Sets flags; "=" touches only what the rights allow, so it may be a "-" and a "+"."""
     change = functools.partial(
         entries.set_flags, tx, here.folder_id, reader=here.reader, trace_note=note, folder=folder
     )
-    if mode != "=" or may == ALL_FLAGS:
-        return change(uids, mode, bits, keywords, unchanged_since=unchanged_since)
-    before, modified = change(uids, "-", may & ~bits, (), unchanged_since=unchanged_since)
+    bits, keywords, since = asked.bits, asked.keywords, asked.unchanged_since
+    if asked.mode != "=" or asked.may == ALL_FLAGS:
+        return change(uids, asked.mode, bits, keywords, unchanged_since=since)
+    before, modified = change(uids, "-", asked.may & ~bits, (), unchanged_since=since)
     late = set(modified)
     after, _ = change([uid for uid in uids if uid not in late], "+", bits, keywords)
     newest = {one.uid: one.modseq for one in before}
@@ -203,7 +241,7 @@ def end(
     session: Session,
     command: commands.Store | commands.Annotate,
     ranges: fetch.Ranges,
-    modified: list[int],
+    modified: Sequence[int],
     short: bytes,
 ) -> bytes:
     here = session.selected
