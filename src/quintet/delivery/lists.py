@@ -148,7 +148,8 @@ class Lists:
         subject = f"approve {said}"
         owners = found.owners.split()
         logger.info("held", list=found.address, sender=one.sender, message_id=digest.header("message-id"))
-        return Deed([self._notice(found, owners, subject, text)], hold=found.id)
+        guarded = bool(one.item_params.get("require_tls"))
+        return Deed([self._notice(found, owners, subject, text, guarded=guarded)], hold=found.id)
 
     # --- commands ---------------------------------------------------------------------------
 
@@ -254,7 +255,9 @@ class Lists:
         about: str = "",
         *,
         reply_to: str = "",
+        guarded: bool = False,
     ) -> Step:
+        """``guarded``: it shows something of a message with REQUIRETLS (RFC 8689 6)."""
         domain = found.address.rpartition("@")[2]
         data = listmail.notice(
             found,
@@ -267,7 +270,13 @@ class Lists:
             in_reply_to=about,
         )
         utf8 = not all(each.isascii() for each in to)
-        params = {"id": self._clock.token(6), "utf8": utf8, "eight_bit": not data.isascii()}
+        params: dict[str, object] = {
+            "id": self._clock.token(6),
+            "utf8": utf8,
+            "eight_bit": not data.isascii(),
+        }
+        if guarded:
+            params["require_tls"] = True
         item = queue.QueueItem(content=content_of(data), sender="", params=params)
         return partial(queue.put, item=item, recipients=[_to(each) for each in to])
 
@@ -320,10 +329,11 @@ def _send_post(
     prefix: bytes,
     to: Sequence[lists.Member],
 ) -> None:
-    """To members: a sender that names each, and none of the original's wishes (RFC 3461 5.2.7.1)."""
-    kept: dict[str, object] = {
-        name: one.item_params[name] for name in ("id", "eight_bit", "utf8") if name in one.item_params
-    }
+    """To members: a sender that names each, and of the original's wishes (RFC 3461 5.2.7.1) only REQUIRETLS
+    (RFC 8689 6).
+    """
+    names = ("id", "eight_bit", "utf8", "require_tls")
+    kept: dict[str, object] = {name: one.item_params[name] for name in names if name in one.item_params}
     item = queue.QueueItem(
         content=content, sender=found.role("bounces"), prefix=prefix, params={**kept, "verp": True}
     )

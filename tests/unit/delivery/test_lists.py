@@ -9,7 +9,7 @@ import pytest
 
 from quintet.delivery import lists as work
 from quintet.delivery import published
-from quintet.delivery.envelope import Envelope, mailbox
+from quintet.delivery.envelope import Envelope, Wishes, mailbox
 from quintet.errors import Reason, Refused
 from quintet.net.seam import Peer
 from quintet.store import lists, queue
@@ -360,3 +360,25 @@ async def test_post_is_held_whole_in_a_message_of_the_list(out):
 async def test_a_list_rewrites_only_as_it_can(out):
     with pytest.raises(Refused):
         await make(out, rewrite="sometimes")
+
+
+async def test_post_that_demands_tls_demands_it_of_every_member(out):
+    """RFC 8689 6; also what the owner is shown of one that waits."""
+    await make(out, "dora@elsewhere.example")
+    await make_owner_elsewhere(out)
+    way = out.house.inbound
+    for sender in ("dora@elsewhere.example", "stranger@elsewhere.example"):
+        made = Envelope(Peer("c1", "192.0.2.1"), helo="a.test", id="abc", sender=mailbox(sender))
+        made.wishes = Wishes(require_tls=True)
+        made.recipients.append(way.recipient(made, mailbox(LIST)))
+        text = f"From: {sender}\r\nMessage-ID: <{sender}>\r\nSubject: x\r\n\r\nbody\r\n"
+        await way.accept(made, content_of(text.encode()))
+        await run(out)
+    rows = await away(out)
+    assert {row.address for row in rows} == {"dora@elsewhere.example", "carol@elsewhere.example"}
+    assert all(row.item_params["require_tls"] is True for row in rows)
+
+
+async def make_owner_elsewhere(out: Out) -> None:
+    found = out.house.store.peek(lists.get, LIST)
+    await out.house.store.write(lists.change, found.id, owners="carol@elsewhere.example")
