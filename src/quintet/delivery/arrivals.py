@@ -315,6 +315,10 @@ class Arrivals:
             return
         del work.filings[at]
         if fate.word is Word.REFUSE:
+            detail = {"why": fate.text, "peer": source.peer.name}
+            self._store.later(
+                trace.add, self._clock.now(), source.conn, "refused", None, one.message_id, detail
+            )
             work.refuse(at, No(fate.text[: arrive.MAX_SHOWN], one.message_id))
             return
         note = trace.Note(source.conn, fate.word.value, None, {"why": fate.text, "peer": source.peer.name})

@@ -277,6 +277,15 @@ class PostOffice:
         if fate.word is Word.FILE:
             return None
         if fate.word is Word.REFUSE:
+            self._store.later(
+                trace.add,
+                self._clock.now(),
+                peer.id,
+                fate.word.value,
+                _poster(identity),
+                proto.message_id,
+                {"why": fate.text, "groups": list(proto.groups)},
+            )
             raise Refused(Reason.POLICY, fate.text)
         note = trace.Note(
             peer.id, fate.word.value, _poster(identity), {"why": fate.text, "groups": list(proto.groups)}

@@ -52,7 +52,7 @@ def place(tx: Tx, config: News) -> Folder:
 def release(
     tx: Tx, folder_id: FolderId, uid: Uid, content: Content, *, path: bytes, host: str, config: News, by: str
 ) -> tuple[str, ...]:
-    """Files an article in its groups after all; returns their names.
+    """Files an article in its groups after all; returns their names, none if it was cancelled meanwhile.
 
     Raises:
         Refused(NO_SUCH_MESSAGE): it is gone.  Refused(NO_SUCH_FOLDER): none of its groups is here.
@@ -67,7 +67,7 @@ def release(
         raise Refused(Reason.NO_SUCH_FOLDER, "none of its groups is here")
     entries.expunge(tx, folder_id, [uid])
     history.forget(tx, message_id)
-    acts.file(
+    added = acts.file(
         tx,
         list(dict.fromkeys(one.id for one in found)),
         content,
@@ -78,7 +78,7 @@ def release(
         trace_note=trace.Note("quarantine", "released", None, {"by": by}),
         rules=config,
     )
-    return tuple(one.name for one in found)
+    return tuple(one.name for one in found) if added else ()
 
 
 def discard(tx: Tx, folder_id: FolderId, uid: Uid, by: str) -> None:

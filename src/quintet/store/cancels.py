@@ -60,7 +60,7 @@ def keep_early(tx: Tx, message_id: str, by_id: str, author: str, keys: str) -> N
 def early(tx: Tx, message_id: str) -> list[Early]:
     """Who asked for an article before it came; nobody, nearly always."""
     rows = tx.all(
-        "SELECT by_id, author, keys FROM early_cancel WHERE message_id = ? ORDER BY at LIMIT ?",
+        "SELECT by_id, author, keys FROM early_cancel WHERE message_id = ? ORDER BY by_id LIMIT ?",
         message_id, MAX_CLAIMS,
     )  # fmt: skip
     return [Early(*row) for row in rows]

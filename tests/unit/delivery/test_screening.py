@@ -286,3 +286,30 @@ async def test_cancels_are_not_counted_as_the_same_text(tmp_path: Path) -> None:
         assert isinstance(house.screen, Screen)
         assert [(await ask(house, cancel)).word for _ in range(3)] == [Word.FILE] * 3
         assert [(await ask(house)).word for _ in range(2)] == [Word.FILE, Word.QUARANTINE]
+
+
+async def test_a_cancel_reaches_what_is_held_back(tmp_path: Path) -> None:
+    """Its author's counts when it is let go; somebody else's does not."""
+    async with news_house(tmp_path / "data") as house:
+        await start(house, tmp_path)
+        for number, sender in ((1, "mallory@example.net"), (2, "a@example.org")):
+            await house.post(article(number))
+            cancel = article(10 + number, subject="no").replace(b"a@example.org", sender.encode())
+            cancel = cancel.replace(b"Subject: no", b"Subject: no\r\nControl: cancel <q%d@x>" % number)
+            await house.post(cancel)
+        names = [await desk(house).release(one, "root") for one in await held(house)]
+        assert names == [("local.test",), ()]
+        assert house.folder("local.test").messages == 1
+        assert await held(house) == []
+
+
+async def test_a_refusal_stands_in_the_trace(tmp_path: Path) -> None:
+    async with news_house(tmp_path / "data") as house:
+        await house.given("group local.test")
+        house.hooks = hooks(tmp_path, "def article(a): return refuse('not here')\n")
+        with pytest.raises(Refused) as caught:
+            await house.post(article())
+        assert caught.value.text == "not here"
+        await asyncio.gather(*house.store._behind)
+        (event,) = house.store.peek(trace.follow, "<q1@x>")
+        assert (event.event, event.detail["why"]) == ("refused", "not here")

@@ -132,7 +132,8 @@ def release(what: What, config: ConfigOption = None, as_json: JsonOption = False
         return await _desk(store, settings).release(one, getpass.getuser())
 
     names = common.with_store(config, work)
-    common.done(f"filed in {', '.join(names)}", as_json, groups=list(names))
+    said = f"filed in {', '.join(names)}" if names else "it was cancelled meanwhile"
+    common.done(said, as_json, groups=list(names))
 
 
 def _find(store: Store, settings: Config, what: str, *, quarantined: bool = False) -> Waiting:

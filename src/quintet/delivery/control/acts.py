@@ -19,11 +19,22 @@ from quintet.delivery.control.orders import Order
 from quintet.errors import Reason
 from quintet.message import cancellock
 from quintet.message.digest import Digest
-from quintet.store import access, arriving, cancels, controltasks, entries, folders, groups, history, trace
+from quintet.store import (
+    access,
+    accounts,
+    arriving,
+    cancels,
+    controltasks,
+    entries,
+    folders,
+    groups,
+    history,
+    trace,
+)
 from quintet.store.arriving import Filing
 from quintet.store.content import Content
 from quintet.store.db import Tx, bounded
-from quintet.store.model import AccountId, Added, Folder, FolderId, MessageId
+from quintet.store.model import NEWS, AccountId, Added, Folder, FolderId, MessageId
 
 CONTROL = "control"  # the group of control messages that have no group of their own
 TASKS = orders.GROUPS | orders.OLD | {orders.NOCEM, "unknown"}
@@ -141,6 +152,8 @@ def _cancel(tx: Tx, order: Order, by_id: str, rules: News, who: Who) -> None:
     if row is None:
         if not history.known(tx, target):
             _before_it_came(tx, order, target, by_id, rules)
+        elif _held_back(tx, target, rules):
+            cancels.keep_early(tx, target, by_id, order.author, order.keys)  # judged if it is let go
         return
     detail: dict[str, Any] = {"by": by_id, "how": order.verb, "author": order.author}  # Any: JSON
     why = allowed(tx, order, entries.digest(tx, row), row, rules, who)
@@ -158,6 +171,15 @@ def _before_it_came(tx: Tx, order: Order, target: str, by_id: str, rules: News) 
         history.remember(tx, target)
     else:
         cancels.keep_early(tx, target, by_id, order.author, order.keys)
+
+
+def _held_back(tx: Tx, message_id: str, rules: News) -> bool:
+    """Whether an article lies in quarantine: its id is known, and it may come out."""
+    owner = accounts.find(tx, NEWS)
+    place = folders.find(tx, owner.id, rules.quarantine) if owner is not None else None
+    if owner is None or place is None or not place.messages:
+        return False
+    return any(one.folder_id == place.id for one in entries.by_message_id(tx, owner.id, message_id))
 
 
 def _came_too_late(tx: Tx, message_id: str, digest: Digest, rules: News, who: Who) -> bool:

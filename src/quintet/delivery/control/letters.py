@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import deque
 from collections.abc import Sequence
 
 from quintet import log
@@ -14,6 +16,7 @@ from quintet.message import build, headers
 from quintet.net.seam import Peer
 from quintet.store.content import content_of
 
+MAX_AN_HOUR = 30  # letters to the newsmaster, of one process; more is only logged
 MAX_LISTED = 500  # changes that one letter lists
 
 logger = log.get("control")
@@ -24,12 +27,21 @@ class Letters:
 
     def __init__(self, inbound: Inbound | None, address: str, hostname: str) -> None:
         self._inbound, self._address, self._hostname = inbound, address, hostname
+        self._sent: deque[float] = deque(maxlen=MAX_AN_HOUR)  # monotonic seconds
+
+    def _room(self, now: float) -> bool:
+        """Anybody may send control messages, and must not fill a mailbox by them."""
+        if len(self._sent) == MAX_AN_HOUR and now - self._sent[0] < 3600:
+            return False
+        self._sent.append(now)
+        return True
 
     async def asked(self, message_id: str, order: Order, changes: Sequence[Change], why: str) -> None:
         """Somebody wants groups to be changed, and the newsmaster shall say whether."""
         text = (
             f"{order.author} asks by the control message {message_id} for:\n\n{_listed(changes)}\n\n"
-            f"It was not done: {why}.\nTo do it all the same:\n\n    quintet control do '{message_id}'\n"
+            f"It was not done: {why}.\nTo do it all the same:\n\n"
+            f"    quintet control do {shlex.quote(message_id)}\n"  # whoever sent it chose those letters
         )
         await self.send(f"{order.verb} by {order.author}", text)
 
@@ -44,6 +56,9 @@ class Letters:
         What cannot be sent is logged: the effect does not wait for it.
         """
         if self._inbound is None or not (self._address or to):
+            return
+        if to is None and not self._room(self._inbound.clock.monotonic()):
+            logger.warning("newsmaster not told: too many letters", subject=subject)
             return
         inbound, to = self._inbound, to or mailbox(self._address)
         now, clock = inbound.clock.now(), inbound.clock

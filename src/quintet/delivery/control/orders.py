@@ -22,6 +22,7 @@ MAX_ARGUMENTS = 10
 
 _VERB = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,40}")
 _WANTED = frozenset((b"control", b"supersedes"))
+_LENGTHS = frozenset(map(len, _WANTED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,10 @@ class Order:
 def read(digest: Digest, nocem_groups: Iterable[str] = ()) -> Order | None:
     """What an article asks for; None for nothing, as of nearly all."""
     verb, arguments = "", tuple[str, ...]()
-    if any(name.lower() in _WANTED for name, _ in digest.headers):
-        verb, arguments = _verb(digest)
+    for name, _ in digest.headers:  # of every article: a length tells most of them apart
+        if len(name) in _LENGTHS and name.lower() in _WANTED:
+            verb, arguments = _verb(digest)
+            break
     if not verb and nocem_groups:
         names = {name.strip() for name in text(digest, "Newsgroups").split(",")}
         if not names.isdisjoint(nocem_groups):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quintet.config.news import ControlRule, News
-from quintet.delivery.control import acts
+from quintet.delivery.control import acts, letters
 from quintet.delivery.control.letters import Letters
 from quintet.delivery.control.work import Controls
 from quintet.store import controltasks, groups, history, trace
@@ -42,8 +42,8 @@ class Desk:
         self.controls = self.make()
 
     def make(self) -> Controls:
-        letters = Letters(self.house.inbound, self.config.newsmaster, HOST)
-        return Controls(self.house.store, self.config, clock=self.house.clock, letters=letters)
+        sender = Letters(self.house.inbound, self.config.newsmaster, HOST)
+        return Controls(self.house.store, self.config, clock=self.house.clock, letters=sender)
 
     async def take(self, data: bytes) -> dict[str, object]:
         """Files a message, works on it, and gives what the trace says of it."""
@@ -110,6 +110,23 @@ async def test_who_is_not_heard_makes_the_newsmaster_be_asked(tmp_path: Path) ->
         await one.take(message("newgroup drop.it", number=2, sender="x@example.net"))
         await one.take(message("newgroup local.a", number=3, sender="x@example.net"))  # it is there already
         assert (await one.house.inbox("alice")).messages == 1
+
+
+async def test_nobody_fills_the_newsmasters_mailbox(tmp_path: Path) -> None:
+    async with desk(tmp_path) as one:
+        for _ in range(letters.MAX_AN_HOUR + 5):
+            await one.controls.letters.send("x", "y")
+        assert (await one.house.inbox("alice")).messages == letters.MAX_AN_HOUR
+        one.house.clock.advance(3601)
+        await one.controls.letters.send("x", "y")
+        assert (await one.house.inbox("alice")).messages == letters.MAX_AN_HOUR + 1
+
+
+async def test_a_message_id_is_quoted_for_the_shell(tmp_path: Path) -> None:
+    async with desk(tmp_path) as one:
+        data = message("newgroup local.new", sender="x@example.net").replace(b"<c1@x>", b"<a'$b'@x>")
+        await one.take(data)
+        assert b"""quintet control do '<a'"'"'$b'"'"'@x>'""" in await one.house.last("alice")
 
 
 async def test_sendsys_is_never_answered(tmp_path: Path) -> None:
