@@ -84,7 +84,7 @@ class Ours:
         accounts = self.dir / "accounts.tsv"
         accounts.write_text("".join(f"{name}@bench.test\tpw\n" for name in names))
         self.quintet("account", "load", str(accounts), "-c", str(config))
-        self.quintet("group", "add", "bench.big", "-c", str(config))
+        subprocess.run([sys.executable, "-c", GROUPS, str(config)], check=True, cwd=self.dir)
 
     def configure(self) -> Path:
         """Writes the configuration, for as many workers as are wanted now."""
@@ -150,6 +150,26 @@ class Ours:
         """100k articles by POST, as a reader would."""
         load(f"nntp-post --conns 16 --count {count} --size mixed --group bench.big --limit 300", self, "nntp")
 
+
+# the same 10,000 groups as the peer has, at once: one by one would take minutes
+GROUPS = """
+import asyncio, sys
+from pathlib import Path
+from quintet.config import root
+from quintet.store import groups
+from quintet.store.store import Store
+
+def make(tx):
+    for name in ("bench.big", "bench.post", "bench.small", *(f"bench.g{n:05d}" for n in range(10000))):
+        groups.create(tx, name)
+
+async def main():
+    store = await Store.open(root.from_file(Path(sys.argv[1])).store)
+    await store.write(make)
+    await store.close()
+
+asyncio.run(main())
+"""
 
 OUR_CONFIG = """\
 [server]

@@ -5,6 +5,7 @@ from quintet.errors import Problem
 from quintet.message import cancellock
 from quintet.net.seam import Need
 from quintet.nntp import commands
+from quintet.nntp.fetches import Run
 from quintet.nntp.wire import Wire
 from quintet.policy.wildmat import header_wildmat, wildmat
 
@@ -12,6 +13,7 @@ SEEDS = [
     b"CAPABILITIES\r\nMODE READER\r\nGROUP local.test\r\nOVER 1-\r\nARTICLE <1@local.test>\r\n",
     b"LIST ACTIVE comp.*,!*.c,[a-z]?\r\nNEWNEWS * 20250101 000000 GMT\r\nXPAT Subject 1- *x* y\r\n",
     b"AUTHINFO USER alice\r\nAUTHINFO SASL PLAIN =\r\nHDR :bytes 1-2\r\nSTAT 9999999999999999\r\n",
+    b"ARTICLE 1\r\nARTICLE 2\r\nSTAT <a@b>\r\nSTAT <c@d>\r\nGROUP a\r\nGROUP b\r\nHEAD 1\r\nhead 1\r\n",
     b"From: A <a@b.example>\r\nNewsgroups: a.b,c.d\r\nSubject: x\r\n y\r\nMessage-ID: <a@b>\r\nDate: now\r\n",
     b"From: A <a@b.example>\r\nNewsgroups: a\r\nCancel-Lock: (a(b)) sha256:s/pm=\r\nCancel-Key: a:b:c\r\n",
 ]
@@ -19,18 +21,21 @@ SEEDS = [
 
 def target(data: bytes) -> None:
     """See the module."""
-    wire = Wire()
-    for at in range(0, len(data), 7):
-        wire.feed(data[at : at + 7])
-        while True:
-            try:
-                found = wire.next()
-            except Problem:
-                break
-            if found is Need.DATA:
-                break
-            for word in found.args:
-                _words(word)
+    for size in (7, max(len(data), 1)):  # in pieces, and as a pipeline that comes at once
+        wire = Wire()
+        for at in range(0, len(data), size):
+            wire.feed(data[at : at + size])
+            while True:
+                try:
+                    found = wire.next()
+                except Problem:
+                    break
+                if found is Need.DATA:
+                    break
+                if isinstance(found, Run):
+                    assert len(found.words) > 1
+                for word in getattr(found, "args", ()):
+                    _words(word)
     for by_hand in (False, True):
         try:
             proto = inject.read(data, by_hand=by_hand)
