@@ -192,6 +192,46 @@ async def test_imapflow_catches_up_by_qresync(server: Server) -> None:
         assert [each["uid"] for each in changed] == [2]
 
 
+async def test_imapflow_asks_for_all_it_knows(server: Server) -> None:
+    await server.store.write(entries.set_flags, folder_of(server, "INBOX").id, [2], "+", SEEN, ("$Label1",))
+    async with imapflow(server) as flow:
+        listed = await flow("list", {"statusQuery": {"messages": True, "unseen": True, "uidNext": True}})
+        inbox = next(each for each in listed if each["path"] == "INBOX")
+        assert (inbox["status"]["messages"], inbox["status"]["unseen"], inbox["status"]["uidNext"]) == (
+            5,
+            4,
+            6,
+        )
+        await flow("mailboxOpen", "INBOX")
+        wanted = {
+            "threadId": True,
+            "modseq": True,
+            "headers": ["subject"],
+            "bodyParts": ["text"],
+            "uid": True,
+        }
+        one, two = await flow("fetchAll", "1:2", wanted)
+        assert one["emailId"] and one["threadId"] and one["emailId"] != two["emailId"]
+        assert one["headers"] == "Subject: Letter 1\r\n\r\n"
+        assert one["bodyParts"]["text"] == letter(1).partition(b"\r\n\r\n")[2].decode()
+        piece = await flow("fetchOne", "3", {"source": {"start": 6, "maxLength": 11}}, UID)
+        assert piece["source"] == "Zoe <zoe@ex"[:11]
+        for query, found in (
+            ({"emailId": two["emailId"]}, [2]),
+            ({"threadId": one["threadId"]}, [1]),
+            ({"modseq": two["modseq"]}, [2]),
+            ({"keyword": "$Label1"}, [2]),
+            ({"unKeyword": "$Label1", "seen": False}, [1, 3, 4, 5]),
+            ({"header": {"message-id": "<m4@example.net>"}}, [4]),
+            ({"from": "zoe", "larger": 10, "smaller": 10_000, "not": {"uid": "1:3"}}, [4, 5]),
+            ({"since": "2025-11-20", "before": "2025-11-23", "sentOn": "2025-11-21"}, [1, 2, 3, 4, 5]),
+            ({"or": [{"body": "letter 1."}, {"body": "letter 5."}]}, [1, 5]),
+        ):
+            assert await flow("search", query, UID) == found, query
+        parts = await flow("downloadMany", "1", ["1"], UID)
+        assert parts["1"]["content"].startswith("Text of letter 1.")
+
+
 async def test_imapflow_speaks_utf8(server: Server) -> None:
     raw = "From: =?utf-8?q?J=C3=BCrgen?= <j@example.net>\r\nSubject: Grüße aus Köln\r\n\r\nSchön hier.\r\n"
     await deliver(server, raw.encode())

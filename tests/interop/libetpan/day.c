@@ -118,21 +118,27 @@ static int fetch(char **word)
     return code;
 }
 
+static void show_vanished(struct mailimap_qresync_vanished *gone)
+{
+    clistiter *each;
+
+    if (!gone || !gone->qr_known_uids)
+        return;
+    for (each = clist_begin(gone->qr_known_uids->set_list); each; each = clist_next(each)) {
+        struct mailimap_set_item *item = clist_content(each);
+        printf("vanished %u:%u\n", item->set_first, item->set_last);
+    }
+}
+
 static int changed(char **word)
 {
     clist *result = NULL;
     struct mailimap_qresync_vanished *gone = NULL;
-    int code = mailimap_uid_fetch_qresync(imap, set("1:*"), wanted("flags"), strtoull(word[1], NULL, 10), &result, &gone);
+    int code = mailimap_uid_fetch_qresync(imap, set("1:*"), wanted(word[2]), strtoull(word[1], NULL, 10), &result, &gone);
 
-    if (code != MAILIMAP_NO_ERROR)
-        return code;
-    show_fetched(result);
-    if (gone && gone->qr_known_uids) {
-        clistiter *each;
-        for (each = clist_begin(gone->qr_known_uids->set_list); each; each = clist_next(each)) {
-            struct mailimap_set_item *item = clist_content(each);
-            printf("vanished %u:%u\n", item->set_first, item->set_last);
-        }
+    if (code == MAILIMAP_NO_ERROR) {
+        show_fetched(result);
+        show_vanished(gone);
     }
     return code;
 }
