@@ -154,10 +154,13 @@ class App:
             self._closers.append(self.arrivals.close)
         self.feeds = joined.feeds(config, store, clock, self.arrivals, first=self._first)
         self._sending = asyncio.create_task(self._send(), name="queue")
-        self.newswork = newswork.NewsWork(config, store, self.inbound, self.office, clock)
-        self.newswork.start()
+        self._begin_news()
         made = joined.gateways(config, store, clock)
         self._gateways = None if made is None else asyncio.create_task(made.run(), name="gateways")
+
+    def _begin_news(self) -> None:
+        self.newswork = newswork.NewsWork(self.config, self.store, self.inbound, self.office, self.clock)
+        self.newswork.start()
 
     async def _send(self) -> None:
         """Runs the queue.  What it needs is loaded behind the open ports: it need not answer at once."""
@@ -301,6 +304,9 @@ class App:
             await self._stop_sending()
             await self._stop_news()
             self._join()
+        else:  # the file of rules about control messages may have changed
+            await self._stop_news()
+            self._begin_news()
         for name, listener in self.listeners.items():
             wanted = config.listeners.get(name)
             if wanted is None or isinstance(listener, HttpListener):

@@ -71,7 +71,8 @@ class Moderation:
     async def run(self) -> None:
         """Looks at what moderators moved or marked, now and then and when something changed."""
         woken = asyncio.Event()
-        account = await self._store.write(accounts.news)
+        while (account := self._store.peek(accounts.find, NEWS)) is None:  # noqa: ASYNC110 - no group yet
+            await asyncio.sleep(LOOK_S)
         watch = self._store.watch(woken, None, account.id)
         try:
             while True:

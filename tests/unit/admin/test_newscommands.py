@@ -100,3 +100,12 @@ def test_quarantine_is_shown_and_opened(shell: Shell) -> None:
     assert shell("moderate", "release", "Quarantine:1") == "filed in local.a\n"
     assert shell("moderate", "held") == "nothing is held back\n"
     assert [row["articles"] for row in shell.json("group", "list")] == [1, 1, 0]
+
+
+def test_an_article_is_cancelled_by_hand(shell: Shell) -> None:
+    shell("moderate", "release", "Quarantine:1")
+    assert shell("control", "cancel", "q1@x") == "gone from 1 groups\n"
+    assert shell("control", "cancel", "q1@x") == "it is not here, and will not be taken\n"
+    assert shell("control", "cancel", "<later@x>") == "it is not here, and will not be taken\n"
+    assert [row["articles"] for row in shell.json("group", "list")] == [1, 0, 0]
+    assert shell.json("trace", "q1@x")[-1]["event"] == "cancelled"

@@ -96,6 +96,35 @@ def carry_out(
     common.done("\n".join(changes), as_json, changes=changes)
 
 
+@noun.command()
+def cancel(
+    message_id: Annotated[str, typer.Argument(help="The Message-ID of an article.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take an article out of every group here; nobody else is told."""
+    wanted = message_id if message_id.startswith("<") else f"<{message_id}>"
+
+    def cut(tx: Tx) -> int:
+        from quintet.store import cancels, history, trace
+
+        row = history.find(tx, wanted)
+        if row is None:
+            history.remember(tx, wanted)  # it shall not come any more
+            return 0
+        count = cancels.remove(tx, row)
+        detail = {"by": getpass.getuser(), "how": "by hand", "groups": count}
+        trace.add(tx, tx.now, "control", "cancelled", None, wanted, detail, message_row=row)
+        return count
+
+    async def work(store: Store, _: Config) -> int:
+        return await store.write(cut)
+
+    count = common.with_store(config, work)
+    said = f"gone from {count} groups" if count else "it is not here, and will not be taken"
+    common.done(said, as_json, groups=count)
+
+
 def _events(tx: Tx, limit: int) -> list[dict[str, Any]]:
     from quintet.store import trace
 

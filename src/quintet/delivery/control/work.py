@@ -26,7 +26,7 @@ from quintet.message.digest import Digest
 from quintet.store import accounts, cancels, controltasks, entries, groups, trace
 from quintet.store.controltasks import Task
 from quintet.store.db import Tx
-from quintet.store.model import BodyRef, FolderId, MessageId
+from quintet.store.model import NEWS, BodyRef, FolderId, MessageId
 from quintet.store.store import Store
 
 LEASE_MS = 5 * 60 * 1000  # a round must be shorter; a worker that died is waited for so long
@@ -105,7 +105,8 @@ class Controls:
     async def run(self) -> None:
         """Looks now and then, and when something was filed."""
         woken = asyncio.Event()
-        account = await self._store.write(accounts.news)
+        while (account := self._store.peek(accounts.find, NEWS)) is None:  # noqa: ASYNC110 - no group yet
+            await asyncio.sleep(LOOK_S)
         watch = self._store.watch(woken, None, account.id)
         try:
             while True:
