@@ -20,6 +20,7 @@ from quintet.net import dots
 from quintet.net.client import Client
 from quintet.net.following import Following
 from quintet.net.job import GONE, TURN, Job, chain
+from quintet.net.patience import Patience
 from quintet.net.seam import CHUNK, Ask, HandOver, Need, Peer, Pending, Replies, Session, Slice, Wire, settled
 from quintet.net.stream import Stream
 from quintet.net.wake import Wake, relay
@@ -39,16 +40,15 @@ class Driver:
         "_ahead",
         "_client",
         "_closing",
-        "_deadline",
         "_drained",
         "_draining",
         "_eof",
         "_following",
         "_input",
-        "_late",
         "_loop",
         "_out",
         "_out_size",
+        "_patience",
         "_pending",
         "_pushing",
         "_reading_paused",
@@ -56,7 +56,6 @@ class Driver:
         "_session",
         "_stream",
         "_task",
-        "_timer",
         "_wire",
         "_write_timeout_s",
         "on_end",
@@ -82,9 +81,7 @@ class Driver:
         self._eof = False
         self._closing = False
         self._draining = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline = 0.0  # loop time at which silence ends the connection; 0: not counting
-        self._late = Reason.TIMEOUT  # what passing it means: TIMEOUT, or CLOSED for a stuck writer
+        self._patience = Patience(self._loop, self._lost_patience)
         self._pushing: asyncio.Event | None = None  # the watch that we listen to
         self._relay: asyncio.Task[None] | None = None  # waits for a watch that cannot call
         self._following = Following(wire, self._fill)
@@ -168,9 +165,7 @@ class Driver:
     def lost(self) -> None:
         """The connection is gone."""
         self._closing = self._eof = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._patience.end()
         self._listen(None)
         for future in (self._input, self._drained):
             if future is not None:
@@ -193,7 +188,7 @@ class Driver:
 
     def _run(self, job: Job | None) -> None:
         """Works without a task as far as that goes; goes on in one when something must be waited for."""
-        self._deadline = 0.0
+        self._patience.stop()
         try:
             if job is not None:
                 job = self._put(job)
@@ -471,13 +466,13 @@ class Driver:
         """Waits until the peer has read; raises Hangup when it is gone."""
         while self._stream.paused and not self._closing:
             self._drained = self._loop.create_future()
-            self._expect(self._write_timeout_s, Reason.CLOSED)
+            self._patience.expect(self._write_timeout_s, Reason.CLOSED)
             try:
                 self._quiet()
                 await self._drained
             finally:
                 self._drained = None
-                self._deadline = 0.0
+                self._patience.stop()
         if self._closing:
             raise Hangup
 
@@ -487,12 +482,12 @@ class Driver:
         if self._closing:
             return
         if self._stream.paused:
-            self._expect(self._write_timeout_s, Reason.CLOSED)
+            self._patience.expect(self._write_timeout_s, Reason.CLOSED)
         elif self._eof:
             self._finish(Reason.CLOSED)
             return
         else:
-            self._expect(self._session.timeout_s, Reason.TIMEOUT)
+            self._patience.expect(self._session.timeout_s, Reason.TIMEOUT)
             self._go_on_reading()
             self._listen(self._session.watch if self._session.wants_push else None)
         self._quiet()
@@ -512,7 +507,7 @@ class Driver:
         self._listen(None)
         self._stream.close()
         if not self._stream.closed:
-            self._expect(self._write_timeout_s, Reason.CLOSED)  # it may never read the rest
+            self._patience.expect(self._write_timeout_s, Reason.CLOSED)  # it may never read the rest
 
     # --- what comes in ---------------------------------------------------------------------------
 
@@ -524,14 +519,14 @@ class Driver:
         if self._stream.paused:
             await self._room()
         self._input = self._loop.create_future()
-        self._expect(self._session.timeout_s, Reason.TIMEOUT)
+        self._patience.expect(self._session.timeout_s, Reason.TIMEOUT)
         self._go_on_reading()
         try:
             self._quiet()
             await self._input
         finally:
             self._input = None
-            self._deadline = 0.0
+            self._patience.stop()
         if self._closing:
             raise Hangup
 
@@ -577,24 +572,9 @@ class Driver:
 
     # --- time -------------------------------------------------------------------------------
 
-    def _expect(self, seconds: float, late: Reason) -> None:
-        """Starts to count.  One timer a connection, moved only when it must fire earlier."""
-        self._late = late
-        self._deadline = self._loop.time() + seconds
-        if self._timer is None or self._timer.when() > self._deadline:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(self._deadline, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        if not self._deadline:
-            return  # busy: the next `_expect` sets a timer
-        if self._loop.time() < self._deadline:
-            self._timer = self._loop.call_at(self._deadline, self._tick)
-            return
-        self._deadline = 0.0
-        if self._late is Reason.TIMEOUT:
+    def _lost_patience(self, late: Reason) -> None:
+        """The peer was silent too long (TIMEOUT), or has not read for too long (CLOSED)."""
+        if late is Reason.TIMEOUT:
             metrics.TIMEOUTS.labels(self.peer.listener).inc()
             self._finish(Reason.TIMEOUT)
             if self._input is not None:
