@@ -8,13 +8,14 @@ Which rules there are, and for which folder, is said by the caller.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from quintet.store import dialect, folders, keeping, moving
+from quintet.errors import Refused
+from quintet.store import dialect, folders, history, keeping, moving
 from quintet.store.db import Tx
-from quintet.store.model import FLAGGED, Folder, FolderId, FolderKind, Uid
+from quintet.store.model import FLAGGED, AccountId, Folder, FolderId, FolderKind, Uid
 from quintet.store.ranges import RangeSet
 
 PAGE = 1000  # entries looked at in one reading
@@ -110,6 +111,29 @@ def boundary(tx: Tx, folder_id: FolderId, before: int, *, saved: bool = False) -
     return low
 
 
+def aged_small(
+    tx: Tx, wanted: Sequence[tuple[FolderId, Sequence[Clause]]], now: int
+) -> dict[FolderId, list[Found]]:
+    """`aged` of many folders that have no more than `PAGE` entries each, in one reading."""
+    found: dict[FolderId, list[Found]] = {}
+    for folder_id, clauses in wanted:
+        soonest = min((one.soonest for one in clauses if one.soonest), default=0)
+        rows = tx.all(
+            _AGED + " AND e.received_at <= ? ORDER BY e.uid LIMIT ?", folder_id, now - soonest, PAGE
+        )
+        gone = _aged(rows, clauses, now)
+        if gone:
+            found[folder_id] = gone
+    return found
+
+
+_AGED = (
+    "SELECT e.uid, e.size, e.received_at, a.expires_at FROM entry e"
+    " LEFT JOIN article_end a ON a.message_row = e.message_id"
+    " WHERE e.folder_id = ? AND e.hidden = 0"
+)
+
+
 def aged(
     tx: Tx, folder_id: FolderId, clauses: Sequence[Clause], now: int, after: int, upto: int
 ) -> tuple[list[Found], int]:
@@ -119,11 +143,12 @@ def aged(
     Returns them, and the number to go on behind (0: done).
     """
     rows = tx.all(
-        "SELECT e.uid, e.size, e.received_at, a.expires_at FROM entry e"
-        " LEFT JOIN article_end a ON a.message_row = e.message_id"
-        " WHERE e.folder_id = ? AND e.uid > ? AND e.uid <= ? AND e.hidden = 0 ORDER BY e.uid LIMIT ?",
-        folder_id, after, upto, PAGE,
-    )  # fmt: skip
+        _AGED + " AND e.uid > ? AND e.uid <= ? ORDER BY e.uid LIMIT ?", folder_id, after, upto, PAGE
+    )
+    return _aged(rows, clauses, now), rows[-1][0] if len(rows) == PAGE else 0
+
+
+def _aged(rows: list[tuple[Any, ...]], clauses: Sequence[Clause], now: int) -> list[Found]:
     found = []
     for uid, size, arrived_at, ends_at in rows:
         for clause in clauses:
@@ -132,7 +157,7 @@ def aged(
                 if end is not None and end <= now and (ends_at is None or ends_at > now):
                     found.append(Found(uid, size, arrived_at, "age" if ends_at is None else "date"))
                 break
-    return found, rows[-1][0] if len(rows) == PAGE else 0
+    return found
 
 
 def ended(tx: Tx, now: int, after: tuple[int, int] = (-(1 << 62), 0)) -> list[tuple[int, int, FolderId]]:
@@ -236,25 +261,43 @@ def over_total(
 # --- taking away ------------------------------------------------------------------------------------
 
 
-def remove(tx: Tx, folder_id: FolderId, numbers: Sequence[int], *, everywhere: bool = False) -> int:
-    """Takes entries away, here or with ``everywhere`` in all groups; returns how many entries went.
+def remove(tx: Tx, wanted: Sequence[tuple[FolderId, Sequence[int], bool]]) -> list[int]:
+    """Takes entries of some folders away, given as (folder, numbers, from all groups too).
 
-    A folder that is gone, or on hold by now, keeps what it has.
+    Returns how many entries went by each.  A folder that is gone, or on hold by now, keeps what it has.
     """
-    rows = tx.all("SELECT 1 FROM folder WHERE id = ?", folder_id)
-    if not rows:
-        return 0
-    folder = folders.get(tx, folder_id)
     held = keeping.is_held(keeping.holds(tx))
+    messages: list[int] = []
+    counts = [_remove(tx, folder_id, numbers, all_, held, messages) for folder_id, numbers, all_ in wanted]
+    history.detach_gone(tx, messages)
+    return counts
+
+
+def _remove(
+    tx: Tx,
+    folder_id: FolderId,
+    numbers: Sequence[int],
+    everywhere: bool,
+    held: Callable[[AccountId, FolderId], bool],
+    messages: list[int],
+) -> int:
+    """``messages`` gets the rows of what went."""
+    try:
+        folder = folders.get(tx, folder_id)
+    except Refused:
+        return 0
     if held(folder.account_id, folder_id):
         return 0
-    if not everywhere:
-        return len(moving.expunge(tx, folder_id, numbers))
-    return sum(
-        len(moving.expunge(tx, place, uids))
-        for place, uids in _everywhere(tx, folder, numbers).items()
-        if not held(folder.account_id, place)
-    )
+    if everywhere:
+        return sum(
+            _remove(tx, place, uids, False, held, messages)
+            for place, uids in _everywhere(tx, folder, numbers).items()
+        )
+    rows = moving.chosen(tx, folder, numbers)
+    if rows:
+        moving.remove_rows(tx, folder, rows, detach=False)
+        messages += [row[4] for row in rows]
+    return len(rows)
 
 
 def _everywhere(tx: Tx, folder: Folder, numbers: Sequence[int]) -> dict[FolderId, list[int]]:
@@ -263,7 +306,8 @@ def _everywhere(tx: Tx, folder: Folder, numbers: Sequence[int]) -> dict[FolderId
     for place, uid in tx.all(
         "SELECT other.folder_id, other.uid FROM entry e JOIN entry other ON other.message_id = e.message_id"
         " JOIN folder f ON f.id = other.folder_id"
-        f" WHERE e.folder_id = ? AND e.uid {members} AND other.hidden = 0 AND f.kind = ?",
+        f" WHERE e.folder_id = ? AND e.uid {members} AND other.hidden = 0 AND f.kind = ?"
+        " ORDER BY other.folder_id, other.uid",
         folder.id, param, FolderKind.GROUP,
     ):  # fmt: skip
         chosen.setdefault(FolderId(place), []).append(uid)

@@ -5,7 +5,7 @@ Copies share the message and its bytes.  Numbers are never used twice; what went
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from quintet.errors import Reason, Refused, TryLater
@@ -222,15 +222,26 @@ def _chosen(
     return (sql + " ORDER BY uid LIMIT ?", *params, limit)
 
 
-def remove_rows(tx: Tx, folder: Folder, rows: list[tuple[Any, ...]]) -> Modseq:
+def chosen(tx: Tx, folder: Folder, numbers: Sequence[int]) -> list[tuple[Any, ...]]:
+    """The rows of `remove_rows` for some numbers, ascending."""
+    if numbers[-1] - numbers[0] == len(numbers) - 1:  # one run of numbers, as expiry has it: a third cheaper
+        return tx.all(
+            "SELECT uid, id, flags, size, message_id FROM entry WHERE folder_id = ? AND uid BETWEEN ? AND ?"
+            " AND hidden = 0 ORDER BY uid", folder.id, numbers[0], numbers[-1],
+        )  # fmt: skip
+    return tx.all(*_chosen(tx, folder, numbers, False, 0, MAX_UID))
+
+
+def remove_rows(tx: Tx, folder: Folder, rows: list[tuple[Any, ...]], *, detach: bool = True) -> Modseq:
     """Takes away entries given as (uid, id, flags, size, message row); returns the change number.
 
     They can be had back for a while where the folder has a window for that.  An article that is in no
-    group any more has gone from the history's point of view too: only its id stays known.
+    group any more has gone from the history's point of view too: only its id stays known.  Without
+    ``detach`` the caller sees to that, for many folders at once.
     """
     keeping.keep(tx, folder, [row[0] for row in rows])
     modseq = _take_away(tx, folder, rows)
-    if folder.kind == FolderKind.GROUP:
+    if detach and folder.kind == FolderKind.GROUP:
         history.detach_gone(tx, [row[4] for row in rows])
     return modseq
 
@@ -255,7 +266,9 @@ def _take_away(tx: Tx, folder: Folder, rows: list[tuple[Any, ...]]) -> Modseq:
     if folder.kind == "item" or tx.one("SELECT 1 FROM prop WHERE kind = 2 LIMIT 1") is not None:
         tx.many("DELETE FROM prop WHERE kind = 2 AND object_id = ?", [(row[1],) for row in rows])
     entry_annotations.forget(tx, folder, [row[0] for row in rows])
-    lowest = tx.value("SELECT min(uid) FROM entry WHERE folder_id = ? AND hidden = 0", folder.id)
+    lowest = None
+    if len(rows) < folder.messages:
+        lowest = tx.value("SELECT min(uid) FROM entry WHERE folder_id = ? AND hidden = 0", folder.id)
     tx.run(
         "UPDATE folder SET messages = messages - ?, unseen = unseen - ?, deleted = deleted - ?,"
         " bytes = bytes - ?, highest_modseq = ?, low = ? WHERE id = ?",

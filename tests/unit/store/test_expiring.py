@@ -49,6 +49,7 @@ def old(tx: DrivenTx, group: Folder, *clauses: Clause) -> list[tuple[int, str]]:
     upto = expiring.boundary(tx, group.id, tx.now - soonest)
     found, after = expiring.aged(tx, group.id, clauses, tx.now, 0, upto)
     assert after == 0
+    assert expiring.aged_small(tx, [(group.id, clauses)], tx.now) == ({group.id: found} if found else {})
     return [(one.uid, one.why) for one in found]
 
 
@@ -165,10 +166,10 @@ def test_mail_is_as_old_as_its_stay_in_the_folder(tx: DrivenTx) -> None:
 def test_removed_articles_leave_numbers_behind_and_move_the_low_mark(tx: DrivenTx, group: Folder) -> None:
     for number in range(1, 5):
         file(tx, group, number, 5)
-    assert expiring.remove(tx, group.id, [1, 2]) == 2
+    assert expiring.remove(tx, [(group.id, [1, 2], False)]) == [2]
     place = groups.get(tx, group.id)
     assert (place.low, place.high, place.messages) == (3, 4, 2)
-    assert expiring.remove(tx, group.id, [3, 4]) == 2
+    assert expiring.remove(tx, [(group.id, [3, 4], False)]) == [2]
     place = groups.get(tx, group.id)
     assert (place.low, place.high, place.messages) == (5, 4, 0)
     file(tx, group, 5, 0)
@@ -180,7 +181,7 @@ def test_removal_everywhere_takes_the_cross_posts_along(tx: DrivenTx, group: Fol
     file(tx, group, 1, 5, other)
     file(tx, group, 2, 5, other)
     file(tx, other, 3, 5)
-    assert expiring.remove(tx, group.id, [1], everywhere=True) == 2
+    assert expiring.remove(tx, [(group.id, [1], True)]) == [2]
     assert entries.uids(tx, group.id).tolist() == [2]
     assert entries.uids(tx, other.id).tolist() == [2, 3]
 
@@ -188,8 +189,7 @@ def test_removal_everywhere_takes_the_cross_posts_along(tx: DrivenTx, group: Fol
 def test_nothing_is_removed_on_hold_or_from_a_folder_that_is_gone(tx: DrivenTx, group: Folder) -> None:
     file(tx, group, 1, 5)
     keeping.hold(tx, group.account_id, group.id)
-    assert expiring.remove(tx, group.id, [1]) == 0
-    assert expiring.remove(tx, FolderId(12345), [1]) == 0
+    assert expiring.remove(tx, [(group.id, [1], False), (FolderId(12345), [1], False)]) == [0, 0]
     assert groups.get(tx, group.id).messages == 1
 
 
