@@ -113,7 +113,11 @@ class Moderation:
                 else:
                     await self._store.write(quarantine.discard, said.waiting.folder_id, said.waiting.uid, "")
             elif said.approved:
-                await self.approve(said.waiting)
+                group = await self._store.write(modqueue.pass_on, said.waiting)
+                if group:
+                    logger.info("passed on", message_id=said.waiting.message_id, group=group)
+                else:
+                    await self.approve(said.waiting)
             else:
                 await self.reject(said.waiting, "")
         except Refused as problem:

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from quintet.delivery import stamp
+from quintet.delivery.control import orders
 from quintet.delivery.envelope import Mailbox
 from quintet.errors import Reason, Refused
 from quintet.store import access, accounts, entries, folders, groups, history, trace
@@ -19,6 +20,7 @@ from quintet.store.model import NEWS, AccountId, Folder, FolderId, Uid
 ROOT = "Moderation"
 APPROVED, REJECTED = "Approved", "Rejected"
 WORKS, ANSWERS = "lrswite", "lrsi"  # what moderators may in the queue, and in the two folders below it
+DECIDED = "$ok-"  # keyword of a group (by its number) whose moderators have approved a cross-post
 MAX_WAITING = 10_000  # of one group
 ROUND = 50  # submissions of one round
 
@@ -97,6 +99,39 @@ def tree(tx: Tx, account_id: AccountId, path: str, names: Collection[str]) -> Fo
         first = first or found
     assert first is not None
     return first
+
+
+def pass_on(tx: Tx, one: Waiting) -> str:
+    """An approved cross-post goes on to the next group whose moderators have not decided; its name, or "".
+
+    RFC 5537 3.9: a moderator speaks for the own groups only.  Who moderates both speaks for both.
+
+    Raises:
+        Refused(MODERATED): nobody here moderates that group.  Refused(NO_SUCH_MESSAGE).
+    """
+    entry = entries.get(tx, one.folder_id, one.uid)
+    own = groups.find(tx, one.group)
+    if own is None:
+        return ""
+    here = set(moderators(tx, own))
+    decided = {word for word in entry.keywords if word.startswith(DECIDED)} | {f"{DECIDED}{own.id}"}
+    names = orders.text(entries.digest(tx, entry.message_id), "Newsgroups").split(",")
+    found = [one for one in (groups.find(tx, name.strip()) for name in names) if one is not None]
+    left = [(group, set(moderators(tx, group))) for group in found if group.status == "m"]
+    decided |= {f"{DECIDED}{group.id}" for group, theirs in left if here and here <= theirs}
+    for group, theirs in left:
+        if f"{DECIDED}{group.id}" in decided:
+            continue
+        if not theirs:
+            raise Refused(Reason.MODERATED, f"{group.name} is moderated elsewhere")
+        place = _folder(tx, group)
+        (pair,) = entries.move(tx, one.folder_id, [one.uid], place.id)
+        entries.set_flags(tx, place.id, [pair.target_uid], "-", 0, ("$Approved", "$approved"))
+        entries.set_flags(tx, place.id, [pair.target_uid], "+", 0, tuple(sorted(decided)))
+        detail = {"group": one.group, "next": group.name}
+        trace.add(tx, tx.now, "moderation", "passed on", None, one.message_id, detail)
+        return group.name
+    return ""
 
 
 def waiting(tx: Tx, group: str = "", limit: int = 1000) -> list[Waiting]:

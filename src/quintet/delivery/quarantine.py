@@ -10,6 +10,7 @@ from __future__ import annotations
 from quintet.config.news import News
 from quintet.delivery import modqueue
 from quintet.delivery.control import acts, orders
+from quintet.delivery.envelope import NULL
 from quintet.errors import Reason, Refused
 from quintet.store import accounts, entries, folders, groups, history, trace
 from quintet.store.content import Content
@@ -67,6 +68,11 @@ def release(
         raise Refused(Reason.NO_SUCH_FOLDER, "none of its groups is here")
     entries.expunge(tx, folder_id, [uid])
     history.forget(tx, message_id)
+    moderated = next((one for one in found if one.status == "m"), None)
+    if moderated is not None and content.digest.header("Approved") is None:
+        note = trace.Note("quarantine", "released", None, {"by": by, "group": moderated.name})
+        modqueue.hold(tx, moderated.name, content, NULL, note)  # it was posted, and is not approved
+        return (f"the queue of {moderated.name}",)
     added = acts.file(
         tx,
         list(dict.fromkeys(one.id for one in found)),

@@ -229,3 +229,36 @@ def test_an_approval_replaces_what_was_claimed() -> None:
 )
 def test_who_is_told(data: bytes, prefix: bytes, who: str) -> None:
     assert str(moderation.author(data, prefix)) == who
+
+
+async def test_a_cross_post_needs_the_word_of_each_groups_moderators(tmp_path: Path) -> None:
+    """RFC 5537 3.9: who moderates one group says nothing about another."""
+    async with desk(tmp_path) as one:
+        await one.house.given("group local.bob status m moderator bob@example.org")
+        await one.house.given("group local.too status m moderator alice@example.org")
+        await one.house.post(article(group="local.mod,local.too,local.bob"))
+        await one.put("Approved")
+        assert await one.desk.once() == 1
+        assert [it.group for it in one.waiting()] == ["local.bob"]
+        assert one.house.folder("local.mod").messages == 0
+        place = one.folder("Moderation/local.bob")
+        await one.house.store.write(entries.set_flags, place.id, [1], "+", 0, ("$Approved",))
+        assert await one.desk.once() == 1
+        assert one.waiting() == []
+        names = ("local.mod", "local.too", "local.bob")
+        assert [one.house.folder(name).messages for name in names] == [1, 1, 1]
+        events = [event.event for event in one.house.store.peek(trace.follow, "<s1@x>")]
+        assert events == ["submitted", "passed on", "posted", "approved"]
+
+
+async def test_a_group_that_nobody_here_moderates_keeps_a_cross_post_back(tmp_path: Path) -> None:
+    async with desk(tmp_path) as one:
+        await one.house.given("group far.away status m moderator mod@far.example")
+        await one.house.post(article(group="local.mod,far.away"))
+        await one.put("Approved")
+        assert await one.desk.once() == 0
+        (it,) = one.waiting()
+        (event,) = [e for e in one.house.store.peek(trace.follow, "<s1@x>") if e.event == "not posted"]
+        assert event.detail["why"] == "far.away is moderated elsewhere"
+        await one.desk.approve(it, "root")  # who administers this server may
+        assert one.house.folder("local.mod").messages == 1

@@ -313,3 +313,15 @@ async def test_a_refusal_stands_in_the_trace(tmp_path: Path) -> None:
         await asyncio.gather(*house.store._behind)
         (event,) = house.store.peek(trace.follow, "<q1@x>")
         assert (event.event, event.detail["why"]) == ("refused", "not here")
+
+
+async def test_what_needs_a_moderator_goes_to_the_queue(tmp_path: Path) -> None:
+    async with news_house(tmp_path / "data") as house:
+        await start(house, tmp_path)
+        await house.given("group local.mod status m moderator alice@example.org")
+        await house.post(article(group="local.test,local.mod"))
+        (one,) = await held(house)
+        assert await desk(house).release(one, "root") == ("the queue of local.mod",)
+        assert house.folder("local.test").messages == house.folder("local.mod").messages == 0
+        (it,) = house.store.peek(modqueue.waiting)
+        assert (it.group, it.message_id) == ("local.mod", "<q1@x>")
