@@ -71,7 +71,7 @@ def sizes(tx: Tx, folder_id: FolderId, numbers: Sequence[int], reader: AccountId
 
 def live(tx: Tx, folder_id: FolderId, numbers: Sequence[int], reader: AccountId) -> list[Live]:
     """What a reader sees on entries, by UID and name."""
-    members, param = dialect.among(tx.engine, numbers)
+    members, param = ("= ?", numbers[0]) if len(numbers) == 1 else dialect.among(tx.engine, numbers)
     rows = tx.all(
         "SELECT uid, name, reader_id, value FROM entry_annotation WHERE folder_id = ?"
         f" AND uid {members} AND reader_id IN (0, ?) AND value IS NOT NULL ORDER BY uid, name, reader_id",

@@ -47,6 +47,9 @@ ROWS = [
     Row("STORE 1 +FLAGS (\\Deleted)", "t", selected=True),
     Row("STORE 1 +FLAGS (\\Flagged)", "w", selected=True),
     Row("STORE 1 +FLAGS ($Work)", "w", selected=True),
+    Row('STORE 1 ANNOTATION (/comment (value.shared "x"))', "n", selected=True),  # RFC 5257 3.4
+    Row(f'APPEND {BOX} ANNOTATION (/comment (value.shared "x")) {MESSAGE}', "in"),
+    Row(f'APPEND {BOX} ANNOTATION (/comment (value.priv "x")) {MESSAGE}', "ir"),
     Row("EXPUNGE", "e", selected=True),
     Row("UID EXPUNGE 1", "e", selected=True),
     Row("CLOSE", "e", selected=True, without=NOT_ITS),

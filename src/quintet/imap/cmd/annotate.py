@@ -47,13 +47,16 @@ def bounds(config: Imap) -> Limits:
     return Limits(config.max_annotations, MAX_BYTES, config.annotation_room)
 
 
-def check(remarks: Iterable[Remark], rights: str, config: Imap) -> None:
-    """Raises Refused: too long a value (RFC 5257 4.5), or not the right to set it (RFC 5257 3.4)."""
+def needed(remarks: Iterable[Remark]) -> str:
+    """The rights that it takes to set these (RFC 5257 3.4)."""
+    return "".join({"n" if one.shared else "r" for one in remarks})
+
+
+def check(remarks: Iterable[Remark], config: Imap) -> None:
+    """Raises Refused: too long a value (RFC 5257 4.5)."""
     for one in remarks:
         if one.value is not None and len(one.value) > config.max_annotation:
             raise answers.Coded(b"ANNOTATE TOOBIG", Reason.TOO_BIG, "value is too long")
-        if ("n" if one.shared else "r") not in rights:
-            raise Refused(Reason.NO_PERMISSION)
 
 
 def check_parts(remarks: Iterable[Remark], digests: Iterable[Digest]) -> None:
@@ -68,7 +71,9 @@ async def annotate(session: Session, command: commands.Annotate, _: Input) -> As
     here, config = session.here, session.house.config
     if here.examined:
         raise Refused(Reason.NO_PERMISSION, "mailbox is read-only")
-    check(command.remarks, here.rights, config)
+    if not set(needed(command.remarks)) <= set(here.rights):
+        raise Refused(Reason.NO_PERMISSION)
+    check(command.remarks, config)
     ranges = fetch.wanted(here, command.numbers, uid=command.uid)
     ranges, short = limits.cut(session, here, ranges)
     if command.unchanged_since is not None:

@@ -192,8 +192,8 @@ async def _arguments(
         if isinstance(step, Begin) and step.remarks:
             found = session.house.store.peek(places.find, session.user.account_id, name)
             if found is None or found.folder.kind != FolderKind.GROUP:
-                rights = places.allowed(found, "i").rights
-                annotate.check(step.remarks, rights, session.house.config)
+                places.allowed(found, "i" + annotate.needed(step.remarks))
+                annotate.check(step.remarks, session.house.config)
         await drafts.take(step)
     if old is not None and (len(drafts.letters) > 1 or (drafts.letters and literal is not None)):
         raise BadSyntax("REPLACE takes one message")  # RFC 8508 4.7
@@ -285,7 +285,7 @@ def _file(
         if flags & own and where.reader is not None:
             seen.mark(tx, where.folder.id, where.reader, [added[-1].uid], True)
         if letter.remarks:
-            annotate.check(letter.remarks, where.rights, session.house.config)
+            places.allowed(where, annotate.needed(letter.remarks))
             annotate.file(
                 tx, where.folder, added[-1].uid, letter.remarks, session.user.account_id, session.house.config
             )
