@@ -40,6 +40,8 @@ _TEXTS: dict[str, tuple[str, str]] = {  # English: German, French
     "No such comparator": ("Diesen Vergleich gibt es hier nicht", "Ce comparateur n'est pas disponible"),
     "No messages": ("Keine Nachrichten", "Aucun message"),
     "Some messages are gone": ("Einige Nachrichten sind weg", "Des messages ont disparu"),
+    "Not all messages": ("Nicht alle Nachrichten", "Pas tous les messages"),
+    "Working": ("In Arbeit", "En cours"),
     "Conditional STORE failed": ("Bedingtes STORE gescheitert", "Le STORE conditionnel a échoué"),
     # refusals
     "Failed": ("Gescheitert", "Échec"),
@@ -77,6 +79,17 @@ _TEXTS: dict[str, tuple[str, str]] = {  # English: German, French
     "This name belongs to the server": ("Dieser Name gehört dem Server", "Ce nom appartient au serveur"),
     "Too many mailboxes": ("Zu viele Postfächer", "Trop de boîtes"),
     "Too many messages at once": ("Zu viele Nachrichten auf einmal", "Trop de messages à la fois"),
+    "Too many messages to copy at once": (
+        "Zu viele Nachrichten auf einmal zu kopieren",
+        "Trop de messages à copier à la fois",
+    ),
+    "Value is too long": ("Der Wert ist zu lang", "La valeur est trop longue"),
+    "Too many annotations of one message": (
+        "Zu viele Anmerkungen zu einer Nachricht",
+        "Trop d'annotations d'un message",
+    ),
+    "No room for annotations": ("Kein Platz für Anmerkungen", "Plus de place pour des annotations"),
+    "No such part": ("Diesen Teil gibt es nicht", "Cette partie n'existe pas"),
     "Message is empty": ("Die Nachricht ist leer", "Le message est vide"),
     "Special use is not available": (
         "Dieser Zweck ist nicht verfügbar",

@@ -51,12 +51,10 @@ def check(session: Session, here: Selected, ranges: Ranges) -> None:
         raise answers.Coded(b"MESSAGELIMIT %d" % limit, Reason.TOO_MANY, "too many messages at once")
 
 
-def done(tag: bytes, told: bytes, short: bytes) -> bytes:
+def done(tag: bytes, told: bytes, short: bytes, said: bytes = b"Done") -> bytes:
     """The tagged OK with its code ``told`` (``[X] `` or b""); MESSAGELIMIT stands back for another one."""
-    if not short:
-        return b"%b OK %bDone\r\n" % (tag, told)
-    if told:
-        return b"%b%b OK %bDone\r\n" % (untagged(short), tag, told)
+    if told or not short:
+        return b"%b%b OK %b%b\r\n" % (untagged(short), tag, told, said)
     return b"%b OK [%b] Not all messages\r\n" % (tag, short)
 
 

@@ -247,7 +247,8 @@ def end(
     here = session.selected
     if modified and here is not None:  # RFC 7162 3.1.3: by number, or by UID, as they were asked for
         told = sets.runs(modified) if command.uid else here.view.number_ranges(modified)
-        return limits.done(command.tag, b"[MODIFIED %b] " % sets.write(told), short)
+        code = b"[MODIFIED %b] " % sets.write(told)
+        return limits.done(command.tag, code, short, b"Conditional STORE failed")
     gone = (
         here is not None
         and here.view.gone
