@@ -3,7 +3,7 @@
 import itertools
 
 from quintet.config import places
-from quintet.delivery import matching
+from quintet.delivery import matching, published
 from quintet.delivery.envelope import Mailbox
 from quintet.delivery.transport import Result, To
 from quintet.errors import BadSyntax
@@ -13,6 +13,7 @@ SEEDS = [
     b"250-x\r\n250-SIZE 10\r\n250-AUTH=LOGIN\r\n250-LIMITS RCPTMAX=2 MAILMAX=x\r\n250 DSN\r\n",
     b"452 4.5.3 too many\r\n550-5.1.1 no\r\n550 5.1.1 such\r\n",
     b"[2001:db8::1]:25, mx:a.test:26\r\nunix:/run/x\r\n*@?.test\r\n<>\r\n@x.test\r\n.y.test\r\n",
+    b"250 LIMITS RCPTMAX=0 MAILMAX=5 X\r\nv=DMARC1; p=reject;sp=none\r\n",
     b"999\r\n25\r\n250\r\n\xff\x00\r\n",
 ]
 WORDS = {"2": Result.DONE, "4": Result.LATER, "5": Result.NEVER}
@@ -21,6 +22,9 @@ WORDS = {"2": Result.DONE, "4": Result.LATER, "5": Result.NEVER}
 def target(data: bytes) -> None:
     reader, lines = heard.Reader(), data.split(b"\r\n")
     for line in lines:
+        published.record(line)
+        short = heard._short(line)
+        assert short is None or heard.Reader().line(line) == short
         try:
             found = reader.line(line)
         except BadSyntax:

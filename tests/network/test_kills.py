@@ -24,7 +24,7 @@ from tests.support.relays import Quintet
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing() or "there")]
 
 ALICE, BOB = "alice@start.test", "bob@end.test"
-TIME_S = 60.0
+TIME_S = 180.0
 KILLS = 10
 SESSIONS = 5  # to one destination
 UNDER_WAY = 1  # messages of one session that were taken and are not yet written down

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from quintet.delivery.envelope import Wishes, mailbox
+from quintet.delivery.envelope import DeliverBy, Wishes, mailbox
 from quintet.delivery.letter import HeldBody
 from quintet.delivery.transport import Answer, Hop, Letter, Result, To
 from quintet.errors import TryLater
@@ -143,3 +143,12 @@ async def test_lock_that_never_ends_is_tried_again_later(
 async def test_binary_mail_is_refused(tmp_path: Path) -> None:
     [answer] = await send(tmp_path / "out", binary=True)
     assert (answer.result, answer.status) == (Result.NEVER, "5.6.3")
+
+
+@pytest.mark.parametrize(("mode", "taken"), [("R", False), ("N", True)])
+async def test_file_promises_no_delivery_by_a_time(tmp_path: Path, mode: str, taken: bool) -> None:
+    """RFC 2852 4.1.5."""
+    path = tmp_path / "out"
+    [answer] = await send(path, by=DeliverBy(2**41, mode))
+    assert path.exists() is taken
+    assert (answer.result, answer.status) == ((Result.DONE, "2.0.0") if taken else (Result.NEVER, "5.3.3"))
