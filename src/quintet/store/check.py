@@ -82,7 +82,20 @@ def _engine(tx: Tx) -> Iterator[str]:
             yield f"33: damaged pages: {text}"
 
 
-_CHECKS: list[Callable[[Tx], Iterator[str]]] = [_seen, _engine]
+def _overview(tx: Tx) -> Iterator[str]:
+    """50: the newest articles' overview lines name the Message-ID under which the history has them."""
+    rows = tx.all(
+        "SELECT h.message_id, m.overview FROM history h JOIN message m ON m.id = h.message_row"
+        " WHERE h.message_row IS NOT NULL ORDER BY h.message_row DESC LIMIT ?", SAMPLE,
+    )  # fmt: skip
+    for message_id, line in rows:
+        columns = bytes(line).split(b"\t")
+        named = columns[3].strip() if len(columns) > 3 else b""
+        if named and named != message_id.encode("utf-8", "replace"):
+            yield f"50: overview names {named[:100]!r}, the history {message_id[:100]}"
+
+
+_CHECKS: list[Callable[[Tx], Iterator[str]]] = [_seen, _engine, _overview]
 
 
 def _bytes(tx: Tx, files: blobs.Blobs | None, sample: int) -> Iterator[str]:

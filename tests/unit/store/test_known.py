@@ -233,3 +233,16 @@ async def test_ids_forgotten_on_disk_are_forgotten_in_memory_within_two_hours(tm
             clock.advance(3601)
             store.known_many(["<other@example.org>"])
         assert store.known_many(ids(0, 3)) == set()
+
+
+def test_overview_that_names_another_id_is_found(tx: DrivenTx) -> None:
+    from quintet.store import check, groups
+    from tests.support.letters import letter
+
+    group = groups.create(tx, "misc.test")
+    groups.file(tx, [group.id], letter(1), path=b"x!y", host="x", received_at=tx.now)
+    tx.savepoint()
+    tx.run("UPDATE history SET message_id = '<other@example.org>'")
+    broken = [line for line in check.everything(tx) if line.startswith("50: ")]
+    tx.back_to_savepoint()
+    assert broken == ["50: overview names b'<l1@example.org>', the history <other@example.org>"]
