@@ -4,10 +4,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 
+from quintet.config.news import ControlRule
+from quintet.config.peers import Peer
 from tests.scenario.test_across import ALICE, BOB, TIME_S, done, imap, news, trace
+from tests.support import pgp
 from tests.support.server import Spawned, spawn_server
 
 QUEUE = "Users/news/Moderation/local.announce"
@@ -71,3 +76,48 @@ def test_somebody_else_cannot_cancel_it(server: Spawned) -> None:
         assert reader.ask("STAT <mine@example.org>", b"223")
     (refused,) = [row for row in trace(server, "<mine@example.org>") if row["event"] == "cancel refused"]
     assert refused["detail"]["why"] == "no key opens its lock"
+
+
+@pytest.fixture
+def ring(tmp_path: Path) -> Iterator[pgp.Ring]:
+    if why := pgp.missing():
+        pytest.skip(why)
+    made = pgp.Ring(tmp_path / "gpg", "local.admin")
+    yield made
+    made.close()
+
+
+def test_a_signed_newgroup_from_a_peer_makes_the_group(tmp_path: Path, ring: pgp.Ring) -> None:
+    rule = ControlRule("newgroup", "admin@far.example", "local.*", "verify-local.admin")
+    head = (
+        f"Path: far.example!x\r\nFrom: admin@far.example\r\nNewsgroups: local.new\r\nSubject: cmsg\r\n"
+        f"Date: {formatdate()}\r\nApproved: admin@far.example\r\n"
+    )
+    body = "\r\nFor your newsgroups file:\r\nlocal.new\tMade by a signature\r\n"
+    forged = f"{head}Message-ID: <n1@far.example>\r\nControl: newgroup local.forged\r\n{body}".encode()
+    signed = ring.sign(
+        f"{head}Message-ID: <n2@far.example>\r\nControl: newgroup local.new\r\n{body}".encode()
+    )
+    with (
+        spawn_server(
+            tmp_path / "server",
+            workers=2,
+            nntp={"peer": (Peer(name="far", addresses=("127.0.0.1",)),)},
+            news={"control": (rule,), "keyring": str(ring.keyring)},
+        ) as server,
+        news(server) as reader,
+    ):
+        for name, data in (("<n1@far.example>", forged), ("<n2@far.example>", signed)):
+            reader.ask(f"IHAVE {name}", b"335")
+            reader._socket.sendall(data + b".\r\n")
+            reader.line(b"235")
+        until = time.monotonic() + TIME_S
+        while not (
+            found := [row for row in reader.lines("LIST NEWSGROUPS local.*", b"215") if b"local.new" in row]
+        ):
+            assert time.monotonic() < until, server.log.read_text()[-2000:]
+            time.sleep(0.3)
+        assert found == [b"local.new\tMade by a signature"]
+        assert not [row for row in reader.lines("LIST ACTIVE local.*", b"215") if b"forged" in row]
+        (event,) = [row for row in trace(server, "<n1@far.example>") if row["event"] == "control"]
+        assert event["detail"]["why"] == "no signature that can be read"

@@ -19,10 +19,11 @@ from quintet.auth.identity import Identity
 from quintet.clock import Clock
 from quintet.config.news import News
 from quintet.delivery import modqueue, quarantine
+from quintet.delivery.control import rounds
 from quintet.delivery.control.letters import Letters
 from quintet.delivery.envelope import Mailbox, mailbox
 from quintet.delivery.modqueue import Said, Waiting
-from quintet.errors import Problem, Reason, Refused
+from quintet.errors import Reason, Refused
 from quintet.message import headers
 from quintet.net.seam import Peer
 from quintet.store import accounts, entries, groups, jobs
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
 
 MAX_SIZE = 32 * 1024 * 1024  # bytes of a submission; as much as is held to be posted
 LEASE_MS = 5 * 60 * 1000
-PAUSE_S = 1.0  # between looks when a feed wakes us
-LOOK_S = 60.0
+TIDY_S = 60.0
 JOB = "moderation"
 
 _FIELD = re.compile(rb"([!-9;-~]+):[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n")
@@ -69,26 +69,11 @@ class Moderation:
         self._owner = f"{os.getpid()}.{clock.token(4)}"
 
     async def run(self) -> None:
-        """Looks at what moderators moved or marked, now and then and when something changed."""
-        woken = asyncio.Event()
-        while (account := self._store.peek(accounts.find, NEWS)) is None:  # noqa: ASYNC110 - no group yet
-            await asyncio.sleep(LOOK_S)
-        watch = self._store.watch(woken, None, account.id)
-        try:
-            while True:
-                woken.clear()
-                try:
-                    await self.once()
-                except Problem as problem:
-                    logger.warning("moderation put off", reason=problem.reason.value)
-                await asyncio.sleep(PAUSE_S)
-                try:
-                    async with asyncio.timeout(LOOK_S):
-                        await woken.wait()
-                except TimeoutError:
-                    await self._store.write(sweep, self._news)
-        finally:
-            watch.close()
+        """Does what moderators said, when something changed; never ends by itself."""
+        await rounds.run(self._store, self._clock, self.once, self._tidy, tidy_s=TIDY_S)
+
+    async def _tidy(self) -> None:
+        await self._store.write(sweep, self._news)
 
     async def once(self) -> int:
         """Does what moderators said; returns how much that was.  One worker at a time."""

@@ -16,24 +16,23 @@ from pathlib import Path
 from quintet import log, metrics
 from quintet.clock import Clock
 from quintet.config.news import News
-from quintet.delivery.control import ctl, groupchanges, hierarchies, nocem, orders, signed
+from quintet.delivery.control import ctl, groupchanges, hierarchies, nocem, orders, rounds, signed
 from quintet.delivery.control.ctl import Action, Rules
 from quintet.delivery.control.groupchanges import Change, Here
 from quintet.delivery.control.letters import Letters
 from quintet.delivery.control.orders import Order
 from quintet.errors import Problem, Refused
 from quintet.message.digest import Digest
-from quintet.store import accounts, cancels, controltasks, entries, groups, trace
+from quintet.store import cancels, controltasks, entries, groups, trace
 from quintet.store.controltasks import Task
 from quintet.store.db import Tx
-from quintet.store.model import NEWS, BodyRef, FolderId, MessageId
+from quintet.store.model import BodyRef, FolderId, MessageId
 from quintet.store.store import Store
 
 LEASE_MS = 5 * 60 * 1000  # a round must be shorter; a worker that died is waited for so long
 RETRY_MS = 10 * 60 * 1000  # after trouble of our own
 MAX_TRIES = 5
-PAUSE_S = 1.0  # between looks: a feed wakes us with each commit
-LOOK_S = 60.0  # how often we look when nobody wakes us
+TIDY_S = 3600.0
 AT_ONCE = 10  # tasks of one round
 SLICE = 1000  # articles of a group that goes, in one transaction
 MAX_FILE = 4 * 1024 * 1024  # bytes of a rules file
@@ -103,31 +102,17 @@ class Controls:
         self._owner = f"{os.getpid()}.{clock.token(4)}"
 
     async def run(self) -> None:
-        """Looks now and then, and when something was filed."""
-        woken = asyncio.Event()
-        while (account := self._store.peek(accounts.find, NEWS)) is None:  # noqa: ASYNC110 - no group yet
-            await asyncio.sleep(LOOK_S)
-        watch = self._store.watch(woken, None, account.id)
-        try:
-            while True:
-                woken.clear()
-                if self._store.peek(controltasks.due):
-                    await self._quietly()
-                await asyncio.sleep(PAUSE_S)
-                try:
-                    async with asyncio.timeout(LOOK_S):
-                        await woken.wait()
-                except TimeoutError:
-                    continue
-        finally:
-            watch.close()
+        """Works on what is due, now and then and when something was filed; never ends by itself."""
+        await rounds.run(self._store, self._clock, self._look, self._tidy, tidy_s=TIDY_S)
 
-    async def _quietly(self) -> None:
-        try:
+    async def _look(self) -> None:
+        if self._store.peek(controltasks.due):
             while await self.once():
                 pass
-        except Problem as problem:
-            logger.warning("control messages put off", reason=problem.reason.value)
+
+    async def _tidy(self) -> None:
+        """Forgets withdrawals of articles that never came."""
+        await self._store.write(cancels.tidy)
 
     async def once(self) -> int:
         """Works on some of what is due; returns how much that was.  Raises TryLater."""
