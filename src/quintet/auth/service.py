@@ -157,7 +157,7 @@ class AuthService:
         key, entry = self._memory.find(name, secret, self.clock.monotonic())
         if entry is None or (entry.scopes and scope not in entry.scopes):
             return None
-        state = self.store.peek(vault.unchanged, entry.credential_id, entry.stored)
+        state = self.store.ask(vault.unchanged, entry.credential_id, entry.stored)
         if state is None or state[0] or 0 < state[1] <= self.clock.now():
             self._memory.drop(key)
             return None

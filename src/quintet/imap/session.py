@@ -153,6 +153,11 @@ RULES: dict[type, Rule] = {
 WITHOUT_UTF8 = frozenset((commands.Enable, tree_commands.Compress, tree_commands.Unauthenticate))
 CARRIERS = frozenset((commands.Fetch, commands.UrlFetch, convert_commands.Convert))
 
+# as tuples, because Flag's own arithmetic costs a microsecond
+_WHEN = {
+    kind: tuple(one for one in (State.GUEST, State.USER, State.SELECTED) if one in rule.states)
+    for kind, rule in RULES.items()
+}
 _COUNTERS = {kind: metrics.IMAP_COMMANDS.labels(kind.__name__.lower()) for kind in RULES}
 
 
@@ -208,7 +213,7 @@ class Session:
         _COUNTERS[type(command)].inc()
         if self.idling and not isinstance(command, commands.Done):
             return idle.broken_off(self)
-        if not rule.states & self.state:
+        if self.state not in _WHEN[type(command)]:
             return self._wrong_state(command, following, rule)
         if rule.states is State.SELECTED and not self.here.renew(self.house.store):
             return updates.no_longer(self)

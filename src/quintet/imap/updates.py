@@ -124,7 +124,9 @@ def collect(session: Session, *, may_expunge: bool = True, asked: bool = False) 
         return [], False
     if not here.renew(session.house.store):
         return no_longer(session), False
-    found = session.house.store.peek(_news, session, here)
+    highest = session.house.store.ask(glance.highest, here.folder_id)
+    quiet = highest is not None and highest <= here.cursor  # as it is nearly always
+    found = _NOTHING if quiet else session.house.store.peek(_news, session, here)
     told: list[Any] = []
     if here.tell_flags:
         here.tell_flags = False

@@ -123,6 +123,16 @@ class Store:
         """
         return _read(self._peek, self.clock, fn, args, kwargs)
 
+    def ask(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`peek` for a function of a single statement, which is a snapshot by itself; a third of its cost.
+
+        ``fn`` has no use of ``tx.now``.  Raises as `peek`.
+        """
+        try:
+            return fn(self._peek, *args, **kwargs)
+        except db.TROUBLE as error:
+            raise db.problem(error) from error
+
     async def read(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a read in a reader thread, on one snapshot; for anything longer than `peek` may take."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read_here, fn, args, kwargs)
