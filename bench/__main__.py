@@ -5,10 +5,10 @@ Every workload comes from `loadgen` (this folder) and is the same for all; the s
 times, and medians are compared, because absolute numbers of a busy machine move by a factor of two.
 A peer that is not installed is left out and named.  All traffic stays on 127.0.0.1 and ends by itself.
 
-    make bench                          everything, about 15 minutes
-    make bench ARGS=--quick             smaller counts, about 5 minutes
-    make bench ARGS='--only S1,I2'      some workloads
-    make bench ARGS='--only I --servers quintet,mdbox --repeat 5'
+    make bench                          everything, about an hour
+    make bench ARGS=--quick             smaller counts, no mailbox of a million, about 20 minutes
+    make bench ARGS='S1 I2'             some workloads, by their ids or how these begin
+    make bench ARGS='I --servers quintet,mdbox --repeat 5'
 
 The set-up of the peers is in `peers/NAME/` (their best honest configuration); `peers/node.sh` fetches those
 that are Node programs, `peers/cyrus.sh` unpacks Cyrus, whose packages cannot stand beside Dovecot's.
@@ -497,6 +497,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("ids", nargs="*", help="what to run, as with --only")
     parser.add_argument("--only", default="", help="ids, or their beginnings, comma-separated")
     parser.add_argument("--quick", action="store_true", help="smaller counts")
     parser.add_argument("--repeat", type=int, default=3)
@@ -506,12 +507,16 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="live here, stay here, and use what IMAP's filled before")
     parser.add_argument("--keep", action="store_true", help="leave the folder with data and logs")
     parser.add_argument("--base", type=int, default=20000, help="first port; each server takes the next 2000")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
+    parser.add_argument(
+        "--out", type=Path, help="the page: docs/benchmarks.md, build/benchmarks.md for a part"
+    )
     parser.add_argument("--raw", type=Path, help="append the raw results here, a JSON line each")
     options = parser.parse_args()
 
-    prefixes = [p for p in options.only.split(",") if p]
-    wanted = [w for w in WORKLOADS if not prefixes or any(w.id.startswith(p) for p in prefixes)]
+    prefixes = [p for p in (*options.only.split(","), *options.ids) if p]
+    options.out = options.out or ROOT / ("build" if prefixes else "docs") / "benchmarks.md"
+    options.out.parent.mkdir(exist_ok=True)
+    wanted = [w for w in WORKLOADS if imap.picked(w.id, prefixes)]
     with_idle = not prefixes or "idle" in prefixes
     folder = options.home or Path(tempfile.mkdtemp(prefix="quintet-bench-", dir=options.dir))
     folder.mkdir(exist_ok=True)

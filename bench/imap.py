@@ -161,9 +161,16 @@ those that the mark names.  Dovecot does not flush flags before it answers; Cyru
 Results = dict[tuple[str, str], list[Result]]  # by run and server
 
 
+def picked(name: str, prefixes: list[str]) -> bool:
+    """Whether an id was asked for: by itself, or by its beginning ("I1" is not "I10"); all without any."""
+    return not prefixes or any(
+        name.startswith(one) and not name[len(one) : len(one) + 1].isdigit() for one in prefixes
+    )
+
+
 def wanted(prefixes: list[str]) -> tuple[list[Run], list[Row]]:
     """The runs and rows whose id begins so; all without prefixes."""
-    rows = [row for row in ROWS if not prefixes or any(row.id.startswith(one) for one in prefixes)]
+    rows = [row for row in ROWS if picked(row.id, prefixes)]
     names = {row.run for row in rows}
     return [run for run in RUNS if run.id in names], rows
 
