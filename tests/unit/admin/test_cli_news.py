@@ -157,3 +157,32 @@ def test_bomb_is_no_list() -> None:
         actsync.unpack(gzip.compress(b"0" * (actsync.MAX_LIST + 10)))
     with pytest.raises(actsync.BadList):
         actsync.unpack(b"\x1f\x8bdamaged")
+
+
+# --- batches out ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compress", ["none", "gzip", "bzip2"])
+def test_batches_go_out_as_they_come_in(shell: Shell, tmp_path: Path, compress: str) -> None:
+    shell("group", "add", "other.test")
+    (tmp_path / "in").write_bytes(
+        batch(article(1), article(2, "other.test"), article(3, "local.test,other.test"), article(4))
+    )
+    shell("rnews", str(tmp_path / "in"))
+    out = tmp_path / "out"
+    call = ("export", "rnews", str(out), "--groups", "local.*", "--compress", compress)
+    assert shell.json(*call)["written"] == 3
+    assert shell.json("export", "rnews", str(out) + "2", "--days", "0")["written"] == 0
+    there = tmp_path / "there"
+    there.mkdir()
+    write_config(there, configured(there))
+    shell("group", "add", "local.test", folder=there)
+    done = shell.json("rnews", str(out), folder=there)
+    assert (done["taken"], done["refused"]) == (3, 0)
+    assert shell.json("group", "list", folder=there)[0]["articles"] == 3
+
+
+def test_compressions_that_there_are_not(shell: Shell, tmp_path: Path) -> None:
+    shell("export", "rnews", str(tmp_path / "x"), "--compress", "zip", code=2)
+    shell("export", "rnews", str(tmp_path / "x"), "--groups", "[", code=2)
+    shell("export", "rnews", str(tmp_path / "no" / "x"), code=4)

@@ -225,6 +225,44 @@ def export_inn(
     )
 
 
+@outgoing.command("rnews")
+def export_rnews(
+    target: Annotated[Path, typer.Argument(help="The file to write; - is standard output.")],
+    pattern: Annotated[
+        str, typer.Option("--groups", "-g", help='Articles of groups that match: "comp.*,!comp.x".')
+    ] = "*",
+    days: Annotated[
+        float | None, typer.Option("--days", help="Only what arrived within so many days.", min=0)
+    ] = None,
+    compress: Annotated[str, typer.Option("--compress", help="none, gzip or bzip2.")] = "none",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write articles as a batch for rnews, in the order of arrival, each once."""
+    from quintet.admin.transfer import rnews_dump
+    from quintet.errors import BadSyntax
+    from quintet.policy.wildmat import wildmat
+
+    if compress not in rnews_dump.KINDS:
+        raise Failed(f"no such compression: {compress}", "none, gzip or bzip2", Exit.USAGE)
+    try:
+        wanted = wildmat(pattern)
+    except BadSyntax as error:
+        raise Failed(error.text, code=Exit.USAGE) from error
+
+    async def work(store: Store, _: Config) -> int:
+        since = 0 if days is None else store.clock.now() - round(days * 86_400_000)
+        with progress.bar("writing", None, quiet=as_json) as step:
+            return await rnews_dump.dump(store, target, wanted, since, compress, step)
+
+    try:
+        written = common.with_store(config, work)
+    except OSError as error:
+        raise Failed(f"{error.filename or target}: {error.strerror}", code=Exit.LATER) from error
+    if str(target) != "-":
+        common.done(f"{written} articles written to {target}", as_json, written=written, target=str(target))
+
+
 @outgoing.command("mbox")
 def export_mbox(
     target: Annotated[Path, typer.Argument(help="A directory: one file a folder is written there.")],
