@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from quintet.config.field import opt
 
+ACTION = re.compile(r"(doit|drop|log|mail|verify-[^=]+)(=.*)?")
 PATTERNS = re.compile(r"!?[^\s,!\[\]\\]+(,!?[^\s,!\[\]\\]+)*")  # wildmats without sets and escapes
 
 
@@ -127,6 +128,12 @@ class News:
             for at, each in enumerate(self.nocem)
             if len(each.issuer) < 3
         ]
+        for at, rule in enumerate(self.control):
+            if not ACTION.fullmatch(rule.action):
+                wanted = "doit, drop, log, mail or verify-KEY"
+                found.append(f"news.control.{at}.action: expected {wanted}, got {rule.action!r}")
+            if not rule.sender.strip() or not rule.newsgroups.strip():
+                found.append(f"news.control.{at}: sender and newsgroups must not be empty")
         if not re.fullmatch(r"[\w -]{1,100}", self.quarantine) or self.quarantine == "Moderation":
             found.append(f"news.quarantine: expected the name of a folder, got {self.quarantine!r}")
         if self.emp_exempt and not PATTERNS.fullmatch(self.emp_exempt):

@@ -109,3 +109,17 @@ def test_own_blocks_come_last(tmp_path) -> None:
     assert rules.action("rmgroup", "x@y", "comp.x").word == "doit"
     assert rules.action("rmgroup", "boss@example.org", "comp.x").word == "mail"
     assert work.rules_of(News(well_known=False)).action("newgroup", "x@y", "su.x").word == "mail"
+
+
+def test_a_block_that_cannot_be_meant_is_a_fault_of_the_configuration() -> None:
+    good = News(control=(ControlRule(action="verify-a b=mail"), ControlRule(action="log=x")))
+    assert good.faults() == []
+    assert len(work.rules_of(good).rules) == len(hierarchies.shipped().rules) + 2
+    bad = News(
+        control=(ControlRule(action="explode"), ControlRule(action="verify-"), ControlRule(sender=" "))
+    )
+    assert [fault.partition(":")[0] for fault in bad.faults()] == [
+        "news.control.0.action",
+        "news.control.1.action",
+        "news.control.2",
+    ]
