@@ -19,6 +19,15 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     return made
 
 
+def test_a_shared_account_has_folders_and_no_password(shell: Shell) -> None:
+    shell("account", "add", "office@example.org", "--shared", "--password", "pw", code=2)
+    assert shell.json("account", "add", "office@example.org", "--shared")["account"] == "office@example.org"
+    shown = shell.json("account", "show", "office@example.org")
+    assert (shown["kind"], shown["credentials"]) == ("shared", [])
+    shell("access", "set", "office@example.org", "INBOX", "zoe@example.org", "lrp")
+    assert shell.json("account", "show", "zoe@example.org")["kind"] == "person"
+
+
 def test_a_team_from_making_to_removing(shell: Shell) -> None:
     assert shell.json("team", "add", "Sales", "--description", "who sells") == {
         "done": "team sales made",

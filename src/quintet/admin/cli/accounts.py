@@ -52,19 +52,25 @@ def add(
     display: Annotated[str, typer.Option("--display-name", help="The person's name.")] = "",
     quota: QuotaOption = None,
     messages: MessagesOption = None,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Nobody's own: others are given rights in its folders.")
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make an account with its usual folders; its domain becomes ours if it is not yet."""
     room = common.size(quota) or 0
-    made = "" if password is not None or sys.stdin.isatty() else _fresh()
-    secret = made or _secret(password)
+    if shared and password is not None:
+        raise Failed("nobody logs in as a shared account", "Leave the password out.", Exit.USAGE)
+    made = "" if shared or password is not None or sys.stdin.isatty() else _fresh()
+    secret = "" if shared else made or _secret(password)
 
     async def work(store: Store, settings: Config) -> str:
         from quintet.auth import admin
 
-        account = await store.write(_create, name, display, room, messages or 0)
-        await admin.set_password(store, account.id, secret, settings.auth)
+        account = await store.write(_create, name, display, room, messages or 0, shared)
+        if not shared:
+            await admin.set_password(store, account.id, secret, settings.auth)
         return account.name
 
     added = common.with_store(config, work)
@@ -276,11 +282,13 @@ def find(tx: Tx, name: str) -> Account:
     return account
 
 
-def _create(tx: Tx, name: str, display: str, quota: int, messages: int) -> Account:
+def _create(tx: Tx, name: str, display: str, quota: int, messages: int, shared: bool) -> Account:
     from quintet.store import accounts
+    from quintet.store.model import AccountKind
 
     _domains(tx, [name.rpartition("@")[2]] if "@" in name else [])
-    return accounts.create(tx, name, display_name=display, quota_bytes=quota, quota_messages=messages)
+    kind = AccountKind.SHARED if shared else AccountKind.PERSON
+    return accounts.create(tx, name, kind, display, quota, messages)
 
 
 def _domains(tx: Tx, names: list[str]) -> None:
