@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,11 +25,12 @@ from quintet.delivery.offers import Offers
 from quintet.delivery.peers import Peers
 from quintet.delivery.screening import Screen, Word
 from quintet.errors import Problem, Reason, Refused, TryLater
+from quintet.message import quick
 from quintet.policy.newsfilter import patterns
 from quintet.store import arriving, groups, trace
 from quintet.store.arriving import Filing
 from quintet.store.blobs import Spool
-from quintet.store.content import Content, content_of
+from quintet.store.content import Content, content_of, of_digest
 from quintet.store.model import IN_ROW, FolderId, MessageId
 from quintet.store.store import Store
 
@@ -391,6 +393,9 @@ class Arrivals:
             data = article.header + b"\r\n" + article.body
             if len(data) <= IN_ROW:
                 self._store.blobs.check_space(len(data))
+                known = quick.digest(article.listed, data, len(article.header) + 2)
+                if known is not None:
+                    return of_digest(known, hashlib.sha256(data).digest(), data, None)
                 return content_of(data)
             spool = work.spools[at] = self._store.spool()
             spool.write(data)

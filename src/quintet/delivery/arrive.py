@@ -31,6 +31,7 @@ _MESSAGE_ID = re.compile(
 )  # RFC 5536 3.1.3: no ">" inside, no white space
 MAX_MESSAGE_ID = 250  # octets. RFC 5536 3.1.3
 _HOP = re.compile(r"[A-Za-z0-9._:-]+")
+_NOT_KEPT: Final = frozenset((b"path", b"xref", b"bytes"))
 _NEEDED: Final = (b"date", b"from", b"message-id", b"newsgroups", b"path", b"subject")
 _NAMES: Final = {
     b"date": "Date", b"from": "From", b"message-id": "Message-ID", b"newsgroups": "Newsgroups",
@@ -58,6 +59,7 @@ class Arriving:
     newsgroups: tuple[str, ...]  # as the header names them
     path: str  # as it came
     fields: Mapping[bytes, bytes]  # first of each name in lower case, values as they came
+    listed: list[tuple[bytes, bytes]]  # all fields but ours, as they came
     header: bytes  # without the fields that are ours, without the blank line
     body: bytes  # what came of it
     size: int  # bytes of the article as it came, so far
@@ -112,9 +114,9 @@ def read(data: bytes) -> Arriving | No:
         if isinstance(slowly, No):
             return slowly
         found = slowly
-    first: dict[bytes, bytes] = {}
-    for name, value in found:
-        first.setdefault(name.lower(), value)
+    keys = [name.lower() for name, _ in found]
+    # backwards, so that the first of a name stays
+    first = dict(zip(reversed(keys), [value for _, value in reversed(found)], strict=True))
     message_id = first.get(b"message-id", b"").strip()
     known = message_id.decode() if is_message_id(message_id) else ""
     if b"\0" in data:
@@ -138,11 +140,13 @@ def read(data: bytes) -> Arriving | No:
     names = tuple(newsgroups.split(",")) if newsgroups.isascii() and " " not in newsgroups else None
     if names is None or "\t" in newsgroups:
         names = tuple(word for word in (part.strip() for part in newsgroups.split(",")) if word)
+    listed = [one for key, one in zip(keys, found, strict=True) if key not in _NOT_KEPT]
     return Arriving(
         known,
         names,
         path.decode("latin-1"),
         first,
+        listed,
         _OURS.sub(b"", data[: end + 2]),
         data[end + 4 :],
         len(data),

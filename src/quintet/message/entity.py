@@ -57,12 +57,12 @@ def fields(block: bytes) -> list[tuple[bytes, bytes]]:
     return found[:MAX_FIELDS] if len(found) > MAX_FIELDS else found
 
 
-_content_type = lru_cache(maxsize=512)(params.content_type)
+content_type = lru_cache(maxsize=512)(params.content_type)
 _disposition = lru_cache(maxsize=64)(params.disposition)
 
 
 @lru_cache(maxsize=64)
-def _encoding(value: bytes) -> str:
+def encoding_of(value: bytes) -> str:
     """The transfer encoding's word in lower case, comments and stray text dropped (RFC 2045 6.1)."""
     text = params.strip_comments(value).strip().strip(b'"').split(b";", 1)[0].split(None, 1)
     return text[0].decode("latin-1").lower() if text else "7bit"
@@ -92,7 +92,7 @@ class OpenPart:
         """Take the content fields and work out the type."""
         self.values = values = {name.lower(): value for name, value in reversed(found)}
         if (written := values.get(b"content-type")) is not None:
-            kind = _content_type(written) if len(written) < 60 else params.content_type(written)
+            kind = content_type(written) if len(written) < 60 else params.content_type(written)
             # RFC 2045 5.2: what has no readable type is plain text
             self.kind = kind or ("text", "plain", ())
 
@@ -126,7 +126,7 @@ class OpenPart:
             pairs,
             get(b"content-id"),
             get(b"content-description"),
-            "7bit" if encoding is None else _encoding(encoding),
+            "7bit" if encoding is None else encoding_of(encoding),
             disposition[0] if disposition else None,
             disposition[1] if disposition else (),
             get(b"content-language"),
