@@ -58,7 +58,7 @@ class Ours:
     """A server of this checkout with the users and groups that the workloads name."""
 
     name = "quintet"
-    kinds = frozenset(NUMBER)
+    kinds = frozenset((*NUMBER, "feed"))
 
     def __init__(self, folder: Path, base: int, workers: int) -> None:
         self.dir, self.base = folder / "quintet", base
@@ -137,7 +137,7 @@ class Ours:
             self.process = None
 
     def port(self, kind: str) -> int:
-        return self.base + NUMBER[kind]
+        return self.base + NUMBER["nntp" if kind == "feed" else kind]
 
     def meter(self) -> list[str]:
         assert self.process
@@ -184,6 +184,14 @@ default_domain = "bench.test"
 
 [nntp]
 post = "anyone"
+acknowledge = "received"
+max_peer_article = 10000000
+max_peer_age_days = 100
+
+[[nntp.peer]]
+name = "bench"
+addresses = ["127.0.0.1"]
+max_in = 200
 
 [smtp]
 relay_networks = ["127.0.0.0/8"]
@@ -246,6 +254,8 @@ class Peer:
         self.run("down")
 
     def port(self, kind: str) -> int:
+        if kind == "feed":
+            return self.base + NUMBER["nntp"]
         return self.base + (1119 if kind == "nntp" else NUMBER[kind])
 
     def meter(self) -> list[str]:
@@ -269,7 +279,7 @@ NODE = Path(os.environ.get("NODE_DIR", str(ROOT / "build" / "node"))) / "node_mo
 PEERS = {
     "postfix": ("/usr/sbin/postfix", "virtual", ("smtp",)),
     "dovecot": ("/usr/sbin/dovecot", "mdbox", ("imap", "pop3")),
-    "inn": ("/usr/lib/news/bin/innd", "tradindexed", ("nntp",)),
+    "inn": ("/usr/lib/news/bin/innd", "tradindexed", ("nntp", "feed")),
     "smtp-server": (f"{NODE}/smtp-server", "", ("smtp",)),
     "haraka": (f"{NODE}/Haraka", "", ("smtp",)),
 }

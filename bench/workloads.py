@@ -15,7 +15,7 @@ class Workload:
     id: str
     title: str
     peer: str  # "postfix", "smtp-server", "haraka", "dovecot", "inn"
-    kind: str  # which port: smtp, imap, pop3, nntp
+    kind: str  # which port: smtp, imap, pop3, nntp (readers), feed (peers)
     command: str  # of loadgen; {sink} is a free port
     quick: str  # the same, smaller
     metric: str  # "ops_s" (more is better) or "server_cpu_us_per_op" (less is better)
@@ -111,6 +111,36 @@ WORKLOADS = (
         "pop3",
         "pop3-drain --conns 1 --users 1 --user-pattern pop%d --batch 50 --duration 4 --count 100",
         "pop3-drain --conns 1 --users 1 --user-pattern pop%d --batch 50 --duration 2 --count 100",
+        "ops_s",
+        1.0,
+    ),
+    Workload(
+        "N1-stream",
+        "CHECK and TAKETHIS, batches of 50, 8 connections, 10k groups; ours flushed",
+        "inn",
+        "feed",
+        "nntp-stream --conns 8 --count 40000 --limit 60 --size mixed --groups 10000 --batch 50",
+        "nntp-stream --conns 8 --count 8000 --limit 60 --size mixed --groups 10000 --batch 50",
+        "ops_s",
+        1.0,
+    ),
+    Workload(
+        "N1-ihave",
+        "IHAVE, 8 connections; both answer before the flush",
+        "inn",
+        "feed",
+        "nntp-ihave --conns 8 --count 20000 --limit 60 --size mixed --groups 10000",
+        "nntp-ihave --conns 8 --count 4000 --limit 60 --size mixed --groups 10000",
+        "ops_s",
+        0.7,
+    ),
+    Workload(
+        "N2",
+        "CHECK of known ids, 100 in a pipeline, 4 connections",
+        "inn",
+        "feed",
+        "nntp-check --conns 4 --messages 2000 --duration 3 --limit 60 --batch 100 --group bench.small",
+        "nntp-check --conns 4 --messages 500 --duration 2 --limit 60 --batch 100 --group bench.small",
         "ops_s",
         1.0,
     ),

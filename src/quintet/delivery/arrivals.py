@@ -35,6 +35,7 @@ from quintet.store.model import IN_ROW, FolderId, MessageId
 from quintet.store.store import Store
 
 DAY_MS = 86_400_000
+FOUND_S = 5.0  # how late a changed status of a group may be heeded; a new group is seen at once
 TURN_S = 0.005  # of work on one batch before others get their turn
 MAX_UNFLUSHED = 1000  # articles acknowledged when received and not on the disk yet
 SPECIAL = {
@@ -92,6 +93,7 @@ class Source:
 
 
 TAKEN = Outcome(Fate.TAKEN)
+_Soon = tuple[Source, "_Work", "_Targets", bytes]  # acknowledged before it was filed; with the announced id
 _Targets = dict[int, list[tuple[str, FolderId]]]  # by place in the batch: groups, each once
 After = Callable[[Sequence[Filed]], None]
 
@@ -119,8 +121,11 @@ class Arrivals:
             frozenset(config.exclude),
             config.take_distributions,
         )
+        self._found: dict[str, tuple[FolderId, str]] = {}  # groups, by name
+        self._found_until = 0.0
         self._ahead: set[bytes] = set()  # acknowledged, and not on the disk yet
-        self._unflushed: set[asyncio.Task[None]] = set()
+        self._soon: list[_Soon] = []  # acknowledged, to be filed
+        self._flushing: asyncio.Task[None] | None = None
         self.after: list[After] = []  # told of what was filed, after the flush; must not wait
         self.screen: Screen | None = None  # filters, set by who joins them
 
@@ -130,6 +135,11 @@ class Arrivals:
         return self._config.max_peer_article
 
     # --- offers ------------------------------------------------------------------------------
+
+    def knows_all(self, ids: Sequence[bytes]) -> bool:
+        """Whether every one is in the history; each once, and well-formed.  May raise TryLater."""
+        texts = b"\n".join(ids).decode("ascii").split("\n")
+        return len(self._store.known_many(texts)) == len(texts)
 
     def ask(self, source: Source, ids: Sequence[bytes]) -> list[Answer]:
         """Which of the offered articles to send.  Ids are well-formed; may raise TryLater."""
@@ -238,7 +248,7 @@ class Arrivals:
 
         None: too many are on their way to the disk, or it needs waiting; take this one as usual.
         """
-        if len(self._unflushed) >= MAX_UNFLUSHED or len(data) > IN_ROW:
+        if len(self._soon) >= MAX_UNFLUSHED or len(data) > IN_ROW:
             return None
         if self.screen is not None and (self.screen.looks or self.screen.looks_at_ids):
             return None  # filters may have to wait
@@ -249,26 +259,43 @@ class Arrivals:
         targets = self._choose(source, work)
         if targets is None:
             return None
-        self._ahead.add(claimed)  # from here on it is here for everybody; `_rest` takes that back
-        task = asyncio.ensure_future(self._rest(source, work, targets, claimed))
-        self._unflushed.add(task)
-        task.add_done_callback(self._unflushed.discard)
+        self._ahead.add(claimed)  # from here on it is here for everybody; `_flush_soon` takes that back
+        self._soon.append((source, work, targets, claimed))
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.ensure_future(self._flush_soon())
         outcome = work.outcomes[0]
         return TAKEN if outcome is None else outcome
 
-    async def _rest(self, source: Source, work: _Work, targets: _Targets, claimed: bytes) -> None:
-        try:
-            await self._fill(source, work, targets)
-            await self._file(source, work)
-        except Exception as error:
-            if not isinstance(error, Problem):
-                raise
-            logger.warning("acknowledged article lost", conn=source.conn, reason=error.reason.value)
-            work.later(error.text)
-        finally:
-            self._ahead.discard(claimed)
-            self.offers.done([claimed])
-        self._counted(source, work)
+    async def _flush_soon(self) -> None:
+        """Files what was acknowledged: all that has come while the last batch was on its way, together."""
+        while self._soon:
+            peer = self._soon[0][0].peer
+            count = next(
+                (at for at, one in enumerate(self._soon) if one[0].peer is not peer), len(self._soon)
+            )
+            batch = self._soon[: min(count, arriving.AT_ONCE)]
+            del self._soon[: len(batch)]
+            source, work = batch[0][0], _Work(len(batch))
+            try:
+                await self._merge(work, batch)
+                await self._file(source, work)
+            except Problem as problem:
+                logger.warning("acknowledged articles lost", peer=peer.name, reason=problem.reason.value)
+                work.later(problem.text)
+            finally:
+                claimed = [one[3] for one in batch]
+                self._ahead.difference_update(claimed)
+                self.offers.done(claimed)
+            self._counted(source, work)
+
+    async def _merge(self, work: _Work, batch: Sequence[_Soon]) -> None:
+        """One batch of several articles that came alone."""
+        for at, (source, alone, targets, _) in enumerate(batch):
+            work.outcomes[at] = alone.outcomes[0]
+            work.remembered += alone.remembered
+            if 0 in targets:
+                work.articles[at] = alone.articles[0]
+                await self._fill(source, work, {at: targets[0]})
 
     # --- one batch ---------------------------------------------------------------------------
 
@@ -355,10 +382,10 @@ class Arrivals:
         names = {name for article in work.articles.values() for name in arrive.candidates(article)}
         if not names:
             return {}
-        here = self._store.peek(arriving.groups, names)
+        here = self._groups(names)
         aliases = {status[1:] for _, status in here.values() if status.startswith("=")}
         if unknown := aliases - here.keys():
-            here.update(self._store.peek(arriving.groups, unknown))
+            here.update(self._groups(unknown))
         accept = patterns(source.peer.accept)
         status = {name: found[1] for name, found in here.items()}
         chosen: _Targets = {}
@@ -377,6 +404,18 @@ class Arrivals:
                 continue
             chosen[at] = targets
         return chosen
+
+    def _groups(self, names: set[str]) -> dict[str, tuple[FolderId, str]]:
+        """Those of the groups that are here; what was found lately is not asked for again."""
+        now = self._clock.monotonic()
+        if now > self._found_until:
+            self._found.clear()
+            self._found_until = now + FOUND_S
+        found = self._found
+        unsure = [name for name in names if name not in found]
+        if unsure:
+            found.update(self._store.peek(arriving.groups, unsure))
+        return {name: found[name] for name in names if name in found}
 
     async def _fill(self, source: Source, work: _Work, targets: _Targets) -> None:
         for at, places in targets.items():
@@ -453,7 +492,8 @@ class Arrivals:
 
     async def close(self) -> None:
         """Waits for what was acknowledged already."""
-        await asyncio.gather(*self._unflushed, return_exceptions=True)
+        if self._flushing is not None:
+            await asyncio.gather(self._flushing, return_exceptions=True)
         await self.peers.close()
         self.offers.close()
 

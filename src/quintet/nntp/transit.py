@@ -115,6 +115,8 @@ def checks(session: Session, asked: Checks) -> Replies:
     if arrivals.screen is not None and arrivals.screen.looks_at_ids:
         return _checked_slowly(arrivals, source, asked.ids)
     try:
+        if arrivals.knows_all(asked.ids):  # as most are of a peer that is not the first to offer
+            return [b"438 %b\r\n" % b"\r\n438 ".join(asked.ids)]
         answers = arrivals.ask(source, asked.ids)
     except TryLater:  # the store cannot be asked: it is not known whether we want them
         answers = [Answer.LATER] * len(asked.ids)

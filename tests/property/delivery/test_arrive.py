@@ -80,7 +80,8 @@ def test_the_quick_digest_is_that_of_a_scan(
 
 
 def test_a_usual_article_needs_no_scan() -> None:
-    data = f"Path: p\r\nFrom: a\r\nNewsgroups: g\r\nSubject: s\r\nDate: {DATE}\r\nMessage-ID: <a@b>\r\n\r\nHello\r\n"
+    head = "Path: p\r\nFrom: a\r\nNewsgroups: g\r\nSubject: s\r\n"
+    data = f"{head}Date: {DATE}\r\nMessage-ID: <a@b>\r\n\r\nHello\r\n"
     article = arrive.read(data.encode())
     assert isinstance(article, Arriving)
     kept = article.header + b"\r\n" + article.body
