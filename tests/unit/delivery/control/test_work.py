@@ -1,5 +1,6 @@
 """Group control messages from the moment they are filed to what they change."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -178,6 +179,22 @@ async def test_a_worker_that_died_is_followed_and_nothing_is_done_twice(tmp_path
         slow = one.make()
         await slow.carry_out(asked, await slow.judge(asked))
         assert one.group("local.new") is None
+
+
+async def test_many_workers_do_each_message_once(tmp_path: Path) -> None:
+    async with desk(tmp_path) as one:
+        for number in range(25):
+            content = content_of(message(f"newgroup local.n{number}", number=number))
+            await one.house.store.write(
+                acts.file, [], content, path=b"p", host=HOST, received_at=1, rules=BOSS
+            )
+        workers = [one.make() for _ in range(4)]
+        while any(await asyncio.gather(*(worker.once() for worker in workers))):
+            pass
+        assert one.house.store.peek(controltasks.waiting) == 0
+        done = one.house.store.peek(trace.of_event, "control")
+        assert sorted(event.message_id for event in done) == sorted(f"<c{number}@x>" for number in range(25))
+        assert all(one.group(f"local.n{number}") == ("y", "") for number in range(25))
 
 
 async def test_newsmaster_may_do_it_by_hand(tmp_path: Path) -> None:
