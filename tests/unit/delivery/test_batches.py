@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import functools
 import gzip
 import lzma
 import shutil
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 
 from quintet.delivery import batches, lzw
 from quintet.delivery.batches import BadBatch, Unbatcher
+
+packed = functools.partial(gzip.compress, mtime=0)  # the same bytes in every process that collects the tests
 
 ARTICLES = [b"Subject: %d\n\nbody %d\n#! rnews 7\n" % (number, number) for number in range(5)]
 LIMIT = 100_000
@@ -79,12 +82,12 @@ def compressed(data: bytes, bits: int = 16, block: bool = True) -> bytes:
     "packed",
     [
         batch(),
-        b"#! cunbatch\n" + gzip.compress(batch()),
-        b"#! gunbatch\n" + gzip.compress(batch()[:60]) + gzip.compress(batch()[60:]) + b"\0" * 9,
+        b"#! cunbatch\n" + packed(batch()),
+        b"#! gunbatch\n" + packed(batch()[:60]) + packed(batch()[60:]) + b"\0" * 9,
         b"#! bunbatch\n" + bz2.compress(batch()),
         b"#! xunbatch\n" + lzma.compress(batch()),
         b"#! cunbatch\n" + compressed(batch()),
-        gzip.compress(b"#! bunbatch\n" + bz2.compress(batch())),
+        packed(b"#! bunbatch\n" + bz2.compress(batch())),
     ],
 )
 def test_batch_gives_its_articles_however_it_is_packed_and_cut(packed: bytes, cut: int) -> None:
@@ -108,7 +111,7 @@ def test_articles_that_are_too_long_are_passed_over() -> None:
     assert [*alone.feed(b"x" * 40), *alone.feed(b"x" * 40), *alone.feed(b"x" * 40), *alone.finish()] == []
     assert alone.too_long == 1
     inside = Unbatcher(50)
-    assert [*inside.feed(b"#! cunbatch\n" + gzip.compress(data)), *inside.finish()] == [b"a" * 10, b"c" * 50]
+    assert [*inside.feed(b"#! cunbatch\n" + packed(data)), *inside.finish()] == [b"a" * 10, b"c" * 50]
     assert inside.too_long == 1
 
 
@@ -123,13 +126,13 @@ def test_articles_that_are_too_long_are_passed_over() -> None:
         b"#! cunbatch\nnot compressed at all",
         b"#! cunbatch\n",
         b"#! cunbatch\n\x1f\x8b",
-        b"#! cunbatch\n" + gzip.compress(batch())[:-9],
-        b"#! cunbatch\n" + gzip.compress(batch())[:30] + b"\xff" * 40,
+        b"#! cunbatch\n" + packed(batch())[:-9],
+        b"#! cunbatch\n" + packed(batch())[:30] + b"\xff" * 40,
         b"#! bunbatch\n" + bz2.compress(batch())[:-9],
         b"#! xunbatch\n" + lzma.compress(batch())[:-9],
         b"#! cunbatch\n" + lzw.MAGIC + b"\x90" + b"\xff" * 40,
         b"#! cunbatch\n" + lzw.MAGIC + b"\x8f\x00",
-        gzip.compress(gzip.compress(gzip.compress(gzip.compress(batch())))),
+        packed(packed(packed(packed(batch())))),
     ],
 )
 def test_damage_is_told_and_what_stood_before_it_is_given(data: bytes) -> None:
@@ -143,7 +146,7 @@ def test_damage_is_told_and_what_stood_before_it_is_given(data: bytes) -> None:
 def test_bomb_costs_no_memory() -> None:
     import tracemalloc
 
-    bomb = b"#! cunbatch\n" + gzip.compress(b"#! rnews 50000000\n" + b"\0" * 50_000_000)
+    bomb = b"#! cunbatch\n" + packed(b"#! rnews 50000000\n" + b"\0" * 50_000_000)
     parser = Unbatcher(1_000_000)
     tracemalloc.start()
     assert [*parser.feed(bomb), *parser.finish()] == []
