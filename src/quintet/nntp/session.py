@@ -222,9 +222,9 @@ class Session:
             self.group, self.current, self.fetched = None, 0, 0
         rule, pace = rights.rule, self.service.pacing
         self._throttle = pacing.Throttle(pace, rule.max_rate) if rule.max_rate else None
-        if rule.reject:
+        if rule.reject and not self.link.expected(self):
             return [Status(502, _one_line(rule.reject)), Ask.CLOSE]
-        if not any(map(self._may_ever, ("read", "post", "ihave"))):
+        if not (any(map(self._may_ever, ("read", "post", "ihave"))) or self.link.expected(self)):
             return [Status(502, "You have no permission to talk to this server"), Ask.CLOSE]
         self._leave()
         if not pace.enter(self.who, rule.connections):

@@ -47,6 +47,15 @@ class Link:
                 )
         return self._source
 
+    def expected(self, session: Session) -> bool:
+        """Whether a peer is at the other end, or may show that it is one by login or certificate."""
+        arrivals = self._arrivals
+        if arrivals is None:
+            return False
+        if any(peer.accept and (peer.accounts or peer.certificates) for peer in arrivals.peers.all):
+            return True
+        return self._find(session, arrivals) is not None
+
     def _find(self, session: Session, arrivals: Arrivals) -> Peer | None:
         peers, identity = arrivals.peers, session.identity
         found = peers.of_account(identity.name) if identity is not None else None
