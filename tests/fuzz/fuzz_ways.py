@@ -3,7 +3,7 @@
 import re
 
 from quintet.clock import FrozenClock
-from quintet.delivery import inject, listmail, relayed, srs, submit, togroup
+from quintet.delivery import inject, injectchecks, listmail, relayed, srs, submit, togroup
 from quintet.delivery.envelope import Mailbox
 from quintet.errors import Refused
 from quintet.message import scan
@@ -65,7 +65,7 @@ def target(data: bytes) -> None:
     article = togroup.article_header(data, ["a.b"])
     try:
         proto = inject.read(article, by_hand=True)
-        inject.check(proto, NOW, inject.Limits(), group="a.b")
+        injectchecks.check(proto, NOW, inject.Limits(), group="a.b")
         assert proto.groups == ("a.b",)
     except Refused:
         pass
