@@ -24,7 +24,7 @@ MAX_SHOWN = 200  # characters of a value repeated in an answer (INN: "%.200s")
 
 _FIELD = re.compile(rb"([!-9;-~]+):(?: |\t|(?=\r\n[ \t]))([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)\r\n")
 _NAME = re.compile(rb"[!-9;-~]+")
-_OURS = re.compile(rb"(?im)^(?:path|xref|bytes):[^\n]*\n(?:[ \t][^\n]*\n)*")
+_OURS = re.compile(rb"(?is)(?:\A|(?<=\r\n))(?:path|xref|bytes):.*?\r\n(?![ \t])")  # a bare LF ends no field
 _ATOM = rb"[!#-'*+/-9=?A-Z^-~\-]+"
 _MESSAGE_ID = re.compile(
     rb"<" + _ATOM + rb"(?:\." + _ATOM + rb")*@(?:" + _ATOM + rb"(?:\." + _ATOM + rb")*|\[[!-=?-Z^-~]*\])>"
