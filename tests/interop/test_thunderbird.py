@@ -336,3 +336,21 @@ async def test_thunderbird_reads_news(window: Thunderbird, tmp_path: Path, secur
             assert (await user("source", "local.test", "Letter 1")).endswith(
                 "Text of letter 1.\r\n.starts with a dot\r\n"
             )
+
+
+async def test_thunderbird_takes_a_large_folder(window: Thunderbird, server: Server) -> None:
+    await fill(server, 600, first=6)
+    async with seated(window, server, "tls", use_condstore=True) as user:
+        shown = await user("open", "INBOX")
+        assert len(shown) == 605
+        assert await user("download", "INBOX") == 605
+        await user("mark", "INBOX", [f"Letter {number}" for number in range(1, 600, 2)], {"read": True})
+        await until(lambda: sum(state & SEEN for state in every(server).values()) == 300)
+        await user("copy", "INBOX", [f"Letter {number}" for number in range(2, 600, 2)], "Archive", True)
+        await until(lambda: len(every(server)) == 605 - 299)
+        assert len(every(server, "Archive")) == 299
+
+
+def every(server: Server, name: str = "INBOX") -> dict[int, int]:
+    found = server.store.peek(entries.lines, folder_of(server, name).id, 1, 1 << 40, 5000, ("uid", "flags"))
+    return dict(found)

@@ -23,12 +23,14 @@ import pytest
 
 from quintet.store import accounts, entries, folders, groups
 from quintet.store.content import content_of
+from quintet.store.db import Tx
 from tests.support.server import Server, start_server
 
 HOST = "127.0.0.1"
 USER, PASSWORD = "alice@example.org", "demo"
 TIME_S = 60.0  # for one program, on a busy machine
 QUIET_S = 0.1
+RECEIVED_AT = 1_763_715_600_000  # 2025-11-21 09:00 UTC
 SECRET = "a secret that issuer and server share"
 
 
@@ -68,15 +70,20 @@ def token(user: str = USER) -> str:
 def letter(number: int) -> bytes:
     return (
         f"From: Zoe <zoe@example.net>\r\nTo: {USER}\r\nSubject: Letter {number}\r\n"
-        f"Date: Fri, 21 Nov 2025 09:{number:02}:00 +0000\r\nMessage-ID: <m{number}@example.net>\r\n"
+        f"Date: Fri, 21 Nov 2025 09:{number % 60:02}:00 +0000\r\nMessage-ID: <m{number}@example.net>\r\n"
         f"\r\nText of letter {number}.\r\n.starts with a dot\r\n"
     ).encode()
 
 
 async def fill(server: Server, count: int, name: str = "INBOX", *, first: int = 1) -> None:
-    """Delivers letters ``first`` and on."""
-    for number in range(first, first + count):
-        await deliver(server, letter(number), name, at=number)
+    """Delivers letters ``first`` and on, all at once."""
+    folder = folder_of(server, name).id
+
+    def add(tx: Tx) -> None:
+        for number in range(first, first + count):
+            entries.add(tx, [folder], content_of(letter(number)), received_at=RECEIVED_AT + number * 1000)
+
+    await server.store.write(add)
 
 
 async def deliver(
@@ -89,8 +96,7 @@ async def deliver(
         found = server.store.peek(groups.find, group)
         assert found is not None, group
         target = found.id
-    received_at = 1_763_715_600_000 + at * 1000
-    await server.store.write(entries.add, [target], content_of(raw), received_at=received_at)
+    await server.store.write(entries.add, [target], content_of(raw), received_at=RECEIVED_AT + at * 1000)
 
 
 def folder_of(server: Server, name: str) -> folders.Folder:
@@ -136,7 +142,9 @@ def flags(server: Server, name: str = "INBOX") -> dict[int, int]:
     return {row.uid: row.flags for row in rows(server, name)}
 
 
-async def run(*command: str, home: Path, stdin: bytes = b"", ok: tuple[int, ...] = (0,)) -> str:
+async def run(
+    *command: str, home: Path, stdin: bytes = b"", ok: tuple[int, ...] = (0,), seconds: float = TIME_S
+) -> str:
     """Runs a program with a home of its own; its output."""
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -147,7 +155,7 @@ async def run(*command: str, home: Path, stdin: bytes = b"", ok: tuple[int, ...]
         cwd=home,
     )
     try:
-        async with asyncio.timeout(TIME_S):
+        async with asyncio.timeout(seconds):
             output, _ = await process.communicate(stdin)
     except TimeoutError:
         process.kill()

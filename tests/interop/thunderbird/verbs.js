@@ -84,9 +84,9 @@ function folderAt(key, path) {
 }
 
 function chosen(folder, subjects) {
-  const all = [...folder.messages];
+  const all = new Map([...folder.messages].reverse().map(each => [each.mime2DecodedSubject, each]));
   return subjects.map(subject => {
-    const found = all.find(each => each.mime2DecodedSubject == subject);
+    const found = all.get(subject);
     if (!found) {
       throw new Error(`no message ${subject} in ${folder.name}`);
     }
