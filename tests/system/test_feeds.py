@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from quintet.nntp.client import Connection
 from quintet.store import check, feeding
 from tests.support.feedhouse import article, bring, count, ids, peer, until
 from tests.support.server import configured, start_server
@@ -123,3 +124,42 @@ async def test_fetching_as_a_reader(tmp_path: Path, by: str) -> None:
             else:
                 await until(lambda: count(a) >= 130, "not all fetched")
             assert len(set(ids(a))) == 130
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit", "opportunistic"])
+async def test_a_peer_that_wants_tls_and_a_login(tmp_path: Path, tls: str) -> None:
+    known = peer("a", addresses=(), accounts=("alice@example.org",), require_tls=True)
+    async with start_server(
+        tmp_path / "b", only=("nntp",), nntp={"peer": (known,), "path_host": "b.test"}
+    ) as b:
+        to_b = peer(
+            "b",
+            addresses=("192.0.2.1",),
+            host="127.0.0.1",
+            port=b.ports["nntps" if tls == "implicit" else "nntp"],
+            send="*",
+            tls=tls,
+            verify=False,
+            user="alice@example.org",
+            password="demo",
+        )
+        sending = {"peer": (to_b, peer("in")), "path_host": "a.test"}
+        async with start_server(tmp_path / "a", only=("nntp",), nntp=sending) as a:
+            await until(lambda: bool(a.store.peek(feeding.backlogs)))
+            await bring(a.ports["nntp"], numbered(5))
+            await until(lambda: count(b) == 5, "not all arrived")
+
+
+async def test_what_is_sent_is_compressed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not to a peer on the same machine; here it is said to be another."""
+    monkeypatch.setattr(Connection, "_local", False)
+    async with start_server(tmp_path / "b", only=("nntp",), nntp={"peer": (peer("a"),)}) as b:
+        port = b.ports["nntp"]
+        to_b = peer("b", addresses=("192.0.2.1",), host="127.0.0.1", port=port, send="*")
+        link = await Connection.open(to_b)
+        assert link.compressed
+        await link.close()
+        async with start_server(tmp_path / "a", only=("nntp",), nntp={"peer": (to_b, peer("in"))}) as a:
+            await until(lambda: bool(a.store.peek(feeding.backlogs)))
+            await bring(a.ports["nntp"], numbered(20))
+            await until(lambda: count(b) == 20, "not all arrived")

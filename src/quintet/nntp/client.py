@@ -37,6 +37,7 @@ class Connection:
         self._client = client
         self.capabilities: dict[str, list[str]] = {}
         self.streams = False
+        self.compressed = False
         self.steps: list[str] = []  # what was done, for people who test a peer
 
     # --- setting up --------------------------------------------------------------------------
@@ -93,6 +94,7 @@ class Connection:
         if compress and "DEFLATE" in self.capabilities.get("COMPRESS", ()):
             await self._say("COMPRESS DEFLATE", (206,))
             self._client.compress()
+            self.compressed = True
         if not reader and peer.streaming:
             code, text = await self._command("MODE STREAM")
             self.steps.append(f"MODE STREAM: {code} {text}")
