@@ -3,6 +3,7 @@
 Dialogues of NNTP run in it: it is their `World` (``given``, ``do``, ``store``).
 """
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -188,6 +189,10 @@ class NewsHouse:
             inbox = await self.inbox(who)
             assert inbox.messages == int(rest[4:])
         elif rest.startswith("has "):
+            for _ in range(400):  # two seconds: what was acknowledged when it came is filed behind the answer
+                if self.folder(who).messages == int(rest[4:]):
+                    break
+                await asyncio.sleep(0.005)
             assert self.folder(who).messages == int(rest[4:])
         else:
             number, _, wanted = rest.partition(" holds ")

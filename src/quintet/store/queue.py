@@ -166,16 +166,18 @@ def lease(
     the longest due lane, which then stands behind the others.  ``busy`` are domains that shall wait; with
     ``only``, no others are looked at.
     """
-    _ran_out(tx, limit)
+    freed = _ran_out(tx, limit)
     found: list[tuple[Any, ...]] = []
     for _ in range(LOOKS):
         ranked = lanes.due(tx, limit - len(found), busy, only)
-        if not ranked:
-            break
         shares = lanes.shares(limit - len(found), len(ranked))
         for ours, share in zip(ranked, shares, strict=True):
             found += _from_lanes(tx, ours, share, owner, until)
         if len(found) >= limit:
+            break
+        if freed == limit:  # more may have run out, and those freed so far may be nothing for this owner
+            freed = _ran_out(tx, limit)
+        elif not ranked:
             break
     blocked = queue_rules.blocked(tx, [row[2] for row in found]) if found else {}
     return [_recipient(row, blocked.get(row[2].lower(), "")) for row in found]
@@ -207,14 +209,15 @@ def _from_lanes(
     return found
 
 
-def _ran_out(tx: Tx, limit: int) -> None:
-    """Leases that nobody renewed: their recipients wait again."""
+def _ran_out(tx: Tx, limit: int) -> int:
+    """Leases that nobody renewed: their recipients wait again; returns how many."""
     rows = tx.all(
         "SELECT id, domain, rank FROM queue_recipient WHERE state = 'leased' AND due_at <= ?"
         " ORDER BY due_at LIMIT ?", tx.now, limit,
     )  # fmt: skip
     if rows:
         _freed(tx, rows)
+    return len(rows)
 
 
 def _freed(tx: Tx, rows: Sequence[tuple[Any, ...]]) -> None:

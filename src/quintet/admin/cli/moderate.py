@@ -50,7 +50,7 @@ def listing(
 
 
 @noun.command()
-def show(what: What, config: ConfigOption = None) -> None:
+def show(what: What, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show one as it was posted."""
 
     async def work(store: Store, settings: Config) -> str:
@@ -63,7 +63,11 @@ def show(what: What, config: ConfigOption = None) -> None:
         ref = store.peek(entries.body_ref, one.folder_id, one.uid)
         return store.read_body(ref)[len(ref.prefix) :].decode("utf-8", "replace").replace("\r\n", "\n")
 
-    typer.echo(common.with_store(config, work), nl=False)
+    text = common.with_store(config, work)
+    if as_json:
+        common.done("", as_json, article=text)
+    else:
+        typer.echo(text, nl=False)
 
 
 @noun.command()
