@@ -90,8 +90,15 @@ class Client:
             raise Hangup(error.reason, f"cannot connect to {host}: {error.text}") from error
         except OSError as error:
             raise Hangup(Reason.CLOSED, f"cannot connect to {host}: {error.strerror or error}") from error
+        except asyncio.CancelledError:
+            client.abort()
+            raise
         if tls is not None:
-            await client.start_tls(tls, server_name or host)
+            try:
+                await client.start_tls(tls, server_name or host)
+            except BaseException:  # also cancelled: nobody has it who could close it
+                client.abort()
+                raise
         return client
 
     async def _open(self, host: str, port: int, pool: Sequence[str], by_turn: bool) -> None:
@@ -225,8 +232,10 @@ class Client:
         try:
             async with asyncio.timeout(min(self.timeout_s, 5.0)):
                 await self._lost.wait()
-        except TimeoutError:
+        except BaseException as error:  # also cancelled: what it was to send may wait for ever
             self.abort()
+            if not isinstance(error, TimeoutError):
+                raise
 
     def abort(self) -> None:
         """Ends the connection now."""

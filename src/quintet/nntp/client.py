@@ -280,11 +280,15 @@ class Connection:
     # --- lines -----------------------------------------------------------------------------------
 
     async def close(self) -> None:
-        with suppress(Hangup, TimeoutError):
-            async with asyncio.timeout(QUIT_S):
-                await self._client.write(b"QUIT\r\n")
-                await self._reply()
-        await self._client.close()
+        try:
+            with suppress(Problem, TimeoutError):
+                async with asyncio.timeout(QUIT_S):
+                    await self._client.write(b"QUIT\r\n")
+                    await self._reply()
+            await self._client.close()
+        except BaseException:  # cancelled: it ends without a word
+            self._client.abort()
+            raise
 
     async def _say(self, command: str, good: Sequence[int]) -> None:
         code, text = await self._command(command)

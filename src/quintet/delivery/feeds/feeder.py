@@ -92,6 +92,7 @@ class Feeder:
         self._room = asyncio.Event()  # there is room in the queue
         self._settled = asyncio.Event()
         self._links: set[asyncio.Task[None]] = set()
+        self._open: set[Link] = set()  # a task that is cancelled before it begins closes nothing
         self._taken = 0.5  # share of articles that the peer takes, lately
         self.blind = False
         self._stopping = False
@@ -117,6 +118,8 @@ class Feeder:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            for link in list(self._open):
+                await self._close(link)
             with suppress(Problem):
                 await self._note()
                 await self._store.write(feeding.give_back, self._owner)
@@ -220,6 +223,7 @@ class Feeder:
                 wait_s = min(wait_s * 2, MAX_RECONNECT_S)
                 continue
             wait_s = RECONNECT_S
+            self._open.add(link)
             task = asyncio.create_task(self._carry(link), name=f"feed {self.peer.name}")
             self._links.add(task)
             task.add_done_callback(self._links.discard)
@@ -248,8 +252,12 @@ class Feeder:
             if hand:
                 self._queue.extendleft(reversed(hand))
                 self._work.set()
-            with suppress(Hangup):
-                await link.close()
+            await self._close(link)
+
+    async def _close(self, link: Link) -> None:
+        self._open.discard(link)
+        with suppress(Hangup):
+            await link.close()
 
     async def _wait_for_work(self) -> bool:
         """False when there was none for so long that the connection is closed."""
