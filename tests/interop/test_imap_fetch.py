@@ -160,9 +160,11 @@ async def test_fetchmail_idles(server: Server, tmp_path: Path) -> None:
         await fill(server, 1, first=6)
         await until(lambda: (tmp_path / "box").read_bytes().count(b"Text of letter") == 6)
         await until(lambda: not rows(server))
+        assert process.returncode is None  # it goes on waiting
     finally:
         process.terminate()
         await asyncio.wait_for(process.wait(), TIME_S)
+    assert (tmp_path / "box").read_bytes().count(b"Text of letter") == 6
 
 
 # --- getmail ----------------------------------------------------------------------------------------------

@@ -116,7 +116,8 @@ async def test_mutt_idles(server: Server, tmp_path: Path, name: str) -> None:
         await fill(server, 1, first=6)
         await screen.shows("Letter 6")
         await screen.keys("x")
-        await screen.ended()
+        assert await screen.ended() == 0
+    assert len(rows(server)) == 6
 
 
 @MUTTS

@@ -97,6 +97,8 @@ async def test_innfeed_sends_one_by_one(tmp_path: Path) -> None:
         feeds = [Feed("ours", "ours.test", a.ports["nntp"], streaming=False)]
         async with inn("inn.test", [GROUP], feeds=feeds) as other:
             await by_inn(other, a, numbered(30))
+        assert sorted(ids(a)) == sorted(f"<{name}>" for name, _ in numbered(30))
+        assert await a.store.read(check.all) == []
 
 
 @pytest.mark.parametrize("stream", [True, False])

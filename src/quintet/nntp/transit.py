@@ -225,7 +225,7 @@ _BAD_ID = Outcome(Fate.REFUSED, "Syntax error in message-ID")
 def _taken(claimed: bytes, outcome: Outcome) -> bytes:
     if outcome.fate is Fate.TAKEN:
         return b"239 %b\r\n" % claimed
-    return f"439 {claimed.decode('utf-8', 'replace')} {outcome.text}\r\n".encode("utf-8", "replace")
+    return Status(439, f"{claimed.decode('utf-8', 'replace')} {outcome.text}").line()
 
 
 # --- IHAVE -----------------------------------------------------------------------------------------

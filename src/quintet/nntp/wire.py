@@ -19,6 +19,13 @@ class Status:
     code: int
     text: str
 
+    def line(self) -> bytes:
+        """One line, whatever it quotes: a bare LF of a client's must not make two of it."""
+        text = self.text
+        if not text.isprintable():
+            text = "".join([char if char.isprintable() else "?" for char in text])
+        return f"{self.code} {text}\r\n".encode()
+
 
 class Wire(LineBuffer):
     """Commands end with CRLF; a lone LF is taken too, as INN does for terminals."""
@@ -59,4 +66,4 @@ class Wire(LineBuffer):
 
     def encode(self, reply: Any) -> bytes:  # Any: a Status; nothing else is yielded besides bytes
         assert isinstance(reply, Status)
-        return f"{reply.code} {reply.text}\r\n".encode()
+        return reply.line()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from quintet.delivery import arrive
 from quintet.delivery.arrive import Arriving, Limits, No
 from quintet.message import quick, scan
-from quintet.nntp.wire import Wire
+from quintet.nntp.wire import Status, Wire
 from quintet.policy.newsfilter import patterns
 
 LIMITS = Limits(1_000_000, 0, frozenset(), ())
@@ -92,9 +92,19 @@ def test_a_usual_article_needs_no_scan() -> None:
 def test_any_bytes_are_judged(data: bytes) -> None:
     article = arrive.read(data)
     if isinstance(article, Arriving):
-        arrive.judge(article, 1_763_715_600_000, LIMITS)
-        arrive.choose(article, {"g": "y"}, patterns("*"), verify=True)
-        arrive.new_path("us", article.path, ("them",), "")
+        refused = arrive.judge(article, 1_763_715_600_000, LIMITS)
+        chosen = arrive.choose(article, {"g": "y"}, patterns("*"), verify=True)
+        assert isinstance(chosen, arrive.No) or set(chosen) <= {"g"} | set(article.newsgroups)
+        path = arrive.new_path("us", article.path, ("them",), "")
+        assert path.startswith("us!")
+        assert not set(path) & set("\r\n\0")
+        said = refused
+    else:
+        said = article
+    if said is not None:
+        line = Status(437, said.text).line()
+        assert line.endswith(b"\r\n")
+        assert not set(line[:-2]) & set(range(32))
 
 
 @given(
