@@ -177,7 +177,7 @@ def test_account_that_goes_leaves_no_private_ones(
 def test_broken_annotations_are_found(tx: DrivenTx, inbox: FolderId, alice: AccountId) -> None:
     remarks.put(tx, inbox, [1], [SHARED], alice, LIMITS)
     tx.run("UPDATE entry_annotation SET uid = 99, reader_id = 987654")
-    assert broken(tx) == ["47", "48", "49"]
+    assert broken(tx) == ["51", "52", "53"]
     tx.run("DELETE FROM entry_annotation")
     tx.run("UPDATE account SET used_remarks = 0")
 

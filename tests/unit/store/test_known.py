@@ -246,3 +246,16 @@ def test_overview_that_names_another_id_is_found(tx: DrivenTx) -> None:
     broken = [line for line in check.everything(tx) if line.startswith("50: ")]
     tx.back_to_savepoint()
     assert broken == ["50: overview names b'<l1@example.org>', the history <other@example.org>"]
+
+
+def test_each_number_of_an_invariant_is_one_question() -> None:
+    import inspect
+    import re
+
+    from quintet.store import check
+
+    asked = [number for number, _, _ in check.questions()]
+    in_code = {int(number) for number in re.findall(r'f"(\d+): ', inspect.getsource(check))}
+    assert len(asked) == len(set(asked))
+    assert in_code >= {30, 33, 40, 50}
+    assert in_code.isdisjoint(asked)

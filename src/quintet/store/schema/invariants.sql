@@ -230,7 +230,7 @@ SELECT folder_id, who, rights
 FROM access
 WHERE rights = '' OR who = '' OR who = '-';
 
--- 47: annotation of an entry that is not there, or newer than its folder
+-- 51: annotation of an entry that is not there, or newer than its folder
 SELECT a.folder_id, a.uid, a.name
 FROM entry_annotation a
 JOIN folder f ON f.id = a.folder_id
@@ -239,7 +239,7 @@ OR NOT EXISTS (SELECT 1
 FROM entry e
 WHERE e.folder_id = a.folder_id AND e.uid = a.uid);
 
--- 48: annotation of a reader that is gone
+-- 52: annotation of a reader that is gone
 SELECT a.folder_id, a.uid, a.reader_id, a.name
 FROM entry_annotation a
 WHERE a.reader_id <> 0
@@ -247,7 +247,7 @@ AND NOT EXISTS (SELECT 1
 FROM account r
 WHERE r.id = a.reader_id);
 
--- 49: bytes of annotations differ from what an account is said to hold
+-- 53: bytes of annotations differ from what an account is said to hold
 SELECT c.id, c.used_remarks, n
 FROM account c
 LEFT JOIN ( SELECT CASE WHEN a.reader_id = 0 THEN f.account_id ELSE a.reader_id END AS payer,
@@ -258,7 +258,7 @@ WHERE a.value IS NOT NULL
 GROUP BY CASE WHEN a.reader_id = 0 THEN f.account_id ELSE a.reader_id END) b ON b.payer = c.id
 WHERE c.used_remarks <> coalesce(n, 0);
 
--- 50: rights of a team that is gone
+-- 54: rights of a team that is gone
 SELECT a.folder_id, a.who
 FROM access a
 WHERE (substr(a.who, 1, 1) = '$' OR substr(a.who, 1, 2) = '-$')
