@@ -192,7 +192,7 @@ class _Work:
         """Articles whose poster said until when they matter."""
         if not self.rules.expire:
             return
-        after = (-(1 << 62), 0)
+        after = (-(1 << 62), 0, 0)
         while page := await self.store.read(expiring.ended, self.now, after):
             by_folder: dict[FolderId, list[int]] = {}
             for _, message_row, folder_id in page:
@@ -208,7 +208,7 @@ class _Work:
                         yield self.take(place, found, blocks)
             if len(page) < expiring.PAGE:
                 return
-            after = page[-1][:2]
+            after = page[-1]
 
     async def folders(self) -> AsyncGenerator[Going, None]:
         """What is too old or too many, folder by folder."""

@@ -160,13 +160,16 @@ def _aged(rows: list[tuple[Any, ...]], clauses: Sequence[Clause], now: int) -> l
     return found
 
 
-def ended(tx: Tx, now: int, after: tuple[int, int] = (-(1 << 62), 0)) -> list[tuple[int, int, FolderId]]:
-    """(end, message, folder) of articles in groups whose poster's date is over, `PAGE` of them."""
+def ended(
+    tx: Tx, now: int, after: tuple[int, int, int] = (-(1 << 62), 0, 0)
+) -> list[tuple[int, int, FolderId]]:
+    """(end, message, folder) of articles in groups whose date is over, `PAGE` of them behind the last one."""
     rows = tx.all(
         "SELECT a.expires_at, a.message_row, e.folder_id FROM article_end a"
         " JOIN entry e ON e.message_id = a.message_row JOIN folder f ON f.id = e.folder_id"
-        " WHERE a.expires_at <= ? AND (a.expires_at, a.message_row) > (?, ?) AND f.kind = 'group'"
-        " ORDER BY a.expires_at, a.message_row LIMIT ?", now, *after, PAGE,
+        " WHERE a.expires_at >= ? AND a.expires_at <= ?"
+        " AND (a.expires_at, a.message_row, e.folder_id) > (?, ?, ?) AND f.kind = 'group'"
+        " ORDER BY a.expires_at, a.message_row, e.folder_id LIMIT ?", after[0], now, *after, PAGE,
     )  # fmt: skip
     return [(ends_at, message_row, FolderId(folder_id)) for ends_at, message_row, folder_id in rows]
 

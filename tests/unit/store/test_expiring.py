@@ -108,8 +108,8 @@ def test_pages_go_on_behind_the_last(tx: DrivenTx, group: Folder, monkeypatch: p
     found, after = expiring.aged(tx, group.id, [Clause(default=DAY_MS)], tx.now, 0, 5)
     assert (found, after) == ([], 2)  # their dates are over: `dated` has them
     first = expiring.ended(tx, tx.now)
-    second = expiring.ended(tx, tx.now, first[-1][:2])
-    third = expiring.ended(tx, tx.now, second[-1][:2])
+    second = expiring.ended(tx, tx.now, first[-1])
+    third = expiring.ended(tx, tx.now, second[-1])
     assert [len(one) for one in (first, second, third)] == [2, 2, 1]
     assert len({row[1] for row in first + second + third}) == 5
 
