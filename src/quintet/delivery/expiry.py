@@ -266,9 +266,9 @@ class _Work:
         limits = [self.rules.expire[at] for at in blocks]
         articles = next((one.max_articles for one in limits if one.max_articles), 0)
         size = next((one.max_bytes for one in limits if one.max_bytes), 0)
-        found = await self._surplus(place, articles, size)
-        if found:
-            yield self.take(place, found, blocks)
+        async with aclosing(self._surplus(place, articles, size)) as pages:
+            async for found in pages:
+                yield self.take(place, found, blocks)
 
     async def _mail(self, place: Place) -> AsyncGenerator[Going, None]:
         rule = self.rules.of_mail(place.account, place.name, place.role)
@@ -283,35 +283,47 @@ class _Work:
             ):
                 yield self.take(place, page)
                 after = page[-1].uid
-        found = await self._surplus(place, rule.max_messages, rule.max_bytes, rule.keep_flagged)
-        if found:
-            yield self.take(place, found)
+        surplus = self._surplus(place, rule.max_messages, rule.max_bytes, rule.keep_flagged)
+        async with aclosing(surplus) as pages:
+            async for found in pages:
+                yield self.take(place, found)
 
-    async def _surplus(self, place: Place, most: int, size: int, keep_flagged: bool = False) -> list[Found]:
+    async def _surplus(
+        self, place: Place, most: int, size: int, keep_flagged: bool = False
+    ) -> AsyncGenerator[list[Found], None]:
         if not (most and place.messages > most) and not (size and place.bytes > size):
-            return []
-        going = len(self._going.get(place.id, ()))
-        return await self.store.read(
-            expiring.surplus,
-            place.id,
-            place.messages - going - most if most else 0,
-            place.bytes - self._bytes.get(place.id, 0) - size if size else 0,
-            self.gone(place.id),
-            keep_flagged=keep_flagged,
-        )
+            return
+        gone = self.gone(place.id)
+        messages = place.messages - len(self._going.get(place.id, ())) - most if most else 0
+        excess = place.bytes - self._bytes.get(place.id, 0) - size if size else 0
+        after = -1
+        while after and (messages > 0 or excess > 0):
+            found, after = await self.store.read(
+                expiring.surplus,
+                place.id, max(after, 0), messages, excess, gone,
+                keep_flagged=keep_flagged,
+            )  # fmt: skip
+            messages -= len(found)
+            excess -= sum(one.size for one in found)
+            if found:
+                yield found
 
     async def totals(self) -> AsyncGenerator[Going, None]:
         """The oldest articles of groups that are too large together."""
         for at, places in self._groups.items():
             used = sum(place.bytes - self._bytes.get(place.id, 0) for place in places)
             excess = used - self.rules.expire[at].total_bytes
-            if excess <= 0:
-                continue
             by_id = {place.id: place for place in places}
+            after = dict.fromkeys(by_id, 0)
             gone = {place.id: self.gone(place.id) for place in places if place.id in self._going}
-            chosen = await self.store.read(expiring.over_total, list(by_id), excess, gone)
-            for folder_id, found in chosen.items():
-                yield self.take(by_id[folder_id], found, [at])
+            while excess > 0:
+                chosen = await self.store.read(expiring.over_total, after, excess, gone)
+                if not chosen:
+                    break
+                for folder_id, found in chosen.items():
+                    excess -= sum(one.size for one in found)
+                    after[folder_id] = found[-1].uid
+                    yield self.take(by_id[folder_id], found, [at])
 
     async def lapsed(self) -> AsyncGenerator[Going, None]:
         """Expunged mail whose window is over."""

@@ -8,6 +8,7 @@ Which rules there are, and for which folder, is said by the caller.
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ from quintet.store.model import FLAGGED, AccountId, Folder, FolderId, FolderKind
 from quintet.store.ranges import RangeSet
 
 PAGE = 1000  # entries looked at in one reading
+HELD = 100_000  # entries of all folders together that `over_total` has in memory: 20 MB
+ROUND = 10_000  # entries that `over_total` gives at once
 DAY_MS = 24 * 3600 * 1000
 
 
@@ -201,59 +204,69 @@ def oldest(
     *,
     keep_flagged: bool = False,
     saved: bool = False,
+    limit: int = 0,
 ) -> list[Found]:
-    """The next `PAGE` entries behind a number, oldest first."""  # fmt: skip
+    """The next entries behind a number, oldest first: ``limit`` of them, 0 for `PAGE`."""
     column = "saved_at" if saved else "received_at"
     flagged = f" AND flags & {FLAGGED} = 0" if keep_flagged else ""
     rows = tx.all(
         f"SELECT uid, size, {column} FROM entry WHERE folder_id = ? AND uid > ? AND uid <= ? AND hidden = 0"
-        f"{flagged} ORDER BY uid LIMIT ?", folder_id, after, upto, PAGE,
+        f"{flagged} ORDER BY uid LIMIT ?", folder_id, after, upto, limit or PAGE,
     )  # fmt: skip
     return [Found(uid, size, at, "age") for uid, size, at in rows]
 
 
 def surplus(
-    tx: Tx, folder_id: FolderId, messages: int, size: int, gone: RangeSet, *, keep_flagged: bool = False
-) -> list[Found]:
+    tx: Tx,
+    folder_id: FolderId,
+    after: int,
+    messages: int,
+    size: int,
+    gone: RangeSet,
+    *,
+    keep_flagged: bool = False,
+) -> tuple[list[Found], int]:
     """The oldest entries that must go so that ``messages`` fewer and ``size`` bytes fewer are left.
 
-    Those in ``gone`` are going anyway and count for nothing.
+    Of the next `PAGE` behind number ``after``; those in ``gone`` are going anyway and count for nothing.
+    Returns them, and the number to go on behind (0: done).
     """
     found: list[Found] = []
-    after = 0
-    while messages > 0 or size > 0:
-        page = oldest(tx, folder_id, after, keep_flagged=keep_flagged)
-        for one in page:
-            if messages <= 0 and size <= 0:
-                break
-            if one.uid not in gone:
-                found.append(one._replace(why="count" if messages > 0 else "size"))
-                messages -= 1
-                size -= one.size
-        if len(page) < PAGE:
-            break
-        after = page[-1].uid
-    return found
+    page = oldest(tx, folder_id, after, keep_flagged=keep_flagged)
+    for one in page:
+        if messages <= 0 and size <= 0:
+            return found, 0
+        if one.uid not in gone:
+            found.append(one._replace(why="count" if messages > 0 else "size"))
+            messages -= 1
+            size -= one.size
+    return found, page[-1].uid if len(page) == PAGE else 0
 
 
 def over_total(
-    tx: Tx, folder_ids: Sequence[FolderId], size: int, gone: Mapping[FolderId, RangeSet]
+    tx: Tx, after: Mapping[FolderId, int], size: int, gone: Mapping[FolderId, RangeSet]
 ) -> dict[FolderId, list[Found]]:
-    """The oldest entries of many folders that must go so that ``size`` bytes fewer are left in all."""
+    """The oldest entries of many folders that must go so that ``size`` bytes fewer are left in all.
 
-    def walk(folder_id: FolderId) -> Iterator[tuple[int, FolderId, Found]]:
-        after, left = 0, gone.get(folder_id, RangeSet())
+    ``after`` has the number in each folder behind which to look.  No more than `ROUND` of them: the caller
+    goes on behind those.
+    """
+    limit = max(1, min(PAGE, HELD // max(1, len(after))))
+
+    def walk(folder_id: FolderId, last: int) -> Iterator[tuple[int, FolderId, Found]]:
+        left = gone.get(folder_id, RangeSet())
         while True:
-            page = oldest(tx, folder_id, after)
+            page = oldest(tx, folder_id, last, limit=limit)
             for one in page:
                 if one.uid not in left:
                     yield one.at, folder_id, one
-            if len(page) < PAGE:
+            if len(page) < limit:
                 return
-            after = page[-1].uid
+            last = page[-1].uid
 
     found: dict[FolderId, list[Found]] = {}
-    for _, folder_id, one in heapq.merge(*(walk(folder_id) for folder_id in folder_ids)):
+    every = heapq.merge(*(walk(folder_id, last) for folder_id, last in after.items()))
+    for _, folder_id, one in itertools.islice(every, ROUND):
         if size <= 0:
             break
         size -= one.size

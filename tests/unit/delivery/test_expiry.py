@@ -9,7 +9,7 @@ from quintet.config import root
 from quintet.config.load import ConfigError
 from quintet.delivery import expiry
 from quintet.delivery.expiry import Rules
-from quintet.store import accounts, articles, changes, entries, folders, groups, keeping
+from quintet.store import accounts, articles, changes, entries, expiring, folders, groups, keeping
 from quintet.store.content import content_of
 from quintet.store.model import FLAGGED, Folder
 from quintet.store.store import Store
@@ -151,6 +151,24 @@ async def test_total_of_many_groups(store: Store) -> None:
     assert await told(store, said) == {"a.two": {"age": 1}, "a.one": {"total": 1}}
     assert numbers(store, one) == [2, 3]
     assert numbers(store, two) == [2, 3]
+
+
+async def test_what_is_too_much_goes_page_by_page_as_in_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expiring, "PAGE", 2)
+    monkeypatch.setattr(expiring, "ROUND", 3)
+    one, two = await group(store, "a.one"), await group(store, "a.two")
+    for number in range(20):
+        await file(store, number, (one, two)[number % 2])
+        passed(store, 1)
+    size = store.peek(folders.get, one.id).bytes // 10
+    assert await told(store, rules("[[expire]]\ngroups = ['a.one']\nmax_articles = 3\n")) == {
+        "a.one": {"count": 7}
+    }
+    said = rules(f"[[expire]]\ntotal_bytes = {size * 4 + 40}\n")
+    assert await told(store, said) == {"a.one": {"total": 1}, "a.two": {"total": 8}}
+    assert (numbers(store, one), numbers(store, two)) == ([9, 10], [9, 10])
 
 
 async def test_everywhere(store: Store) -> None:

@@ -118,27 +118,59 @@ def test_surplus_counts_what_goes_anyway_and_is_filled_from_the_oldest(tx: Drive
     for number in range(1, 7):
         file(tx, group, number, 7 - number)
     size = groups.get(tx, group.id).bytes // 6
-    assert [one.uid for one in expiring.surplus(tx, group.id, 2, 0, RangeSet.of([1]))] == [2, 3]
-    found = expiring.surplus(tx, group.id, 1, size + 1, RangeSet())
+    found, after = expiring.surplus(tx, group.id, 0, 2, 0, RangeSet.of([1]))
+    assert ([one.uid for one in found], after) == ([2, 3], 0)
+    found, _ = expiring.surplus(tx, group.id, 0, 1, size + 1, RangeSet())
     assert [(one.uid, one.why) for one in found] == [(1, "count"), (2, "size")]
-    assert len(expiring.surplus(tx, group.id, 99, 0, RangeSet())) == 6
-    assert expiring.surplus(tx, group.id, 0, -5, RangeSet()) == []
+    assert len(expiring.surplus(tx, group.id, 0, 99, 0, RangeSet())[0]) == 6
+    assert expiring.surplus(tx, group.id, 0, 0, -5, RangeSet()) == ([], 0)
 
 
-def test_total_takes_the_oldest_of_all_groups(tx: DrivenTx, group: Folder) -> None:
+def test_surplus_is_found_page_by_page(tx: DrivenTx, group: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expiring, "PAGE", 2)
+    for number in range(1, 6):
+        file(tx, group, number, 6 - number)
+    found, after = expiring.surplus(tx, group.id, 0, 3, 0, RangeSet.of([1]))
+    assert ([one.uid for one in found], after) == ([2], 2)
+    found, after = expiring.surplus(tx, group.id, 2, 2, 0, RangeSet.of([1]))
+    assert ([one.uid for one in found], after) == ([3, 4], 4)
+    assert expiring.surplus(tx, group.id, 4, 0, 0, RangeSet()) == ([], 0)
+
+
+def test_total_takes_the_oldest_of_all_groups(
+    tx: DrivenTx, group: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = groups.create(tx, "misc.other")
     for number, days in enumerate((9, 7, 5), 1):
         file(tx, group, number, days)
     for number, days in enumerate((8, 6, 1), 11):
         file(tx, other, number, days)
     size = groups.get(tx, group.id).bytes // 3
-    found = expiring.over_total(tx, [group.id, other.id], size * 3 - 1, {})
-    assert {key: [one.uid for one in value] for key, value in found.items()} == {
-        group.id: [1, 2],
-        other.id: [1],
-    }
-    found = expiring.over_total(tx, [group.id, other.id], size, {group.id: RangeSet.of([1])})
-    assert {key: [one.uid for one in value] for key, value in found.items()} == {other.id: [1]}
+    start = {group.id: 0, other.id: 0}
+
+    def chosen(after: dict[FolderId, int], size: int, gone: dict[FolderId, RangeSet]) -> dict[int, list[int]]:
+        found = expiring.over_total(tx, after, size, gone)
+        return {key: [one.uid for one in value] for key, value in found.items()}
+
+    assert chosen(start, size * 3 - 1, {}) == {group.id: [1, 2], other.id: [1]}
+    assert chosen(start, size, {group.id: RangeSet.of([1])}) == {other.id: [1]}
+    monkeypatch.setattr(expiring, "HELD", 1)  # one of each in memory
+    assert chosen(start, size * 5, {}) == {group.id: [1, 2, 3], other.id: [1, 2]}
+    monkeypatch.setattr(expiring, "ROUND", 2)
+    assert chosen(start, size * 5, {}) == {group.id: [1], other.id: [1]}
+    assert chosen({group.id: 1, other.id: 1}, size * 3, {}) == {group.id: [2], other.id: [2]}
+    assert chosen({group.id: 3, other.id: 3}, size, {}) == {}
+
+
+def test_cross_post_whose_date_is_over_is_found_in_each_group(
+    tx: DrivenTx, group: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [groups.create(tx, f"misc.{number}") for number in range(3)]
+    file(tx, group, 1, 10, *others, expires=date(tx, -1))
+    monkeypatch.setattr(expiring, "PAGE", 3)
+    first = expiring.ended(tx, tx.now)
+    second = expiring.ended(tx, tx.now, first[-1])
+    assert [row[2] for row in first + second] == sorted(one.id for one in (group, *others))
 
 
 def test_mail_is_as_old_as_its_stay_in_the_folder(tx: DrivenTx) -> None:
