@@ -37,7 +37,7 @@ JOB = "gateways"
 LOOK_S = 30.0  # between two looks, when nothing wakes us
 LEASE_MS = 300_000
 PAGE = 50  # articles of one round
-MAX_DIGEST = 8 * 1024 * 1024  # bytes of articles in one digest
+MAX_HELD = 8 * 1024 * 1024  # bytes of articles that are held at once, so in one digest too
 EXPIRES_MS = 5 * 86_400_000  # how long mail to a list is tried
 HOUR_MS = 3_600_000
 
@@ -209,7 +209,8 @@ class Gateways:
                 for one in fresh
                 if not self._stays(gateway, one.digest)
             ]
-            await self._store.write(_file_all, works, source, str(upto))
+            if not await self._store.write(_file_all, works, source, read, str(upto)):
+                break
             count += len(works)
             read = upto
         return count
@@ -235,14 +236,21 @@ class Gateways:
         return folder.high
 
     async def _fresh(self, folder: Folder, read: int, most: int = PAGE) -> tuple[list[Fresh], int]:
-        """Articles behind a number, and the number up to which these are all."""
+        """Articles behind a number, and the number up to which these are all.
+
+        At most ``most`` and `MAX_HELD` bytes, but always one if there is one.
+        """
         listed = await self._store.read(entries.listing, folder.id, read + 1, folder.high, most)
         uids = [one.uid for one in listed]
         refs = await self._store.read(entries.bodies, folder.id, uids)
         digests = await self._store.read(entries.digests, folder.id, uids)
-        fresh = []
+        fresh: list[Fresh] = []
+        size = 0
         for uid in uids:
             if uid in refs and uid in digests:
+                size += refs[uid].size
+                if fresh and size > MAX_HELD:
+                    return fresh, fresh[-1].uid
                 data = await asyncio.to_thread(self._store.read_body, refs[uid])
                 fresh.append(Fresh(uid, data, digests[uid]))
         return fresh, folder.high if len(listed) < most else uids[-1]
@@ -269,17 +277,13 @@ class Gateways:
         count = 0
         while read < folder.high:
             fresh, upto = await self._fresh(folder, read, gateway.digest_most)
-            size = 0
-            for at, one in enumerate(fresh):
-                size += len(one.data)
-                if size > MAX_DIGEST and at:  # the rest comes in the next
-                    fresh, upto = fresh[:at], fresh[at - 1].uid
-                    break
             works = []
             if fresh:
-                count += 1
-                works.append(self._work(gateway, gateway.digest_to, self._made(gateway, fresh, count)))
-            await self._store.write(_file_all, works, source, f"{upto} {now}")
+                made = self._made(gateway, fresh, count + 1)
+                works.append(self._work(gateway, gateway.digest_to, made))
+            if not await self._store.write(_file_all, works, source, read, f"{upto} {now}"):
+                break
+            count += len(works)
             read = upto
         return count
 
@@ -322,8 +326,15 @@ def _text(digest: Digest, name: str) -> str:
     return "" if value is None else " ".join(headers.decode_words(value).split())[:200]
 
 
-def _file_all(tx: Tx, works: Sequence[filing.Work], source: str, mark_: str) -> None:
-    """Queues mail and notes how far the group was read, together: neither is ever without the other."""
+def _file_all(tx: Tx, works: Sequence[filing.Work], source: str, read: int, mark_: str) -> bool:
+    """Queues mail and notes how far the group was read, together: neither is ever without the other.
+
+    False, and nothing is done, when the group was not read up to ``read``: our lease ran out, and another
+    process went on.
+    """
+    if int(bringing.mark(tx, source).split()[0]) != read:
+        return False
     for work in works:
         filing.file(tx, work)
     bringing.set_mark(tx, source, mark_)
+    return True

@@ -11,6 +11,7 @@ import pytest
 from quintet.config import root
 from quintet.config.gateways import Gateway
 from quintet.config.load import ConfigError
+from quintet.delivery import gateways
 from quintet.delivery.envelope import Envelope, mailbox
 from quintet.delivery.gateways import Gateways
 from quintet.errors import Reason, Refused
@@ -256,6 +257,42 @@ async def test_one_process_at_a_time(out: Out) -> None:
     assert await gate.work.round() == 0
     gate.house.clock.advance(61)
     assert await gate.work.round() == 1
+
+
+@pytest.mark.parametrize("options", [{}, {"list": "", "digest_to": ("dora@far.example",)}])
+async def test_lease_that_runs_out_in_a_round_mails_nothing_twice(out: Out, options: dict[str, Any]) -> None:
+    gate = Gate(out, **options)
+    await gate.begin()
+    await gate.post("1")
+    gate.house.clock.advance(24 * 3600)
+    other = Gateways(gate.house.store, [gate.gateway], host="x", clock=gate.house.clock)
+    fresh = gate.work._fresh
+
+    async def slow(*args: Any) -> Any:
+        found = await fresh(*args)
+        gate.house.clock.advance(gateways.LEASE_MS / 1000 + 1)
+        assert await other.round() == 1
+        return found
+
+    gate.work._fresh = slow  # type: ignore[method-assign]
+    with pytest.raises(Refused, match="gateways"):  # the lease is not ours to give back
+        await gate.work.round()
+    assert len(await gate.sent()) == 1
+
+
+async def test_no_more_is_held_at_once_than_fits(out: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateways, "MAX_HELD", 600)
+    gate = Gate(out)
+    await gate.begin()
+    for number in range(3):
+        await gate.post(str(number), f"X-Long: {'x' * 500}\r\n")
+    store = gate.house.store
+    folder = store.peek(groups.find, GROUP)
+    assert folder is not None
+    found, upto = await gate.work._fresh(folder, 0)
+    assert ([one.uid for one in found], upto) == ([1], 1)
+    assert await gate.work.round() == 3
+    assert len(await gate.sent()) == 3
 
 
 @pytest.mark.parametrize(
