@@ -16,10 +16,9 @@ from dataclasses import dataclass
 
 SCHEME = "sha256"  # the one that must be there, and the only one we make. RFC 8315 2
 MAX_ELEMENTS = 64  # of one field; each agent on an article's way may add one or two
-MAX_DEPTH = 8  # comments in comments
 
 _HASHES = {"sha256": hashlib.sha256, "sha1": hashlib.sha1}  # sha1 is checked, never made. RFC 8315 6
-_COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")
+_BRACKET = re.compile(r"\\.|[()]", re.DOTALL)
 _ELEMENT = re.compile(r"([A-Za-z0-9/+-]+):([A-Za-z0-9+/]{1,512}={0,2})(?::\S*)?\Z")
 
 
@@ -56,16 +55,25 @@ def parse(value: str) -> list[Element]:
 
     At most `MAX_ELEMENTS`; what comes after them is not looked at.
     """
-    for _ in range(MAX_DEPTH):
-        if "(" not in value:
-            break
-        value = _COMMENT.sub(" ", value)
     found = []
-    for word in value.split()[:MAX_ELEMENTS]:
+    for word in _without_comments(value).split()[:MAX_ELEMENTS]:
         match = _ELEMENT.match(word)
         if match:
             found.append(Element(match[1].lower(), match[2]))
     return found
+
+
+def _without_comments(value: str) -> str:
+    """A blank in place of each comment: one alone parts two elements (RFC 8315 2); an open one ends it all."""
+    kept, depth, at = [], 0, 0
+    for match in _BRACKET.finditer(value):
+        if match[0] == "(":
+            if not depth:
+                kept.append(value[at : match.start()])
+            depth += 1
+        elif match[0] == ")" and depth:
+            depth, at = depth - 1, match.end()
+    return " ".join((*kept, value[at:])) if not depth else " ".join(kept)
 
 
 def opens(keys: str, locks: str) -> bool:
