@@ -25,7 +25,7 @@ _SIGNATURE = re.compile(
     rb"(\S{1,80})\s+([!-9;-~]{1,1000})((?:\s+[A-Za-z0-9+/]{1,76}={0,2}){1,200})\s+(=[A-Za-z0-9+/]{4})\s*"
 )
 _FIELD = re.compile(rb"^([!-9;-~]+):[ \t](.*(?:\n[ \t].*)*)", re.MULTILINE)
-_BLANKS = re.compile(rb"[ \t]+$", re.MULTILINE)
+_BLANKS = re.compile(rb"(?<![ \t])[ \t]+$", re.MULTILINE)  # a run of them is looked at once
 _BEGIN, _MIDDLE, _END = (
     b"-----BEGIN PGP SIGNED MESSAGE-----",
     b"-----BEGIN PGP SIGNATURE-----",
@@ -66,12 +66,15 @@ def detached(header: bytes, body: bytes) -> tuple[bytes, bytes] | None:
     if match is None:
         return None
     version, names, lines, check = match.groups()
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in fields:
+        values.setdefault(name.lower(), []).append(value)
     text = [b"X-Signed-Headers: " + names]
     for name in names.split(b","):
-        values = [value for own, value in fields if own.lower() == name.lower()]
-        if len(values) > 1:
+        own = values.get(name.lower(), [b""])
+        if len(own) > 1:
             return None
-        text.append(name + b": " + (values[0] if values else b""))
+        text.append(name + b": " + own[0])
     data = b"\n".join(text) + b"\n\n" + _lines(body)
     armour = [b"-----BEGIN PGP SIGNATURE-----", b"Version: " + version, b"", *lines.split(), check, _END, b""]
     return _BLANKS.sub(b"", data), b"\n".join(armour)
