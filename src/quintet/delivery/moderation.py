@@ -17,17 +17,15 @@ from typing import TYPE_CHECKING
 from quintet import log
 from quintet.auth.identity import Identity
 from quintet.clock import Clock
-from quintet.config.news import News
 from quintet.delivery import modqueue, quarantine
 from quintet.delivery.control import rounds
 from quintet.delivery.control.letters import Letters
 from quintet.delivery.envelope import Mailbox, mailbox
 from quintet.delivery.modqueue import Said, Waiting
-from quintet.errors import Reason, Refused
+from quintet.errors import Reason, Refused, TryLater
 from quintet.message import headers
 from quintet.net.seam import Peer
 from quintet.store import accounts, entries, groups, jobs
-from quintet.store.db import Tx
 from quintet.store.model import NEWS
 from quintet.store.store import Store
 
@@ -73,18 +71,22 @@ class Moderation:
         await rounds.run(self._store, self._clock, self.once, self._tidy, tidy_s=TIDY_S)
 
     async def _tidy(self) -> None:
-        await self._store.write(sweep, self._news)
+        """What was decided elsewhere, and what was held back too long, goes."""
+        posted = await self._store.read(modqueue.posted)
+        if posted:
+            await self._store.write(modqueue.sweep, posted)
+        await self._store.write(quarantine.sweep, self._news)
 
     async def once(self) -> int:
         """Does what moderators said; returns how much that was.  One worker at a time."""
-        if not self._store.peek(modqueue.said, self._news.quarantine):
+        if not await self._store.read(modqueue.said, self._news.quarantine):
             return 0
         until = self._clock.now() + LEASE_MS
         if await self._store.write(jobs.lease, JOB, self._owner, until) is None:
             return 0
         done = 0
         try:
-            for said in self._store.peek(modqueue.said, self._news.quarantine):
+            for said in await self._store.read(modqueue.said, self._news.quarantine):
                 done += await self._one(said)
         finally:
             await self._store.write(jobs.finish, JOB, self._owner, self._clock.now())
@@ -105,6 +107,9 @@ class Moderation:
                     await self.approve(said.waiting)
             else:
                 await self.reject(said.waiting, "")
+        except TryLater as problem:  # it stays where it is, and does not hold up the others
+            logger.warning("put off", message_id=said.waiting.message_id, why=problem.text)
+            return 0
         except Refused as problem:
             logger.warning("not posted", message_id=said.waiting.message_id, why=problem.text)
             await self._store.write(modqueue.back, said.waiting, problem.text)
@@ -142,9 +147,7 @@ class Moderation:
         data = await self._read(one)
         ref = self._store.peek(entries.body_ref, one.folder_id, one.uid)
         to = author(data, ref.prefix)
-        await self._store.write(modqueue.done, one, "rejected", by, reason)
-        logger.info("rejected", message_id=one.message_id, group=one.group, by=by)
-        if to:
+        if to:  # told before it goes: a crash in between tells twice, and loses nothing
             header, _, body = data.partition(b"\r\n\r\n")
             text = (
                 f"Your article for {one.group} was not accepted by the moderator.\n\n"
@@ -154,6 +157,8 @@ class Moderation:
             )
             subject = headers.decode_words(one.subject.encode()) or "(no subject)"
             await self._letters.send(f"Rejected: {subject}", text, to=to, answers=one.message_id)
+        await self._store.write(modqueue.done, one, "rejected", by, reason)
+        logger.info("rejected", message_id=one.message_id, group=one.group, by=by)
 
     async def release(self, one: Waiting, by: str) -> tuple[str, ...]:
         """Lets an article out of quarantine, into its groups; their names.  Raises Refused, TryLater."""
@@ -211,8 +216,3 @@ def author(data: bytes, prefix: bytes) -> Mailbox:
                     if one.mailbox and one.host:
                         return mailbox(one.spec)
     return Mailbox("", "")
-
-
-def sweep(tx: Tx, news: News) -> int:
-    """What was decided elsewhere, and what was held back too long, goes; returns how many those were."""
-    return modqueue.sweep(tx) + quarantine.sweep(tx, news)

@@ -5,7 +5,8 @@ Plain transaction functions; what follows from a word is `moderation`'s.  Quaran
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from quintet.delivery import stamp
@@ -20,6 +21,7 @@ from quintet.store.model import NEWS, AccountId, Folder, FolderId, Uid
 ROOT = "Moderation"
 APPROVED, REJECTED = "Approved", "Rejected"
 WORKS, ANSWERS = "lrswite", "lrsi"  # what moderators may in the queue, and in the two folders below it
+SAID = ("$approved", "$rejected")  # keywords, in lower case
 DECIDED = "$ok-"  # keyword of a group (by its number) whose moderators have approved a cross-post
 MAX_WAITING = 10_000  # of one group
 ROUND = 50  # submissions of one round
@@ -151,12 +153,21 @@ def held(tx: Tx, place: str, limit: int = 1000) -> list[Waiting]:
 
 
 def find(tx: Tx, what: str, place: str) -> Waiting | None:
-    """By Message-ID, or "group:number"; of what waits, and of what lies in quarantine."""
+    """By Message-ID, or "group:number"; of what waits, and of what lies in quarantine (``place``)."""
+    owner = accounts.find(tx, NEWS)
+    if owner is None:
+        return None
+    for name in (what, f"<{what}>"):
+        for entry in entries.by_message_id(tx, owner.id, name):
+            path = folders.get(tx, entry.folder_id).name
+            root, _, group = ("", "", place) if path == place else path.partition("/")
+            if root in ("", ROOT) and "/" not in group:  # what was decided lies further below
+                return _rows(tx, group, entry.folder_id, 1, entry.uid)[0]
     group, _, number = what.rpartition(":")
-    for one in (*waiting(tx), *held(tx, place)):
-        if one.message_id in (what, f"<{what}>") or (one.group == group and str(one.uid) == number):
-            return one
-    return None
+    folder = folders.find(tx, owner.id, place if group == place else f"{ROOT}/{group}")
+    if folder is None or not re.fullmatch(r"[0-9]{1,10}", number):
+        return None
+    return next(iter(_rows(tx, group, folder.id, 1, int(number))), None)
 
 
 def _queues(tx: Tx, place: str = "") -> list[tuple[str, str, Folder]]:
@@ -180,13 +191,15 @@ def _queues(tx: Tx, place: str = "") -> list[tuple[str, str, Folder]]:
     return found
 
 
-_COLUMNS = ("uid", "message_id", "base_subject", "from_display", "received_at", "keywords")
+_COLUMNS = ("uid", "message_id", "base_subject", "from_display", "received_at")
 
 
-def _rows(tx: Tx, group: str, folder_id: FolderId, limit: int) -> list[Waiting]:
+def _rows(tx: Tx, group: str, folder_id: FolderId, limit: int, uid: int | None = None) -> list[Waiting]:
+    """The first ones of a folder, or the one with a number."""
+    low, high = (1, 1 << 40) if uid is None else (uid, uid)
     return [
-        Waiting(group, folder_id, Uid(row[0]), row[1], row[2], row[3], row[4])
-        for row in entries.lines(tx, folder_id, 1, 1 << 40, limit, _COLUMNS)
+        Waiting(group, folder_id, Uid(row[0]), *row[1:])
+        for row in entries.lines(tx, folder_id, low, high, limit, _COLUMNS)
     ]
 
 
@@ -197,11 +210,8 @@ def said(tx: Tx, place: str) -> list[Said]:
         if level:
             found += [Said(one, level == APPROVED) for one in _rows(tx, name, folder.id, ROUND)]
             continue
-        for row in entries.lines_where(tx, folder.id, 1, 1 << 40, ROUND, _COLUMNS, ("e.keywords <> ''", [])):
-            words = row[5].lower().split()
-            if "$approved" in words or "$rejected" in words:
-                one = Waiting(name, folder.id, Uid(row[0]), row[1], row[2], row[3], row[4])
-                found.append(Said(one, "$rejected" not in words))
+        for *row, keywords in entries.keyworded(tx, folder.id, SAID, ROUND, (*_COLUMNS, "keywords")):
+            found.append(Said(Waiting(name, folder.id, *row), SAID[1] not in keywords.lower().split()))
     return found[:ROUND]
 
 
@@ -226,11 +236,14 @@ def back(tx: Tx, one: Waiting, why: str) -> None:
     trace.add(tx, tx.now, "moderation", "not posted", None, one.message_id, {"group": one.group, "why": why})
 
 
-def sweep(tx: Tx) -> int:
-    """Takes out what was posted by other ways; returns how many."""
-    gone = 0
-    for one in waiting(tx, limit=MAX_WAITING):
-        if one.message_id and history.known(tx, one.message_id):
-            done(tx, one, "approved", "", "posted by another way")
-            gone += 1
-    return gone
+def posted(tx: Tx) -> list[Waiting]:
+    """What was posted by other ways meanwhile.  Looks at all that waits: for a thread."""
+    return [
+        one for one in waiting(tx, limit=MAX_WAITING) if one.message_id and history.known(tx, one.message_id)
+    ]
+
+
+def sweep(tx: Tx, gone: Sequence[Waiting]) -> None:
+    """Takes out what was posted by other ways."""
+    for one in gone:
+        done(tx, one, "approved", "", "posted by another way")
