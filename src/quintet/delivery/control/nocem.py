@@ -7,6 +7,7 @@ away, those that are here and those that come yet.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -125,8 +126,7 @@ class Notices:
         """Why it is not heard ("" when it is), and what it says."""
         if asked.digest.header("References") is not None:
             return "a notice is no follow-up", None
-        parts = signed.cleartext(transfer.decode(asked.digest.root.encoding, asked.body))
-        notice = parse(parts[0]) if parts is not None else None
+        parts, notice = await asyncio.to_thread(_read, asked)  # a megabyte takes some 100 ms
         if parts is None or notice is None:
             return "not one signed notice", None
         rule = wanted(notice, self._config.nocem)
@@ -138,6 +138,12 @@ class Notices:
         if not found.is_key(rule.key or rule.issuer):
             return f"signed by {found.names[0]}, not by {rule.key or rule.issuer}", notice
         return "", notice
+
+
+def _read(asked: Asked) -> tuple[tuple[bytes, bytes] | None, Notice | None]:
+    """The signed text and its block, and the notice in it."""
+    parts = signed.cleartext(transfer.decode(asked.digest.root.encoding, asked.body))
+    return parts, None if parts is None else parse(parts[0])
 
 
 def _hide(tx: Tx, names: Sequence[str], by: str, issuer: str, kind: str) -> int:

@@ -12,8 +12,9 @@ from quintet.config.news import ControlRule, News
 from quintet.delivery.control import acts, letters
 from quintet.delivery.control.letters import Letters
 from quintet.delivery.control.work import Controls
-from quintet.store import controltasks, groups, history, trace
+from quintet.store import cancels, controltasks, groups, history, trace
 from quintet.store.content import content_of
+from quintet.store.db import Tx
 from tests.support import pgp
 from tests.support.newshouse import HOST, NewsHouse, news_house
 
@@ -69,6 +70,24 @@ async def desk(folder: Path, config: News = BOSS) -> AsyncIterator[Desk]:
         for name in ("local.a", "local.b", "other.c"):
             await house.given(f"group {name}")
         yield Desk(house, config)
+
+
+async def test_tidying_keeps_no_more_withdrawals_than_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancels, "MAX_EARLY", 3)
+
+    def count(tx: Tx) -> int:
+        return int(tx.value("SELECT count(*) FROM early_cancel"))
+
+    def keep(tx: Tx, most: int) -> None:
+        for number in range(most):
+            cancels.keep_early(tx, f"<{number}@far>", "<c@x>", "a@b", "")
+
+    async with desk(tmp_path) as one:
+        await one.house.store.write(keep, 5005)  # more than one transaction takes
+        await one.controls._tidy()
+        assert one.house.store.peek(count) == 3
 
 
 async def test_newgroup_makes_a_group(tmp_path: Path) -> None:
