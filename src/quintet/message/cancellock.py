@@ -64,7 +64,7 @@ def parse(value: str) -> list[Element]:
 
 
 def _without_comments(value: str) -> str:
-    """A blank in place of each comment: one alone parts two elements (RFC 8315 2); an open one ends it all."""
+    """A blank for each comment, which alone parts two elements (RFC 8315 2); an open one runs to the end."""
     kept, depth, at = [], 0, 0
     for match in _BRACKET.finditer(value):
         if match[0] == "(":
