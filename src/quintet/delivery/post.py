@@ -213,7 +213,9 @@ class PostOffice:
                 await self._submit(identity, peer, moderator, targets, content)
                 return Posted(proto.message_id, (), (), moderator)
             at = now if received_at is None else received_at
-            added = await self._file(identity, peer, proto, targets, content, at)
+            # what was set aside does nothing before somebody has looked at it
+            rules = None if asked.spooled else self._news
+            added = await self._file(identity, peer, proto, targets, content, at, rules)
         finally:
             for each in spools:
                 each.discard()
@@ -245,8 +247,9 @@ class PostOffice:
         targets: Sequence[Target],
         content: Content,
         received_at: int,
+        rules: News | None,
     ) -> list[Added]:
-        """Into its groups, with what it asks for.  Raises Refused, TryLater."""
+        """Into its groups, with what it asks for (if there are ``rules``).  Raises Refused, TryLater."""
         added = await self._store.write(
             acts.file,
             [one.folder.id for one in targets],
@@ -256,7 +259,7 @@ class PostOffice:
             received_at=received_at,
             message_id=proto.message_id,
             trace_note=_note(identity, peer, targets, content),
-            rules=self._news,
+            rules=rules,
             who=acts.Who(peer.id, _poster(identity)),
         )
         if not added:

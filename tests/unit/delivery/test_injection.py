@@ -136,6 +136,26 @@ async def test_hook_sets_aside(tmp_path: Path) -> None:
         await house.check("local.spool 1 holds Newsgroups: local.test")
 
 
+@pytest.mark.parametrize("field", ["Control", "Supersedes"])
+async def test_what_is_set_aside_takes_nothing_back(tmp_path: Path, field: str) -> None:
+    """Somebody shall look at it first, so it is only filed."""
+    async with news_house(tmp_path) as house:
+        await house.given("group local.test")
+        await house.given("group local.spool status n")
+        await house.given("option spool_group local.spool")
+        hooked(house, tmp_path)
+        old = await house.post(made())
+        value = f"cancel {old.message_id}" if field == "Control" else old.message_id
+        data = made({"Subject": "spool", field: value})
+        posted = await house.post(data)
+        assert posted.groups == ("local.spool",)
+        await house.check("local.test has 1")
+        await house.check(f"local.spool 1 holds {field}: {value}")
+        await house.post(made({"Subject": "plain", field: value}))
+        assert house.folder("local.test").messages == (0 if field == "Control" else 1)
+        await house.check("local.spool has 1")
+
+
 async def test_answers_of_mail_are_none_of_news(tmp_path: Path) -> None:
     async with news_house(tmp_path) as house:
         await house.given("group local.test")

@@ -62,10 +62,10 @@ def file(
     received_at: int,
     message_id: str = "",
     trace_note: trace.Note | None = None,
-    rules: News,
+    rules: News | None,
     who: Who = NOBODY,
 ) -> list[Added]:
-    """`groups.file`, and what the article asks for with it.
+    """`groups.file`, and what the article asks for with it; without ``rules`` nothing but that.
 
     A control message goes into the group "control.<verb>", or into "control", and not into ``group_ids``.
     Returns one place a group.  Nothing when a cancel came before the article: then its id alone is kept,
@@ -74,9 +74,9 @@ def file(
     Raises as `groups.file`.
     """
     message_id = message_id or content.message_id
-    if _came_too_late(tx, message_id, content.digest, rules, who):
+    if rules is not None and _came_too_late(tx, message_id, content.digest, rules, who):
         return []
-    order = orders.read(content.digest, rules.noticed)
+    order = orders.read(content.digest, rules.noticed) if rules is not None else None
     if order is not None and order.is_control:
         group_ids = [place(tx, order.verb).id]
     added = groups.file(
@@ -89,7 +89,7 @@ def file(
         message_id=message_id,
         trace_note=trace_note,
     )
-    if order is not None:
+    if order is not None and rules is not None:
         act(tx, order, message_id, rules, who)
     return added
 
