@@ -75,6 +75,24 @@ async def test_chunks_have_the_same_pace_and_time_between_them_does_not_count(ho
     await talk.end()
 
 
+async def test_shutdown_waits_for_a_message_that_354_asked_for(house: MailHouse) -> None:
+    """RFC 5321 3.8: a server closes between transactions only, where it can choose."""
+    talk = Talk(house.service)
+    await talk.begin()
+    await talk.send(HELLO + ENVELOPE + b"DATA\r\n")
+    assert b"\r\n354 " in talk.take()
+    talk.driver.shutdown()
+    await talk.send(b"Subject: x\r\n")
+    assert talk.take() == b""
+    await talk.send(b"\r\n.\r\n")
+    taken, closing = talk.take().splitlines()
+    assert taken.startswith(b"250 2.0.0 OK")
+    assert closing.startswith(b"421 4.3.2 ")
+    assert talk.over
+    await talk.end()
+    assert await house.count("alice") == 1
+
+
 async def test_silence_is_counted_from_the_beginning_of_a_line(house: MailHouse) -> None:
     talk = Talk(house.service)
     await talk.begin()
