@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from quintet.errors import BadSyntax
-from quintet.mapi import frame, ids, idset, lzxpress, restrict, rows, rtf, types
+from quintet.mapi import entrylists, frame, ids, idset, lzxpress, recipients, restrict, rows, rtf, types
 from quintet.mapi.buffer import Reader, Writer
 
+_COLUMNS = [recipients.DISPLAY_NAME]
 _FOLDER = ids.LongId(uuid.UUID(int=1), 2)
 
 
@@ -31,6 +32,10 @@ SEEDS: list[bytes] = [
     b"\6" + rtf.compress(b"{\\rtf1\\ansi hello hello hello}"),
     b"\7" + lzxpress.compress(b"abc" * 100),
     _seed(8, types.put_name, types.Named(uuid.UUID(int=4), "Keywords")),
+    _seed(9, recipients.put, recipients.Row(recipients.Address.SMTP, name="Zoe", email="z@x"), ()),
+    _seed(9, recipients.put, recipients.Row(recipients.Address.X500, x500="/o=x", values=("Zoe",)), _COLUMNS),
+    _seed(10, entrylists.put_list, [b"abc", b"d"]),
+    b"\x0b" + entrylists.write_flat_list([b"abc", b"d"]),
 ]
 
 
@@ -65,6 +70,12 @@ _TARGETS: list[Callable[[bytes], Any]] = [
     rtf.decompress,
     lambda raw: lzxpress.decompress(raw, 300),
     _same(types.get_name, types.put_name),
+    _same(
+        lambda reader: recipients.get(reader, _COLUMNS),
+        lambda writer, row: recipients.put(writer, row, _COLUMNS),
+    ),
+    _same(entrylists.get_list, entrylists.put_list),
+    entrylists.read_flat_list,
 ]
 
 

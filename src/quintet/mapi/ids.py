@@ -1,11 +1,13 @@
 """Identifiers: folders, messages, changes, and the entry ids that clients keep (MS-OXCDATA 2.2).
 
-A counter is 48 bits and travels big-endian, while everything around it is little-endian.
+A counter is 48 bits and travels big-endian, while everything around it is little-endian.  Lists of entry ids
+are in `entrylists`.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from quintet.mapi.buffer import Reader, Writer, bad
@@ -22,10 +24,15 @@ CONTACT = uuid.UUID("0aaa42fe-c718-101a-e885-0b651c240000")  # 2.2.5.3
 STORE_WRAP = uuid.UUID("10bba138-e505-1a10-a1bb-08002b2a56c2")  # 2.2.4.3
 PRIVATE_STORE = uuid.UUID("20fa551b-66aa-cd11-9bc8-00aa002fc45a")
 PUBLIC_STORE = uuid.UUID("1002831c-66aa-cd11-9bc8-00aa002fc45a")
+WRAPPED = uuid.UUID("d3ad91c0-9d51-11cf-a4a9-00aa0047faa4")  # MS-OXOCNTC 2.2.2.2.4.1.1
 _DLL = b"emsmdb.dll".ljust(14, b"\0")
 
-PRIVATE_FOLDER, PUBLIC_FOLDER = 0x0001, 0x0003  # 2.2.4.1
-PRIVATE_MESSAGE, PUBLIC_MESSAGE = 0x0007, 0x0009  # 2.2.4.2
+PRIVATE_FOLDER, PUBLIC_FOLDER, MAPPED_FOLDER = 0x0001, 0x0003, 0x0005  # 2.2.4.1
+PRIVATE_MESSAGE, PUBLIC_MESSAGE, MAPPED_MESSAGE = 0x0007, 0x0009, 0x000B  # 2.2.4.2
+_FOLDERS = (PRIVATE_FOLDER, PUBLIC_FOLDER, MAPPED_FOLDER)
+_MESSAGES = (PRIVATE_MESSAGE, PUBLIC_MESSAGE, MAPPED_MESSAGE)
+_EPHEMERAL = 0x87  # the first byte of an entry id that lives as long as a session (MS-OXNSPI_R362)
+_MAX_INNER = 4096  # bytes of an entry id within another one
 
 
 def get_counter(reader: Reader) -> Counter:
@@ -76,6 +83,31 @@ def put_long(writer: Writer, one: LongId) -> None:
     writer.u16(0)
 
 
+@dataclass(frozen=True, slots=True)
+class ServerId:
+    """PtypServerId as a server makes it: what a row of a table is (2.11.1.4); ``message`` 0 for a folder."""
+
+    folder: ShortId
+    message: ShortId
+    instance: int = 0
+
+    @classmethod
+    def read(cls, raw: bytes) -> ServerId:
+        """Raises BadSyntax: malformed, or of a client's own making."""
+        reader = Reader(raw)
+        if len(raw) != 21 or reader.u8() != 1:
+            raise bad("an id that no server made")
+        return cls(get_short(reader), get_short(reader), reader.u32())
+
+    def write(self) -> bytes:
+        writer = Writer()
+        writer.u8(1)
+        put_short(writer, self.folder)
+        put_short(writer, self.message)
+        writer.u32(self.instance)
+        return writer.done()
+
+
 # --- entry ids -----------------------------------------------------------------------------------------
 
 
@@ -100,10 +132,14 @@ class MessageEntry:
 
 @dataclass(frozen=True, slots=True)
 class StoreEntry:
-    """2.2.4.3.  ``mailbox`` is the X.500 name of a mailbox; "" for the public folders."""
+    """2.2.4.3.  ``mailbox`` is the X.500 name of a mailbox; "" for the public folders.
+
+    ``extra`` is what newer clients append (the server's and the mailbox's addresses), as it came.
+    """
 
     server: str
     mailbox: str
+    extra: bytes = b""
 
     @property
     def public(self) -> bool:
@@ -122,7 +158,7 @@ class OneOffEntry:
 
 @dataclass(frozen=True, slots=True)
 class AddressBookEntry:
-    """2.2.5.2, also the address book's PermanentEntryID."""
+    """2.2.5.2, also the address book's PermanentEntryID (MS-OXNSPI 2.2.9.3)."""
 
     kind: int  # display type
     x500: str
@@ -132,30 +168,64 @@ class AddressBookEntry:
 class ContactEntry:
     """2.2.5.3: the e-mail or fax address number ``index`` of a contact."""
 
-    index: int
+    index: int  # 0 to 2: an e-mail address; 3 to 5: a fax
     message: MessageEntry
 
 
-EntryId = FolderEntry | MessageEntry | StoreEntry | OneOffEntry | AddressBookEntry | ContactEntry
+@dataclass(frozen=True, slots=True)
+class PersonalListEntry:
+    """2.2.5.4: a distribution list that someone keeps among the contacts."""
+
+    message: MessageEntry
+
+
+@dataclass(frozen=True, slots=True)
+class EphemeralEntry:
+    """An object of the address book for as long as a session lasts (MS-OXNSPI 2.2.9.2); 32 bytes."""
+
+    server: uuid.UUID
+    kind: int  # display type
+    minimal: int  # MId
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedEntry:
+    """A member of a personal distribution list (MS-OXOCNTC 2.2.2.2.4.1.1).
+
+    ``kind`` says what ``inner`` is, and which of its addresses is meant.
+    """
+
+    kind: int  # one byte
+    inner: OneOffEntry | MessageEntry | AddressBookEntry
+
+
+EntryId = (
+    FolderEntry
+    | MessageEntry
+    | StoreEntry
+    | OneOffEntry
+    | AddressBookEntry
+    | ContactEntry
+    | PersonalListEntry
+    | EphemeralEntry
+    | WrappedEntry
+)
 UNICODE = 0x8000
+NO_RICH = 0x0001  # of a one-off entry's flags: this recipient takes no rich text
+NO_LOOKUP = 0x1000  # never look this one up in the address book
 
 
 def read(raw: bytes) -> EntryId:
     """An entry id of any kind.  Raises BadSyntax: none that we know, or malformed."""
     reader = Reader(raw)
-    if reader.u32():
-        raise bad("an entry id that is not for ever")  # its flags
+    flags = reader.u32()
     provider = uuid.UUID(bytes_le=reader.take(16))
-    if provider == ONE_OFF:
-        found: EntryId = _get_one_off(reader)
-    elif provider == ADDRESS_BOOK:
-        if reader.u32() != 1:
-            raise bad("no such version of an address book's entry id")
-        found = AddressBookEntry(reader.u32(), _ascii(reader))
-    elif provider == CONTACT:
-        found = _get_contact(reader)
-    elif provider == STORE_WRAP:
-        found = _get_store(reader)
+    if flags == _EPHEMERAL:
+        found: EntryId = _get_ephemeral(reader, provider)
+    elif flags:
+        raise bad("an entry id that is not for ever")
+    elif provider in _GETTERS:
+        found = _GETTERS[provider](reader)
     else:
         found = _get_object(reader, provider)
     if len(reader):
@@ -166,37 +236,44 @@ def read(raw: bytes) -> EntryId:
 def write(one: EntryId) -> bytes:
     """The same as bytes.  Raises BadSyntax: a name that cannot be told."""
     writer = Writer()
-    writer.u32(0)
-    if isinstance(one, OneOffEntry):
-        _put_one_off(writer, one)
-    elif isinstance(one, AddressBookEntry):
-        writer.put(ADDRESS_BOOK.bytes_le)
-        writer.u32(1)
-        writer.u32(one.kind)
-        writer.text8(_of_ascii(one.x500))
-    elif isinstance(one, ContactEntry):
-        writer.put(CONTACT.bytes_le)
-        inner = write(one.message)
-        for number in (3, 4, one.index, len(inner)):
-            writer.u32(number)
-        writer.put(inner)
-    elif isinstance(one, StoreEntry):
-        _put_store(writer, one)
-    else:
-        writer.put(one.provider.bytes_le)
-        writer.u16(one.kind)
-        put_long(writer, one.folder)
-        if isinstance(one, MessageEntry):
-            put_long(writer, one.message)
+    writer.u32(_EPHEMERAL if isinstance(one, EphemeralEntry) else 0)
+    match one:
+        case OneOffEntry():
+            _put_one_off(writer, one)
+        case AddressBookEntry():
+            writer.put(ADDRESS_BOOK.bytes_le)
+            writer.u32(1)
+            writer.u32(one.kind)
+            writer.text8(_of_ascii(one.x500))
+        case EphemeralEntry():
+            writer.put(one.server.bytes_le)
+            for number in (1, one.kind, one.minimal):
+                writer.u32(number)
+        case ContactEntry():
+            _put_contact(writer, 4, one.index, one.message)
+        case PersonalListEntry():
+            _put_contact(writer, 5, 0xFF, one.message)
+        case WrappedEntry():
+            writer.put(WRAPPED.bytes_le)
+            writer.u8(one.kind)
+            writer.put(write(one.inner))
+        case StoreEntry():
+            _put_store(writer, one)
+        case FolderEntry() | MessageEntry():
+            writer.put(one.provider.bytes_le)
+            writer.u16(one.kind)
+            put_long(writer, one.folder)
+            if isinstance(one, MessageEntry):
+                put_long(writer, one.message)
     return writer.done()
 
 
 def _get_object(reader: Reader, provider: uuid.UUID) -> FolderEntry | MessageEntry:
     kind = reader.u16()
     folder = get_long(reader)
-    if kind in (PRIVATE_FOLDER, PUBLIC_FOLDER):
+    if kind in _FOLDERS:
         return FolderEntry(provider, kind, folder)
-    if kind in (PRIVATE_MESSAGE, PUBLIC_MESSAGE):
+    if kind in _MESSAGES:
         return MessageEntry(provider, kind, folder, get_long(reader))
     raise bad("no such kind of entry id")
 
@@ -220,14 +297,48 @@ def _put_one_off(writer: Writer, one: OneOffEntry) -> None:
             writer.text8(_of_latin(text))
 
 
-def _get_contact(reader: Reader) -> ContactEntry:
-    if (reader.u32(), reader.u32()) != (3, 4):
+def _get_ephemeral(reader: Reader, server: uuid.UUID) -> EphemeralEntry:
+    if reader.u32() != 1:
+        raise bad("no such version of an address book's entry id")
+    return EphemeralEntry(server, reader.u32(), reader.u32())
+
+
+def _get_address_book(reader: Reader) -> AddressBookEntry:
+    if reader.u32() != 1:
+        raise bad("no such version of an address book's entry id")
+    return AddressBookEntry(reader.u32(), _ascii(reader))
+
+
+def _get_contact(reader: Reader) -> ContactEntry | PersonalListEntry:
+    version, kind, index, size = reader.u32(), reader.u32(), reader.u32(), reader.u32()
+    if version != 3 or kind not in (4, 5):
         raise bad("no such version of a contact's entry id")
-    index, size = reader.u32(), reader.u32()
-    message = read(reader.take(size)) if size <= 1024 else None
+    message = _inner(reader.take(size))
     if not isinstance(message, MessageEntry):
         raise bad("a contact's entry id without a message")
-    return ContactEntry(index, message)
+    return ContactEntry(index, message) if kind == 4 else PersonalListEntry(message)
+
+
+def _put_contact(writer: Writer, kind: int, index: int, message: MessageEntry) -> None:
+    writer.put(CONTACT.bytes_le)
+    inner = write(message)
+    for number in (3, kind, index, len(inner)):
+        writer.u32(number)
+    writer.put(inner)
+
+
+def _get_wrapped(reader: Reader) -> WrappedEntry:
+    kind, inner = reader.u8(), _inner(reader.rest())
+    if not isinstance(inner, OneOffEntry | MessageEntry | AddressBookEntry):
+        raise bad("no such member of a distribution list")
+    return WrappedEntry(kind, inner)
+
+
+def _inner(raw: bytes) -> EntryId | None:
+    """An entry id within another one; None for one that cannot stand there, which ends all nesting."""
+    if len(raw) > _MAX_INNER or raw[4:20] in (WRAPPED.bytes_le, CONTACT.bytes_le):
+        return None
+    return read(raw)
 
 
 def _get_store(reader: Reader) -> StoreEntry:
@@ -237,9 +348,9 @@ def _get_store(reader: Reader) -> StoreEntry:
     wrapped, kind = uuid.UUID(bytes_le=reader.take(16)), reader.u32()
     server = _ascii(reader)
     if wrapped == PUBLIC_STORE and kind == 6:
-        return StoreEntry(server, "")
+        return StoreEntry(server, "", reader.rest())
     if wrapped == PRIVATE_STORE and kind == 12 and (mailbox := _ascii(reader)):
-        return StoreEntry(server, mailbox)
+        return StoreEntry(server, mailbox, reader.rest())
     raise bad("no such kind of store")
 
 
@@ -250,6 +361,7 @@ def _put_store(writer: Writer, one: StoreEntry) -> None:
     writer.text8(_of_ascii(one.server))
     if not one.public:
         writer.text8(_of_ascii(one.mailbox))
+    writer.put(one.extra)
 
 
 def _ascii(reader: Reader) -> str:
@@ -274,3 +386,12 @@ def _of_latin(text: str) -> bytes:
         return text.encode("latin-1")
     except UnicodeEncodeError:
         raise bad("a name that 8 bits cannot tell") from None
+
+
+_GETTERS: dict[uuid.UUID, Callable[[Reader], EntryId]] = {
+    ONE_OFF: _get_one_off,
+    ADDRESS_BOOK: _get_address_book,
+    CONTACT: _get_contact,
+    STORE_WRAP: _get_store,
+    WRAPPED: _get_wrapped,
+}

@@ -1,4 +1,4 @@
-"""Rows of properties and the order of tables (MS-OXCDATA 2.8, 2.13)."""
+"""Rows of properties, problems with them, and the order of tables (MS-OXCDATA 2.7, 2.8, 2.13)."""
 
 from __future__ import annotations
 
@@ -65,6 +65,36 @@ def put_row(writer: Writer, columns: Sequence[Tag], values: Sequence[Value]) -> 
         else:
             writer.u8(_PRESENT)
             types.put(writer, kind, value)
+
+
+def get_row_set(reader: Reader, columns: Sequence[Tag]) -> list[list[Value]]:
+    """A PropertyRowSet: 16 bits of count, then rows (2.8.2.1)."""
+    return [get_row(reader, columns) for _ in range(reader.counted(reader.u16()))]
+
+
+def put_row_set(writer: Writer, columns: Sequence[Tag], found: Sequence[Sequence[Value]]) -> None:
+    writer.u16(len(found))
+    for values in found:
+        put_row(writer, columns, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong with one of many properties (2.7)."""
+
+    index: int  # of the property in the request
+    tag: Tag
+    code: int
+
+
+def get_problem(reader: Reader) -> Problem:
+    return Problem(reader.u16(), reader.u32(), reader.u32())
+
+
+def put_problem(writer: Writer, problem: Problem) -> None:
+    writer.u16(problem.index)
+    writer.u32(problem.tag)
+    writer.u32(problem.code)
 
 
 def get_tags(reader: Reader) -> list[Tag]:

@@ -10,71 +10,8 @@ from hypothesis import strategies as st
 
 from quintet.errors import BadSyntax
 from quintet.mapi import frame, ids, idset, lzxpress, restrict, rows, rtf, types
-from quintet.mapi.buffer import Reader, Writer
-
-TEXT = st.text(st.characters(blacklist_characters="\0"), max_size=20)  # halves of surrogate pairs too
-TEXT8 = st.binary(max_size=20).map(lambda raw: raw.replace(b"\0", b"x"))
-ASCII = st.text(st.characters(min_codepoint=1, max_codepoint=127), max_size=20)
-U16, U32 = st.integers(0, 0xFFFF), st.integers(0, 0xFFFFFFFF)
-COUNTER = st.integers(0, ids.MAX_COUNTER)
-SINGLE = {
-    types.INTEGER16: st.integers(-(1 << 15), (1 << 15) - 1),
-    types.INTEGER32: st.integers(-(1 << 31), (1 << 31) - 1),
-    types.FLOATING32: st.floats(width=32, allow_nan=False),
-    types.FLOATING64: st.floats(allow_nan=False),
-    types.CURRENCY: st.integers(-(1 << 63), (1 << 63) - 1),
-    types.FLOATING_TIME: st.floats(allow_nan=False),
-    types.INTEGER64: st.integers(-(1 << 63), (1 << 63) - 1),
-    types.STRING8: TEXT8,
-    types.STRING: TEXT,
-    types.TIME: st.integers(0, (1 << 64) - 1),
-    types.GUID: st.uuids(),
-    types.BINARY: st.binary(max_size=20),
-}
-VALUES = (
-    SINGLE
-    | {types.MULTIPLE | kind: st.lists(one, max_size=4) for kind, one in SINGLE.items()}
-    | {types.BOOLEAN: st.booleans(), types.ERROR_CODE: U32, types.SERVER_ID: st.binary(max_size=20)}
-)
-
-
-def of_kind(kind: int) -> st.SearchStrategy[tuple[int, object]]:
-    return st.tuples(st.integers(0, 0xFFFF).map(lambda number: types.tag_of(number, kind)), VALUES[kind])
-
-
-TAGGED = st.sampled_from(sorted(VALUES)).flatmap(of_kind)
-RELATION = st.sampled_from(restrict.Relation)
-LEAF = st.one_of(
-    st.builds(restrict.Content, st.sampled_from(restrict.Where), U16, U32, TAGGED),
-    st.builds(restrict.Property, RELATION, U32, TAGGED),
-    st.builds(restrict.Compare, RELATION, U32, U32),
-    st.builds(restrict.Bitmask, st.booleans(), U32, U32),
-    st.builds(restrict.Size, RELATION, U32, U32),
-    st.builds(restrict.Exist, U32),
-    st.builds(restrict.Comment, st.lists(TAGGED, max_size=3).map(tuple), st.none()),
-)
-RESTRICTION = st.recursive(
-    LEAF,
-    lambda inner: st.one_of(
-        st.builds(restrict.And, st.lists(inner, max_size=3).map(tuple)),
-        st.builds(restrict.Or, st.lists(inner, max_size=3).map(tuple)),
-        st.builds(restrict.Not, inner),
-        st.builds(restrict.SubObject, st.sampled_from((restrict.RECIPIENTS, restrict.ATTACHMENTS)), inner),
-        st.builds(restrict.Comment, st.lists(TAGGED, max_size=2).map(tuple), inner),
-        st.builds(restrict.Count, U32, inner),
-    ),
-    max_leaves=6,
-)
-
-
-def again(get, put, wide, *values):
-    """What comes back of what was written; all of it was read."""
-    writer = Writer(wide=wide)
-    put(writer, *values)
-    reader = Reader(writer.done(), wide=wide)
-    found = get(reader)
-    assert not len(reader)
-    return found
+from quintet.mapi.buffer import Reader
+from tests.property.mapi.shapes import COUNTER, ENTRY, RESTRICTION, TAGGED, TEXT, U32, again
 
 
 @given(TAGGED, st.booleans())
@@ -106,23 +43,6 @@ def test_sort_orders(keys, data):
 @given(st.builds(types.Named, st.uuids(), U32 | TEXT) | st.none())
 def test_names(name):
     assert again(types.get_name, types.put_name, False, name) == name
-
-
-LONG = st.builds(ids.LongId, st.uuids(), COUNTER)
-KNOWN = (ids.ONE_OFF, ids.ADDRESS_BOOK, ids.CONTACT, ids.STORE_WRAP)
-PROVIDER = st.uuids().filter(lambda one: one not in KNOWN)
-MESSAGE = st.builds(
-    ids.MessageEntry, PROVIDER, st.sampled_from((ids.PRIVATE_MESSAGE, ids.PUBLIC_MESSAGE)), LONG, LONG
-)
-ENTRY = st.one_of(
-    MESSAGE,
-    st.builds(ids.FolderEntry, PROVIDER, st.sampled_from((ids.PRIVATE_FOLDER, ids.PUBLIC_FOLDER)), LONG),
-    st.builds(ids.StoreEntry, ASCII, ASCII),
-    st.builds(ids.OneOffEntry, st.just(ids.UNICODE), TEXT, TEXT, TEXT),
-    st.builds(ids.OneOffEntry, st.just(0), ASCII, ASCII, ASCII),
-    st.builds(ids.AddressBookEntry, U32, ASCII),
-    st.builds(ids.ContactEntry, U32, MESSAGE),
-)
 
 
 @given(ENTRY)
