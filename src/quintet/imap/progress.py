@@ -20,9 +20,10 @@ T = TypeVar("T")
 
 
 def line(tag: bytes, done: int | None = None, total: int | None = None) -> bytes:
-    """``* OK [INPROGRESS ("a1" 3 7)] ...``; NIL for what nobody knows."""
+    """``* OK [INPROGRESS ("a1" 3 7)] ...``; NIL for what nobody knows, and for a tag with "]" (section 4)."""
     told = [b"NIL" if number is None else b"%d" % number for number in (done, total)]
-    return b"* OK [INPROGRESS (%b %b)] Working\r\n" % (fmt.string(tag), b" ".join(told))
+    named = b"NIL" if b"]" in tag else fmt.string(tag)
+    return b"* OK [INPROGRESS (%b %b)] Working\r\n" % (named, b" ".join(told))
 
 
 class Progress:
@@ -37,8 +38,8 @@ class Progress:
         self._told = 0
 
     def at(self, done: int) -> tuple[Any, ...]:
-        """What to tell after so many of all, if it is time; the number never falls."""
-        self._told = max(self._told, min(done, self._total))
+        """What to tell after so many of all, if it is time; the number never falls and stays below the goal."""
+        self._told = max(self._told, min(done, self._total - 1))
         now = self._now()
         if now - self._at < EVERY_MS:
             return ()

@@ -47,7 +47,13 @@ async def test_numbers_rise_to_the_whole(
         numbers = [int(done) for done, _ in told]
         assert numbers == sorted(set(numbers))
         assert {total for _, total in told} == {b"40"}
+        assert numbers[-1] < 40  # section 4: the goal is for the tagged answer
         await talk.end()
+
+
+def test_tag_that_would_end_the_code_is_not_told() -> None:
+    """RFC 9585 section 4: it MUST be NIL if it contains a closing bracket."""
+    assert progress.line(b"a]1", 3, 7) == b"* OK [INPROGRESS (NIL 3 7)] Working\r\n"
 
 
 async def test_work_that_tells_nothing_is_told_of_without_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
