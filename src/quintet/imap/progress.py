@@ -38,7 +38,7 @@ class Progress:
         self._told = 0
 
     def at(self, done: int) -> tuple[Any, ...]:
-        """What to tell after so many of all, if it is time; the number never falls and stays below the goal."""
+        """What to tell after so many of all, if it is time; the number never falls, nor reaches the goal."""
         self._told = max(self._told, min(done, self._total - 1))
         now = self._now()
         if now - self._at < EVERY_MS:
