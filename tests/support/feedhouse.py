@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from quintet.config.peers import Peer
 from quintet.message.headers import format_date
-from quintet.store import groups
+from quintet.store import articles, groups
 from quintet.store.db import Tx
 from quintet.store.store import Store
 from tests.support.server import Server
@@ -70,6 +70,13 @@ def count(server: Server | Store, name: str = GROUP) -> int:
 
 def ids(server: Server, name: str = GROUP) -> list[str]:
     return server.store.peek(_ids, name)
+
+
+def text_of(server: Server, message_id: str) -> bytes:
+    """An article as it is stored."""
+    found = server.store.peek(articles.by_message_id, message_id)
+    assert found is not None
+    return server.store.read_body(found.body)
 
 
 def _ids(tx: Tx, name: str) -> list[str]:

@@ -96,7 +96,8 @@ def issue(
         builder = builder.add_extension(_ca_usage(), critical=True)
     else:
         builder = builder.add_extension(
-            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
+            critical=False,
         )
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical=critical)

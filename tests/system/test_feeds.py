@@ -1,16 +1,19 @@
-"""Articles go from server to server: streaming, one by one, put off, delayed, in part, and to files."""
+"""Articles go from server to server: streaming, one by one, in batches, in part, under TLS, and to files."""
 
 from __future__ import annotations
 
 import asyncio
+import bz2
 import dataclasses
+import gzip
 from pathlib import Path
 
 import pytest
 
 from quintet.nntp.client import Connection
 from quintet.store import check, feeding
-from tests.support.feedhouse import article, bring, count, ids, peer, until
+from tests.support import pki
+from tests.support.feedhouse import article, bring, count, ids, peer, text_of, until
 from tests.support.server import configured, start_server
 
 
@@ -163,3 +166,108 @@ async def test_what_is_sent_is_compressed(tmp_path: Path, monkeypatch: pytest.Mo
             await until(lambda: bool(a.store.peek(feeding.backlogs)))
             await bring(a.ports["nntp"], numbered(20))
             await until(lambda: count(b) == 20, "not all arrived")
+
+
+@pytest.mark.parametrize("packing", ["none", "gzip", "bzip2"])
+async def test_batches_by_xbatch(tmp_path: Path, packing: str) -> None:
+    """A peer gets whole batches, as INN takes them."""
+    taking = {"peer": (peer("a", identity=("a.test",)),), "path_host": "b.test"}
+    async with start_server(tmp_path / "b", only=("nntp",), nntp=taking) as b:
+        to_b = peer(
+            "b", host="127.0.0.1", port=b.ports["nntp"], send="*", identity=("b.test",), xbatch=True,
+            packing=packing,
+        )  # fmt: skip
+        async with start_server(
+            tmp_path / "a", only=("nntp",), nntp={"peer": (to_b,), "path_host": "a.test"}
+        ) as a:
+            await until(lambda: bool(a.store.peek(feeding.backlogs)))
+            sent = [*numbered(120), ("dots@f.test", article("dots@f.test", body=".\r\n..x\r\n"))]
+            await bring(a.ports["nntp"], sent)
+            await until(lambda: count(b) == 121, "not all arrived")
+            await until(lambda: a.store.peek(feeding.backlogs)[0].ranges == 0)
+            assert sorted(ids(b)) == sorted(f"<{ident}>" for ident, _ in sent)
+            assert b"\r\n\r\n.\r\n..x\r\n" in text_of(b, "<dots@f.test>")
+        assert await b.store.read(check.all) == []
+
+
+async def test_a_peer_that_takes_no_batches_gets_none(tmp_path: Path) -> None:
+    async with start_server(tmp_path / "b", only=("nntp",)) as b:
+        to_b = peer("b", host="127.0.0.1", port=b.ports["nntp"], send="*", xbatch=True)
+        async with start_server(tmp_path / "a", only=("nntp",), nntp={"peer": (to_b,)}) as a:
+            await until(lambda: bool(a.store.peek(feeding.backlogs)))
+            await bring(a.ports["nntp"], numbered(1))
+            await until(lambda: "XBATCH: 480" in a.store.peek(feeding.backlogs)[0].state)
+            assert a.store.peek(feeding.backlogs)[0].ranges == 1  # it waits
+
+
+async def test_packed_batches_in_files_and_pipes(tmp_path: Path) -> None:
+    peers = (
+        peer("file", output="batch:out/batch.gz", send="*", packing="gzip", addresses=("192.0.2.1",)),
+        peer("pipe", output=f"pipe:cat >>{tmp_path}/piped", send="*", packing="bzip2",
+             addresses=("192.0.2.2",)),
+        peer("in"),
+    )  # fmt: skip
+    async with start_server(tmp_path / "a", only=("nntp",), nntp={"peer": peers}) as a:
+        await until(lambda: len(a.store.peek(feeding.backlogs)) == 2)
+        settled = lambda: all(not one.ranges and not one.ahead for one in a.store.peek(feeding.backlogs))  # noqa: E731
+        await bring(a.ports["nntp"], numbered(2))
+        await until(settled)
+        await bring(a.ports["nntp"], numbered(1, "g.test"))
+        await until(settled)
+        batch = gzip.decompress((a.app.config.data / "out/batch.gz").read_bytes())  # one file of all rounds
+        assert batch.count(b"#! rnews ") == 3
+        piped = (tmp_path / "piped").read_bytes()
+        parts = piped.split(b"#! bunbatch\n")[1:]
+        assert b"".join(bz2.decompress(part) for part in parts).count(b"#! rnews ") == 3
+
+
+async def test_large_articles_with_and_without_their_bodies(tmp_path: Path) -> None:
+    """Those that the store keeps in files."""
+    big = article("big@f.test", body="x" * 70 + "\r\n.dot\r\n" + ("y" * 70 + "\r\n") * 6000)
+    async with (
+        start_server(tmp_path / "b", only=("nntp",), nntp={"peer": (peer("a"),)}) as b,
+        start_server(tmp_path / "c", only=("nntp",), nntp={"peer": (peer("a"),)}) as c,
+    ):
+        peers = (
+            peer("b", host="127.0.0.1", port=b.ports["nntp"], send="*", addresses=("192.0.2.1",)),
+            peer("c", host="127.0.0.1", port=c.ports["nntp"], send="*", header_only=True),
+        )
+        async with start_server(tmp_path / "a", only=("nntp",), nntp={"peer": peers}) as a:
+            await until(lambda: len(a.store.peek(feeding.backlogs)) == 2)
+            assert (await bring(a.ports["nntp"], [("big@f.test", big)]))[0].startswith("239")
+            await until(lambda: count(b) == 1 and count(c) == 1, "not all arrived")
+            size = len(text_of(a, "<big@f.test>"))
+            assert text_of(b, "<big@f.test>").endswith(big[big.index(b"\r\n\r\n") :])
+            header = text_of(c, "<big@f.test>")
+            assert size > 400_000
+            assert len(header) < 1000
+            assert header.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("shown", ["right", "other", "none"])
+async def test_a_peer_known_by_its_certificate(tmp_path: Path, shown: str) -> None:
+    """Articles are taken from who shows the certificate, and from nobody else."""
+    authority = pki.authority()
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes(authority.certificate.public_bytes(pki.PEM))
+    files = {"none": ""}
+    for name, host in (("right", "a.test"), ("other", "evil.test")):
+        files[name] = str(pki.issue([host], by=authority).save(tmp_path / f"{name}.pem"))
+    known = peer("a", addresses=(), certificates=("a.test",), require_tls=True)
+    taking = {"peer": (known,), "path_host": "b.test", "read": "authenticated"}
+    async with start_server(
+        tmp_path / "b", only=("nntp",), nntp=taking, tls={"client_ca": str(ca_file)}
+    ) as b:
+        to_b = peer(
+            "b", addresses=("192.0.2.1",), host="127.0.0.1", port=b.ports["nntp"], send="*", tls="starttls",
+            verify=False, certificate=files[shown],
+        )  # fmt: skip
+        sending = {"peer": (to_b, peer("in")), "path_host": "a.test"}
+        async with start_server(tmp_path / "a", only=("nntp",), nntp=sending) as a:
+            await until(lambda: bool(a.store.peek(feeding.backlogs)))
+            await bring(a.ports["nntp"], numbered(3))
+            if shown == "right":
+                await until(lambda: count(b) == 3, "not all arrived")
+            else:
+                await until(lambda: "480" in a.store.peek(feeding.backlogs)[0].state, "not refused")
+                assert count(b) == 0

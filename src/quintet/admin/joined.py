@@ -101,10 +101,12 @@ def feeds(
         return None
     from quintet.delivery.feeds.puller import Puller
     from quintet.delivery.feeds.runner import Feeds
+    from quintet.nntp.batching import Batching
     from quintet.nntp.client import Connection
 
-    async def send(peer: Peer) -> Connection:
-        return await Connection.open(peer, ca_file=config.tls_out.ca_file)
+    async def send(peer: Peer) -> Connection | Batching:
+        kind = Batching if peer.xbatch else Connection
+        return await kind.open(peer, ca_file=config.tls_out.ca_file)
 
     async def read(peer: Peer) -> Connection:
         return await Connection.open(peer, ca_file=config.tls_out.ca_file, reader=True)

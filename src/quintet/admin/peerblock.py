@@ -48,6 +48,7 @@ def for_inn(peer: Peer, us: str, path_host: str, port: int = 119) -> str:
             f'  patterns: "{peer.send}"',
             f"  streaming: {'true' if peer.streaming else 'false'}",
             f"  max-connections: {peer.max_out + 1}",
+            *(["  xbatch: true"] if peer.xbatch else []),
             *([f'  # we log in as "{peer.user}"'] if peer.user else []),
             "}",
             "",

@@ -47,6 +47,9 @@ class Peer:
     max_in: int = opt(50, "Connections at once from it, in one worker.", unit="connections", minimum=1)
     streaming: bool = opt(True, "Let it stream (CHECK, TAKETHIS), and stream to it where it can.")
     ignore: bool = opt(False, "Refuse everything it offers as if we had it (435, 438).")
+    cancels: bool = opt(
+        False, "Let it take articles away by MODE CANCEL; for programs of your own, as INN lets only these."
+    )
     # --- what we send to it
     host: str = opt("", "Host name or address to send to; empty: nothing is sent by NNTP.")
     port: int = opt(119, "Port there.", minimum=1, maximum=65535)
@@ -57,6 +60,10 @@ class Peer:
         choices=("none", "opportunistic", "starttls", "implicit"),
     )
     verify: bool = opt(True, "Check its certificate and name; opportunistic TLS does not.")
+    certificate: str = opt(
+        "", "File with the certificate (PEM, with its chain) that we show it under TLS; empty: none."
+    )
+    key: str = opt("", "File with that certificate's key; empty: it is in the same file.")
     user: str = opt("", "Name for AUTHINFO there; empty: none.")
     password: str = opt("", "Password for AUTHINFO there.", secret=True)
     send: str = opt("", "Groups sent to it: patterns as for accept. Empty: nothing is sent.")
@@ -71,6 +78,7 @@ class Peer:
         (), "Names in Path of articles that it has already, beside identity, host and name."
     )
     control: str = opt("all", "Control messages: all, none, or only those.", choices=("all", "none", "only"))
+    archive: bool = opt(False, "It is an archive: what says Archive: no is not sent to it (RFC 5536 3.2.2).")
     header_only: bool = opt(False, "Send headers with a Bytes field, and no bodies.")
     delay_s: float = opt(0.0, "How long an article waits here before it is sent.", unit="s", minimum=0)
     hashfeed: str = opt(
@@ -83,6 +91,14 @@ class Peer:
         maximum=64,
     )
     compress: bool = opt(True, "COMPRESS DEFLATE where it is offered and the peer is not on this machine.")
+    xbatch: bool = opt(
+        False, "Send whole batches by XBATCH, which INN takes, instead of offering articles one by one."
+    )
+    packing: str = opt(
+        "none",
+        "How batches are compressed, of xbatch and of output.",
+        choices=("none", "gzip", "bzip2"),
+    )
     output: str = opt(
         "",
         "Instead of NNTP: file:NAME appends a line an article, batch:NAME whole articles (rnews); "
@@ -136,5 +152,7 @@ class Peer:
             yield "output", f"expected file:NAME, batch:NAME or pipe:COMMAND, got {self.output!r}"
         if self.pull and not self.host:
             yield "pull", "needs a host to fetch from"
+        if self.certificate and self.tls == "none":
+            yield "certificate", "needs tls, under which it is shown"
         if bool(self.user) != bool(self.password):
             yield "user", "user and password go together"

@@ -142,8 +142,15 @@ def _finished(config: Config, found: dict[lines.Path, int], file: str, folder: P
         keyring=_beside(folder, config.news.keyring),
         nocem_keyring=_beside(folder, config.news.nocem_keyring),
     )
+    peers = tuple(
+        dataclasses.replace(
+            each, certificate=_beside(folder, each.certificate), key=_beside(folder, each.key)
+        )
+        for each in config.nntp.peer
+    )
+    nntp = dataclasses.replace(config.nntp, peer=peers)
     return dataclasses.replace(
-        config, store=stored, tls=tls, tls_out=out, policy=policy, relay=relay, news=news
+        config, store=stored, tls=tls, tls_out=out, policy=policy, relay=relay, news=news, nntp=nntp
     )
 
 

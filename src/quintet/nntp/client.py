@@ -8,10 +8,12 @@ Codes outside the standard set of a command end the connection, never an article
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 
 from quintet.config.peers import Peer
+from quintet.delivery.feeds import batch
 from quintet.delivery.feeds.link import Outgoing, Verdict
 from quintet.errors import Hangup, Problem, Reason, Refused, TryLater
 from quintet.net import dots
@@ -22,6 +24,7 @@ TIMEOUT_S = 120.0  # without a line; innfeed: response-timeout 300
 CONNECT_S = 30.0
 QUIT_S = 5.0
 MAX_LINE = 8 * 1024  # octets of a reply; overview lines are longer, they come as bodies
+MAX_SHORT = 1024 * 1024  # bytes of an article that is written in one piece
 MAX_LIST = 64 * 1024 * 1024  # bytes of a list that is read into memory: LIST ACTIVE of 500,000 groups: 25 MB
 
 _CHECKED = {238: Verdict.WANTED, 431: Verdict.LATER, 438: Verdict.KNOWN}
@@ -44,16 +47,24 @@ class Connection:
 
     @classmethod
     async def open(
-        cls, peer: Peer, *, ca_file: str = "", reader: bool = False, steps: list[str] | None = None
+        cls,
+        peer: Peer,
+        *,
+        ca_file: str = "",
+        reader: bool = False,
+        stream: bool = True,
+        steps: list[str] | None = None,
     ) -> Connection:
         """Connects and sets up all that the configuration wants of a peer; ``steps`` gets a line for each.
+
+        It is for offering articles, in a stream if the peer is for that, or else for a ``reader``.
 
         Raises:
             Hangup: no connection, or it broke.
             TryLater: the server asks for patience (400, 403...).
             Refused(AUTH_FAILED | TLS_REQUIRED | NO_PERMISSION): it does not let us.
         """
-        context = client_context(peer.verify and peer.tls != "opportunistic", ca_file=ca_file or None)
+        context = _context(peer, ca_file)
         client = await Client.connect(
             peer.host,
             peer.port,
@@ -67,13 +78,13 @@ class Connection:
         made.steps = [] if steps is None else steps
         made.steps.append(f"connected to {client.address} port {client.port}")
         try:
-            await made._begin(peer, context, reader)
+            await made._begin(peer, context, reader, stream=stream and peer.streaming)
         except BaseException:
             client.abort()
             raise
         return made
 
-    async def _begin(self, peer: Peer, context: object, reader: bool) -> None:
+    async def _begin(self, peer: Peer, context: ssl.SSLContext, reader: bool, *, stream: bool) -> None:
         code, text = await self._reply()
         self.steps.append(f"{code} {text}")
         if code not in (200, 201):
@@ -95,10 +106,14 @@ class Connection:
             await self._say("COMPRESS DEFLATE", (206,))
             self._client.compress()
             self.compressed = True
-        if not reader and peer.streaming:
-            code, text = await self._command("MODE STREAM")
-            self.steps.append(f"MODE STREAM: {code} {text}")
-            self.streams = code == 203
+        if stream and not reader:
+            await self._ask_streaming()
+
+    async def _ask_streaming(self) -> None:
+        """RFC 4644 2.3."""
+        code, text = await self._command("MODE STREAM")
+        self.steps.append(f"MODE STREAM: {code} {text}")
+        self.streams = code == 203
 
     @property
     def _local(self) -> bool:
@@ -114,7 +129,7 @@ class Connection:
                 if words:
                     self.capabilities[words[0].upper()] = [word.upper() for word in words[1:]]
 
-    async def _start_tls(self, peer: Peer, context: object) -> None:
+    async def _start_tls(self, peer: Peer, context: ssl.SSLContext) -> None:
         """RFC 4642 2.2."""
         if "STARTTLS" not in self.capabilities and peer.tls == "opportunistic":
             return
@@ -123,7 +138,7 @@ class Connection:
             if peer.tls == "opportunistic":
                 return
             raise Refused(Reason.TLS_REQUIRED, f"STARTTLS: {code} {text}")
-        info = await self._client.start_tls(context, peer.host)  # type: ignore[arg-type]  # of client_context
+        info = await self._client.start_tls(context, peer.host)
         self.steps.append(f"STARTTLS: {info.version} {info.cipher}")
         await self._ask_capabilities()
 
@@ -157,7 +172,7 @@ class Connection:
         parts: list[bytes] = []
         for one in articles:
             parts.append(f"TAKETHIS {one.message_id}\r\n".encode())
-            small = _small(one)
+            small = await _short(one)
             if small is None:
                 await self._client.write(b"".join(parts))
                 parts.clear()
@@ -174,7 +189,7 @@ class Connection:
         verdict = await self._verdict(_OFFERED)
         if verdict is not Verdict.WANTED:
             return verdict
-        small = _small(article)
+        small = await _short(article)
         if small is None:
             await self._write_large(article)
         else:
@@ -188,6 +203,16 @@ class Connection:
             await self._client.write(b".\r\n")
             await self._reply()
         return f"IHAVE {message_id}: {code} {text}"
+
+    async def send_batch(self, data: bytes) -> Verdict:
+        """XBATCH, as INN takes it from peers: one word for all that is in it."""
+        code, text = await self._command(f"XBATCH {len(data)}")
+        if code == 436:
+            return Verdict.LATER
+        if code != 339:
+            raise Hangup(Reason.CLOSED, f"XBATCH: {code} {text[:200]}")
+        await self._client.write(data)
+        return await self._verdict({239: Verdict.TAKEN, 436: Verdict.LATER})
 
     async def _write_large(self, article: Outgoing) -> None:
         writer = dots.Writer(article.body.dotless)
@@ -335,16 +360,21 @@ class Connection:
         return b"".join(parts) if size <= limit else None
 
 
-def _small(article: Outgoing) -> bytes | None:
-    """A whole article as it goes out, if that needs no waiting."""
-    body = article.body
-    if body.size > 1 << 20 and not article.header_only:
-        return None
-    data = body.small(0, min(body.size, 1 << 20))
-    if data is None:
-        return None
+async def _short(article: Outgoing) -> bytes | None:
+    """A whole article as it goes out; None for a large one, which goes in pieces."""
     if article.header_only:
-        end = data.find(b"\r\n\r\n")
-        head = data if end < 0 else data[: end + 2]
-        return dots.whole(head + b"Bytes: %d\r\n\r\n" % body.size)
-    return dots.whole(data, body.dotless)
+        return dots.whole(await batch.whole(article))
+    body = article.body
+    data = body.small(0, body.size) if body.size <= MAX_SHORT else None
+    return None if data is None else dots.whole(data, body.dotless)
+
+
+def _context(peer: Peer, ca_file: str) -> ssl.SSLContext:
+    """How TLS to a peer is set up.  Raises Refused(TLS_REQUIRED): our certificate for it cannot be read."""
+    context = client_context(peer.verify and peer.tls != "opportunistic", ca_file=ca_file or None)
+    if peer.certificate:
+        try:
+            context.load_cert_chain(peer.certificate, peer.key or None)
+        except (OSError, ssl.SSLError) as error:
+            raise Refused(Reason.TLS_REQUIRED, f"certificate {peer.certificate}: {error}") from error
+    return context

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from quintet.message.digest import Digest
 from quintet.store import dialect
 from quintet.store.db import Tx, bounded
 from quintet.store.model import BodyRef, MessageId
@@ -35,7 +36,7 @@ class Listed:
     message_id: str
     arrived_at: int
     size: int
-    head: bytes  # its first bytes, with our header lines: whole, for nearly all
+    head: bytes  # its header with our lines, and perhaps more: whole, for nearly all
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +229,14 @@ def listed_rows(tx: Tx, numbers: Sequence[int]) -> list[Listed]:
 
 
 def _listed(row: tuple[int, str, int, int, bytes, bytes | None, bytes | None]) -> Listed:
-    number, message_id, arrived_at, size, prefix, data, _ = row
-    return Listed(MessageId(number), message_id, arrived_at, size, prefix + (data or b""))
+    number, message_id, arrived_at, size, prefix, data, digest = row
+    if data is None:  # it lies in a file: what was found in it will do
+        data = _fields(digest) if digest else b""
+    return Listed(MessageId(number), message_id, arrived_at, size, prefix + data)
+
+
+def _fields(digest: bytes) -> bytes:
+    return b"".join([b"%b: %b\r\n" % field for field in Digest.from_bytes(digest).headers]) + b"\r\n"
 
 
 def bodies(tx: Tx, numbers: Sequence[int]) -> dict[int, BodyRef]:

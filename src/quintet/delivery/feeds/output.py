@@ -1,7 +1,6 @@
 """Feeds that are no connections: a list in a file, whole articles in a batch file, a program's input.
 
-Each is a `Link` that takes everything it is given.  Batches are those of rnews(1): "#! rnews SIZE", then the
-article with LF at its lines' ends.
+Each is a `Link` that takes everything it is given.
 """
 
 from __future__ import annotations
@@ -9,16 +8,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
-from contextlib import aclosing
 from pathlib import Path
 
 from quintet.clock import Clock
 from quintet.config.peers import Peer
+from quintet.delivery.feeds import batch
 from quintet.delivery.feeds.link import Link, Opener, Outgoing, Verdict
-from quintet.errors import Hangup, Problem, Reason, Refused, TryLater
+from quintet.errors import Hangup, Reason, TryLater
 
 PROGRAM_S = 300.0  # for a program to take a batch
-MAX_ARTICLE = 64 * 1024 * 1024  # bytes; larger articles are not written into batches
 
 
 def opener(data: Path, clock: Clock) -> Opener:
@@ -27,8 +25,8 @@ def opener(data: Path, clock: Clock) -> Opener:
     async def open_output(peer: Peer) -> Link:
         kind, _, rest = peer.output.partition(":")
         if kind == "pipe":
-            return Pipe(rest)
-        return File(data / rest, whole=kind == "batch")
+            return Pipe(rest, peer.packing)
+        return File(data / rest, whole=kind == "batch", packing=peer.packing)
 
     return open_output
 
@@ -38,16 +36,19 @@ class File:
 
     streams = True
 
-    def __init__(self, path: Path, *, whole: bool) -> None:
-        self._path, self._whole = path, whole
+    def __init__(self, path: Path, *, whole: bool, packing: str = "none") -> None:
+        self._path, self._whole, self._packing = path, whole, packing
 
     async def round(
         self, articles: Sequence[Outgoing], offers: Sequence[str]
     ) -> tuple[list[Verdict], list[Verdict]]:
         if articles:
-            parts = [await _batch(one) if self._whole else _line(one) for one in articles]
+            if self._whole:
+                data = await batch.made(articles, self._packing, labelled=False)
+            else:
+                data = b"".join([_line(one) for one in articles])
             try:
-                await asyncio.to_thread(self._append, b"".join(parts))
+                await asyncio.to_thread(self._append, data)
             except OSError as error:
                 raise TryLater(Reason.STORAGE, f"{self._path}: {error.strerror}") from error
         return [Verdict.TAKEN] * len(articles), [Verdict.WANTED] * len(offers)
@@ -75,14 +76,14 @@ class Pipe:
 
     streams = True
 
-    def __init__(self, command: str) -> None:
-        self._command = command
+    def __init__(self, command: str, packing: str = "none") -> None:
+        self._command, self._packing = command, packing
 
     async def round(
         self, articles: Sequence[Outgoing], offers: Sequence[str]
     ) -> tuple[list[Verdict], list[Verdict]]:
-        if articles:
-            data = b"".join([await _batch(one) for one in articles])
+        data = await batch.made(articles, self._packing, labelled=True)
+        if data:
             process = await asyncio.create_subprocess_shell(
                 self._command,
                 stdin=asyncio.subprocess.PIPE,
@@ -111,22 +112,3 @@ class Pipe:
 
 def _line(article: Outgoing) -> bytes:
     return f"{article.message_id} {article.body.size}\n".encode()
-
-
-async def _batch(article: Outgoing) -> bytes:
-    """One article of a batch; empty when it cannot be read any more, or is too large for one."""
-    if article.body.size > MAX_ARTICLE:
-        return b""
-    try:
-        chunks = article.body.chunks(0, article.body.size)
-        async with aclosing(chunks) as pieces:  # type: ignore[type-var]  # stores give generators
-            parts = [piece async for piece in pieces]
-    except Refused:
-        return b""
-    except Problem as problem:
-        raise TryLater(problem.reason, problem.text) from problem
-    data = b"".join(parts)
-    if article.header_only:
-        data = data[: data.find(b"\r\n\r\n") + 2] + b"Bytes: %d\r\n\r\n" % article.body.size
-    data = data.replace(b"\r\n", b"\n")
-    return b"#! rnews %d\n%b" % (len(data), data)

@@ -12,7 +12,10 @@ from quintet.config.peers import Peer
 from quintet.policy.newsfilter import Says, patterns, wants
 from quintet.store.feeding import Listed
 
-_FIELD = re.compile(rb"(?im)^(path|newsgroups|distribution|control):[ \t]*([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)")
+_FIELD = re.compile(
+    rb"(?im)^(path|newsgroups|distribution|control|archive):[ \t]*([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)"
+)
+_NO_ARCHIVE = re.compile(rb"(?i)(?:\s|\([^()]*\))*no\b")
 _HOP = re.compile(rb"[^!\s]+")
 
 
@@ -49,6 +52,8 @@ class Choice:
             return False
         is_control = b"control" in fields
         if (is_control and peer.control == "none") or (not is_control and peer.control == "only"):
+            return False
+        if peer.archive and _NO_ARCHIVE.match(fields.get(b"archive", b"")):
             return False
         if peer.distributions and b"distribution" in fields:
             words = fields[b"distribution"].decode("latin-1").replace(",", " ").split()

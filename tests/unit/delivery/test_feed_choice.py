@@ -1,0 +1,152 @@
+"""Which articles a peer gets: each option of its block, as INN's newsfeeds(5) means it."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from quintet.config.peers import Peer
+from quintet.delivery.feeds.select import Choice, share_of
+from quintet.store.feeding import Listed
+from quintet.store.model import MessageId
+
+
+def listed(
+    groups: str = "local.test",
+    *,
+    path: str = "us.test!origin.test!user",
+    more: str = "",
+    size: int = 500,
+    message_id: str = "<a@x>",
+) -> Listed:
+    head = f"Path: {path}\r\nXref: us.test {groups}:1\r\nNewsgroups: {groups}\r\n{more}\r\nbody\r\n"
+    return Listed(MessageId(1), message_id, 0, size, head.encode())
+
+
+def wants(article: Listed, **options: object) -> bool:
+    return Choice(Peer(name="them", **{"send": "*", **options})).wants(article)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("send", "groups", "goes"),
+    [
+        ("comp.*", "comp.lang.c", True),
+        ("comp.*", "local.test", False),
+        ("*,!local.*", "local.test", False),
+        ("*,!local.*", "local.test,comp.lang.c", True),  # one that is wanted is enough
+        ("*,@local.*", "local.test,comp.lang.c", False),  # poison in one is poison in all
+        ("*,@local.*,local.test", "local.test", True),  # the last that matches decides
+        ("", "local.test", False),
+    ],
+)
+def test_groups(send: str, groups: str, goes: bool) -> None:
+    assert wants(listed(groups), send=send) is goes
+
+
+@pytest.mark.parametrize(
+    ("wanted", "has", "goes"),
+    [
+        (("world", "us"), "us", True),
+        (("world", "us"), "de,us", True),
+        (("world", "us"), "de", False),
+        (("!local",), "local", False),
+        (("!local",), "local,de", True),
+        (("!local",), "de", True),
+        (("us",), "", True),  # an article without one goes everywhere
+        ((), "de", True),
+    ],
+)
+def test_distributions(wanted: tuple[str, ...], has: str, goes: bool) -> None:
+    more = f"Distribution: {has}\r\n" if has else ""
+    assert wants(listed(more=more), distributions=wanted) is goes
+
+
+@pytest.mark.parametrize(
+    ("options", "size", "goes"),
+    [
+        ({"max_size": 500}, 500, True),
+        ({"max_size": 499}, 500, False),
+        ({"min_size": 500}, 500, True),
+        ({"min_size": 501}, 500, False),
+    ],
+)
+def test_size(options: dict[str, int], size: int, goes: bool) -> None:
+    assert wants(listed(size=size), **options) is goes
+
+
+@pytest.mark.parametrize(("hops", "goes"), [(4, True), (3, True), (2, False), (0, True)])
+def test_hops(hops: int, goes: bool) -> None:
+    assert wants(listed(path="us.test!a.test!user"), max_hops=hops) is goes
+
+
+def test_number_of_groups() -> None:
+    assert wants(listed("a,b"), max_groups=2)
+    assert not wants(listed("a,b,c"), max_groups=2)
+
+
+@pytest.mark.parametrize(
+    ("path", "goes"),
+    [
+        ("us.test!other.test!user", True),
+        ("us.test!them.test!user", False),  # identity
+        ("us.test!THEM.TEST!user", False),
+        ("us.test!cluster.test!user", False),  # exclude
+        ("us.test!host.test!user", False),  # host
+        ("us.test!them!user", False),  # name
+        ("us.test!other.test!them.test", True),  # the tail is no server (RFC 5536 3.1.5)
+        ("us.test!.MISMATCH.them.test!other.test!user", True),  # a diagnostic is none either
+    ],
+)
+def test_who_has_it_already(path: str, goes: bool) -> None:
+    options = {"identity": ("them.test",), "exclude": ("cluster.test",), "host": "host.test"}
+    assert wants(listed(path=path), **options) is goes
+
+
+@pytest.mark.parametrize(
+    ("control", "plain", "message"), [("all", True, True), ("none", True, False), ("only", False, True)]
+)
+def test_control_messages(control: str, plain: bool, message: bool) -> None:
+    assert wants(listed(), control=control) is plain
+    assert wants(listed(more="Control: cancel <b@x>\r\n"), control=control) is message
+
+
+@pytest.mark.parametrize(
+    ("field", "goes"),
+    [
+        ("Archive: no\r\n", False),
+        ("Archive: No; filename=x\r\n", False),
+        ("Archive: (me) no\r\n", False),
+        ("Archive: yes\r\n", True),
+        ("Archive: nothing\r\n", True),
+        ("", True),
+    ],
+)
+def test_archives_get_what_may_be_archived(field: str, goes: bool) -> None:
+    """RFC 5536 3.2.2."""
+    assert wants(listed(more=field), archive=True) is goes
+    assert wants(listed(more=field))
+
+
+def test_shares_are_apart_and_together_all() -> None:
+    """INN's Q flag: value/modulus and low-high/modulus."""
+    many = [listed(message_id=f"<{number}@x>") for number in range(400)]
+    shares = [
+        {one.message_id for one in many if wants(one, hashfeed=text)} for text in ("1/4", "2/4", "3-4/4")
+    ]
+    assert sum(map(len, shares)) == 400
+    assert set.union(*shares) == {one.message_id for one in many}
+    assert 60 < len(shares[0]) < 140
+    assert 150 < len(shares[2]) < 250
+
+
+def test_a_share_is_that_of_inn() -> None:
+    """newsfeeds(5): the last four octets of the MD5 of the Message-ID, modulo, plus one."""
+    digest = hashlib.md5(b"<a@x>", usedforsecurity=False).digest()
+    assert share_of("<a@x>", 7) == int.from_bytes(digest[12:], "big") % 7 + 1
+
+
+def test_folded_and_doubled_fields() -> None:
+    article = listed(more="Distribution:\r\n\tde,\r\n us\r\n")
+    assert wants(article, distributions=("us",))
+    assert not wants(listed(more="Archive:\r\n no\r\n"), archive=True)
