@@ -1,0 +1,160 @@
+"""Error codes as clients read them, and the one table from our reasons to them (MS-OXCDATA 2.4).
+
+`MapiError` is what objects, tables and providers raise; whoever speaks to a client answers with its code.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+from quintet.errors import Problem, Reason
+
+
+class Code(enum.IntEnum):
+    """The codes by the names that MS-OXCDATA 2.4 gives them; MAPI_E_* and ec* names stand behind."""
+
+    SUCCESS = 0x00000000  # ecNone
+    # the request
+    GENERAL_FAILURE = 0x80004005  # MAPI_E_CALL_FAILED, ecError
+    OUT_OF_MEMORY = 0x8007000E  # MAPI_E_NOT_ENOUGH_MEMORY
+    INVALID_PARAMETER = 0x80070057  # MAPI_E_INVALID_PARAMETER, ecInvalidParam
+    INTERFACE_NOT_SUPPORTED = 0x80004002  # MAPI_E_INTERFACE_NOT_SUPPORTED
+    ACCESS_DENIED = 0x80070005  # MAPI_E_NO_ACCESS, ecAccessDenied
+    NOT_SUPPORTED = 0x80040102  # MAPI_E_NO_SUPPORT, ecNotSupported, ecNotImplemented
+    INVALID_CHARACTER_WIDTH = 0x80040103  # MAPI_E_BAD_CHARWIDTH
+    STRING_TOO_LONG = 0x80040105  # MAPI_E_STRING_TOO_LONG
+    INVALID_FLAG = 0x80040106  # MAPI_E_UNKNOWN_FLAGS
+    INVALID_ENTRY_ID = 0x80040107  # MAPI_E_INVALID_ENTRYID
+    INVALID_OBJECT = 0x80040108  # MAPI_E_INVALID_OBJECT
+    OBJECT_CHANGED = 0x80040109  # MAPI_E_OBJECT_CHANGED, ecObjectModified
+    OBJECT_DELETED = 0x8004010A  # MAPI_E_OBJECT_DELETED
+    SERVER_BUSY = 0x8004010B  # MAPI_E_BUSY
+    OUT_OF_DISK = 0x8004010D  # MAPI_E_NOT_ENOUGH_DISK
+    OUT_OF_RESOURCES = 0x8004010E  # MAPI_E_NOT_ENOUGH_RESOURCES
+    NOT_FOUND = 0x8004010F  # MAPI_E_NOT_FOUND, ecNotFound
+    VERSION_MISMATCH = 0x80040110  # MAPI_E_VERSION
+    LOGON_FAILED = 0x80040111  # MAPI_E_LOGON_FAILED, ecLoginFailure
+    TOO_MANY_SESSIONS = 0x80040112  # MAPI_E_SESSION_LIMIT
+    USER_CANCELED = 0x80040113  # MAPI_E_USER_CANCEL
+    ABORT_FAILED = 0x80040114  # MAPI_E_UNABLE_TO_ABORT, ecUnableToAbort
+    NETWORK_ERROR = 0x80040115  # MAPI_E_NETWORK_ERROR, ecRpcFailed
+    DISK_ERROR = 0x80040116  # MAPI_E_DISK_ERROR
+    TOO_COMPLEX = 0x80040117  # MAPI_E_TOO_COMPLEX, ecTooComplex
+    INVALID_COLUMN = 0x80040118  # MAPI_E_BAD_COLUMN
+    COMPUTED_VALUE = 0x8004011A  # MAPI_E_COMPUTED, ecComputed
+    CORRUPT_DATA = 0x8004011B  # MAPI_E_CORRUPT_DATA
+    INVALID_CODEPAGE = 0x8004011E  # MAPI_E_UNKNOWN_CPID
+    INVALID_LOCALE = 0x8004011F  # MAPI_E_UNKNOWN_LCID
+    TIME_SKEW = 0x80040123  # the clocks differ too much
+    END_OF_SESSION = 0x80040200  # MAPI_E_END_OF_SESSION
+    UNKNOWN_ENTRY_ID = 0x80040201  # MAPI_E_UNKNOWN_ENTRYID
+    VALUE_TOO_BIG = 0x80040305  # ecTooBig
+    NOT_COMPLETED = 0x80040400  # MAPI_E_UNABLE_TO_COMPLETE
+    TIMEOUT = 0x80040401  # MAPI_E_TIMEOUT
+    EMPTY_TABLE = 0x80040402  # MAPI_E_TABLE_EMPTY
+    TABLE_TOO_BIG = 0x80040403  # MAPI_E_TABLE_TOO_BIG
+    INVALID_BOOKMARK = 0x80040405  # MAPI_E_INVALID_BOOKMARK, ecInvalidBookmark
+    ERROR_WAIT = 0x80040500  # MAPI_E_WAIT
+    ERROR_CANCEL = 0x80040501  # MAPI_E_CANCEL
+    NO_SUPPRESS = 0x80040602  # MAPI_E_NO_SUPPRESS
+    COLLIDING_NAMES = 0x80040604  # MAPI_E_COLLISION, ecDuplicateName
+    NOT_INITIALIZED = 0x80040605  # MAPI_E_NOT_INITIALIZED, ecNotInitialized
+    NO_RECIPIENTS = 0x80040607  # MAPI_E_NO_RECIPIENTS
+    ALREADY_SENT = 0x80040608  # MAPI_E_SUBMITTED
+    HAS_FOLDERS = 0x80040609  # MAPI_E_HAS_FOLDERS
+    HAS_MESSAGES = 0x8004060A  # MAPI_E_HAS_MESSAGES
+    FOLDER_CYCLE = 0x8004060B  # MAPI_E_FOLDER_CYCLE
+    TOO_MANY_LOCKS = 0x8004060D  # MAPI_E_LOCKID_LIMIT
+    AMBIGUOUS_RECIPIENT = 0x80040700  # MAPI_E_AMBIGUOUS_RECIP
+    SYNC_OBJECT_DELETED = 0x80040800  # SYNC_E_OBJECT_DELETED
+    SYNC_IGNORED = 0x80040801  # SYNC_E_IGNORE
+    SYNC_CONFLICT = 0x80040802  # SYNC_E_CONFLICT
+    SYNC_NO_PARENT = 0x80040803  # SYNC_E_NO_PARENT
+    SYNC_CYCLE = 0x80040804  # SYNC_E_CYCLE
+    NOT_SYNCHRONIZED = 0x80040805  # SYNC_E_UNSYNCHRONIZED
+    # the store
+    PROFILE_NOT_CONFIGURED = 0x0000011C  # ecProfileNotConfigured
+    UNKNOWN_USER = 0x000003EB  # ecUnknownUser
+    UNKNOWN_CODE_PAGE = 0x000003EF  # ecUnknownCodePage
+    LOGIN_PERMISSION = 0x000003F2  # ecLoginPerm
+    SEARCH_FOLDER = 0x00000460  # ecSearchFolder
+    NOT_SEARCH_FOLDER = 0x00000461  # ecNotSearchFolder
+    PARAMETER_OVERFLOW = 0x00000450  # ecParameterOverflow
+    NO_RECEIVE_FOLDER = 0x00000463  # ecNoReceiveFolder
+    NO_REPLICA_HERE = 0x00000468  # ecNoReplicaHere
+    NO_REPLICA_AVAILABLE = 0x00000469  # ecNoReplicaAvailable
+    WRONG_SERVER = 0x00000478  # ecWrongServer
+    BUFFER_TOO_SMALL = 0x0000047D  # ecBufferTooSmall
+    SERVER_PAUSED = 0x0000047F  # ecServerPaused
+    TOO_BUSY = 0x00000480  # ecServerBusy
+    SEARCH_SCOPE = 0x00000490  # ecSearchFolderScopeViolation
+    CONVERSATION_NOT_FOUND = 0x00000496  # ecConversationNotFound
+    RPC_FORMAT = 0x000004B6  # ecRpcFormat
+    NULL_OBJECT = 0x000004B9  # ecNullObject
+    QUOTA_EXCEEDED = 0x000004D9  # ecQuotaExceeded
+    MAX_ATTACHMENTS = 0x000004DB  # ecMaxAttachmentExceeded
+    NOT_EXPANDED = 0x000004F7  # ecNotExpanded
+    NOT_COLLAPSED = 0x000004F8  # ecNotCollapsed
+    NO_CREATE_RIGHT = 0x000004FF  # ecNoCreateRight
+    NO_CREATE_SUBFOLDER_RIGHT = 0x00000502  # ecNoCreateSubfolderRight
+    SEND_AS_DENIED = 0x000004DC  # ecSendAsDenied
+    MAX_SUBMISSION = 0x000004DA  # ecMaxSubmissionExceeded
+    NULL_DESTINATION = 0x00000503  # ecDstNullObject
+    MESSAGE_CYCLE = 0x00000504  # ecMsgCycle
+    NAMED_PROPERTY_QUOTA = 0x00000900  # ecNamedPropQuotaExceeded
+    # what succeeded, but not wholly
+    WARN_WITH_ERRORS = 0x00040380  # MAPI_W_ERRORS_RETURNED, ecWarnWithErrors
+    PARTIALLY_COMPLETED = 0x00040680  # MAPI_W_PARTIAL_COMPLETION
+    SYNC_CLIENT_CHANGE_NEWER = 0x00040821  # SYNC_W_CLIENT_CHANGE_NEWER
+
+
+class MapiError(Exception):
+    """The call failed; ``code`` says why, ``text`` is for people and safe to show."""
+
+    def __init__(self, code: Code, text: str = "") -> None:
+        super().__init__(code, text)
+        self.code = code
+        self.text = text or code.name.lower().replace("_", " ")
+
+    def __str__(self) -> str:
+        return f"{self.text} (0x{self.code:08X})"
+
+
+_CODES: Final = {
+    Reason.SYNTAX: Code.INVALID_PARAMETER,
+    Reason.BAD_CONTENT: Code.INVALID_PARAMETER,
+    Reason.BAD_NAME: Code.INVALID_PARAMETER,
+    Reason.TOO_LONG: Code.STRING_TOO_LONG,
+    Reason.TOO_MANY: Code.OUT_OF_RESOURCES,
+    Reason.TOO_BIG: Code.MAX_SUBMISSION,
+    Reason.UNSUPPORTED: Code.NOT_SUPPORTED,
+    Reason.NO_SUCH_FOLDER: Code.NOT_FOUND,
+    Reason.NO_SUCH_PARENT: Code.NOT_FOUND,
+    Reason.NO_SUCH_MESSAGE: Code.NOT_FOUND,
+    Reason.NO_SUCH_ACCOUNT: Code.UNKNOWN_USER,
+    Reason.NO_SUCH_ADDRESS: Code.NOT_FOUND,
+    Reason.ALREADY_EXISTS: Code.COLLIDING_NAMES,
+    Reason.DUPLICATE: Code.COLLIDING_NAMES,
+    Reason.HAS_CHILDREN: Code.HAS_FOLDERS,
+    Reason.NO_PERMISSION: Code.ACCESS_DENIED,
+    Reason.SENDER_DENIED: Code.SEND_AS_DENIED,
+    Reason.RELAY_DENIED: Code.ACCESS_DENIED,
+    Reason.MODERATED: Code.ACCESS_DENIED,
+    Reason.POLICY: Code.ACCESS_DENIED,
+    Reason.AUTH_REQUIRED: Code.LOGON_FAILED,
+    Reason.AUTH_FAILED: Code.LOGON_FAILED,
+    Reason.ACCOUNT_DISABLED: Code.LOGIN_PERMISSION,
+    Reason.OVER_QUOTA: Code.QUOTA_EXCEEDED,
+    Reason.NUMBERS_EXHAUSTED: Code.OUT_OF_RESOURCES,
+    Reason.DISK_FULL: Code.OUT_OF_DISK,
+    Reason.STORAGE: Code.DISK_ERROR,
+    Reason.BUSY: Code.SERVER_BUSY,
+    Reason.LOCKED: Code.SERVER_BUSY,
+    Reason.THROTTLED: Code.SERVER_BUSY,
+}
+
+
+def of_problem(problem: Problem) -> MapiError:
+    """What a problem of the rooms below means to a client."""
+    return MapiError(_CODES.get(problem.reason, Code.GENERAL_FAILURE), problem.text)
