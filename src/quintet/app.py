@@ -16,6 +16,7 @@ from quintet import __version__, launch, log
 from quintet.admin import control, jobs, joined, newswork, pages, sts_page
 from quintet.admin.certificates import Certificates
 from quintet.admin.http import HttpListener
+from quintet.admin.mapidoor import MapiDoor
 from quintet.auth.service import AuthService
 from quintet.clock import Clock, SystemClock
 from quintet.config import root
@@ -121,6 +122,16 @@ class App:
         except BadHooks as error:
             raise launch.CannotStart(str(error)) from error
         self._join()
+        self.mapi = MapiDoor(
+            self.store,
+            self.auth,
+            config,
+            self.office,
+            number=self._number,
+            count=self._count,
+            tallies=self._tallies,
+        )
+        self._closers.append(self.mapi.close)
         self._closers.append(self._stop_sending)
         self._closers.append(self._stop_news)
         receipts = jobs.Job("receipts", jobs.LOOK_S, self._send_receipts)
@@ -255,7 +266,7 @@ class App:
         giver = self.certificates.contexts.giver(wanted.protocol)
         listener: Listener | HttpListener
         if wanted.protocol == "http":
-            listener = HttpListener(self.pages, sockets, wanted, context=giver)
+            listener = HttpListener(self.pages, sockets, wanted, context=giver, mapi=self.mapi)
         else:
             listener = Listener(
                 self._serve(wanted),
@@ -277,6 +288,8 @@ class App:
     async def stop(self, drain_s: float | None = None) -> None:
         """Takes no more connections, lets those that are busy finish, then closes what was opened."""
         seconds = self.config.server.drain_s if drain_s is None else drain_s
+        if self.listeners:
+            self.mapi.drain()
         await asyncio.gather(*(listener.drain(seconds) for listener in self.listeners.values()))
         closers = [service.close for service in self.services if hasattr(service, "close")]
         for close in [*closers, *reversed(self._closers)]:
@@ -307,6 +320,7 @@ class App:
         else:  # the file of rules about control messages may have changed
             await self._stop_news()
             self._begin_news()
+        self.mapi.reload(config, self.office)
         for name, listener in self.listeners.items():
             wanted = config.listeners.get(name)
             if wanted is None or isinstance(listener, HttpListener):

@@ -1,7 +1,7 @@
 """The http and https listeners: aiohttp behind our own sockets, loaded when the first request comes.
 
 A mail server is asked by HTTP now and then; until then the library's memory and import time are saved.
-What is answered is ``pages``'.
+What is answered is ``pages``', and below /mapi and /autodiscover ``mapidoor``'s.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from quintet import log
+from quintet.admin.mapidoor import MapiDoor
 from quintet.admin.pages import Answer, Pages
 from quintet.config import listeners
 
@@ -35,7 +36,9 @@ class HttpListener:
         config: listeners.Listener,
         *,
         context: Callable[[], ssl.SSLContext] | None = None,
+        mapi: MapiDoor | None = None,
     ) -> None:
+        self._mapi = mapi
         self.name = config.name
         self.sockets = list(sockets)
         self._pages = pages
@@ -89,10 +92,14 @@ class HttpListener:
 
     async def _load(self) -> web.Server:
         library = await asyncio.to_thread(_import)
-        self._web = library.Server(self._handle, keepalive_timeout=KEEP_ALIVE_S, access_log=None)
+        self._web = library.Server(
+            self._handle, keepalive_timeout=KEEP_ALIVE_S, access_log=None, handler_cancellation=True
+        )
         return self._web
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._mapi is not None and self._mapi.serves(request.path):
+            return await self._mapi.handle(request)
         library = _import()
         if request.method in ("GET", "HEAD"):
             answer = await self._pages.answer(request.path, request.remote or "unix", request.host)

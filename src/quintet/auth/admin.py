@@ -89,6 +89,7 @@ async def add_app_password(
     secret = passwords.new_app_password()
     verifiers = await asyncio.to_thread(passwords.scram_rows, secret, config, shared)
     rows = [passwords.Row(passwords.APP, passwords.hash_app_password(secret)), *verifiers]
+    rows += passwords.nt_rows(secret, config)
     await store.write(vault.add_app, account_id, name, rows, tuple(scopes), expires_at)
     return secret
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 
 from quintet.auth import oauth, passwords, sasl, saslprep, scram, vault
 from quintet.auth.identity import Identity
-from quintet.errors import BadSyntax, Problem, Reason, Refused
+from quintet.errors import BadSyntax, Problem, Reason
 from quintet.net.seam import Peer
 
 if TYPE_CHECKING:
@@ -147,12 +147,7 @@ class Exchange:
         auth = self._auth
         await auth.gate.hold(self._peer, auth.canonical(authzid), self.scope)
         try:
-            name = auth.tokens.account(token)
-            if authzid and auth.canonical(authzid) != auth.canonical(name):
-                raise Refused(Reason.AUTH_FAILED)
-            found = auth.store.peek(vault.lookup, auth.canonical(name))
-            if found is None:
-                raise Refused(Reason.AUTH_FAILED)
+            found = auth.token_owner(token, authzid)
         except Problem:
             config = auth.config
             failed = self._machine.refuse(authzid, config.token_scope, config.token_discovery)

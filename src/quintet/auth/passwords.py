@@ -37,6 +37,7 @@ PASSWORD = "password"  # kind of a credential: the password, as argon2id or as i
 APP = "app"  # kind: a random password for some protocols
 SCRAM_KINDS = {"SCRAM-SHA-256": "scram-sha-256", "SCRAM-SHA-1": "scram-sha-1"}
 APOP = "apop"  # kind: the secret itself, readable
+NT = "nt"  # kind: the NT hash, hexadecimal; see `ntlm`
 CERTIFICATE = "certificate"  # kind: SHA-256 of a client certificate, hexadecimal
 
 APP_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # 32 letters; nothing that looks like another
@@ -78,9 +79,7 @@ def hash_secret(secret: str, config: Auth | None = None, shared: Salts | None = 
     config = config or Auth()
     prepared = prepare(secret)
     rows = [Row(PASSWORD, _argon2(config).hash(prepared)), *scram_rows(prepared, config, shared)]
-    if config.apop:
-        rows.append(Row(APOP, prepared))
-    return rows
+    return rows + weak_rows(prepared, config)
 
 
 def quick_rows(secret: str, config: Auth | None = None) -> list[Row]:
@@ -92,9 +91,22 @@ def quick_rows(secret: str, config: Auth | None = None) -> list[Row]:
     rows = scram_rows(prepare(secret), config)
     if not rows:
         return hash_secret(secret, config)
-    if config.apop:
-        rows.append(Row(APOP, prepare(secret)))
-    return rows
+    return rows + weak_rows(prepare(secret), config)
+
+
+def weak_rows(prepared: str, config: Auth) -> list[Row]:
+    """What old mechanisms need and only an administrator's word allows."""
+    rows = [Row(APOP, prepared)] if config.apop else []
+    return rows + nt_rows(prepared, config)
+
+
+def nt_rows(prepared: str, config: Auth) -> list[Row]:
+    """The NT hash, where NTLM is on."""
+    if not config.ntlm:
+        return []
+    from quintet.auth import ntlm  # few turn it on
+
+    return [Row(NT, ntlm.nt_hash(prepared))]
 
 
 def scram_rows(prepared: str, config: Auth, shared: Salts | None = None) -> list[Row]:

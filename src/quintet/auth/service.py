@@ -13,6 +13,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quintet import log
 from quintet.auth import exchange, gate, keyfile, oauth, passwords, remember, saslprep, scram, upkeep, vault
@@ -23,6 +24,9 @@ from quintet.errors import Problem, Reason, Refused
 from quintet.net.seam import Peer
 from quintet.store.model import Account
 from quintet.store.store import Store
+
+if TYPE_CHECKING:
+    from quintet.auth import ntlm
 
 Exchange = exchange.Exchange
 __all__ = ["AuthService", "Exchange", "Identity"]
@@ -220,6 +224,45 @@ class AuthService:
             if found and row.serves("pop3") and hmac.compare_digest(right.encode(), given):
                 return self.entered(found, row, peer, "pop3", mechanism="APOP")
         raise self.gate.failed(peer, login, "pop3", "APOP")
+
+    async def bearer(self, token: str, peer: Peer, scope: str) -> Identity:
+        """Whom a token names (RFC 6750), without an exchange around it.
+
+        Raises Refused(AUTH_FAILED, AUTH_EXPIRED, AUTH_WEAK, ACCOUNT_DISABLED), TryLater(THROTTLED).
+        """
+        if not self.plaintext_allowed(peer):
+            raise Refused(Reason.AUTH_WEAK, "use TLS first")
+        await self.gate.hold(peer, "", scope)
+        try:
+            found = self.token_owner(token)
+        except Problem as problem:
+            raise self.gate.failed(peer, "", scope, "BEARER") from problem
+        return self.entered(found, None, peer, scope, mechanism="BEARER")
+
+    def token_owner(self, token: str, authzid: str = "") -> vault.Found:
+        """The account of a good token, which must be ``authzid``'s if that is given.
+
+        Raises Refused(AUTH_FAILED, AUTH_EXPIRED).
+        """
+        name = self.canonical(self.tokens.account(token))
+        found = self.store.peek(vault.lookup, name)
+        if found is None or (authzid and self.canonical(authzid) != name):
+            raise Refused(Reason.AUTH_FAILED)
+        return found
+
+    async def nt_response(self, proof: ntlm.Proof, peer: Peer, scope: str) -> Identity:
+        """Who a client of NTLM is, if it knows a password whose NT hash is kept.
+
+        Raises Refused(AUTH_FAILED, ACCOUNT_DISABLED, AUTH_EXPIRED), TryLater(THROTTLED), BadSyntax.
+        """
+        login = self.canonical(proof.login)
+        await self.gate.hold(peer, login, scope)
+        found = self.store.peek(vault.lookup, login)
+        if found is not None and self.config.ntlm:
+            for row in found.of_kind(passwords.NT):
+                if row.serves(scope) and proof.proves(row.stored):
+                    return self.entered(found, row, peer, scope, mechanism="NTLM")
+        raise self.gate.failed(peer, login, scope, "NTLM")
 
     async def _match(self, found: vault.Found | None, secret: str, scope: str) -> vault.Secret | None:
         """The credential that ``secret`` opens; a failure has cost one argon2 check, for any name."""

@@ -57,6 +57,7 @@ class Upkeep:
             wanted <= own
             and used.kind == passwords.PASSWORD
             and not passwords.needs_rehash(used.stored, config)
+            and (passwords.NT in own) == config.ntlm
         ):
             return
         if len(self._better) >= MAX_BETTER:

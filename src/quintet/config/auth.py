@@ -50,6 +50,12 @@ class Auth:
     apop: bool = opt(
         False, "Keep secrets so that APOP works: stores each new password readable; not advised."
     )
+    ntlm: bool = opt(
+        False,
+        "Keep secrets so that NTLM works for MAPI clients: stores the NT hash of each new password, and of "
+        "old ones at their next login. Who steals it needs no password; not advised where clients can do "
+        "without.",
+    )
 
     argon2_memory: int = opt(19456, "Memory one password hash takes.", unit="KiB", minimum=8, maximum=4194304)
     argon2_time: int = opt(2, "Passes of one password hash.", minimum=1, maximum=100)

@@ -24,6 +24,7 @@ from quintet.config.gateways import Gateway
 from quintet.config.imap import Imap
 from quintet.config.listeners import Listener, standard
 from quintet.config.log import Log
+from quintet.config.mapi import Mapi
 from quintet.config.net import Dns, Net, Tls
 from quintet.config.news import News
 from quintet.config.nntp import Nntp
@@ -71,6 +72,7 @@ class Config:
     expire: tuple[Expire, ...] = _section(tuple, "How long articles stay; without any block, for ever.")
     retention: tuple[Retention, ...] = _section(tuple, "How long mail stays; without any block, for ever.")
     http: Http = _section(Http, "Metrics, health and the landing page.")
+    mapi: Mapi = _section(Mapi, "MAPI over HTTP and Autodiscover, on the http listeners.")
     listeners: dict[str, Listener] = _section(
         standard, "Where we listen: one table a socket. Without any, the standard ports."
     )
@@ -167,7 +169,12 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
                 ipaddress.ip_network(text, strict=False)
             except ValueError:
                 yield (*path, at), f"expected a network such as 10.0.0.0/8 or an address, got {text!r}"
-    for sentence in (*config.auth.faults(), *config.policy.faults(), *config.news.faults()):
+    for sentence in (
+        *config.auth.faults(),
+        *config.policy.faults(),
+        *config.news.faults(),
+        *config.mapi.faults(),
+    ):
         key, _, text = sentence.partition(": ")
         yield tuple(key.split(".")), text
     for pattern, text in config.queue.faults():

@@ -1,0 +1,177 @@
+"""MAPI over HTTP on the http listeners: checks a request, has it done, streams the answer.
+
+An answer begins at once where its request takes time, tells every ``pending_s`` that it goes on, and ends
+with the body (MS-OXCMAPIHTTP 3.2.5.2).  aiohttp is below; who asks is known before a body is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from quintet import log
+from quintet.clock import Clock
+from quintet.config.mapi import Mapi
+from quintet.mapi.http import heads
+from quintet.mapi.http.contexts import Contexts, Running, finished, worker_of
+from quintet.mapi.http.endpoint import Begun, Call, Code, Done, Endpoint, Wrong
+
+if TYPE_CHECKING:
+    from quintet.mapi.http.crossing import Crossing
+    from quintet.mapi.http.entrance import Entrance
+
+# bytes of a body: the largest ROP buffer (0x40000) and auxiliary buffer (0x1008) of MS-OXCRPC 3.1.4.2
+MAX_BODY = 0x42000
+AT_ONCE_S = 0.25  # an answer that is there by then comes in one piece
+
+logger = log.get("mapi")
+
+
+class MapiHttp:
+    """One a process.  `register` endpoints, then `handle` requests."""
+
+    def __init__(
+        self,
+        contexts: Contexts,
+        entrance: Entrance,
+        config: Callable[[], Mapi],
+        clock: Clock,
+        *,
+        number: int = 0,
+    ) -> None:
+        self.contexts = contexts
+        self.crossing: Crossing | None = None  # set where there are other workers
+        self._entrance = entrance
+        self._config = config
+        self._clock = clock
+        self._number = number
+        self._endpoints: dict[str, Endpoint] = {}
+
+    def register(self, path: str, endpoint: Endpoint) -> None:
+        """Puts an endpoint at a path such as "/mapi/nspi" (lower case, no slash at its end)."""
+        self._endpoints[path] = endpoint
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The answer to any request below /mapi/."""
+        started_s, started = self._clock.now() / 1000, self._clock.monotonic()
+        entered = await self._entrance.enter(request)
+        if isinstance(entered, web.StreamResponse):
+            return entered
+        echo = heads.echoes(request.headers)
+        begun = Begun()
+        path = re.sub("/+", "/", request.path.lower()).rstrip("/")
+        secure = request.transport is not None and request.transport.get_extra_info("ssl_object") is not None
+        try:
+            endpoint = self._endpoints.get(path)
+            if endpoint is None:
+                raise Wrong(Code.INVALID_PATH, "nothing is served at this path")
+            head = heads.read(request.method, request.headers)
+            if head.kind not in (endpoint.opening, endpoint.closing, "ping", *endpoint.kinds):
+                raise Wrong(Code.INVALID_REQUEST_TYPE, "this path knows no such X-RequestType")
+            body = await _body(request)
+            call = Call(path, head.kind, entered, body, head.context, head.sequence)
+            running = await self._begin(endpoint, call)
+            begun = running.begun
+        except Wrong as wrong:
+            return self._refuse(wrong, echo, request)
+        headers = [
+            *heads.answer(echo, 0),
+            ("X-PendingPeriod", str(round(self._config().pending_s * 1000))),
+            *heads.of_context(begun, path, secure=secure, idle_s=self._config().idle_s),
+        ]
+        try:
+            return await self._stream(request, headers, running, (started_s, started))
+        finally:
+            if running.begun.waits:
+                running.done.cancel()  # its client is gone, or has its answer
+
+    async def _begin(self, endpoint: Endpoint, call: Call) -> Running:
+        if call.kind == "ping" and not call.context:
+            return Running(Begun(), finished(Done(0, b"")))
+        if call.kind == endpoint.opening and call.context:
+            await self._drop(call)
+        elif call.context:
+            number = worker_of(call.context)
+            if number != self._number:
+                if self.crossing is None:
+                    raise Wrong(Code.CONTEXT_NOT_FOUND, "there is no such session context (any more)")
+                return await self.crossing.begin(number, call)
+        return await self.contexts.begin(endpoint, call)
+
+    async def begin_here(self, call: Call) -> Running:
+        """A request that another worker passes on.  Raises Wrong."""
+        endpoint = self._endpoints.get(call.path)
+        if endpoint is None:
+            raise Wrong(Code.INVALID_PATH, "nothing is served at this path")
+        if call.kind == endpoint.opening:
+            self.contexts.drop(call)
+            return Running(Begun(), finished(Done(0, b"")))
+        return await self.contexts.begin(endpoint, call)
+
+    async def _drop(self, call: Call) -> None:
+        """The context that a reconnecting client had (3.2.5.6); one that is gone is no error."""
+        try:
+            number = worker_of(call.context)
+            if number == self._number:
+                self.contexts.drop(call)
+            elif self.crossing is not None:
+                await (await self.crossing.begin(number, call)).done
+        except Wrong:
+            pass
+
+    @staticmethod
+    def _refuse(wrong: Wrong, echo: dict[str, str], request: web.BaseRequest) -> web.Response:
+        logger.debug("request refused", code=int(wrong.code), text=wrong.text, path=request.path)
+        response = web.Response(text=wrong.text + "\n", headers=heads.answer(echo, wrong.code))
+        if wrong.code is Code.TOO_LARGE:
+            response.force_close()
+        return response
+
+    async def _stream(
+        self,
+        request: web.BaseRequest,
+        headers: list[tuple[str, str]],
+        running: Running,
+        started: tuple[float, float],
+    ) -> web.StreamResponse:
+        await asyncio.wait((running.done,), timeout=0.0 if running.begun.waits else AT_ONCE_S)
+        response = web.StreamResponse(headers=headers)
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        early = b"PROCESSING\r\n"  # R1238
+        if not running.done.done():
+            await response.write(early)
+            early = b""
+        while not running.done.done():
+            over, _ = await asyncio.wait((running.done,), timeout=self._config().pending_s)
+            if not over:
+                await response.write(b"PENDING\r\n")  # R1241
+        done = _result(running.done)
+        elapsed_ms = round((self._clock.monotonic() - started[1]) * 1000)
+        await response.write(early + heads.additional(done.code, started[0], elapsed_ms) + done.body)
+        await response.write_eof()
+        return response
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    """Raises Wrong(TOO_LARGE)."""
+    length = request.content_length
+    if length is not None and length > MAX_BODY:
+        raise Wrong(Code.TOO_LARGE, f"a request may have {MAX_BODY} bytes")
+    parts, size = [], 0
+    async for chunk in request.content.iter_any():
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise Wrong(Code.TOO_LARGE, f"a request may have {MAX_BODY} bytes")
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+def _result(task: asyncio.Future[Done]) -> Done:
+    if task.cancelled():
+        return Done(Code.SHUTTING_DOWN, b"the session context, or the server, is ending")
+    return task.result()
