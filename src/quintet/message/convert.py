@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from quintet.message import pictures, words
 from quintet.message import text as texts
 from quintet.message.digest import Part
-from quintet.message.html import Stripper
+from quintet.message.html import Flow
 
 PLAIN = "text/plain"
 CONVERSIONS: Mapping[str, tuple[str, ...]] = {PLAIN: (PLAIN,), "text/html": (PLAIN,)}  # source: targets
@@ -24,10 +24,6 @@ WIDTH, HEIGHT = "pix-x", "pix-y"  # RFC 5259 7.2
 SIDES = (WIDTH, HEIGHT)
 JPEG = "image/jpeg"  # what a picture becomes where nobody says what (RFC 5259 6)
 MAX_REPLACEMENT = 8  # characters
-
-_MARK = "\x1e"  # where a line ends in HTML
-_BLANKS = re.compile(r"[ \t\r\n\f]+")
-_BREAKS = re.compile(rf" ?{_MARK}[ {_MARK}]*")
 
 
 class CannotConvert(Exception):
@@ -135,7 +131,7 @@ class Converter:
         self._how = how
         self._decoder = texts.text_decoder(how.from_charset)
         self._encoder = codecs.getincrementalencoder(how.codec)()
-        self._flow = _Flow() if how.source != PLAIN else None
+        self._flow = Flow() if how.source != PLAIN else None
 
     def feed(self, piece: bytes) -> bytes:
         """Raises CannotConvert: a character is not in the charset, and nothing shall replace it."""
@@ -155,33 +151,6 @@ class Converter:
                 raise CannotConvert("some characters are not in the charset", how.source, how.target, params)
             text = "".join([one if _fits(one, how.codec) else how.replacement for one in text])
         return self._encoder.encode(text, final)
-
-
-class _Flow:
-    """HTML as lines of text: blanks are one, paragraphs and rows end lines."""
-
-    def __init__(self) -> None:
-        self._stripper = Stripper(_MARK)
-        self._held = ""
-        self._begun = False
-
-    def feed(self, piece: str) -> str:
-        text = self._held + _BLANKS.sub(" ", self._stripper.feed(piece.replace(_MARK, "")))
-        cut = len(text.rstrip(" " + _MARK))
-        self._held = text[cut:]
-        return self._lines(text[:cut])
-
-    def finish(self) -> str:
-        text = self._held + _BLANKS.sub(" ", self._stripper.finish())
-        self._held = ""
-        return self._lines(text.rstrip(" " + _MARK)) + ("\r\n" if self._begun else "")
-
-    def _lines(self, text: str) -> str:
-        text = _BREAKS.sub("\r\n", _BLANKS.sub(" ", text))
-        if not self._begun:
-            text = text.lstrip()
-            self._begun = bool(text)
-        return text
 
 
 def header(block: bytes, codec: str, replacement: str | None) -> bytes | None:

@@ -25,12 +25,21 @@ _CLOSERS = {
     "title": re.compile("</title", re.IGNORECASE),
 }
 _LONGEST_CLOSER = len("</script")
+_MARK = "\x1e"  # where a line ends in HTML
+_BLANKS = re.compile(r"[ \t\r\n\f]+")
+_LINE_BREAKS = re.compile(rf" ?{_MARK}[ {_MARK}]*")
 
 
 def strip(text: str) -> str:
     """Return the text of a whole HTML document."""
     stripper = Stripper()
     return stripper.feed(text) + stripper.finish()
+
+
+def lines(text: str) -> str:
+    """Return a whole HTML document as lines of text, each with CRLF."""
+    flow = Flow()
+    return flow.feed(text) + flow.finish()
 
 
 class Stripper:
@@ -104,3 +113,32 @@ class Stripper:
         if self._until is not None:
             return ""
         return self._tags(held)
+
+
+class Flow:
+    """HTML as lines of text: blanks are one, paragraphs and rows end lines. Feed pieces, get text."""
+
+    def __init__(self) -> None:
+        self._stripper = Stripper(_MARK)
+        self._held = ""
+        self._begun = False
+
+    def feed(self, piece: str) -> str:
+        """Take markup, return text."""
+        text = self._held + _BLANKS.sub(" ", self._stripper.feed(piece.replace(_MARK, "")))
+        cut = len(text.rstrip(" " + _MARK))
+        self._held = text[cut:]
+        return self._lines(text[:cut])
+
+    def finish(self) -> str:
+        """Return what was held, and the last line's end."""
+        text = self._held + _BLANKS.sub(" ", self._stripper.finish())
+        self._held = ""
+        return self._lines(text.rstrip(" " + _MARK)) + ("\r\n" if self._begun else "")
+
+    def _lines(self, text: str) -> str:
+        text = _LINE_BREAKS.sub("\r\n", _BLANKS.sub(" ", text))
+        if not self._begun:
+            text = text.lstrip()
+            self._begun = bool(text)
+        return text

@@ -1,0 +1,145 @@
+"""Octets of a letter: the whole, and the content of one part without its transfer encoding, by reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from quintet.mapi.bag import Data
+from quintet.message import transfer
+from quintet.message.digest import Part
+
+IN_MEMORY = 64 * 1024  # bytes of a part, encoded; larger ones stay where they are
+PIECE = 57 * 1024  # bytes read at once; whole lines of base64, when it is encoded
+_PLAIN = frozenset(("7bit", "8bit", "binary"))
+
+
+class Whole:
+    """Bytes that are in memory, as `Data`."""
+
+    __slots__ = ("_raw", "size")
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self.size = len(raw)
+
+    def read(self, start: int, most: int) -> bytes:
+        return self._raw[start : start + most]
+
+
+class Range:
+    """Some bytes of other data: a part that has no transfer encoding."""
+
+    __slots__ = ("_data", "_start", "size")
+
+    def __init__(self, data: Data, start: int, size: int) -> None:
+        self._data, self._start, self.size = data, start, size
+
+    def read(self, start: int, most: int) -> bytes:
+        return self._data.read(self._start + start, min(most, max(self.size - start, 0)))
+
+
+class Decoded:
+    """The content of an encoded part.
+
+    Reading on from where the last read ended costs its own length; any other start decodes the part again
+    up to there.  The size is found by decoding once.
+    """
+
+    __slots__ = ("_at", "_encoding", "_held", "_raw", "_read_to", "_size", "_tap")
+
+    def __init__(self, raw: Data, encoding: str) -> None:
+        self._raw, self._encoding = raw, encoding
+        self._size: int | None = None
+        self._rewind()
+
+    def _rewind(self) -> None:
+        self._tap = transfer.decoder(self._encoding)
+        self._held = b""
+        self._at = 0  # of the content: where _held begins
+        self._read_to = 0  # of the encoded bytes
+
+    def _more(self) -> bool:
+        """Decode a piece more; False at the end."""
+        if self._read_to >= self._raw.size:
+            return False
+        piece = self._raw.read(self._read_to, PIECE)
+        self._read_to += len(piece)
+        self._held += self._tap.feed(piece)
+        if not piece or self._read_to >= self._raw.size:
+            self._read_to = self._raw.size
+            self._held += self._tap.finish()
+        return True
+
+    @property
+    def size(self) -> int:
+        if self._size is None:
+            self._size = sum(len(piece) for piece in decoded(self._raw, self._encoding))
+        return self._size
+
+    def read(self, start: int, most: int) -> bytes:
+        if start < self._at:
+            self._rewind()
+        while self._at + len(self._held) < start + most and self._more():
+            gone = min(max(start - self._at, 0), len(self._held))
+            self._held = self._held[gone:]
+            self._at += gone
+        taken = self._held[start - self._at : start - self._at + most]
+        self._held = self._held[start - self._at + len(taken) :]
+        self._at = start + len(taken)
+        return taken
+
+
+def decoded(raw: Data, encoding: str) -> Iterator[bytes]:
+    """The content without its encoding, piece by piece."""
+    tap = transfer.decoder(encoding)
+    for piece in pieces(raw):
+        yield tap.feed(piece)
+    yield tap.finish()
+
+
+def pieces(data: bytes | Data) -> Iterator[bytes]:
+    """All of it, at most `PIECE` bytes at once."""
+    if isinstance(data, bytes):
+        data = Whole(data)
+    for start in range(0, data.size, PIECE):
+        yield data.read(start, PIECE)
+
+
+def same(one: bytes | Data, other: bytes | Data) -> bool:
+    """Whether both are the same bytes."""
+    if isinstance(one, bytes) and isinstance(other, bytes):
+        return one == other
+    size = len(one) if isinstance(one, bytes) else one.size
+    if size != (len(other) if isinstance(other, bytes) else other.size):
+        return False
+    return all(a == b for a, b in zip(pieces(one), pieces(other), strict=True))
+
+
+class Letter:
+    """A message's bytes, from which parts are read."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, source: bytes | Data) -> None:
+        self._data: Data = Whole(source) if isinstance(source, bytes) else source
+
+    def range(self, start: int, end: int) -> bytes:
+        return self._data.read(start, end - start)
+
+    def header(self, part: Part) -> bytes:
+        return self._data.read(part.header_start, part.body_start - part.header_start)
+
+    def raw(self, part: Part) -> bytes:
+        """The body as it is encoded."""
+        return self._data.read(part.body_start, part.size)
+
+    def text(self, part: Part) -> bytes:
+        """The content."""
+        return transfer.decode(part.encoding, self.raw(part))
+
+    def content(self, part: Part) -> bytes | Data:
+        """The content: in memory where it is small."""
+        if part.size <= IN_MEMORY:
+            return self.text(part)
+        raw = Range(self._data, part.body_start, part.size)
+        return raw if part.encoding in _PLAIN else Decoded(raw, part.encoding)

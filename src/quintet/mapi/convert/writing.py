@@ -1,0 +1,195 @@
+"""To MIME: an item as a letter, in pieces (MS-OXCMAIL 2.1).
+
+The same item gives the same bytes.  Everything is ASCII in short lines, so that any transport takes it; data
+that is not in memory is read as the pieces are asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from quintet.mapi.bag import Attachment, Bag, Item
+from quintet.mapi.buffer import bad
+from quintet.mapi.convert import attachments, bodies, codepages, envelope, names, sources
+from quintet.mapi.convert.sources import PIECE, Whole
+from quintet.message import build, dates, transfer
+
+MAX_DEPTH = 32  # messages in messages
+
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A part: its header without the blank line, and its body in pieces."""
+
+    header: bytes
+    body: Callable[[], Iterator[bytes]]
+
+
+def to_mime(item: Item, *, bcc: bool = True, now_ms: int | None = None) -> Iterator[bytes]:
+    """The letter that an item is.
+
+    ``bcc``: with the blind copies, as the sender keeps it.  ``now_ms``: the Date of an item that tells none.
+
+    Raises:
+        BadSyntax: messages nested deeper than `MAX_DEPTH`; before the first piece.
+    """
+    return _Writer(item).letter(bcc, now_ms)
+
+
+class _Writer:
+    """Writes one letter; those in it share its boundaries' seed and its depth."""
+
+    def __init__(self, item: Item, outer: _Writer | None = None) -> None:
+        self._item = item
+        self._depth: int = outer._depth + 1 if outer else 0
+        if self._depth > MAX_DEPTH:
+            raise bad("messages nested too deeply")
+        self._seed: bytes = outer._seed if outer else _seed(item)
+        self._numbers: list[int] = outer._numbers if outer else [0]
+
+    def letter(self, bcc: bool, now_ms: int | None) -> Iterator[bytes]:
+        fields = envelope.write(self._item, bcc=bcc)
+        if now_ms is not None and names.SUBMIT_TIME not in self._item.props:
+            fields.insert(0, ("Date", dates.format_date(now_ms)))
+        entity = self._entity()
+        head = envelope.encoded(fields) + b"MIME-Version: 1.0\r\n" + self._own_fields() + entity.header
+        return _chain(head + b"\r\n", entity.body)
+
+    def _own_fields(self) -> bytes:
+        """Content-ID and -Location of the whole (MS-OXCMAIL 2.1.3.4.2.3)."""
+        out = b""
+        for field, tag, form in _IDENTITIES:
+            value = self._item.props.get(tag)
+            if isinstance(value, str) and value:
+                out += build.header(field, form.format(value))
+        return out
+
+    def _entity(self) -> Entity:
+        """The whole body: texts, what belongs into them, what is attached."""
+        bag = self._item.props
+        html = bodies.html_of(bag)
+        shown = bodies.pictures(html[0]) if html else frozenset()
+        inline = [one for one in self._item.attachments if html and _is_inline(one, shown)]
+        apart = [one for one in self._item.attachments if not (html and _is_inline(one, shown))]
+        texts: list[Entity] = []
+        plain = bodies.plain_of(bag)
+        if plain is not None:
+            texts.append(_text_entity(*codepages.encode(plain, bag.get(names.CODEPAGE)), "plain"))
+        if html:
+            entity = _text_entity(*html, "html")
+            if inline:
+                pieces = [self._attachment(one, inline=True) for one in inline]
+                entity = self._multipart("related", [entity, *pieces], b';\r\n type="text/html"')
+            texts.append(entity)
+        body = self._multipart("alternative", texts) if len(texts) > 1 else texts[0] if texts else None
+        if not apart:
+            return body or _text_entity(b"", "us-ascii", "plain")
+        parts = [self._attachment(one, inline=False) for one in apart]
+        return self._multipart("mixed", [body, *parts] if body else parts)
+
+    def _attachment(self, one: Attachment, *, inline: bool) -> Entity:
+        kind, bare = attachments.content_type(one)
+        if one.item is not None:
+            # its bytes are ASCII, so RFC 2046 5.2.1 is kept
+            header = attachments.header(one, kind, "7bit", inline=inline)
+            inner = _Writer(one.item, self).letter(True, None)
+            return Entity(header, lambda: _without_last_line_end(inner))
+        if bare:
+            header = attachments.header(one, kind, "7bit", inline=inline)
+            return Entity(header, lambda: sources.pieces(one.data))
+        return Entity(attachments.header(one, kind, "base64", inline=inline), lambda: _base64(one))
+
+    def _multipart(self, subtype: str, parts: Sequence[Entity], more: bytes = b"") -> Entity:
+        self._numbers[0] += 1
+        word = hashlib.sha256(self._seed + self._numbers[0].to_bytes(4, "big")).hexdigest()[:32]
+        # no line of quoted-printable or base64 begins like this; others would have to hold their own hash
+        boundary = b"=_" + word.encode("ascii")
+        header = b'Content-Type: multipart/%b%b;\r\n boundary="%b"\r\n' % (
+            subtype.encode("ascii"),
+            more,
+            boundary,
+        )
+        return Entity(header, lambda: _parts(boundary, parts))
+
+
+_IDENTITIES = (
+    ("Content-ID", names.BODY_CONTENT_ID, "<{}>"),
+    ("Content-Location", names.BODY_CONTENT_LOCATION, "{}"),
+)
+
+
+def _is_inline(one: Attachment, shown: frozenset[str]) -> bool:
+    if one.item is not None:
+        return False
+    flags = one.props.get(names.ATTACH_FLAGS, 0)
+    return bool(flags & names.IN_BODY) or one.props.get(names.ATTACH_CONTENT_ID) in shown
+
+
+def _chain(head: bytes, body: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
+    yield head
+    yield from body()
+
+
+def _parts(boundary: bytes, parts: Sequence[Entity]) -> Iterator[bytes]:
+    for part in parts:
+        # the line end before a delimiter belongs to it (RFC 2046 5.1.1)
+        yield b"--%b\r\n%b\r\n" % (boundary, part.header)
+        yield from part.body()
+        yield b"\r\n"
+    yield b"--%b--\r\n" % boundary
+
+
+def _without_last_line_end(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    held = b""
+    for piece in pieces:
+        if held:
+            yield held
+        held = piece
+    yield held.removesuffix(b"\r\n")
+
+
+def _base64(one: Attachment) -> Iterator[bytes]:
+    data = Whole(one.data) if isinstance(one.data, bytes) else one.data
+    size = data.size
+    for start in range(0, size, PIECE):
+        coded = transfer.encode_base64(data.read(start, PIECE))
+        yield coded.removesuffix(b"\r\n") if start + PIECE >= size else coded
+
+
+def _text_entity(raw: bytes, charset: str, subtype: str) -> Entity:
+    """A text in its charset: 7bit where that carries it, else quoted-printable."""
+    raw = _LINE_END.sub(b"\r\n", raw)
+    if not raw.endswith(b"\r\n"):
+        raw += b"\r\n"
+    short = raw.isascii() and b"\0" not in raw and max(map(len, raw.split(b"\r\n"))) <= build.MAX_LINE
+    encoding, body = (b"7bit", raw) if short else (b"quoted-printable", transfer.encode_quoted_printable(raw))
+    header = b"Content-Type: text/%b; charset=%b\r\nContent-Transfer-Encoding: %b\r\n" % (
+        subtype.encode("ascii"),
+        charset.encode("ascii"),
+        encoding,
+    )
+    return Entity(header, lambda: iter((body,)))
+
+
+def _seed(item: Item) -> bytes:
+    """What the boundaries are made of: a hash of the texts in an item."""
+    hashed = hashlib.sha256()
+    stack = [item]
+    while stack:
+        one = stack.pop()
+        hashed.update(_words(one.props))
+        for attachment in one.attachments:
+            hashed.update(_words(attachment.props))
+            if attachment.item is not None:
+                stack.append(attachment.item)
+    return hashed.digest()
+
+
+def _words(bag: Bag) -> bytes:
+    texts = [value for value in bag.values() if isinstance(value, (str, bytes))]
+    return b"\0".join([one if isinstance(one, bytes) else one.encode("utf-8", "replace") for one in texts])
