@@ -1,0 +1,80 @@
+"""Who offers message services: our own, and what is installed beside us (entry points
+`quintet.mapi.providers`).
+
+An entry point names a `base.Service`; its name there is for people who read package metadata, the service's
+own name counts.  Nothing is imported before it is asked for by name.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+
+from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.providers.base import Opened, Service
+
+GROUP = "quintet.mapi.providers"
+
+OWN = {  # name -> module that has SERVICE
+    "MEMORY": "quintet.mapi.providers.memory",
+}
+_added: dict[str, Service] = {}
+
+
+def add(service: Service) -> None:
+    """Offers a service in this process, without a package; a later one of the same name replaces it."""
+    _added[service.name.upper()] = service
+
+
+def get(name: str) -> Service:
+    """Raises MapiError(NOT_FOUND): nobody offers it."""
+    wanted = name.upper()
+    if wanted in _added:
+        return _added[wanted]
+    if wanted in OWN:
+        return _of(importlib.import_module(OWN[wanted]))
+    for point in metadata.entry_points(group=GROUP):
+        if point.name.upper() == wanted:
+            found = point.load()
+            return found if isinstance(found, Service) else _of(found)
+    raise MapiError(Code.NOT_FOUND, f"no message service is called {name}")
+
+
+def _of(module: object) -> Service:
+    service = getattr(module, "SERVICE", None)
+    if not isinstance(service, Service):
+        raise MapiError(Code.NOT_FOUND, "an entry point that names no message service")
+    return service
+
+
+def names() -> list[str]:
+    """Every service's name, in alphabetical order."""
+    points = metadata.entry_points(group=GROUP)
+    return sorted({*OWN, *_added, *[point.name.upper() for point in points]})
+
+
+def every() -> Iterator[Service]:
+    """Every service; imports them all, and passes over one whose library is not installed."""
+    for name in names():
+        try:
+            yield get(name)
+        except ImportError:
+            continue
+
+
+def opened(name: str, settings: Mapping[str, str]) -> Opened:
+    """Opens a service with these settings and the defaults of the others.
+
+    Raises MapiError(INVALID_PARAMETER): a setting is missing or unknown; and what the service raises.
+    """
+    service = get(name)
+    known = {option.name: option.default for option in service.options}
+    for setting in settings:
+        if setting not in known:
+            raise MapiError(Code.INVALID_PARAMETER, f"{service.name} has no option {setting}")
+    full = {**known, **settings}
+    missing = [name for name, value in full.items() if value is None]
+    if missing:
+        raise MapiError(Code.INVALID_PARAMETER, f"{service.name} needs {', '.join(missing)}")
+    return service.open({name: value for name, value in full.items() if value is not None})

@@ -1,0 +1,1 @@
+"""Tests of the providers; `conformance` is what each of them has to pass."""
