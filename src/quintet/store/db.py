@@ -48,6 +48,14 @@ class Tx(Protocol):
 
     def rows(self, sql: str, *params: Any) -> Iterator[tuple[Any, ...]]: ...
 
+    def savepoint(self) -> None:
+        """Marks a place to go back to; the innermost is meant by the next call of either of these."""
+        ...
+
+    def release(self) -> None: ...
+
+    def back_to_savepoint(self) -> None: ...
+
     def new_ids(self, count: int) -> int:
         """The first of ``count`` object numbers that nobody had before."""
         ...
@@ -96,7 +104,7 @@ class SqliteTx:
         "_next_id",
         "_reading",
         "_sealed",
-        "_start",
+        "_starts",
         "_used_ids",
         "hints",
         "learned",
@@ -109,7 +117,8 @@ class SqliteTx:
         self._execute = connection.execute
         self._next_id = 0
         self._used_ids = False
-        self._start = self._sealed = 0  # in `learned`: where the savepoint began, how far was told
+        self._sealed = 0  # how far into `learned` was told
+        self._starts: list[int] = []  # in `learned`: where each open savepoint began
         self._reading: list[apsw.Cursor] = []  # given out by `rows`
         self.now = 0
         self.hints: set[tuple[AccountId, FolderId]] = set()
@@ -172,6 +181,7 @@ class SqliteTx:
         if self.learned:
             self.learned = []
         self._sealed = 0
+        self._starts.clear()
 
     def _let_go(self) -> None:
         """Closes what was read halfway: an error that is told in another thread may still hold it.
@@ -208,15 +218,16 @@ class SqliteTx:
 
     def savepoint(self) -> None:
         self._execute("SAVEPOINT one")
-        self._start = len(self.learned)
+        self._starts.append(len(self.learned))
 
     def release(self) -> None:
         self._execute("RELEASE one")
+        self._starts.pop()
 
     def back_to_savepoint(self) -> None:
         self._execute("ROLLBACK TO one")
         self._execute("RELEASE one")
-        del self.learned[self._start :]
+        del self.learned[self._starts.pop() :]
 
     def mark(self) -> object:
         """Compares equal as long as nothing was changed."""
@@ -236,9 +247,6 @@ class DrivenTx(Tx, Protocol):
     def seal(self) -> None: ...
     def commit(self) -> None: ...
     def rollback(self) -> None: ...
-    def savepoint(self) -> None: ...
-    def release(self) -> None: ...
-    def back_to_savepoint(self) -> None: ...
     def mark(self) -> object: ...
     def close(self) -> None: ...
 

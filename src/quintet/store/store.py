@@ -149,6 +149,14 @@ class Store:
         result: T = await self._writer.submit(fn, args, kwargs)
         return result
 
+    async def write_once(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`write` for a function that also changes objects in memory: it is run once, and never again.
+
+        Raises as `write`.  When it raises, what ``fn`` changed in memory may stand and nothing of it is kept.
+        """
+        result: T = await self._writer.submit(fn, args, kwargs, once=True)
+        return result
+
     def submit(
         self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> asyncio.Future[T]:

@@ -6,8 +6,8 @@ its own work: their statements would otherwise trade the interpreter lock with t
 The flush, and everything that may take long, happens in the writer thread.
 
 Optimistic: no savepoints, until a job fails after it had written; then the batch is rolled back
-and run again with a savepoint around each.  A gate file orders the processes, fairly and without
-SQLite's sleeping busy handler.
+and run again with a savepoint around each; at once, where a job may not be run twice.  A gate file
+orders the processes, fairly and without SQLite's sleeping busy handler.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Learned = Callable[[list[str]], None]
 class Job:
     """One call of `Store.write` on its way."""
 
-    __slots__ = ("args", "bounded", "error", "fn", "future", "kwargs", "value")
+    __slots__ = ("args", "bounded", "error", "fn", "future", "kwargs", "once", "value")
 
     def __init__(
         self,
@@ -50,12 +50,14 @@ class Job:
         kwargs: dict[str, Any],
         future: asyncio.Future[Any],
         bounded: bool,
+        once: bool = False,
     ) -> None:
         self.fn = fn
         self.args = args
         self.kwargs = kwargs
         self.future = future
         self.bounded = bounded
+        self.once = once  # it must not be run a second time
         self.value: Any = None
         self.error: BaseException | None = None
 
@@ -127,13 +129,18 @@ class Writer:
         self.transactions = 0
 
     def submit(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        once: bool = False,
     ) -> asyncio.Future[Any]:
         if self._closed:
             raise TryLater(Reason.SHUTDOWN)
         future = self._loop.create_future()
         bounded = self._inline and db.is_bounded(fn, args, kwargs)
-        self._waiting.append(Job(fn, args, kwargs, future, bounded))
+        self._waiting.append(Job(fn, args, kwargs, future, bounded, once))
         if not self._busy and not self._planned:
             # not at once: what other handlers of this turn bring shares the flush
             self._planned = True
@@ -240,6 +247,8 @@ class Writer:
 
     def _run(self, jobs: list[Job], until: float) -> int:
         """Runs jobs in the open transaction; returns how many before the time was over."""
+        if any(job.once for job in jobs):
+            return self._run_apart(jobs, until)
         try:
             return self._run_together(jobs, until)
         except _Dirty:

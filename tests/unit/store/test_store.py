@@ -46,6 +46,22 @@ async def test_what_waits_together_is_committed_together(store: Store) -> None:
     assert len(store.peek(values)) == 50
 
 
+async def test_what_changes_memory_is_run_once(store: Store) -> None:
+    runs: list[str] = []
+
+    def once(tx: Tx, name: str) -> None:
+        runs.append(name)
+        set_value(tx, name, "")
+        tx.savepoint()  # what a function may do for its own parts
+        set_value(tx, name + " undone", "")
+        tx.back_to_savepoint()
+
+    failing = store.write(fail_after_writing, Refused(Reason.POLICY))
+    await asyncio.gather(store.write_once(once, "a"), failing, store.write(once, "b"), return_exceptions=True)
+    assert runs == ["a", "b"]
+    assert store.peek(values) == ["a", "b"]
+
+
 @pytest.mark.parametrize("plain", [False, True], ids=["on the loop", "in the thread"])
 async def test_failed_neighbour_is_isolated(store: Store, plain: bool) -> None:
     def in_thread(tx: Tx, name: str) -> None:

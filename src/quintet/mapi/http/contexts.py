@@ -1,6 +1,6 @@
 """Session contexts of one worker: made by a request, named by a cookie, forgotten after silence.
 
-A context outlives connections (MS-OXCMAPIHTTP 3.2.5).  Its cookie begins with the number of the worker that
+A context outlives connections (MS-OXCMAPIHTTP 3.2.5.1).  Its cookie begins with the number of the worker that
 holds it, so that each worker knows where to ask (`crossing`); docs/decisions/0120.
 """
 
