@@ -13,6 +13,7 @@ import itertools
 import mmap
 import os
 import struct
+from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from quintet.clock import Clock
 
 MAX_OFFERS = 100_000  # of one process; beyond it the oldest are forgotten
 SLOTS = 1 << 16  # of the shared table; 16 bytes each
+MAX_OWED = 4096  # slots remembered of a connection: 4 times what a pipeline holds; others end by themselves
 WINDOW = 8  # slots looked at for one id
 
 _SLOT = struct.Struct("<QII")  # hash of the id, end in seconds, owner
@@ -111,7 +113,7 @@ class _Table:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.ftruncate(self._fd, SLOTS * _SLOT.size)
         self._map = mmap.mmap(self._fd, SLOTS * _SLOT.size)
-        self._mine: dict[int, set[int]] = {}  # owner -> offsets
+        self._mine: dict[int, deque[int]] = {}  # owner -> offsets of the last ones
 
     def claim(self, ids: Sequence[bytes], owner: int) -> list[bool]:
         import time  # the one clock that processes share; tests of one process do not come here
@@ -140,9 +142,9 @@ class _Table:
             if end < soonest:
                 place, soonest = at, end
         _SLOT.pack_into(self._map, place, key, now + self._hold_s, owner)
-        mine = self._mine.setdefault(owner, set())
-        if len(mine) < MAX_OFFERS:
-            mine.add(place)
+        if owner not in self._mine:
+            self._mine[owner] = deque(maxlen=MAX_OWED)
+        self._mine[owner].append(place)
         return True
 
     def leave(self, owner: int) -> None:
