@@ -79,6 +79,8 @@ def mode(session: Session, command: Command, following: Input) -> Replies:
     """RFC 3977 5.3: we are a reader's server already; the answer tells about posting."""
     if command.args[0].upper() == "STREAM":
         return transit.mode_stream(session)
+    if command.args[0].upper() == "CANCEL":
+        return transit.mode_cancel(session)
     if command.args[0].upper() != "READER":
         raise BadSyntax("Unknown MODE variant")
     return [session.welcome()]

@@ -20,7 +20,7 @@ from quintet.nntp import access, batches, lists, overview, pacing, packing, post
 from quintet.nntp.commands import Command
 from quintet.nntp.fetches import Run
 from quintet.nntp.rights import Rights
-from quintet.nntp.stream import Articles, Checks, Sending, Sent
+from quintet.nntp.stream import Articles, Cancels, Checks, Sending, Sent
 from quintet.nntp.wire import Status, Wire
 from quintet.store import reading
 from quintet.store.model import AccountId, Folder
@@ -69,7 +69,7 @@ def _help(session: Session, command: Command, following: Input) -> Replies:
 
 RULES: dict[str, Rule] = {
     "CAPABILITIES": Rule("RFC 3977 5.2", access.capabilities, 0, 1, NOTHING, "[keyword]"),
-    "MODE": Rule("RFC 3977 5.3", access.mode, 1, 1, NOTHING, "READER"),
+    "MODE": Rule("RFC 3977 5.3", access.mode, 1, 1, NOTHING, "READER | STREAM | CANCEL"),
     "QUIT": Rule("RFC 3977 5.4", _quit, 0, 0, NOTHING),
     "GROUP": Rule("RFC 3977 6.1.1", reader.group, 1, 1, READ, "group"),
     "LISTGROUP": Rule("RFC 3977 6.1.2", reader.listgroup, 0, 2, READ, "[group [range]]"),
@@ -267,14 +267,18 @@ class Session:
         self.fetched = self.current - 1 if self.current else 0
 
     def handle(
-        self, command: Command | Checks | Articles | Sent | Sending | Run, following: Input
+        self, command: Command | Checks | Cancels | Articles | Sent | Sending | Run, following: Input
     ) -> Replies:
         if isinstance(command, Run):
             return self._run(command)
+        if isinstance(command, Cancels) and not self.link.cancels:
+            return self._unknown(len(command.ids))
         if not isinstance(command, Command):
             self._errors = 0
             return transit.handle(self, command, following)
         rule = RULES.get(command.name)
+        if rule is None and self.link.cancels and command.name.startswith("<"):
+            return [transit.BAD_CANCEL]
         if rule is None:
             raise BadSyntax("", Reason.UNKNOWN_COMMAND)
         self._errors = 0
@@ -296,6 +300,14 @@ class Session:
             return self.problem(access.refusal(self), None) * len(run.words)
         replies = runs.answer(self, run)
         return replies if self._throttle is None else self._throttle.replies(replies)
+
+    def _unknown(self, count: int) -> list[Any]:
+        """So many commands that are none, as far as they are answered."""
+        replies: list[Any] = []
+        while count and Ask.CLOSE not in replies:
+            replies += self.problem(BadSyntax("", Reason.UNKNOWN_COMMAND), None)
+            count -= 1
+        return replies
 
     def poll(self) -> Replies:
         return []

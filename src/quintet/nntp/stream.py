@@ -1,5 +1,7 @@
 """Framing of a stream of articles: many CHECK and TAKETHIS of one read become one value (RFC 4644).
 
+So do the bare Message-IDs that follow MODE CANCEL.
+
 Pure.  Where a pipeline stands in the usual form, a regular expression or a search for the end takes whole
 runs of it; anything else (lower case, odd blanks, a malformed id) is left to the parser of single lines.
 """
@@ -15,6 +17,7 @@ MAX_TOGETHER = 1024 * 1024  # bytes of articles filed together
 MAX_HELD = 256 * 1024  # bytes of an article that is waited for; more of it is taken piece by piece
 
 _CHECKS = re.compile(rb"(?:CHECK <[!-=?-~]{1,248}>\r\n){1,%d}" % MAX_CHECKS)
+_CANCELS = re.compile(rb"(?:<[!-=?-~]{1,248}>\r\n){1,%d}" % MAX_CHECKS)
 _TAKETHIS = re.compile(rb"TAKETHIS (<[!-=?-~]{1,248}>)\r\n")
 _END = b"\r\n.\r\n"
 
@@ -25,6 +28,14 @@ class Checks:
 
     ids: list[bytes]
     name = "CHECK"
+
+
+@dataclass(frozen=True, slots=True)
+class Cancels:
+    """Message-IDs of articles to be taken away, in their order."""
+
+    ids: list[bytes]
+    name = "MODE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,7 @@ class Frames:
     def __init__(self) -> None:
         self._searched = 0  # bytes of the article at the front known to hold no end
 
-    def take(self, data: bytes, at: int) -> tuple[Checks | Articles | None, int]:
+    def take(self, data: bytes, at: int) -> tuple[Checks | Cancels | Articles | None, int]:
         """What stands at ``at``, and where it ends; (None, at) for anything else.
 
         (None, -1): an article stands there of which more must come.
@@ -72,7 +83,10 @@ class Frames:
             return Checks(data[at + 6 : found.end() - 2].split(b"\r\nCHECK ")), found.end()
         if data.startswith(b"TAKETHIS ", at):
             return self._articles(data, at)
-        return None, at
+        found = _CANCELS.match(data, at)
+        return (
+            (None, at) if found is None else (Cancels(data[at : found.end() - 2].split(b"\r\n")), found.end())
+        )
 
     def _articles(self, data: bytes, at: int) -> tuple[Checks | Articles | None, int]:
         items: list[tuple[bytes, bytes]] = []

@@ -1,4 +1,4 @@
-"""Peers: MODE STREAM, CHECK, TAKETHIS (RFC 4644) and IHAVE (RFC 3977 6.3.2), with INN's codes.
+"""Peers: MODE STREAM, CHECK, TAKETHIS (RFC 4644), IHAVE (RFC 3977 6.3.2), MODE CANCEL, with INN's codes.
 
 A malformed Message-ID is answered 435, 438 or 439 and not 501, which puts the connections of INN's
 feeders to sleep.  TAKETHIS is always followed by an article, so it is read even when nothing is taken.
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from quintet.config.peers import Peer
 from quintet.delivery import arrive
 from quintet.delivery.arrivals import Answer, Arrivals, Fate, Outcome, Source
+from quintet.delivery.control import acts
 from quintet.errors import BadSyntax, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Ask, Input, Replies
 from quintet.nntp.commands import Command
-from quintet.nntp.stream import Articles, Checks, Sending, Sent
+from quintet.nntp.stream import Articles, Cancels, Checks, Sending, Sent
 from quintet.nntp.wire import Status
 
 if TYPE_CHECKING:
@@ -29,13 +30,13 @@ _CHECKED = {Answer.WANTED: b"238 ", Answer.LATER: b"431 ", Answer.KNOWN: b"438 "
 class Link:
     """What a connection has to do with peers: whose it is, and what it was asked to send."""
 
-    __slots__ = ("_arrivals", "_peer", "_source", "offered")
+    __slots__ = ("_arrivals", "_peer", "_source", "cancels")
 
     def __init__(self, arrivals: Arrivals | None) -> None:
         self._arrivals = arrivals
         self._peer: Peer | None = None
         self._source: Source | None = None
-        self.offered: bytes | None = None  # by IHAVE, and its article is awaited
+        self.cancels = False  # after MODE CANCEL: a Message-ID alone is a command
 
     def source(self, session: Session) -> Source | None:
         """The peer at the other end: by login, certificate or address; None when it is none."""
@@ -76,6 +77,7 @@ class Link:
 
     def forget(self) -> None:
         """TLS or a login changed who the other is; or the connection is gone."""
+        self.cancels = False
         if self._arrivals is None:
             return
         if self._peer is not None:
@@ -102,10 +104,20 @@ def mode_stream(session: Session) -> Replies:
     return [Status(203, "Streaming permitted")]
 
 
-def handle(session: Session, came: Checks | Articles | Sent | Sending, following: Input) -> Replies:
+def mode_cancel(session: Session) -> Replies:
+    """INN: every line that follows is the Message-ID of an article that is to go, from this server only."""
+    if session.service.arrivals is None or not sender(session).peer.cancels:
+        raise BadSyntax("Unknown MODE variant")
+    session.link.cancels = True
+    return [Status(284, "Cancels permitted")]
+
+
+def handle(session: Session, came: Checks | Cancels | Articles | Sent | Sending, following: Input) -> Replies:
     """What the wire framed as one."""
     if isinstance(came, Checks):
         return checks(session, came)
+    if isinstance(came, Cancels):
+        return cancels(session, came)
     if isinstance(came, Articles):
         return articles(session, came)
     return sent(session, came, following)
@@ -161,6 +173,27 @@ def check(session: Session, command: Command, following: Input) -> Replies:
     if not arrive.is_message_id(raw):
         return [Status(438, f"{' '.join(command.args)} Syntax error in message-ID".lstrip())]
     return checks(session, Checks([raw]))
+
+
+# --- MODE CANCEL ---------------------------------------------------------------------------------
+
+
+async def cancels(session: Session, asked: Cancels) -> AsyncGenerator[Any, None]:
+    """As many as one read brought.  They are gone, and will not come any more, when this is answered."""
+    source, store = sender(session), session.service.store
+    good = [each.decode("ascii") for each in asked.ids if arrive.is_message_id(each)]
+    for start in range(0, len(good), acts.CANCELLED_AT_ONCE):
+        page = good[start : start + acts.CANCELLED_AT_ONCE]
+        await store.write(acts.cancel_by_hand, page, conn=source.conn, by=source.peer.name)
+    yield b"".join(
+        [
+            b"289 %b cancelled\r\n" % each if arrive.is_message_id(each) else BAD_CANCEL.line()
+            for each in asked.ids
+        ]
+    )
+
+
+BAD_CANCEL = Status(484, "Syntax error in message-ID")
 
 
 # --- TAKETHIS --------------------------------------------------------------------------------------
@@ -278,7 +311,10 @@ def sent(session: Session, came: Sent | Sending, following: Input) -> Replies:
     if isinstance(came, Sending):
         return _long(session, source, came.message_id, following)
     if session.service.config.acknowledge == "received":
-        outcome = arrivals_of(session).take_soon(source, came.message_id, came.article)
+        try:
+            outcome = arrivals_of(session).take_soon(source, came.message_id, came.article)
+        except TryLater as problem:  # the store cannot be asked
+            outcome = Outcome(Fate.LATER, problem.text)
         if outcome is not None:
             return [_received(outcome)]
     return _flushed(session, source, came)

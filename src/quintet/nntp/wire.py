@@ -9,7 +9,7 @@ from quintet.net.lines import LineBuffer
 from quintet.net.seam import Need
 from quintet.nntp import commands, fetches
 from quintet.nntp.fetches import Run
-from quintet.nntp.stream import Articles, Checks, Frames, Sending, Sent
+from quintet.nntp.stream import Articles, Cancels, Checks, Frames, Sending, Sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Wire(LineBuffer):
         self._frames = Frames()
         self.awaited: bytes | None = None  # the Message-ID of the article that comes next (IHAVE)
 
-    def next(self) -> commands.Command | Checks | Articles | Sent | Sending | Run | Need:
+    def next(self) -> commands.Command | Checks | Cancels | Articles | Sent | Sending | Run | Need:
         """The next command, or a run of them.
 
         Raises what `LineBuffer.take_line` and `commands.parse` raise.
@@ -49,7 +49,7 @@ class Wire(LineBuffer):
             self._at = self._searched = at
             self.awaited = None
             return sent
-        if self._data.startswith((b"CHECK ", b"TAKETHIS "), self._at) and not self._skipped:
+        if self._data.startswith((b"CHECK ", b"TAKETHIS ", b"<"), self._at) and not self._skipped:
             together, at = self._frames.take(self._data, self._at)
             if at < 0:
                 return Need.DATA

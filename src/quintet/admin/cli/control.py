@@ -105,20 +105,10 @@ def cancel(
     """Take an article out of every group here; nobody else is told."""
     wanted = message_id if message_id.startswith("<") else f"<{message_id}>"
 
-    def cut(tx: Tx) -> int:
-        from quintet.store import cancels, history, trace
-
-        row = history.find(tx, wanted)
-        if row is None:
-            history.remember(tx, wanted)  # it shall not come any more
-            return 0
-        count = cancels.remove(tx, row)
-        detail = {"by": getpass.getuser(), "how": "by hand", "groups": count}
-        trace.add(tx, tx.now, "control", "cancelled", None, wanted, detail, message_row=row)
-        return count
-
     async def work(store: Store, _: Config) -> int:
-        return await store.write(cut)
+        from quintet.delivery.control import acts
+
+        return await store.write(acts.cancel_by_hand, [wanted], conn="control", by=getpass.getuser())
 
     count = common.with_store(config, work)
     said = f"gone from {count} groups" if count else "it is not here, and will not be taken"

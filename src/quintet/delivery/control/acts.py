@@ -165,6 +165,28 @@ def _cancel(tx: Tx, order: Order, by_id: str, rules: News, who: Who) -> None:
     trace.add(tx, tx.now, who.conn, event, who.account_id, target, detail, message_row=row)
 
 
+CANCELLED_AT_ONCE = 100
+
+
+@bounded(lambda ids, **_: len(ids) <= CANCELLED_AT_ONCE)
+def cancel_by_hand(tx: Tx, ids: Sequence[str], *, conn: str, by: str) -> int:
+    """Takes articles away because somebody in charge says so; in how many groups they were.
+
+    What is not here will not be taken any more.
+    """
+    count = 0
+    for message_id in ids:
+        row = history.find(tx, message_id)
+        if row is None:
+            history.remember(tx, message_id)
+            continue
+        places = cancels.remove(tx, row)
+        detail = {"by": by, "how": "by hand", "groups": places}
+        count += places
+        trace.add(tx, tx.now, conn, "cancelled", None, message_id, detail, message_row=row)
+    return count
+
+
 def _before_it_came(tx: Tx, order: Order, target: str, by_id: str, rules: News) -> None:
     """RFC 5537 5.3: kept until the article comes; where any cancel is heeded, its id is enough."""
     if rules.docancels == "all":
