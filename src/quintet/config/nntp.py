@@ -97,6 +97,18 @@ class Nntp:
         False,
         "Refuse an article of a peer when one of its groups is not here, instead of leaving that group out.",
     )
+    want_junk: bool = opt(
+        False,
+        "File an article of which no group is here in the group junk, so that other servers get it (INN: "
+        "wanttrash).",
+    )
+    lines_fuzz: int = opt(
+        0,
+        "Refuse an article of a peer whose Lines field is off by more than that; 0: it is not looked at "
+        "(INN: linecountfuzz).",
+        unit="lines",
+        minimum=0,
+    )
     offer_hold_s: float = opt(
         10.0,
         "How long an article that one peer was asked to send is not asked of another.",

@@ -120,6 +120,7 @@ class Arrivals:
             config.max_peer_age_days * DAY_MS,
             frozenset(config.exclude),
             config.take_distributions,
+            config.lines_fuzz,
         )
         self._found: dict[str, tuple[FolderId, str]] = {}  # groups, by name
         self._found_until = 0.0
@@ -166,10 +167,10 @@ class Arrivals:
         work = _Work(len(items))
         try:
             unwanted = await self.unwanted(source, [each for each, _ in items])
+            known = self._known([each for each, _ in items])
         except TryLater as problem:
             self.offers.done([each for each, _ in items])
             return [Outcome(Fate.LATER, problem.text)] * len(items)
-        known = self._known([each for each, _ in items])
         until = self._clock.monotonic() + TURN_S
         for at, (claimed, data) in enumerate(items):
             if claimed in known or source.peer.ignore:
@@ -198,7 +199,7 @@ class Arrivals:
         """Takes one article that is too long to wait for in memory."""
         limit = self._config.max_peer_article
         held: list[bytes] = []
-        size = 0
+        size = lines = 0
         spool: Spool | None = None
         article: Arriving | No | None = None
         work = _Work(1)
@@ -213,6 +214,7 @@ class Arrivals:
                     break
                 if spool is not None:
                     spool.write(chunk)
+                    lines += chunk.count(b"\n")
                     continue
                 held.append(chunk)
                 if size > IN_ROW:
@@ -222,12 +224,14 @@ class Arrivals:
                         break
                     spool = self._store.spool()
                     spool.write(article.header + b"\r\n" + article.body)
+                    lines = article.body.count(b"\n")
             if work.outcomes[0] is None and isinstance(article, No):
                 work.refuse(0, article)
             if work.outcomes[0] is None and spool is None:
                 return (await self.take(source, [(claimed, b"".join(held))]))[0]
             if work.outcomes[0] is None:
                 assert isinstance(article, Arriving)
+                article.lines = lines
                 if claimed in self._known([claimed]) or source.peer.ignore:
                     work.outcomes[0] = _DUPLICATE
                 elif self._judge(source, work, 0, claimed, article):
@@ -235,7 +239,7 @@ class Arrivals:
                     work.spools[0] = spool
             await self._place(source, work)
             await self._file(source, work)
-        except TryLater as problem:
+        except Problem as problem:
             work.later(problem.text)
         finally:
             if spool is not None:
@@ -390,7 +394,9 @@ class Arrivals:
         status = {name: found[1] for name, found in here.items()}
         chosen: _Targets = {}
         for at, article in list(work.articles.items()):
-            found = arrive.choose(article, status, accept, verify=self._config.verify_groups)
+            found = arrive.choose(
+                article, status, accept, verify=self._config.verify_groups, junk=self._config.want_junk
+            )
             if isinstance(found, No):
                 work.refuse(at, found)
                 del work.articles[at]

@@ -63,6 +63,7 @@ class Arriving:
     header: bytes  # without the fields that are ours, without the blank line
     body: bytes  # what came of it
     size: int  # bytes of the article as it came, so far
+    lines: int = -1  # of the body, where not all of it is in ``body``
 
     @property
     def approved(self) -> bool:
@@ -93,6 +94,7 @@ class Limits:
     max_age_ms: int  # 0: any
     exclude: frozenset[str]
     distributions: tuple[str, ...]
+    lines_fuzz: int = 0  # how far Lines may be off; 0: it is not looked at
 
 
 def is_message_id(raw: bytes) -> bool:
@@ -221,7 +223,7 @@ def too_big(size: int, limits: Limits, message_id: str) -> No | None:
 def judge(article: Arriving, now: int, limits: Limits) -> No | None:
     """The checks behind that for a duplicate, up to those of the groups, in INN's order."""
     own, fields = article.message_id, article.fields
-    refused = _dates(own, fields, now, limits)
+    refused = _lines_off(article, limits) or _dates(own, fields, now, limits)
     if refused is not None:
         return refused
     if not article.newsgroups or not all(article.newsgroups) or b":" in fields[b"newsgroups"]:
@@ -238,6 +240,17 @@ def judge(article: Arriving, now: int, limits: Limits) -> No | None:
         if not wants(limits.distributions, article.distributions):
             return No(f'Unwanted distribution "{shown}"', own)
     return None
+
+
+def _lines_off(article: Arriving, limits: Limits) -> No | None:
+    """INN's linecountfuzz: what says that it is longer or shorter than it came was damaged on the way."""
+    said = article.fields.get(b"lines", b"").strip()
+    if not limits.lines_fuzz or not said:
+        return None
+    lines = article.lines if article.lines >= 0 else article.body.count(b"\r\n")
+    if said.isdigit() and len(said) < 10 and abs(int(said) - lines) <= limits.lines_fuzz:
+        return None
+    return No(f"Linecount {_shown(said)} != {lines} +- {limits.lines_fuzz}", article.message_id)
 
 
 def _dates(own: str, fields: Mapping[bytes, bytes], now: int, limits: Limits) -> No | None:
@@ -281,15 +294,18 @@ def special(article: Arriving) -> list[str]:
     return [CONTROL] if article.control else [JUNK]
 
 
-def choose(article: Arriving, status: Mapping[str, str], accept: Patterns, *, verify: bool) -> list[str] | No:
+def choose(
+    article: Arriving, status: Mapping[str, str], accept: Patterns, *, verify: bool, junk: bool = False
+) -> list[str] | No:
     """The groups where an article is filed, each once, in the order of its header; or why in none.
 
-    ``status`` has the status of each group that is here: y, n, m, x, j, "=other" (RFC 6048 3.1).
+    ``status`` has the status of each group that is here: y, n, m, x, j, "=other" (RFC 6048 3.1).  With
+    ``junk`` an article of which no group is here is filed in `JUNK`, so that it can be passed on.
     """
     own, verb = article.message_id, article.control
     chosen: list[str] = []
     may_be_new = verb in _MAKES_GROUPS and article.approved
-    accepted = wanted_elsewhere = False
+    accepted = wanted_elsewhere = strange = False
     for name in article.newsgroups:
         is_here = status.get(name)
         if is_here is None:
@@ -297,6 +313,8 @@ def choose(article: Arriving, status: Mapping[str, str], accept: Patterns, *, ve
                 accepted = True
             elif verify:
                 return No(f'Nonexistent newsgroup "{_group(name)}"', own)
+            else:
+                strange = strange or accept(name) is Says.YES
             continue
         if is_here == "x":
             continue
@@ -312,7 +330,9 @@ def choose(article: Arriving, status: Mapping[str, str], accept: Patterns, *, ve
         target = JUNK if is_here == "j" else is_here[1:] if is_here.startswith("=") else name
         if target not in chosen:
             chosen.append(target)
-    if not accepted:
+    if not accepted and junk and strange and not wanted_elsewhere:
+        chosen = [JUNK]
+    elif not accepted:
         first = _group(article.newsgroups[0])
         if wanted_elsewhere:
             return No(f'Can\'t post to "{first}"')
