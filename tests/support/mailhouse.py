@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from quintet.auth import admin
 from quintet.auth.identity import Identity
 from quintet.auth.service import AuthService
 from quintet.clock import FrozenClock
@@ -29,6 +28,7 @@ from quintet.store import access, accounts, entries, folders, groups, queue, sen
 from quintet.store.content import content_of
 from quintet.store.model import AccountId, AccountKind
 from quintet.store.store import Store
+from tests.support.prepared import prepare, settle
 
 CHEAP = Auth(argon2_memory=64, argon2_time=1, scram_iterations=4096)
 SMTP = Smtp(postmaster="alice@example.org", tarpit_s=0.0)
@@ -262,17 +262,20 @@ def _value(old: object, words: list[str]) -> object:
     return type(old)(*words[:1])
 
 
+async def _settle(folder: Path) -> None:
+    store = await Store.open(StoreConfig(data=str(folder), sync="off"), clock=FrozenClock())
+    await settle(store, PEOPLE, CHEAP)
+    await store.close()
+
+
 @asynccontextmanager
 async def mail_house(folder: Path) -> AsyncIterator[MailHouse]:
     """Opens one in ``folder``: alice, bob and carol at example.org with the password "demo"."""
+    await prepare(folder, "mail house", _settle)
     clock = FrozenClock()
     store = await Store.open(StoreConfig(data=str(folder), sync="off", readers=1), clock=clock)
     auth = AuthService(store, CHEAP, clock=clock)
     try:
-        await store.write(accounts.add_domain, "example.org")
-        for name in PEOPLE:
-            account = await store.write(accounts.create, f"{name}@example.org")
-            await admin.set_password(store, account.id, "demo", CHEAP)
         yield MailHouse(store, auth, clock)
     finally:
         await auth.close()

@@ -10,8 +10,9 @@ import pytest
 
 from quintet.clock import FrozenClock
 from quintet.config.store import Store as StoreConfig
-from quintet.store import accounts, check
+from quintet.store import check
 from quintet.store.store import Store
+from tests.support.prepared import prepare, settle
 
 
 def expect_sound(store: Store) -> None:
@@ -20,15 +21,21 @@ def expect_sound(store: Store) -> None:
     assert not broken, "\n".join(broken)
 
 
+async def _settle(folder: Path) -> None:
+    store = await Store.open(StoreConfig(data=str(folder), sync="off"), clock=FrozenClock())
+    await settle(store)
+    await store.close()
+
+
 @asynccontextmanager
 async def open_store(folder: Path, *, sync: str = "off") -> AsyncIterator[Store]:
     """A store in ``folder`` with example.org as its domain; checked when the test is over.
 
     Without flushes unless asked: what a test sees is the same, only faster.
     """
+    await prepare(folder, "store", _settle)
     store = await Store.open(StoreConfig(data=str(folder), sync=sync, cache=1024 * 1024), clock=FrozenClock())
     try:
-        await store.write(accounts.add_domain, "example.org")
         yield store
         expect_sound(store)
     finally:

@@ -30,7 +30,6 @@ from typing import Any
 
 import pytest
 
-from quintet.auth import admin
 from quintet.auth.service import AuthService
 from quintet.clock import FrozenClock
 from quintet.config.auth import Auth
@@ -46,6 +45,7 @@ from quintet.store import access, accounts, changes, entries, folders, groups, t
 from quintet.store.content import content_of
 from quintet.store.model import AccountKind, Folder
 from quintet.store.store import Store
+from tests.support.prepared import prepare, settle
 from tests.support.stores import expect_sound
 
 CHEAP = Auth(argon2_memory=64, argon2_time=1, scram_iterations=4096)
@@ -230,18 +230,25 @@ class World:
                 raise ValueError(text)
 
 
+def _config(folder: Path) -> StoreConfig:
+    return StoreConfig(data=str(folder), sync="off", cache=1024 * 1024)
+
+
+async def _settle(folder: Path, people: tuple[str, ...]) -> None:
+    store = await Store.open(_config(folder), clock=RunningClock(START))
+    await settle(store, people, CHEAP)
+    await store.close()
+
+
 @asynccontextmanager
 async def open_world(folder: Path, people: tuple[str, ...] = PEOPLE) -> AsyncIterator[World]:
     """A world in ``folder``; its store is checked at the end."""
+    await prepare(folder, ("imap", people), lambda model: _settle(model, people))
     clock = RunningClock(START)
-    store = await Store.open(StoreConfig(data=str(folder), sync="off", cache=1024 * 1024), clock=clock)
+    store = await Store.open(_config(folder), clock=clock)
     auth = AuthService(store, CHEAP, clock=clock, key=b"k" * 32)
     world = None
     try:
-        await store.write(accounts.add_domain, "example.org")
-        for name in people:
-            account = await store.write(accounts.create, f"{name}@example.org")
-            await admin.set_password(store, account.id, "demo", CHEAP)
         world = World(store, auth, clock, PostOffice(store, Nntp(), hostname="news.example.org", clock=clock))
         yield world
         await world.service.close()

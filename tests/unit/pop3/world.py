@@ -29,6 +29,7 @@ from quintet.pop3.service import Pop3Service
 from quintet.store import accounts, entries, folders, groups
 from quintet.store.content import content_of
 from quintet.store.store import Store
+from tests.support.prepared import prepare
 
 FAST = Auth(argon2_memory=8, argon2_time=1, scram=(), apop=True, hash_threads=1)
 NOW = 1_763_715_600_000
@@ -176,14 +177,20 @@ class World:
         raise KeyError(name)
 
 
-@asynccontextmanager
-async def opened(folder: Path) -> Any:
-    clock = FrozenClock(NOW)
-    store = await Store.open(StoreConfig(data=str(folder), sync="normal"), clock=clock)
-    auth = AuthService(store, FAST, clock=clock)
+async def _settle(folder: Path) -> None:
+    store = await Store.open(StoreConfig(data=str(folder), sync="off"), clock=FrozenClock(NOW))
     for name in ("alice@example.org", "bob@example.org"):
         account = await store.write(accounts.create, name)
         await admin.set_password(store, account.id, "secret", FAST)
+    await store.close()
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> Any:
+    await prepare(folder, "pop3", _settle)
+    clock = FrozenClock(NOW)
+    store = await Store.open(StoreConfig(data=str(folder), sync="off"), clock=clock)
+    auth = AuthService(store, FAST, clock=clock)
     world = World(store, auth, clock)
     try:
         yield world
