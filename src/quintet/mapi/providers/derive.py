@@ -1,4 +1,4 @@
-"""Properties of a message that follow from the rest of it, alike in every provider (MS-OXCMSG 2.2.1,
+"""Properties of a message that follow from the rest of it, alike in every provider (MS-OXCMSG 2.2.1.6,
 3.2.5).
 """
 
@@ -11,13 +11,13 @@ from quintet.mapi.types import Value
 # PidTagMessageFlags, MS-OXCMSG 2.2.1.6
 READ, UNMODIFIED, SUBMITTED, UNSENT, HAS_ATTACH, FROM_ME, ASSOCIATED = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20, 0x40
 TO, CC, BCC = 1, 2, 3  # PidTagRecipientType
-LONGEST_PREFIX = 3  # characters before the colon, MS-OXCMSG 3.2.4.2
+LONGEST_PREFIX = 3  # characters before the colon, MS-OXCMSG 2.2.1.9
 BY_VALUE, EMBEDDED = 1, 5  # PidTagAttachMethod
 HIDDEN = pr.ATTACHMENT_HIDDEN
 
 
 def subject_parts(subject: str) -> tuple[str, str]:
-    """Prefix and normalized subject: "RE: a" is ("RE: ", "a") (MS-OXCMSG 3.2.4.2)."""
+    """Prefix and normalized subject: "RE: a" is ("RE: ", "a") (MS-OXCMSG 2.2.1.9)."""
     head, colon, rest = subject.partition(":")
     if colon and 0 < len(head) <= LONGEST_PREFIX and rest[:1] == " " and head.isalpha():
         return f"{head}: ", rest.lstrip(" ")

@@ -99,7 +99,7 @@ def test_mail_goes_to_the_folder_for_its_class(world: memory.World) -> None:
     [
         ("Hello", ("", "Hello")),
         ("RE: Hello", ("RE: ", "Hello")),
-        ("Antw: Hello", ("", "Antw: Hello")),  # MS-OXCMSG 3.2.4.2: one to three characters
+        ("Antw: Hello", ("", "Antw: Hello")),  # MS-OXCMSG 2.2.1.9: one to three characters
         ("RE:Hello", ("", "RE:Hello")),  # and a space
         ("12: Hello", ("", "12: Hello")),
         ("", ("", "")),
