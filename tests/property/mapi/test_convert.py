@@ -7,9 +7,10 @@ import uuid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quintet.errors import BadSyntax
 from quintet.mapi import types
 from quintet.mapi.bag import Attachment, Item, NamedTag
-from quintet.mapi.convert import bodies, difference, from_mime, merge, names, to_mime
+from quintet.mapi.convert import bodies, difference, from_mime, merge, names, richread, richwrite, to_mime
 from quintet.mapi.tags import tag
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=40)
@@ -124,3 +125,73 @@ def test_letter_and_difference_together_are_the_item(item: Item) -> None:
 def test_any_bytes_are_a_letter(raw: bytes) -> None:
     again = from_mime(b"".join(to_mime(from_mime(raw))))
     assert again.props[names.SUBJECT] == from_mime(raw).props[names.SUBJECT]
+
+
+MARKUP = st.lists(
+    TEXT
+    | st.sampled_from(
+        (
+            "<p>",
+            "</p>",
+            "<br>",
+            "<!--",
+            "-->",
+            "<style>",
+            "</style>",
+            "&amp;",
+            "&#8364;",
+            "\r\n",
+            "<a href=x>",
+            "\\",
+            "{}",
+        )
+    ),
+    max_size=12,
+).map("".join)
+
+
+@given(MARKUP)
+def test_html_comes_back_out_of_rtf(html: str) -> None:
+    assert richread.html(richwrite.of_html(html)) == html.replace("\r\n", "\n").replace("\r", "\n").replace(
+        "\n", "\r\n"
+    )
+
+
+@given(LINES)
+def test_text_comes_back_out_of_rtf(text: str) -> None:
+    assert richread.plain(richwrite.of_text(text)) == text
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            (
+                b"{",
+                b"}",
+                b"\\",
+                b"\\'e9",
+                b"\\u-5?",
+                b"\\*",
+                b"\\htmltag64 ",
+                b"\\htmlrtf",
+                b"\\f1",
+                b"\\fonttbl",
+                b"\\fcharset128",
+                b"\\bin9",
+                b"\\uc9",
+                b"a",
+                b"\xe9",
+                b"\\b ",
+                b"\r\n",
+            )
+        ),
+        max_size=30,
+    )
+)
+def test_any_rtf_is_read_or_refused(tokens: list[bytes]) -> None:
+    raw = b"{\\rtf1\\fromhtml1 " + b"".join(tokens)
+    for read in (richread.html, richread.plain):
+        try:
+            read(raw)
+        except BadSyntax:
+            assert raw.count(b"{") > richread.MAX_GROUPS

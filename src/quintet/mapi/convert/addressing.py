@@ -94,7 +94,7 @@ def put_sender(bag: Bag, tags: Sender, one: Address) -> None:
 
 
 def put_reply_to(bag: Bag, raw: bytes) -> None:
-    """PidTagReplyRecipientEntries and their names (MS-OXCMAIL 2.2.3.1.4)."""
+    """PidTagReplyRecipientEntries and their names (MS-OXCMAIL 2.2.3.1)."""
     people = [person(one) for one in mailboxes(raw)[:MAX_PEOPLE]]
     if people:
         bag[names.REPLY_ENTRIES] = entrylists.write_flat_list([one_off(*one) for one in people])
@@ -175,7 +175,7 @@ def _unsafe(spec: str) -> bool:
 
 
 def _wrapped(kind: str, address: str) -> str:
-    """The IMCEA encapsulation of an address (MS-OXCMAIL 2.1.3.1.9)."""
+    """The IMCEA encapsulation of an address (MS-OXCMAIL 2.1.3.1)."""
     kind = re.sub(r"[^A-Za-z0-9]", "", kind)
     coded = _KEPT.sub(lambda one: "".join(f"+{byte:02X}" for byte in one.group().encode("utf-8")), address)
     return f"IMCEA{kind}-{coded.replace('/', '_')}@{ELSEWHERE}"

@@ -23,7 +23,7 @@ _ENDINGS = {
     "image/svg+xml": ".svg", "image/webp": ".webp", "audio/mpeg": ".mp3", "audio/wav": ".wav",
     "video/mp4": ".mp4", "message/rfc822": ".eml", "message/global": ".eml",
 }  # fmt: skip
-# MS-OXCMAIL 2.2.3.4.1.1: what no file may be called, and white space that would not be seen
+# MS-OXCMAIL 2.2.3.4.1: what no file may be called, and white space that would not be seen
 _UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
 _SHORT = re.compile(r"[^A-Za-z0-9_-]+")
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+", re.IGNORECASE)

@@ -50,7 +50,7 @@ def read(headers: Fields, item: Item) -> None:
 
 
 def _read_people(firsts: dict[bytes, bytes], bag: Bag) -> None:
-    """From and Sender; who is named alone is both (MS-OXCMAIL 2.2.3.1.2-3)."""
+    """From and Sender; who is named alone is both (MS-OXCMAIL 2.2.3.1)."""
     authors = mailboxes(firsts.get(b"from", b""))
     senders = mailboxes(firsts.get(b"sender", b"")) or authors
     authors = authors or senders
@@ -70,7 +70,7 @@ def put_subject(bag: Bag, subject: str) -> None:
 
 
 def _read_receipt(bag: Bag, raw: bytes) -> None:
-    """MS-OXCMAIL 2.2.3.1.5: who wants to hear that the letter was read, or was not."""
+    """MS-OXCMAIL 2.2.3.1: who wants to hear that the letter was read, or was not."""
     people = mailboxes(raw)
     if people:
         bag[names.READ_RECEIPT] = bag[names.NON_READ_RECEIPT] = True

@@ -314,7 +314,7 @@ def test_attachment_properties_come_back() -> None:
     ],
 )
 def test_file_names_in_all_their_forms(written: str, name: str, short: str) -> None:
-    """RFC 2183 2.3, RFC 2231; a path is never part of it (MS-OXCMAIL 2.2.3.4.1.1)."""
+    """RFC 2183 2.3, RFC 2231; a path is never part of it (MS-OXCMAIL 2.2.3.4.1)."""
     raw = letter(f"From: a@b\nContent-Type: application/x-y\nContent-Disposition: attachment; {written}")
     bag = from_mime(raw).attachments[0].props
     assert (bag[names.ATTACH_LONG_NAME], bag[names.ATTACH_NAME]) == (name, short)
