@@ -33,6 +33,8 @@ class Gregorian:
         return found.year * 12 + found.month - 1
 
     def first(self, month: int) -> int:
+        if month // 12 > datetime.MAXYEAR:  # a period may lead anywhere
+            return datetime.date.max.toordinal() + 1
         return datetime.date(month // 12, month % 12 + 1, 1).toordinal()
 
     def length(self, month: int) -> int:

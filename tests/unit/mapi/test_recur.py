@@ -218,6 +218,12 @@ def test_exceptions_replace_and_move_what_the_series_has() -> None:
     assert [each.start.day for each in during] == [4, 5]
 
 
+def test_period_beyond_the_end_of_time_has_one_occurrence() -> None:
+    for kind, months in ((recur.Kind.MONTH, 0xFFFFFFFF), (recur.Kind.HIJRI_MONTH, 0xFFFFFFFF)):
+        pattern = recur.Pattern(recur.Frequency.MONTHLY, kind, months, recur.minutes(D(2026, 1, 30)), day=31)
+        assert len(list(rrule.days(pattern))) == 1
+
+
 def test_hijri_months() -> None:
     """1 Ramadan of 1446 and 1447 by the arithmetic calendar; no RRULE tells them."""
     pattern = recur.Pattern(
