@@ -67,13 +67,15 @@ SETS: Final = {
 }
 """Property sets by the names that documents give them."""
 
-_INTERFACES: Final = (  # IID_..., in the order of their numbers from 0x00020300 on
-    "IMAPISession IMAPITable IMAPIAdviseSink IMAPIProp IProfSect IMAPIStatus IMsgStore IMessage IAttachment "
-    "IAddrBook IMailUser IMAPIContainer IMAPIFolder IABContainer IDistList IMAPISup IMSProvider IABProvider "
-    "IXPProvider IMSLogon IABLogon IXPLogon IMAPITableData IMAPISpoolerInit IMAPISpoolerSession ITNEF "
-    "IMAPIPropData IMAPIControl IProfAdmin IMsgServiceAdmin IMAPISpoolerService IMAPIProgress ISpoolerHook "
-    "IMAPIViewContext IMAPIFormMgr IEnumMAPIFormProp IMAPIFormInfo IProviderAdmin"
-).split()  # noqa: SIM905 - a list of its own lines would be a page
+# IID_..., in the order of their numbers from 0x00020300 on
+_INTERFACES: Final = (
+    "IMAPISession", "IMAPITable", "IMAPIAdviseSink", "IMAPIProp", "IProfSect", "IMAPIStatus", "IMsgStore",
+    "IMessage", "IAttachment", "IAddrBook", "IMailUser", "IMAPIContainer", "IMAPIFolder", "IABContainer",
+    "IDistList", "IMAPISup", "IMSProvider", "IABProvider", "IXPProvider", "IMSLogon", "IABLogon", "IXPLogon",
+    "IMAPITableData", "IMAPISpoolerInit", "IMAPISpoolerSession", "ITNEF", "IMAPIPropData", "IMAPIControl",
+    "IProfAdmin", "IMsgServiceAdmin", "IMAPISpoolerService", "IMAPIProgress", "ISpoolerHook",
+    "IMAPIViewContext", "IMAPIFormMgr", "IEnumMAPIFormProp", "IMAPIFormInfo", "IProviderAdmin",
+)  # fmt: skip
 INTERFACES: Final = {
     **{f"IID_{name}": _ole(0x00020300 + place) for place, name in enumerate(_INTERFACES)},
     "IID_IMAPIForm": _ole(0x00020327),
