@@ -19,7 +19,7 @@ def _by_name() -> dict[str, Tag]:
         if line.startswith("#"):
             continue
         tag, canonical, others = line.split("\t")
-        for name in (canonical, *others.split(",")):
+        for name in (*canonical.split(","), *others.split(",")):
             # a name of the headers may stand for a text in either width: it then means the wider one
             if name and types.type_of(found.get(name, 0)) & 0xFFF != types.STRING:
                 found[name] = int(tag, 16)
