@@ -3,6 +3,7 @@
 Pure.  A count that a peer names is believed only as far as bytes are there, so that a hostile buffer costs no
 more than its own size.  ``wide`` tells the two widths of COUNT apart: 16 bits in ROPs, 32 bits in the address
 book, in extended rules and in MAPI/HTTP's own bodies (MS-OXCDATA 2.11.1.1), the trap that each reader meets.
+``book``: values are those of the address book over HTTP, which may be absent (MS-OXCMAPIHTTP 2.2.1.1).
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ def bad(text: str) -> BadSyntax:
 class Reader:
     """Takes values off the front of a buffer; each method raises BadSyntax when too little is there."""
 
-    __slots__ = ("_at", "_data", "depth", "wide")
+    __slots__ = ("_at", "_data", "book", "depth", "wide")
 
-    def __init__(self, data: bytes, *, wide: bool = False) -> None:
+    def __init__(self, data: bytes, *, wide: bool = False, book: bool = False) -> None:
         self._data = data
         self._at = 0
         self.wide = wide
+        self.book = book
         self.depth = 0  # of the structure that is being read
 
     def __len__(self) -> int:
@@ -131,11 +133,12 @@ class Reader:
 class Writer:
     """Puts values at the end of a buffer."""
 
-    __slots__ = ("_parts", "wide")
+    __slots__ = ("_parts", "book", "wide")
 
-    def __init__(self, *, wide: bool = False) -> None:
+    def __init__(self, *, wide: bool = False, book: bool = False) -> None:
         self._parts: list[bytes] = []
         self.wide = wide
+        self.book = book
 
     def put(self, data: bytes) -> None:
         self._parts.append(data)

@@ -103,16 +103,19 @@ _FORMS = {
 }
 _SMALLEST = {STRING8: 1, STRING: 2, GUID: 16} | {kind: form.size for kind, form in _FORMS.items()}
 _MANY = frozenset((*_FORMS, STRING8, STRING, GUID, BINARY)) - {ERROR_CODE}
+_FLAGGED = frozenset((STRING8, STRING, BINARY, *(MULTIPLE | kind for kind in _MANY)))
 
 
 def get(reader: Reader, kind: int) -> Value:
-    """A PropertyValue of a type (MS-OXCDATA 2.11.2.1).
+    """A PropertyValue of a type (MS-OXCDATA 2.11.2.1); None for one that the address book leaves out.
 
     Raises BadSyntax: too little is there, or no such type can stand in a buffer.
     """
     form = _FORMS.get(kind)
     if form is not None:
         return reader.unpack(form)[0]
+    if reader.book and not _is_there(reader, kind):
+        return None
     getter = _GETTERS.get(kind)
     if getter is not None:
         return getter(reader)
@@ -120,6 +123,8 @@ def get(reader: Reader, kind: int) -> Value:
     if kind & MULTIPLE and one in _MANY:
         # Deviates: 2.11.2.1 says 16 bits; Exchange and its clients write 32 in every buffer
         least = _SMALLEST.get(one, 4 if reader.wide else 2)
+        if reader.book and one in _FLAGGED:
+            least = 1
         return [get(reader, one) for _ in range(reader.counted(reader.u32(), least))]
     raise bad("no such property type")
 
@@ -130,6 +135,11 @@ def put(writer: Writer, kind: int, value: Value) -> None:
     if form is not None:
         writer.pack(form, value)
         return
+    if writer.book and (kind in _FLAGGED or kind == OBJECT):
+        if kind in _FLAGGED:
+            writer.put(b"\0" if value is None else b"\xff")
+        if value is None or kind == OBJECT:
+            return
     putter = _PUTTERS.get(kind)
     if putter is not None:
         putter(writer, value)
@@ -140,6 +150,18 @@ def put(writer: Writer, kind: int, value: Value) -> None:
     writer.u32(len(value))
     for each in value:
         put(writer, one, each)
+
+
+def _is_there(reader: Reader, kind: int) -> bool:
+    """HasValue of an AddressBookPropertyValue: before text, bytes and many values, and before each text and
+    each bytes among many (MS-OXCMAPIHTTP 2.2.1.1).  An embedded table has no bytes in a row.
+    """
+    if kind not in _FLAGGED:
+        return kind != OBJECT
+    flag = reader.u8()
+    if flag not in (0x00, 0xFF):
+        raise bad("a value that is neither there nor absent")
+    return flag == 0xFF
 
 
 def _get_binary(reader: Reader) -> bytes:

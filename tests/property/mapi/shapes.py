@@ -38,6 +38,21 @@ def of_kind(kind: int) -> st.SearchStrategy[tuple[int, object]]:
 
 
 TAGGED = st.sampled_from(sorted(VALUES)).flatmap(of_kind)
+ABSENT = types.STRING8, types.STRING, types.BINARY, *(kind for kind in VALUES if kind & types.MULTIPLE)
+
+
+def of_book(kind: int) -> st.SearchStrategy[tuple[int, object]]:
+    """A value of the address book: text, bytes and lists may be absent, and texts and bytes in lists."""
+    one = kind & ~types.MULTIPLE
+    value = VALUES[kind]
+    if kind in ABSENT:
+        value |= st.none()
+    if kind != one and one in ABSENT:
+        value |= st.lists(VALUES[one] | st.none(), max_size=4)
+    return st.tuples(st.integers(0, 0xFFFF).map(lambda number: types.tag_of(number, kind)), value)
+
+
+OF_BOOK = st.sampled_from(sorted(VALUES)).flatmap(of_book)
 RELATION = st.sampled_from(restrict.Relation)
 LEAF = st.one_of(
     st.builds(restrict.Content, st.sampled_from(restrict.Where), U16, U32, TAGGED),

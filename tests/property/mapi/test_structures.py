@@ -10,13 +10,26 @@ from hypothesis import strategies as st
 
 from quintet.errors import BadSyntax
 from quintet.mapi import frame, ids, idset, lzxpress, restrict, rows, rtf, types
-from quintet.mapi.buffer import Reader
-from tests.property.mapi.shapes import COUNTER, ENTRY, RESTRICTION, TAGGED, TEXT, U32, again
+from quintet.mapi.buffer import Reader, Writer
+from tests.property.mapi.shapes import ABSENT, COUNTER, ENTRY, OF_BOOK, RESTRICTION, TAGGED, TEXT, U32, again
 
 
 @given(TAGGED, st.booleans())
 def test_values(tagged, wide):
     assert again(types.get_tagged, types.put_tagged, wide, *tagged) == tagged
+
+
+@given(OF_BOOK)
+def test_values_of_the_address_book(tagged):
+    """MS-OXCMAPIHTTP_R2005 to R2010: HasValue is 0xFF or 0x00 and tells whether the value follows."""
+    writer = Writer(wide=True, book=True)
+    types.put_tagged(writer, *tagged)
+    raw = writer.done()
+    if types.type_of(tagged[0]) in ABSENT:
+        assert raw[4] == (0 if tagged[1] is None else 0xFF)
+    reader = Reader(raw, wide=True, book=True)
+    assert types.get_tagged(reader) == tagged
+    assert not len(reader)
 
 
 @given(RESTRICTION, st.booleans())
@@ -95,6 +108,7 @@ def test_long_input_is_compressed_in_linear_time():
 
 GETTERS = (
     lambda raw: types.get_tagged(Reader(raw)),
+    lambda raw: types.get_tagged(Reader(raw, wide=True, book=True)),
     lambda raw: restrict.get(Reader(raw)),
     lambda raw: restrict.get(Reader(raw, wide=True)),
     lambda raw: rows.get_sort_order(Reader(raw)),
