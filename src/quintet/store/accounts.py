@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quintet.errors import Reason, Refused
-from quintet.store import entry_annotations, folders, keeping
+from quintet.store import directory, entry_annotations, folders, keeping
 from quintet.store.db import Tx, bounded
 from quintet.store.model import NEWS, Account, AccountId, AccountKind, Modseq
 
@@ -101,6 +101,7 @@ def create(
         for place, role in PLACES:
             folders.create(tx, account_id, place, role=role)
             folders.subscribe(tx, account_id, place)
+    directory.changed(tx)
     local, at, domain = name.rpartition("@")
     if at and is_local(tx, domain):
         add_address(tx, account_id, f"{local}@{domain}", "primary")
@@ -165,6 +166,8 @@ def change(
         old.quota_remarks if quota_remarks is None else quota_remarks,
         account_id,
     )
+    if display_name not in (None, old.display_name):
+        directory.changed(tx)
     return get(tx, account_id)
 
 
@@ -184,6 +187,7 @@ def remove(tx: Tx, account_id: AccountId) -> None:
     entry_annotations.leave(tx, account_id)
     tx.run("DELETE FROM access WHERE who IN (?, ?)", account.name, "-" + account.name)
     tx.run("DELETE FROM account WHERE id = ?", account_id)
+    directory.changed(tx)
 
 
 @bounded()
@@ -243,6 +247,7 @@ def remove_domain(tx: Tx, domain: str) -> None:
     """With all its addresses; accounts stay.  Raises Refused(NO_SUCH_DOMAIN)."""
     if not tx.run("DELETE FROM domain WHERE name = ?", normal_domain(domain)):
         raise Refused(Reason.NO_SUCH_DOMAIN, domain)
+    directory.changed(tx)
 
 
 def domains(tx: Tx) -> list[str]:
@@ -278,6 +283,7 @@ def add_address(
         " SET kind = excluded.kind, account_id = excluded.account_id, target = excluded.target",
         tx.new_ids(1), domain, normal_local(local), kind if local else "catchall", account_id, target, tx.now,
     )  # fmt: skip
+    directory.changed(tx)
 
 
 def remove_address(tx: Tx, address: str) -> None:
@@ -287,6 +293,7 @@ def remove_address(tx: Tx, address: str) -> None:
         "DELETE FROM address WHERE domain = ? AND local = ?", normal_domain(domain), normal_local(local)
     ):
         raise Refused(Reason.NO_SUCH_ADDRESS, address)
+    directory.changed(tx)
 
 
 def addresses(tx: Tx, account_id: AccountId | None = None) -> list[Address]:

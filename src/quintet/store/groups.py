@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from quintet.errors import Reason, Refused, TryLater
 from quintet.message import headers
-from quintet.store import accounts, dialect, filing, folders, history, trace
+from quintet.store import accounts, dialect, directory, filing, folders, history, trace
 from quintet.store.content import Content
 from quintet.store.db import Tx, bounded
 from quintet.store.model import (
@@ -110,6 +110,7 @@ def remove(tx: Tx, folder_id: FolderId) -> None:
     """With all its articles.  Raises Refused(NO_SUCH_FOLDER)."""
     get(tx, folder_id)
     folders.remove(tx, folder_id)
+    directory.changed(tx)  # an address may have named it
 
 
 def fewer(tx: Tx, most: int) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quintet.errors import Reason, Refused
-from quintet.store import accounts, queue
+from quintet.store import accounts, directory, queue
 from quintet.store.db import Tx, bounded
 
 ROLES = ("request", "owner", "bounces", "subscribe", "unsubscribe", "confirm")  # RFC 2142 6: -request
@@ -151,6 +151,7 @@ def change(tx: Tx, number: int, **values: str | int) -> None:
             raise Refused(Reason.BAD_NAME, str(value))
         assert name in _COLUMNS.split(", ")  # never from outside: it stands in the statement
         tx.run(f"UPDATE mailing_list SET {name} = ? WHERE id = ?", value, number)
+    directory.changed(tx)
 
 
 def remove(tx: Tx, number: int) -> int:
@@ -163,6 +164,7 @@ def remove(tx: Tx, number: int) -> int:
         local, _, domain = name.rpartition("@")
         tx.run("DELETE FROM address WHERE domain = ? AND local = ? AND kind = 'list'", domain, local)
     tx.run("DELETE FROM mailing_list WHERE id = ?", number)
+    directory.changed(tx)
     return count
 
 
@@ -213,6 +215,15 @@ def member_of(tx: Tx, number: int, address: str) -> Member | None:
         " WHERE list_id = ? AND address = ?", number, address,
     )  # fmt: skip
     return None if row is None else Member(*row)
+
+
+def of(tx: Tx, address: str) -> list[str]:
+    """Addresses of the lists that an address is on, as it is kept."""
+    rows = tx.all(
+        "SELECT l.address FROM mailing_list l JOIN list_member m ON m.list_id = l.id AND m.address = ?"
+        " ORDER BY l.address", address,
+    )  # fmt: skip
+    return [found for (found,) in rows]
 
 
 def members(tx: Tx, number: int, *, after: int = 0, limit: int = 1000, state: str = "") -> list[Member]:

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from quintet.errors import Reason, Refused
+from quintet.store import directory
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, FolderId
 
@@ -42,6 +43,7 @@ def create(tx: Tx, name: str, description: str = "") -> Team:
         name, description, tx.now,
     ):  # fmt: skip
         raise Refused(Reason.ALREADY_EXISTS, name)
+    directory.changed(tx)
     return get(tx, name)
 
 
@@ -113,6 +115,7 @@ def remove(tx: Tx, name: str) -> None:
     _hint(tx, team.name)
     tx.run("DELETE FROM access WHERE who IN (?, ?)", MARK + team.name, f"-{MARK}{team.name}")
     tx.run("DELETE FROM team WHERE name = ?", team.name)
+    directory.changed(tx)
 
 
 def _hint(tx: Tx, name: str) -> None:
