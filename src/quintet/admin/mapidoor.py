@@ -68,18 +68,27 @@ class MapiDoor:
     async def _load(self) -> MapiHttp:
         await asyncio.to_thread(_import)
         from quintet.mapi.http import contexts, crossing, entrance, service
+        from quintet.mapi.nspi import endpoint as nspi
 
         held = contexts.Contexts(
             lambda: self.config.mapi, self._store.clock, number=self._number, tallies=self._tallies
         )
         who = entrance.Entrance(self._auth, lambda: self.config.mapi, self.config.hostname)
         http = service.MapiHttp(held, who, lambda: self.config.mapi, self._store.clock, number=self._number)
+        book = nspi.AddressBookEndpoint(
+            self._store, lambda: self.config.address_book, self.config.hostname, self._url
+        )
+        http.register("/mapi/nspi", book)
         if self._count > 1:
             self._crossing = crossing.Crossing(self._run, self._number, http.begin_here)
             await self._crossing.start()
             http.crossing = self._crossing
         self._http = http
         return http
+
+    def _url(self) -> str:
+        """The base of the addresses that clients are told."""
+        return self.config.mapi.url.rstrip("/") or f"https://{self.config.hostname}"
 
     @property
     def _run(self) -> Path:
@@ -102,3 +111,4 @@ class MapiDoor:
 def _import() -> None:
     """A fifth of a second: in a thread, so that the loop goes on."""
     from quintet.mapi.http import crossing, service  # noqa: F401 - see above
+    from quintet.mapi.nspi import endpoint  # noqa: F401 - the same

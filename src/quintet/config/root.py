@@ -18,6 +18,7 @@ from typing import Any
 
 from quintet.config import expiry, gateways, lines, load, places
 from quintet.config.acme import Acme
+from quintet.config.address_book import AddressBook
 from quintet.config.auth import Auth
 from quintet.config.expiry import Expire, Retention
 from quintet.config.gateways import Gateway
@@ -73,6 +74,7 @@ class Config:
     retention: tuple[Retention, ...] = _section(tuple, "How long mail stays; without any block, for ever.")
     http: Http = _section(Http, "Metrics, health and the landing page.")
     mapi: Mapi = _section(Mapi, "MAPI over HTTP and Autodiscover, on the http listeners.")
+    address_book: AddressBook = _section(AddressBook, "Who is found in the address book, and by whom.")
     listeners: dict[str, Listener] = _section(
         standard, "Where we listen: one table a socket. Without any, the standard ports."
     )
