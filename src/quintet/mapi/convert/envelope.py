@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from quintet.mapi import types
 from quintet.mapi.bag import Bag, Item
-from quintet.mapi.convert import addressing, fields, names
+from quintet.mapi.convert import addressing, fields, names, reports
 from quintet.message import build, dates, words
 from quintet.message.addresses import mailboxes
 from quintet.message.digest import Fields
@@ -19,6 +19,7 @@ MAX_TRANSPORT = 256 * 1024  # bytes of the header that PidTagTransportMessageHea
 # MS-OXCMAIL 2.2.3.2.6.1: up to three letters, a colon and a blank
 _PREFIX = re.compile(r"[^\W\d_]{1,3}: ")
 _RECIPIENTS = {b"to": names.TO, b"cc": names.CC, b"bcc": names.BCC}
+NOTE, POST = "IPM.Note", "IPM.Post"
 _BLANKS = re.compile(r"[\r\n\t\x00]+")
 
 
@@ -28,6 +29,7 @@ _BLANKS = re.compile(r"[\r\n\t\x00]+")
 def read(headers: Fields, item: Item) -> None:
     """Put what a header says into ``item``."""
     bag = item.props
+    bag[names.MESSAGE_CLASS] = NOTE
     fields.read(headers, bag)
     firsts: dict[bytes, bytes] = {}
     for name, raw in headers:
@@ -43,7 +45,9 @@ def read(headers: Fields, item: Item) -> None:
             put(bag, firsts[known])
     _read_people(firsts, bag)
     put_subject(bag, words.decode_words(firsts[b"subject"]) if b"subject" in firsts else "")
-    if b"subject" in firsts and names.CONVERSATION_TOPIC not in bag:
+    if names.NEWSGROUPS in bag and not item.recipients:
+        bag[names.MESSAGE_CLASS] = POST
+    elif b"subject" in firsts and names.CONVERSATION_TOPIC not in bag:  # 2.2.3.2.7: a post's is its header's
         bag[names.CONVERSATION_TOPIC] = bag[names.NORMALIZED_SUBJECT]
     for tag, usual in ((names.IMPORTANCE, 1), (names.PRIORITY, 0), (names.SENSITIVITY, 0)):
         bag.setdefault(tag, usual)
@@ -136,10 +140,13 @@ def write(item: Item, *, bcc: bool) -> list[tuple[str, str]]:
     if author and sender and _differ(bag):
         found.append(("Sender", sender))
     found.append(("Reply-To", addressing.reply_to(bag)))
-    found.append(("To", addressing.recipients(item.recipients, names.TO)))
-    found.append(("Cc", addressing.recipients(item.recipients, names.CC)))
-    if bcc:
-        found.append(("Bcc", addressing.recipients(item.recipients, names.BCC)))
+    if reports.report_type(bag) == reports.OF_DELIVERY:
+        found.append(("To", addressing.sender(bag, reports.ORIGINAL_SENDER)))
+    else:
+        found.append(("To", addressing.recipients(item.recipients, names.TO)))
+        found.append(("Cc", addressing.recipients(item.recipients, names.CC)))
+        if bcc:
+            found.append(("Bcc", addressing.recipients(item.recipients, names.BCC)))
     found.append(("Subject", subject(bag)))
     found += fields.write(bag)
     if bag.get(names.READ_RECEIPT) or bag.get(names.NON_READ_RECEIPT):

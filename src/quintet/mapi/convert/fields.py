@@ -150,6 +150,16 @@ TABLE = (
     Field("List-Help", names.LIST_HELP, text, _text),
     Field("List-Subscribe", names.LIST_SUBSCRIBE, text, _text),
     Field("List-Unsubscribe", names.LIST_UNSUBSCRIBE, text, _text),
+    Field("Newsgroups", names.NEWSGROUPS, text, _text),
+    Field("Followup-To", names.FOLLOWUP_TO, text, _text),
+    Field("Distribution", names.DISTRIBUTION, text, _text),
+    Field("Approved", names.APPROVED, text, _text),
+    Field("Control", names.CONTROL, text, _text),
+    Field("Supersedes", names.SUPERSEDES, text, _text),
+    Field("Organization", names.ORGANIZATION, text, _text),
+    Field("Precedence", names.PRECEDENCE, text, _text),
+    Field("Path", names.NNTP_PATH, text, _nothing),  # the way of one journey, not ours to write
+    Field("Xref", names.XREF, text, _nothing),
     Field("Accept-Language", names.ACCEPT_LANGUAGE, text, _text),
 )
 _BY_NAME = {field.name.lower().encode("ascii"): field for field in TABLE}
@@ -163,7 +173,7 @@ _ELSEWHERE = frozenset(
         b"content-md5",
         b"received", b"return-path", b"delivered-to", b"x-original-to", b"dkim-signature",
         b"domainkey-signature", b"authentication-results", b"received-spf", b"arc-seal",
-        b"arc-message-signature", b"arc-authentication-results", b"xref", b"path", b"lines", b"bytes",
+        b"arc-message-signature", b"arc-authentication-results", b"lines", b"bytes",
         b"x-pgp-sig", b"cancel-lock", b"resent-from", b"resent-sender", b"resent-to", b"resent-cc",
         b"resent-bcc", b"resent-date", b"resent-message-id",
     )

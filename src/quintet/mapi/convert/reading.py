@@ -10,7 +10,16 @@ import re
 
 from quintet.mapi import types
 from quintet.mapi.bag import Attachment, Bag, Data, Item
-from quintet.mapi.convert import attachments, bodies, codepages, envelope, names, structure
+from quintet.mapi.convert import (
+    attachments,
+    bodies,
+    codepages,
+    envelope,
+    names,
+    protected,
+    reports,
+    structure,
+)
 from quintet.mapi.convert.sources import Letter, pieces
 from quintet.mapi.convert.structure import Attached, Shape
 from quintet.message import entity, transfer, words
@@ -60,19 +69,34 @@ class _Reader:
     def item(self, headers: Fields, root: Part, head: bytes, received: int | None) -> Item:
         item = Item()
         bag = item.props
-        bag[names.MESSAGE_CLASS] = "IPM.Note"
         envelope.read(headers, item)
         bag[names.TRANSPORT_HEADERS] = words.decode_bytes(head)
         if received is None:
             received = bag.get(names.SUBMIT_TIME)
         if received is not None:
             bag[names.DELIVERY_TIME] = received
-        shape = structure.of(root)
-        self._bodies(shape, bag)
-        for one in shape.attached:
-            item.attachments.append(self._attachment(one, len(item.attachments)))
-        _hide_pictures(item)
+        self._content(root, item)
         return item
+
+    def _content(self, root: Part, item: Item) -> None:
+        """Bodies and attachments, and the class that they make."""
+        how = protected.kind(root)
+        if how is not None:
+            item.props[names.MESSAGE_CLASS] = how.value
+            item.props[protected.CONTENT_TYPE] = protected.content_type(self._letter, root)
+            if how is protected.Kind.SIGNED:
+                self._bodies(structure.of(root.children[0]), item.props)
+            item.attachments.append(protected.read(how, self._letter, root))
+            return
+        shape = structure.of(root)
+        report = reports.part_of(root)
+        self._bodies(shape, item.props)
+        for one in shape.attached:
+            if one.part is not report:
+                item.attachments.append(self._attachment(one, len(item.attachments)))
+        _hide_pictures(item)
+        if report is not None:
+            reports.read(report.content_type, self._letter.text(report), item)
 
     def _bodies(self, shape: Shape, bag: Bag) -> None:
         if shape.plain is not None:

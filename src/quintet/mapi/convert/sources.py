@@ -133,6 +133,10 @@ class Letter:
         """The body as it is encoded."""
         return self._data.read(part.body_start, part.size)
 
+    def body(self, part: Part) -> Data:
+        """The body as it is encoded, by reference."""
+        return Range(self._data, part.body_start, part.size)
+
     def text(self, part: Part) -> bytes:
         """The content."""
         return transfer.decode(part.encoding, self.raw(part))
@@ -141,5 +145,24 @@ class Letter:
         """The content: in memory where it is small."""
         if part.size <= IN_MEMORY:
             return self.text(part)
-        raw = Range(self._data, part.body_start, part.size)
+        raw = self.body(part)
         return raw if part.encoding in _PLAIN else Decoded(raw, part.encoding)
+
+
+class Joined:
+    """Some bytes, then other data."""
+
+    __slots__ = ("_data", "_first", "size")
+
+    def __init__(self, first: bytes, data: Data) -> None:
+        self._first, self._data = first, data
+        self.size = len(first) + data.size
+
+    def read(self, start: int, most: int) -> bytes:
+        head = self._first[start : start + most]
+        after = max(start - len(self._first), 0)
+        return head + self._data.read(after, most - len(head)) if len(head) < most else head
+
+    def small(self) -> bytes | Data:
+        """All of it where that is little, else itself."""
+        return self.read(0, self.size) if self.size <= IN_MEMORY else self

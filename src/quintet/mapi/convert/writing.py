@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from quintet.mapi.bag import Attachment, Bag, Item
 from quintet.mapi.buffer import bad
-from quintet.mapi.convert import attachments, bodies, codepages, envelope, names, sources
+from quintet.mapi.convert import attachments, bodies, codepages, envelope, names, protected, reports, sources
 from quintet.mapi.convert.sources import PIECE, Whole
 from quintet.message import build, dates, transfer
 
@@ -50,6 +50,7 @@ class _Writer:
         if self._depth > MAX_DEPTH:
             raise bad("messages nested too deeply")
         self._seed: bytes = outer._seed if outer else _seed(item)
+        self._protected = protected.of(item)
         self._numbers: list[int] = outer._numbers if outer else [0]
 
     def letter(self, bcc: bool, now_ms: int | None) -> Iterator[bytes]:
@@ -57,7 +58,8 @@ class _Writer:
         if now_ms is not None and names.SUBMIT_TIME not in self._item.props:
             fields.insert(0, ("Date", dates.format_date(now_ms)))
         entity = self._entity()
-        head = envelope.encoded(fields) + b"MIME-Version: 1.0\r\n" + self._own_fields() + entity.header
+        own = b"" if self._protected else self._own_fields()
+        head = envelope.encoded(fields) + b"MIME-Version: 1.0\r\n" + own + entity.header
         return _chain(head + b"\r\n", entity.body)
 
     def _own_fields(self) -> bytes:
@@ -71,6 +73,8 @@ class _Writer:
 
     def _entity(self) -> Entity:
         """The whole body: texts, what belongs into them, what is attached."""
+        if self._protected is not None and (entity := self._whole(*self._protected)) is not None:
+            return entity
         bag = self._item.props
         html = bodies.html_of(bag)
         shown = bodies.pictures(html[0]) if html else frozenset()
@@ -87,16 +91,39 @@ class _Writer:
                 entity = self._multipart("related", [entity, *pieces], b';\r\n type="text/html"')
             texts.append(entity)
         body = self._multipart("alternative", texts) if len(texts) > 1 else texts[0] if texts else None
+        report = reports.report_type(bag)
+        if report is not None:
+            return self._report(report, body or _text_entity(b"", "us-ascii", "plain"), apart)
         if not apart:
             return body or _text_entity(b"", "us-ascii", "plain")
         parts = [self._attachment(one, inline=False) for one in apart]
         return self._multipart("mixed", [body, *parts] if body else parts)
 
+    def _whole(self, how: protected.Kind, one: Attachment) -> Entity | None:
+        """The body of a signed or encrypted letter (MS-OXOSMIME 2.1); None: the data is no such thing."""
+        if how is protected.Kind.SIGNED:
+            found = protected.signed_entity(one)
+            return None if found is None else Entity(found[0], lambda: sources.pieces(found[1]))
+        kind, _ = attachments.content_type(one)
+        header = attachments.header(one, kind, "base64", inline=False)
+        if (field := protected.opaque_field(self._item, one)) is not None:
+            header = field + b"Content-Transfer" + header.partition(b"\r\nContent-Transfer")[2]
+        return Entity(header, lambda: _base64(one))
+
+    def _report(self, kind: str, body: Entity, apart: Sequence[Attachment]) -> Entity:
+        """RFC 6522 3: what people read, what machines read, what it is about."""
+        told = reports.write(self._item)
+        header = f"Content-Type: message/{kind}\r\nContent-Transfer-Encoding: 7bit\r\n".encode("ascii")
+        parts = [body, Entity(header, lambda: iter((told,)))]
+        parts += [self._attachment(one, inline=False) for one in apart]
+        return self._multipart("report", parts, f"; report-type={kind}".encode("ascii"))
+
     def _attachment(self, one: Attachment, *, inline: bool) -> Entity:
         kind, bare = attachments.content_type(one)
         if one.item is not None:
-            # its bytes are ASCII, so RFC 2046 5.2.1 is kept
-            header = attachments.header(one, kind, "7bit", inline=inline)
+            # never encoded (RFC 2046 5.2.1); only what somebody signed may be 8bit
+            encoding = "7bit" if protected.is_ascii(one.item) else "8bit"
+            header = attachments.header(one, kind, encoding, inline=inline)
             inner = _Writer(one.item, self).letter(True, None)
             return Entity(header, lambda: _without_last_line_end(inner))
         if bare:
@@ -187,6 +214,9 @@ def _seed(item: Item) -> bytes:
             hashed.update(_words(attachment.props))
             if attachment.item is not None:
                 stack.append(attachment.item)
+            elif protected.of(one) is not None:  # its data may hold lines that look like a boundary
+                for piece in sources.pieces(attachment.data):
+                    hashed.update(piece)
     return hashed.digest()
 
 

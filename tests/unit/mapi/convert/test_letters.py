@@ -66,7 +66,8 @@ AT = types.of_ms(1_762_000_000_000)
         ("Content-Location: https://x/", names.BODY_CONTENT_LOCATION, "https://x/"),  # 2.2.3.2.26
         ("Return-Receipt-To: zoe@example.org", names.DELIVERY_REPORT, True),
         ("X-Mailer: Mutt", _own("x-mailer"), "Mutt"),  # MS-OXCPRPT 3.2.5.9 (R529): in lower case
-        ("Organization: Us", _own("organization"), "Us"),
+        ("Organization: Us", names.ORGANIZATION, "Us"),
+        ("X-Ham-Score: 3", _own("x-ham-score"), "3"),
         ("Received: by x; Sat, 01 Nov 2025 12:26:40 +0000", _own("received"), None),
         ("Received: by x; Sat, 01 Nov 2025 12:26:40 +0000", names.DELIVERY_TIME, AT),
     ],
