@@ -181,8 +181,8 @@ class Layout:
             return spot[1]
         if key == ROW_TYPE:
             return LEAF_ROW
-        if key == DEPTH:
-            return self.depth
+        if key == DEPTH:  # of a tree of folders, the source knows it
+            return self.depth or value or 0
         return value[spot[1]] if isinstance(value, list) and spot[1] < len(value) else None
 
 

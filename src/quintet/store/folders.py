@@ -211,6 +211,25 @@ def set_role(tx: Tx, folder_id: FolderId, role: str) -> None:
     tx.hint(folder.account_id, folder_id)
 
 
+def shape(tx: Tx, account_id: AccountId) -> tuple[int, int, int]:
+    """Numbers that differ once a folder of the account came, went, or changed itself."""
+    row = tx.one(
+        "SELECT count(*), coalesce(max(changed_modseq), 0), coalesce(max(id), 0) FROM folder"
+        " WHERE account_id = ?", account_id,
+    )  # fmt: skip
+    assert row is not None
+    return row[0], row[1], row[2]
+
+
+def touch(tx: Tx, folder_id: FolderId) -> Modseq:
+    """Something that only its properties tell has changed of the folder itself: its next change number."""
+    folder = get(tx, folder_id)
+    modseq = _modseq(tx, folder.account_id)
+    tx.run("UPDATE folder SET changed_modseq = ?, highest_modseq = ? WHERE id = ?", modseq, modseq, folder_id)
+    tx.hint(folder.account_id, folder_id)
+    return modseq
+
+
 def rename(tx: Tx, folder_id: FolderId, new: str) -> Folder:
     """Moves a folder with everything under it to another name.
 
@@ -291,9 +310,9 @@ def remove(tx: Tx, folder_id: FolderId, *, refuse_children: bool = False) -> Non
     )
     assert hidden is not None
     tx.run(
-        "DELETE FROM prop WHERE kind = 2 AND object_id IN (SELECT id FROM entry WHERE folder_id = ?)",
-        folder_id,
-    )
+        "DELETE FROM prop WHERE kind IN (2, 3, 4) AND object_id IN (SELECT id FROM entry WHERE folder_id = ?)"
+        " AND NOT EXISTS (SELECT 1 FROM expunged x WHERE x.entry_id = prop.object_id)", folder_id,
+    )  # fmt: skip
     tx.run("DELETE FROM prop WHERE kind = 1 AND object_id = ?", folder_id)
     tx.run("DELETE FROM annotation WHERE folder_id = ?", folder_id)
     entry_annotations.forget(tx, folder)

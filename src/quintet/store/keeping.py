@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from quintet.errors import Reason, Refused
-from quintet.store import dialect, folders
+from quintet.store import dialect, folders, props
 from quintet.store.db import Tx
 from quintet.store.filing import text
 from quintet.store.model import (
@@ -67,12 +67,12 @@ def keep(tx: Tx, folder: Folder, numbers: Sequence[int] | None = None, *, moved:
     ``moved``: they stay in the account; then only a hold on this very folder keeps them.
     """
     window, held = _facts(tx, folder, moved)
-    if not held and (moved or not window or folder.kind != FolderKind.MAIL):
+    if not held and (moved or not window or folder.kind == FolderKind.GROUP):
         return
     sql = (
         "INSERT INTO expunged (folder_id, uid, account_id, folder_name, message_id, flags, keywords, size,"
-        " received_at, expunged_at) SELECT folder_id, uid, CAST(? AS BIGINT), CAST(? AS TEXT), message_id,"
-        " flags, keywords, size, received_at, CAST(? AS BIGINT) FROM entry"
+        " received_at, expunged_at, entry_id) SELECT folder_id, uid, CAST(? AS BIGINT), CAST(? AS TEXT),"
+        " message_id, flags, keywords, size, received_at, CAST(? AS BIGINT), id FROM entry"
         " WHERE folder_id = ? AND hidden = 0"
     )
     params: tuple[object, ...] = (folder.account_id, folder.name, tx.now, folder.id)
@@ -133,19 +133,26 @@ def restore(tx: Tx, kept: Sequence[Kept], target: str = "") -> list[tuple[Folder
     for one in kept:
         row = tx.one(
             "DELETE FROM expunged WHERE folder_id = ? AND uid = ? RETURNING uid, flags, keywords, size,"
-            " received_at, message_id", one.folder_id, one.uid,
+            " received_at, message_id, entry_id", one.folder_id, one.uid,
         )  # fmt: skip
         if row is None:
             continue
-        name = target or one.folder_name
-        place = folders.find(tx, one.account_id, name)
-        if place is None:
-            place = folders.create(tx, one.account_id, name)
-        if place.kind != FolderKind.MAIL:
-            raise Refused(Reason.NO_PERMISSION, f"{name} is no mail folder")
-        (pair,) = moving.insert_rows(tx, place, [(row[0], row[1] & ~DELETED, *row[2:])])
+        place = _place(tx, one, target or one.folder_name)
+        (pair,) = moving.insert_rows(tx, place, [(row[0], row[1] & ~DELETED, *row[2:6])])
+        if row[6]:
+            props.rename_entry(tx, row[6], place.id, pair.target_uid)
         done.append((place.id, pair))
     return done
+
+
+def _place(tx: Tx, one: Kept, name: str) -> Folder:
+    """The folder of a name, made anew when it is gone; only one for items takes what never was MIME."""
+    has_mime = tx.value("SELECT blob_id FROM message WHERE id = ?", one.message_row) is not None
+    kind = FolderKind.MAIL if has_mime else FolderKind.ITEM
+    place = folders.find(tx, one.account_id, name) or folders.create(tx, one.account_id, name, kind)
+    if place.kind == FolderKind.GROUP or (not has_mime and place.kind != FolderKind.ITEM):
+        raise Refused(Reason.NO_PERMISSION, f"{name} does not take it")
+    return place
 
 
 def lapse(tx: Tx, rows: Sequence[tuple[FolderId, Uid]]) -> int:
@@ -155,10 +162,12 @@ def lapse(tx: Tx, rows: Sequence[tuple[FolderId, Uid]]) -> int:
         row = tx.one(
             "DELETE FROM expunged WHERE folder_id = ? AND uid = ? AND NOT EXISTS (SELECT 1 FROM hold h"
             " WHERE h.account_id = expunged.account_id AND h.folder_id IN (0, expunged.folder_id))"
-            " RETURNING message_id", folder_id, uid,
+            " RETURNING message_id, entry_id", folder_id, uid,
         )  # fmt: skip
         if row is not None:
             gone.append(row[0])
+            if row[1]:
+                props.forget_entry(tx, row[1])
     _doom(tx, gone)
     return len(gone)
 
@@ -189,6 +198,10 @@ def forget_account(tx: Tx, account_id: AccountId) -> None:
         raise Refused(Reason.NO_PERMISSION, "It is on hold: nothing of it may be lost")
     rows = tx.all("SELECT DISTINCT message_id FROM expunged WHERE account_id = ?", account_id)
     _doom(tx, [row for (row,) in rows])
+    tx.run(
+        "DELETE FROM prop WHERE kind IN (2, 3, 4) AND object_id IN"
+        " (SELECT entry_id FROM expunged WHERE account_id = ? AND entry_id <> 0)", account_id,
+    )  # fmt: skip
     tx.run("DELETE FROM expunged WHERE account_id = ?", account_id)
 
 

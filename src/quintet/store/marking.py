@@ -23,8 +23,11 @@ from quintet.store.model import (
 Mode = Literal["+", "-", "="]
 Row = tuple[int, int, str, int, int]  # uid, flags, packed keywords, modseq, read_modseq
 
-_MARK = "UPDATE entry SET flags = ?, keywords = ?, modseq = ? WHERE folder_id = ? AND uid "
-_READ = _MARK.replace(" WHERE", ", read_modseq = ? WHERE")
+_SET = "UPDATE entry SET flags = ?, keywords = ?, modseq = ?"
+# read state is counted apart; any other mark is a change of the object (MODSEQ counts all of them)
+_MARK = _SET + ", content_modseq = ? WHERE folder_id = ? AND uid "
+_READ = _SET + ", read_modseq = ? WHERE folder_id = ? AND uid "
+_BOTH = _SET + ", content_modseq = ?, read_modseq = ? WHERE folder_id = ? AND uid "
 
 MAX_KEYWORDS = 100  # on one entry; Dovecot allows 26 a mailbox in its index, Cyrus 128
 CHUNK = 1000  # entries changed by one statement batch
@@ -114,7 +117,7 @@ def _write(
 ) -> list[Changed]:
     """Changes the entries' own flags; ``keep`` are bits that stay as they are."""
     result = []
-    updates: dict[tuple[int, str, bool], list[int]] = {}  # what entries become, whether they were read
+    updates: dict[tuple[int, str, str], list[int]] = {}  # what entries become, and by which statement
     unseen = deleted = 0
     modseq = 0
     for uid, old, old_words, old_modseq, _ in rows:
@@ -127,20 +130,26 @@ def _write(
             modseq = folders.book(tx, folder.account_id, 0, 0)
         unseen += (not new & SEEN) - (not old & SEEN)
         deleted += bool(new & DELETED) - bool(old & DELETED)
-        updates.setdefault((new, words, bool((new ^ old) & SEEN)), []).append(uid)
+        updates.setdefault((new, words, _statement(old ^ new, words != old_words)), []).append(uid)
         result.append(Changed(Uid(uid), new, unpack_keywords(words), Modseq(modseq)))
     if updates:
-        for (new, words, read), uids in updates.items():
+        for (new, words, sql), uids in updates.items():
             members, param = dialect.among(tx.engine, uids)
-            # content_modseq stays: read state and marks are counted apart from content
-            state = (new, words, modseq, modseq) if read else (new, words, modseq)
-            tx.run((_READ if read else _MARK) + members, *state, folder.id, param)
+            numbers = [modseq] * (3 if sql is _BOTH else 2)
+            tx.run(sql + members, new, words, *numbers, folder.id, param)
         tx.run(
             "UPDATE folder SET unseen = unseen + ?, deleted = deleted + ?, highest_modseq = ? WHERE id = ?",
             unseen, deleted, modseq, folder.id,
         )  # fmt: skip
         tx.hint(folder.account_id, folder.id)
     return result
+
+
+def _statement(changed: int, words: bool) -> str:
+    """Which counters a change of these flags (and keywords) moves."""
+    if not changed & SEEN:
+        return _MARK
+    return _BOTH if words or changed & ~SEEN else _READ
 
 
 def _apply(mode: Mode, old: int, flags: int) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from quintet.errors import Reason, Refused, TryLater
-from quintet.store import dialect, entry_annotations, filing, folders, history, keeping, seen
+from quintet.store import dialect, entry_annotations, filing, folders, history, keeping, props, seen
 from quintet.store.content import Content
 from quintet.store.db import Tx
 from quintet.store.entry_annotations import Along
@@ -66,9 +66,12 @@ def copy(
     source = folders.get(tx, folder_id)
     place = folders.get(tx, target)
     rows = _less(_rows(tx, source, numbers, reader), flags, keywords)
-    kept = entry_annotations.held(tx, folder_id, [row[0] for row in rows], along)
+    uids = [row[0] for row in rows]
+    kept = entry_annotations.held(tx, folder_id, uids, along)
+    beside = props.held(tx, folder_id, uids)
     pairs = _insert_for(tx, place, rows, taker)
     entry_annotations.hand_over(tx, place, pairs, kept, along.room)
+    props.hand_over(tx, place.id, pairs, beside, named=source.account_id == place.account_id)
     return pairs
 
 
@@ -160,10 +163,12 @@ def move(
             return []
         uids = [row[0] for row in rows]
         kept = entry_annotations.held(tx, folder_id, uids, along)
+        beside = props.held(tx, folder_id, uids)
         keeping.keep(tx, source, uids, moved=True)
         _take_away(tx, source, tx.all(*_chosen(tx, source, uids, False, 0, MAX_UID)))
         pairs = _insert_for(tx, folders.get(tx, target), rows, taker)
         entry_annotations.hand_over(tx, place, pairs, kept)
+        props.hand_over(tx, place.id, pairs, beside)
         return pairs
     pairs = copy(
         tx,
@@ -263,8 +268,12 @@ def _take_away(tx: Tx, folder: Folder, rows: list[tuple[Any, ...]]) -> Modseq:
         " ON CONFLICT (message_id) DO UPDATE SET doomed_at = excluded.doomed_at",
         tx.now, messages,
     )  # fmt: skip
-    if folder.kind == "item" or tx.one("SELECT 1 FROM prop WHERE kind = 2 LIMIT 1") is not None:
-        tx.many("DELETE FROM prop WHERE kind = 2 AND object_id = ?", [(row[1],) for row in rows])
+    if folder.kind == FolderKind.ITEM or props.any_of_entries(tx):
+        tx.many(
+            "DELETE FROM prop WHERE kind IN (2, 3, 4) AND object_id = ?"
+            " AND NOT EXISTS (SELECT 1 FROM expunged x WHERE x.entry_id = prop.object_id)",
+            [(row[1],) for row in rows],
+        )
     entry_annotations.forget(tx, folder, [row[0] for row in rows])
     lowest = None
     if len(rows) < folder.messages:
@@ -283,7 +292,8 @@ def _take_away(tx: Tx, folder: Folder, rows: list[tuple[Any, ...]]) -> Modseq:
 def replace_content(tx: Tx, entry_id: EntryId, content: Content, *, prefix: bytes = b"") -> Added:
     """An entry gets other content: the same entry id, a new message and a new number.
 
-    Numbers are immutable for those who list by them (RFC 9051 2.3.1.1), so the old one becomes a tombstone.
+    What lies beside it (`props`) goes: the caller knows what of it is still true.  Numbers are immutable for
+    those who list by them (RFC 9051 2.3.1.1), so the old one becomes a tombstone.
 
     Raises:
         Refused(NO_SUCH_MESSAGE), TryLater(OVER_QUOTA | NUMBERS_EXHAUSTED).
@@ -295,7 +305,10 @@ def replace_content(tx: Tx, entry_id: EntryId, content: Content, *, prefix: byte
     if row is None:
         raise Refused(Reason.NO_SUCH_MESSAGE)
     folder = folders.get(tx, row[5])
-    remove_rows(tx, folder, [row[:5]])
+    keeping.keep(tx, folder, [row[0]])
+    # the old version may be had back, but the object's number is in use
+    tx.run("UPDATE expunged SET entry_id = 0 WHERE folder_id = ? AND uid = ?", folder.id, row[0])
+    _take_away(tx, folder, [row[:5]])
     message_id = filing.put_message(tx, content, prefix)
     size = len(prefix) + content.size
     _, modseq = filing.take(tx, folder.id, size)

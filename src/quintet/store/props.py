@@ -5,12 +5,13 @@ A property of what came as MIME is derived where it is read; it is never stored 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from quintet.errors import Reason, TryLater
+from quintet.store import dialect
 from quintet.store.db import Tx
-from quintet.store.model import AccountId
+from quintet.store.model import AccountId, Copied, FolderId, Uid
 
 ACCOUNT: Final = 0  # what a property belongs to: `kind` of the functions below
 FOLDER: Final = 1
@@ -89,3 +90,79 @@ def name_of(tx: Tx, account_id: AccountId, number: int) -> tuple[bytes, str] | N
     """The inverse of `named`."""
     row = tx.one("SELECT guid, name FROM named_prop WHERE account_id = ? AND id = ?", account_id, number)
     return None if row is None else (bytes(row[0]), row[1])
+
+
+def every_name(tx: Tx, account_id: AccountId) -> list[tuple[int, bytes, str]]:
+    """The account's numbers with set and name, ascending."""
+    rows = tx.all("SELECT id, guid, name FROM named_prop WHERE account_id = ? ORDER BY id", account_id)
+    return [(number, bytes(guid), name) for number, guid, name in rows]
+
+
+def of_many(tx: Tx, kind: int, numbers: Iterable[int]) -> dict[int, dict[int, bytes]]:
+    """The properties of many objects (not of their parts): value by tag, by object."""
+    members, param = dialect.among(tx.engine, numbers)
+    found: dict[int, dict[int, bytes]] = {}
+    for number, tag, value in tx.all(
+        f"SELECT object_id, tag, value FROM prop WHERE kind = ? AND object_id {members} AND part = 0",
+        kind, param,
+    ):  # fmt: skip
+        found.setdefault(number, {})[tag] = value
+    return found
+
+
+def forget_entry(tx: Tx, entry_id: int) -> None:
+    """Takes away everything that lies beside an entry: its own properties, its recipients', attachments'."""
+    tx.run("DELETE FROM prop WHERE kind IN (2, 3, 4) AND object_id = ?", entry_id)
+
+
+# --- with an entry to where it goes --------------------------------------------------------------------
+
+Beside = dict[Uid, list[tuple[int, int, int, bytes]]]
+"""What lies beside entries, by their numbers: (kind, part, tag, value)."""
+
+
+def any_of_entries(tx: Tx) -> bool:
+    """Some entry somewhere has properties; where there are none at all, moving mail costs nothing more."""
+    return tx.one("SELECT 1 FROM prop WHERE kind = 2 LIMIT 1") is not None
+
+
+def held(tx: Tx, folder_id: FolderId, uids: Sequence[int]) -> Beside:
+    """What lies beside some entries of a folder."""
+    if not any_of_entries(tx):
+        return {}
+    members, param = dialect.among(tx.engine, uids)
+    found: Beside = {}
+    for uid, *row in tx.all(
+        "SELECT e.uid, p.kind, p.part, p.tag, p.value FROM entry e JOIN prop p ON p.object_id = e.id"
+        f" WHERE p.kind IN (2, 3, 4) AND e.folder_id = ? AND e.uid {members}", folder_id, param,
+    ):  # fmt: skip
+        found.setdefault(uid, []).append((row[0], row[1], row[2], row[3]))
+    return found
+
+
+def hand_over(
+    tx: Tx, folder_id: FolderId, pairs: Sequence[Copied], beside: Beside, *, named: bool = True
+) -> None:
+    """Puts it beside the new entries; ``named``: also what only the old account has numbers for."""
+    if not beside:
+        return
+    targets = {pair.target_uid: pair.source_uid for pair in pairs if pair.source_uid in beside}
+    members, param = dialect.among(tx.engine, list(targets))
+    rows = []
+    for uid, number in tx.all(
+        f"SELECT uid, id FROM entry WHERE folder_id = ? AND uid {members}", folder_id, param
+    ):
+        rows += [
+            (kind, number, part, tag, value)
+            for kind, part, tag, value in beside[targets[uid]]
+            if named or tag >> 16 < FIRST_NAMED
+        ]
+    tx.many("INSERT INTO prop (kind, object_id, part, tag, value) VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def rename_entry(tx: Tx, old: int, folder_id: FolderId, uid: Uid) -> None:
+    """What lay beside the object number ``old`` now lies beside the entry with that number in a folder."""
+    tx.run(
+        "UPDATE prop SET object_id = (SELECT id FROM entry WHERE folder_id = ? AND uid = ?)"
+        " WHERE kind IN (2, 3, 4) AND object_id = ?", folder_id, uid, old,
+    )  # fmt: skip

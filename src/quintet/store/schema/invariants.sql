@@ -265,3 +265,54 @@ WHERE (substr(a.who, 1, 1) = '$' OR substr(a.who, 1, 2) = '-$')
 AND NOT EXISTS (SELECT 1
 FROM team t
 WHERE a.who = '$' || t.name OR a.who = '-$' || t.name);
+
+-- 60: property of an object that is not there
+SELECT p.kind, p.object_id, p.part, p.tag
+FROM prop p
+WHERE (p.kind = 0 AND NOT EXISTS (SELECT 1 FROM account a WHERE a.id = p.object_id))
+OR (p.kind = 1 AND NOT EXISTS (SELECT 1 FROM folder f WHERE f.id = p.object_id))
+OR (p.kind IN (2, 3, 4)
+AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.id = p.object_id)
+AND NOT EXISTS (SELECT 1 FROM expunged x WHERE x.entry_id = p.object_id AND x.entry_id <> 0))
+OR p.kind NOT IN (0, 1, 2, 3, 4);
+
+-- 61: entry without MIME that those who speak MIME would be shown
+SELECT e.folder_id, e.uid
+FROM entry e
+JOIN folder f ON f.id = e.folder_id
+JOIN message m ON m.id = e.message_id
+WHERE f.kind <> 'item' AND e.hidden = 0 AND m.blob_id IS NULL;
+
+-- 62: number of a named property out of its range
+SELECT account_id, id
+FROM named_prop
+WHERE id < 32768 OR id > 65534;
+
+-- 63: expunged message whose object number an entry has
+SELECT x.folder_id, x.uid, x.entry_id
+FROM expunged x
+JOIN entry e ON e.id = x.entry_id
+WHERE x.entry_id <> 0;
+
+-- 64: place of arrival in another account, or in a group
+SELECT p.account_id, p.class, p.folder_id
+FROM arrival_place p
+JOIN folder f ON f.id = p.folder_id
+WHERE f.account_id <> p.account_id OR f.kind = 'group' OR p.class <> lower(p.class);
+
+-- 65: short number of a replica that is the account's own, or out of its range
+SELECT r.account_id, r.number
+FROM replica r
+JOIN account a ON a.id = r.account_id
+WHERE r.number < 2 OR r.number > 32767 OR r.guid = a.guid;
+
+-- 66: further rights of somebody who has none
+SELECT m.folder_id, m.who
+FROM access_more m
+WHERE m.bits = 0;
+
+-- 67: two roots of an account
+SELECT account_id, role
+FROM folder
+WHERE role IN ('root', 'subtree')
+GROUP BY account_id, role HAVING count(*) > 1;

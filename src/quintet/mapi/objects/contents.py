@@ -1,0 +1,166 @@
+"""Contents tables: the messages of a folder as rows, its hidden ones, or those that can be had back.
+
+Usual columns come with one SQL page (`glance`); stored properties lie over them; only a column that neither
+knows makes an item of the row's MIME.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from quintet.mapi.bag import Bag, Item, Key, NamedTag
+from quintet.mapi.convert import differences, fields, names
+from quintet.mapi.objects import flags, glance, packed, pid, stored
+from quintet.mapi.objects.glance import Line
+from quintet.mapi.restrict import RECIPIENTS, Restriction
+from quintet.mapi.rows import Order, SortOrder
+from quintet.mapi.table import Rows
+from quintet.mapi.types import Tag, Value
+from quintet.store import folders, pages, props
+from quintet.store.model import FolderKind
+
+if TYPE_CHECKING:
+    from quintet.mapi.objects.folder import Folder
+
+# what the database can put in order by itself; the order of numbers is the same everywhere
+_SORTABLE: Final = {
+    pid.DELIVERY_TIME: "received_at",
+    pid.MESSAGE_SIZE: "size",
+    pid.MESSAGE_SIZE_EXTENDED: "size",
+    pid.CHANGE_NUMBER: "content_modseq",
+    pid.MESSAGE_ID: "id",
+    pid.ARTICLE_NUMBER: "uid",
+}
+_BODIES = frozenset((pid.BODY, pid.HTML, pid.RTF))
+_TOLD: Final[frozenset[Key]] = (
+    frozenset(row.key for row in fields.TABLE)
+    | differences.COMPUTED
+    | {names.TRANSPORT_HEADERS, names.REPLY_ENTRIES, names.READ_RECEIPT, names.DELIVERY_REPORT}
+)
+"""Properties that the MIME of a letter may tell, and `glance` does not."""
+
+
+class Contents(Rows):
+    """The rows of one folder; ``hidden``: its associated messages."""
+
+    def __init__(self, folder: Folder, *, hidden: bool = False) -> None:
+        self.folder, self.hidden = folder, hidden
+
+    def ids(self) -> Sequence[int]:
+        return pages.ids(self.folder.box.tx, self.folder.id, hidden=self.hidden)
+
+    def version(self) -> Hashable:
+        found: Hashable = folders.get(self.folder.box.tx, self.folder.id).highest_modseq
+        return found
+
+    def columns(self) -> Sequence[Tag]:
+        return [*glance.ENTRY, *glance.MIME, pid.BODY]
+
+    def arranged(self, restriction: Restriction | None, order: SortOrder | None) -> Sequence[int] | None:
+        """Dates, sizes and numbers are put in order by the database."""
+        if restriction is not None or order is None or not self._is_sortable(order):
+            return None
+        keys = [(_SORTABLE[key.tag], key.order == Order.DESCENDING) for key in order.keys]
+        return pages.ids(self.folder.box.tx, self.folder.id, hidden=self.hidden, order=keys)
+
+    def _is_sortable(self, order: SortOrder) -> bool:
+        """All keys are the database's; an item without MIME may have been told another time of delivery."""
+        tags = [key.tag for key in order.keys]
+        return all(tag in _SORTABLE for tag in tags) and (
+            pid.DELIVERY_TIME not in tags or self.folder.kind != FolderKind.ITEM
+        )
+
+    def values(self, ids: Sequence[int], keys: Sequence[Tag]) -> list[list[Value]]:
+        if not ids:
+            return []
+        if len(ids) > pages.MAX_PAGE:
+            return self.values(ids[: pages.MAX_PAGE], keys) + self.values(ids[pages.MAX_PAGE :], keys)
+        lines = self._lines(ids, keys)
+        kept = props.of_many(self.folder.box.tx, props.ENTRY, ids)
+        missing = [None] * len(keys)
+        getters = [glance.ENTRY.get(key) or glance.MIME.get(key) for key in keys]
+        own = [
+            None if getter is not None else self._told(key) for getter, key in zip(getters, keys, strict=True)
+        ]
+        found = []
+        for number in ids:
+            line = lines.get(number)
+            if line is None:
+                found.append(list(missing))
+                continue
+            values = _Values(self, line, kept.get(number, {}))
+            found.append([values.of(key, getters[at], own[at]) for at, key in enumerate(keys)])
+        return found
+
+    def _told(self, tag: Tag) -> Key | None:
+        """What the item of a letter calls the property, if a letter can tell it at all."""
+        if tag in _BODIES:
+            return tag
+        key = self.folder.box.key_of(tag)
+        if key in _TOLD or (isinstance(key, NamedTag) and key.guid == names.INTERNET_HEADERS):
+            return key
+        return None
+
+    def _lines(self, ids: Sequence[int], keys: Sequence[Tag]) -> dict[int, Line]:
+        digests = any(key not in glance.ENTRY for key in keys)
+        found = {}
+        for row in pages.lines(self.folder.box.tx, ids, digests=digests):
+            place = self.folder_of(row[1])
+            found[row[0]] = Line(place, row[:-1], row[-1]) if digests else Line(place, row, None)
+        return found
+
+    def folder_of(self, number: int) -> Folder:
+        """The folder that an entry lies in."""
+        return self.folder
+
+    def item(self, number: int) -> Item:
+        """The whole item of a row."""
+        box = self.folder.box
+        return stored.item(box, stored.row(box.tx, number))
+
+    def parts(self, row: int, table: Tag) -> Sequence[Mapping[Tag, Value]]:
+        item = self.item(row)
+        bags = item.recipients if table == RECIPIENTS else [one.props for one in item.attachments]
+        return [{key: value for key, value in bag.items() if isinstance(key, int)} for bag in bags]
+
+
+class _Values:
+    """The values of one row; its item is made at most once."""
+
+    __slots__ = ("_item", "_kept", "_line", "_rows")
+
+    def __init__(self, rows: Contents, line: Line, kept: dict[int, bytes]) -> None:
+        self._rows, self._line, self._kept = rows, line, kept
+        self._item: Item | None = None
+
+    def of(self, tag: Tag, getter: Any, told: Key | None) -> Value:  # Any: a getter of `glance`, or None
+        raw = self._kept.get(tag)
+        if raw is not None and tag not in _FLAGGED:
+            if tag == pid.MESSAGE_FLAGS:
+                return self._flags(raw)
+            return None if raw == packed.GONE else packed.of_value(tag, raw)
+        if getter is None:
+            return None if told is None or self._line.blob_id is None else self._from_item(tag)
+        if tag in glance.MIME and self._line.blob_id is None and tag not in _ALWAYS:
+            return None
+        value = getter(self._line)
+        if value is NotImplemented:
+            return self._from_item(tag)
+        if raw is not None:
+            return value if value is not None else packed.of_value(tag, raw)
+        return value
+
+    def _flags(self, raw: bytes) -> int:
+        own: Bag = {pid.MESSAGE_FLAGS: packed.of_value(pid.MESSAGE_FLAGS, raw)}
+        return self._line.message_flags() | flags.shown(self._line.flags, own)
+
+    def _from_item(self, tag: Tag) -> Value:
+        if self._item is None:
+            self._item = self._rows.item(self._line.id)
+        key = self._rows.folder.box.key_of(tag)
+        return None if key is None else self._item.props.get(key)
+
+
+_FLAGGED = frozenset((pid.FLAG_STATUS, pid.LAST_VERB))  # the entry's flags are the truth of these
+_ALWAYS = frozenset((pid.MESSAGE_FLAGS, pid.HAS_ATTACHMENTS, pid.MESSAGE_CLASS))

@@ -1,0 +1,103 @@
+"""Hierarchy tables: the folders right under one, or all below it, as rows (MS-OXCFOLD 3.1.1.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
+
+from quintet.errors import Refused
+from quintet.mapi.objects import pid
+from quintet.mapi.objects.bagged import Bagged
+from quintet.mapi.table import Rows
+from quintet.mapi.types import Error, Tag, Value
+from quintet.store import access, folders
+from quintet.store.model import Folder as FolderRow
+from quintet.store.model import FolderId
+
+if TYPE_CHECKING:
+    from quintet.mapi.objects.folder import Folder
+
+MAX_FOLDERS = 100_000  # rows of one table
+
+
+class Hierarchy(Rows):
+    """The rows; ``deep``: everything below, each under its parent, with its depth (R: Depth flag)."""
+
+    def __init__(self, folder: Folder, *, deep: bool = False) -> None:
+        self.folder, self.deep = folder, deep
+        self._depths: dict[int, int] = {}
+
+    def ids(self) -> Sequence[int]:
+        self._depths = {}
+        found: list[int] = []
+        children = _children(self.folder)
+        waiting = [(one, 1) for one in reversed(children.get(self.folder.id, []))]
+        while waiting and len(found) < MAX_FOLDERS:
+            one, depth = waiting.pop()
+            found.append(one)
+            self._depths[one] = depth
+            if self.deep:
+                waiting += [(each, depth + 1) for each in reversed(children.get(one, []))]
+        return found
+
+    def version(self) -> Hashable:
+        return self.folder.box.tree_version()
+
+    def columns(self) -> Sequence[Tag]:
+        from quintet.mapi.objects.folder import Folder
+
+        return [*Folder.facts, pid.DEPTH]
+
+    def values(self, ids: Sequence[int], keys: Sequence[Tag]) -> list[list[Value]]:
+        return [self._row(number, keys) for number in ids]
+
+    def _row(self, number: int, keys: Sequence[Tag]) -> list[Value]:
+        from quintet.mapi.objects.folder import Folder
+
+        box = self.folder.box
+        try:
+            one: Bagged = Folder(box, folders.get(box.tx, FolderId(number)))
+        except Refused:
+            return [None] * len(keys)
+        found = [None if isinstance(value, Error) else value for value in one.get(keys)]
+        for at, key in enumerate(keys):
+            if key == pid.DEPTH:
+                found[at] = self._depths.get(number, 1) if self.deep else 0
+        return found
+
+
+def _children(folder: Folder) -> dict[int, list[int]]:
+    """Who stands under whom, of what the reader may see; by the order of names."""
+    box = folder.box
+    found: dict[int, list[int]] = {}
+    rows = folders.listing(box.tx, box.account.id)
+    seen = visible(folder, rows)
+    for row in rows:
+        if row.id in seen:
+            parent = box.parent_of(row)
+            if parent != row.id:
+                found.setdefault(parent, []).append(row.id)
+    return found
+
+
+def visible(folder: Folder, rows: Sequence[FolderRow]) -> set[int]:
+    """Those that the reader may look up; rights are looked at only where somebody gave some."""
+    box = folder.box
+    if box.is_owner:
+        return {row.id for row in rows}
+    ruled = {
+        number
+        for (number,) in box.tx.all(
+            "SELECT DISTINCT a.folder_id FROM access a JOIN folder f ON f.id = a.folder_id"
+            " WHERE f.account_id = ?", box.account.id,
+        )
+    }  # fmt: skip
+    return {
+        row.id
+        for row in rows
+        if (
+            "l" in access.of_folder(box.tx, box.reader.id, row)
+            if row.id in ruled
+            else "l" in box.rights_of(row)
+        )
+    }

@@ -1,0 +1,114 @@
+"""Numbers of objects and changes as clients see them (MS-OXCDATA 2.2).
+
+An account is one replica: its GUID with the 48-bit number of a folder or an entry names that object for ever,
+and with a value of its change counter names a change.  Within a logon the replica goes by the number 1.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+
+from quintet.mapi import ids
+from quintet.mapi.buffer import Reader, Writer, bad
+from quintet.mapi.ids import Counter
+
+OWN_REPLICA = 1  # the account's own, in every logon
+MAX_CHANGES = 1000  # replicas in a predecessor change list; a mailbox meets some tens of clients in its life
+
+
+def on_wire(counter: Counter, replica: int = OWN_REPLICA) -> int:
+    """FID, MID or CN as PtypInteger64: the replica's number, then the counter big-endian (2.2.1.1)."""
+    raw = replica.to_bytes(2, "little") + counter.to_bytes(6, "big")
+    return int.from_bytes(raw, "little", signed=True)
+
+
+def from_wire(value: int) -> tuple[int, Counter]:
+    """Replica and counter of a PtypInteger64."""
+    raw = (value & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "little")
+    return int.from_bytes(raw[:2], "little"), int.from_bytes(raw[2:], "big")
+
+
+def key(replica: uuid.UUID, counter: Counter) -> bytes:
+    """A GID: PidTagSourceKey of an object, PidTagChangeKey of a change; 22 bytes (2.2.1.3)."""
+    return replica.bytes_le + counter.to_bytes(6, "big")
+
+
+def of_key(raw: bytes) -> tuple[uuid.UUID, Counter]:
+    """The inverse of `key`.  Raises BadSyntax: not 22 bytes."""
+    if len(raw) != 22:
+        raise bad("a key of another length")
+    return uuid.UUID(bytes_le=raw[:16]), int.from_bytes(raw[16:], "big")
+
+
+Changes = dict[uuid.UUID, bytes]
+"""The newest change of each replica that an object has in it: the local part of an XID, 1 to 8 bytes."""
+
+
+def read_changes(raw: bytes) -> Changes:
+    """A PredecessorChangeList: sized XIDs one after the other (MS-OXCFXICS 2.2.2.3).
+
+    Raises BadSyntax: malformed, or longer than `MAX_CHANGES`.
+    """
+    reader = Reader(raw)
+    found: Changes = {}
+    while len(reader):
+        size = reader.u8()
+        if not 17 <= size <= 24 or len(found) >= MAX_CHANGES:
+            raise bad("a change of no possible size, or too many of them")
+        replica = uuid.UUID(bytes_le=reader.take(16))
+        found = joined(found, {replica: reader.take(size - 16)})
+    return found
+
+
+def write_changes(changes: Changes) -> bytes:
+    """The same as bytes, in the order of the replicas' GUIDs as that section asks."""
+    writer = Writer()
+    for replica in sorted(changes, key=lambda one: one.bytes_le):
+        local = changes[replica]
+        writer.u8(16 + len(local))
+        writer.put(replica.bytes_le + local)
+    return writer.done()
+
+
+def joined(one: Changes, other: Changes) -> Changes:
+    """The newest of both."""
+    found = dict(one)
+    for replica, local in other.items():
+        found[replica] = max(found.get(replica, b""), local, key=_age)
+    return found
+
+
+def includes(one: Changes, other: Changes) -> bool:
+    """Whether whoever has ``one`` has seen all of ``other`` (MS-OXCFXICS 3.1.5.6.2.1)."""
+    return all(_age(one.get(replica, b"")) >= _age(local) for replica, local in other.items())
+
+
+def _age(local: bytes) -> int:
+    return int.from_bytes(local, "big")
+
+
+def change(replica: uuid.UUID, counter: Counter) -> Changes:
+    """A single change of ours."""
+    return {replica: counter.to_bytes(6, "big")}
+
+
+def folder_entry(provider: uuid.UUID, replica: uuid.UUID, counter: Counter, *, public: bool) -> bytes:
+    """PidTagEntryId of a folder (MS-OXCDATA 2.2.4.1)."""
+    kind = ids.PUBLIC_FOLDER if public else ids.PRIVATE_FOLDER
+    return ids.write(ids.FolderEntry(provider, kind, ids.LongId(replica, counter)))
+
+
+def message_entry(
+    provider: uuid.UUID, replica: uuid.UUID, folder: Counter, message: Counter, *, public: bool
+) -> bytes:
+    """PidTagEntryId of a message (MS-OXCDATA 2.2.4.2)."""
+    kind = ids.PUBLIC_MESSAGE if public else ids.PRIVATE_MESSAGE
+    long = [ids.LongId(replica, one) for one in (folder, message)]
+    return ids.write(ids.MessageEntry(provider, kind, *long))
+
+
+def counters(values: Iterable[int]) -> list[Counter]:
+    """The counters of some FIDs or MIDs of our own replica; others are left out."""
+    pairs = [from_wire(value) for value in values]
+    return [counter for replica, counter in pairs if replica == OWN_REPLICA]

@@ -1,0 +1,129 @@
+"""Pages of entries for those who list by object numbers, hidden ones included, in any order that SQL has.
+
+`entries` lists by numbers in a folder, for those who speak MIME; this lists what a property store shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from quintet.errors import Reason, Refused
+from quintet.store import dialect
+from quintet.store.db import Tx
+from quintet.store.model import EntryId, FolderId, MessageId, Modseq, Uid
+
+MAX_PAGE = 1000  # entries of one question
+
+SORTABLE: Final = {
+    "received_at": "e.received_at",
+    "size": "e.size",
+    "content_modseq": "e.content_modseq",
+    "id": "e.id",
+    "uid": "e.uid",
+}
+"""What `ids` can sort by."""
+
+LINE: Final = (
+    "e.id, e.folder_id, e.uid, e.message_id, e.flags, e.size, e.received_at, e.saved_at, e.modseq,"
+    " e.content_modseq, e.created_modseq, e.hidden, m.blob_id, m.sent_at, m.message_id, m.refs"
+)
+_WHOLE = (
+    "SELECT e.id, e.folder_id, e.uid, e.message_id, e.flags, e.size, e.received_at, e.saved_at, e.modseq,"
+    " e.content_modseq, e.read_modseq, e.created_modseq, e.hidden, m.prefix, m.blob_id, b.size, b.sha256,"
+    " b.place, b.data, b.digest FROM entry e JOIN message m ON m.id = e.message_id"
+    " LEFT JOIN blob b ON b.id = m.blob_id WHERE e.id = ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An entry with its message and its body, as far as that lies in the row."""
+
+    id: EntryId
+    folder_id: FolderId
+    uid: Uid
+    message_row: MessageId
+    flags: int
+    size: int
+    received_at: int
+    saved_at: int
+    modseq: Modseq
+    content_modseq: Modseq
+    read_modseq: Modseq
+    created_modseq: Modseq
+    hidden: int
+    prefix: bytes
+    blob_id: int | None  # None: an item without MIME
+    blob_size: int
+    sha256: bytes
+    place: int  # 0: `data`, 1: a file
+    data: bytes | None
+    digest: bytes
+
+
+def whole(tx: Tx, entry_id: int) -> Whole:
+    """Raises Refused(NO_SUCH_MESSAGE)."""
+    found = tx.one(_WHOLE, entry_id)
+    if found is None:
+        raise Refused(Reason.NO_SUCH_MESSAGE)
+    return Whole(*found)
+
+
+def ids(
+    tx: Tx, folder_id: FolderId, *, hidden: bool = False, order: Sequence[tuple[str, bool]] = ()
+) -> list[int]:
+    """Object numbers of all entries of a folder.
+
+    ``order``: names of `SORTABLE`, and whether descending; what is equal stays in the order of arrival, or
+    against it where the first descends.
+    """
+    last = "DESC" if order and order[0][1] else "ASC"
+    terms = [f"{SORTABLE[name]} {'DESC' if falling else 'ASC'}" for name, falling in order]
+    rows = tx.all(
+        "SELECT e.id FROM entry e WHERE e.folder_id = ? AND e.hidden = ?"
+        f" ORDER BY {', '.join([*terms, f'e.uid {last}'])}",
+        folder_id, int(hidden),
+    )  # fmt: skip
+    return [number for (number,) in rows]
+
+
+def lines(tx: Tx, numbers: Iterable[int], *, digests: bool) -> list[tuple[Any, ...]]:
+    """Rows of `LINE`, in no order; with ``digests`` the packed digest behind (None: no MIME)."""
+    members, param = dialect.among(tx.engine, numbers)
+    more, join = (", b.digest", " LEFT JOIN blob b ON b.id = m.blob_id") if digests else ("", "")
+    return tx.all(
+        f"SELECT {LINE}{more} FROM entry e JOIN message m ON m.id = e.message_id{join} WHERE e.id {members}",
+        param,
+    )
+
+
+def within(tx: Tx, folder_id: FolderId, numbers: Iterable[int]) -> list[tuple[EntryId, Uid, bool]]:
+    """(object number, number, hidden) of those entries that lie in a folder, ascending."""
+    members, param = dialect.among(tx.engine, numbers)
+    rows = tx.all(
+        f"SELECT id, uid, hidden FROM entry WHERE id {members} AND folder_id = ? ORDER BY uid",
+        param, folder_id,
+    )  # fmt: skip
+    return [(EntryId(number), Uid(uid), bool(hidden)) for number, uid, hidden in rows]
+
+
+def numbers(tx: Tx, folder_id: FolderId, uids: Iterable[int]) -> dict[int, EntryId]:
+    """Object numbers of some entries of a folder, by their numbers there."""
+    members, param = dialect.among(tx.engine, uids)
+    return dict(tx.all(f"SELECT uid, id FROM entry WHERE folder_id = ? AND uid {members}", folder_id, param))
+
+
+def hidden_count(tx: Tx, folder_id: FolderId) -> int:
+    return int(tx.value("SELECT count(*) FROM entry WHERE folder_id = ? AND hidden = 1", folder_id))
+
+
+def renumber(tx: Tx, folder_id: FolderId, uid: Uid, entry_id: EntryId) -> None:
+    """Gives a new entry the object number that was told before there was an entry; it has no properties."""
+    tx.run("UPDATE entry SET id = ? WHERE folder_id = ? AND uid = ?", entry_id, folder_id, uid)
+
+
+def removed(tx: Tx, folder_id: FolderId) -> int:
+    """How many entries of a folder were taken away, as far as that is remembered."""
+    return int(tx.value("SELECT count(*) FROM tombstone WHERE folder_id = ?", folder_id))
