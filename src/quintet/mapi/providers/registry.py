@@ -18,6 +18,7 @@ GROUP = "quintet.mapi.providers"
 
 OWN = {  # name -> module that has SERVICE
     "MEMORY": "quintet.mapi.providers.memory",
+    "MAILDIR": "quintet.mapi.providers.maildir",
 }
 _added: dict[str, Service] = {}
 
