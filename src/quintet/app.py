@@ -126,7 +126,7 @@ class App:
             self.store,
             self.auth,
             config,
-            self.office,
+            lambda: (self.inbound, self.office),
             number=self._number,
             count=self._count,
             tallies=self._tallies,
@@ -320,7 +320,7 @@ class App:
         else:  # the file of rules about control messages may have changed
             await self._stop_news()
             self._begin_news()
-        self.mapi.reload(config, self.office)
+        self.mapi.reload(config)
         for name, listener in self.listeners.items():
             wanted = config.listeners.get(name)
             if wanted is None or isinstance(listener, HttpListener):

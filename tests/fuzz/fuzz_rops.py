@@ -31,7 +31,7 @@ def target(data: bytes) -> None:
     """The first byte says what the rest is to be."""
     try:
         if data[:1] == b"\1":
-            registry.read_answers(data[1:], lambda place, index: (0x0037001F, 0x0E080003))
+            registry.read_answers(data[1:], lambda place: (0x0037001F, 0x0E080003))
         elif data[:1] == b"\2":
             for payload in frame.unwrap(data[1:]):
                 registry.read(payload)

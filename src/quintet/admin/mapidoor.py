@@ -6,6 +6,7 @@ Joins what `quintet.mapi` leaves open: contexts, who may enter, other workers, a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from quintet.store.tallies import Tallies
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from quintet.delivery.inbound import Inbound
     from quintet.delivery.post import PostOffice
     from quintet.mapi.http.crossing import Crossing
     from quintet.mapi.http.service import MapiHttp
@@ -25,14 +27,17 @@ PREFIXES = ("/mapi/", "/autodiscover/")  # of paths in lower case
 
 
 class MapiDoor:
-    """One a process; ``number`` is this worker's among ``count``."""
+    """One a process; ``number`` is this worker's among ``count``.
+
+    ``rooms`` gives what takes letters and articles now: another configuration brings others.
+    """
 
     def __init__(
         self,
         store: Store,
         auth: AuthService,
         config: Config,
-        office: PostOffice,
+        rooms: Callable[[], tuple[Inbound, PostOffice]],
         *,
         number: int = 0,
         count: int = 1,
@@ -41,7 +46,7 @@ class MapiDoor:
         self._store = store
         self._auth = auth
         self.config = config
-        self._office = office
+        self._rooms = rooms
         self._number = number
         self._count = count
         self._tallies = tallies
@@ -53,10 +58,9 @@ class MapiDoor:
         """Whether a path is ours."""
         return self.config.mapi.enabled and path.lower().startswith(PREFIXES)
 
-    def reload(self, config: Config, office: PostOffice) -> None:
+    def reload(self, config: Config) -> None:
         """Takes a changed configuration; sessions stay."""
         self.config = config
-        self._office = office
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to a request that `serves`."""
@@ -67,7 +71,7 @@ class MapiDoor:
 
     async def _load(self) -> MapiHttp:
         await asyncio.to_thread(_import)
-        from quintet.mapi.http import contexts, crossing, entrance, service
+        from quintet.mapi.http import contexts, crossing, entrance, mailbox, service
         from quintet.mapi.nspi import endpoint as nspi
 
         held = contexts.Contexts(
@@ -79,6 +83,10 @@ class MapiDoor:
             self._store, lambda: self.config.address_book, self.config.hostname, self._url
         )
         http.register("/mapi/nspi", book)
+        box = mailbox.MailboxEndpoint(
+            self._store, lambda: self.config.mapi, self._rooms, self.config.hostname
+        )
+        http.register("/mapi/emsmdb", box)
         if self._count > 1:
             self._crossing = crossing.Crossing(self._run, self._number, http.begin_here)
             await self._crossing.start()
@@ -110,5 +118,5 @@ class MapiDoor:
 
 def _import() -> None:
     """A fifth of a second: in a thread, so that the loop goes on."""
-    from quintet.mapi.http import crossing, service  # noqa: F401 - see above
+    from quintet.mapi.http import crossing, mailbox, service  # noqa: F401 - see above
     from quintet.mapi.nspi import endpoint  # noqa: F401 - the same

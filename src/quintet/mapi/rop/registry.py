@@ -204,6 +204,11 @@ def _read_one(reader: Asks) -> Asked:
     return Asked(rop, logon, first, other, body, at)
 
 
+def rop_of(body: Any) -> Rop:
+    """The operation of a request's class."""
+    return _OF_REQUEST[type(body)]
+
+
 def put_request(writer: Writer, body: Any, logon: int, index: int, other: int = 0) -> None:
     """Writes a request; ``body`` is of a request class, or the number of an operation without one."""
     rop = ROPS[body] if isinstance(body, int) else _OF_REQUEST[type(body)]
@@ -262,16 +267,15 @@ class Answers:
     handles: list[int] = field(default_factory=list)
 
 
-def read_answers(
-    raw: bytes, columns: Callable[[int, int], Sequence[int]] = lambda place, index: ()
-) -> Answers:
-    """Reads answers.  ``columns(place, index)``: what rows in the answer number ``place`` consist of.
+def read_answers(raw: bytes, columns: Callable[[int], Sequence[int]] = lambda place: ()) -> Answers:
+    """Reads answers.  ``columns(place)``: what rows in the answer number ``place`` consist of.
 
-    Raises BadSyntax.
+    Notices are not counted.  Raises BadSyntax.
     """
     listed, handles = split(raw)
     reader = Tells(listed)
     found = Answers(handles=handles)
+    place = 0
     while len(reader):
         number = reader.u8()
         if number in NOTICES:
@@ -282,13 +286,14 @@ def read_answers(
             raise bad("the answer of a reserved operation")
         told = Told(rop, reader.u8(), reader.u32())
         if told.code == 0 or told.code in _SUCCESSES:
-            reader.columns = columns(len(found.told), told.index)
+            reader.columns = columns(place)
             told.body = rop.answer.get(reader) if rop.answer is not None else None
         else:
             if told.code == NULL_DESTINATION and rop.head is Head.TWO:
                 reader.u32()
             reader.take(len(rop.always))
         found.told.append(told)
+        place += 1
     return found
 
 

@@ -1,0 +1,127 @@
+"""Which function serves which operation, and what it is given: a `Call`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
+
+from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.objects import Box
+from quintet.mapi.rop.registry import ROPS, Asked
+from quintet.mapi.rop.serve.session import Held, Logon, Session
+from quintet.store.db import Tx
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One operation that is carried out.
+
+    ``handles`` is the buffer's table, ``room`` how many bytes the answer's fields may have.
+    """
+
+    session: Session
+    asked: Asked
+    handles: list[int]
+    room: int
+    tx: Tx
+    services: Any  # `run.Services`
+
+    @property
+    def body(self) -> Any:  # Any: of the request class of the operation
+        return self.asked.body
+
+    @property
+    def logon(self) -> Logon:
+        """Raises MapiError(NULL_OBJECT): there is no such logon (R4555)."""
+        found = self.session.logons.get(self.asked.logon)
+        if found is None:
+            raise MapiError(Code.NULL_OBJECT)
+        return found
+
+    @property
+    def box(self) -> Box:
+        return self.logon.box
+
+    @property
+    def page(self) -> str:
+        return self.session.page
+
+    def held(self, index: int) -> Held:
+        """What the handle at an index stands for.  Raises MapiError(NULL_OBJECT) (R4712)."""
+        if index >= len(self.handles):
+            raise MapiError(Code.NULL_OBJECT)
+        return self.session.find(self.asked.logon, self.handles[index])
+
+    @overload
+    def thing(self, kind: type[T], /) -> T: ...
+    @overload
+    def thing(self, kind: type[T], other: type[U], /) -> T | U: ...
+    def thing(self, *kinds: Any) -> Any:
+        """The object that the operation is asked of.
+
+        Raises MapiError(NULL_OBJECT): there is none; MapiError(NOT_SUPPORTED): it is of another kind.
+        """
+        return _of(self.held(self.asked.index), kinds)
+
+    def destination(self, kind: type[T]) -> T:
+        """The second object.  Raises MapiError(NULL_DESTINATION | NOT_SUPPORTED)."""
+        try:
+            held = self.held(self.asked.other)
+        except MapiError:
+            raise MapiError(Code.NULL_DESTINATION) from None
+        found: T = _of(held, (kind,))
+        return found
+
+    def give(self, thing: Any, *, logon: Logon | None = None) -> int:
+        """Puts a new object into the table of handles, where the request wants it (R4558).
+
+        Raises MapiError(NULL_OBJECT): there is no such place.
+        """
+        index = self.asked.reply_index
+        if index >= len(self.handles):
+            raise MapiError(Code.NULL_OBJECT)
+        handle = self.session.give(logon or self.logon, thing)
+        self.handles[index] = handle
+        return handle
+
+
+def _of(held: Held, kinds: tuple[type, ...]) -> Any:
+    if not isinstance(held.thing, kinds):
+        raise MapiError(Code.NOT_SUPPORTED)
+    return held.thing
+
+
+Serve = Callable[[Call], Any]
+"""Gives the answer's fields, None where it has none.  Raises MapiError, BadSyntax."""
+
+Writes = bool | Callable[[Session, Asked, list[int]], bool]
+"""Whether it changes the store; where that depends, on what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An operation that is served; ``light``: costs so little that the loop may do it."""
+
+    serve: Serve
+    writes: Writes
+    light: bool
+
+
+SERVED: dict[int, Served] = {}
+"""By RopId; what is not here is answered with NotSupported (MS-OXCDATA R927)."""
+
+
+def serves(number: int, *, writes: Writes = False, light: bool = False) -> Callable[[Serve], Serve]:
+    """Enters a function into the table."""
+    assert number in ROPS
+
+    def enter(serve: Serve) -> Serve:
+        assert number not in SERVED
+        SERVED[number] = Served(serve, writes, light)
+        return serve
+
+    return enter

@@ -1,0 +1,139 @@
+"""Properties of every object, and their names (MS-OXCPRPT 3.2.5.1 to 3.2.5.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from quintet.errors import BadSyntax
+from quintet.mapi import types
+from quintet.mapi.buffer import Writer
+from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.objects import Box, Folder, Trouble
+from quintet.mapi.objects.bagged import Bagged
+from quintet.mapi.rop import properties
+from quintet.mapi.rop.fields import PropertyProblem
+from quintet.mapi.rop.properties import WithProblems
+from quintet.mapi.rop.registry import Asked
+from quintet.mapi.rop.serve import values
+from quintet.mapi.rop.serve.desk import Call, serves
+from quintet.mapi.rop.serve.session import Session
+from quintet.mapi.rop.serve.storebag import StoreObject
+from quintet.mapi.types import Tag, Value
+
+CREATE = 0x02  # of GetPropertyIdsFromNames: make those that are not there (2.2.12.1)
+WHOLE = 0x1000  # bytes that a value may have in a row beside others when there is no room for all
+
+
+def _at_once(session: Session, asked: Asked, handles: list[int]) -> bool:
+    """Whether the object keeps properties in the store at once: all but messages and attachments do."""
+    index = asked.index
+    held = session.held.get(handles[index]) if index < len(handles) else None
+    return held is None or isinstance(held.thing, (Box, Folder))
+
+
+def _object(call: Call) -> Bagged:
+    held = call.held(call.asked.index)
+    return StoreObject(held.thing) if isinstance(held.thing, Box) else call.thing(Bagged)
+
+
+# --- reading ----------------------------------------------------------------------------------------------
+
+
+@serves(0x07)
+def get_properties_specific(call: Call) -> properties.GetPropertiesSpecificAnswer:
+    """In the order in which they are asked (R45701); what is too long is read as a stream (R90701)."""
+    body: properties.GetPropertiesSpecific = call.body
+    found = _object(call).get(body.tags)
+    raw = values.row(body.tags, found, call.page, unicode=body.want_unicode)
+    if len(raw) > call.room:
+        most = max(call.room // max(len(body.tags), 1) - 16, 16)
+        raw = values.row(body.tags, found, call.page, unicode=body.want_unicode, most=most)
+    return properties.GetPropertiesSpecificAnswer(raw)
+
+
+@serves(0x08)
+def get_properties_all(call: Call) -> properties.GetPropertiesAllAnswer:
+    """All that has a value; one that does not fit has an error in its place (R46803)."""
+    body: properties.GetPropertiesAll = call.body
+    found = []
+    room = call.room - 2
+    for tag, value in _object(call).everything():
+        tag, value = _narrowed(tag, value, call.page, wide=body.want_unicode)
+        size = _size(tag, value)
+        if size > min(room, WHOLE if room < 4 * WHOLE else room):
+            tag, value, size = types.tag_of(types.id_of(tag), types.ERROR_CODE), Code.OUT_OF_MEMORY, 8
+        if size > room:
+            break
+        room -= size
+        found.append((tag, value))
+    return properties.GetPropertiesAllAnswer(tuple(found))
+
+
+def _narrowed(tag: Tag, value: Value, page: str, *, wide: bool) -> tuple[Tag, Value]:
+    kind = types.type_of(tag)
+    if wide or kind & ~types.MULTIPLE != types.STRING:
+        return tag, value
+    narrow = tag - types.STRING + types.STRING8
+    return narrow, values.outgoing(narrow, value, page)
+
+
+def _size(tag: Tag, value: Value) -> int:
+    """Bytes of a tagged value; more than any room where its type cannot tell it."""
+    writer = Writer()
+    try:
+        types.put_tagged(writer, tag, value)
+    except (ValueError, TypeError, AttributeError, BadSyntax):
+        return 1 << 30
+    return len(writer.done())
+
+
+@serves(0x09)
+def get_properties_list(call: Call) -> properties.GetPropertiesListAnswer:
+    return properties.GetPropertiesListAnswer(tuple(_object(call).tags()))
+
+
+# --- changing ---------------------------------------------------------------------------------------------
+
+
+def _problems(troubles: Sequence[Trouble]) -> WithProblems:
+    return WithProblems(tuple([PropertyProblem(one.index, one.tag, one.code) for one in troubles]))
+
+
+@serves(0x79, writes=_at_once)
+@serves(0x0A, writes=_at_once)
+def set_properties(call: Call) -> WithProblems:
+    """Without replication it is the same: there is one copy of everything (R83501)."""
+    wanted = [values.incoming(tag, value, call.page) for tag, value in call.body.values]
+    return _problems(_object(call).set(wanted))
+
+
+@serves(0x7A, writes=_at_once)
+@serves(0x0B, writes=_at_once)
+def delete_properties(call: Call) -> WithProblems:
+    return _problems(_object(call).remove(call.body.tags))
+
+
+# --- names ------------------------------------------------------------------------------------------------
+
+
+def _creates(session: Session, asked: Asked, handles: list[int]) -> bool:
+    return bool(asked.body.flags & CREATE)
+
+
+@serves(0x56, writes=_creates)
+def get_property_ids_from_names(call: Call) -> properties.GetPropertyIdsFromNamesAnswer:
+    """All names where none is given (R53801); 0 for one that has no number, which is then told (R53202)."""
+    body: properties.GetPropertyIdsFromNames = call.body
+    call.held(call.asked.index)
+    if any(one is None for one in body.names):
+        raise MapiError(Code.INVALID_PARAMETER)
+    names = [one for one in body.names if one is not None]
+    numbers = call.box.property_ids(names, create=bool(body.flags & CREATE))
+    return properties.GetPropertyIdsFromNamesAnswer(tuple(numbers))
+
+
+@serves(0x55, light=True)
+def get_names_from_property_ids(call: Call) -> properties.GetNamesFromPropertyIdsAnswer:
+    call.held(call.asked.index)
+    names = call.box.property_names(call.body.numbers)
+    return properties.GetNamesFromPropertyIdsAnswer(tuple(names))

@@ -1,0 +1,146 @@
+"""Logging on, identifiers, receive folders (MS-OXCSTOR 3.2.5.1.1 to 3.2.5.5)."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+
+from quintet.mapi import objects
+from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.ids import LongId, ShortId
+from quintet.mapi.nspi import names
+from quintet.mapi.objects import Box
+from quintet.mapi.rop import stores
+from quintet.mapi.rop.serve.desk import Call, serves
+from quintet.mapi.rop.stores import LogonFlag, OpenFlag
+from quintet.store import accounts
+from quintet.store.db import Tx
+from quintet.store.model import AccountId, AccountKind
+
+OWN = 1  # the replica that each logon's own store is
+RESERVED, OWNER_RIGHT, SEND_AS_RIGHT = 0x01, 0x02, 0x04  # ResponseFlags (MS-OXCSTOR 2.2.1.1.3)
+_KNOWN_FLAGS = 0x07
+_NEVER = uuid.UUID(int=0)
+
+
+def short(number: int) -> ShortId:
+    """A folder or message as it goes over the wire; 0 is none."""
+    return ShortId(OWN, number) if number else ShortId(0, 0)
+
+
+def counter(one: ShortId) -> int:
+    """The number of an object of this store.  Raises MapiError(NOT_FOUND): of another replica, or none."""
+    if one.replica != OWN or not one.counter:
+        raise MapiError(Code.NOT_FOUND)
+    return one.counter
+
+
+@serves(0xFE, writes=True)
+def logon(call: Call) -> stores.LogonAnswer:
+    body: stores.Logon = call.body
+    session, flags = call.session, body.flags
+    if flags & ~_KNOWN_FLAGS:  # R1202
+        raise MapiError(Code.GENERAL_FAILURE)
+    private = bool(flags & LogonFlag.PRIVATE)
+    if not private and not body.open_flags & OpenFlag.PUBLIC:  # R3110001
+        raise MapiError(Code.LOGON_FAILED)
+    if call.asked.index >= len(call.handles):
+        raise MapiError(Code.NULL_OBJECT)
+    reader = session.identity.account_id
+    account = _mailbox(call.tx, body.essdn, reader) if private else _news(call.tx)
+    box = objects.logon(call.tx, account, reader, files=call.services.store.blobs)
+    call.handles[call.asked.index] = session.log_on(call.asked.logon, box)
+    with box.using(call.tx):
+        folders = tuple([short(number) for number in box.logon_folders()])
+    if not private:
+        return stores.LogonAnswer(stores.PublicLogon(flags & ~1, folders, OWN, box.replica, _NEVER))
+    rights = OWNER_RIGHT | SEND_AS_RIGHT if box.is_owner else 0
+    now = datetime.datetime.fromtimestamp(call.tx.now / 1000, datetime.UTC)
+    time = stores.LogonTime(
+        now.second, now.minute, now.hour, now.isoweekday() % 7, now.day, now.month, now.year
+    )
+    return stores.LogonAnswer(
+        stores.PrivateLogon(
+            flags, folders, RESERVED | rights, box.replica, OWN, box.replica, time, call.tx.now, 0
+        )
+    )
+
+
+def _mailbox(tx: Tx, essdn: str, reader: AccountId) -> AccountId:
+    """Whose mailbox a DN names (R787, R788); "" is one's own.
+
+    Clients that were set up by hand send a DN of which only the last name is right: that is a login name.
+    """
+    if not essdn:
+        return reader
+    number = names.number_of(essdn)
+    if number is not None:
+        return accounts.get(tx, AccountId(number)).id
+    last = essdn.rpartition("=")[2].lower()
+    found = accounts.find(tx, last)
+    if found is None and "@" not in last:
+        own = accounts.get(tx, reader).name
+        found = accounts.find(tx, f"{last}@{own.partition('@')[2]}")
+    if found is None:
+        raise MapiError(Code.UNKNOWN_USER)
+    return found.id
+
+
+def _news(tx: Tx) -> AccountId:
+    """The account of the newsgroups.  Raises MapiError(LOGON_FAILED): there are none (R59753)."""
+    number = tx.value("SELECT id FROM account WHERE kind = ? ORDER BY id LIMIT 1", AccountKind.NEWS)
+    if number is None:
+        raise MapiError(Code.LOGON_FAILED)
+    return AccountId(number)
+
+
+# --- identifiers ------------------------------------------------------------------------------------------
+
+
+@serves(0x43, light=True)
+def long_term_id_from_id(call: Call) -> stores.LongTermIdFromIdAnswer:
+    box, one = call.thing(Box), call.body.id
+    if one.replica != OWN:
+        raise MapiError(Code.NOT_FOUND)
+    return stores.LongTermIdFromIdAnswer(LongId(box.replica, one.counter))
+
+
+@serves(0x44, light=True)
+def id_from_long_term_id(call: Call) -> stores.IdFromLongTermIdAnswer:
+    box, one = call.thing(Box), call.body.id
+    if one.replica != box.replica:
+        raise MapiError(Code.NOT_FOUND)
+    return stores.IdFromLongTermIdAnswer(ShortId(OWN, one.counter))
+
+
+@serves(0x7B, light=True)
+def get_store_state(call: Call) -> stores.GetStoreStateAnswer:
+    """No search folder is at work: they are always current (R327)."""
+    if call.thing(Box).public:
+        raise MapiError(Code.NOT_SUPPORTED)
+    return stores.GetStoreStateAnswer(0)
+
+
+@serves(0x60, light=True)
+def get_per_user_long_term_ids(call: Call) -> stores.GetPerUserLongTermIdsAnswer:
+    """Who has read what of a group is kept with the group itself: there is no such data."""
+    if call.thing(Box).public:
+        raise MapiError(Code.NOT_SUPPORTED)
+    return stores.GetPerUserLongTermIdsAnswer(())
+
+
+@serves(0x42, light=True)
+def get_owning_servers(call: Call) -> stores.GetOwningServersAnswer:
+    box = call.thing(Box)
+    if not box.public:
+        raise MapiError(Code.NOT_SUPPORTED)
+    box.folder(counter(call.body.folder))
+    return stores.GetOwningServersAnswer((1, (call.services.hostname,)))
+
+
+@serves(0x45, light=True)
+def public_folder_is_ghosted(call: Call) -> stores.PublicFolderIsGhostedAnswer:
+    """All content is here."""
+    box = call.thing(Box)
+    box.folder(counter(call.body.folder))
+    return stores.PublicFolderIsGhostedAnswer(None)

@@ -1,0 +1,256 @@
+"""Streams: a property's value as bytes, read and written in pieces (MS-OXCPRPT 3.2.5.11 to 3.2.5.19).
+
+Small values are held in memory, large ones in a file that nobody else sees; what is only read is read where
+it lies.  What was written is the object's value at once (R56401); a folder's when it is committed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from typing import IO, Final
+
+from quintet.mapi import types
+from quintet.mapi.bag import Data
+from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.objects import Attachment, Folder, ItemLike, pid
+from quintet.mapi.objects.bagged import MAX_VALUE, Bagged
+from quintet.mapi.rop import streams
+from quintet.mapi.rop.registry import Asked
+from quintet.mapi.rop.serve.desk import Call, serves
+from quintet.mapi.rop.serve.session import Session
+from quintet.mapi.rop.streams import StreamMode
+from quintet.mapi.types import Error, Tag
+
+IN_MEMORY = 256 * 1024  # bytes of what is written; more goes to a file
+CHUNK = 64 * 1024
+MAX_POSITION = 0x7FFFFFFF  # R582
+
+STREAM_ACCESS_DENIED: Final = 0x80030005  # error codes of streams alone (MS-OXCDATA 2.4)
+STREAM_SEEK_ERROR: Final = 0x80030019
+STREAM_INVALID_PARAM: Final = 0x80030057
+_KINDS = (types.STRING, types.STRING8, types.BINARY, types.OBJECT)
+
+
+class StreamError(MapiError):
+    """With a code that only streams have."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(Code.GENERAL_FAILURE)
+        self.code = code  # type: ignore[assignment] # beyond the common ones
+
+
+class Stream:
+    """One open stream.  ``owner`` and ``tag``: whose value it is."""
+
+    def __init__(self, owner: Bagged, tag: Tag, mode: int, page: str, source: bytes | Data) -> None:
+        self.owner, self.tag, self.mode, self.page = owner, tag, mode, page
+        self.position = 0
+        self._source: bytes | Data = source
+        self._file: IO[bytes] | None = None
+        self._size = 0
+        self.dirty = False
+
+    @property
+    def size(self) -> int:
+        if self._file is not None:
+            return self._size
+        return len(self._source) if isinstance(self._source, bytes) else self._source.size
+
+    def read(self, most: int) -> bytes:
+        found = self._piece(self.position, most)
+        self.position += len(found)
+        return found
+
+    def _piece(self, start: int, most: int) -> bytes:
+        if self._file is not None:
+            self._file.seek(start)
+            return self._file.read(max(min(most, self._size - start), 0))
+        if isinstance(self._source, bytes):
+            return self._source[start : start + most]
+        return self._source.read(start, most)
+
+    def check_writable(self) -> None:
+        if self.mode == StreamMode.READ_ONLY:
+            raise StreamError(STREAM_ACCESS_DENIED)
+
+    def _written(self) -> IO[bytes]:
+        """The copy that is written to."""
+        if self._file is None:
+            size = self.size
+            made = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed with the stream
+            for start in range(0, size, CHUNK):
+                made.write(self._piece(start, CHUNK))
+            self._file, self._size, self._source = made, size, b""
+        self.dirty = True
+        return self._file
+
+    def write(self, data: bytes) -> int:
+        """Raises MapiError(VALUE_TOO_BIG): nothing was written (R564)."""
+        if self.position + len(data) > MAX_VALUE:
+            raise MapiError(Code.VALUE_TOO_BIG)
+        file = self._written()
+        file.seek(self.position)
+        file.write(data)
+        self.position += len(data)
+        self._size = max(self._size, self.position)
+        return len(data)
+
+    def resize(self, size: int) -> None:
+        """R57706, R57707."""
+        if size > MAX_VALUE:
+            raise MapiError(Code.VALUE_TOO_BIG)
+        file = self._written()
+        if size > self._size:
+            file.seek(self._size)
+            for start in range(self._size, size, CHUNK):
+                file.write(bytes(min(CHUNK, size - start)))
+        else:
+            file.truncate(size)
+        self._size = size
+
+    def seek(self, origin: int, offset: int) -> int:
+        if origin not in (0, 1, 2):
+            raise StreamError(STREAM_INVALID_PARAM)
+        target = (0, self.position, self.size)[origin] + offset
+        if not 0 <= target <= MAX_POSITION:
+            raise StreamError(STREAM_SEEK_ERROR)
+        if target > self.size and self.mode != StreamMode.READ_ONLY:  # R583
+            self.resize(target)
+        self.position = target
+        return target
+
+    def commit(self) -> None:
+        """What was written is the value now (R571).  Raises MapiError: the object does not take it."""
+        if not self.dirty:
+            return
+        kind = types.type_of(self.tag)
+        raw = self._piece(0, self._size)
+        if isinstance(self.owner, Attachment) and self.tag >> 16 == pid.ATTACH_DATA >> 16:
+            self.owner.data = raw
+        else:
+            value: str | bytes = raw
+            if kind == types.STRING:
+                value = raw.decode("utf-16-le", "replace").rstrip("\0")
+            elif kind == types.STRING8:
+                value = raw.decode(self.page, "replace").rstrip("\0")
+            tag = types.tag_of(types.id_of(self.tag), types.STRING) if isinstance(value, str) else self.tag
+            for trouble in self.owner.set([(tag, value)]):
+                raise MapiError(trouble.code)
+        self.dirty = False
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _value(call: Call, owner: Bagged, tag: Tag) -> bytes | Data | None:
+    """The value as bytes; None where there is none."""
+    kind = types.type_of(tag)
+    if isinstance(owner, Attachment) and tag >> 16 == pid.ATTACH_DATA >> 16:
+        return owner.data
+    wide = types.tag_of(types.id_of(tag), types.STRING) if kind == types.STRING8 else tag
+    (found,) = owner.get((wide,))
+    if found is None or isinstance(found, Error):
+        return None
+    if isinstance(found, str):
+        return found.encode(call.page if kind == types.STRING8 else "utf-16-le", "replace")
+    return found if isinstance(found, bytes) else None
+
+
+def _to_folder(session: Session, asked: Asked, handles: list[int]) -> bool:
+    """A stream on a folder writes to the store at once."""
+    held = session.held.get(handles[asked.index]) if asked.index < len(handles) else None
+    return held is not None and isinstance(held.thing, Stream) and isinstance(held.thing.owner, Folder)
+
+
+@serves(0x2B)
+def open_stream(call: Call) -> streams.OpenStreamAnswer:
+    owner, tag, mode = call.thing(Bagged), call.body.tag, call.body.mode
+    if types.type_of(tag) not in _KINDS:
+        raise MapiError(Code.NOT_SUPPORTED)
+    if mode not in (StreamMode.READ_ONLY, StreamMode.READ_WRITE, StreamMode.CREATE):
+        raise MapiError(Code.INVALID_PARAMETER)
+    if mode != StreamMode.READ_ONLY:
+        if call.box.public and isinstance(owner, Folder):  # R88501
+            raise MapiError(Code.NOT_SUPPORTED)
+        _check_writable(owner)
+    found = b"" if mode == StreamMode.CREATE else _value(call, owner, tag)
+    if found is None:
+        raise MapiError(Code.NOT_FOUND)  # R891
+    made = Stream(owner, tag, mode, call.page, found)
+    made.dirty = mode == StreamMode.CREATE
+    call.give(made)
+    return streams.OpenStreamAnswer(min(made.size, 0xFFFFFFFF))
+
+
+def _check_writable(owner: Bagged) -> None:
+    if isinstance(owner, ItemLike):
+        owner.check_writable()
+    elif isinstance(owner, Attachment):
+        owner.parent.check_writable()
+
+
+@serves(0x2C)
+def read_stream(call: Call) -> streams.ReadStreamAnswer:
+    most = min(call.body.most, call.room - 2, 0xFFFF)
+    return streams.ReadStreamAnswer(call.thing(Stream).read(most))
+
+
+def _write(call: Call) -> int:
+    stream = call.thing(Stream)
+    stream.check_writable()
+    written = stream.write(call.body.data)
+    if not isinstance(stream.owner, Folder):
+        stream.commit()  # R56401: at once for whoever holds the object
+    return written
+
+
+@serves(0x2D)
+def write_stream(call: Call) -> streams.WriteStreamAnswer:
+    return streams.WriteStreamAnswer(_write(call))
+
+
+@serves(0xA3)
+def write_stream_extended(call: Call) -> streams.WriteStreamExtendedAnswer:
+    return streams.WriteStreamExtendedAnswer(_write(call))
+
+
+@serves(0x90, writes=_to_folder)
+def write_and_commit_stream(call: Call) -> streams.WriteStreamAnswer:
+    written = _write(call)
+    call.thing(Stream).commit()
+    return streams.WriteStreamAnswer(written)
+
+
+@serves(0x5D, writes=_to_folder)
+def commit_stream(call: Call) -> None:
+    stream = call.thing(Stream)
+    stream.check_writable()
+    stream.commit()
+
+
+@serves(0x5E, light=True)
+def get_stream_size(call: Call) -> streams.GetStreamSizeAnswer:
+    return streams.GetStreamSizeAnswer(min(call.thing(Stream).size, 0xFFFFFFFF))
+
+
+@serves(0x2F)
+def set_stream_size(call: Call) -> None:
+    stream = call.thing(Stream)
+    stream.check_writable()
+    stream.resize(call.body.size)
+
+
+@serves(0x2E)
+def seek_stream(call: Call) -> streams.SeekStreamAnswer:
+    return streams.SeekStreamAnswer(call.thing(Stream).seek(call.body.origin, call.body.offset))
+
+
+@serves(0x3A)
+def copy_to_stream(call: Call) -> streams.CopyToStreamAnswer:
+    source, target = call.thing(Stream), call.destination(Stream)
+    target.check_writable()
+    done = 0
+    while done < call.body.count and (piece := source.read(min(CHUNK, call.body.count - done))):
+        done += target.write(piece)
+    return streams.CopyToStreamAnswer(done, done)

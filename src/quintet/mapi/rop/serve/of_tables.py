@@ -1,0 +1,290 @@
+"""Tables of folders, messages and attachments (MS-OXCTABL 3.2.5.2 to 3.2.5.20)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+
+from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.objects import Folder, ItemLike
+from quintet.mapi.rop import tables
+from quintet.mapi.rop.folders import RowCount, TableFlag
+from quintet.mapi.rop.serve import values
+from quintet.mapi.rop.serve.desk import Call, serves
+from quintet.mapi.rop.serve.notices import Shown
+from quintet.mapi.rop.serve.parts import AttachmentRows
+from quintet.mapi.rop.tables import COMPLETE, FindFlag, QueryFlag, TableStatus
+from quintet.mapi.table import Origin, Table
+from quintet.mapi.types import Value
+from quintet.store.db import Tx
+from quintet.store.model import FolderId
+
+PAGE = 64  # rows that are made at once; an answer holds some hundreds
+SIGN = 1 << 63  # category ids travel unsigned
+
+
+class OpenTable:
+    """A table with what the wire knows of it."""
+
+    def __init__(self, table: Table, *, folder: FolderId | None, told: bool, hierarchy: bool = False) -> None:
+        self.table = table
+        self.folder = folder  # whose messages it shows
+        self.told = told  # whether the client wants to hear of changes
+        self.hierarchy = hierarchy
+
+
+def _opened(call: Call, one: OpenTable) -> RowCount:
+    call.give(one)
+    return RowCount(len(one.table))
+
+
+@serves(0x04)
+def get_hierarchy_table(call: Call) -> RowCount:
+    folder, flags = call.thing(Folder), call.body.flags
+    if flags & 0x01 or flags & TableFlag.ASSOCIATED:  # R314: bits that mean nothing here
+        raise MapiError(Code.NOT_SUPPORTED)
+    table = folder.hierarchy(deep=bool(flags & TableFlag.DEPTH))
+    told = not flags & (TableFlag.NO_NOTIFICATIONS | TableFlag.SUPPRESSES_NOTIFICATIONS)
+    return _opened(call, OpenTable(table, folder=None, told=told, hierarchy=True))
+
+
+@serves(0x05)
+def get_contents_table(call: Call) -> RowCount:
+    folder, flags = call.thing(Folder), call.body.flags
+    if flags & 0x05:
+        raise MapiError(Code.NOT_SUPPORTED)
+    if flags & TableFlag.CONVERSATION_MEMBERS or flags & TableFlag.SOFT_DELETES:
+        raise MapiError(Code.NOT_SUPPORTED)
+    table = folder.contents(associated=bool(flags & TableFlag.ASSOCIATED))
+    return _opened(call, OpenTable(table, folder=folder.id, told=not flags & TableFlag.NO_NOTIFICATIONS))
+
+
+# --- what is shown ----------------------------------------------------------------------------------------
+
+
+def _table(call: Call) -> Table:
+    return call.thing(OpenTable).table
+
+
+def _looked(call: Call) -> Table:
+    """The table, which from now on is looked at: its changes are told (MS-OXCNOTIF R246 to R255)."""
+    one = call.thing(OpenTable)
+    if one.told:
+        handle = call.handles[call.asked.index]
+        shown = Shown(call.asked.logon, call.box.account.id, one.folder, _version_of(call, one))
+        call.session.notices.show(call.tx, handle, shown)
+    return one.table
+
+
+def _version_of(call: Call, one: OpenTable) -> Callable[[Tx], Hashable]:
+    box = call.box
+
+    def version(tx: Tx) -> Hashable:
+        with box.using(tx):
+            return one.table.source.version()
+
+    return version
+
+
+@serves(0x12, light=True)
+def set_columns(call: Call) -> TableStatus:
+    _table(call).set_columns(call.body.tags)
+    return TableStatus(COMPLETE)
+
+
+@serves(0x13)
+def sort_table(call: Call) -> TableStatus:
+    one, order = call.thing(OpenTable), call.body.order
+    if one.hierarchy:
+        raise MapiError(Code.NOT_SUPPORTED)  # R450
+    one.table.sort(order if order.keys else None)
+    return TableStatus(COMPLETE)
+
+
+@serves(0x14)
+def restrict(call: Call) -> TableStatus:
+    _table(call).restrict(call.body.restriction)
+    return TableStatus(COMPLETE)
+
+
+@serves(0x16, light=True)
+def get_status(call: Call) -> TableStatus:
+    _table(call)
+    return TableStatus(COMPLETE)
+
+
+@serves(0x38, light=True)
+def abort(call: Call) -> TableStatus:
+    """There is never anything to abort (R485)."""
+    _table(call)
+    raise MapiError(Code.ABORT_FAILED)
+
+
+@serves(0x81, light=True)
+def reset_table(call: Call) -> None:
+    _table(call).reset()
+    call.session.notices.hide(call.handles[call.asked.index])
+
+
+@serves(0x37)
+def query_columns_all(call: Call) -> tables.QueryColumnsAllAnswer:
+    return tables.QueryColumnsAllAnswer(tuple(_looked(call).all_columns()))
+
+
+# --- rows -------------------------------------------------------------------------------------------------
+
+
+def _fitting(
+    call: Call, table: Table, found: Sequence[list[Value]], room: int, *, must: bool = True
+) -> list[bytes]:
+    """As many of the rows, from the first, as fit.
+
+    Raises MapiError(BUFFER_TOO_SMALL): not a single one, and there ``must`` be one (R478).
+    """
+    columns = table.columns
+    made: list[bytes] = []
+    for each in found:
+        raw = values.row(columns, each, call.page, table=True)
+        if len(raw) > room:
+            if must and not made:
+                raise MapiError(Code.BUFFER_TOO_SMALL)
+            break
+        room -= len(raw)
+        made.append(raw)
+    return made
+
+
+@serves(0x15)
+def query_rows(call: Call) -> tables.QueryRowsAnswer:
+    """As many as fit, read piece by piece (R464); at least one, if there is one (R466)."""
+    body: tables.QueryRows = call.body
+    if body.flags & ~(QueryFlag.NO_ADVANCE | QueryFlag.ENABLE_PACKED_BUFFERS):
+        raise MapiError(Code.INVALID_PARAMETER)
+    table, forward = _looked(call), body.forward
+    first, _ = table.position()
+    made: list[bytes] = []
+    room = call.room - 3
+    while len(made) < body.count:
+        found = table.query(min(body.count - len(made), PAGE), forward=forward, advance=False)
+        if not forward:
+            found.reverse()  # those nearest to the cursor first
+        fitting = _fitting(call, table, found, room, must=not made)
+        table.seek(Origin.CURRENT, len(fitting) if forward else -len(fitting))
+        made += fitting
+        room -= sum(map(len, fitting))
+        if len(fitting) < len(found) or not found:
+            break
+    origin = table.origin(forward=forward)
+    if body.flags & QueryFlag.NO_ADVANCE:
+        table.seek(Origin.BEGINNING, first)
+    return tables.QueryRowsAnswer(origin, made if forward else made[::-1])
+
+
+@serves(0x17)
+def query_position(call: Call) -> tables.QueryPositionAnswer:
+    return tables.QueryPositionAnswer(*_looked(call).position())
+
+
+def _origin(number: int) -> Origin:
+    try:
+        return Origin(number)
+    except ValueError:
+        raise MapiError(Code.INVALID_PARAMETER) from None
+
+
+@serves(0x18)
+def seek_row(call: Call) -> tables.SeekRowAnswer:
+    body: tables.SeekRow = call.body
+    moved = _looked(call).seek(_origin(body.origin), body.rows)
+    if not body.want_moved:
+        return tables.SeekRowAnswer(sought_less=False, rows=0)
+    return tables.SeekRowAnswer(moved != body.rows, moved)
+
+
+@serves(0x19)
+def seek_row_bookmark(call: Call) -> tables.SeekRowBookmarkAnswer:
+    body: tables.SeekRowBookmark = call.body
+    table = _looked(call)
+    table.columns  # noqa: B018 - R8266: not before there are some
+    moved, lost = table.seek_bookmark(body.bookmark, body.rows)
+    sought = (moved != body.rows, moved) if body.want_moved else (False, 0)
+    return tables.SeekRowBookmarkAnswer(lost, *sought)
+
+
+@serves(0x1A)
+def seek_row_fractional(call: Call) -> None:
+    _looked(call).seek_fraction(call.body.numerator, call.body.denominator)
+
+
+@serves(0x1B)
+def create_bookmark(call: Call) -> tables.CreateBookmarkAnswer:
+    return tables.CreateBookmarkAnswer(_table(call).create_bookmark())
+
+
+@serves(0x89)
+def free_bookmark(call: Call) -> None:
+    table = _table(call)
+    table.columns  # noqa: B018 - R8264: not before there are some
+    table.free_bookmark(call.body.bookmark)
+
+
+BOOKMARK_CUSTOM = 3
+
+
+@serves(0x4F)
+def find_row(call: Call) -> tables.FindRowAnswer:
+    body: tables.FindRow = call.body
+    table = _looked(call)
+    if body.restriction is None:
+        raise MapiError(Code.INVALID_PARAMETER)
+    custom = body.origin == BOOKMARK_CUSTOM
+    if custom and not body.bookmark:
+        raise MapiError(Code.INVALID_BOOKMARK)
+    row, lost = table.find(
+        body.restriction,
+        Origin.CURRENT if custom else _origin(body.origin),
+        backwards=bool(body.flags & FindFlag.BACKWARDS),
+        bookmark=body.bookmark if custom else b"",
+    )
+    (raw,) = _fitting(call, table, [row], call.room - 2)
+    return tables.FindRowAnswer(lost, raw)
+
+
+# --- categories -------------------------------------------------------------------------------------------
+
+
+def _signed(number: int) -> int:
+    return number - 2 * SIGN if number >= SIGN else number
+
+
+@serves(0x59)
+def expand_row(call: Call) -> tables.ExpandRowAnswer:
+    table = _looked(call)
+    shown, found = table.expand(_signed(call.body.category), min(call.body.most, 4 * PAGE))
+    made: list[bytes] = _fitting(call, table, found, call.room - 6) if found else []
+    return tables.ExpandRowAnswer(shown, made)
+
+
+@serves(0x5A)
+def collapse_row(call: Call) -> tables.CollapseRowAnswer:
+    return tables.CollapseRowAnswer(_looked(call).collapse(_signed(call.body.category)))
+
+
+@serves(0x6B)
+def get_collapse_state(call: Call) -> tables.GetCollapseStateAnswer:
+    body: tables.GetCollapseState = call.body
+    return tables.GetCollapseStateAnswer(_table(call).collapse_state(_signed(body.row), body.instance))
+
+
+@serves(0x6C)
+def set_collapse_state(call: Call) -> tables.SetCollapseStateAnswer:
+    return tables.SetCollapseStateAnswer(_table(call).set_collapse_state(call.body.state))
+
+
+# --- attachments of a message ------------------------------------------------------------------------------
+
+
+@serves(0x21)
+def get_attachment_table(call: Call) -> None:
+    """No fields: its answer tells no number of rows (MS-OXCROPS 2.2.6.17)."""
+    rows = AttachmentRows(call.thing(ItemLike))
+    call.give(OpenTable(Table(rows), folder=None, told=False))

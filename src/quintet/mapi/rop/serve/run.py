@@ -1,0 +1,252 @@
+"""A buffer of operations, carried out: in order, in one transaction, as far as the answers fit.
+
+The transaction is one that writes when some operation needs it, else a snapshot.  What an operation leaves
+to be done outside of it (sending, posting: `objects.errands`) is done before its answer is given, and the
+others then go on in a transaction of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from quintet import log
+from quintet.auth.identity import Identity
+from quintet.delivery.inbound import Inbound
+from quintet.delivery.post import PostOffice
+from quintet.mapi.buffer import Writer
+from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.objects import Box, Errand, mapped
+from quintet.mapi.rop import registry
+from quintet.mapi.rop.others import BufferTooSmall, Notify, Pending
+from quintet.mapi.rop.registry import Asked, Buffer
+from quintet.mapi.rop.serve import (  # noqa: F401 - they fill the table
+    of_folders,
+    of_messages,
+    of_notices,
+    of_properties,
+    of_stores,
+    of_streams,
+    of_tables,
+)
+from quintet.mapi.rop.serve.desk import SERVED, Call, Served
+from quintet.mapi.rop.serve.session import Session
+from quintet.net.seam import Peer
+from quintet.store.db import Tx
+from quintet.store.store import Store
+
+MAX_PAYLOAD = 0xFFFF  # bytes of a frame: RopSize and the frame's own sizes have 16 bits
+LEAST = 48  # bytes that must be left for an operation to be begun: no answer of fixed size needs more
+LEAST_LOGON = 176  # but this one
+
+logger = log.get("mapi")
+
+
+class Services(Protocol):
+    """What operations and errands need around a session."""
+
+    @property
+    def store(self) -> Store: ...
+    @property
+    def inbound(self) -> Inbound: ...
+    @property
+    def office(self) -> PostOffice: ...
+    @property
+    def identity(self) -> Identity: ...
+    @property
+    def peer(self) -> Peer: ...
+    @property
+    def hostname(self) -> str: ...
+
+
+class TooSmall(Exception):
+    """Not even the note that the buffer is too small fits (MS-OXCROPS R4546)."""
+
+
+@dataclass(slots=True)
+class _Doing:
+    """How far a buffer is done; ``room`` is that of all answers together, without the table of handles."""
+
+    buffer: Buffer
+    room: int
+    out: Writer = field(default_factory=Writer)
+    used: int = 0
+    next: int = 0
+    full: bool = False
+    errands: list[Errand] = field(default_factory=list)
+    owed: tuple[Asked, Any] | None = None  # the answer that waits for the errands
+
+    @property
+    def left(self) -> int:
+        return self.room - self.used
+
+    def put(self, raw: bytes) -> None:
+        self.out.put(raw)
+        self.used += len(raw)
+
+
+async def run(session: Session, buffer: Buffer, most: int, services: Services) -> bytes:
+    """The payload of answers to a buffer, of at most ``most`` bytes.
+
+    Raises:
+        TooSmall: no answer can be given in so little.
+        TryLater: the store has trouble; what the objects of the session hold is to be taken for lost.
+    """
+    room = min(most, MAX_PAYLOAD) - 2 - 4 * len(buffer.handles)
+    doing = _Doing(buffer, room)
+    while doing.next < len(buffer.asked) and not doing.full:
+        await _transact(session, doing, services)
+        await _do_errands(doing, services)
+    if doing.full:
+        _put_too_small(doing, most)
+    else:
+        session.notices.settle()
+        services.store.peek(session.notices.collect)
+        _put_notices(session, doing)
+    return registry.join(doing.out.done(), buffer.handles)
+
+
+async def _transact(session: Session, doing: _Doing, services: Services) -> None:
+    store = services.store
+    rest = [(asked, SERVED.get(asked.rop.id)) for asked in doing.buffer.asked[doing.next :]]
+    writes = any(one is not None and _writes(one, session, asked, doing) for asked, one in rest)
+    work = functools.partial(_some, session=session, doing=doing, services=services, writes=writes)
+    if writes:
+        await store.write_once(work)
+    elif all(one is None or one.light for _, one in rest):
+        store.peek(work)
+    else:
+        await store.read(work)
+
+
+def _writes(served: Served, session: Session, asked: Asked, doing: _Doing) -> bool:
+    if isinstance(served.writes, bool):
+        return served.writes
+    return served.writes(session, asked, doing.buffer.handles)
+
+
+def _some(tx: Tx, *, session: Session, doing: _Doing, services: Services, writes: bool) -> None:
+    """Carries out operations until all are done, no answer fits, or one leaves an errand."""
+    with contextlib.ExitStack() as stack:
+        entered: set[int] = set()
+        while doing.next < len(doing.buffer.asked):
+            asked = doing.buffer.asked[doing.next]
+            for logon in session.logons.values():
+                if id(logon.box) not in entered:
+                    entered.add(id(logon.box))
+                    stack.enter_context(logon.box.using(tx))
+            least = LEAST_LOGON if asked.rop.head is registry.Head.LOGON else LEAST
+            if asked.rop.id != registry.RELEASE and doing.left < least:
+                doing.full = True
+                return
+            call = Call(session, asked, doing.buffer.handles, doing.left - 6, tx, services)
+            if not _one(call, doing, writes=writes):
+                doing.full = True
+                return
+            doing.next += 1
+            if doing.errands:
+                return
+
+
+def _one(call: Call, doing: _Doing, *, writes: bool) -> bool:
+    """One operation and its answer; False: that does not fit, and nothing of it was done in the store."""
+    asked, session = call.asked, call.session
+    if asked.rop.id == registry.RELEASE:  # has no answer
+        with contextlib.suppress(MapiError):
+            session.find(asked.logon, call.handles[asked.index] if asked.index < len(call.handles) else 0)
+            session.release(call.handles[asked.index])
+        return True
+    served = SERVED.get(asked.rop.id)
+    answer = Writer()
+    if served is None:
+        registry.put_failure(answer, asked, Code.NOT_SUPPORTED)
+    else:
+        if writes:
+            call.tx.savepoint()
+        fits = _serve(call, served, answer, doing)
+        if writes and fits is True:
+            call.tx.release()
+        elif writes:
+            call.tx.back_to_savepoint()
+        if fits is None:
+            return False
+    if doing.owed is None:
+        doing.put(answer.done())
+    return True
+
+
+def _serve(call: Call, served: Served, answer: Writer, doing: _Doing) -> bool | None:
+    """True: done; False: it failed, and says so; None: its answer is too long."""
+    asked = call.asked
+    try:
+        with mapped():
+            body = served.serve(call)
+            errands = _errands_of(call.session)
+    except MapiError as error:
+        _errands_of(call.session)
+        registry.put_failure(answer, asked, error.code)
+        return False
+    except Exception as bug:
+        _errands_of(call.session)
+        logger.error("operation failed", rop=asked.rop.name, exc_info=bug)  # noqa: TRY400 - ours has no exception()
+        registry.put_failure(answer, asked, Code.GENERAL_FAILURE)
+        return False
+    if errands:
+        doing.errands, doing.owed = errands, (asked, body)
+        return True
+    registry.put_answer(answer, asked, body)
+    return True if len(answer.done()) <= doing.left else None
+
+
+def _errands_of(session: Session) -> list[Errand]:
+    boxes: list[Box] = [one.box for one in session.logons.values()]
+    return [errand for box in boxes for errand in box.take_errands()]
+
+
+async def _do_errands(doing: _Doing, services: Services) -> None:
+    """Sends and posts; then the answer that waited for it is given, or the failure."""
+    if doing.owed is None:
+        return
+    (asked, body), errands = doing.owed, doing.errands
+    doing.owed, doing.errands = None, []
+    answer = Writer()
+    try:
+        for errand in errands:
+            await errand.run(services)
+    except MapiError as error:
+        registry.put_failure(answer, asked, error.code)
+    else:
+        registry.put_answer(answer, asked, body)
+    doing.put(answer.done())
+
+
+def _put_too_small(doing: _Doing, most: int) -> None:
+    """RopBufferTooSmall with what was not done (R4443 to R4447, R454502).  Raises TooSmall."""
+    rest = doing.buffer.raw[doing.buffer.asked[doing.next].at :]
+    writer = Writer()
+    registry.put_notice(writer, registry.TOO_SMALL, BufferTooSmall(MAX_PAYLOAD, rest))
+    raw = writer.done()
+    if len(raw) > doing.left or (most >= MAX_PAYLOAD and not doing.next):
+        raise TooSmall
+    doing.put(raw)
+
+
+def _put_notices(session: Session, doing: _Doing) -> None:
+    """RopNotify for each event that fits, RopPending when one does not (R452201, R452202)."""
+    told: dict[int, bytes] = {}
+
+    def size(notify: Notify) -> int:
+        writer = Writer()
+        registry.put_notice(writer, registry.NOTIFY, notify)
+        told[id(notify)] = writer.done()
+        return len(told[id(notify)])
+
+    pending = 3  # bytes of RopPending
+    for notify in session.notices.take_fitting(doing.left - pending, size):
+        doing.put(told[id(notify)])
+    if session.notices.queue and doing.left >= pending:
+        writer = Writer()
+        registry.put_notice(writer, registry.PENDING, Pending(0))
+        doing.put(writer.done())

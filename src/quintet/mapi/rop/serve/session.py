@@ -1,0 +1,113 @@
+"""One client's session: logons, handles, code page, and what it waits for (MS-OXCROPS 3.2.1).
+
+Handles are numbered within their logon: the logon's own is LogonId << 24, the objects' follow one by one, as
+clients that were written by looking at the wire expect.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from quintet.auth.identity import Identity
+from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.rop.registry import NO_HANDLE
+from quintet.mapi.rop.serve.notices import Notices
+
+if TYPE_CHECKING:
+    from quintet.mapi.objects import Box
+
+MAX_OBJECTS = 4000  # open in one session; Exchange allows some hundreds of a kind
+MAX_LOGONS = 32  # of one session
+
+
+@dataclass(slots=True, eq=False)
+class Logon:
+    """An active logon and the numbers that it gives."""
+
+    id: int
+    box: Box
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def handle(self) -> int:
+        return self.id << 24
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """What a handle stands for."""
+
+    logon: Logon
+    thing: Any  # a Box, a Folder, a Message, an Attachment, an `OpenTable`, a `Stream`, a `Subscription`
+
+
+class Session:
+    """Everything that a Connect has made; ``page`` is the charset of its 8-bit text."""
+
+    def __init__(self, identity: Identity, page: str, notices: Notices) -> None:
+        self.identity = identity
+        self.page = page
+        self.notices = notices
+        self.logons: dict[int, Logon] = {}
+        self.held: dict[int, Held] = {}
+
+    @property
+    def public(self) -> set[int]:
+        """Numbers of the logons that are public."""
+        return {one.id for one in self.logons.values() if one.box.public}
+
+    def log_on(self, number: int, box: Box) -> int:
+        """A new logon's handle; one of the same number is released (R28, R29)."""
+        old = self.logons.get(number)
+        if old is not None:
+            self.release(old.handle)
+        if len(self.logons) >= MAX_LOGONS:
+            raise MapiError(Code.MAX_ATTACHMENTS, "too many logons")
+        made = self.logons[number] = Logon(number, box)
+        self.held[made.handle] = Held(made, box)
+        return made.handle
+
+    def give(self, logon: Logon, thing: Any) -> int:
+        """A handle for a new object (R4556).  Raises MapiError(MAX_OBJECTS): too many are open."""
+        if len(self.held) >= MAX_OBJECTS:
+            raise MapiError(Code.MAX_ATTACHMENTS, "too many objects are open")
+        while True:
+            handle = logon.handle | next(logon.numbers) & 0xFFFFFF
+            if handle not in self.held and handle != NO_HANDLE:
+                self.held[handle] = Held(logon, thing)
+                return handle
+
+    def find(self, logon_id: int, handle: int) -> Held:
+        """Raises MapiError(NULL_OBJECT): no such handle, or of another logon (R4554, R4555)."""
+        found = self.held.get(handle)
+        if found is None or found.logon.id != logon_id or self.logons.get(logon_id) is not found.logon:
+            raise MapiError(Code.NULL_OBJECT)
+        return found
+
+    def release(self, handle: int) -> None:
+        """Lets go of an object; of a logon with everything in it (R4587).  Never raises."""
+        found = self.held.pop(handle, None)
+        if found is None:
+            return
+        self._let_go(handle, found)
+        if found.thing is found.logon.box:
+            self.logons.pop(found.logon.id, None)
+            for number, other in list(self.held.items()):
+                if other.logon is found.logon:
+                    del self.held[number]
+                    self._let_go(number, other)
+
+    def _let_go(self, handle: int, held: Held) -> None:
+        self.notices.forget(handle)
+        close = getattr(held.thing, "close", None)
+        if close is not None:
+            close()
+
+    def close(self) -> None:
+        """The session is over."""
+        for handle in [one.handle for one in self.logons.values()]:
+            self.release(handle)
+        self.notices.close()

@@ -1,0 +1,103 @@
+"""The properties of a logon: of the mailbox as a whole (MS-OXCSTOR 2.2.2.1, 2.2.2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final
+
+from quintet.mapi.bag import Bag, Key
+from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.nspi import names
+from quintet.mapi.objects import pid, stored
+from quintet.mapi.objects.bagged import Bagged, Fact, put_in
+from quintet.mapi.objects.folder import packed_value
+from quintet.mapi.types import Tag
+from quintet.store import accounts, props
+
+_FOLDERS: Final = {  # PidTag...EntryId of folders by their roles
+    0x35E00102: "subtree",
+    0x35E20102: "outbox",
+    0x35E30102: "trash",
+    0x35E40102: "sent",
+    0x35E50102: "views",
+    0x35E60102: "common_views",
+    0x35E70102: "finder",
+    0x36D00102: "calendar",
+    0x36D10102: "contacts",
+    0x36D20102: "journal",
+    0x36D30102: "notes",
+    0x36D40102: "tasks",
+    0x36D50102: "reminders",
+    0x36D70102: "drafts",
+}
+VALID_FOLDERS: Final = 0xFF  # PidTagValidFolderMask: all of the eight are there
+# entry ids are unique, objects can be searched, modified, created, attachments are there, categories, ...
+SUPPORT: Final = 0x0003FFFD
+STORE_OBJECT: Final = 1
+MAX_SUBMIT_KIB: Final = 64 * 1024
+DISPLAY_TYPE_MAIL_USER: Final = 0
+
+
+def _entry(role: str) -> Fact:
+    return lambda self: self.box.folder_entry_id(self.box.special[role]) if role in self.box.special else None
+
+
+def _owner_entry(self: StoreObject) -> bytes:
+    owner = self.box.owner
+    return names.permanent(DISPLAY_TYPE_MAIL_USER, names.of_object(owner.id, owner.name))
+
+
+def _user_entry(self: StoreObject) -> bytes:
+    reader = self.box.reader
+    return names.permanent(DISPLAY_TYPE_MAIL_USER, names.of_object(reader.id, reader.name))
+
+
+class StoreObject(Bagged):
+    """A mailbox, or the public folders, as an object with properties of its own."""
+
+    def _bag(self) -> Bag:
+        raw = props.get(self.box.tx, props.ACCOUNT, self.box.account.id)
+        return stored.own_values(self.box, raw)[0]
+
+    def _put(self, fresh: Bag) -> None:
+        bag = self._bag()
+        put_in(bag, fresh)
+        self._save(bag)
+
+    def _drop(self, gone: Sequence[Key]) -> None:
+        self._save({key: value for key, value in self._bag().items() if key not in gone})
+
+    def _save(self, bag: Bag) -> None:
+        """Raises MapiError(ACCESS_DENIED): only the owner may."""
+        if not self.box.is_owner:
+            raise MapiError(Code.ACCESS_DENIED)
+        tx, account = self.box.tx, self.box.account.id
+        raw = {self.box.tag_of(key, create=True): packed_value(key, value) for key, value in bag.items()}
+        props.remove(tx, props.ACCOUNT, account)
+        props.put(tx, props.ACCOUNT, account, {tag: value for tag, value in raw.items() if tag is not None})
+
+    def _size(self) -> int:
+        return accounts.get(self.box.tx, self.box.account.id).used_bytes
+
+    facts: ClassVar[Mapping[Tag, Fact]] = {
+        **{tag: _entry(role) for tag, role in _FOLDERS.items()},
+        pid.DISPLAY_NAME: lambda self: self.box.owner.display_name,
+        pid.OBJECT_TYPE: lambda self: STORE_OBJECT,
+        pid.RECORD_KEY: lambda self: self.box.account.guid,
+        pid.MAPPING_SIGNATURE: lambda self: self.box.account.guid,
+        pid.STORE_RECORD_KEY: lambda self: self.box.account.guid,
+        pid.STORE_ENTRY_ID: lambda self: self.box.store_entry_id or None,
+        pid.ENTRY_ID: lambda self: self.box.store_entry_id or None,
+        pid.MESSAGE_SIZE: lambda self: min(self._size(), 0x7FFFFFFF),
+        pid.MESSAGE_SIZE_EXTENDED: _size,
+        0x340D0003: lambda self: SUPPORT,
+        0x340E0003: lambda self: 0,  # PidTagStoreState: no search folder is at work
+        0x35DF0003: lambda self: None if self.box.public else VALID_FOLDERS,
+        0x661B0102: lambda self: None if self.box.public else _owner_entry(self),
+        0x661C001F: lambda self: None if self.box.public else self.box.owner.display_name,
+        0x66190102: _user_entry,
+        0x661D000B: lambda self: False,  # PidTagOutOfOfficeState: rules of absence are another half's
+        0x666D0003: lambda self: MAX_SUBMIT_KIB,
+        0x66A10003: lambda self: 0x0409,  # PidTagLocaleId
+        0x66C30003: lambda self: 1252,  # PidTagCodePageId
+    }

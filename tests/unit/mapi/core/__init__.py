@@ -1,1 +1,0 @@
-"""Tests of Extended MAPI, over the messaging system in memory."""
