@@ -7,10 +7,29 @@ from collections.abc import Callable
 from typing import Any
 
 from quintet.errors import BadSyntax
-from quintet.mapi import entrylists, frame, ids, idset, lzxpress, recipients, restrict, rows, rtf, types
+from quintet.mapi import (
+    entrylists,
+    frame,
+    ids,
+    idset,
+    lzxpress,
+    recipients,
+    restrict,
+    rows,
+    rtf,
+    rules,
+    types,
+)
 from quintet.mapi.buffer import Reader, Writer
 
 _COLUMNS = [recipients.DISPLAY_NAME]
+_ACTIONS = [
+    rules.Action(rules.Op.REPLY, rules.Template(ids.ShortId(1, 2), ids.ShortId(1, 3), uuid.UUID(int=5))),
+    rules.Action(rules.Op.MOVE, rules.Target(b"folder", b"store")),
+    rules.Action(rules.Op.FORWARD, (((0x3001001F, "Zoe"),),)),
+    rules.Action(rules.Op.TAG, (0x00170003, 2)),
+    rules.Action(rules.Op.DELETE),
+]
 _FOLDER = ids.LongId(uuid.UUID(int=1), 2)
 
 
@@ -36,6 +55,9 @@ SEEDS: list[bytes] = [
     _seed(9, recipients.put, recipients.Row(recipients.Address.X500, x500="/o=x", values=("Zoe",)), _COLUMNS),
     _seed(10, entrylists.put_list, [b"abc", b"d"]),
     b"\x0b" + entrylists.write_flat_list([b"abc", b"d"]),
+    _seed(12, rules.put, _ACTIONS),
+    b"\x0d" + rules.write_actions({0x8001: types.Named(uuid.UUID(int=4), 5)}, _ACTIONS[1:]),
+    b"\x0e" + rules.write_condition({}, restrict.Exist(0x0037001F)),
 ]
 
 
@@ -76,6 +98,9 @@ _TARGETS: list[Callable[[bytes], Any]] = [
     ),
     _same(entrylists.get_list, entrylists.put_list),
     entrylists.read_flat_list,
+    _same(rules.get, rules.put),
+    rules.read_actions,
+    rules.read_condition,
 ]
 
 

@@ -1,6 +1,7 @@
 """Property types, tags and values (MS-OXCDATA 2.9, 2.11).
 
-A value is plain Python: int, float, bool, bytes, str, uuid.UUID, a list of such for a multi-value type.
+A value is plain Python: int, float, bool, bytes, str, uuid.UUID, a list of such for a multi-value type, a
+`restrict.Restriction`, a tuple of `rules.Action`.
 Which it is follows from the type in the tag, so nothing is wrapped; what no type fits (an error in a row) is
 an `Error`.  Times are FILETIMEs, 100 ns since 1601, as ``int``: see `to_ms` and `of_ms`.
 """
@@ -202,6 +203,30 @@ def _put_typed(writer: Writer, value: tuple[int, Value]) -> None:
     put(writer, kind, inner)
 
 
+def _get_restriction(reader: Reader) -> Value:
+    from quintet.mapi import restrict  # which needs values itself
+
+    return restrict.get(reader)
+
+
+def _put_restriction(writer: Writer, value: Value) -> None:
+    from quintet.mapi import restrict
+
+    restrict.put(writer, value)
+
+
+def _get_actions(reader: Reader) -> Value:
+    from quintet.mapi import rules  # the same
+
+    return rules.get(reader)
+
+
+def _put_actions(writer: Writer, value: Value) -> None:
+    from quintet.mapi import rules
+
+    rules.put(writer, value)
+
+
 _GETTERS: dict[int, Callable[[Reader], Value]] = {
     UNSPECIFIED: _get_typed,
     NULL: lambda reader: None,
@@ -211,6 +236,8 @@ _GETTERS: dict[int, Callable[[Reader], Value]] = {
     STRING: Reader.text,
     GUID: lambda reader: uuid.UUID(bytes_le=reader.take(16)),
     SERVER_ID: _get_server_id,
+    RESTRICTION: _get_restriction,
+    RULE_ACTION: _get_actions,
     BINARY: _get_binary,
 }
 _PUTTERS: dict[int, Callable[[Writer, Any], None]] = {  # Any: each takes the value of its type
@@ -222,6 +249,8 @@ _PUTTERS: dict[int, Callable[[Writer, Any], None]] = {  # Any: each takes the va
     STRING: Writer.text,
     GUID: lambda writer, value: writer.put(value.bytes_le),
     SERVER_ID: _put_server_id,
+    RESTRICTION: _put_restriction,
+    RULE_ACTION: _put_actions,
     BINARY: _put_binary,
 }
 

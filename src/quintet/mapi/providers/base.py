@@ -276,6 +276,10 @@ class MessageStore(ABC):
         """Since a state; b"" is the beginning.  Without Can.CHANGES by comparing listings."""
         return Changes(*listing.compare(self.messages(folder), state))
 
+    def source_key(self, entry: EntryId) -> bytes:
+        """What a message or folder is called when it is synchronized (PidTagSourceKey)."""
+        return entry
+
     def watch(self, listener: Listener) -> Cancel:
         """Tells of changes, soon, in any thread and under no lock; gives what ends it."""
         raise MapiError(Code.NOT_SUPPORTED)

@@ -14,7 +14,7 @@ from quintet.mapi.providers import base, listing
 from quintet.mapi.providers.base import Can, EntryId, Event, Kind, Rows, Thing
 
 GLOBAL, PERSONAL = b"\1", b"\2"
-_USER, _LIST = 0, 1  # PidTagDisplayType, MS-OXOABK 2.2.3.11
+_USER, _LIST = 0, 1  # PidTagDisplayType: DT_MAILUSER, DT_DISTLIST
 
 
 def _uid(*names: str) -> bytes:
@@ -68,8 +68,8 @@ class MemoryBook(base.AddressBook):
             pr.PARENT_ENTRYID: self.root,
             pr.DISPLAY_NAME: title,
             pr.OBJECT_TYPE: int(Thing.CONTAINER),
-            pr.DISPLAY_TYPE: 0x00020000 if kind == GLOBAL else 0x00030000,  # MS-OXOABK 2.2.3.11
-            pr.CONTAINER_FLAGS: 0x1 | (0x2 if kind == PERSONAL else 0x8),
+            pr.DISPLAY_TYPE: 0x00020000 if kind == GLOBAL else 0x00030000,  # DT_GLOBAL, DT_LOCAL
+            pr.CONTAINER_FLAGS: 0x1 | (0x4 if kind == PERSONAL else 0x8),
             pr.DEPTH: 0,
             pr.INSTANCE_KEY: entry,
             pr.RECORD_KEY: entry,
@@ -102,7 +102,7 @@ class MemoryBook(base.AddressBook):
                 pr.ENTRYID: entry,
                 pr.DISPLAY_NAME: self.name,
                 pr.OBJECT_TYPE: int(Thing.CONTAINER),
-                pr.CONTAINER_FLAGS: 0x4,  # AB_SUBCONTAINERS
+                pr.CONTAINER_FLAGS: 0x2,  # AB_SUBCONTAINERS
             }
         with self._lock:
             found = self._people.get(entry) or self._own.get(entry) or self._containers().get(entry)

@@ -459,7 +459,7 @@ class AddressBookContract:
 
     def writable(self, book: AddressBook) -> EntryId:
         for one in book.containers(book.root).ids():
-            if (book.load(one).get(pr.CONTAINER_FLAGS) or 0) & 0x2:  # AB_MODIFIABLE
+            if (book.load(one).get(pr.CONTAINER_FLAGS) or 0) & 0x4:  # AB_MODIFIABLE
                 return one
         raise AssertionError("no container says that it can be written")
 
@@ -473,7 +473,7 @@ class TransportContract:
 
     def arrived(self, subject: str) -> Item | None:
         """The message that the receiver got, or None after a fair wait."""
-        raise NotImplementedError
+        raise AssertionError(f"{type(self).__name__} does not look")
 
     def test_message_arrives(self, sender: Opened) -> None:
         assert sender.transport is not None

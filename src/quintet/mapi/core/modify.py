@@ -1,0 +1,77 @@
+"""IExchangeModifyTable: a folder's rights and rules, changed row by row (MS-OXCPERM, MS-OXORULE)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from quintet.mapi import consts, pr
+from quintet.mapi.bag import Bag
+from quintet.mapi.core import values
+from quintet.mapi.core.errors import fail
+from quintet.mapi.core.structs import ROWENTRY
+from quintet.mapi.core.table import IMAPITable, of_bags
+from quintet.mapi.core.unknown import IUnknown
+from quintet.mapi.providers.base import EntryId, Which
+
+if TYPE_CHECKING:
+    from quintet.mapi.core.store import IMsgStore
+
+COLUMNS = {
+    Which.RIGHTS: (pr.MEMBER_ID, pr.MEMBER_NAME, pr.MEMBER_RIGHTS, pr.MEMBER_ENTRYID),
+    Which.RULES: (
+        pr.RULE_ID, pr.RULE_NAME, pr.RULE_SEQUENCE, pr.RULE_STATE, pr.RULE_LEVEL, pr.RULE_PROVIDER,
+        pr.RULE_CONDITION, pr.RULE_ACTIONS, pr.RULE_USER_FLAGS, pr.RULE_PROVIDER_DATA,
+    ),
+}  # fmt: skip
+NUMBERS = {Which.RIGHTS: pr.MEMBER_ID, Which.RULES: pr.RULE_ID}
+MAX_ROWS = 10_000
+
+
+class IExchangeModifyTable(IUnknown):
+    """Opened by OpenProperty(PR_ACL_TABLE | PR_RULES_TABLE, IID_IExchangeModifyTable, ...)."""
+
+    iids: ClassVar[tuple[str, ...]] = ("IID_IExchangeModifyTable",)
+
+    def __init__(self, store: IMsgStore, folder: EntryId, which: Which) -> None:
+        super().__init__(store._lock)
+        self._store, self._folder, self._which = store, folder, which
+        store.source.table(folder, which)  # says at once that there is none
+
+    def GetTable(self, flags: int = 0) -> IMAPITable:
+        """The rows as they are now; each is known by PR_MEMBER_ID or PR_RULE_ID."""
+        rows = self._store.source.table(self._folder, self._which)
+        number = NUMBERS[self._which]
+        bags = {(row[number] & (1 << 64) - 1).to_bytes(8, "big"): row for row in rows}
+        return of_bags(bags, COLUMNS[self._which], self._lock)
+
+    def ModifyTable(self, flags: int, rows: Sequence[ROWENTRY]) -> None:
+        """ROW_ADD, ROW_MODIFY and ROW_REMOVE; with ROWLIST_REPLACE the added ones are all there are.
+
+        All or nothing.  Raises MAPIErrorNotFound: no row has the number of one to change.
+        """
+        number = NUMBERS[self._which]
+        now = [] if flags & consts.ROWLIST_REPLACE else self._store.source.table(self._folder, self._which)
+        if len(now) + len(rows) > MAX_ROWS:
+            raise fail("MAPI_E_TABLE_TOO_BIG")
+        for entry in rows:
+            bag = values.bag_of(entry.rgPropVals)
+            if entry.ulRowFlags == consts.ROW_ADD:
+                bag.pop(number, None)
+                now.append(bag)
+                continue
+            at = _place(now, bag, number)
+            if entry.ulRowFlags == consts.ROW_MODIFY:
+                now[at] = {**now[at], **bag}
+            elif entry.ulRowFlags == consts.ROW_REMOVE:
+                del now[at]
+            else:
+                raise fail("MAPI_E_INVALID_PARAMETER", "no such change of a row")
+        self._store.source.set_table(self._folder, self._which, now)
+
+
+def _place(rows: list[Bag], wanted: Bag, number: int) -> int:
+    for at, row in enumerate(rows):
+        if row.get(number) is not None and row.get(number) == wanted.get(number):
+            return at
+    raise fail("MAPI_E_NOT_FOUND", "no row of that number")

@@ -1,0 +1,227 @@
+"""IMsgStore: an open message store."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from quintet.mapi import consts, pr
+from quintet.mapi.bag import Bag, Key
+from quintet.mapi.core import folder as folders
+from quintet.mapi.core import notify, spool
+from quintet.mapi.core.errors import fail
+from quintet.mapi.core.message import IMessage
+from quintet.mapi.core.props import IMAPIProp
+from quintet.mapi.core.table import IMAPITable, of_bags
+from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.providers.base import Can, EntryId, MessageStore, Special
+
+if TYPE_CHECKING:
+    from quintet.mapi.core.session import IMAPISession
+
+# What a flag of `Can` is among the bits of PR_STORE_SUPPORT_MASK
+_MASK = {
+    Can.SAVE: consts.STORE_MODIFY_OK | consts.STORE_CREATE_OK | consts.STORE_ATTACH_OK,
+    Can.SEARCH_FOLDERS: consts.STORE_SEARCH_OK | consts.STORE_RESTRICTION_OK,
+    Can.NOTIFY: consts.STORE_NOTIFY_OK,
+    Can.SUBMIT: consts.STORE_SUBMIT_OK,
+    Can.ITEMS: consts.STORE_MV_PROPS_OK | consts.STORE_OLE_OK | consts.STORE_RTF_OK,
+}
+_ALWAYS = (
+    consts.STORE_ENTRYID_UNIQUE | consts.STORE_SORT_OK | consts.STORE_CATEGORIZE_OK | consts.STORE_UNICODE_OK
+    | consts.STORE_HTML_OK
+)  # fmt: skip
+_IPM = {  # where a store says its special folders are (MS-OXOSFLD 2.2.3)
+    Special.OUTBOX: pr.IPM_OUTBOX_ENTRYID,
+    Special.SENT: pr.IPM_SENTMAIL_ENTRYID,
+    Special.DELETED: pr.IPM_WASTEBASKET_ENTRYID,
+    Special.FINDER: pr.FINDER_ENTRYID,
+    Special.VIEWS: pr.COMMON_VIEWS_ENTRYID,
+    Special.PUBLIC: pr.IPM_PUBLIC_FOLDERS_ENTRYID,
+}
+_VALID = {  # bits of PR_VALID_FOLDER_MASK
+    Special.INBOX: consts.FOLDER_IPM_INBOX_VALID,
+    Special.OUTBOX: consts.FOLDER_IPM_OUTBOX_VALID,
+    Special.SENT: consts.FOLDER_IPM_SENTMAIL_VALID,
+    Special.DELETED: consts.FOLDER_IPM_WASTEBASKET_VALID,
+    Special.FINDER: consts.FOLDER_FINDER_VALID,
+    Special.VIEWS: consts.FOLDER_COMMON_VIEWS_VALID,
+}
+_INBOX = {  # where the inbox and the root say theirs are (MS-OXOSFLD 2.2.3)
+    Special.CALENDAR: pr.IPM_APPOINTMENT_ENTRYID,
+    Special.CONTACTS: pr.IPM_CONTACT_ENTRYID,
+    Special.JOURNAL: pr.IPM_JOURNAL_ENTRYID,
+    Special.NOTES: pr.IPM_NOTE_ENTRYID,
+    Special.TASKS: pr.IPM_TASK_ENTRYID,
+    Special.DRAFTS: pr.IPM_DRAFTS_ENTRYID,
+}
+SEARCHED = ("", "IPM", "REPORT")
+
+
+class IMsgStore(IMAPIProp):
+    """An open store; everything that is opened through it shares its hub and the session's lock."""
+
+    iids: ClassVar[tuple[str, ...]] = ("IID_IMsgStore",)
+    computed = frozenset((
+        pr.ENTRYID, pr.RECORD_KEY, pr.STORE_ENTRYID, pr.STORE_RECORD_KEY, pr.OBJECT_TYPE, pr.MDB_PROVIDER,
+        pr.STORE_SUPPORT_MASK, pr.MAPPING_SIGNATURE, pr.VALID_FOLDER_MASK, pr.IPM_SUBTREE_ENTRYID,
+        *_IPM.values(), pr.DEFAULT_STORE, pr.RESOURCE_TYPE, pr.ACCESS_LEVEL,
+    ))  # fmt: skip
+
+    def __init__(
+        self, session: IMAPISession | None, source: MessageStore, lock: threading.RLock, *, writable: bool
+    ) -> None:
+        super().__init__(lock, writable=writable)
+        self.session, self.source = session, source
+        self.hub = notify.Hub(source) if session is None else session.hub(source)
+        self._connections: set[int] = set()
+        self.fixed: Bag = {
+            pr.STORE_ENTRYID: source.entry_id,
+            pr.STORE_RECORD_KEY: source.uid,
+            pr.MAPPING_SIGNATURE: source.uid,
+            pr.STORE_SUPPORT_MASK: support_mask(source),
+            pr.MDB_PROVIDER: provider_uid(source),
+        }
+
+    def _bag(self) -> Bag:
+        special = self.source.special()
+        bag = {**self.source.props(), **self.fixed}
+        bag |= {
+            pr.ENTRYID: self.source.entry_id,
+            pr.RECORD_KEY: self.source.uid,
+            pr.OBJECT_TYPE: consts.MAPI_STORE,
+            pr.IPM_SUBTREE_ENTRYID: self.source.top,
+            pr.VALID_FOLDER_MASK: consts.FOLDER_IPM_SUBTREE_VALID
+            | sum([bit for one, bit in _VALID.items() if one in special]),
+        }
+        bag |= {tag: special[one] for one, tag in _IPM.items() if one in special}
+        bag.setdefault(pr.DISPLAY_NAME, self.source.name)
+        return bag
+
+    def _take(self, changes: Bag, gone: Collection[Key]) -> None:
+        self.source.update(self.source.entry_id, changes, gone)
+
+    # --- opening
+
+    def OpenEntry(self, entry: bytes | None, iid: bytes | None = None, flags: int = 0) -> Any:
+        """A folder or a message; None: the root folder.
+
+        Raises MAPIErrorNotFound, MAPIErrorInvalidEntryid: of another store.
+        """
+        source = self.source
+        entry = entry or source.root
+        if entry == source.entry_id:
+            return self
+        if entry[4:20] != source.uid:
+            raise fail("MAPI_E_INVALID_ENTRYID", "an entry id of another store")
+        writable = self._writable and bool(flags & (consts.MAPI_MODIFY | consts.MAPI_BEST_ACCESS))
+        if iid == consts.IID_IMessage:
+            return self._message(entry, writable=writable)
+        try:
+            found: Any = Folder(self, entry, writable=self._writable)
+        except MapiError as error:
+            if error.code != Code.NOT_FOUND or iid == consts.IID_IMAPIFolder:
+                raise
+            return self._message(entry, writable=writable)
+        return found
+
+    def _message(self, entry: EntryId, *, writable: bool) -> IMessage:
+        item = self.source.load(entry)
+        writable = writable and Can.SAVE in self.source.can
+        folder = item.props.get(pr.PARENT_ENTRYID) or b""
+        return IMessage(self, folder, entry, item, self._lock, writable=writable)
+
+    def CompareEntryIDs(self, first: bytes, second: bytes, flags: int = 0) -> bool:
+        return first == second
+
+    # --- folders for what comes
+
+    def GetReceiveFolder(self, message_class: str | bytes = "", flags: int = 0) -> tuple[EntryId, str]:
+        """Where new messages of a class go, and the class that this was said for."""
+        wanted = (
+            message_class.decode("ascii", "replace") if isinstance(message_class, bytes) else message_class
+        )
+        return self.source.receive_folder(wanted or "")
+
+    def SetReceiveFolder(self, message_class: str, flags: int = 0, entry: EntryId | None = None) -> None:
+        """``entry`` None: as for the class above it.  Raises MAPIErrorNoSupport."""
+        self.source.set_receive_folder(message_class or "", entry)
+
+    def GetReceiveFolderTable(self, flags: int = 0) -> IMAPITable:
+        """Classes and where they go, as far as one asks for the usual ones."""
+        bags: dict[bytes, Bag] = {}
+        for each in SEARCHED:
+            entry, found = self.source.receive_folder(each)
+            bags[found.encode()] = {pr.MESSAGE_CLASS: found, pr.ENTRYID: entry, pr.RECORD_KEY: entry}
+        return of_bags(bags, (pr.MESSAGE_CLASS, pr.ENTRYID, pr.RECORD_KEY), self._lock)
+
+    # --- sending
+
+    def AbortSubmit(self, entry: EntryId, flags: int = 0) -> None:
+        """Takes a message back that was not sent yet.  Raises MAPIErrorNotInQueue."""
+        spool.abort(self, entry)
+
+    def GetOutgoingQueue(self, flags: int = 0) -> IMAPITable:
+        """What waits to be sent."""
+        outbox = self.source.special().get(Special.OUTBOX)
+        if outbox is None:
+            raise fail("MAPI_E_NO_SUPPORT")
+        return folders.queue_table(self, outbox)
+
+    def StoreLogoff(self, flags: int = 0) -> int:
+        """Ends notifications of this object; the session keeps the store."""
+        for number in self._connections:
+            self.hub.forget(number)
+        return int(consts.LOGOFF_COMPLETE)
+
+    def SetLockState(self, message: IMessage, state: int) -> None:
+        """Only a spooler locks messages, and ours works while SubmitMessage runs.  Raises
+        MAPIErrorNoSupport.
+        """
+        raise fail("MAPI_E_NO_SUPPORT")
+
+    def FinishedMsg(self, flags: int, entry: EntryId) -> None:
+        """As SetLockState: Raises MAPIErrorNoSupport."""
+        raise fail("MAPI_E_NO_SUPPORT")
+
+    def NotifyNewMail(self, notification: object) -> None:
+        """As SetLockState: Raises MAPIErrorNoSupport."""
+        raise fail("MAPI_E_NO_SUPPORT")
+
+    # --- news
+
+    def Advise(self, entry: EntryId | None, mask: int, sink: notify.IMAPIAdviseSink) -> int:
+        """Tells ``sink`` what happens to an object and right in it; None: anywhere in the store."""
+        number = self.hub.advise(entry if entry != self.source.entry_id else None, mask, sink)
+        self._connections.add(number)
+        return number
+
+    def Unadvise(self, connection: int) -> None:
+        self.hub.forget(connection)
+
+
+class Folder(folders.IMAPIFolder):
+    """A folder; the inbox and the root say where the others are."""
+
+    def _bag(self) -> Bag:
+        bag = super()._bag()
+        special = self.store.source.special()
+        if self.entry in (self.store.source.root, special.get(Special.INBOX)):
+            bag |= {tag: special[one] for one, tag in _INBOX.items() if one in special}
+        return bag
+
+
+def support_mask(source: MessageStore) -> int:
+    """PR_STORE_SUPPORT_MASK."""
+    mask: int = _ALWAYS
+    for flag, bits in _MASK.items():
+        if flag in source.can:
+            mask |= bits
+    return mask if Can.SAVE in source.can else mask | consts.STORE_READONLY
+
+
+def provider_uid(source: MessageStore) -> bytes:
+    """PR_MDB_PROVIDER: of the kind of store, the same for all stores of a kind."""
+    return uuid.uuid5(uuid.NAMESPACE_OID, f"quintet.mapi.{type(source).__name__}").bytes_le

@@ -1,0 +1,1 @@
+"""Tests of Extended MAPI, over the messaging system in memory."""

@@ -1,0 +1,26 @@
+"""The examples of docs/mapi-api.md run, and print what they say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from quintet.mapi.core.profile import ENVIRONMENT
+from quintet.mapi.providers import memory
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "mapi-api.md"
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[each.split("\n")[0][:40] for each in EXAMPLES])
+def test_example_runs(
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "profiles.json"))
+    memory.forget("default")
+    exec(compile(example, str(PAGE), "exec"), {})
+    said = re.findall(r"print\(.*# (.*)$", example, re.MULTILINE)
+    assert capsys.readouterr().out.splitlines() == said
+    memory.forget("default")
