@@ -17,6 +17,7 @@ _WORD = re.compile(rb"=\?([^?\s]{1,80})\?([bBqQ])\?([^?\r\n]*)\?=")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])|\r?\n\Z")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
+_OCTETS = {b"%02X" % octet: bytes((octet,)) for octet in range(256)}
 
 # Names that travel in mail and Python does not know, or means otherwise.
 _ALIASES = {
@@ -119,7 +120,7 @@ def _payload(encoding: bytes, text: bytes) -> bytes:
     text = text.replace(b"_", b" ")
     if b"=" not in text:
         return text
-    return _HEX.sub(lambda found: bytes((int(found.group(1), 16),)), text)
+    return _HEX.sub(lambda found: _OCTETS[found[1].upper()], text)
 
 
 def decode_words(raw: bytes) -> str:
@@ -145,14 +146,15 @@ def decode_words(raw: bytes) -> str:
         if pending and not (adjacent and name == charset):
             pieces.append(decode_bytes(bytes(pending), charset.decode("ascii", "replace")))
             pending.clear()
-        if not adjacent:
-            pieces.append(decode_bytes(between))
+        if between and not adjacent:
+            pieces.append(between.decode("ascii") if between.isascii() else decode_bytes(between))
         pending += _payload(encoding, text)
         charset = name
         at = found.end()
     if pending:
         pieces.append(decode_bytes(bytes(pending), charset.decode("ascii", "replace")))
-    pieces.append(decode_bytes(raw[at:]))
+    rest = raw[at:]
+    pieces.append(rest.decode("ascii") if rest.isascii() else decode_bytes(rest))
     return "".join(pieces)
 
 
