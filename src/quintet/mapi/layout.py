@@ -157,6 +157,8 @@ class Layout:
         self, source: Rows, places: Sequence[int], keys: Sequence[Tag], instance: Tag | None
     ) -> list[list[Value]]:
         """The columns of visible rows: of leaves from the source, of headings and instances from here."""
+        if self._visible is None and self.instances is None:
+            return self._plain(source, [self.leaves[at] for at in places], keys)
         headers = [self.header(at) for at in places]
         spots = [self._leaf(at) for at, one in zip(places, headers, strict=True) if one is None]
         known = iter(source.values([row for row, _ in spots], keys) if spots else ())
@@ -172,6 +174,15 @@ class Layout:
             for at in own:
                 row[at] = self._own(spot, keys[at], row[at])
             found.append(row)
+        return found
+
+    def _plain(self, source: Rows, rows: Sequence[int], keys: Sequence[Tag]) -> list[list[Value]]:
+        """`values` of a table without headings and instances, which most are."""
+        found = source.values(rows, keys) if rows else []
+        for at, key in enumerate(keys):
+            if key in _OF_LEAVES:
+                for number, values in zip(rows, found, strict=True):
+                    values[at] = self._own((number, 0), key, values[at])
         return found
 
     def _own(self, spot: Spot, key: Tag, value: Value) -> Value:

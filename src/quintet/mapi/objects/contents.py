@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from quintet.mapi.bag import Bag, Item, Key, NamedTag
 from quintet.mapi.convert import differences, fields, names
 from quintet.mapi.objects import flags, glance, packed, pid, stored
-from quintet.mapi.objects.glance import Line
+from quintet.mapi.objects.glance import Head, Line
 from quintet.mapi.restrict import RECIPIENTS, Restriction
 from quintet.mapi.rows import Order, SortOrder
 from quintet.mapi.table import Rows
 from quintet.mapi.types import Tag, Value
+from quintet.message.digest import Digest
 from quintet.store import folders, pages, props
 from quintet.store.model import FolderKind
 
@@ -78,19 +79,24 @@ class Contents(Rows):
             return self.values(ids[: pages.MAX_PAGE], keys) + self.values(ids[pages.MAX_PAGE :], keys)
         lines = self._lines(ids, keys)
         kept = props.of_many(self.folder.box.tx, props.ENTRY, ids)
-        missing = [None] * len(keys)
         getters = [glance.ENTRY.get(key) or glance.MIME.get(key) for key in keys]
-        own = [
-            None if getter is not None else self._told(key) for getter, key in zip(getters, keys, strict=True)
+        told = [
+            self._told(key) if getter is None else None for getter, key in zip(getters, keys, strict=True)
         ]
+        quick = None if any(told) else [getter or _nothing for getter in getters]
         found = []
         for number in ids:
-            line = lines.get(number)
+            line, own = lines.get(number), kept.get(number)
             if line is None:
-                found.append(list(missing))
+                found.append([None] * len(keys))
                 continue
-            values = _Values(self, line, kept.get(number, {}))
-            found.append([values.of(key, getters[at], own[at]) for at, key in enumerate(keys)])
+            if quick is not None and own is None and line.blob_id is not None:
+                row = [getter(line) for getter in quick]
+                if not any(value is NotImplemented for value in row):
+                    found.append(row)
+                    continue
+            values = _Values(self, line, own or {})
+            found.append([values.of(key, getters[at], told[at]) for at, key in enumerate(keys)])
         return found
 
     def _told(self, tag: Tag) -> Key | None:
@@ -103,12 +109,31 @@ class Contents(Rows):
         return None
 
     def _lines(self, ids: Sequence[int], keys: Sequence[Tag]) -> dict[int, Line]:
-        digests = any(key not in glance.ENTRY for key in keys)
-        found = {}
-        for row in pages.lines(self.folder.box.tx, ids, digests=digests):
-            place = self.folder_of(row[1])
-            found[row[0]] = Line(place, row[:-1], row[-1]) if digests else Line(place, row, None)
+        tx, account = self.folder.box.tx, self.folder.box.account.guid
+        found = {row[0]: Line(self.folder_of(row[1]), row) for row in pages.lines(tx, ids)}
+        if all(key in glance.ENTRY for key in keys):
+            return found
+        fresh: dict[int, list[Line]] = {}
+        for line in found.values():
+            if line.blob_id is not None:
+                head = glance.known_head(account, line.message_row)
+                if head is None:
+                    fresh.setdefault(line.blob_id, []).append(line)
+                else:
+                    line.head = head
+        for blob_id, raw in pages.digests(tx, fresh) if fresh else ():
+            head = Head(self._digest(raw, fresh[blob_id][0]))
+            for line in fresh[blob_id]:
+                line.head = head
+                glance.remember(account, line.message_row, head)
         return found
+
+    def _digest(self, raw: bytes, line: Line) -> Digest:
+        """A digest of an older version is made anew, until `quintet reindex` has done it for good."""
+        try:
+            return Digest.from_bytes(raw)
+        except ValueError:
+            return stored.scanned(self.folder.box, stored.row(self.folder.box.tx, line.id))
 
     def folder_of(self, number: int) -> Folder:
         """The folder that an entry lies in."""
@@ -123,6 +148,10 @@ class Contents(Rows):
         item = self.item(row)
         bags = item.recipients if table == RECIPIENTS else [one.props for one in item.attachments]
         return [{key: value for key, value in bag.items() if isinstance(key, int)} for bag in bags]
+
+
+def _nothing(line: Line) -> None:
+    """A column that no letter has."""
 
 
 class _Values:

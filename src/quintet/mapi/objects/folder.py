@@ -39,6 +39,7 @@ class Folder(Bagged):
     def __init__(self, box: Box, row: FolderRow) -> None:
         super().__init__(box)
         self.id: FolderId = row.id
+        self.wire_id: int = numbers.on_wire(row.id)  # PidTagFolderId
         self._row, self._turn = row, box.turn
         self._own: Bag | None = None
         self._rights: str | None = None
@@ -143,8 +144,7 @@ class Folder(Bagged):
 
     def is_read(self, uid: int, flags: int) -> bool:
         """Whether the reader has read an entry."""
-        row = self.row
-        if not seen.is_own(row, self.box.reader.id):
+        if not seen.is_own(self.row, self.box.reader.id):
             return bool(flags & SEEN)
         if self._marks is None:
             self._marks = seen.get(self.box.tx, self.id, self.box.reader.id)

@@ -6,6 +6,8 @@ is not here (a body, a rare header field) is taken from the item itself, one row
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +17,7 @@ from quintet.mapi.convert import addressing, structure
 from quintet.mapi.convert.envelope import put_subject
 from quintet.mapi.objects import flags, numbers, pid
 from quintet.mapi.types import Tag, Value
-from quintet.message import words
+from quintet.message import scan, words
 from quintet.message.addresses import mailboxes
 from quintet.message.digest import Digest, Part
 from quintet.store.model import ANSWERED, FLAGGED
@@ -23,81 +25,136 @@ from quintet.store.model import ANSWERED, FLAGGED
 if TYPE_CHECKING:
     from quintet.mapi.objects.folder import Folder
 
+MAX_HEADS = 20_000  # remembered by a process; 0.6 KB each
+
+_FIELDS = frozenset((
+    b"subject", b"from", b"sender", b"to", b"cc", b"bcc", b"thread-topic", b"importance", b"x-priority",
+    b"x-msmail-priority", b"priority", b"sensitivity",
+))  # fmt: skip
 _SIMPLE = frozenset(("text", "multipart"))
 _PLAIN = frozenset(("plain", "html", "mixed", "alternative", "related"))
+_TEXTS = ("plain", "html")
 _URGENT = (b"importance", b"x-priority", b"x-msmail-priority")
+
+
+class Head:
+    """What lists want to know of a letter's MIME; a message is never changed, so it may be remembered."""
+
+    __slots__ = ("_subject", "attached", "fields", "ordinary")
+
+    def __init__(self, digest: Digest) -> None:
+        self.fields: dict[bytes, bytes] = {}  # raw, by names in lower case
+        for name, value in digest.headers:
+            lower = name.lower()
+            if lower in _FIELDS and lower not in self.fields:
+                self.fields[lower] = value
+        bare = _is_bare(digest.root)
+        self.attached = not bare and _has_attached(digest.root)  # PidTagHasAttachments
+        self.ordinary = bare or _is_ordinary(
+            digest.root
+        )  # no report, no invitation, nothing signed or packed
+        self._subject: Bag | None = None
+
+    def subject(self, tag: Tag) -> Value:
+        if self._subject is None:
+            self._subject = {}
+            put_subject(self._subject, words.decode_words(self.fields.get(b"subject", b"")))
+        return self._subject[tag]
+
+
+@functools.cache
+def _no_head() -> Head:
+    """That of an item without MIME."""
+    return Head(scan.scan(b"\r\n"))
+
+
+_heads: dict[tuple[bytes, int], Head] = {}  # by the account's GUID and the message's row
+
+
+def known_head(account: bytes, message_row: int) -> Head | None:
+    return _heads.get((account, message_row))
+
+
+def remember(account: bytes, message_row: int, head: Head) -> None:
+    """Keeps it for whoever lists the message next; the oldest are forgotten."""
+    if len(_heads) >= MAX_HEADS:
+        for key in list(itertools.islice(_heads, MAX_HEADS // 4)):
+            _heads.pop(key, None)  # another thread may have done it
+    _heads[account, message_row] = head
 
 
 class Line:
     """One entry."""
 
     __slots__ = (
-        "_headers", "_subject", "blob_id", "content_modseq", "created_modseq", "digest", "flags", "folder",
-        "hidden", "id", "message_id", "message_row", "modseq", "received_at", "refs", "saved_at", "sent_at",
-        "size", "uid",
+        "blob_id", "content_modseq", "created_modseq", "flags", "folder", "from_display", "head", "hidden",
+        "id", "message_id", "message_row", "modseq", "received_at", "saved_at", "sent_at", "size",
+        "to_display", "uid",
     )  # fmt: skip
 
-    def __init__(self, folder: Folder, row: tuple[Any, ...], packed: bytes | None) -> None:
+    def __init__(self, folder: Folder, row: tuple[Any, ...]) -> None:
         """``row``: of `store.pages.LINE`."""
         self.folder = folder
         self.id: int = row[0]
         (
             _, _, self.uid, self.message_row, self.flags, self.size, self.received_at, self.saved_at,
             self.modseq, self.content_modseq, self.created_modseq, self.hidden, self.blob_id, self.sent_at,
-            self.message_id, self.refs,
+            self.message_id, self.from_display, self.to_display,
         ) = row  # fmt: skip
-        self.digest = None if packed is None else Digest.from_bytes(packed)
-        self._headers: dict[bytes, bytes] | None = None
-        self._subject: Bag | None = None
+        self.head = _no_head()
 
-    def header(self, name: bytes) -> bytes:
-        """The first field of a name (lower case), b"" where there is none."""
-        if self._headers is None:
-            fields = self.digest.headers if self.digest is not None else ()
-            self._headers = {key.lower(): value for key, value in reversed(fields)}
-        return self._headers.get(name, b"")
+    def name_of(self, fields: tuple[bytes, bytes]) -> Value:
+        """The name in the first of two fields that names somebody; mostly it is that of the row."""
+        if fields[0] == b"from" or fields[0] not in self.head.fields:
+            return self.from_display or self.person(fields, 0)
+        return self.person(fields, 0)
 
-    def subject(self, tag: Tag) -> Value:
-        if self._subject is None:
-            self._subject = {}
-            put_subject(self._subject, words.decode_words(self.header(b"subject")))
-        return self._subject[tag]
-
-    def person(self, fields: tuple[bytes, ...], which: int) -> Value:
+    def person(self, fields: tuple[bytes, bytes], which: int) -> Value:
         """Name, kind or address of the first mailbox in the first of the fields that has one."""
         for name in fields:
-            raw = self.header(name)
-            found = mailboxes(raw) if raw else []
-            if found:
-                return addressing.person(found[0])[which]
+            raw = self.head.fields.get(name)
+            found = _first(raw) if raw else None
+            if found is not None:
+                return found[which]
         return None
 
     def names(self, field: bytes) -> str:
-        raw = self.header(field)
-        return "; ".join(addressing.person(one)[0] for one in mailboxes(raw)) if raw else ""
+        raw = self.head.fields.get(field)
+        return _names(raw) if raw else ""
 
     def topic(self) -> Value:
-        told = self.header(b"thread-topic")
+        told = self.head.fields.get(b"thread-topic")
         if told:
             return words.decode_words(told)
-        return self.subject(pid.NORMALIZED_SUBJECT) if self.header(b"subject") else None
-
-    def has_attachments(self) -> bool:
-        if self.digest is None:
-            return False
-        root = self.digest.root
-        if root.type == "text" and root.subtype in _PLAIN and root.disposition is None:
-            return False
-        return any(not one.related for one in structure.of(root).attached)
+        return self.head.subject(pid.NORMALIZED_SUBJECT) if b"subject" in self.head.fields else None
 
     def message_flags(self) -> int:
         found = flags.shown(self.flags, {}) | (pid.MF_ASSOCIATED if self.hidden else 0)
         found |= pid.MF_READ | pid.MF_EVER_READ if self.folder.is_read(self.uid, self.flags) else 0
-        return found | (pid.MF_HAS_ATTACH if self.has_attachments() else 0)
+        return found | (pid.MF_HAS_ATTACH if self.head.attached else 0)
 
-    def is_ordinary(self) -> bool:
-        """An ordinary letter, whatever it says: no report, no invitation, nothing signed or packed."""
-        return self.digest is None or _is_ordinary(self.digest.root)
+
+# the same people write, and are written to, again and again
+@functools.lru_cache(maxsize=4096)
+def _first(raw: bytes) -> tuple[str, str, str] | None:
+    found = mailboxes(raw)
+    return addressing.person(found[0]) if found else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _names(raw: bytes) -> str:
+    return "; ".join(addressing.person(one)[0] for one in mailboxes(raw))
+
+
+def _is_bare(part: Part) -> bool:
+    """A text, or its two forms, and nothing else: what most letters are."""
+    if part.type == "text":
+        return part.disposition is None and part.subtype in _TEXTS
+    return part.subtype == "alternative" and bool(part.children) and all(map(_is_bare, part.children))
+
+
+def _has_attached(root: Part) -> bool:
+    return any(not one.related for one in structure.of(root).attached)
 
 
 def _is_ordinary(part: Part) -> bool:
@@ -110,11 +167,11 @@ def _is_ordinary(part: Part) -> bool:
 
 def _urgency(line: Line) -> Value:
     """Usual, unless a field speaks of it: then the whole item is asked."""
-    return NotImplemented if any(map(line.header, _URGENT)) else 1
+    return NotImplemented if any(name in line.head.fields for name in _URGENT) else 1
 
 
 def _class(line: Line) -> Value:
-    if not line.is_ordinary():
+    if not line.head.ordinary:
         return NotImplemented
     return "IPM.Post" if line.folder.is_group else "IPM.Note"
 
@@ -129,8 +186,8 @@ def _time(ms: int | None) -> Value:
 
 ENTRY: Final[dict[Tag, Callable[[Line], Value]]] = {
     pid.MESSAGE_ID: lambda line: numbers.on_wire(line.id),
-    pid.FOLDER_ID: lambda line: numbers.on_wire(line.folder.id),
-    pid.PARENT_FOLDER_ID: lambda line: numbers.on_wire(line.folder.id),
+    pid.FOLDER_ID: lambda line: line.folder.wire_id,
+    pid.PARENT_FOLDER_ID: lambda line: line.folder.wire_id,
     pid.ENTRY_ID: lambda line: line.folder.box.message_entry_id(line.folder.id, line.id),
     pid.RECORD_KEY: lambda line: line.folder.box.message_entry_id(line.folder.id, line.id),
     pid.PARENT_ENTRY_ID: lambda line: line.folder.box.folder_entry_id(line.folder.id),
@@ -164,23 +221,23 @@ _SENDER, _AUTHOR = (b"sender", b"from"), (b"from", b"sender")
 
 MIME: Final[dict[Tag, Callable[[Line], Value]]] = {
     pid.MESSAGE_FLAGS: Line.message_flags,
-    pid.HAS_ATTACHMENTS: Line.has_attachments,
+    pid.HAS_ATTACHMENTS: lambda line: line.head.attached,
     pid.MESSAGE_CLASS: _class,
-    pid.SUBJECT: lambda line: line.subject(pid.SUBJECT),
-    pid.SUBJECT_PREFIX: lambda line: line.subject(pid.SUBJECT_PREFIX),
-    pid.NORMALIZED_SUBJECT: lambda line: line.subject(pid.NORMALIZED_SUBJECT),
+    pid.SUBJECT: lambda line: line.head.subject(pid.SUBJECT),
+    pid.SUBJECT_PREFIX: lambda line: line.head.subject(pid.SUBJECT_PREFIX),
+    pid.NORMALIZED_SUBJECT: lambda line: line.head.subject(pid.NORMALIZED_SUBJECT),
     pid.CONVERSATION_TOPIC: Line.topic,
-    pid.SENDER_NAME: lambda line: line.person(_SENDER, 0),
+    pid.SENDER_NAME: lambda line: line.name_of(_SENDER),
     pid.SENDER_KIND: lambda line: line.person(_SENDER, 1),
     pid.SENDER_ADDRESS: lambda line: line.person(_SENDER, 2),
-    pid.REPRESENTING_NAME: lambda line: line.person(_AUTHOR, 0),
+    pid.REPRESENTING_NAME: lambda line: line.name_of(_AUTHOR),
     pid.REPRESENTING_KIND: lambda line: line.person(_AUTHOR, 1),
     pid.REPRESENTING_ADDRESS: lambda line: line.person(_AUTHOR, 2),
     pid.DISPLAY_TO: lambda line: line.names(b"to"),
     pid.DISPLAY_CC: lambda line: line.names(b"cc"),
     pid.DISPLAY_BCC: lambda line: line.names(b"bcc"),
     pid.IMPORTANCE: _urgency,
-    pid.PRIORITY: lambda line: NotImplemented if line.header(b"priority") else 0,
-    pid.SENSITIVITY: lambda line: NotImplemented if line.header(b"sensitivity") else 0,
+    pid.PRIORITY: lambda line: NotImplemented if b"priority" in line.head.fields else 0,
+    pid.SENSITIVITY: lambda line: NotImplemented if b"sensitivity" in line.head.fields else 0,
 }
 """What its digest says; NotImplemented where only the item itself can tell."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from quintet.errors import Reason, TryLater
 from quintet.mapi import convert, types
 from quintet.mapi.bag import Bag, Data, Item, Key
+from quintet.mapi.convert import reading
 from quintet.mapi.convert.differences import Change, ChangedAttachment, Difference
 from quintet.mapi.objects import packed, pid
 from quintet.message.digest import Digest
@@ -57,14 +58,20 @@ def derived(box: Box, one: Row) -> Item:
     """What the MIME says; an empty item where there is none."""
     if one.blob_id is None:
         return Item()
-    source: bytes | Data = (
-        one.data if one.data is not None else File(box.files.path(one.sha256), one.blob_size)
-    )
     try:
         digest = Digest.from_bytes(one.digest)
-    except ValueError:  # of an older version: scanned again by `quintet reindex`, and meanwhile here
-        digest = None
-    return convert.from_mime(source, digest, received_ms=one.received_at, prefix=one.prefix)
+    except ValueError:
+        digest = scanned(box, one)
+    return convert.from_mime(_source(box, one), digest, received_ms=one.received_at, prefix=one.prefix)
+
+
+def scanned(box: Box, one: Row) -> Digest:
+    """The digest of a body whose stored one is of an older version, until `quintet reindex` mends that."""
+    return reading.scanned(_source(box, one))
+
+
+def _source(box: Box, one: Row) -> bytes | Data:
+    return one.data if one.data is not None else File(box.files.path(one.sha256), one.blob_size)
 
 
 def item(box: Box, one: Row) -> Item:
