@@ -61,7 +61,8 @@ class NewsHouse:
         self.office = PostOffice(
             self.store, config, self.news, hostname=HOST, clock=self.clock, inbound=inbound
         )
-        self.arrivals = self._arrivals(config) if config.peer else None
+        brought = config.peer or any(rule.ihave for rule in config.access)
+        self.arrivals = self._arrivals(config) if brought else None
         self.screen = Screen(self.store, self.news, self.clock, lambda: self.hooks)
         self.office.screen = self.screen
         if self.arrivals is not None:

@@ -66,12 +66,12 @@ def gateways(config: Config, store: Store, clock: Clock) -> Gateways | None:
 def arrivals(
     config: Config, store: Store, clock: Clock, peers: Sequence[Peer] | None = None
 ) -> Arrivals | None:
-    """What takes articles from other servers; one a process.  None where no peer is configured.
+    """What takes articles from other servers; one a process.  None where nobody may bring any.
 
     ``peers`` stand for those of the configuration where they are given.
     """
     wanted = config.nntp.peer if peers is None else peers
-    if not wanted:
+    if not wanted and (peers is not None or not any(rule.ihave for rule in config.nntp.access)):
         return None
     from quintet.delivery.arrivals import Arrivals
     from quintet.delivery.offers import Offers

@@ -24,6 +24,8 @@ from quintet.nntp.wire import Status
 if TYPE_CHECKING:
     from quintet.nntp.session import Session
 
+READER = "reader"  # in logs and counts: whoever offers articles without being a peer (nntp.access, ihave)
+
 _CHECKED = {Answer.WANTED: b"238 ", Answer.LATER: b"431 ", Answer.KNOWN: b"438 "}
 
 
@@ -40,7 +42,7 @@ class Link:
 
     def source(self, session: Session) -> Source | None:
         """The peer at the other end: by login, certificate or address; None when it is none."""
-        if self._source is None and self._arrivals is not None and self._arrivals.peers.all:
+        if self._source is None and self._arrivals is not None:
             peer = self._find(session, self._arrivals)
             if peer is not None and self._enter(peer):
                 self._source = Source(
@@ -63,14 +65,17 @@ class Link:
         if found is None and session.peer.tls is not None:
             found = peers.of_certificate(session.peer.tls.peer_certificate)
         found = found or peers.of_address(session.peer.address)
-        return found if found is not None and found.accept else None
+        if found is not None and found.accept:
+            return found
+        groups = session.rights.rule.ihave
+        return Peer(name=READER, accept=groups, streaming=False) if groups else None
 
     def _enter(self, peer: Peer) -> bool:
-        """Counts a connection; Raises Refused(TOO_MANY) beyond the peer's limit."""
+        """Counts a connection; raises TryLater(SHUTDOWN) beyond the peer's limit: 400, and the end."""
         assert self._arrivals is not None
         count = self._arrivals.peers.connections.get(peer.name, 0)
         if count >= peer.max_in:
-            raise Refused(Reason.THROTTLED, "Too many connections")
+            raise TryLater(Reason.SHUTDOWN, "Too many connections, try later")
         self._arrivals.peers.connections[peer.name] = count + 1
         self._peer = peer
         return True
@@ -363,7 +368,7 @@ def sender(session: Session) -> Source:
     """
     source = session.link.source(session)
     if source is None:
-        raise session.no_permission()
+        raise session.no_permission("ihave" if session.login_helps("ihave") else "read")
     if source.peer.require_tls and not session.peer.secure:
         raise Refused(Reason.TLS_REQUIRED)
     return source

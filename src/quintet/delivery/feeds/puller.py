@@ -16,6 +16,7 @@ from quintet import log
 from quintet.clock import Clock
 from quintet.config.peers import Peer
 from quintet.delivery.arrivals import Arrivals, Fate, Source
+from quintet.delivery.arrive import is_message_id
 from quintet.errors import Problem, Reason, TryLater
 from quintet.policy.newsfilter import Says, patterns
 from quintet.store import arriving, feeding
@@ -24,7 +25,6 @@ from quintet.store.store import Store
 AT_ONCE = 50  # articles asked for in one go
 LEASE_ROW = ""  # of `pull`: the time of the last look
 OVERLAP_MS = 600_000  # NEWNEWS looks back so much further: clocks differ, and articles of one second
-MAX_IDS = 50_000  # of one answer to NEWNEWS
 
 logger = log.get("pull")
 
@@ -134,7 +134,7 @@ class Puller:
             logger.warning("no NEWNEWS there: fetching by number", peer=name)
             return await self._by_number(reading)
         count = 0
-        ids = ids[:MAX_IDS]
+        ids = [each for each in ids if is_message_id(each.encode("latin-1"))]
         for start in range(0, len(ids), 500):
             page = ids[start : start + 500]
             known = self._store.known_many(page)
