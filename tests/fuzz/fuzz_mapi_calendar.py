@@ -1,19 +1,26 @@
-"""Fuzz target: any bytes as a recurrence, a time zone or an identity; BadSyntax and Refused may come out."""
+"""Fuzz target: any bytes as a recurrence, a time zone, an identity or what threads and searches keep.
+
+BadSyntax and Refused may come out.
+"""
 
 from __future__ import annotations
 
 import datetime
 import itertools
+import uuid
 from collections.abc import Callable
 
 from quintet.errors import BadSyntax, Refused
-from quintet.mapi import recur, rrule, timezones
+from quintet.mapi import conversation, recur, reporttag, restrict, rrule, searchdefs, timezones
 from quintet.mapi.globalid import GlobalId
 
 _START = datetime.datetime(2026, 3, 2, 9, 30)
 _CHANGE = recur.Change(1000, 1030, 940, "subject", 1, 2, 1, "location", 2, 1, 1, 3, body=True)
 _RULE = timezones.Rule(480, 0, -60, timezones.Change(11, 0, 1, 2), timezones.Change(3, 0, 2, 2), 2026)
 
+_SEARCH = searchdefs.Definition(
+    text="ab", folders=(b"eid",), addresses=(((0x3001001F, "Zoe"),),), restriction=restrict.Exist(0x0037001F)
+)
 _RULES = ("FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO", "FREQ=MONTHLY;BYDAY=FR;BYSETPOS=-1", "FREQ=YEARLY;COUNT=3")
 SEEDS: list[bytes] = [
     *(
@@ -24,6 +31,9 @@ SEEDS: list[bytes] = [
     b"\2" + timezones.write_definition(timezones.Definition("Pacific Standard Time", (_RULE, _RULE))),
     b"\3" + GlobalId.of_uid("a@b", datetime.date(2026, 3, 2)).write(),
     b"\4FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TU;WKST=SU;UNTIL=20270101T000000Z",
+    b"\5" + conversation.answer(conversation.begin(0x01DC << 48, uuid.UUID(int=5)), 0x01DD << 48, 7),
+    b"\6" + reporttag.write(reporttag.ReportTag(message=b"eid", text=b"Subject")),
+    b"\7" + searchdefs.write(_SEARCH),
 ]
 
 
@@ -47,6 +57,9 @@ _TARGETS: list[Callable[[bytes], object]] = [
     _zone,
     lambda raw: GlobalId.read(raw).uid(),
     lambda raw: rrule.from_rrule(raw.decode("latin-1"), _START, datetime.UTC),
+    conversation.read,
+    reporttag.read,
+    searchdefs.read,
 ]
 
 
