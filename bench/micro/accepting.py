@@ -1,8 +1,9 @@
-"""Micro-benchmark of taking mail: SMTP DATA and IMAP APPEND through driver, session, store; no sockets.
+"""Micro-benchmark of taking messages: SMTP DATA, IMAP APPEND, NNTP TAKETHIS through driver, session, store.
 
-python -m bench.micro.accepting [messages] [--only smtp|imap]
+python -m bench.micro.accepting [messages] [--only smtp|imap|nntp]
 
-Twenty (ten) lock-step clients in the same process; what they do costs about 3 us a message and is counted.
+No sockets.  Twenty (ten) lock-step clients in the same process, or eight that send articles by fifties into
+10,000 groups; what they do costs about 3 us a message and is counted.
 Printed: CPU of the loop's thread and of all threads, a message, and messages a commit; the best of three
 runs, since a busy machine only adds.
 """
@@ -21,18 +22,28 @@ from quintet.auth import admin
 from quintet.auth.service import AuthService
 from quintet.clock import SystemClock
 from quintet.config.auth import Auth
+from quintet.config.news import News
+from quintet.config.nntp import Nntp
+from quintet.config.peers import Peer as PeerConfig
 from quintet.config.smtp import Smtp
 from quintet.config.store import Store as StoreConfig
+from quintet.delivery.arrivals import Arrivals
 from quintet.delivery.inbound import Inbound
+from quintet.delivery.offers import Offers
+from quintet.delivery.peers import Peers
 from quintet.imap.service import ImapService
 from quintet.net.driver import Driver
 from quintet.net.memory import MemoryStream, MemoryTransport
 from quintet.net.seam import Peer
+from quintet.nntp.service import NntpService
 from quintet.smtp.desk import Role
 from quintet.smtp.service import SmtpService
-from quintet.store import accounts
+from quintet.store import accounts, groups
+from quintet.store.db import Tx
 from quintet.store.store import Store
 
+GROUPS = 10_000
+STREAMED = 50  # articles between two waits for answers
 CHEAP = Auth(argon2_memory=64, argon2_time=1, scram_iterations=4096)
 
 
@@ -93,6 +104,54 @@ def imap_script(name: str, messages: list[bytes]) -> Any:  # a generator
         assert said.startswith(b"b OK"), said
 
 
+def nntp_script(name: str, articles: list[bytes]) -> Any:  # a generator
+    said = yield
+    said = yield b"MODE STREAM\r\n"
+    for start in range(0, len(articles), STREAMED):
+        batch = articles[start : start + STREAMED]
+        ids = [each[each.index(b"\nMessage-ID: ") + 13 :].split(b"\r\n", 1)[0] for each in batch]
+        for lines in (
+            [b"CHECK %b\r\n" % each for each in ids],
+            [b"TAKETHIS %b\r\n%b.\r\n" % pair for pair in zip(ids, batch, strict=True)],
+        ):
+            said = yield b"".join(lines)
+            heard = said.count(b"\r\n")
+            while heard < len(batch):
+                said = yield b""
+                heard += said.count(b"\r\n")
+            assert said.startswith(b"23"), said
+
+
+def articles(count: int) -> list[bytes]:
+    made, found = corpus.Corpus(7), []
+    for number in range(count):
+        group = f"bench.g{number * 7919 % GROUPS:05}"
+        article = made.article(number, group, f"{number}.{time.time_ns():x}@bench.test", poster=False)
+        found.append(corpus.stuffed(article))
+    return found
+
+
+def make_groups(tx: Tx) -> None:
+    for number in range(GROUPS):
+        groups.create(tx, f"bench.g{number:05}")
+
+
+async def news(store: Store, auth: AuthService, clock: SystemClock) -> NntpService:
+    """A service that takes articles for `GROUPS` groups from this machine."""
+    await store.write(make_groups)
+    config = Nntp(peer=(PeerConfig(name="feed", addresses=("127.0.0.1",), accept="*"),))
+    arrivals = Arrivals(
+        store,
+        config,
+        News(),
+        hostname="mx.bench.test",
+        clock=clock,
+        peers=Peers(config.peer),
+        offers=Offers(clock, config.offer_hold_s),
+    )
+    return NntpService(store, auth, config, hostname="mx.bench.test", clock=clock, arrivals=arrivals)
+
+
 async def run(kind: str, count: int, clients: int) -> tuple[float, float, float]:
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         clock = SystemClock()
@@ -110,14 +169,17 @@ async def run(kind: str, count: int, clients: int) -> tuple[float, float, float]
                 store, auth, config, role=Role.MX, inbound=inbound, hostname="mx.bench.test", clock=clock
             )
             script: Any = smtp_script
+        elif kind == "nntp":
+            service, script = await news(store, auth, clock), nntp_script
         else:
             service = ImapService(store, auth, hostname="mx.bench.test", clock=clock)
             script = imap_script
-        made = corpus.pool(corpus.Corpus(7), "small", count)
+        made = articles(count) if kind == "nntp" else corpus.pool(corpus.Corpus(7), "small", count)
         if kind == "smtp":
             made = [one.replace(b"\r\n.", b"\r\n..") + b"\r\n.\r\n" for one in made]
         each = count // clients
-        warm = [Client(service, f"w{n}", script(f"u{n}", made[n : n + 3])) for n in range(clients)]
+        spare = articles(3 * clients) if kind == "nntp" else made
+        warm = [Client(service, f"w{n}", script(f"u{n}", spare[3 * n : 3 * n + 3])) for n in range(clients)]
         await asyncio.gather(*(client.done for client in warm))
         before = time.thread_time(), time.process_time(), store.commits, store.transactions
         talks = [
@@ -133,11 +195,11 @@ async def run(kind: str, count: int, clients: int) -> tuple[float, float, float]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("messages", nargs="?", type=int, default=4000)
-    parser.add_argument("--only", default="smtp,imap")
+    parser.add_argument("--only", default="smtp,imap,nntp")
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     log.configure("error", "json")
-    for kind, clients in (("smtp", 20), ("imap", 10)):
+    for kind, clients in (("smtp", 20), ("imap", 10), ("nntp", 8)):
         if kind in options.only:
             found = [asyncio.run(run(kind, options.messages, clients)) for _ in range(options.runs)]
             thread, process, batch = (min(one[n] for one in found) for n in range(3))
