@@ -30,7 +30,7 @@ from quintet.policy.newsfilter import patterns
 from quintet.store import arriving, groups, trace
 from quintet.store.arriving import Filing
 from quintet.store.blobs import Spool
-from quintet.store.content import Content, content_of, of_digest
+from quintet.store.content import Content, Raw, content_of, of_digest, raw
 from quintet.store.model import IN_ROW, FolderId, MessageId
 from quintet.store.store import Store
 
@@ -44,6 +44,7 @@ SPECIAL = {
 }
 
 _WISHES = frozenset((b"control", b"supersedes"))  # fields by which an article asks for something
+_LOOKED_AT = _WISHES | {b"expires"}  # fields that are read when it is filed
 
 logger = log.get("arrivals")
 
@@ -115,6 +116,7 @@ class Arrivals:
         self._store, self._config, self._news, self._clock = store, config, news, clock
         self.peers, self.offers = peers, offers
         self.host = config.path_host or hostname
+        self._noticed = frozenset(news.noticed)
         self._limits = arrive.Limits(
             config.max_peer_article,
             config.max_peer_age_days * DAY_MS,
@@ -342,6 +344,7 @@ class Arrivals:
     async def _screen(self, screen: Screen, source: Source, work: _Work, at: int) -> None:
         """Asks the filters about one; what they hold back is taken, but not filed.  Raises TryLater."""
         one, article = work.filings[at], work.articles[at]
+        assert isinstance(one.content, Content)  # `_raw` leaves those alone that filters look at
         sender = screening.Sender(source.conn, source.address, peer=source.peer.name)
         fate = await screen.article(sender, one.message_id, article.newsgroups, one.content)
         if fate.word is Word.FILE:
@@ -426,11 +429,26 @@ class Arrivals:
     async def _fill(self, source: Source, work: _Work, targets: _Targets) -> None:
         for at, places in targets.items():
             article = work.articles[at]
-            content = await self._content(work, at, article)
+            names = tuple([name for name, _ in places])
+            content = self._raw(article, names) or await self._content(work, at, article)
             path = arrive.new_path(self.host, article.path, source.peer.identity, source.address)
             ids = tuple([number for _, number in places])
             work.filings[at] = Filing(article.message_id, ids, content, path.encode("latin-1"))
-            work.groups[at] = tuple([name for name, _ in places])
+            work.groups[at] = names
+
+    def _raw(self, article: Arriving, names: Sequence[str]) -> Raw | None:
+        """An article that nobody looks at before a reader does: nothing but its overview is made now."""
+        if (
+            not article.is_plain
+            or not article.fields.keys().isdisjoint(_LOOKED_AT)
+            or not self._noticed.isdisjoint(names)
+            or article.size > IN_ROW
+            or (self.screen is not None and self.screen.looks)
+        ):
+            return None
+        data = article.header + b"\r\n" + article.body
+        self._store.blobs.check_space(len(data))
+        return raw(data, len(article.header) + 2, article.fields, article.message_id, article.sent_at)
 
     async def _content(self, work: _Work, at: int, article: Arriving) -> Content:
         spool = work.spools.get(at)
@@ -461,7 +479,7 @@ class Arrivals:
                 await self._store.write(arriving.remember, work.remembered)
             return
         order = sorted(work.filings)
-        noticed = frozenset(self._news.noticed)
+        noticed = self._noticed
         wishes = {}
         for place, at in enumerate(order):
             if _WISHES.isdisjoint(work.articles[at].fields) and not noticed.intersection(work.groups[at]):

@@ -63,6 +63,8 @@ class Arriving:
     header: bytes  # without the fields that are ours, without the blank line
     body: bytes  # what came of it
     size: int  # bytes of the article as it came, so far
+    is_plain: bool  # its header is made of fields as they should be
+    sent_at: int | None = None  # Date, UTC ms; known when it was judged
     lines: int = -1  # of the body, where not all of it is in ``body``
 
     @property
@@ -111,7 +113,8 @@ def read(data: bytes) -> Arriving | No:
     if end <= 0:
         return _no_header(data)
     found: list[tuple[bytes, bytes]] = _FIELD.findall(data, 0, end + 2)
-    if sum([len(name) + len(value) + 4 for name, value in found]) != end + 2:
+    is_plain = sum([len(name) + len(value) + 4 for name, value in found]) == end + 2
+    if not is_plain:
         slowly = _lines(data[: end + 2])
         if isinstance(slowly, No):
             return slowly
@@ -149,10 +152,21 @@ def read(data: bytes) -> Arriving | No:
         path.decode("latin-1"),
         first,
         listed,
-        _OURS.sub(b"", data[: end + 2]),
+        _without_ours(data, end + 2, first),
         data[end + 4 :],
         len(data),
+        is_plain,
     )
+
+
+def _without_ours(data: bytes, end: int, fields: Mapping[bytes, bytes]) -> bytes:
+    """The header, up to ``end``, without the fields that are ours."""
+    if b"xref" in fields or b"bytes" in fields or data[:5].lower() != b"path:":
+        return _OURS.sub(b"", data[:end])
+    at = data.find(b"\r\n") + 2  # most often Path stands first, and alone: then it is only cut off
+    while data[at : at + 1] in (b" ", b"\t"):
+        at = data.find(b"\r\n", at) + 2
+    return data[at:end]
 
 
 def _no_header(data: bytes) -> No:
@@ -223,7 +237,7 @@ def too_big(size: int, limits: Limits, message_id: str) -> No | None:
 def judge(article: Arriving, now: int, limits: Limits) -> No | None:
     """The checks behind that for a duplicate, up to those of the groups, in INN's order."""
     own, fields = article.message_id, article.fields
-    refused = _lines_off(article, limits) or _dates(own, fields, now, limits)
+    refused = _lines_off(article, limits) or _dates(article, now, limits)
     if refused is not None:
         return refused
     if not article.newsgroups or not all(article.newsgroups) or b":" in fields[b"newsgroups"]:
@@ -253,8 +267,9 @@ def _lines_off(article: Arriving, limits: Limits) -> No | None:
     return No(f"Linecount {_shown(said)} != {lines} +- {limits.lines_fuzz}", article.message_id)
 
 
-def _dates(own: str, fields: Mapping[bytes, bytes], now: int, limits: Limits) -> No | None:
-    date = headers.parse_date(fields[b"date"])
+def _dates(article: Arriving, now: int, limits: Limits) -> No | None:
+    own, fields = article.message_id, article.fields
+    date = article.sent_at = headers.parse_date(fields[b"date"])
     if date is None:
         return No(f'Bad "Date" header field -- "{_shown(fields[b"date"])}"', own)
     counted, at = fields[b"date"], date

@@ -15,10 +15,8 @@ from quintet.message.scan import LONG_LINE
 
 PLAIN: tuple[str, str, Pairs] = ("text", "plain", ())
 MAX_SIZE = 64 * 1024  # bytes; a larger one is scanned while it arrives
-_OTHER = (
-    b"content-id", b"content-description", b"content-disposition", b"content-language", b"content-location",
-    b"content-md5",
-)  # fmt: skip
+_PLAIN_HAS = {b"content-type", b"content-transfer-encoding"}  # with any other Content field, it is scanned
+_CONTENT = (b"Content-", b"content-")
 
 
 def digest(fields: Sequence[tuple[bytes, bytes]], data: bytes, header_end: int) -> Digest | None:
@@ -27,19 +25,17 @@ def digest(fields: Sequence[tuple[bytes, bytes]], data: bytes, header_end: int) 
     ends = data.count(b"\n")
     if size > MAX_SIZE or data.count(b"\r\n") != ends or data.count(b"\r") != ends or b"\0" in data:
         return None
-    headers = []
+    if len(fields) > entity.MAX_FIELDS or _has_long_line(data):
+        return None
+    headers = [
+        (name, (raw.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t") if b"\n" in raw else raw).strip())
+        for name, raw in fields
+    ]
     values: dict[bytes, bytes] = {}
-    for name, raw in fields:
-        value = raw
-        if b"\n" in value:
-            value = value.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t")
-        value = value.strip()
-        headers.append((name, value))
-        if len(name) > 9:
-            key = name.lower()
-            if key.startswith(b"content-"):
-                values.setdefault(key, value)
-    if len(headers) > entity.MAX_FIELDS or any(name in values for name in _OTHER):
+    for name, value in headers:
+        if name[:8] in _CONTENT or name[:8].lower() == b"content-":
+            values.setdefault(name.lower(), value)
+    if not values.keys() <= _PLAIN_HAS:
         return None
     raw_kind = values.get(b"content-type")
     if raw_kind is None:
@@ -50,8 +46,6 @@ def digest(fields: Sequence[tuple[bytes, bytes]], data: bytes, header_end: int) 
         kind, subtype, pairs = entity.content_type(raw_kind) or PLAIN
         if kind in ("multipart", "message"):
             return None
-    if max(map(len, data.split(b"\r\n"))) > LONG_LINE:
-        return None
     encoding = values.get(b"content-transfer-encoding")
     lines = data.count(b"\n", header_end)
     word = "7bit" if encoding is None else entity.encoding_of(encoding)
@@ -88,3 +82,13 @@ def digest(fields: Sequence[tuple[bytes, bytes]], data: bytes, header_end: int) 
         False,
         0,
     )
+
+
+def _has_long_line(data: bytes) -> bool:
+    """A look for a line end in each 1000 bytes; all line ends are CRLF."""
+    at, size = 0, len(data)
+    while size - at > LONG_LINE:
+        at = data.rfind(b"\n", at, at + LONG_LINE + 2) + 1
+        if not at:
+            return True
+    return False

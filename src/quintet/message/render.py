@@ -9,6 +9,7 @@ IMAP string may hold, is dropped. Encoded words pass untouched.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from quintet.message.digest import Digest, Fields, Part
 _UNSAFE = re.compile(rb'[\x00\r\n"\\\x80-\xff]')
 _ESCAPE = re.compile(rb'(["\\])')
 _OVERVIEW = bytes.maketrans(b"\t\r\n\0", b"    ")
+_IN_OVERVIEW = (b"subject", b"from", b"date", b"message-id", b"references")
 _ENCODINGS = {
     name: b'"%b"' % name.encode() for name in ("7bit", "8bit", "binary", "base64", "quoted-printable")
 }
@@ -67,6 +69,18 @@ def overview(digest: Digest) -> bytes:
     Unfolded; TAB, CR, LF and NUL inside a value become a space each.
     """
     return _overview(_first_fields(digest.headers))
+
+
+def overview_of(fields: Mapping[bytes, bytes]) -> bytes:
+    """The same of fields as they came, the first of each name in lower case."""
+    get = fields.get
+    return _overview(
+        {
+            name: (raw.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t") if b"\n" in raw else raw).strip()
+            for name in _IN_OVERVIEW
+            if (raw := get(name))
+        }
+    )
 
 
 def string(value: bytes) -> bytes:

@@ -284,4 +284,4 @@ def _of_article(session: Session, message_id: str, name: str) -> bytes | None:
     if name in READY and name != "xref":
         line = session.service.store.peek(groups.overview_of, found.message_row)
         return _GONE if line is None else _columns(line, name)[0][1]
-    return _value(found.body.prefix, Digest.from_bytes(found.digest) if found.digest else None, name)
+    return _value(found.body.prefix, found.digest, name)

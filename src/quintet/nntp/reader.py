@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax, Reason, Refused
-from quintet.message.digest import Digest
 from quintet.net import dots
 from quintet.net.seam import Input, Replies, Slice
 from quintet.nntp import commands
@@ -234,8 +233,9 @@ def send(session: Session, found: Article, number: int, code: int) -> list[Any]:
     if code == WHOLE:
         return [status, Slice(stored, 0, stored.size, dotted=True)]
     header = len(found.body.prefix)
-    if found.digest:
-        header += Digest.from_bytes(found.digest).header_end
+    digest = found.digest
+    if digest is not None:
+        header += digest.header_end
     if code == BODY:
         return [status, Slice(stored, header, stored.size - header, dotted=True)]
     data = stored.small(0, header)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from quintet.errors import Reason, Refused
 from quintet.store import dialect, filing, history
-from quintet.store.content import Content
+from quintet.store.content import Content, Raw
 from quintet.store.db import Tx, bounded
 from quintet.store.groups import END, ends_at
 from quintet.store.model import MAX_ARTICLE, NEWS, FolderId, MessageId, Modseq
@@ -36,7 +36,7 @@ class Filing:
 
     message_id: str  # with angle brackets
     group_ids: tuple[FolderId, ...]  # each once
-    content: Content  # without Path and Xref
+    content: Content | Raw  # without Path and Xref
     path: bytes  # value of Path
 
 
@@ -161,11 +161,16 @@ class _Batch:
         prefix = b"Path: %b\r\nXref: %b\r\n" % (one.path, xref)
         size = len(prefix) + content.size
         self._blobs.append(filing.blob_row(content, row_id + 1))
-        self._messages.append((row_id, content.sha256, prefix, *filing.derived(content, prefix, xref)))
+        if type(content) is Raw:
+            derived = filing.unrendered(content, prefix, xref)
+        else:
+            assert isinstance(content, Content)
+            derived = filing.derived(content, prefix, xref)
+            ends = ends_at(content)
+            if ends is not None:
+                self._ends.append((row_id, ends))
+        self._messages.append((row_id, content.sha256, prefix, *derived))
         self._history.append((one.message_id, row_id, now))
-        ends = ends_at(content)
-        if ends is not None:
-            self._ends.append((row_id, ends))
         entry_id = row_id + 2
         for place in targets:
             self._entries.append(

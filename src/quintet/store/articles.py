@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quintet.message.digest import Digest
-from quintet.store import folders
+from quintet.store import folders, ondemand
 from quintet.store.db import Tx
 from quintet.store.model import NEWS, BodyRef, Folder, FolderId, MessageId, Modseq, Uid
 
@@ -24,7 +24,12 @@ class Article:
     message_row: MessageId
     message_id: str  # with angle brackets; "" when it has none
     body: BodyRef  # with data when that is small
-    digest: bytes  # packed `Digest` of the blob: where the header ends
+    packed: bytes  # digest of the blob, as it is stored
+
+    @property
+    def digest(self) -> Digest | None:
+        """What a scan found in the blob: where the header ends; None for an item without MIME."""
+        return None if self.body.blob_id is None else ondemand.digest(self.packed, self.body.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +175,15 @@ def headers(
 ) -> list[tuple[int, bytes, Digest | None]]:
     """(number, prefix, digest) of a range, for header fields that no overview holds."""
     rows = tx.all(
-        "SELECT e.uid, m.prefix, b.digest FROM entry e JOIN message m ON m.id = e.message_id"
+        "SELECT e.uid, m.prefix, b.digest, CASE WHEN length(b.digest) = 0 THEN b.data END"
+        " FROM entry e JOIN message m ON m.id = e.message_id"
         " LEFT JOIN blob b ON b.id = m.blob_id"
         " WHERE e.folder_id = ? AND e.uid BETWEEN ? AND ? AND e.hidden = 0 ORDER BY e.uid LIMIT ?",
         folder_id, low, high, limit,
     )  # fmt: skip
     return [
-        (uid, prefix, None if packed is None else Digest.from_bytes(packed)) for uid, prefix, packed in rows
+        (uid, prefix, None if packed is None else ondemand.digest(packed, data))
+        for uid, prefix, packed, data in rows
     ]
 
 

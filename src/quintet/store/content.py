@@ -7,6 +7,7 @@ business of `quintet.message`.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from quintet.message import render, scan
 from quintet.message.digest import Digest
 from quintet.message.keys import SortKeys
 
-READY = 1  # version of the ready octets; another number in a row means: render again
+READY = 1  # version of the ready octets; another number in a row means: render again; 0: not rendered yet
 
 
 class Content(msgspec.Struct, frozen=True):  # a dataclass that is frozen takes 3 us longer to make
@@ -43,6 +44,43 @@ class Content(msgspec.Struct, frozen=True):  # a dataclass that is frozen takes 
     @property
     def lines(self) -> int:
         return self.digest.lines
+
+
+class Raw(msgspec.Struct, frozen=True):
+    """A small body that is filed as it came, with its overview alone: see `ondemand`."""
+
+    sha256: bytes
+    size: int  # bytes
+    lines: int
+    has_dot_line: bool
+    overview: bytes  # as in `Content`
+    message_id: str
+    sent_at: int | None
+    data: bytes
+    packed: bytes = b""  # there is no digest yet
+    path: None = None
+
+    @property
+    def digest(self) -> Digest:
+        """Scanned anew each time."""
+        return scan.scan(self.data)
+
+
+def raw(
+    data: bytes, header_end: int, fields: Mapping[bytes, bytes], message_id: str, sent_at: int | None
+) -> Raw:
+    """Of ``data``, whose header has these ``fields`` (first of each name in lower case) and ends there."""
+    lines = data.count(b"\n", header_end) + (len(data) > header_end and not data.endswith(b"\n"))
+    return Raw(
+        hashlib.sha256(data).digest(),
+        len(data),
+        lines,
+        b"\n." in data or data.startswith(b"."),
+        render.overview_of(fields),
+        message_id,
+        sent_at,
+        data,
+    )
 
 
 def content_of(data: bytes) -> Content:

@@ -68,6 +68,10 @@ class Tx(Protocol):
         """Says, before the commit, that the history has this id."""
         ...
 
+    def unrendered(self, message_rows: Iterable[int]) -> None:
+        """Says that somebody reads these messages, of which nothing is rendered yet (`ondemand`)."""
+        ...
+
 
 def bounded(test: Callable[..., bool] | bool = True) -> Callable[[F], F]:
     """Marks a transaction function that takes at most about a millisecond.
@@ -109,6 +113,7 @@ class SqliteTx:
         "hints",
         "learned",
         "now",
+        "render",
         "teach",
     )
 
@@ -124,6 +129,7 @@ class SqliteTx:
         self.hints: set[tuple[AccountId, FolderId]] = set()
         self.learned: list[str] = []  # ids for the history
         self.teach: Callable[[list[str]], None] | None = None  # told of them just before the commit
+        self.render: Callable[[Iterable[int]], None] | None = None  # told of what is read unrendered
 
     @property
     def engine(self) -> dialect.Engine:
@@ -169,6 +175,10 @@ class SqliteTx:
 
     def learn(self, message_id: str) -> None:
         self.learned.append(message_id)
+
+    def unrendered(self, message_rows: Iterable[int]) -> None:
+        if self.render is not None:
+            self.render(message_rows)
 
     # for whoever drives the transaction
 

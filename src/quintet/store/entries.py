@@ -15,7 +15,7 @@ from typing import Any
 
 from quintet.errors import Reason, Refused
 from quintet.message.digest import Digest
-from quintet.store import dialect, folders
+from quintet.store import dialect, folders, ondemand
 from quintet.store.db import Tx
 from quintet.store.filing import add as add  # noqa: PLC0414 (part of this module's face)
 from quintet.store.marking import set_flags as set_flags  # noqa: PLC0414 (the same)
@@ -74,6 +74,7 @@ LINE_COLUMNS = {
     "references": "m.refs",  # ids between spaces, oldest first
     "prefix": "m.prefix",
     "blob_id": "m.blob_id",
+    ondemand.MARK: "length(m.envelope)",
 }
 """What `lines` can read; ready octets are bytes."""
 
@@ -202,6 +203,12 @@ def lines(
     columns: tuple[str, ...] = LINE,
 ) -> list[tuple[Any, ...]]:
     """Rows of a range as tuples of the asked ``columns`` (names of `LINE_COLUMNS`)."""
+    return ondemand.rows(tx, columns, functools.partial(_read, tx, folder_id, low, high, limit))
+
+
+def _read(
+    tx: Tx, folder_id: FolderId, low: int, high: int, limit: int, columns: tuple[str, ...]
+) -> list[tuple[Any, ...]]:
     sql = _lines_sql(columns, "e.uid BETWEEN ? AND ?") + " LIMIT ?"
     return tx.all(sql, folder_id, low, high, limit)
 
@@ -216,8 +223,12 @@ def lines_where(
     condition: tuple[str, list[int | str]],
 ) -> list[tuple[Any, ...]]:
     """As `lines`, of what meets an SQL ``condition`` (on the entry as ``e``, and its parameters)."""
-    sql = _lines_sql(columns, f"e.uid BETWEEN ? AND ? AND ({condition[0]})") + " LIMIT ?"
-    return tx.all(sql, folder_id, low, high, *condition[1], limit)
+
+    def read(names: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        sql = _lines_sql(names, f"e.uid BETWEEN ? AND ? AND ({condition[0]})") + " LIMIT ?"
+        return tx.all(sql, folder_id, low, high, *condition[1], limit)
+
+    return ondemand.rows(tx, columns, read)
 
 
 def keyworded(
@@ -225,10 +236,14 @@ def keyworded(
 ) -> list[tuple[Any, ...]]:
     """As `lines`, of entries with one of some keywords (lower case); costs what has any keyword at all."""
     wanted = " OR ".join(["' ' || lower(e.keywords) || ' ' LIKE ?"] * len(words))
-    sql = _lines_sql(columns, f"e.keywords <> '' AND e.keywords > '' AND ({wanted})")
-    # the plus keeps SQLite from walking through the folder instead of the index
-    sql = sql.replace("ORDER BY e.uid", "ORDER BY +e.uid") + " LIMIT ?"
-    return tx.all(sql, folder_id, *[f"% {word} %" for word in words], limit)
+
+    def read(names: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        sql = _lines_sql(names, f"e.keywords <> '' AND e.keywords > '' AND ({wanted})")
+        # the plus keeps SQLite from walking through the folder instead of the index
+        sql = sql.replace("ORDER BY e.uid", "ORDER BY +e.uid") + " LIMIT ?"
+        return tx.all(sql, folder_id, *[f"% {word} %" for word in words], limit)
+
+    return ondemand.rows(tx, columns, read)
 
 
 def uids_where(
@@ -265,7 +280,9 @@ def lines_of(
 ) -> list[tuple[Any, ...]]:
     """The same for a set of numbers; those that are not there are left out."""
     members, param = dialect.among(tx.engine, numbers)
-    return tx.all(_lines_sql(columns, f"e.uid {members}"), folder_id, param)
+    return ondemand.rows(
+        tx, columns, lambda names: tx.all(_lines_sql(names, f"e.uid {members}"), folder_id, param)
+    )
 
 
 @functools.lru_cache(maxsize=256)
@@ -336,13 +353,16 @@ def whole(
     Stops when ``room`` bytes of bodies were read along.  Bodies beside the database come without data.
     """
     found: list[tuple[Any, ...]] = []
-    for row in tx.rows(_whole_sql(columns), folder_id, low, high, limit):
+    names = (*columns, ondemand.MARK) if ondemand.mark(columns) == len(columns) else columns
+    for row in tx.rows(_whole_sql(names), folder_id, low, high, limit):
         found.append(row)
         if row[-1] is not None:
             room -= len(row[-1])
             if room <= 0:
                 break
-    return found, room
+    return ondemand.finished(
+        tx, columns, found, functools.partial(_read, tx, folder_id, low, high, limit)
+    ), room
 
 
 def message_body(tx: Tx, message_row: MessageId) -> BodyRef:
@@ -362,6 +382,9 @@ def _ref(row: tuple[Any, ...], data: bytes | None) -> BodyRef:
     return BodyRef(row[1], row[2], row[3], bool(row[4]), row[5], not row[6], data)
 
 
+_DIGEST = "SELECT b.digest, CASE WHEN length(b.digest) = 0 THEN b.data END"
+
+
 def digest(tx: Tx, message_row: MessageId) -> Digest:
     """What a scan of the message's blob found; offsets are of the blob, without the prefix.
 
@@ -369,23 +392,21 @@ def digest(tx: Tx, message_row: MessageId) -> Digest:
         Refused(NO_SUCH_MESSAGE): gone, or an item without MIME.
         ValueError: of another version; `digests.rebuild` scans again.
     """
-    packed = tx.value(
-        "SELECT b.digest FROM message m JOIN blob b ON b.id = m.blob_id WHERE m.id = ?", message_row
-    )
-    if packed is None:
+    row = tx.one(f"{_DIGEST} FROM message m JOIN blob b ON b.id = m.blob_id WHERE m.id = ?", message_row)
+    if row is None:
         raise Refused(Reason.NO_SUCH_MESSAGE)
-    return Digest.from_bytes(packed)
+    return ondemand.digest(*row)
 
 
 def digests(tx: Tx, folder_id: FolderId, numbers: Sequence[int]) -> dict[Uid, Digest]:
     """Of many entries; for searches in headers."""
     members, param = dialect.among(tx.engine, numbers)
     rows = tx.rows(
-        "SELECT e.uid, b.digest FROM entry e JOIN message m ON m.id = e.message_id"
+        f"{_DIGEST}, e.uid FROM entry e JOIN message m ON m.id = e.message_id"
         f" JOIN blob b ON b.id = m.blob_id WHERE e.folder_id = ? AND e.uid {members} ORDER BY e.uid",
         folder_id, param,
     )  # fmt: skip
-    return {uid: Digest.from_bytes(packed) for uid, packed in rows}
+    return {uid: ondemand.digest(packed, data) for packed, data, uid in rows}
 
 
 def by_message_id(tx: Tx, account_id: AccountId | None, message_id: str) -> list[Entry]:

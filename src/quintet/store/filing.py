@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from quintet.errors import Reason, Refused, TryLater
 from quintet.store import folders, trace
-from quintet.store.content import READY, Content
+from quintet.store.content import READY, Content, Raw
 from quintet.store.db import Tx, bounded
 from quintet.store.model import (
     DELETED,
@@ -140,7 +140,7 @@ def put_blob(tx: Tx, content: Content) -> BlobId:
     return BlobId(tx.value("SELECT id FROM blob WHERE sha256 = ?", content.sha256))
 
 
-def blob_row(content: Content, blob_id: int) -> tuple[object, ...]:
+def blob_row(content: Content | Raw, blob_id: int) -> tuple[object, ...]:
     """The columns of a blob's row."""
     in_row = content.path is None
     return (
@@ -181,6 +181,23 @@ def derived(content: Content, prefix: bytes, xref: bytes) -> tuple[object, ...]:
         text(keys.base_subject), int(keys.is_reply), READY, text(own),
         text(" ".join(keys.references), 20 * MAX_TEXT),
     )  # fmt: skip
+
+
+def unrendered(content: Raw, prefix: bytes, xref: bytes) -> tuple[object, ...]:
+    """The columns of _DERIVED of what is rendered when somebody asks (`ondemand`)."""
+    size = len(prefix) + content.size
+    key = text_key(content.message_id)
+    overview = b"%b\t%d\t%d\tXref: %b" % (content.overview, size, content.lines, xref)
+    return (
+        b"", b"", overview, b"", size, content.lines, key, content.sent_at, key, "", "", "", "", "", "", 0, 0,
+        content.message_id, "",
+    )  # fmt: skip
+
+
+def columns(content: Content) -> dict[str, object]:
+    """What is derived from a body, by the names that listings use."""
+    made: dict[str, object] = dict(zip(_DERIVED, derived(content, b"", b""), strict=True))
+    return made | {"references": made["refs"]}
 
 
 def text(value: str, limit: int = MAX_TEXT) -> str:

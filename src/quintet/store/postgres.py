@@ -74,6 +74,9 @@ class PgTx:
     def learn(self, message_id: str) -> None:
         self.learned.append(message_id)
 
+    def unrendered(self, message_rows: Iterable[int]) -> None:
+        """Nothing: they are rendered for each reader."""
+
     def begin(self, now: int, sql: str = "BEGIN") -> None:
         del sql  # SQLite's IMMEDIATE has no counterpart: rows are locked as they are changed
         self._run("BEGIN", ())

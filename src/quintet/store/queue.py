@@ -15,7 +15,7 @@ from typing import Any, NewType
 
 from quintet.errors import Reason, Refused
 from quintet.message.digest import Digest
-from quintet.store import dialect, filing, lanes, queue_rules
+from quintet.store import dialect, filing, lanes, ondemand, queue_rules
 from quintet.store.content import Content
 from quintet.store.db import Tx, bounded, single
 from quintet.store.model import AccountId, BodyRef, FolderId, MessageId
@@ -251,7 +251,7 @@ def still_leased(tx: Tx, ids: Sequence[RecipientId], owner: str) -> set[Recipien
 
 _CONTENT = (
     "m.blob_id, m.prefix, m.size, b.dotless, b.sha256, b.place, b.digest,"
-    " CASE WHEN m.size <= ? THEN b.data END"
+    " CASE WHEN m.size <= ? OR length(b.digest) = 0 THEN b.data END"
 )
 _LOOK = f"SELECT {_CONTENT} FROM message m JOIN blob b ON b.id = m.blob_id WHERE m.id = ?"
 _LOOK_AT_ONE = (
@@ -287,7 +287,7 @@ def _look(row: tuple[Any, ...] | None, still: set[RecipientId]) -> Look:
     if row is None:
         return Look(still)
     ref = BodyRef(row[0], row[1], row[2], bool(row[3]), row[4], not row[5], row[7])
-    return Look(still, Digest.from_bytes(row[6]), ref)
+    return Look(still, ondemand.digest(row[6], row[7]), ref)
 
 
 def lease_owners(tx: Tx) -> list[str]:

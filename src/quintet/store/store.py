@@ -10,6 +10,7 @@ Transaction functions are plain: nothing can wait for a client, a resolver or a 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import queue
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from quintet import log as events
 from quintet.clock import Clock, SystemClock
 from quintet.config.store import Store as StoreConfig
 from quintet.errors import Problem
-from quintet.store import blobs, db, dialect, hints, history, known, migrate
+from quintet.store import blobs, db, dialect, hints, history, known, migrate, ondemand
 from quintet.store.blobs import Spool, StoredBody
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, BodyRef, FolderId, Uid
@@ -58,6 +59,9 @@ class Store:
         self._writer: Writer
         self._polling: asyncio.Task[None] | None = None
         self._behind: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._unrendered: set[int] = set()  # message rows that were read, and shall be rendered
+        self._peek.render = self._unrendered_read
 
     @classmethod
     async def open(
@@ -178,6 +182,25 @@ class Store:
         except Problem as problem:
             logger.warning("not noted", reason=problem.reason.value)
 
+    def _unrendered_read(self, message_rows: Iterable[int]) -> None:
+        """In any thread: these were read, and nothing was rendered of them yet."""
+        self._loop.call_soon_threadsafe(self._render_soon, message_rows)
+
+    def _render_soon(self, message_rows: Iterable[int]) -> None:
+        begun = bool(self._unrendered)
+        self._unrendered.update(message_rows)
+        if self._unrendered and not begun:
+            task = asyncio.ensure_future(self._render())
+            self._behind.add(task)
+            task.add_done_callback(self._behind.discard)
+
+    async def _render(self) -> None:
+        """Writes what readers had rendered for them, so that it is done once."""
+        while self._unrendered:
+            step = list(itertools.islice(self._unrendered, ondemand.STEP))
+            await self._quietly(ondemand.write, (step,), {})
+            self._unrendered.difference_update(step)
+
     def known_many(self, ids: Collection[str]) -> set[str]:
         """Those of the Message-IDs (with brackets) that the history of news has, by any worker's commits.
 
@@ -264,6 +287,7 @@ class Store:
             tx = self._readers.get_nowait()
         except queue.Empty:
             tx = db.SqliteTx(self._connect(writable=False, alone=True))
+            tx.render = self._unrendered_read
             self._open_readers.append(tx)
         try:
             return _read(tx, self.clock, fn, args, kwargs)

@@ -11,9 +11,18 @@ from quintet.delivery.arrive import Arriving, Limits, No
 from quintet.message import quick, scan
 from quintet.nntp.wire import Status, Wire
 from quintet.policy.newsfilter import patterns
+from quintet.store import content
 
 LIMITS = Limits(1_000_000, 0, frozenset(), ())
 DATE = "Fri, 21 Nov 2025 08:00:00 +0000"
+HEAD = [
+    ("Path", "p"),
+    ("From", "a"),
+    ("Newsgroups", "g"),
+    ("Subject", "s"),
+    ("Date", DATE),
+    ("Message-ID", "<a@b>"),
+]
 
 names = st.sampled_from(
     [
@@ -60,15 +69,7 @@ lines = st.one_of(text, st.sampled_from([".", "..x", "--x", "", "x" * 999, "a\rb
 def test_the_quick_digest_is_that_of_a_scan(
     fields: list[tuple[str, str]], body: list[str], ended: bool
 ) -> None:
-    head = [
-        ("Path", "p"),
-        ("From", "a"),
-        ("Newsgroups", "g"),
-        ("Subject", "s"),
-        ("Date", DATE),
-        ("Message-ID", "<a@b>"),
-    ]
-    raw = "".join(f"{name}: {value}\r\n" for name, value in [*head, *fields]).encode("utf-8")
+    raw = "".join(f"{name}: {value}\r\n" for name, value in [*HEAD, *fields]).encode("utf-8")
     data = raw + b"\r\n" + "\r\n".join(body).encode() + (b"\r\n" if ended and body else b"")
     article = arrive.read(data)
     if isinstance(article, No):
@@ -77,6 +78,27 @@ def test_the_quick_digest_is_that_of_a_scan(
     found = quick.digest(article.listed, kept, len(article.header) + 2)
     if found is not None:
         assert found == scan.scan(kept)
+
+
+@given(
+    st.lists(st.tuples(names, values), max_size=6),
+    st.lists(lines, max_size=6),
+    st.booleans(),
+)
+def test_what_is_filed_unrendered_is_what_a_scan_would_file(
+    fields: list[tuple[str, str]], body: list[str], ended: bool
+) -> None:
+    raw = "".join(f"{name}: {value}\r\n" for name, value in [*HEAD, *fields]).encode("utf-8")
+    data = raw + b"\r\n" + "\r\n".join(body).encode() + (b"\r\n" if ended and body else b"")
+    article = arrive.read(data)
+    if isinstance(article, No) or not article.is_plain or arrive.judge(article, 1_763_712_000_000, LIMITS):
+        return
+    kept = article.header + b"\r\n" + article.body
+    early = content.raw(kept, len(article.header) + 2, article.fields, article.message_id, article.sent_at)
+    whole = content.content_of(kept)
+    for name in ("sha256", "size", "lines", "has_dot_line", "overview", "message_id", "digest"):
+        assert getattr(early, name) == getattr(whole, name)
+    assert early.sent_at == whole.keys.sent_at
 
 
 def test_a_usual_article_needs_no_scan() -> None:

@@ -1,0 +1,106 @@
+"""What was filed as it came, rendered when somebody asks for it.
+
+Most articles of a news feed are read as they are or not at all: `content.Raw` is filed with its overview
+line alone, and without a digest.  Whoever lists more of such rows than that gets them rendered
+all the same; the transaction is told (`Tx.unrendered`), and the store writes soon afterwards what was
+rendered, once for all readers.  A row that is not rendered has an empty ENVELOPE, as no other of a message
+with bytes has.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from quintet.message.digest import Digest
+from quintet.message.scan import scan
+from quintet.store import content, dialect, filing
+from quintet.store.content import Content
+from quintet.store.db import Tx
+
+OCTETS = ("envelope", "bodystructure", "body")
+COLUMNS = frozenset(
+    (*OCTETS, "thread_key", "from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display",
+     "base_subject", "is_reply", "references")
+)  # fmt: skip
+"""Columns of `entries.LINE_COLUMNS` that mean nothing until a row is rendered."""
+
+STEP = 100  # messages rendered in one transaction, in the writer's thread
+MARK = "envelope_size"  # a column that is read along where none of OCTETS is asked for
+
+Row = tuple[Any, ...]  # Any: of columns
+Read = Callable[[tuple[str, ...]], list[Row]]
+
+
+@functools.lru_cache(maxsize=256)
+def mark(columns: tuple[str, ...]) -> int:
+    """Which column tells that a row is not rendered: -1 none is needed, behind the last `MARK` is."""
+    if COLUMNS.isdisjoint(columns):
+        return -1
+    return next((at for at, name in enumerate(columns) if name in OCTETS), len(columns))
+
+
+def rows(tx: Tx, columns: tuple[str, ...], read: Read) -> list[Row]:
+    """What ``read`` gives of columns, with everything rendered; it may be asked once more."""
+    at = mark(columns)
+    if at < 0:
+        return read(columns)
+    marked = at == len(columns)
+    return finished(tx, columns, read((*columns, MARK) if marked else columns), read)
+
+
+def finished(tx: Tx, columns: tuple[str, ...], found: list[Row], read: Read) -> list[Row]:
+    """Rows that begin with ``columns``, and `MARK` where `mark` says so: rendered, without that."""
+    at = mark(columns)
+    if at < 0:
+        return found
+    if not all(row[at] for row in found):
+        numbers = [number for (number,) in read(("message_row",))]
+        late = [number for row, number in zip(found, numbers, strict=False) if not row[at]]
+        made = _made(tx, late)
+        found = [
+            _filled(columns, row, made[number]) if number in made else row
+            for row, number in zip(found, numbers, strict=False)
+        ]
+        tx.unrendered(made)
+    return [row[:at] + row[at + 1 :] for row in found] if at == len(columns) else found
+
+
+def _made(tx: Tx, late: Sequence[int]) -> dict[int, dict[str, object]]:
+    """The columns of messages, rendered now; an item without bytes has none."""
+    members, param = dialect.among(tx.engine, late)
+    bodies = tx.all(
+        f"SELECT m.id, b.data FROM message m JOIN blob b ON b.id = m.blob_id WHERE m.id {members}", param
+    )
+    return {number: filing.columns(_content(data)) for number, data in bodies if data is not None}
+
+
+def _content(data: bytes) -> Content:
+    return content.of_digest(scan(data), b"", data, None)
+
+
+def _filled(columns: tuple[str, ...], row: Row, made: dict[str, object]) -> Row:
+    start = [made[name] if name in COLUMNS else value for name, value in zip(columns, row, strict=False)]
+    return (*start, *row[len(columns) :])
+
+
+def digest(packed: bytes, data: bytes | None) -> Digest:
+    """The digest of a blob's row, scanned now where it was filed without one.
+
+    Raises ValueError: of another version; `digests.rebuild` scans again.
+    """
+    return Digest.from_bytes(packed) if packed or data is None else scan(data)
+
+
+def write(tx: Tx, numbers: Sequence[int]) -> None:
+    """Puts what is derived into the rows of messages that lack it."""
+    members, param = dialect.among(tx.engine, numbers)
+    late = tx.all(
+        "SELECT m.id, m.prefix, m.overview, b.id, b.data FROM message m JOIN blob b ON b.id = m.blob_id"
+        f" WHERE m.id {members} AND m.ready = 0", param,
+    )  # fmt: skip
+    for number, prefix, overview, blob_id, data in late:
+        made = _content(data)
+        tx.run("UPDATE blob SET digest = ? WHERE id = ?", made.packed, blob_id)
+        filing.refresh(tx, number, made, prefix, bytes(overview).partition(b"\tXref: ")[2])

@@ -1,0 +1,113 @@
+"""What was filed unrendered reads as if it had been rendered at once, and is rendered by being read."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from quintet.config.store import Store as StoreConfig
+from quintet.delivery import arrive
+from quintet.store import arriving, articles, check, entries, groups, ondemand
+from quintet.store.arriving import Filing
+from quintet.store.content import Content, Raw, content_of, raw
+from quintet.store.db import Tx
+from quintet.store.model import FolderId
+from quintet.store.store import Store
+
+ARTICLE = (
+    "Path: a\r\nFrom: Zoë <zoe@example.org>\r\nNewsgroups: local.test\r\nSubject: Re: [x] Café {n}\r\n"
+    "Date: Fri, 21 Nov 2025 08:00:00 +0000\r\nMessage-ID: <{n}@example.org>\r\nReferences: <r1@a> <r2@a>\r\n"
+    "To: Bob <bob@example.org>\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n.one\r\ntwo {n}\r\n"
+)
+ALL = tuple(name for name in entries.LINE_COLUMNS if name != ondemand.MARK)
+SAME = tuple(name for name in ALL if name not in {"blob_id", "message_row", "entry_id"})
+
+
+def _content(number: int, *, early: bool) -> Content | Raw:
+    article = arrive.read(ARTICLE.format(n=number).encode())
+    assert isinstance(article, arrive.Arriving)
+    limits = arrive.Limits(1_000_000, 0, frozenset(), ())
+    assert arrive.judge(article, 1_763_712_000_000, limits) is None
+    data = article.header + b"\r\n" + article.body
+    if not early:
+        return content_of(data)
+    return raw(data, len(article.header) + 2, article.fields, article.message_id, article.sent_at)
+
+
+async def _filed(store: Store, count: int, *, early: bool) -> FolderId:
+    folder = await store.write(groups.create, "local.test")
+    filings = [
+        Filing(f"<{number}@example.org>", (folder.id,), _content(number, early=early), b"b!a")
+        for number in range(count)
+    ]
+    await store.write(arriving.file_all, filings, host="news.example.org")
+    return folder.id
+
+
+def _unrendered(tx: Tx) -> int:
+    return int(tx.value("SELECT count(*) FROM message WHERE ready = 0"))
+
+
+async def _two(tmp_path: Path) -> tuple[Store, Store, FolderId, FolderId]:
+    late = await Store.open(StoreConfig(data=str(tmp_path / "late")))
+    full = await Store.open(StoreConfig(data=str(tmp_path / "full")))
+    return late, full, await _filed(late, 5, early=True), await _filed(full, 5, early=False)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [SAME, ("uid", "from_display"), ("thread_key", "references"), ("uid", "envelope"), ("uid", "size")],
+)
+async def test_every_way_of_listing_gives_what_rendering_at_once_would_have_given(
+    tmp_path: Path, columns: tuple[str, ...]
+) -> None:
+    late, full, a, b = await _two(tmp_path)
+    try:
+        fixed = [at for at, name in enumerate(columns) if name in {"received_at", "saved_at"}]
+
+        def plain(rows: list[tuple[object, ...]]) -> list[list[object]]:
+            return [[None if at in fixed else value for at, value in enumerate(row)] for row in rows]
+
+        for ask in (
+            lambda tx, folder: entries.lines(tx, folder, 1, 9, columns=columns),
+            lambda tx, folder: entries.lines(tx, folder, 2, 9, 2, columns),
+            lambda tx, folder: entries.lines_of(tx, folder, [1, 3, 77], columns),
+            lambda tx, folder: entries.lines_where(tx, folder, 1, 9, 9, columns, ("e.uid > ?", [2])),
+            lambda tx, folder: entries.whole(tx, folder, 1, 9, 9, columns, 1 << 20)[0],
+        ):
+            found, wanted = await late.read(ask, a), await full.read(ask, b)
+            width = len(columns)
+            assert plain([row[:width] for row in found]) == plain([row[:width] for row in wanted])
+            assert [len(row) for row in found] == [len(row) for row in wanted]
+            assert found
+    finally:
+        await late.close()
+        await full.close()
+
+
+async def test_what_is_read_is_rendered_for_good_soon_afterwards(tmp_path: Path) -> None:
+    store = await Store.open(StoreConfig(data=str(tmp_path)))
+    folder = await _filed(store, 5, early=True)
+    assert store.peek(_unrendered) == 5
+    assert store.peek(entries.lines, folder, 1, 9, columns=("uid", "overview", "message_id"))
+    await asyncio.sleep(0)
+    assert store.peek(_unrendered) == 5  # an overview needs nothing
+    store.peek(entries.lines, folder, 2, 3)
+    while store.peek(_unrendered) != 3:
+        await asyncio.sleep(0.01)
+    assert not store.peek(check.all, store.blobs)
+    await store.close()
+
+
+async def test_digests_are_there_before_a_scan_was_kept(tmp_path: Path) -> None:
+    store = await Store.open(StoreConfig(data=str(tmp_path)))
+    folder = await _filed(store, 3, early=True)
+    wanted = content_of(ARTICLE.format(n=1).encode().partition(b"\r\n")[2]).digest
+    assert store.peek(entries.digests, folder, [1, 2, 3])[2] == wanted  # type: ignore[index]  # a Uid
+    row = store.peek(entries.listing, folder)[1].message_id
+    assert store.peek(entries.digest, row) == wanted
+    article = store.peek(articles.by_row, row)
+    assert article is not None and article.digest == wanted
+    assert store.peek(articles.headers, folder, 2, 2, 9)[0][2] == wanted
+    assert not store.peek(check.all, store.blobs)
+    await store.close()
