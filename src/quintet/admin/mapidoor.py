@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from quintet.delivery.inbound import Inbound
     from quintet.delivery.post import PostOffice
+    from quintet.mapi.http.autodiscover import Autodiscover
     from quintet.mapi.http.crossing import Crossing
     from quintet.mapi.http.service import MapiHttp
 
@@ -51,6 +52,7 @@ class MapiDoor:
         self._count = count
         self._tallies = tallies
         self._http: MapiHttp | None = None
+        self._found: Autodiscover | None = None
         self._crossing: Crossing | None = None
         self._loading: asyncio.Task[MapiHttp] | None = None
 
@@ -67,11 +69,14 @@ class MapiDoor:
         if self._loading is None:
             self._loading = asyncio.create_task(self._load())
         http = await asyncio.shield(self._loading)
+        if request.path.lower().startswith("/autodiscover/"):
+            assert self._found is not None
+            return await self._found.handle(request)
         return await http.handle(request)
 
     async def _load(self) -> MapiHttp:
         await asyncio.to_thread(_import)
-        from quintet.mapi.http import contexts, crossing, entrance, mailbox, service
+        from quintet.mapi.http import autodiscover, contexts, crossing, entrance, mailbox, service
         from quintet.mapi.nspi import endpoint as nspi
 
         held = contexts.Contexts(
@@ -91,6 +96,14 @@ class MapiDoor:
             self._crossing = crossing.Crossing(self._run, self._number, http.begin_here)
             await self._crossing.start()
             http.crossing = self._crossing
+        self._found = autodiscover.Autodiscover(
+            self._store,
+            who,
+            self._store.clock,
+            url=self._url,
+            hostname=self.config.hostname,
+            listeners=lambda: [one for one in self.config.listeners.values() if one.enabled],
+        )
         self._http = http
         return http
 
@@ -118,5 +131,5 @@ class MapiDoor:
 
 def _import() -> None:
     """A fifth of a second: in a thread, so that the loop goes on."""
-    from quintet.mapi.http import crossing, mailbox, service  # noqa: F401 - see above
+    from quintet.mapi.http import autodiscover, crossing, mailbox, service  # noqa: F401 - see above
     from quintet.mapi.nspi import endpoint  # noqa: F401 - the same

@@ -72,7 +72,7 @@ class MapiHttp:
             head = heads.read(request.method, request.headers)
             if head.kind not in (endpoint.opening, endpoint.closing, "ping", *endpoint.kinds):
                 raise Wrong(Code.INVALID_REQUEST_TYPE, "this path knows no such X-RequestType")
-            body = await _body(request)
+            body = await read_body(request)
             call = Call(path, head.kind, entered, body, head.context, head.sequence)
             running = await self._begin(endpoint, call)
             begun = running.begun
@@ -157,7 +157,7 @@ class MapiHttp:
         return response
 
 
-async def _body(request: web.BaseRequest) -> bytes:
+async def read_body(request: web.BaseRequest) -> bytes:
     """Raises Wrong(TOO_LARGE)."""
     length = request.content_length
     if length is not None and length > MAX_BODY:

@@ -250,7 +250,7 @@ def delete_attachment(call: Call) -> None:
 @serves(0x25)
 def save_changes_attachment(call: Call) -> None:
     """Into the message, which is saved by itself (R1062)."""
-    if call.body.flags & ~0x07 or call.body.flags & 0x03 == 0x03:  # R466: no combination that there is
+    if call.body.flags & ~0x0F or call.body.flags & 0x03 == 0x03:  # R466; 0x08 Outlook sends always
         raise MapiError(Code.NOT_SUPPORTED)
     call.thing(Attachment).save()
 

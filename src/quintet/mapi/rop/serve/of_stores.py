@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import uuid
 
-from quintet.mapi import objects
+from quintet.mapi import ids, objects
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.ids import LongId, ShortId
 from quintet.mapi.nspi import names
@@ -49,6 +49,8 @@ def logon(call: Call) -> stores.LogonAnswer:
     reader = session.identity.account_id
     account = _mailbox(call.tx, body.essdn, reader) if private else _news(call.tx)
     box = objects.logon(call.tx, account, reader, files=call.services.store.blobs)
+    owner = "" if box.public else names.of_object(box.owner.id, box.owner.name)
+    box.store_entry_id = ids.write(ids.StoreEntry(call.services.hostname, owner))
     call.handles[call.asked.index] = session.log_on(call.asked.logon, box)
     with box.using(call.tx):
         folders = tuple([short(number) for number in box.logon_folders()])
