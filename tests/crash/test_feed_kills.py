@@ -1,7 +1,8 @@
-"""A server between two others is killed while articles stream through it: none is lost, none comes twice.
+"""A server is killed while articles stream through it, or come one by one and are cancelled: none is lost.
 
 A client streams articles to the victim, which passes them on to a server of this process.  After each kill
-what the victim had acknowledged is known to it; in the end all of that is at the other end, once.
+what the victim had acknowledged is known to it; in the end all of that is at the other end, once.  Another
+client offers by IHAVE and cancels: what was acknowledged is there or gone, and no number is used twice.
 ``QUINTET_KILLS=100`` asks for more rounds.
 """
 
@@ -11,12 +12,14 @@ import asyncio
 import os
 import random
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from quintet.admin import peerblock
-from quintet.store import check, feeding
+from quintet.config.peers import Peer
+from quintet.store import check, feeding, groups
 from quintet.store.store import Store
 from tests.support import server
 from tests.support.feedhouse import article, count, ids, peer, until
@@ -26,6 +29,18 @@ pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("QUINTET_KILLS", "8"))
 BATCH = 20
+
+
+async def _victim(folder: Path, *peers: Peer) -> Victim:
+    """A server that may be killed, with its groups and these peers."""
+    folder.mkdir()
+    victim = Victim(folder, ("nntp",), nntp={"path_host": "a.test"}, news={"docancels": "all"})
+    store = await Store.open(victim.config.store)
+    await server.people(store, victim.config)
+    await store.close()
+    blocks = "".join(map(peerblock.block, peers))
+    victim.path.write_text(victim.path.read_text().replace("\npeer = []\n", "\n") + "\n" + blocks)
+    return victim
 
 
 async def _stream(port: int, first: int, acknowledged: set[str]) -> int:
@@ -73,14 +88,7 @@ async def test_killed_while_articles_stream_through(tmp_path: Path) -> None:
     taking = {"peer": (peer("a", identity=("a.test",)),), "path_host": "b.test"}
     async with server.start_server(tmp_path / "b", only=("nntp",), nntp=taking) as b:
         to_b = peer("b", host="127.0.0.1", port=b.ports["nntp"], send="*", addresses=("192.0.2.1",))
-        (tmp_path / "a").mkdir()
-        victim = Victim(tmp_path / "a", ("nntp",), nntp={"path_host": "a.test"})
-        store = await Store.open(victim.config.store)
-        await server.people(store, victim.config)
-        await store.close()
-        config = victim.path
-        blocks = peerblock.block(peer("in")) + peerblock.block(to_b)
-        config.write_text(config.read_text().replace("\npeer = []\n", "\n") + "\n" + blocks)
+        victim = await _victim(tmp_path / "a", peer("in"), to_b)
         mother = Mother()
         acknowledged: set[str] = set()
         number = 0
@@ -111,5 +119,98 @@ async def test_killed_while_articles_stream_through(tmp_path: Path) -> None:
         backlog = store.peek(feeding.backlogs)[0]
         assert backlog.later == 0
         assert count(store) >= len(acknowledged)
+    finally:
+        await store.close()
+
+
+@dataclass
+class Told:
+    """What a client of IHAVE was told."""
+
+    there: set[str] = field(default_factory=set)  # 235
+    asked: set[str] = field(default_factory=set)  # their cancels were sent
+    gone: set[str] = field(default_factory=set)  # their cancels were answered with 235
+    numbers: dict[int, str] = field(default_factory=dict)  # of the group, as they were ever seen
+    next: int = 0
+
+
+async def _one_by_one(port: int, told: Told, rng: random.Random) -> None:
+    """Offers articles, and cancels some, until the connection breaks."""
+    with suppress(OSError, asyncio.IncompleteReadError):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            await reader.readuntil(b"\r\n")
+            while True:
+                told.next += 1
+                name, more, target = f"{told.next}@ihave.test", "", ""
+                if told.next % 3 == 0 and told.there - told.asked:
+                    target = rng.choice(sorted(told.there - told.asked))
+                    more = f"Control: cancel <{target}>\r\n"
+                    told.asked.add(target)
+                writer.write(f"IHAVE <{name}>\r\n".encode())
+                assert (await reader.readuntil(b"\r\n")).startswith(b"335")
+                writer.write(article(name, more=more) + b".\r\n")
+                assert (await reader.readuntil(b"\r\n")).startswith(b"235")
+                if target:
+                    told.gone.add(target)
+                else:
+                    told.there.add(name)
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+
+async def _listed(port: int) -> dict[int, str]:
+    """Numbers and ids of the group, as a reader sees them."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        await reader.readuntil(b"\r\n")
+        writer.write(b"GROUP local.test\r\nXHDR Message-ID 1-\r\n")
+        await reader.readuntil(b"\r\n")
+        await reader.readuntil(b"\r\n")
+        found = {}
+        while (line := await reader.readuntil(b"\r\n")) != b".\r\n":
+            number, name = line.decode().split()
+            found[int(number)] = name.strip("<>")
+        return found
+    finally:
+        writer.close()
+
+
+async def test_killed_while_articles_are_offered_and_cancelled(tmp_path: Path) -> None:
+    """RFC 3977 6.3.2, RFC 5537 5.3; also while one worker of two is doing it."""
+    rng = random.Random(os.environ.get("QUINTET_SEED", "7"))
+    victim = await _victim(tmp_path / "a", peer("in"))
+    mother, told = Mother(), Told()
+    try:
+        for life in range(KILLS + 1):
+            await victim.start(1 if life % 4 else 2, mother if life % 4 else None)
+            listed = await _listed(victim.ports["nntp"])
+            names = set(listed.values())
+            assert len(names) == len(listed)
+            assert told.there - told.asked <= names
+            assert not told.gone & names
+            assert all(told.numbers.get(number, name) == name for number, name in listed.items())
+            told.numbers.update(listed)
+            if life == KILLS:
+                break
+            before = len(told.there)
+            offering = asyncio.create_task(_one_by_one(victim.ports["nntp"], told, rng))
+            await until(lambda before=before: len(told.there) > before + 3, "nothing was acknowledged")
+            await asyncio.sleep(rng.uniform(0, 0.4))
+            await victim.kill()
+            await offering
+        assert len(told.gone) >= KILLS
+        await victim.kill()
+    finally:
+        victim.close()
+        mother.close()
+    store = await Store.open(victim.config.store)
+    try:
+        assert await store.read(check.all) == []
+        found = store.peek(groups.find, "local.test")
+        assert found is not None
+        assert found.high >= max(told.numbers)
     finally:
         await store.close()

@@ -10,7 +10,6 @@ import asyncio
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -179,10 +178,10 @@ class Inn:
                 )
             )  # fmt: skip
         for _ in range(int(START_S / 0.1)):
-            if (self.folder / "run/control").exists() and "running" in self.run(
-                "ctlinnd", "mode", check=False
-            ):
-                return
+            if (self.folder / "run/control").exists():
+                mode = await asyncio.to_thread(self.run, "ctlinnd", "mode", check=False)
+                if "running" in mode:
+                    return
             assert self._process[-1].poll() is None, (self.folder / "log/start").read_text()
             await asyncio.sleep(0.1)
         raise AssertionError((self.folder / "log/start").read_text())
@@ -199,10 +198,8 @@ class Inn:
         self._process.clear()
         pid = self.folder / "run/innfeed.pid"
         if pid.exists():
-            try:
-                os.kill(int(pid.read_text()), signal.SIGTERM)
-            except (OSError, ValueError):
-                pass
+            command = [*self.prefix, "kill", pid.read_text().strip()]  # by its number where it runs
+            subprocess.run(command, capture_output=True, check=False)
 
     def numbers(self, group: str) -> list[int]:
         """Of the articles in its spool."""

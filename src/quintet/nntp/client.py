@@ -258,9 +258,9 @@ class Connection:
 
     async def ids(self, low: int, high: int) -> list[tuple[int, str]] | None:
         """Number and Message-ID of a range of the group; None where that cannot be asked."""
-        for command, good in ((f"HDR Message-ID {low}-{high}", 225), (f"XHDR Message-ID {low}-{high}", 221)):
-            code, _ = await self._command(command)
-            if code == good:
+        for command in ("HDR", "XHDR"):
+            code, _ = await self._command(f"{command} Message-ID {low}-{high}")
+            if code in (225, 221):  # leafnode says 221 to both
                 pairs = [line.split(None, 1) for line in (await self._list()).splitlines()]
                 return [
                     (int(pair[0]), pair[1].strip().decode("latin-1"))

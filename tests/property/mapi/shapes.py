@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
+
 from hypothesis import strategies as st
 
-from quintet.mapi import ids, restrict, types
+from quintet.mapi import guids, ids, restrict, types
+from quintet.mapi.bag import Attachment, Item, NamedTag
 from quintet.mapi.buffer import Reader, Writer
 
 TEXT = st.text(st.characters(blacklist_characters="\0"), max_size=20)  # halves of surrogate pairs too
@@ -110,4 +113,56 @@ ENTRY = st.one_of(
     st.builds(ids.PersonalListEntry, MESSAGE),
     st.builds(ids.EphemeralEntry, st.uuids(), U32, U32),
     st.builds(ids.WrappedEntry, st.integers(0, 255), ONE_OFF | MESSAGE | BOOK),
+)
+
+
+# --- items ----------------------------------------------------------------------------------------------
+
+_NUMBER = st.integers(0x0001, 0x3FFF) | st.integers(0x6600, 0x7FFF)
+_TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=12)
+_OF_BAGS = {
+    kind: values
+    for kind, values in (SINGLE | {types.STRING: _TEXT}).items()
+    if kind not in (types.STRING8, types.TIME)
+} | {types.BOOLEAN: st.booleans(), types.TIME: st.integers(0, (1 << 63) - 1)}
+_KINDS = sorted(_OF_BAGS)
+
+
+@st.composite
+def bags(draw: st.DrawFn, most: int = 4) -> dict[object, object]:
+    """Properties of every type that a file of an item can tell, with numbers and with names."""
+    bag: dict[object, object] = {}
+    for _ in range(draw(st.integers(0, most))):
+        kind = draw(st.sampled_from(_KINDS))
+        values = _OF_BAGS[kind]
+        if kind != types.BOOLEAN and draw(st.booleans()):
+            values, kind = st.lists(values, min_size=1, max_size=3), kind | types.MULTIPLE
+        name = draw(st.integers(0, 0xFFFF) | _TEXT.filter(bool))
+        named = draw(st.booleans())
+        key = (
+            NamedTag(draw(st.sampled_from(_SETS)), name, kind) if named else types.tag_of(draw(_NUMBER), kind)
+        )
+        bag[key] = draw(values)
+    # one property has one type
+    return {key: bag[key] for key in {_identity(key): key for key in bag}.values()}
+
+
+def _identity(key: object) -> object:
+    return (key.guid, key.name) if isinstance(key, NamedTag) else key >> 16  # type: ignore[operator]
+
+
+_SETS = (guids.PSETID_APPOINTMENT, guids.PSETID_COMMON, guids.PS_PUBLIC_STRINGS, uuid.UUID(int=77))
+ITEM = st.recursive(
+    st.builds(Item, bags(6), st.lists(bags(), max_size=3)),
+    lambda inner: st.builds(
+        Item,
+        bags(),
+        st.lists(bags(), max_size=2),
+        st.lists(
+            st.builds(Attachment, bags(), st.binary(max_size=30))
+            | st.builds(Attachment, bags(), st.just(b""), inner),
+            max_size=2,
+        ),
+    ),
+    max_leaves=4,
 )

@@ -351,3 +351,30 @@ async def test_a_paused_feed_sends_nothing(house: House) -> None:
         await house.store.write(feeding.pause, "them", False)
         await house.put("b@x")
         await until(lambda: house.sent == ["<a@x>", "<b@x>"])
+
+
+async def test_who_ends_in_the_middle_offers_nothing_twice(house: House) -> None:
+    """A server that is stopped and started again goes on where it was."""
+    names = [f"{number}@x" for number in range(130)]
+    async with house.feed(max_out=1):
+        await house.put(*names)
+        await until(lambda: len(house.sent) >= 20)
+        house.slow.clear()  # now a round is under way
+        asyncio.get_running_loop().call_later(0.2, house.slow.set)
+    before = len(house.sent)
+    async with house.feed(max_out=1):
+        await until(lambda: len(set(house.sent)) == 130)
+        await until(_idle(house))
+    assert before < 130
+    assert len(house.sent) == 130
+    assert house.offered.most_common(1)[0][1] == 1
+
+
+async def test_who_ends_waits_for_no_peer_for_ever(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeders, "FINISH_S", 0.2)
+    async with asyncio.timeout(5):
+        async with house.feed():
+            house.slow.clear()
+            await house.put("a@x")
+            await until(lambda: house.open == 1)
+    assert house.backlog.ahead or house.backlog.ranges  # it is there for the next

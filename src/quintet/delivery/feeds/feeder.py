@@ -33,6 +33,7 @@ ROUND_BYTES = 512 * 1024  # bytes of articles in one round, as far as they are s
 BLIND_ABOVE, ASK_BELOW = 0.95, 0.90  # share of articles that are taken (innfeed: no-check-high, no-check-low)
 WEIGHT = 0.02  # of one answer in that share
 GROW_S = 1.0  # between two connections that are opened
+FINISH_S = 3.0  # for what is being sent when we end; others go on with what is left
 IDLE_S = 60.0  # a connection without work is closed
 RETRY_S = 30.0  # an article that was put off; doubled with each attempt
 MAX_RETRY_S = 1800.0
@@ -113,7 +114,9 @@ class Feeder:
             await self._fill()
         finally:
             watch.close()
-            self._stopping = True
+            grow.cancel()
+            notes.cancel()
+            await self._finish_rounds()
             tasks = [*self._links, grow, notes]
             for task in tasks:
                 task.cancel()
@@ -123,6 +126,13 @@ class Feeder:
             with suppress(Problem):
                 await self._note()
                 await self._store.write(feeding.give_back, self._owner)
+
+    async def _finish_rounds(self) -> None:
+        """What is being sent is answered, or it would be offered again by who comes after us."""
+        self._stopping = True
+        self._work.set()
+        if self._links:
+            await asyncio.wait(self._links, timeout=FINISH_S)
 
     async def _take_over(self) -> None:
         """Ends the leases of processes of this host that are no more."""
@@ -260,18 +270,15 @@ class Feeder:
             await link.close()
 
     async def _wait_for_work(self) -> bool:
-        """False when there was none for so long that the connection is closed."""
-        if self._queue:
-            return True
-        self._work.clear()
+        """False when the connection is closed: there was none for so long, or all of it ends."""
         try:
             async with asyncio.timeout(IDLE_S):
-                while not self._queue:
+                while not self._queue and not self._stopping:
                     self._work.clear()
                     await self._work.wait()
         except TimeoutError:
             return False
-        return True
+        return not self._stopping
 
     def _next(self, count: int) -> list[Piece]:
         found: list[Piece] = []
@@ -285,9 +292,9 @@ class Feeder:
         return found
 
     async def _stream(self, link: Link, hand: list[Piece]) -> None:
-        """Rounds until the queue is empty and nothing that was wanted is left."""
+        """Rounds until the queue is empty and nothing that was wanted is left, or all ends."""
         wanted: list[Piece] = []
-        while self._queue or wanted:
+        while (self._queue or wanted) and not self._stopping:
             if self.blind:
                 send, offers = [*wanted, *self._next(ROUND)], list[Piece]()
                 hand += [piece for piece in send if piece not in wanted]

@@ -72,7 +72,17 @@ def _names_apart(wanted: Restriction) -> tuple[list[str], Restriction | None]:
         if not isinstance(wanted.value[1], str):
             raise MapiError(Code.INVALID_PARAMETER)
         return [wanted.value[1]], None
+    if isinstance(wanted, restrict.Or | restrict.Not) and _asks_for_names(wanted):
+        raise MapiError(Code.TOO_COMPLEX)
     return [], wanted
+
+
+def _asks_for_names(wanted: Restriction) -> bool:
+    if isinstance(wanted, restrict.And | restrict.Or):
+        return any(map(_asks_for_names, wanted.parts))
+    if isinstance(wanted, restrict.Not):
+        return _asks_for_names(wanted.part)
+    return isinstance(wanted, restrict.Property | restrict.Content) and wanted.tag >> 16 == ANR
 
 
 def widened(wanted: Restriction, page: int) -> Restriction:

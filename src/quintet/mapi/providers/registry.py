@@ -16,8 +16,11 @@ from quintet.mapi.providers.base import Opened, Service
 
 GROUP = "quintet.mapi.providers"
 
-OWN = {  # name -> module that has SERVICE
-    "MEMORY": "quintet.mapi.providers.memory",
+OWN = {  # name -> module and what it calls the service
+    "MEMORY": "quintet.mapi.providers.memory:SERVICE",
+    "MAILDIR": "quintet.mapi.providers.maildir:SERVICE",
+    "MBOX": "quintet.mapi.providers.mboxes:MBOX",
+    "MH": "quintet.mapi.providers.mboxes:MH",
 }
 _added: dict[str, Service] = {}
 
@@ -33,19 +36,18 @@ def get(name: str) -> Service:
     if wanted in _added:
         return _added[wanted]
     if wanted in OWN:
-        return _of(importlib.import_module(OWN[wanted]))
+        module, _, attribute = OWN[wanted].partition(":")
+        return _of(getattr(importlib.import_module(module), attribute))
     for point in metadata.entry_points(group=GROUP):
         if point.name.upper() == wanted:
-            found = point.load()
-            return found if isinstance(found, Service) else _of(found)
+            return _of(point.load())
     raise MapiError(Code.NOT_FOUND, f"no message service is called {name}")
 
 
-def _of(module: object) -> Service:
-    service = getattr(module, "SERVICE", None)
-    if not isinstance(service, Service):
+def _of(found: object) -> Service:
+    if not isinstance(found, Service):
         raise MapiError(Code.NOT_FOUND, "an entry point that names no message service")
-    return service
+    return found
 
 
 def names() -> list[str]:

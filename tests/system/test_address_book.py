@@ -1,0 +1,125 @@
+"""The address book through the real server: several accounts, each with a client of NSPI over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import http.client
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import pytest
+
+from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.http.channel import Channel, ChannelError
+from quintet.mapi.nspi import consts, names
+from quintet.mapi.nspi.client import Client
+from quintet.store import accounts, lists
+from tests.support.server import HOST, PASSWORD, start_server
+
+NAME, SMTP, DN, ENTRY_ID, PHONE, MEMBER = map(
+    consts.of,
+    ("DisplayName", "SmtpAddress", "EmailAddress", "EntryId", "BusinessTelephoneNumber", "AddressBookMember"),
+)
+T = TypeVar("T")
+
+
+def poster(port: int, login: str, password: str = PASSWORD) -> Callable[[Mapping[str, str], bytes], Any]:
+    """A way to post: one connection a request, since a session outlives its connections."""
+    secret = base64.b64encode(f"{login}:{password}".encode()).decode()
+
+    def post(headers: Mapping[str, str], body: bytes) -> Any:
+        connection = http.client.HTTPConnection(HOST, port, timeout=20)
+        try:
+            connection.request("POST", "/mapi/nspi", body, {**headers, "Authorization": f"Basic {secret}"})
+            answer = connection.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
+        finally:
+            connection.close()
+
+    return post
+
+
+def shouted(ask: Callable[[str, bytes], bytes]) -> Callable[[str, bytes], bytes]:
+    """Some clients name request types in capitals: names are compared without case."""
+    return lambda kind, body: ask(kind.upper(), body)
+
+
+async def test_several_people_and_one_book(tmp_path):
+    async with start_server(tmp_path, only=("http",)) as server:
+        port = server.ports["http"]
+
+        async def do(fn: Callable[..., T], *args: Any, **more: Any) -> T:
+            return await asyncio.to_thread(fn, *args, **more)
+
+        def book(login: str) -> Client:
+            return Client(shouted(Channel(poster(port, login)).ask))
+
+        staff = await server.store.write(lists.create, "staff@example.org", ["alice@example.org"])
+        alice, bob = book("alice@example.org"), book("bob@example.org")
+        assert await do(alice.bind) == await do(bob.bind)
+
+        # the same list for all, in order, with ids that are the same
+        rows = await do(lambda: list(alice.entries((NAME, SMTP, ENTRY_ID))))
+        assert rows == await do(lambda: list(bob.entries((NAME, SMTP, ENTRY_ID))))
+        assert {row.get(SMTP) for row in rows} >= {
+            "alice@example.org",
+            "bob@example.org",
+            "staff@example.org",
+        }
+        assert [row[NAME].lower() for row in rows] == sorted(row[NAME].lower() for row in rows)
+
+        # who comes is found at once, by what people type
+        assert await do(alice.resolve, ["dora"], (NAME,)) == [None]
+        await server.store.write(accounts.create, "dora@example.org", "person", "Dora Doe")
+        assert await do(alice.resolve, ["dora doe", "nobody"], (NAME,)) == [{NAME: "Dora Doe"}, None]
+        assert [row[SMTP] for row in await do(bob.search, "do", (SMTP,))] == ["dora@example.org"]
+
+        # one's own card, and nobody else's
+        [found] = await do(bob.resolve, ["bob@example.org"], (DN,))
+        [mid] = await do(bob.dn_to_mids, [found[DN]])
+        await do(bob.mod_props, mid, {PHONE: "+1 23"})
+        assert (await do(alice.get_props, mid, (NAME, PHONE)))[PHONE] == "+1 23"
+        with pytest.raises(MapiError) as refused:
+            await do(alice.mod_props, mid, {PHONE: "+666"})
+        assert refused.value.code == Code.ACCESS_DENIED
+
+        # an owner puts somebody on a list; another one does not
+        [mine] = await do(alice.resolve, ["staff"], (DN,))
+        [group] = await do(alice.dn_to_mids, [mine[DN]])
+        who = [names.permanent(0, found[DN])]
+        with pytest.raises(MapiError):
+            await do(bob.mod_link_att, group, MEMBER, who)
+        await do(alice.mod_link_att, group, MEMBER, who)
+        assert [one.address for one in server.store.peek(lists.members, staff.id)] == ["bob@example.org"]
+
+        # the rest of the nineteen
+        assert (await do(alice.get_special_table))[0][NAME] == "Global Address List"
+        assert NAME in await do(alice.query_columns)
+        assert NAME - 1 in await do(alice.get_prop_list, mid)
+        assert (await do(alice.seek_entries, "dora", (NAME,))).table.rows[0] == ["Dora Doe"]
+        state = (await do(alice.update_stat, alice.state)).state
+        first = (await do(alice.query_rows, state, 2, (NAME,))).table
+        assert [[rows[0][NAME]], [rows[1][NAME]]] == list(first.rows)
+        assert await do(alice.compare_mids, mid, mid) == 0
+        assert await do(alice.resort_restriction, [group, mid]) == [mid, group]
+        assert await do(alice.get_template_info, consts.DT_MAILUSER)
+        url = await do(alice.get_address_book_url)
+        assert "/mapi/nspi/?MailboxId=" in url
+        assert "/mapi/emsmdb/" in await do(alice.get_mailbox_url, names.of_server(server.app.config.hostname))
+        with pytest.raises(MapiError) as nowhere:
+            await do(alice.get_matches, None, None)
+        assert nowhere.value.code == Code.GENERAL_FAILURE
+        await server.store.write(accounts.create, "dorothy@example.org", "person", "Dora Day")
+        with pytest.raises(MapiError) as many:
+            await do(alice.resolve, ["dora d"], (NAME,))
+        assert many.value.code == Code.AMBIGUOUS_RECIPIENT
+
+        # a session that ended is gone
+        await do(bob.unbind)
+        with pytest.raises(ChannelError) as lost:
+            await do(bob.query_columns)
+        assert lost.value.lost
+        with pytest.raises(ChannelError) as stranger:
+            await do(Client(Channel(poster(port, "alice@example.org", "wrong")).ask).bind)
+        assert stranger.value.status == 401

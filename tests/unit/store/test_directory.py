@@ -1,0 +1,62 @@
+"""The directory's rows and its number, on both engines."""
+
+from __future__ import annotations
+
+from quintet.store import accounts, directory, groups, lists, props, teams
+from quintet.store.model import AccountId
+
+
+def test_everything_in_one_listing(tx):
+    accounts.add_domain(tx, "example.org")
+    ann = accounts.create(tx, "ann@example.org", display_name="Ann")
+    accounts.news(tx)
+    accounts.add_address(tx, ann.id, "a.nn@example.org")
+    accounts.add_address(tx, ann.id, "@example.org")  # a catch-all is nobody's name
+    group = groups.create(tx, "misc.food", description="What to eat")
+    accounts.add_address(tx, None, "food@example.org", "group", "misc.food")
+    accounts.add_address(tx, None, "gone@example.org", "group", "no.such.group")
+    number = lists.create(tx, "staff@example.org", ["ann@example.org"]).id
+    teams.create(tx, "sales", "Sellers")
+    directory.set_card(tx, ann.id, {0x3A17001F: b"title", 0x3A701102: b"certificate"})
+    found = directory.listing(tx)
+    assert found.version == directory.version(tx)
+    assert [tuple(row) for row in found.accounts] == [(ann.id, "ann@example.org", "person", "Ann")]
+    assert {(address, kind) for _, address, kind, _, _ in found.addresses if kind != "list"} == {
+        ("ann@example.org", "primary"), ("a.nn@example.org", "alias"), ("food@example.org", "group"),
+        ("gone@example.org", "group"),
+    }  # fmt: skip
+    assert [tuple(row) for row in found.lists] == [(number, "staff@example.org", "", "ann@example.org")]
+    assert [tuple(row) for row in found.teams] == [("sales", "Sellers")]
+    assert {name: tuple(row) for name, row in found.groups.items()} == {
+        "misc.food": (group.id, "What to eat")
+    }
+    assert found.cards == {ann.id: {0x3A17001F: b"title"}}
+    assert directory.large(tx, [ann.id, AccountId(1)]) == {ann.id: {0x3A701102: b"certificate"}}
+
+
+def test_each_change_has_a_number(tx):
+    assert directory.version(tx) == 0
+    directory.changed(tx)
+    directory.changed(tx)
+    assert directory.version(tx) == 2
+
+
+def test_a_card_is_apart_from_the_mailbox(tx):
+    ann = accounts.create(tx, "ann@example.org")
+    props.put(tx, props.ACCOUNT, ann.id, {1: b"of the mailbox"})
+    directory.set_card(tx, ann.id, {1: b"card", 2: b"more"})
+    directory.set_card(tx, ann.id, {3: b"new"}, (1, 77))
+    assert directory.card(tx, ann.id) == {2: b"more", 3: b"new"}
+    assert props.get(tx, props.ACCOUNT, ann.id) == {1: b"of the mailbox"}
+    accounts.remove(tx, ann.id)
+    assert directory.card(tx, ann.id) == {}
+
+
+def test_lists_of_a_member(tx):
+    accounts.add_domain(tx, "example.org")
+    for address in ("b@example.org", "a@example.org", "c@example.org"):
+        lists.create(tx, address, ["x@far.example"])
+    for address in ("b@example.org", "a@example.org"):
+        lists.join(tx, lists.get(tx, address).id, "Ann@far.example")
+    assert lists.of(tx, "ann@far.example") == ["a@example.org", "b@example.org"]
+    assert lists.of(tx, "x@far.example") == []
