@@ -300,8 +300,14 @@ class MessageStore(ABC):
         raise MapiError(Code.NOT_SUPPORTED)
 
     def receive_folder(self, message_class: str) -> tuple[EntryId, str]:
-        """Where new messages of a class go, and the class that was found for it (the longest prefix)."""
-        return self.special()[Special.INBOX], ""
+        """Where new messages of a class go, and the class that was found for it (the longest prefix).
+
+        Raises MapiError(NO_RECEIVE_FOLDER): nothing is delivered here.
+        """
+        inbox = self.special().get(Special.INBOX)
+        if inbox is None:
+            raise MapiError(Code.NO_RECEIVE_FOLDER)
+        return inbox, ""
 
     def set_receive_folder(self, message_class: str, folder: EntryId | None) -> None:
         raise MapiError(Code.NOT_SUPPORTED)

@@ -65,6 +65,10 @@ class Mailboxes(ABC):
     def message(self, path: str, key: str) -> bytes | Data:
         """Whole, by reference where it is large.  Raises MapiError(NOT_FOUND)."""
 
+    def count(self, path: str) -> int:
+        """How many messages there are, or nearly."""
+        return len(self.keys(path))
+
     def unread(self, path: str) -> int:
         return sum([READ not in one for one in self.marks(path, self.keys(path)).values()])
 

@@ -124,7 +124,7 @@ class MailStore(base.MessageStore):
             pr.DISPLAY_NAME: path.rpartition("/")[2],
             pr.CONTAINER_CLASS: self._container_class(place),
             pr.FOLDER_TYPE: 1 if path else 0,
-            pr.CONTENT_COUNT: len(self.boxes.keys(path)) if place.holds else 0,
+            pr.CONTENT_COUNT: self.boxes.count(path) if place.holds else 0,
             pr.CONTENT_UNREAD: self.boxes.unread(path) if place.holds else 0,
             pr.ASSOC_CONTENT_COUNT: 0,
             pr.SUBFOLDERS: any(one.startswith(below) and one != path for one in places),

@@ -19,8 +19,13 @@ GROUP = "quintet.mapi.providers"
 OWN = {  # name -> module and what it calls the service
     "MEMORY": "quintet.mapi.providers.memory:SERVICE",
     "MAILDIR": "quintet.mapi.providers.maildir:SERVICE",
+    "IMAP": "quintet.mapi.providers.imap:SERVICE",
     "MBOX": "quintet.mapi.providers.mboxes:MBOX",
     "MH": "quintet.mapi.providers.mboxes:MH",
+    "NNTP": "quintet.mapi.providers.news:SERVICE",
+    "POP3": "quintet.mapi.providers.pop3:SERVICE",
+    "SENDMAIL": "quintet.mapi.providers.smtp:SENDMAIL",
+    "SMTP": "quintet.mapi.providers.smtp:SMTP",
 }
 _added: dict[str, Service] = {}
 

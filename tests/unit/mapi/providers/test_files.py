@@ -5,6 +5,7 @@ from __future__ import annotations
 import mailbox
 import os
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,8 @@ def test_marks_of_mboxes_and_mh_are_those_of_other_programs(name: str, tmp_path:
     assert store.load(entry).props[pr.BODY] == "From here on\r\n>From there\r\nall is well\r\n"
     assert store.load(entry).props[pr.MESSAGE_DELIVERY_TIME] == types.of_ms(1_700_000_000_000)
     if name == "MBOX":
-        (found,) = mailbox.mbox(tmp_path / "inbox")
+        with closing(mailbox.mbox(tmp_path / "inbox")) as other_box:
+            (found,) = other_box
         assert (found.get_flags(), found["Subject"]) == ("ROF", "One")
         text = (tmp_path / "inbox").read_bytes()
         other = b"From bob@example.com Sat Nov 29 10:00:00 2025\nSubject: Two\nStatus: O\n\nText\n\n"
