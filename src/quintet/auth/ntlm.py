@@ -121,9 +121,11 @@ class Server:
     def _answer(self, token: bytes) -> bytes:
         """CHALLENGE_MESSAGE (MS-NLMP 3.2.5.1.1)."""
         asked: int = _read(lambda: Negotiate.unpack(token).flags)
-        if not asked & _UNICODE:
-            raise BadSyntax("only Unicode is spoken")
-        flags = (asked | _TARGET | _NTLM | _ALWAYS_SIGN | _TARGET_INFO | _SERVER) & ~_OEM
+        if not asked & (_UNICODE | _OEM):
+            raise BadSyntax("text in no width at all")
+        flags = asked | _TARGET | _NTLM | _ALWAYS_SIGN | _TARGET_INFO | _SERVER
+        if asked & _UNICODE:  # some programs know 8-bit text only
+            flags &= ~_OEM
         if flags & _SESSION_SECURITY:
             flags &= ~_LM_KEY
         info = TargetInfo()

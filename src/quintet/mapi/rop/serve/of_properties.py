@@ -44,7 +44,10 @@ def get_properties_specific(call: Call) -> properties.GetPropertiesSpecificAnswe
     """In the order in which they are asked (R45701); what is too long is read as a stream (R90701)."""
     body: properties.GetPropertiesSpecific = call.body
     found = _object(call).get(body.tags)
-    raw = values.row(body.tags, found, call.page, unicode=body.want_unicode)
+    if body.want_unicode:
+        raw = values.encoder(body.tags, call.page)(found)
+    else:
+        raw = values.row(body.tags, found, call.page, unicode=False)
     if len(raw) > call.room:
         most = max(call.room // max(len(body.tags), 1) - 16, 16)
         raw = values.row(body.tags, found, call.page, unicode=body.want_unicode, most=most)

@@ -140,10 +140,10 @@ def _fitting(
 
     Raises MapiError(BUFFER_TOO_SMALL): not a single one, and there ``must`` be one (R478).
     """
-    columns = table.columns
+    encode = values.encoder(table.columns, call.page, table=True)
     made: list[bytes] = []
     for each in found:
-        raw = values.row(columns, each, call.page, table=True)
+        raw = encode(each)
         if len(raw) > room:
             if must and not made:
                 raise MapiError(Code.BUFFER_TOO_SMALL)

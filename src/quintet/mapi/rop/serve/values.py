@@ -7,7 +7,9 @@ what comes so is read with it.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Sequence
+import functools
+import struct
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from quintet.errors import BadSyntax
@@ -102,6 +104,82 @@ def cut(value: Value) -> Value:
     return value
 
 
+# --- rows: an encoder for each set of columns, since a table asks for the same one again and again ---------
+
+_NUMBERS: Final = {
+    types.INTEGER16: struct.Struct("<h").pack,
+    types.INTEGER32: struct.Struct("<i").pack,
+    types.FLOATING32: struct.Struct("<f").pack,
+    types.FLOATING64: struct.Struct("<d").pack,
+    types.INTEGER64: struct.Struct("<q").pack,
+    types.TIME: struct.Struct("<Q").pack,
+}
+_COUNT = struct.Struct("<H").pack
+_ABSENT_CELL: Final = b"\x0a" + struct.pack("<I", Code.NOT_FOUND)
+_ODD = (BadSyntax, TypeError, AttributeError, ValueError, struct.error)
+
+Cell = Callable[[Value], bytes]
+Encoder = Callable[[Sequence[Value]], bytes]
+
+
+def _cell(kind: int, page: str, table: bool) -> Cell:
+    """How the values of a column are written; raises one of `_ODD` for what is none of its type."""
+    if kind in _NUMBERS:
+        return _NUMBERS[kind]
+    if kind == types.BOOLEAN:
+        return lambda value: b"\1" if value is True else b"\0" if value is False else _no()
+    if kind == types.STRING:
+        return lambda value: _wide(value[:MAX_CELL_TEXT] if table else value)
+    if kind == types.STRING8:
+        return lambda value: _ended((value[:MAX_CELL_TEXT] if table else value).encode(page, "replace"))
+    if kind == types.BINARY:
+        return lambda value: _sized(value[:MAX_CELL] if table else value)
+
+    def general(value: Value) -> bytes:
+        writer = Writer()
+        made = outgoing(types.tag_of(0, kind), value, page)
+        types.put(writer, kind, cut(made) if table else made)
+        return writer.done()
+
+    return general
+
+
+def _no() -> bytes:
+    raise TypeError
+
+
+def _wide(text: str) -> bytes:
+    return _ended(text.encode("utf-16-le", "surrogatepass"), 2) if "\0" not in text else _no()
+
+
+def _ended(raw: bytes, width: int = 1) -> bytes:
+    return raw + bytes(width) if width == 2 or b"\0" not in raw else _no()
+
+
+def _sized(raw: bytes) -> bytes:
+    return _COUNT(len(raw)) + raw
+
+
+@functools.lru_cache(maxsize=512)
+def encoder(columns: tuple[Tag, ...], page: str, *, table: bool = False) -> Encoder:
+    """Writes PropertyRows (MS-OXCDATA 2.8.1) of these columns; None and `Error` are told as errors."""
+    cells = [_cell(types.type_of(tag), page, table) for tag in columns]
+
+    def encode(found: Sequence[Value]) -> bytes:
+        try:
+            if None in found:
+                parts = [
+                    _ABSENT_CELL if value is None else b"\0" + cell(value)
+                    for cell, value in zip(cells, found, strict=True)
+                ]
+                return b"\1" + b"".join(parts)
+            return b"\0" + b"".join([cell(value) for cell, value in zip(cells, found, strict=True)])
+        except _ODD:  # an error, or a value that is none of its column's type
+            return row(columns, found, page, table=table)
+
+    return encode
+
+
 def row(
     columns: Sequence[Tag],
     found: Sequence[Value],
@@ -120,7 +198,7 @@ def row(
     writer = Writer()
     try:
         rows.put_row(writer, columns, values)
-    except (BadSyntax, TypeError, AttributeError, ValueError):
+    except _ODD:
         writer = Writer()
         rows.put_row(writer, columns, [_writable(tag, one) for tag, one in zip(columns, values, strict=True)])
     return writer.done()
@@ -140,6 +218,6 @@ def _writable(tag: Tag, value: Value) -> Value:
     """The value, or an error where its type cannot tell it: one odd property costs no other."""
     try:
         rows.put_row(Writer(), (tag,), (value,))
-    except (BadSyntax, TypeError, AttributeError, ValueError):
+    except _ODD:
         return Error(Code.CORRUPT_DATA)
     return value
