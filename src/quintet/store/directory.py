@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from quintet.store import dialect, known, props
 from quintet.store.db import Tx, single
-from quintet.store.model import AccountId, AccountKind
+from quintet.store.model import AccountId, AccountKind, FolderId
 
 CARD = 1  # `part` of an account's properties: what its entry says beyond name and addresses
 LARGE = (0x3A701102, 0x8C6A1102)  # certificates: kept out of the copy, read one by one
@@ -96,6 +96,19 @@ def large(tx: Tx, accounts: Sequence[AccountId]) -> dict[int, dict[int, bytes]]:
     ):  # fmt: skip
         if tag in LARGE:
             found.setdefault(account_id, {})[tag] = bytes(value)
+    return found
+
+
+def items(tx: Tx, folder_id: FolderId, tags: Sequence[int], most: int) -> dict[int, dict[int, bytes]]:
+    """Some stored properties of a folder's first ``most`` items: value by tag, by entry."""
+    members, param = dialect.among(tx.engine, tags)
+    found: dict[int, dict[int, bytes]] = {}
+    for number, tag, value in tx.all(
+        "SELECT e.id, p.tag, p.value FROM (SELECT id FROM entry WHERE folder_id = ? AND hidden = 0"
+        " ORDER BY uid LIMIT ?) e JOIN prop p ON p.kind = ? AND p.object_id = e.id AND p.part = 0"
+        f" AND p.tag {members}", folder_id, most, props.ENTRY, param,
+    ):  # fmt: skip
+        found.setdefault(number, {})[tag] = bytes(value)
     return found
 
 

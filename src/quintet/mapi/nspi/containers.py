@@ -52,7 +52,7 @@ class Container:
 
 
 HIERARCHY: Final = (
-    Container(GLOBAL, "Global Address List", frozenset(Kind)),
+    Container(GLOBAL, "Global Address List", frozenset(Kind) - {Kind.CONTACT}),
     Container(ALL_LISTS, "All Address Lists", frozenset()),
     Container(USERS, "All Users", _USERS, ALL_LISTS),
     Container(GROUPS, "All Groups", _GROUPS, ALL_LISTS),

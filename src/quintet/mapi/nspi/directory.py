@@ -13,7 +13,7 @@ import time
 import uuid
 from typing import Final
 
-from quintet.mapi.nspi.view import View
+from quintet.mapi.nspi.view import View, made
 from quintet.store import directory
 from quintet.store.db import Tx
 from quintet.store.store import Store
@@ -60,5 +60,5 @@ class Directory:
 def _read(tx: Tx, before: View | None) -> tuple[View, float]:
     """A view, and the seconds of CPU that it took."""
     started = time.thread_time()
-    view = View(directory.listing(tx), uuid.UUID(bytes=directory.server_name(tx)), before)
+    view = made(directory.listing(tx), uuid.UUID(bytes=directory.server_name(tx)), before)
     return view, time.thread_time() - started

@@ -22,6 +22,8 @@ from quintet.mapi.nspi import (
     changes,
     codepages,
     consts,
+    contacts,
+    containers,
     entries,
     links,
     names,
@@ -74,6 +76,7 @@ class AddressBookEndpoint:
         self._host = host
         self._url = url
         self.directory = Directory(store)
+        self._shelves = contacts.Shelves()
 
     async def open(self, identity: Identity, body: bytes) -> Opened:
         """NspiBind (3.1.4.1.1).  Raises BadSyntax, TryLater."""
@@ -94,7 +97,8 @@ class AddressBookEndpoint:
         view = await self.directory.view()
         eyes = view.eyes(state.identity.name, config.hide, own_domain=config.own_domain)
         try:
-            response = await _HANDLERS[kind](self, Look(view, eyes), request)
+            look = await self._wide(Look(view, eyes), state.identity, kind, request)
+            response = await _HANDLERS[kind](self, look, request)
         except MapiError as error:
             code = error.code if error.code in PERMITTED else Code.GENERAL_FAILURE
             return bodies.write_response(kind, failed(kind, code, request))
@@ -108,6 +112,15 @@ class AddressBookEndpoint:
 
     def close(self, state: Any) -> None:
         """Nothing is kept."""
+
+    async def _wide(self, look: Look, identity: Identity, kind: str, request: Any) -> Look:  # the same
+        """With the contact folders that are shared with who asks, where what is asked may be of them."""
+        if not _asks_elsewhere(look, kind, request):
+            return look
+        kept = self._shelves.snapshot()
+        found = await self._store.read(contacts.of, identity.account_id, look.view.server, kept)
+        self._shelves.keep(found)
+        return replace(look, shelves={number: shelf for number, (_, shelf) in found.items()})
 
     # --- tables -------------------------------------------------------------------------------------------
 
@@ -211,9 +224,9 @@ class AddressBookEndpoint:
         stat = request.state or m.Stat(code_page=consts.CP_UNICODE)
         if request.flags & consts.CREATION_TEMPLATES:  # R757: none in any language
             return m.SpecialTable(consts.SUCCESS, stat.code_page, None, ())
-        same = request.version == objects.HIERARCHY_VERSION  # R748
-        rows = () if same else objects.hierarchy(stat, request.flags)
-        return m.SpecialTable(consts.SUCCESS, stat.code_page, objects.HIERARCHY_VERSION, rows)
+        version = contacts.version(look.shelves)
+        rows = () if request.version == version else objects.hierarchy(look, stat, request.flags)  # R748
+        return m.SpecialTable(consts.SUCCESS, stat.code_page, version, rows)
 
     async def _template_info(self, look: Look, request: m.GetTemplateInfo) -> m.Props:
         values = objects.template(request.flags, request.display_type, request.dn, request.code_page)
@@ -276,11 +289,27 @@ def _state(request: Any) -> m.Stat:  # Any: every request that has one
 
 def _name_of(look: Look, raw: bytes) -> str:
     """What a link holds of an entry.  Raises MapiError(ACCESS_DENIED): no entry of ours (R1338)."""
-    entry = look.view.by_entry_id(raw, look.eyes)
+    entry = look.by_entry_id(raw)
     name = entry.address or (entry.key if entry.is_account else "") if entry is not None else ""
     if not name:
         raise MapiError(Code.ACCESS_DENIED)
     return name
+
+
+def _asks_elsewhere(look: Look, kind: str, request: Any) -> bool:  # Any: every request
+    """Something in a request is neither a container nor an entry of the directory."""
+    if kind in ("getspecialtable", "modlinkatt"):
+        return True
+    state = getattr(request, "state", None)
+    if state is not None and state.container not in containers.BY_MID:
+        return True
+    if kind == "dntominid":
+        return any(look.by_dn(dn.decode("latin-1")) is None for dn in request.names or ())
+    mids = [getattr(request, name, 0) for name in ("mid", "first", "second")]
+    mids += [state.current] if state is not None else []
+    for name in ("mids", "table"):
+        mids += getattr(request, name, None) or ()
+    return any(mid >= consts.FIRST_MID and look.entry(mid) is None for mid in mids)
 
 
 def _cells(response: Any) -> int:  # Any: every answer

@@ -33,6 +33,7 @@ class Kind(enum.Enum):
     FORWARD = "forward"  # an address that stands for others
     TEAM = "team"  # accounts that are given rights together; it has no address
     GROUP = "group"  # a newsgroup with an address: a public folder that takes mail
+    CONTACT = "contact"  # somebody elsewhere, in a contact folder that is shared
 
 
 DISPLAY_TYPES: Final = {
@@ -42,6 +43,7 @@ DISPLAY_TYPES: Final = {
     Kind.FORWARD: consts.DT_DISTLIST,
     Kind.TEAM: consts.DT_DISTLIST,
     Kind.GROUP: consts.DT_FORUM,
+    Kind.CONTACT: consts.DT_REMOTE_MAILUSER,
 }
 
 
@@ -51,8 +53,8 @@ class Entry:
 
     mid: int
     kind: Kind
-    number: int  # of the account, list, address or group's folder; 0 for a team
-    key: str  # login name, list's or forward's address, team's or group's name
+    number: int  # of the account, list, address, group's folder or contact; 0 for a team
+    key: str  # login name, list's or forward's address, team's or group's name, contact's DN
     dn: str
     name: str  # shown
     address: str  # SMTP; "" for what takes no mail

@@ -15,7 +15,6 @@ from quintet.mapi.nspi.properties import House
 from quintet.mapi.nspi.tables import Look
 from quintet.mapi.types import Error, Tag, Value
 
-HIERARCHY_VERSION: Final = 1  # of a hierarchy that never changes
 _MAX_MATCHES: Final = 2  # more are ambiguous all the same
 
 
@@ -70,8 +69,8 @@ def mids_of(look: Look, dns: Sequence[bytes]) -> list[int]:
 def _mid_of(look: Look, dn: str) -> int:
     container = names.container_of(dn)
     if container is not None:
-        return container if container in containers.BY_MID else 0
-    entry = look.view.by_dn(dn, look.eyes)
+        return container if container in containers.BY_MID or container in look.shelves else 0
+    entry = look.by_dn(dn)
     return 0 if entry is None else entry.mid
 
 
@@ -80,7 +79,7 @@ def resolve(look: Look, stat: Stat, texts: Sequence[str]) -> tuple[list[int], li
     tables.table_of(look, stat)
     outcomes, found = [], []
     for text in texts:
-        meant = look.view.resolve(text, look.eyes, stat.container, _MAX_MATCHES)
+        meant = look.resolve(text, stat.container, _MAX_MATCHES)
         outcomes.append((consts.UNRESOLVED, consts.RESOLVED, consts.AMBIGUOUS)[min(len(meant), 2)])
         if len(meant) == 1:
             found.append(meant[0])
@@ -95,10 +94,11 @@ _ROW: Final = tuple(map(consts.of, (
 )))  # fmt: skip
 
 
-def hierarchy(stat: Stat, flags: int) -> tuple[tuple[Tagged, ...], ...]:
-    """The rows of the hierarchy table (R1863 to R1866)."""
+def hierarchy(look: Look, stat: Stat, flags: int) -> tuple[tuple[Tagged, ...], ...]:
+    """The rows of the hierarchy table (R1863 to R1866): what everybody has, then contact folders."""
     wide = bool(flags & consts.UNICODE_STRINGS) or stat.code_page == consts.CP_UNICODE
-    return tuple([_container_row(one, wide, stat.code_page) for one in containers.HIERARCHY])
+    every = (*containers.HIERARCHY, *(shelf.container for shelf in look.shelves.values()))
+    return tuple([_container_row(one, wide, stat.code_page) for one in every])
 
 
 def _container_row(one: Container, wide: bool, page: int) -> tuple[Tagged, ...]:

@@ -43,7 +43,19 @@ def _entry_id(entry: Entry, house: House) -> bytes:
 
 
 def _search_key(entry: Entry, house: House) -> bytes:
+    """A search key is ASCII; mail of other letters goes by its DN as well."""
+    if entry.kind is Kind.CONTACT and entry.address.isascii():
+        return f"{_address_type(entry, house)}:{_email(entry, house)}".upper().encode("ascii") + b"\0"
     return b"EX:" + entry.dn.upper().encode("ascii") + b"\0"
+
+
+def _address_type(entry: Entry, house: House) -> str:
+    """Contacts are no objects of ours: they are written to by their address."""
+    return "SMTP" if entry.kind is Kind.CONTACT and entry.address else "EX"
+
+
+def _email(entry: Entry, house: House) -> str:
+    return entry.address if entry.kind is Kind.CONTACT and entry.address else entry.dn
 
 
 def _proxies(entry: Entry, house: House) -> list[str] | None:
@@ -68,7 +80,7 @@ def _object_guid(entry: Entry, house: House) -> bytes:
 
 def _account(entry: Entry, house: House) -> str | None:
     """The alias that people know: the login name up to its domain."""
-    return entry.key.partition("@")[0] if entry.kind is not Kind.GROUP else None
+    return entry.key.partition("@")[0] if entry.kind not in (Kind.GROUP, Kind.CONTACT) else None
 
 
 def _home(entry: Entry, house: House) -> str | None:
@@ -102,8 +114,8 @@ _MADE: Final[dict[str, Getter]] = {
     "InstanceKey": lambda entry, house: entry.mid.to_bytes(4, "little"),
     "SearchKey": _search_key,
     "MappingSignature": lambda entry, house: ids.ADDRESS_BOOK.bytes_le,
-    "AddressType": lambda entry, house: "EX",
-    "EmailAddress": lambda entry, house: entry.dn,
+    "AddressType": _address_type,
+    "EmailAddress": _email,
     "AddressBookObjectDistinguishedName": lambda entry, house: entry.dn,
     "InitialDetailsPane": lambda entry, house: 0,
     "SmtpAddress": lambda entry, house: entry.address or None,

@@ -31,7 +31,7 @@ def restricted(look: Look, stat: Stat, wanted: Restriction, most: int, house: Ho
     texts, rest = _names_apart(widened(wanted, stat.code_page))
     rows: Iterable[Entry] = table.rows
     for text in texts:
-        meant = {entry.mid for entry in look.view.resolve(text, look.eyes)}
+        meant = {entry.mid for entry in look.resolve(text, stat.container)}
         rows = [entry for entry in rows if entry.mid in meant]
     if len(table) > MAX_SCANNED and not texts:
         raise MapiError(Code.TOO_COMPLEX)

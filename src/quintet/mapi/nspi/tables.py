@@ -5,13 +5,14 @@ Functions choose entries and say what the state is afterwards; `rows` makes what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.nspi import codepages, collate, consts, properties
 from quintet.mapi.nspi import view as views
+from quintet.mapi.nspi.contacts import Shelf
 from quintet.mapi.nspi.entries import Entry
 from quintet.mapi.nspi.messages import Stat, Table, Tagged, Tags
 from quintet.mapi.nspi.properties import House
@@ -30,13 +31,37 @@ DEFAULT_COLUMNS: Final = tuple(map(consts.of, (
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The address book as one session sees it."""
+    """The address book as one session sees it; ``shelves`` are contact folders by their containers' ids.
+
+    Whoever may read a contact folder sees all that is in it.
+    """
 
     view: views.View
     eyes: views.Eyes
+    shelves: Mapping[int, Shelf] = field(default_factory=dict)
 
     def entry(self, mid: int) -> Entry | None:
-        return self.view.by_mid(mid, self.eyes)
+        return self.view.by_mid(mid, self.eyes) or self._on_shelves(lambda view: view.by_mid(mid))
+
+    def by_dn(self, dn: str) -> Entry | None:
+        return self.view.by_dn(dn, self.eyes) or self._on_shelves(lambda view: view.by_dn(dn))
+
+    def by_entry_id(self, raw: bytes) -> Entry | None:
+        found = self.view.by_entry_id(raw, self.eyes)
+        return found or self._on_shelves(lambda view: view.by_entry_id(raw))
+
+    def _on_shelves(self, ask: Callable[[views.View], Entry | None]) -> Entry | None:
+        return next((found for one in self.shelves.values() if (found := ask(one.view))), None)
+
+    def table(self, container: int, sort: int) -> views.Table | None:
+        shelf = self.shelves.get(container)
+        return shelf.view.table(container, sort) if shelf else self.view.table(container, sort, self.eyes)
+
+    def resolve(self, text: str, container: int, most: int = views.MAX_MATCHES) -> list[Entry]:
+        shelf = self.shelves.get(container)
+        if shelf is not None:
+            return shelf.view.resolve(text, views.EVERYTHING, container, most)
+        return self.view.resolve(text, self.eyes, container, most)
 
 
 def table_of(look: Look, stat: Stat) -> views.Table:
@@ -45,7 +70,7 @@ def table_of(look: Look, stat: Stat) -> views.Table:
     Raises MapiError(INVALID_BOOKMARK): no such container (R789, R882, R948, R1033...), (GENERAL_FAILURE): no
     such order.
     """
-    found = look.view.table(stat.container, stat.sort, look.eyes)
+    found = look.table(stat.container, stat.sort)
     if found is None:
         raise MapiError(Code.INVALID_BOOKMARK)
     if stat.sort not in consts.SORTS:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import uuid
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from itertools import islice
@@ -70,13 +70,19 @@ class Table:
 
 
 class View:
-    """See the module's text.  ``before`` keeps Minimal Entry IDs as they were."""
+    """See the module's text."""
 
-    def __init__(self, listing: Listing, server: uuid.UUID, before: View | None = None) -> None:
-        self.version = listing.version
+    def __init__(
+        self,
+        found: Iterable[Entry],
+        server: uuid.UUID,
+        version: int = 0,
+        kinds: Mapping[int, frozenset[Kind]] = containers.KINDS,
+    ) -> None:
+        self.version = version
         self.server = server
-        known = before.known() if before is not None else {}
-        self.entries: list[Entry] = sorted(entries.read(listing, known), key=by_name)
+        self._kinds = kinds  # by container
+        self.entries: list[Entry] = sorted(found, key=by_name)
         self._mids = {entry.mid: entry for entry in self.entries}
         self._dns = {entry.dn.lower(): entry for entry in self.entries}
         self._far = {entry.number: entry for entry in self.entries if entry.mid != entry.number}
@@ -132,7 +138,7 @@ class View:
 
         All accounts with the same rules share a table: who is hidden is not even in their own.
         """
-        kinds = containers.KINDS.get(container)
+        kinds = self._kinds.get(container)
         if kinds is None:
             return None
         shared = Eyes(0, eyes.domain, eyes.hidden)
@@ -155,7 +161,7 @@ class View:
         may stand before), then each word of the text as the beginning of a word of the entry.  "=" before the
         text wants it exact.
         """
-        kinds = containers.KINDS.get(container, frozenset())
+        kinds = self._kinds.get(container, frozenset())
         text = text.strip()[:MAX_NAME]
         only, text = text[:1] == "=", text.removeprefix("=").strip()
         scheme, colon, rest = text.partition(":")
@@ -200,6 +206,12 @@ class View:
         if hidden is None:
             hidden = self._hidden[hide] = _matching(self.entries, hide)
         return Eyes(own.mid if own is not None else 0, domain, hidden)
+
+
+def made(listing: Listing, server: uuid.UUID, before: View | None = None) -> View:
+    """The view of a directory; ``before`` keeps Minimal Entry IDs as they were."""
+    known = before.known() if before is not None else {}
+    return View(entries.read(listing, known), server, listing.version)
 
 
 def _seen(entry: Entry | None, eyes: Eyes) -> Entry | None:

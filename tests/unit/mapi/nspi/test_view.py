@@ -11,7 +11,7 @@ import pytest
 from quintet.config.address_book import AddressBook
 from quintet.mapi.nspi import consts, entries, names
 from quintet.mapi.nspi import messages as m
-from quintet.mapi.nspi.view import View
+from quintet.mapi.nspi.view import made
 from quintet.store import accounts, directory, groups, lists, teams
 from quintet.store.directory import Listing
 from tests.unit.mapi.nspi.desk import BY_NAME, NAME, STAT, Desk
@@ -136,12 +136,12 @@ def listing(*accounts_: tuple[int, str], team: str = "") -> Listing:
 def test_numbers_beyond_31_bits_are_hashed():
     """docs/decisions/0124: apart from each other, and the same as before."""
     big = 1 << 40
-    view = View(listing((200, "a"), (big, "b"), (big + 1, "c"), team="t"), SERVER)
+    view = made(listing((200, "a"), (big, "b"), (big + 1, "c"), team="t"), SERVER)
     mids = {entry.key: entry.mid for entry in view.entries}
     assert mids["a"] == 200
     assert len(set(mids.values())) == 4
     assert all(mid >= 1 << 31 for key, mid in mids.items() if key != "a")
-    later = View(listing((big + 1, "c"), (big + 7, "d")), SERVER, view)
+    later = made(listing((big + 1, "c"), (big + 7, "d")), SERVER, view)
     assert {entry.key: entry.mid for entry in later.entries}["c"] == mids["c"]
     assert view.by_dn(names.of_object(big, "another name")) is view.by_login("b")
     assert view.by_dn(names.of_object(big + 2, "b")) is None
@@ -151,9 +151,9 @@ def test_numbers_beyond_31_bits_are_hashed():
 
 def test_hashes_that_meet(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(entries.zlib, "crc32", lambda raw: 5)
-    view = View(listing((1 << 40, "a"), (1 << 41, "b"), (1 << 42, "c")), SERVER)
+    view = made(listing((1 << 40, "a"), (1 << 41, "b"), (1 << 42, "c")), SERVER)
     assert sorted(entry.mid for entry in view.entries) == [0x80000005, 0x80000006, 0x80000007]
-    again = View(listing((1 << 41, "b"), (1 << 42, "c")), SERVER, view)
+    again = made(listing((1 << 41, "b"), (1 << 42, "c")), SERVER, view)
     assert again.known().items() <= view.known().items()
 
 
@@ -166,7 +166,7 @@ def test_the_name_of_a_server(tmp_path):
 
 
 def test_entry_ids_of_others():
-    view = View(listing((200, "a")), SERVER)
+    view = made(listing((200, "a")), SERVER)
     entry = view.by_login("A")
     assert entry is not None
     assert view.by_entry_id(names.permanent(77, entry.dn.upper())) is entry
