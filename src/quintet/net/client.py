@@ -37,8 +37,8 @@ class Client:
         self._lines = LineBuffer(max_line, bare_lf)
         self._stream = Stream(handshake_timeout_s=timeout_s)
         self._stream.receiver = self
-        self._waiter: asyncio.Future[None] | None = None
-        self._why, self._until = "", 0.0  # what it waits for, and until when (the loop's clock)
+        # who waits: for what, and until when (the loop's clock)
+        self._waits: dict[asyncio.Future[None], tuple[str, float]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._ended = False
         self._lost = asyncio.Event()
@@ -48,7 +48,7 @@ class Client:
     @property
     def waiting(self) -> bool:
         """It is the peer's turn: to send, or to read."""
-        return self._waiter is not None
+        return bool(self._waits)
 
     @classmethod
     async def connect(
@@ -250,33 +250,40 @@ class Client:
         await self._wait("the server is silent")
 
     async def _wait(self, why: str) -> None:
+        """Until something happens on the connection.  One task may write while another reads: both wait."""
         loop = asyncio.get_running_loop()
-        self._waiter = loop.create_future()
-        self._why, self._until = why, loop.time() + self.timeout_s
+        waiter: asyncio.Future[None] = loop.create_future()
+        until = loop.time() + self.timeout_s
+        self._waits[waiter] = why, until
         # one timer for many waits, as most end soon: it looks again when it fires too early
-        if self._timer is None or self._timer.when() > self._until:
-            self._set_timer(loop)
+        if self._timer is None or self._timer.when() > until:
+            self._set_timer(loop, until)
         if self.on_wait is not None:
             self.on_wait()
         try:
-            await self._waiter
+            await waiter
         finally:
-            self._waiter = None
+            del self._waits[waiter]
 
-    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _set_timer(self, loop: asyncio.AbstractEventLoop, until: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = loop.call_at(self._until, self._look_at_the_clock)
+        self._timer = loop.call_at(until, self._look_at_the_clock)
 
     def _look_at_the_clock(self) -> None:
         self._timer = None
-        if self._waiter is None or self._waiter.done():
-            return  # the next wait sets it anew
         loop = asyncio.get_running_loop()
-        if loop.time() < self._until:
-            self._set_timer(loop)
-        else:
-            self._waiter.set_exception(Hangup(Reason.TIMEOUT, self._why))
+        now = loop.time()
+        later: list[float] = []
+        for waiter, (why, until) in self._waits.items():
+            if waiter.done():
+                continue
+            if now < until:
+                later.append(until)
+            else:
+                waiter.set_exception(Hangup(Reason.TIMEOUT, why))
+        if later:  # else the next wait sets it anew
+            self._set_timer(loop, min(later))
 
     # --- stream.Receiver ----------------------------------------------------------------------
 
@@ -303,5 +310,6 @@ class Client:
         self._wake()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        for waiter in self._waits:
+            if not waiter.done():
+                waiter.set_result(None)

@@ -8,6 +8,7 @@ Codes outside the standard set of a command end the connection, never an article
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, suppress
@@ -27,6 +28,7 @@ MAX_LINE = 8 * 1024  # octets of a reply; overview lines are longer, they come a
 MAX_SHORT = 1024 * 1024  # bytes of an article that is written in one piece
 MAX_LIST = 64 * 1024 * 1024  # bytes of a list that is read into memory: LIST ACTIVE of 500,000 groups: 25 MB
 
+_NUMBER = re.compile("[0-9]{1,16}")  # RFC 3977 9.8
 _CHECKED = {238: Verdict.WANTED, 431: Verdict.LATER, 438: Verdict.KNOWN}
 _SENT = {239: Verdict.TAKEN, 439: Verdict.REFUSED, 431: Verdict.LATER}
 _OFFERED = {335: Verdict.WANTED, 435: Verdict.KNOWN, 436: Verdict.LATER}
@@ -240,7 +242,7 @@ class Connection:
         if code == 411:
             return None
         words = text.split()
-        if code != 211 or len(words) < 3 or not all(word.isdigit() for word in words[:3]):
+        if code != 211 or len(words) < 3 or not all(map(_NUMBER.fullmatch, words[:3])):
             raise Hangup(Reason.CLOSED, f"GROUP {name}: {code} {text[:200]}")
         return int(words[1]), int(words[2])
 
@@ -335,9 +337,11 @@ class Connection:
         except Problem as problem:  # a line too long
             raise Hangup(Reason.CLOSED, problem.text) from problem
         text = line.decode("utf-8", "replace")
-        if len(text) < 3 or not text[:3].isdigit():
+        if not text.isprintable():  # it may go to somebody's terminal
+            text = "".join([char if char.isprintable() else "?" for char in text])
+        if not line[:3].isdigit() or len(line) < 3:
             raise Hangup(Reason.CLOSED, f"no reply: {text[:200]!r}")
-        code = int(text[:3])
+        code = int(line[:3])
         if code == 400:
             raise Hangup(Reason.CLOSED, text[:200])
         return code, text[4:]
