@@ -14,15 +14,16 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from quintet.errors import Problem
+from quintet.errors import Problem, Reason, TryLater
 from quintet.mapi import types
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.errors import Code, MapiError, of_problem
-from quintet.mapi.objects import numbers, places
+from quintet.mapi.objects import numbers, places, receiving
 from quintet.mapi.objects.named import Names
 from quintet.mapi.types import Named, Tag
-from quintet.store import access, accounts, folders
+from quintet.store import access, accounts, boxes, folders
 from quintet.store.blobs import Blobs
+from quintet.store.boxes import Arrival
 from quintet.store.db import Tx
 from quintet.store.model import Account, AccountId, AccountKind, EntryId, FolderId
 from quintet.store.model import Folder as FolderRow
@@ -69,9 +70,10 @@ def logon(tx: Tx, account_id: AccountId, reader_id: AccountId, *, files: Blobs) 
         public = account.kind == AccountKind.NEWS
         if not public and account_id != reader_id and not _is_shared(tx, account_id, reader_id):
             raise MapiError(Code.ACCESS_DENIED)
-        return Box(
-            account, reader, places.complete(tx, account), files=files, owner=reader_of(tx, account_id)
-        )
+        special = places.complete(tx, account)
+        if not public:
+            receiving.prime(tx, account, special)
+        return Box(account, reader, special, files=files, owner=reader_of(tx, account_id))
 
 
 def _is_shared(tx: Tx, account_id: AccountId, reader_id: AccountId) -> bool:
@@ -194,6 +196,52 @@ class Box:
     def property_names(self, ids: Iterable[int]) -> list[Named | None]:
         """Names of numbers, None where there is none (RopGetNamesFromPropertyIds)."""
         return [self.named(number) for number in ids]
+
+    # --- where messages arrive --------------------------------------------------------------------------
+
+    def receive_folder(self, klass: str) -> tuple[str, FolderId]:
+        """RopGetReceiveFolder: the class that is configured, and the folder.  Raises as `receiving.find`."""
+        return receiving.find(self, klass)
+
+    def receive_folders(self) -> list[Arrival]:
+        """RopGetReceiveFolderTable.  Raises as `receiving.table`."""
+        return receiving.table(self)
+
+    def set_receive_folder(self, klass: str, folder_id: int) -> None:
+        """RopSetReceiveFolder; 0 deletes.  Raises as `receiving.change`."""
+        receiving.change(self, klass, folder_id)
+
+    # --- replicas ---------------------------------------------------------------------------------------
+
+    def replica_guid(self, number: int) -> uuid.UUID:
+        """The replica behind a short number (RopLongTermIdFromId).  Raises MapiError(NOT_FOUND) (R946)."""
+        if number == numbers.OWN_REPLICA:
+            return self.replica
+        found = boxes.replica_guid(self.tx, self.account.id, number)
+        if found is None:
+            raise MapiError(Code.NOT_FOUND)
+        return uuid.UUID(bytes_le=found)
+
+    def replica_number(self, replica: uuid.UUID, *, create: bool = True) -> int:
+        """The short number of a replica, a new one if need be (RopIdFromLongTermId).
+
+        Raises:
+            MapiError(INVALID_PARAMETER): no GUID (R94801).  MapiError(NOT_FOUND): none, and not ``create``.
+            MapiError(PARAMETER_OVERFLOW): too many are known already (R1249).
+        """
+        if replica == self.replica:
+            return numbers.OWN_REPLICA
+        if not replica.int:
+            raise MapiError(Code.INVALID_PARAMETER)
+        try:
+            found = boxes.replica_number(self.tx, self.account.id, replica.bytes_le, create=create)
+        except TryLater as problem:
+            if problem.reason is not Reason.NUMBERS_EXHAUSTED:
+                raise
+            raise MapiError(Code.PARAMETER_OVERFLOW) from problem
+        if found is None:
+            raise MapiError(Code.NOT_FOUND)
+        return found
 
     # --- identifiers --------------------------------------------------------------------------------------
 
