@@ -135,3 +135,31 @@ def renumber(tx: Tx, folder_id: FolderId, uid: Uid, entry_id: EntryId) -> None:
 def removed(tx: Tx, folder_id: FolderId) -> int:
     """How many entries of a folder were taken away, as far as that is remembered."""
     return int(tx.value("SELECT count(*) FROM tombstone WHERE folder_id = ?", folder_id))
+
+
+def present(tx: Tx, numbers: Sequence[int]) -> list[int]:
+    """Those of some object numbers that have an entry, ascending."""
+    members, param = dialect.among(tx.engine, numbers)
+    return [number for (number,) in tx.all(f"SELECT id FROM entry WHERE id {members} ORDER BY id", param)]
+
+
+def changed(
+    tx: Tx, folder_id: FolderId, modseq: int, limit: int = MAX_PAGE
+) -> tuple[list[int], set[int]] | None:
+    """Object numbers of visible entries that came or changed after a change number, and of those that went.
+
+    None: more than ``limit``, or too much was forgotten to tell.
+    """
+    if (tx.value("SELECT forgot_modseq FROM folder WHERE id = ?", folder_id) or 0) > modseq:
+        return None
+    came = tx.all(
+        "SELECT id FROM entry WHERE folder_id = ? AND modseq > ? AND hidden = 0 ORDER BY modseq LIMIT ?",
+        folder_id, modseq, limit + 1,
+    )  # fmt: skip
+    went = tx.all(
+        "SELECT entry_id FROM tombstone WHERE folder_id = ? AND modseq > ? ORDER BY modseq LIMIT ?",
+        folder_id, modseq, limit + 1,
+    )  # fmt: skip
+    if len(came) > limit or len(went) > limit:
+        return None
+    return [number for (number,) in came], {number for (number,) in went}

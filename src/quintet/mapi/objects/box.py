@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from quintet.mapi.objects.errands import Errand
     from quintet.mapi.objects.folder import Folder
     from quintet.mapi.objects.message import Message
+    from quintet.mapi.objects.searching import Answer
 
 PUBLIC_PROVIDER: Final = uuid.UUID("9073441a-66aa-cd11-9bc8-00aa002fc45a")  # of entry ids (MS-OXCDATA 2.2.4)
 
@@ -110,6 +111,7 @@ class Box:
         self.is_owner = account.id == reader.id
         self.replica = uuid.UUID(bytes_le=account.guid)
         self.names = Names(account.id)
+        self.searches: dict[int, Answer] = {}  # by folder; see `searching`
         self.errands: list[Errand] = []  # what is to be done after the transaction; see `errands`
         self.store_entry_id = b""  # PidTagStoreEntryId; said by who knows the server's name
         self.turn = 0  # counts transactions: what one has read is not for the next

@@ -12,11 +12,12 @@ from quintet.errors import Refused
 from quintet.mapi import types
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import moves, numbers, packed, permissions, pid, places, stored
+from quintet.mapi.objects import moves, numbers, packed, permissions, pid, places, searching, stored
 from quintet.mapi.objects.bagged import Bagged, Fact, put_in
 from quintet.mapi.objects.box import mapped
 from quintet.mapi.objects.contents import Contents
 from quintet.mapi.objects.hierarchy import Hierarchy
+from quintet.mapi.restrict import Restriction
 from quintet.mapi.table import Table
 from quintet.mapi.types import Tag, Value
 from quintet.store import entries, folders, pages, props, seen
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from quintet.mapi.objects.message import Message
 
 SLASH = "\u2215"  # stands in a path for a "/" within a name
+MAX_TAG = 1 << 32  # above stand what are no properties (`searching`)
 SEARCH_ROLE = "search"
 ROOT_TYPE, GENERIC, SEARCH = 0, 1, 2  # PidTagFolderType (MS-OXCFOLD 2.2.2.2.2.7)
 
@@ -121,11 +123,23 @@ class Folder(Bagged):
     def contents(self, *, associated: bool = False) -> Table:
         """The messages (RopGetContentsTable), or the hidden ones.  Raises MapiError(ACCESS_DENIED)."""
         self.check("r")
+        if self.is_search and not associated:
+            return Table(searching.Found(self))
         return Table(Contents(self, hidden=associated))
 
     def hierarchy(self, *, deep: bool = False) -> Table:
         """The folders in it (RopGetHierarchyTable), or all below it."""
         return Table(Hierarchy(self, deep=deep))
+
+    # --- searching ----------------------------------------------------------------------------------------
+
+    def search_criteria(self) -> searching.Criteria:
+        """RopGetSearchCriteria.  Raises as `searching.criteria`."""
+        return searching.criteria(self)
+
+    def search(self, restriction: Restriction | None, scope: Sequence[int], flags: int = 0) -> None:
+        """RopSetSearchCriteria.  Raises as `searching.ask`."""
+        searching.ask(self, restriction, scope, flags)
 
     # --- messages ---------------------------------------------------------------------------------------
 
@@ -165,6 +179,10 @@ class Folder(Bagged):
         self._turn = -1
 
     def unread(self) -> int:
+        """Messages that the reader has not read."""
+        if self.is_search:
+            rows = searching.Found(self).values(searching.found(self), [pid.READ])
+            return sum(not read for (read,) in rows)
         return seen.unseen(self.box.tx, self.row, self.box.reader.id)
 
     def associated_count(self) -> int:
@@ -299,7 +317,8 @@ class Folder(Bagged):
         """At once: a folder's properties need no commit of their own (R846)."""
         tx = self.box.tx
         raw = {self.box.tag_of(key, create=True): packed_value(key, value) for key, value in bag.items()}
-        props.remove(tx, props.FOLDER, self.id)
+        gone = [tag for tag in props.get(tx, props.FOLDER, self.id) if tag < MAX_TAG]
+        props.remove(tx, props.FOLDER, self.id, gone)
         props.put(tx, props.FOLDER, self.id, {tag: value for tag, value in raw.items() if tag is not None})
         folders.touch(tx, self.id)
         self.refresh()
@@ -369,7 +388,7 @@ class Folder(Bagged):
         pid.DISPLAY_NAME: lambda self: self.name,
         pid.FOLDER_TYPE: _type,
         pid.CONTAINER_CLASS: _class,
-        pid.CONTENT_COUNT: lambda self: self.row.messages,
+        pid.CONTENT_COUNT: lambda self: len(searching.found(self)) if self.is_search else self.row.messages,
         pid.CONTENT_UNREAD: lambda self: self.unread(),
         pid.ASSOCIATED_COUNT: lambda self: self.associated_count(),
         pid.SUBFOLDERS: _has_subfolders,

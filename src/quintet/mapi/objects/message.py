@@ -240,6 +240,7 @@ class Message(ItemLike):
             [dict(row) for row in other.item.recipients],
             [AttachmentBag(dict(one.props), one.data, one.item) for one in other.item.attachments],
         )
+        self.item.props[pid.MESSAGE_FLAGS] = other._flags() & ~pid.MF_SUBMITTED
         self.reload_recipients()
         self._read = other.is_read
         self.parts_changed = True

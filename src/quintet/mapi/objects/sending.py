@@ -167,6 +167,7 @@ def file_sent(message: Message) -> None:
         target = box.folder(_sent_folder(message))
         kept = target.create_message()
         kept.take_over(message)
+        kept.set([(pid.MESSAGE_FLAGS, pid.MF_READ | pid.MF_FROM_ME)])
         kept.save()
     if message.row is not None:
         message.folder.delete_messages([message.number], hard=True)
