@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from quintet.mapi.http.client import Connection, Mailbox
+from quintet.mapi.http.client import WAIT_S, Line, Mailbox
 from quintet.mapi.ids import ShortId
 from quintet.mapi.rop import folders, messages, properties, registry, stores, streams, tables
 from quintet.mapi.rop.batch import Batch, Step
@@ -34,6 +34,8 @@ class Box:
     """A session with one logon; every method runs the blocking client in a thread."""
 
     mailbox: Mailbox
+    line: Line
+    second: Line  # for what waits
     logon: int = 0
     handle: int = 0
     folders: tuple[ShortId, ...] = ()
@@ -92,6 +94,10 @@ class Box:
         await self.release(table)
         return found
 
+    async def wait(self) -> bool:
+        """NotificationWait."""
+        return await asyncio.to_thread(self.mailbox.wait, self.second.post)
+
     async def release(self, handle: int) -> None:
         batch = self.batch()
         batch.add(registry.RELEASE, handle)
@@ -127,8 +133,9 @@ async def mapi(
     port: int, name: str = "alice@example.org", secret: str = "demo", *, log_on: bool = True, **how: Any
 ) -> AsyncIterator[Box]:
     """A connected session, with a logon to one's own mailbox."""
-    connection = Connection(f"http://127.0.0.1:{port}/mapi/emsmdb/?MailboxId=x", lambda: basic(name, secret))
-    box = Box(Mailbox(connection))
+    url = f"http://127.0.0.1:{port}/mapi/emsmdb/?MailboxId=x"
+    line = Line(url, lambda: basic(name, secret))
+    box = Box(Mailbox(line.post), line, Line(url, lambda: basic(name, secret), timeout_s=WAIT_S))
     await asyncio.to_thread(box.mailbox.connect)
     try:
         if log_on:
@@ -136,3 +143,5 @@ async def mapi(
         yield box
     finally:
         await asyncio.to_thread(box.mailbox.disconnect)
+        line.close()
+        box.second.close()

@@ -56,7 +56,7 @@ async def test_a_letter_wakes_who_waits(tmp_path: Path) -> None:
     """MS-OXCMAPIHTTP R308, R1371, R318; MS-OXCNOTIF R103: the events come with the next Execute."""
     async with start_server(tmp_path) as server, mapi(server.ports["http"]) as box:
         handle = await box.open(others.RegisterNotification(events.Kind.NEW_MAIL | events.Kind.CREATED, None))
-        waiting = asyncio.create_task(elsewhere(box.mailbox.connection.wait))
+        waiting = asyncio.create_task(box.wait())
         await asyncio.sleep(0.2)
         assert not waiting.done()
         started = time.monotonic()
@@ -211,10 +211,10 @@ def test_a_program_of_many_workers_serves_a_session_in_each(tmp_path: Path) -> N
 
     async def ask(port: int) -> None:
         async with mapi(port) as box:
-            waiting = asyncio.create_task(elsewhere(box.mailbox.connection.wait))
+            waiting = asyncio.create_task(box.wait())
             await box.open(others.RegisterNotification(events.Kind.NEW_MAIL, None))
             for _ in range(12):
-                await elsewhere(box.mailbox.connection.close)  # the next request has a connection of its own
+                box.line.close()  # the next request has a connection of its own
                 assert await box.contents(await box.folder(INBOX)) == []
             await elsewhere(lambda: send(server.ports["smtp"], "To any worker"))
             async with asyncio.timeout(WAIT_S):
