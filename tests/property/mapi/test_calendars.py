@@ -1,182 +1,138 @@
-"""Recurrences, time zones and identities are read back as written; what RRULE tells is what comes of it."""
+"""Content lines, appointments, cards: what is written is read again, and any text is read or refused."""
 
 from __future__ import annotations
 
 import datetime
-import itertools
 
-import pytest
-from dateutil import rrule as dateutil_rrule
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quintet.errors import BadSyntax, Refused
-from quintet.mapi import months, recur, rrule, timezones
-from quintet.mapi.globalid import GlobalId
-from quintet.mapi.timezones import Change, Definition, Rule
-from tests.property.mapi.shapes import TEXT, U16, U32
+from quintet.errors import BadSyntax
+from quintet.mapi import types
+from quintet.mapi.bag import Item
+from quintet.mapi.convert import calendars, cardkeys, cards, contentlines, difference, names
+from quintet.mapi.convert import calkeys as keys
+from quintet.mapi.convert.contentlines import Component, Line
 
-KIND = st.sampled_from(recur.Kind)
+TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=90)
+SOME = TEXT.filter(str.strip).map(str.strip)
+NAME = st.text("ABCXYZ-0123456789", min_size=1, max_size=12)
+WORD = st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=8)
+ADDRESS = st.builds("{}@{}.example".format, WORD, WORD)
+TIME = st.datetimes(datetime.datetime(1990, 1, 1), datetime.datetime(2090, 1, 1)).map(
+    lambda at: types.of_ms(int(at.replace(second=0, microsecond=0, tzinfo=datetime.UTC).timestamp()) * 1000)
+)
 
-
-@st.composite
-def patterns(draw: st.DrawFn) -> recur.Pattern:
-    kind = draw(KIND)
-    weekdays = kind in (recur.Kind.WEEK, recur.Kind.MONTH_NTH, recur.Kind.HIJRI_MONTH_NTH)
-    return recur.Pattern(
-        draw(st.sampled_from(recur.Frequency)), kind,
-        draw(st.integers(1, 99)) * (recur.DAY if kind == recur.Kind.DAY else 1),
-        draw(U32),
-        days=draw(st.integers(1, 127)) if weekdays else 0,
-        day=0 if weekdays or kind == recur.Kind.DAY else draw(st.integers(1, 31)),
-        nth=draw(st.integers(1, 5)) if weekdays and kind != recur.Kind.WEEK else 0,
-        end=draw(st.sampled_from(recur.End)), count=draw(U32), last=draw(U32),
-        first_weekday=draw(st.integers(0, 6)), deleted=tuple(draw(st.lists(U32, max_size=3))),
-        modified=tuple(draw(st.lists(U32, max_size=3))), calendar=draw(st.sampled_from((0, 1, 6))),
-        sliding=draw(st.integers(0, 1)), first=draw(U32),
-    )  # fmt: skip
-
-
-MAYBE = st.none() | U32
-CHANGE = st.builds(
-    recur.Change, U32, U32, U32, st.none() | TEXT, MAYBE, MAYBE, MAYBE, st.none() | TEXT, MAYBE, MAYBE, MAYBE,
-    MAYBE, st.booleans(), st.just(0),
+LINES = st.builds(
+    lambda name, params, text: Line("X" + name, params, contentlines.escaped(text)),
+    NAME, st.dictionaries(NAME.map("P{}".format), st.lists(SOME, min_size=1, max_size=3), max_size=3), TEXT,
 )  # fmt: skip
-OFFSET = st.integers(0, recur.DAY - 1)
-APPOINTMENT = st.builds(
-    lambda pattern, start, more, changes, version: recur.Appointment(
-        pattern, start, start + more, tuple(changes), version
+
+
+@given(st.lists(LINES, max_size=5))
+def test_content_lines(lines: list[Line]) -> None:
+    component = Component("VCARD", lines, [Component("X", lines)])
+    text = contentlines.written(component)
+    assert all(len(row.encode()) <= 75 for row in text.split("\r\n"))
+    assert contentlines.parse(text) == [component]
+
+
+@given(st.lists(TEXT | st.just("a\\n"), max_size=5))
+def test_escapes(texts: list[str]) -> None:
+    line = Line("X", {}, contentlines.escaped_list(texts))
+    assert line.texts() == (texts or [""])
+
+
+PEOPLE = st.lists(
+    st.builds(
+        lambda address, name, kind, status: {
+            names.SMTP_ADDRESS: address, names.EMAIL_ADDRESS: address, names.DISPLAY_NAME: name,
+            names.RECIPIENT_TYPE: kind, keys.TRACK_STATUS: status,
+        },
+        ADDRESS, SOME, st.integers(1, 3), st.sampled_from((0, 2, 3, 4)),
     ),
-    patterns(), OFFSET, st.integers(0, recur.MAX_LENGTH), st.lists(CHANGE, max_size=3),
-    st.sampled_from((0x3008, 0x3009)),
+    max_size=3, unique_by=lambda row: row[names.SMTP_ADDRESS],
+)  # fmt: skip
+
+EVENTS = st.builds(
+    lambda kind, props, start, length, people: Item(
+        {
+            names.MESSAGE_CLASS: kind, keys.START: start, keys.END: start + length * 600_000_000,
+            **props, names.REPRESENTING.smtp: "boss@x.org",
+        },
+        people,
+    ),
+    st.sampled_from((keys.APPOINTMENT, keys.REQUEST, keys.CANCELLATION)),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            names.SUBJECT: TEXT, names.BODY: TEXT.filter(bool), keys.LOCATION: TEXT.filter(bool),
+            names.IMPORTANCE: st.integers(0, 2), names.SENSITIVITY: st.integers(0, 3),
+            keys.SEQUENCE: st.integers(0, 9), keys.OWNER_ID: st.integers(0, 9),
+            keys.NO_COUNTER: st.booleans(),
+            names.KEYWORDS: st.lists(TEXT.filter(str.strip), min_size=1, max_size=3),
+        },
+    ),
+    TIME, st.integers(0, 5000), PEOPLE,
 )  # fmt: skip
 
 
-@given(APPOINTMENT)
-def test_recurrences(one):
-    assert recur.read(recur.write(one)) == one
+@settings(max_examples=100)
+@given(EVENTS)
+def test_appointments(item: Item) -> None:
+    (again,) = calendars.read(calendars.write([item]))
+    kept = difference(item, again)
+    assert not kept.change.props
+    assert [row.change.props for row in kept.recipients or []] in ([], [{}] * len(item.recipients))
+    assert len(again.recipients) == len(item.recipients)
+    (third,) = calendars.read(calendars.write([again]))
+    assert not difference(again, third)
 
 
-@given(APPOINTMENT, st.dates(datetime.date(1601, 1, 1)), st.integers(0, 400))
-def test_any_recurrence_has_occurrences_at_little_cost(one, since, more):
-    """In order, within the window, and at once wherever that is."""
-    begin = datetime.datetime.combine(since, datetime.time())
-    end = begin + datetime.timedelta(days=min(more, (datetime.date.max - since).days))
-    found = [each.start for each in itertools.islice(rrule.occurrences(one, begin, end), 500)]
-    assert found == sorted(found)
-    assert all(start < end for start in found)
-    whole = [each.start for each in itertools.islice(rrule.occurrences(one), 50)]
-    if whole and begin <= whole[0] and whole[-1] < end:
-        assert found[: len(whole)] == whole
+CONTACTS = st.fixed_dictionaries(
+    {names.DISPLAY_NAME: SOME},
+    optional={
+        **dict.fromkeys((cardkeys.SURNAME, cardkeys.GIVEN, cardkeys.COMPANY), SOME),
+        **{email.address: ADDRESS for email in cardkeys.EMAILS[:1]},
+        **{row.key: WORD for row in cardkeys.TELEPHONES if "2" not in str(row)},
+        names.BODY: TEXT.filter(bool),
+    },
+)  # fmt: skip
 
 
-WEEKDAYS = st.lists(
-    st.sampled_from(("SU", "MO", "TU", "WE", "TH", "FR", "SA")), min_size=1, max_size=7, unique=True
-)
+@settings(max_examples=100)
+@given(CONTACTS)
+def test_contacts(props: dict[types.Tag, types.Value]) -> None:
+    item = Item({names.MESSAGE_CLASS: cardkeys.CONTACT, **props})
+    (again,) = cards.read(cards.write([item]))
+    (third,) = cards.read(cards.write([again]))
+    assert not difference(again, third)
+    assert again.props[names.DISPLAY_NAME] == props[names.DISPLAY_NAME]
 
 
-@st.composite
-def rules(draw: st.DrawFn) -> str:
-    weekdays = ",".join(draw(WEEKDAYS))
-    place = draw(st.sampled_from((-1, 1, 2, 3, 4)))
-    # what RRULE skips and MAPI does not is no day of these
-    day = draw(st.integers(1, 28) | st.just(-1))
-    frequency = draw(
-        st.sampled_from(
-            (
-                "FREQ=DAILY",
-                f"FREQ=WEEKLY;BYDAY={weekdays};WKST={draw(st.sampled_from(('SU', 'MO', 'TH')))}",
-                f"FREQ=MONTHLY;BYMONTHDAY={day}",
-                f"FREQ=MONTHLY;BYDAY={weekdays};BYSETPOS={place}",
-                f"FREQ=YEARLY;BYMONTHDAY={day};BYMONTH={draw(st.integers(1, 12))}",
-                f"FREQ=YEARLY;BYDAY={weekdays};BYSETPOS={place};BYMONTH={draw(st.integers(1, 12))}",
-            )
-        )
-    )
-    end = draw(st.just("") | st.integers(1, 40).map(lambda count: f";COUNT={count}"))
-    return f"{frequency};INTERVAL={draw(st.integers(1, 5))}{end}"
+TOKENS = (
+    "BEGIN:VCALENDAR\n", "END:VCALENDAR\n", "BEGIN:VEVENT\n", "END:VEVENT\n", "BEGIN:VTODO\n",
+    "END:VTODO\n", "BEGIN:VCARD\n", "END:VCARD\n", "BEGIN:VTIMEZONE\n", "END:VTIMEZONE\n",
+    "BEGIN:STANDARD\n", "TZID:X\n", "METHOD:REPLY\n", "METHOD:COUNTER\n", "DTSTART:20260105T100000\n",
+    "DTSTART;TZID=X:99991231T235959\n", "DTEND:00010101\n", "DURATION:P999999W\n", "RRULE:FREQ=DAILY\n",
+    "RRULE:FREQ=MONTHLY;BYDAY=5MO;COUNT=99999\n", "EXDATE:20260105T100000,x\n",
+    "RECURRENCE-ID:20260106T100000\n", "UID:a\n", "ATTENDEE;PARTSTAT=ACCEPTED:mailto:@\n",
+    "TZOFFSETTO:+9999\n", "ORGANIZER:mailto:a@b\n", "BEGIN:VALARM\nTRIGGER:-P999999D\nEND:VALARM\n",
+    "SEQUENCE:99999999999999999999\n", "N:;;;\n", "ADR;TYPE=WORK:;;\n", "PHOTO;ENCODING=b:!!\n",
+    "KIND:group\n", "BDAY:--0203\n", "X;=:\n", ";:\n", ":\n", " x\n", "\ufeff\n",
+    "NOTE;ENCODING=QUOTED-PRINTABLE:=\n",
+)  # fmt: skip
 
 
-@given(rules(), st.datetimes(datetime.datetime(1990, 1, 1), datetime.datetime(2050, 1, 1)))
-def test_rules_fall_where_dateutil_says(rule, start):
-    start = start.replace(second=0, microsecond=0)
-    pattern = rrule.from_rrule(rule, start)
-    one = recur.Appointment(pattern, start.hour * 60 + start.minute, 1440)
-    ours = [each.start for each in itertools.islice(rrule.occurrences(one), 20)]
-    assert ours == list(itertools.islice(dateutil_rrule.rrulestr(rule, dtstart=start), 20))
-    assert rrule.from_rrule(rrule.to_rrule(pattern), start) == pattern
-
-
-@given(st.text(st.sampled_from("FREQ=DAILYWEKMONTHBY;,UNTIL1234567890SUOZ-+"), max_size=60))
-def test_any_text_is_a_rule_or_refused(text):
-    try:
-        rrule.from_rrule(text, datetime.datetime(2026, 3, 2, 9, 30))
-        rrule.from_rrule("FREQ=DAILY;" + text, datetime.datetime(2026, 3, 2, 9, 30))
-    except (BadSyntax, Refused) as error:
-        assert error.text  # noqa: PT017 - that nothing else is raised is what counts
-
-
-@given(
-    st.dates(datetime.date(1601, 1, 1), datetime.date(4500, 1, 1)),
-    st.sampled_from((months.Hijri(), months.Gregorian())),
-)
-def test_months_hold_their_days(day, system):
-    number = day.toordinal()
-    month = system.number(number)
-    assert system.first(month) <= number < system.first(month) + system.length(month)
-    assert system.first(month) + system.length(month) == system.first(month + 1)
-
-
-RELATIVE = st.builds(
-    Change, st.integers(1, 12), st.integers(0, 6), st.integers(1, 5), st.integers(0, 23), st.integers(0, 59)
-)
-ABSOLUTE = st.builds(
-    Change,
-    st.integers(1, 12),
-    st.just(0),
-    st.integers(1, 31),
-    st.integers(0, 23),
-    year=st.integers(1601, 4000),
-)
-CHANGES = st.none() | RELATIVE | ABSOLUTE
-BIAS = st.integers(-719, 719)
-RULE = st.builds(Rule, BIAS, BIAS, BIAS, CHANGES, CHANGES, U16, U16)
-
-
-@given(st.builds(Definition, TEXT, st.lists(RULE, min_size=1, max_size=4).map(tuple)))
-def test_time_zones(one):
-    assert timezones.read_definition(timezones.write_definition(one)) == one
-    rule = Rule(*(getattr(one.rules[0], name) for name in Rule.__slots__[:5]))
-    assert timezones.read_struct(timezones.write_struct(rule)) == rule
-
-
-@given(
-    st.lists(RULE, min_size=1, max_size=3),
-    st.datetimes(datetime.datetime(1602, 1, 1), datetime.datetime(4000, 1, 1)),
-)
-def test_any_rules_make_a_tzinfo(rules, when):
-    zone = timezones.Zone(rules)
-    local = when.replace(tzinfo=datetime.UTC).astimezone(zone)
-    assert abs(local.utcoffset()) < datetime.timedelta(days=1)
-
-
-@given(st.builds(GlobalId, st.binary(max_size=30), st.none() | st.dates(), st.integers(0, (1 << 64) - 1)))
-def test_identities(one):
-    assert GlobalId.read(one.write()) == one
-
-
-@given(st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=30))
-def test_uids(uid):
-    assert GlobalId.of_uid(uid).uid() == uid
-
-
-GETTERS = (recur.read, recur.read_pattern, timezones.read_struct, timezones.read_definition, GlobalId.read)
-
-
-@pytest.mark.parametrize("number", range(len(GETTERS)))
-@given(raw=st.binary(max_size=120))
-def test_any_bytes_are_read_or_refused(number, raw):
-    try:
-        GETTERS[number](raw)
-    except BadSyntax as error:
-        assert error.text  # noqa: PT017 - that nothing else is raised is what counts
+@settings(max_examples=200)
+@given(st.lists(st.sampled_from(TOKENS), max_size=25))
+def test_any_text_is_read_or_refused(tokens: list[str]) -> None:
+    text = "BEGIN:VCALENDAR\nMETHOD:REQUEST\n" + "".join(tokens)
+    for read, write in ((calendars.read, calendars.write), (cards.read, cards.write)):
+        try:
+            items = read(text)
+        except BadSyntax:
+            assert text.count("BEGIN:") > contentlines.MAX_DEPTH
+            continue
+        read(write(items))
+    calendars.read_part(text, Item())

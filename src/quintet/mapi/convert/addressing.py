@@ -29,14 +29,14 @@ _KEPT = re.compile(r"[^A-Za-z0-9/=-]")
 _ESCAPED = re.compile(r"\+([0-9A-Fa-f]{2})")
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     return _CONTROLS.sub(" ", text).strip()[:MAX_TEXT] if text else ""
 
 
 def person(one: Address) -> tuple[str, str, str]:
     """The name, the kind of address ("SMTP") and the address of a mailbox."""
-    address = _clean(one.spec)
-    name = _clean(words.decode_words(one.name)) if one.name else ""
+    address = clean(one.spec)
+    name = clean(words.decode_words(one.name)) if one.name else ""
     kind = "SMTP"
     if address.endswith("@" + ELSEWHERE):
         kind, address = _unwrapped(address)
@@ -60,12 +60,13 @@ def search_key(kind: str, address: str) -> bytes:
 
 def rows(raw: bytes, recipient_type: int, room: int) -> list[Bag]:
     """The recipient rows of one field, at most ``room``."""
-    return [_row(person(one), recipient_type) for one in mailboxes(raw)[:room]]
+    return [row(person(one), recipient_type) for one in mailboxes(raw)[:room]]
 
 
-def _row(who: tuple[str, str, str], recipient_type: int) -> Bag:
+def row(who: tuple[str, str, str], recipient_type: int) -> Bag:
+    """The recipient row of a name, a kind of address and an address."""
     name, kind, address = who
-    row: Bag = {
+    found: Bag = {
         names.RECIPIENT_TYPE: recipient_type,
         names.OBJECT_TYPE: _MAIL_USER,
         names.DISPLAY_TYPE: 0,
@@ -77,8 +78,8 @@ def _row(who: tuple[str, str, str], recipient_type: int) -> Bag:
         names.SEARCH_KEY: search_key(kind, address),
     }
     if kind == "SMTP":
-        row[names.SMTP_ADDRESS] = address
-    return row
+        found[names.SMTP_ADDRESS] = address
+    return found
 
 
 def put_sender(bag: Bag, tags: Sender, one: Address) -> None:
@@ -141,7 +142,7 @@ def reply_to(bag: Bag) -> str:
 
 def mailbox(name: object, kind: object, address: object, entry: object = None) -> str:
     """One mailbox as a header says it, not yet encoded; a name alone becomes an empty group."""
-    texts = [_clean(one) if isinstance(one, str) else "" for one in (name, kind, address)]
+    texts = [clean(one) if isinstance(one, str) else "" for one in (name, kind, address)]
     shown, how, spec = texts
     if not spec and isinstance(entry, bytes):
         shown, how, spec = _of_entry(entry, shown, how)
@@ -159,7 +160,7 @@ def _of_entry(entry: bytes, name: str, kind: str) -> tuple[str, str, str]:
         return name, kind, ""
     if not isinstance(found, ids.OneOffEntry):
         return name, kind, ""
-    return name or _clean(found.name), _clean(found.kind), _clean(found.address)
+    return name or clean(found.name), clean(found.kind), clean(found.address)
 
 
 def _phrase(name: str) -> str:
@@ -187,4 +188,4 @@ def _unwrapped(spec: str) -> tuple[str, str]:
     if not head.startswith("IMCEA") or not dash or len(head) == 5:
         return "SMTP", spec
     raw = _ESCAPED.sub(lambda one: chr(int(one.group(1), 16)), coded.replace("_", "/"))
-    return head[5:], _clean(raw.encode("latin-1", "replace").decode("utf-8", "replace"))
+    return head[5:], clean(raw.encode("latin-1", "replace").decode("utf-8", "replace"))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Final
 
-from quintet.mapi import types
+from quintet.mapi import guids, named, types
 from quintet.mapi.bag import NamedTag
 from quintet.mapi.tags import tag
 from quintet.mapi.types import Tag
 
-INTERNET_HEADERS: Final = uuid.UUID("00020386-0000-0000-c000-000000000046")
-PUBLIC_STRINGS: Final = uuid.UUID("00020329-0000-0000-c000-000000000046")
-COMMON: Final = uuid.UUID("00062008-0000-0000-c000-000000000046")
+INTERNET_HEADERS: Final = guids.PS_INTERNET_HEADERS
 
 MESSAGE_CLASS: Final = tag("PidTagMessageClass")
 SUBJECT: Final = tag("PidTagSubject")
@@ -91,9 +88,9 @@ RENDERING_POSITION: Final = tag("PidTagRenderingPosition")
 CREATION_TIME: Final = tag("PidTagCreationTime")
 MODIFICATION_TIME: Final = tag("PidTagLastModificationTime")
 
-KEYWORDS: Final = NamedTag(PUBLIC_STRINGS, "Keywords", types.MULTIPLE | types.STRING)  # the categories
-FLAG_REQUEST: Final = NamedTag(COMMON, 0x8530, types.STRING)  # PidLidFlagRequest
-ACCEPT_LANGUAGE: Final = NamedTag(INTERNET_HEADERS, "acceptlanguage", types.STRING)
+KEYWORDS: Final = named.key("PidNameKeywords")  # the categories
+FLAG_REQUEST: Final = named.key("PidLidFlagRequest")
+ACCEPT_LANGUAGE: Final = NamedTag(INTERNET_HEADERS, "acceptlanguage", types.STRING)  # PidNameAcceptLanguage
 
 
 class Sender:

@@ -13,6 +13,8 @@ from quintet.mapi.bag import Attachment, Bag, Data, Item
 from quintet.mapi.convert import (
     attachments,
     bodies,
+    calendars,
+    cards,
     codepages,
     envelope,
     names,
@@ -95,6 +97,7 @@ class _Reader:
             if one.part is not report:
                 item.attachments.append(self._attachment(one, len(item.attachments)))
         _hide_pictures(item)
+        self._other_forms(shape, item)
         if report is not None:
             reports.read(report.content_type, self._letter.text(report), item)
 
@@ -113,6 +116,16 @@ class _Reader:
             bag[names.HTML] = raw
             bag[names.CODEPAGE] = page
             bag[names.NATIVE_BODY] = _HTML_NATIVE
+
+    def _other_forms(self, shape: Shape, item: Item) -> None:
+        """A calendar or a card as a form of the body; one that says nothing we know is attached."""
+        for part, read in ((shape.calendar, calendars.read_part), (shape.card, cards.read_part)):
+            if part is None:
+                continue
+            # RFC 5545 3.1.4, RFC 6350 3.1: UTF-8 where nothing else is said
+            text = words.decode_bytes(self._letter.text(part), part.charset)
+            if not read(text, item):
+                item.attachments.append(self._attachment(Attached(part, False), len(item.attachments)))
 
     def _attachment(self, one: Attached, number: int) -> Attachment:
         part = one.part

@@ -8,6 +8,7 @@ from quintet.message import params
 from quintet.message.digest import Part
 
 MAX_BODY = 16 * 1024 * 1024  # bytes, encoded; a longer text is an attachment, so that nobody holds it whole
+_CARDS = frozenset(("text/vcard", "text/x-vcard", "text/directory"))
 _BODIES = frozenset(("text/plain", "text/html"))
 
 
@@ -25,6 +26,8 @@ class Shape:
 
     plain: Part | None = None
     html: Part | None = None
+    calendar: Part | None = None  # text/calendar, one of the forms of the body
+    card: Part | None = None  # text/vcard likewise
     attached: list[Attached] = field(default_factory=list)
 
     def add(self, part: Part, *, related: bool = False) -> None:
@@ -83,6 +86,13 @@ def _leaf(part: Part, shape: Shape, *, body: bool, inside: str) -> None:
             return
         if kind == "text/html" and shape.html is None:
             shape.html = part
+            return
+    if body and inside in ("", "alternative") and part.disposition != "attachment" and part.size <= MAX_BODY:
+        if kind == "text/calendar" and shape.calendar is None:
+            shape.calendar = part
+            return
+        if kind in _CARDS and shape.card is None:
+            shape.card = part
             return
     shape.add(part, related=inside == "related")
 

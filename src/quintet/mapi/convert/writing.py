@@ -13,7 +13,19 @@ from dataclasses import dataclass
 
 from quintet.mapi.bag import Attachment, Bag, Item
 from quintet.mapi.buffer import bad
-from quintet.mapi.convert import attachments, bodies, codepages, envelope, names, protected, reports, sources
+from quintet.mapi.convert import (
+    attachments,
+    bodies,
+    calendars,
+    calseries,
+    cards,
+    codepages,
+    envelope,
+    names,
+    protected,
+    reports,
+    sources,
+)
 from quintet.mapi.convert.sources import PIECE, Whole
 from quintet.message import build, dates, transfer
 
@@ -78,8 +90,9 @@ class _Writer:
         bag = self._item.props
         html = bodies.html_of(bag)
         shown = bodies.pictures(html[0]) if html else frozenset()
-        inline = [one for one in self._item.attachments if html and _is_inline(one, shown)]
-        apart = [one for one in self._item.attachments if not (html and _is_inline(one, shown))]
+        files = [one for one in self._item.attachments if not calseries.is_exception(one)]
+        inline = [one for one in files if html and _is_inline(one, shown)]
+        apart = [one for one in files if not (html and _is_inline(one, shown))]
         texts: list[Entity] = []
         plain = bodies.plain_of(bag)
         if plain is not None:
@@ -90,6 +103,7 @@ class _Writer:
                 pieces = [self._attachment(one, inline=True) for one in inline]
                 entity = self._multipart("related", [entity, *pieces], b';\r\n type="text/html"')
             texts.append(entity)
+        texts += _other_forms(self._item)
         body = self._multipart("alternative", texts) if len(texts) > 1 else texts[0] if texts else None
         report = reports.report_type(bag)
         if report is not None:
@@ -150,6 +164,18 @@ _IDENTITIES = (
 )
 
 
+def _other_forms(item: Item) -> list[Entity]:
+    """The calendar or the card that an item is, after the forms that people read (MS-OXCMAIL 2.1.3.3.8)."""
+    found: list[Entity] = []
+    calendar = calendars.part(item)
+    if calendar is not None:
+        found.append(_text_entity(calendar[0], "utf-8", "calendar", f"; method={calendar[1]}"))
+    card = cards.part(item)
+    if card is not None:
+        found.append(_text_entity(card, "utf-8", "vcard"))
+    return found
+
+
 def _is_inline(one: Attachment, shown: frozenset[str]) -> bool:
     if one.item is not None:
         return False
@@ -188,16 +214,17 @@ def _base64(one: Attachment) -> Iterator[bytes]:
         yield coded.removesuffix(b"\r\n") if start + PIECE >= size else coded
 
 
-def _text_entity(raw: bytes, charset: str, subtype: str) -> Entity:
+def _text_entity(raw: bytes, charset: str, subtype: str, more: str = "") -> Entity:
     """A text in its charset: 7bit where that carries it, else quoted-printable."""
     raw = _LINE_END.sub(b"\r\n", raw)
     if not raw.endswith(b"\r\n"):
         raw += b"\r\n"
     short = raw.isascii() and b"\0" not in raw and max(map(len, raw.split(b"\r\n"))) <= build.MAX_LINE
     encoding, body = (b"7bit", raw) if short else (b"quoted-printable", transfer.encode_quoted_printable(raw))
-    header = b"Content-Type: text/%b; charset=%b\r\nContent-Transfer-Encoding: %b\r\n" % (
+    header = b"Content-Type: text/%b; charset=%b%b\r\nContent-Transfer-Encoding: %b\r\n" % (
         subtype.encode("ascii"),
         charset.encode("ascii"),
+        more.encode("ascii"),
         encoding,
     )
     return Entity(header, lambda: iter((body,)))
