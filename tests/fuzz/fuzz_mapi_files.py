@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quintet.errors import BadSyntax
-from quintet.mapi import guids, tnef
+from quintet.mapi import guids, msgfile, tnef
 from quintet.mapi.bag import Attachment, Item, NamedTag
 
 _INNER = Item({0x0037001F: "inner"}, [], [Attachment({}, b"deep")])
@@ -14,13 +14,14 @@ _ITEM = Item(
     [{0x3001001F: "Zoë", 0x0C150003: 1}],
     [Attachment({0x3704001F: "a.txt"}, b"hello" * 50), Attachment({0x37050003: 5}, item=_INNER)],
 )  # fmt: skip
-SEEDS: list[bytes] = [tnef.write(_ITEM), tnef.write(_INNER)]
+SEEDS: list[bytes] = [tnef.write(_ITEM), tnef.write(_INNER), msgfile.write(_INNER), msgfile.write(_ITEM)]
 
 
 def target(data: bytes) -> None:
+    module = msgfile if data[:1] == b"\xd0" else tnef
     try:
-        found = tnef.read(data)
+        found = module.read(data)
     except BadSyntax:
         return
-    again = tnef.read(tnef.write(found))
+    again = module.read(module.write(found))
     assert len(again.attachments) == len(found.attachments)

@@ -37,7 +37,7 @@ def decompress(raw: bytes) -> bytes:
     if kind != _COMPRESSED:
         raise bad("no such kind of compressed RTF")
     body = raw[16:end]
-    if _crc(body) != int.from_bytes(crc, "little"):  # 2.1.3.1.3
+    if checksum(body) != int.from_bytes(crc, "little"):  # 2.1.3.1.3
         raise bad("compressed RTF is damaged")
     return _unpack(body, expected)
 
@@ -107,7 +107,7 @@ def compress(rtf: bytes) -> bytes:
         out.append(control)
         out += tokens
     head = (len(out) + 12).to_bytes(4, "little") + len(rtf).to_bytes(4, "little")
-    return head + _COMPRESSED + _crc(bytes(out)).to_bytes(4, "little") + bytes(out)
+    return head + _COMPRESSED + checksum(bytes(out)).to_bytes(4, "little") + bytes(out)
 
 
 def _run(data: bytes, at: int, seen: dict[bytes, list[int]]) -> tuple[int, int]:
@@ -125,6 +125,6 @@ def _run(data: bytes, at: int, seen: dict[bytes, list[int]]) -> tuple[int, int]:
     return (best, found) if best >= 2 else (0, 0)
 
 
-def _crc(data: bytes) -> int:
+def checksum(data: bytes) -> int:
     """CRC-32 without the inversions that zlib does (2.1.3.1.3)."""
     return zlib.crc32(data, 0xFFFFFFFF) ^ 0xFFFFFFFF
