@@ -150,3 +150,35 @@ def shared_with(tx: Tx, account_id: AccountId) -> list[FolderId]:
         " AND f.account_id <> ? AND f.kind <> 'group' ORDER BY a.folder_id", name, account_id, account_id,
     )  # fmt: skip
     return [FolderId(number) for (number,) in rows if "l" in rights(tx, account_id, FolderId(number))]
+
+
+# rights that no letter tells: a property store's own
+
+
+def more(tx: Tx, folder_id: FolderId) -> dict[str, int]:
+    """Bits by name, of those that have any."""
+    return dict(tx.all("SELECT who, bits FROM access_more WHERE folder_id = ?", folder_id))
+
+
+def set_more(tx: Tx, folder_id: FolderId, who: str, bits: int) -> None:
+    """Sets the bits of ``who``; 0 takes the row away."""
+    if not bits:
+        tx.run("DELETE FROM access_more WHERE folder_id = ? AND who = ?", folder_id, who.lower())
+        return
+    tx.run(
+        "INSERT INTO access_more (folder_id, who, bits) VALUES (?, ?, ?)"
+        " ON CONFLICT (folder_id, who) DO UPDATE SET bits = excluded.bits",
+        folder_id, who.lower(), bits,
+    )  # fmt: skip
+
+
+def more_of(tx: Tx, account_id: AccountId, folder_id: FolderId) -> int:
+    """All bits that an account has, by its own name, a team's, or as one of everybody."""
+    rows = more(tx, folder_id)
+    if not rows:
+        return 0
+    name = tx.value("SELECT name FROM account WHERE id = ?", account_id) or ""
+    found = 0
+    for who in (name, ANYONE, AUTHENTICATED, *_teams(tx, account_id, dict.fromkeys(rows, ""))):
+        found |= rows.get(who, 0)
+    return found

@@ -186,6 +186,7 @@ def remove(tx: Tx, account_id: AccountId) -> None:
     tx.run("DELETE FROM annotation WHERE reader_id = ?", account_id)
     entry_annotations.leave(tx, account_id)
     tx.run("DELETE FROM access WHERE who IN (?, ?)", account.name, "-" + account.name)
+    tx.run("DELETE FROM access_more WHERE who = ?", account.name)
     tx.run("DELETE FROM account WHERE id = ?", account_id)
     directory.changed(tx)
 

@@ -114,6 +114,7 @@ def remove(tx: Tx, name: str) -> None:
     team = get(tx, name)
     _hint(tx, team.name)
     tx.run("DELETE FROM access WHERE who IN (?, ?)", MARK + team.name, f"-{MARK}{team.name}")
+    tx.run("DELETE FROM access_more WHERE who = ?", MARK + team.name)
     tx.run("DELETE FROM team WHERE name = ?", team.name)
     directory.changed(tx)
 

@@ -5,14 +5,14 @@ Nothing here commits: the changes stand when the transaction of the box does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from quintet.errors import Refused
 from quintet.mapi import types
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import moves, numbers, packed, permissions, pid, places, searching, stored
+from quintet.mapi.objects import members, moves, numbers, packed, permissions, pid, places, searching, stored
 from quintet.mapi.objects.bagged import Bagged, Fact, put_in
 from quintet.mapi.objects.box import mapped
 from quintet.mapi.objects.contents import Contents
@@ -20,7 +20,7 @@ from quintet.mapi.objects.hierarchy import Hierarchy
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.table import Table
 from quintet.mapi.types import Tag, Value
-from quintet.store import entries, folders, pages, props, seen
+from quintet.store import access, entries, folders, pages, props, seen
 from quintet.store.model import SEEN, FolderId, FolderKind
 from quintet.store.model import Folder as FolderRow
 from quintet.store.ranges import RangeSet
@@ -130,6 +130,21 @@ class Folder(Bagged):
     def hierarchy(self, *, deep: bool = False) -> Table:
         """The folders in it (RopGetHierarchyTable), or all below it."""
         return Table(Hierarchy(self, deep=deep))
+
+    # --- permissions --------------------------------------------------------------------------------------
+
+    def permissions(self) -> Table:
+        """RopGetPermissionsTable.  Raises MapiError(ACCESS_DENIED)."""
+        self.check("l")
+        return Table(members.Members(self))
+
+    def modify_permissions(self, grants: Iterable[members.Grant], *, replace: bool = False) -> None:
+        """RopModifyPermissions.  Raises as `members.change`."""
+        members.change(self, grants, replace=replace)
+
+    def may_own(self, bit: int) -> bool:
+        """Whether the reader may edit, or delete, what they made themselves (MS-OXCPERM 2.2.7)."""
+        return bool(access.more_of(self.box.tx, self.box.reader.id, self.id) & bit)
 
     # --- searching ----------------------------------------------------------------------------------------
 
@@ -395,7 +410,9 @@ class Folder(Bagged):
         pid.MESSAGE_SIZE: lambda self: min(self.row.bytes, 0x7FFFFFFF),
         pid.MESSAGE_SIZE_EXTENDED: lambda self: self.row.bytes,
         pid.CREATION_TIME: lambda self: types.of_ms(self.row.created_at),
-        pid.RIGHTS: lambda self: permissions.of_letters("".join(self._letters())),
+        pid.RIGHTS: lambda self: permissions.of_letters(
+            self._letters(), access.more_of(self.box.tx, self.box.reader.id, self.id)
+        ),
     }
 
     def _letters(self) -> str:

@@ -16,7 +16,7 @@ from quintet.mapi.bag import Bag, Item
 from quintet.mapi.convert import addressing
 from quintet.mapi.convert import names as converted
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import flags, numbers, packed, pid, sending, stored
+from quintet.mapi.objects import flags, numbers, packed, permissions, pid, sending, stored
 from quintet.mapi.objects.bagged import Fact
 from quintet.mapi.objects.box import mapped
 from quintet.mapi.objects.itemlike import ItemLike, initial
@@ -61,7 +61,9 @@ class Message(ItemLike):
             row = stored.row(box.tx, number)
         folder = box.folder(row.folder_id)
         folder.check("r")
-        return cls(folder, stored.item(box, row), row, hidden=bool(row.hidden), writable=folder.may("w"))
+        made = cls(folder, stored.item(box, row), row, hidden=bool(row.hidden))
+        made.writable = folder.may("w") or (made.is_own and folder.may_own(permissions.EDIT_OWNED))
+        return made
 
     @classmethod
     def create(cls, folder: Folder, *, hidden: bool = False) -> Message:
@@ -71,7 +73,14 @@ class Message(ItemLike):
             raise MapiError(Code.SEARCH_FOLDER)
         made = cls(folder, Item(initial(folder.box.now())), None, hidden=hidden)
         made.changed.add(pid.MESSAGE_CLASS)
+        if not folder.box.is_owner:
+            made.item.props[pid.CREATOR] = folder.box.reader.name
         return made
+
+    @property
+    def is_own(self) -> bool:
+        """The reader made it, in a folder of somebody else (MS-OXCPERM_R131)."""
+        return self.item.props.get(pid.CREATOR) == self.box.reader.name
 
     @property
     def number(self) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import places, stored
+from quintet.mapi.objects import permissions, places, stored
 from quintet.store import entries, folders, items, keeping, pages, props
 from quintet.store.model import EntryId, FolderKind, Uid
 
@@ -32,9 +32,9 @@ def delete(folder: Folder, ids: Sequence[int], *, hard: bool) -> bool:
     """See `Folder.delete_messages`."""
     if folder.is_search:
         return _delete_elsewhere(folder, ids, hard)
-    if not folder.may("te"):
-        return bool(ids)
     found = _chosen(folder, ids)
+    if not folder.may("te"):
+        found = _own(folder, found)
     tx = folder.box.tx
     uids = [uid for _, uid, hidden in found if not hidden]
     if uids:
@@ -45,6 +45,13 @@ def delete(folder: Folder, ids: Sequence[int], *, hard: bool) -> bool:
         items.remove_hidden(tx, folder.row, hidden)
     folder.refresh()
     return len(found) < len(set(ids))
+
+
+def _own(folder: Folder, chosen: list[tuple[EntryId, Uid, bool]]) -> list[tuple[EntryId, Uid, bool]]:
+    """Those that the reader made, if they may be deleted for that (MS-OXCPERM_R127)."""
+    if not folder.may_own(permissions.DELETE_OWNED):
+        return []
+    return [one for one in chosen if folder.box.message(one[0]).is_own]
 
 
 def _delete_elsewhere(folder: Folder, ids: Sequence[int], hard: bool) -> bool:

@@ -93,6 +93,7 @@ SMTP_ADDRESS: Final[Tag] = 0x39FE001F
 EMAIL_ADDRESS: Final[Tag] = 0x3003001F
 DELETE_AFTER_SUBMIT: Final[Tag] = 0x0E01000B
 SENT_MAIL: Final[Tag] = 0x0E0A0102
+CREATOR: Final[Tag] = 0x3FF8001F  # PidTagCreatorName; kept of those who are not the owner
 DELETED_ON: Final[Tag] = 0x668F0040
 
 # attachments (MS-OXCMSG 2.2.2.1 and on)
