@@ -9,8 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from quintet.delivery.inbound import Inbound
-from quintet.errors import Reason, TryLater
+from quintet.delivery.waysin import inbound as inbound  # noqa: PLC0414 (part of this module's face)
 
 if TYPE_CHECKING:
     from quintet.auth.service import AuthService
@@ -20,38 +19,10 @@ if TYPE_CHECKING:
     from quintet.delivery.arrivals import Arrivals
     from quintet.delivery.feeds.runner import Feeds
     from quintet.delivery.gateways import Gateways
-    from quintet.delivery.rules import Rules
+    from quintet.delivery.inbound import Inbound
     from quintet.smtp.desk import Role
     from quintet.smtp.service import SmtpService
     from quintet.store.store import Store
-
-
-def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = None) -> Inbound:
-    """The way in; one a process.  Raises TryLater where ``rules`` must be made and cannot."""
-    if rules is None:
-        from quintet.delivery.rules import Rules  # as above: a server has them already
-        from quintet.policy.hooks import BadHooks
-
-        try:
-            rules = Rules(config.policy, store, clock)
-        except BadHooks as error:
-            raise TryLater(Reason.BUSY, str(error)) from error
-    from quintet.delivery.bounces import Bounces  # as above
-
-    made = Inbound(
-        store,
-        config.smtp,
-        hostname=config.hostname,
-        clock=clock,
-        expire_s=config.queue.expire_s,
-        expire_report_s=config.queue.expire_report_s,
-        reports=config.reports,
-        policy=config.policy,
-        checks=[*rules.checks, Bounces(store, config.queue)],
-        filters=rules.filters,
-    )
-    made.directory.gateways = {one.address.lower(): one for one in config.gateway}
-    return made
 
 
 def gateways(config: Config, store: Store, clock: Clock) -> Gateways | None:

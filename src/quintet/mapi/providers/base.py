@@ -231,6 +231,7 @@ class MessageStore(ABC):
     ) -> EntryId:
         """Keeps a new message, or the whole new state of ``old``; the id may be another one afterwards.
 
+        A new one without PidTagMessageFlags is unread and no draft.
         ``expected``: the PidTagChangeKey that ``old`` must still have.
         Raises MapiError(NOT_FOUND, OBJECT_CHANGED, ACCESS_DENIED).
         """

@@ -31,7 +31,7 @@ def row_of(item: Item) -> Bag:
     """
     row = dict(item.props)
     row.setdefault(pr.MESSAGE_CLASS, "IPM.Note")
-    _subject(row)
+    complete_subject(row)
     for kind, tag in ((TO, pr.DISPLAY_TO), (CC, pr.DISPLAY_CC), (BCC, pr.DISPLAY_BCC)):
         row[tag] = "; ".join(
             [
@@ -48,7 +48,7 @@ def row_of(item: Item) -> Bag:
     return row
 
 
-def _subject(row: Bag) -> None:
+def complete_subject(row: Bag) -> None:
     """The whole subject and its two parts agree; the parts count where both are told."""
     prefix, normal = row.get(pr.SUBJECT_PREFIX), row.get(pr.NORMALIZED_SUBJECT)
     subject = row.get(pr.SUBJECT)

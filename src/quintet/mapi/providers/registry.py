@@ -26,6 +26,7 @@ OWN = {  # name -> module and what it calls the service
     "POP3": "quintet.mapi.providers.pop3:SERVICE",
     "SENDMAIL": "quintet.mapi.providers.smtp:SENDMAIL",
     "SMTP": "quintet.mapi.providers.smtp:SMTP",
+    "QUINTET": "quintet.mapi.providers.local:SERVICE",
 }
 _added: dict[str, Service] = {}
 

@@ -1,0 +1,42 @@
+"""The way in, made of the configuration: for the server, for commands, for programs that open the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quintet.delivery.inbound import Inbound
+from quintet.errors import Reason, TryLater
+
+if TYPE_CHECKING:
+    from quintet.clock import Clock
+    from quintet.config.root import Config
+    from quintet.delivery.rules import Rules
+    from quintet.store.store import Store
+
+
+def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = None) -> Inbound:
+    """The way in; one a process.  Raises TryLater where ``rules`` must be made and cannot."""
+    if rules is None:
+        from quintet.delivery.rules import Rules  # a server has them already
+        from quintet.policy.hooks import BadHooks
+
+        try:
+            rules = Rules(config.policy, store, clock)
+        except BadHooks as error:
+            raise TryLater(Reason.BUSY, str(error)) from error
+    from quintet.delivery.bounces import Bounces  # as above
+
+    made = Inbound(
+        store,
+        config.smtp,
+        hostname=config.hostname,
+        clock=clock,
+        expire_s=config.queue.expire_s,
+        expire_report_s=config.queue.expire_report_s,
+        reports=config.reports,
+        policy=config.policy,
+        checks=[*rules.checks, Bounces(store, config.queue)],
+        filters=rules.filters,
+    )
+    made.directory.gateways = {one.address.lower(): one for one in config.gateway}
+    return made

@@ -1,0 +1,393 @@
+"""A mailbox of the own store, or the public folders, as a message store (`base.MessageStore`).
+
+Each call is one transaction over the objects of `quintet.mapi.objects`; ids are those that clients on the
+wire see.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from quintet.errors import BadSyntax
+from quintet.mapi import ids, objects, pr
+from quintet.mapi.bag import Bag, Item, Key
+from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.objects import Box, Folder, Message, Reader
+from quintet.mapi.objects.bagged import Bagged
+from quintet.mapi.objects.contents import Contents
+from quintet.mapi.objects.hierarchy import Hierarchy
+from quintet.mapi.providers import base, derive
+from quintet.mapi.providers.base import Can, EntryId, Rows, Special, View
+from quintet.mapi.providers.local import saving, watching
+from quintet.mapi.providers.local.host import Host
+from quintet.mapi.rop.serve.storebag import StoreObject
+from quintet.mapi.types import Error, Tag, Value
+from quintet.store import pages
+from quintet.store.db import Tx
+from quintet.store.model import AccountId, FolderId, FolderKind
+
+T = TypeVar("T")
+
+_ROLES = {
+    Special.INBOX: "inbox",
+    Special.OUTBOX: "outbox",
+    Special.SENT: "sent",
+    Special.DELETED: "trash",
+    Special.DRAFTS: "drafts",
+    Special.JUNK: "junk",
+    Special.CALENDAR: "calendar",
+    Special.CONTACTS: "contacts",
+    Special.TASKS: "tasks",
+    Special.NOTES: "notes",
+    Special.JOURNAL: "journal",
+    Special.VIEWS: "common_views",
+    Special.FINDER: "finder",
+}
+
+
+class LocalStore(base.MessageStore):
+    """One logon.  Its box serves one call at a time."""
+
+    can = (
+        Can.SAVE | Can.FOLDERS | Can.ITEMS | Can.PROPS | Can.READ_MARKS | Can.ASSOCIATED | Can.NOTIFY |
+        Can.SUBMIT
+    )  # fmt: skip
+
+    def __init__(self, host: Host, owner: AccountId, reader: Reader) -> None:
+        self.host = host
+        self.box: Box = host.write(objects.logon, owner, reader.id, files=host.store.blobs)
+        self._lock = threading.RLock()
+        self.uid = self.box.provider.bytes_le
+        self.entry_id = bytes(4) + self.uid + b"\0store"
+        self.box.store_entry_id = self.entry_id
+        self.root = self.box.folder_entry_id(self.box.special["root"])
+        self.top = self.box.folder_entry_id(self.box.special["subtree"])
+        self.name = "Public Folders" if self.box.public else f"Mailbox - {self.box.owner.display_name}"
+        self._watching: watching.Watching | None = None
+
+    # --- transactions -------------------------------------------------------------------------------
+
+    def read(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:  # Any: those of ``work``
+        """Runs it over the box, on one snapshot."""
+        with self._lock:
+            return self.host.read(self._within, work, args, kwargs)
+
+    def write(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:  # Any: those of ``work``
+        """Runs it over the box in a transaction, then the errands that it left."""
+        with self._lock:
+            done, errands = self.host.write(self._written, work, args, kwargs)
+            self.host.do(self.box, errands)
+            return done
+
+    def _within(self, tx: Tx, work: Callable[..., T], args: Any, kwargs: Any) -> T:
+        with self.box.using(tx):
+            return work(*args, **kwargs)
+
+    def _written(self, tx: Tx, work: Callable[..., T], args: Any, kwargs: Any) -> tuple[T, list[Any]]:
+        self.box.take_errands()  # of a run that came to nothing
+        with self.box.using(tx):
+            done = work(*args, **kwargs)
+        return done, self.box.take_errands()
+
+    # --- ids ----------------------------------------------------------------------------------------
+
+    def _parsed(self, entry: EntryId) -> ids.FolderEntry | ids.MessageEntry:
+        """Raises MapiError(NOT_FOUND): not of this store."""
+        try:
+            found = ids.read(entry)
+        except BadSyntax:
+            raise MapiError(Code.NOT_FOUND) from None
+        if (
+            not isinstance(found, ids.FolderEntry | ids.MessageEntry)
+            or found.folder.replica != self.box.replica
+        ):
+            raise MapiError(Code.NOT_FOUND)
+        return found
+
+    def _folder(self, entry: EntryId) -> Folder:
+        found = self._parsed(entry)
+        if not isinstance(found, ids.FolderEntry):
+            raise MapiError(Code.NOT_FOUND)
+        return self.box.folder(found.folder.counter)
+
+    def _number(self, entry: EntryId) -> int | None:
+        """A message's number; None for an id of something else."""
+        try:
+            found = self._parsed(entry)
+        except MapiError:
+            return None
+        return found.message.counter if isinstance(found, ids.MessageEntry) else None
+
+    def _message(self, entry: EntryId) -> Message:
+        number = self._number(entry)
+        if number is None:
+            raise MapiError(Code.NOT_FOUND)
+        return self.box.message(number)
+
+    def _entry(self, message: Message) -> EntryId:
+        return self.box.message_entry_id(message.folder.id, message.number)
+
+    def _by_folder(self, messages: Iterable[EntryId]) -> dict[FolderId, list[int]]:
+        """Those that are there, under the folders that they lie in now."""
+        found: dict[FolderId, list[int]] = {}
+        wanted = [number for number in map(self._number, messages) if number is not None]
+        for start in range(0, len(wanted), pages.MAX_PAGE):
+            for row in pages.lines(self.box.tx, wanted[start : start + pages.MAX_PAGE]):
+                found.setdefault(FolderId(row[1]), []).append(row[0])
+        return found
+
+    # --- looking ------------------------------------------------------------------------------------
+
+    def props(self) -> Bag:
+        return self.read(lambda: {pr.DISPLAY_NAME: self.name, **self.bag_of(StoreObject(self.box))})
+
+    def special(self) -> Mapping[Special, EntryId]:
+        if self.box.public:
+            return {Special.PUBLIC: self.top}
+        have = self.box.special
+        return {one: self.box.folder_entry_id(have[role]) for one, role in _ROLES.items() if have.get(role)}
+
+    def folders(self, parent: EntryId) -> Rows:
+        self.read(self._folder, parent)
+        return _FolderRows(self, parent)
+
+    def folder(self, entry: EntryId) -> Bag:
+        return self.read(lambda: self.bag_of(self._folder(entry)))
+
+    def messages(self, folder: EntryId, view: View = View.NORMAL) -> Rows:
+        if view is View.DELETED:
+            raise MapiError(Code.NOT_SUPPORTED)
+        self.read(self._folder, folder)
+        return _MessageRows(self, folder, hidden=view is View.ASSOCIATED)
+
+    def load(self, message: EntryId) -> Item:
+        return self.read(self._load, message)
+
+    def _load(self, entry: EntryId) -> Item:
+        message = self._message(entry)
+        item = derive.copied(message.item)
+        item.props |= self.bag_of(message)
+        body = message.value(pr.BODY)
+        if body is not None:
+            item.props[pr.BODY] = body
+        derive.complete_subject(item.props)
+        item.props[pr.INSTANCE_KEY] = item.props[pr.ENTRYID]
+        item.props.setdefault(pr.MESSAGE_DELIVERY_TIME, item.props.get(pr.CREATION_TIME))
+        return item
+
+    def bag_of(self, one: Bagged) -> Bag:
+        """Everything that an object says of itself, by keys."""
+        bag = dict(one._bag())
+        for tag, fact in one.facts.items():
+            value = fact(one)
+            if value is not None and not isinstance(value, Error):
+                bag[tag] = value
+        return bag
+
+    # --- messages -----------------------------------------------------------------------------------
+
+    def save(
+        self,
+        folder: EntryId,
+        item: Item,
+        *,
+        old: EntryId | None = None,
+        expected: bytes | None = None,
+        view: View = View.NORMAL,
+    ) -> EntryId:
+        def work() -> Message:
+            if old is None:
+                target = self._folder(folder)
+                message = saving.fresh(target, item, hidden=view is View.ASSOCIATED)
+            else:
+                message = self._message(old)
+                saving.replace(message, item, expected)
+            message.save(force=True)
+            return message
+
+        with self._lock:
+            return self._entry(self.write(work))
+
+    def update(self, entry: EntryId, changes: Bag, gone: Collection[Key] = ()) -> None:
+        self.write(self._update, entry, changes, gone)
+
+    def _update(self, entry: EntryId, changes: Bag, gone: Collection[Key]) -> None:
+        one: Bagged
+        if entry == self.entry_id:
+            one = StoreObject(self.box)
+        elif self._number(entry) is None:
+            one = self._folder(entry)
+        else:
+            one = self._message(entry)
+        saving.apply(one, changes, gone)
+        if isinstance(one, Message):
+            one.save(force=True)
+
+    def mark_read(self, messages: Sequence[EntryId], read: bool) -> None:
+        def work() -> None:
+            for folder, numbers in self._by_folder(messages).items():
+                self.box.folder(folder).set_read_flags(numbers, read)
+
+        self.write(work)
+
+    def move(self, messages: Sequence[EntryId], target: EntryId) -> list[EntryId]:
+        return self.write(self._go, messages, target, copy=False)
+
+    def copy(self, messages: Sequence[EntryId], target: EntryId) -> list[EntryId]:
+        return self.write(self._go, messages, target, copy=True)
+
+    def _go(self, messages: Sequence[EntryId], target: EntryId, *, copy: bool) -> list[EntryId]:
+        to, pairs = self._folder(target), dict[int, int]()
+        for folder, numbers in self._by_folder(messages).items():
+            if folder == to.id and not copy:
+                pairs.update(zip(numbers, numbers, strict=True))
+                continue
+            made, _ = self.box.folder(folder).move_copy_messages(numbers, to, copy=copy)
+            pairs.update(made)
+        found = [pairs.get(self._number(one) or 0) for one in messages]
+        return [b"" if number is None else self.box.message_entry_id(to.id, number) for number in found]
+
+    def delete(self, messages: Sequence[EntryId], *, hard: bool = False) -> int:
+        def work() -> int:
+            places = self._by_folder(messages)
+            for folder, numbers in places.items():
+                self.box.folder(folder).delete_messages(numbers, hard=hard)
+            return sum([len(numbers) for numbers in places.values()])
+
+        return self.write(work)
+
+    def submit(self, message: EntryId) -> None:
+        self.write(lambda: self._message(message).submit())
+
+    # --- folders ------------------------------------------------------------------------------------
+
+    def make_folder(self, parent: EntryId, props: Bag) -> EntryId:
+        def work() -> EntryId:
+            holds = props.get(pr.CONTAINER_CLASS)
+            made, _ = self._folder(parent).create_folder(
+                str(props.get(pr.DISPLAY_NAME) or ""),
+                comment=str(props.get(pr.COMMENT) or ""),
+                search=props.get(pr.FOLDER_TYPE) == saving.SEARCH,
+                kind=FolderKind.ITEM if holds not in (None, "", "IPF.Note") else "",
+            )
+            skipped = (pr.DISPLAY_NAME, pr.COMMENT, pr.FOLDER_TYPE)
+            saving.apply(made, {key: value for key, value in props.items() if key not in skipped}, ())
+            return self.box.folder_entry_id(made.id)
+
+        return self.write(work)
+
+    def move_folder(self, folder: EntryId, parent: EntryId, name: str | None = None) -> EntryId:
+        def work() -> None:
+            one = self._folder(folder)
+            one.parent.move_folder(one.id, self._folder(parent), name or one.name)
+
+        self.write(work)
+        return folder
+
+    def delete_folder(self, folder: EntryId) -> None:
+        def work() -> None:
+            one = self._folder(folder)
+            if one.parent.delete_folder(one.id, messages=True, subfolders=True):
+                raise MapiError(Code.ACCESS_DENIED)
+
+        self.write(work)
+
+    # --- the rest -----------------------------------------------------------------------------------
+
+    def source_key(self, entry: EntryId) -> bytes:
+        found = self._parsed(entry)
+        number = found.message.counter if isinstance(found, ids.MessageEntry) else found.folder.counter
+        return self.box.source_key(number)
+
+    def watch(self, listener: base.Listener) -> base.Cancel:
+        with self._lock:
+            if self._watching is None:
+                self._watching = watching.Watching(self)
+            return self._watching.add(listener)
+
+    def close(self) -> None:
+        if self._watching is not None:
+            self._watching.close()
+            self._watching = None
+
+
+class _EngineRows:
+    """The rows of a table's source, by entry ids and keys."""
+
+    def __init__(self, store: LocalStore, folder: EntryId) -> None:
+        self._store, self._folder = store, folder
+
+    def _source(self) -> Contents | Hierarchy:
+        raise MapiError(Code.NOT_SUPPORTED)
+
+    def _id(self, source: Any, number: int) -> EntryId:
+        raise MapiError(Code.NOT_SUPPORTED)
+
+    def ids(self) -> Sequence[EntryId]:
+        return self._store.read(self._ids)
+
+    def _ids(self) -> list[EntryId]:
+        source = self._source()
+        return [self._id(source, number) for number in source.ids()]
+
+    def values(self, ids: Sequence[EntryId], keys: Sequence[Key]) -> list[list[Value | None]]:
+        return self._store.read(self._values, ids, keys)
+
+    def _values(self, entries: Sequence[EntryId], keys: Sequence[Key]) -> list[list[Value | None]]:
+        tags = [self._store.box.tag_of(key) for key in keys]
+        known: list[Tag] = [tag for tag in tags if tag is not None]
+        places = [None if tag is None else at for at, tag in enumerate_known(tags)]
+        numbers = [self._of(entry) for entry in entries]
+        rows = self._source().values([number or 0 for number in numbers], known)
+        found = []
+        for entry, number, row in zip(entries, numbers, rows, strict=True):
+            values = [None if place is None or number is None else row[place] for place in places]
+            for at, key in enumerate(keys):
+                if key == pr.INSTANCE_KEY and number is not None:
+                    values[at] = entry
+            found.append(values)
+        return found
+
+    def _of(self, entry: EntryId) -> int | None:
+        raise MapiError(Code.NOT_SUPPORTED)
+
+
+def enumerate_known(tags: Sequence[Tag | None]) -> Iterable[tuple[int, Tag | None]]:
+    """Each tag with its place among those that are known."""
+    at = 0
+    for tag in tags:
+        yield at, tag
+        at += tag is not None
+
+
+class _MessageRows(_EngineRows):
+    def __init__(self, store: LocalStore, folder: EntryId, *, hidden: bool) -> None:
+        super().__init__(store, folder)
+        self._hidden = hidden
+
+    def _source(self) -> Contents:
+        folder = self._store._folder(self._folder)
+        folder.check("r")
+        return Contents(folder, hidden=self._hidden)
+
+    def _id(self, source: Any, number: int) -> EntryId:
+        return self._store.box.message_entry_id(source.folder.id, number)
+
+    def _of(self, entry: EntryId) -> int | None:
+        return self._store._number(entry)
+
+
+class _FolderRows(_EngineRows):
+    def _source(self) -> Hierarchy:
+        return Hierarchy(self._store._folder(self._folder))
+
+    def _id(self, source: Any, number: int) -> EntryId:
+        return self._store.box.folder_entry_id(number)
+
+    def _of(self, entry: EntryId) -> int | None:
+        try:
+            return self._store._parsed(entry).folder.counter
+        except MapiError:
+            return None

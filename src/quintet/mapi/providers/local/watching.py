@@ -1,0 +1,94 @@
+"""News of the own store: hints of any process, turned into events for listeners in a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from quintet import log
+from quintet.errors import Problem
+from quintet.mapi.providers.base import Cancel, Event, Kind, Listener, Thing
+from quintet.mapi.rop import events
+from quintet.mapi.rop.serve.notices import Notices, Subscription
+from quintet.store.db import Tx
+
+if TYPE_CHECKING:
+    from quintet.mapi.providers.local.store import LocalStore
+
+logger = log.get("mapi")
+
+EVERYTHING = 0xFFFF
+HANDLE = 1  # one subscription serves all listeners
+WAIT_S = 10.0  # until listening must have begun, or ended
+
+
+class Watching:
+    """The listeners of one store; what they are told is read once for all of them."""
+
+    def __init__(self, store: LocalStore) -> None:
+        self._store = store
+        self._listeners: dict[int, Listener] = {}
+        self._numbers = itertools.count(1)
+        self._task: asyncio.Task[None] | None = None
+        store.host.run(self._begin())
+
+    def add(self, listener: Listener) -> Cancel:
+        number = next(self._numbers)
+        self._listeners[number] = listener
+        return lambda: self._forget(number)
+
+    def _forget(self, number: int) -> None:
+        self._listeners.pop(number, None)
+
+    def close(self) -> None:
+        self._listeners.clear()
+        self._store.host.run(self._end())
+
+    # --- on the loop --------------------------------------------------------------------------------
+
+    async def _begin(self) -> None:
+        self._notices = Notices(self._store.host.store)
+        self._store.host.store.peek(self._subscribe)
+        self._notices.settle()
+        self._task = asyncio.create_task(self._run(), name="mapi-watch")
+
+    def _subscribe(self, tx: Tx) -> None:
+        box = self._store.box
+        inbox = box.special.get("inbox")
+        one = Subscription(0, EVERYTHING, box.account.id, box.reader.id, inbox=inbox)
+        self._notices.subscribe(tx, HANDLE, one)
+
+    async def _end(self) -> None:
+        self._notices.close()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        host = self._store.host
+        while True:
+            try:
+                host.store.peek(self._notices.collect)
+            except Problem as problem:  # the next hint comes
+                logger.warning("news not read", reason=problem.reason.value)
+            while self._notices.queue:
+                for event in self._of(self._notices.queue.popleft().event):
+                    host.tellers.submit(self._tell, event)
+            await self._notices.event.wait()
+
+    def _tell(self, event: Event) -> None:
+        for listener in list(self._listeners.values()):
+            listener(event)
+
+    def _of(self, event: events.Event) -> Iterator[Event]:
+        box = self._store.box
+        folder, message = event.folder.counter, event.message.counter
+        where = box.folder_entry_id(folder)
+        kind = Kind(event.flags & 0xFF)
+        if event.flags & events.Kind.MESSAGE:
+            entry = box.message_entry_id(folder, message)
+            yield Event(kind, Thing.MESSAGE, entry, where, message_class=event.message_class)
+        else:
+            yield Event(kind, Thing.FOLDER, where)

@@ -1,0 +1,87 @@
+"""Extended MAPI over the own store: what works in memory works there too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from quintet.mapi import consts, pr
+from quintet.mapi.core import errors, props, session
+from quintet.mapi.core.profile import Profile, used
+from quintet.mapi.core.session import IMAPISession
+from quintet.mapi.core.structs import SContentRestriction, SPropValue, SSort, SSortOrderSet
+from tests.unit.mapi.providers.test_local import ANN, BOB, empty, made
+
+__all__ = ["empty", "made"]
+
+
+@pytest.fixture
+def both(empty: Path) -> tuple[IMAPISession, IMAPISession]:
+    one, two = (
+        session.opened(Profile([used("QUINTET", None, {"data": str(empty), "account": name})]))
+        for name in (ANN, BOB)
+    )
+    return one, two
+
+
+def test_letter_from_ann_to_bob(both: tuple[IMAPISession, IMAPISession]) -> None:
+    ann, bob = both
+    store = ann.OpenMsgStore(0, None, None, consts.MDB_WRITE)
+    outbox = store.OpenEntry(props.one(store, pr.IPM_OUTBOX_ENTRYID).Value, None, consts.MAPI_MODIFY)
+    message = outbox.CreateMessage()
+    message.SetProps([SPropValue(pr.SUBJECT, "Lunch?"), SPropValue(pr.BODY, "At noon.")])
+    asked = [[SPropValue(pr.DISPLAY_NAME, "Bob Birke"), SPropValue(pr.RECIPIENT_TYPE, consts.MAPI_TO)]]
+    message.ModifyRecipients(consts.MODRECIP_ADD, ann.OpenAddressBook().ResolveName(0, 0, None, asked))
+    _, attach = message.CreateAttach()
+    attach.SetProps([
+        SPropValue(pr.ATTACH_METHOD, consts.ATTACH_BY_VALUE),
+        SPropValue(pr.ATTACH_LONG_FILENAME, "menu.txt"),
+        SPropValue(pr.ATTACH_DATA_BIN, b"soup"),
+    ])  # fmt: skip
+    attach.SaveChanges()
+    message.SubmitMessage()
+
+    theirs = bob.OpenMsgStore(0, None, None, consts.MDB_WRITE)
+    inbox = theirs.OpenEntry(theirs.GetReceiveFolder("")[0], None, consts.MAPI_MODIFY)
+    table = inbox.GetContentsTable(consts.MAPI_UNICODE)
+    table.SetColumns([pr.ENTRYID, pr.SUBJECT, pr.SENDER_NAME, pr.HASATTACH])
+    table.SortTable(SSortOrderSet([SSort(pr.MESSAGE_DELIVERY_TIME, consts.TABLE_SORT_DESCEND)], 0, 0))
+    prefix = SContentRestriction(consts.FL_PREFIX, pr.SUBJECT, SPropValue(pr.SUBJECT, "Lunch"))
+    table.Restrict(prefix)
+    (row,) = table.QueryRows(10)
+    assert [one.Value for one in row[1:]] == ["Lunch?", "Ann Ahorn", True]
+    letter = inbox.OpenEntry(row[0].Value, None, consts.MAPI_MODIFY)
+    assert props.one(letter, pr.BODY).Value.strip() == "At noon."
+    assert props.one(letter.OpenAttach(0), pr.ATTACH_DATA_BIN).Value == b"soup"
+    assert props.one(inbox, pr.CONTENT_UNREAD).Value == 1
+    letter.SetReadFlag()
+    letter.SetProps([SPropValue(pr.FLAG_STATUS, 2)])
+    letter.SaveChanges()
+    assert props.one(inbox, pr.CONTENT_UNREAD).Value == 0
+    assert props.one(inbox.OpenEntry(row[0].Value), pr.FLAG_STATUS).Value == 2
+    ann.Logoff()
+    bob.Logoff()
+
+
+def test_folders_and_the_calendar(both: tuple[IMAPISession, IMAPISession]) -> None:
+    ann, bob = both
+    store = ann.OpenMsgStore(0, None, None, consts.MDB_WRITE)
+    inbox = store.OpenEntry(store.GetReceiveFolder("")[0])
+    calendar = store.OpenEntry(props.one(inbox, pr.IPM_APPOINTMENT_ENTRYID).Value, None, consts.MAPI_MODIFY)
+    assert props.one(calendar, pr.CONTAINER_CLASS).Value == "IPF.Appointment"
+    talk = calendar.CreateMessage()
+    talk.SetProps([SPropValue(pr.MESSAGE_CLASS, "IPM.Appointment"), SPropValue(pr.SUBJECT, "Talk")])
+    talk.SaveChanges()
+    top = store.OpenEntry(props.one(store, pr.IPM_SUBTREE_ENTRYID).Value)
+    top.CreateFolder(consts.FOLDER_GENERIC, "Project").CreateFolder(consts.FOLDER_GENERIC, "Plans")
+    table = top.GetHierarchyTable(consts.MAPI_UNICODE | consts.CONVENIENT_DEPTH)
+    table.SetColumns([pr.DISPLAY_NAME, pr.DEPTH])
+    rows = {row[0].Value: row[1].Value for row in table.QueryRows(100)}
+    assert (rows["Project"], rows["Plans"], rows["Inbox"]) == (1, 2, 1)
+    with pytest.raises(errors.MAPIErrorCollision):
+        top.CreateFolder(consts.FOLDER_GENERIC, "Project")
+    me = ann.OpenEntry(ann.QueryIdentity())
+    assert props.one(me, pr.DISPLAY_NAME).Value == "Ann Ahorn"
+    ann.Logoff()
+    bob.Logoff()
