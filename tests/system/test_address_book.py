@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import http.client
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pytest
 
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.http.channel import Channel, ChannelError
+from quintet.mapi.http.client import Line
 from quintet.mapi.nspi import consts, names
 from quintet.mapi.nspi.client import Client
 from quintet.store import accounts, lists
@@ -24,20 +24,9 @@ NAME, SMTP, DN, ENTRY_ID, PHONE, MEMBER = map(
 T = TypeVar("T")
 
 
-def poster(port: int, login: str, password: str = PASSWORD) -> Callable[[Mapping[str, str], bytes], Any]:
-    """A way to post: one connection a request, since a session outlives its connections."""
+def line(port: int, login: str, password: str = PASSWORD) -> Line:
     secret = base64.b64encode(f"{login}:{password}".encode()).decode()
-
-    def post(headers: Mapping[str, str], body: bytes) -> Any:
-        connection = http.client.HTTPConnection(HOST, port, timeout=20)
-        try:
-            connection.request("POST", "/mapi/nspi", body, {**headers, "Authorization": f"Basic {secret}"})
-            answer = connection.getresponse()
-            return answer.status, answer.getheaders(), answer.read()
-        finally:
-            connection.close()
-
-    return post
+    return Line(f"http://{HOST}:{port}/mapi/nspi/?MailboxId=x", lambda: f"Basic {secret}")
 
 
 def shouted(ask: Callable[[str, bytes], bytes]) -> Callable[[str, bytes], bytes]:
@@ -52,8 +41,10 @@ async def test_several_people_and_one_book(tmp_path):
         async def do(fn: Callable[..., T], *args: Any, **more: Any) -> T:
             return await asyncio.to_thread(fn, *args, **more)
 
+        lines = {login: line(port, login) for login in ("alice@example.org", "bob@example.org")}
+
         def book(login: str) -> Client:
-            return Client(shouted(Channel(poster(port, login)).ask))
+            return Client(shouted(Channel(lines[login].post).ask))
 
         staff = await server.store.write(lists.create, "staff@example.org", ["alice@example.org"])
         alice, bob = book("alice@example.org"), book("bob@example.org")
@@ -115,11 +106,16 @@ async def test_several_people_and_one_book(tmp_path):
             await do(alice.resolve, ["dora d"], (NAME,))
         assert many.value.code == Code.AMBIGUOUS_RECIPIENT
 
-        # a session that ended is gone
+        # a session outlives its connections, and one that ended is gone
+        lines["alice@example.org"].close()
+        assert await do(alice.query_columns)
         await do(bob.unbind)
         with pytest.raises(ChannelError) as lost:
             await do(bob.query_columns)
         assert lost.value.lost
+        lines["stranger"] = line(port, "alice@example.org", "wrong")
         with pytest.raises(ChannelError) as stranger:
-            await do(Client(Channel(poster(port, "alice@example.org", "wrong")).ask).bind)
+            await do(Client(Channel(lines["stranger"].post).ask).bind)
         assert stranger.value.status == 401
+        for each in lines.values():
+            each.close()

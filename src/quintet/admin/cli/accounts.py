@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quintet.admin.cli import common, ways
+from quintet.admin.cli import cards, common, ways
 from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
 
 if TYPE_CHECKING:
@@ -379,6 +379,7 @@ def _pairs(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def register(app: typer.Typer) -> None:
+    noun.command("card")(cards.card)
     noun.command("forward")(ways.forward)
     noun.command("send-as")(ways.send_as)
     app.add_typer(noun, name="account")
