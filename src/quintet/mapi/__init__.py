@@ -1,4 +1,19 @@
-"""MAPI: the structures of Exchange's clients as values (MS-OXCDATA, MS-OXCFXICS, MS-OXCRPC, MS-OXRTFCP).
+"""MAPI: the interface of programs to messaging systems, and what Exchange's clients speak.
 
-So far the codecs only: bytes to values and back, pure, bounded; no store, no socket, no door yet.
+For programs: ``mapi.open(profile)`` and ``mapi.connect(service, ...)`` begin a `Session` of the pleasant
+layer, `quintet.mapi.api`; `core` is Extended MAPI, `simple` and `cmc` are the older interfaces, `providers`
+the systems that are reached.  For the server: `http`, `rop`, `nspi`, `objects`.  For both: the codecs,
+`convert`, `table`.  Nothing is imported before it is used.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:  # Any: whatever the layer offers
+    api = importlib.import_module("quintet.mapi.api")
+    if name in api.__all__:
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

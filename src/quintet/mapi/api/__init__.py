@@ -1,0 +1,28 @@
+"""The pleasant way to MAPI: sessions, stores, folders and items as Python's people expect them.
+
+    from quintet import mapi
+
+    with mapi.connect("MEMORY", account="ann@example.com") as session:
+        lunch = mapi.Message.subject.contains("lunch")
+        for item in session.store.inbox.items(order="-received", where=lunch):
+            print(item.sender, item.subject)
+
+Everything stands on `quintet.mapi.core`, which is one to one with Extended MAPI: ``session.mapi``,
+``store.mapi``, ``folder.mapi`` and ``item.mapi`` are its objects.  What fails raises
+`quintet.mapi.errors.MapiError`.
+"""
+
+from quintet.mapi.api.fields import Field, Where
+from quintet.mapi.api.folder import Change, Folder, Sync
+from quintet.mapi.api.item import FlagStatus, Importance, Item, Message, Post, Report, Sensitivity
+from quintet.mapi.api.parts import Attachment
+from quintet.mapi.api.people import Person
+from quintet.mapi.api.query import Items
+from quintet.mapi.api.session import Session, connect
+from quintet.mapi.api.session import open_profile as open  # noqa: A004 (mapi.open, as one says)
+from quintet.mapi.api.store import Store
+
+__all__ = [
+    "Attachment", "Change", "Field", "FlagStatus", "Folder", "Importance", "Item", "Items", "Message",
+    "Person", "Post", "Report", "Sensitivity", "Session", "Store", "Sync", "Where", "connect", "open",
+]  # fmt: skip

@@ -1,0 +1,78 @@
+"""People: who sends, who receives, who is in an address book."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from quintet.mapi import pr
+from quintet.mapi.bag import Bag
+from quintet.mapi.convert.addressing import one_off, search_key
+
+_WRITTEN = re.compile(r'\s*"?(?P<name>[^"<]*?)"?\s*<(?P<address>[^<>\s]+@[^<>\s]+)>\s*')
+
+PersonLike = "Person | str"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with an address.  Two of the same address are equal, whatever they are called."""
+
+    address: str
+    name: str = field(default="", compare=False)
+    kind: str = "SMTP"  # or "NNTP", "EX", "FAX"...
+    entry: bytes = field(default=b"", compare=False, repr=False)
+
+    def __str__(self) -> str:
+        if not self.name or self.name == self.address:
+            return self.address
+        return f"{self.name} <{self.address}>"
+
+    @classmethod
+    def read(cls, bag: Bag) -> Person:
+        """A recipient's or an address book entry's properties."""
+        address = str(bag.get(pr.SMTP_ADDRESS) or bag.get(pr.EMAIL_ADDRESS) or "")
+        kind = "SMTP" if "@" in address else str(bag.get(pr.ADDRTYPE) or "SMTP")
+        name = str(bag.get(pr.DISPLAY_NAME) or "")
+        return cls(
+            address.lower() if kind == "SMTP" else address, name, kind, bytes(bag.get(pr.ENTRYID) or b"")
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> Person | None:
+        """What is written like ``Ann <ann@example.com>`` or ``ann@example.com``; None: a mere name."""
+        found = _WRITTEN.fullmatch(text)
+        if found:
+            return cls(found["address"].lower(), found["name"].strip())
+        bare = text.strip()
+        return cls(bare.lower(), bare) if "@" in bare and not any(map(str.isspace, bare)) else None
+
+    def bag(self) -> Bag:
+        """As a recipient."""
+        name = self.name or self.address
+        return {
+            pr.DISPLAY_NAME: name,
+            pr.ADDRTYPE: self.kind,
+            pr.EMAIL_ADDRESS: self.address,
+            pr.ENTRYID: self.entry or one_off(name, self.kind, self.address),
+            pr.SEARCH_KEY: search_key(self.kind, self.address),
+            **({pr.SMTP_ADDRESS: self.address} if self.kind == "SMTP" else {}),
+        }
+
+
+def people(
+    given: Person | str | Iterable[Person | str] | None, resolve: Callable[[str], Person]
+) -> list[Person]:
+    """What programs write: one or several people, as such, as addresses or as names to be looked up.
+
+    A text may name several, with commas or semicolons between.  Raises as ``resolve``.
+    """
+    if given is None:
+        return []
+    if isinstance(given, Person):
+        return [given]
+    if isinstance(given, str):
+        parts = [part for part in re.split(r"[;,](?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)", given) if part.strip()]
+        return [Person.parse(part) or resolve(part.strip()) for part in parts]
+    return [one for each in given for one in people(each, resolve)]

@@ -1,0 +1,166 @@
+"""Listings: the items of a folder that meet a condition, in an order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Generic, TypeVar, overload
+
+from quintet.mapi import match, names, pr
+from quintet.mapi.api.fields import Bit, Field, Where, condition
+from quintet.mapi.api.item import Item, kind_of
+from quintet.mapi.bag import Key
+from quintet.mapi.providers.base import EntryId, View
+from quintet.mapi.restrict import Restriction
+from quintet.mapi.types import Value
+
+if TYPE_CHECKING:
+    from quintet.mapi.api.folder import Folder
+
+I = TypeVar("I", bound=Item)  # noqa: E741 (an item)
+PAGE = 1000  # items whose columns are asked for at once
+
+COLUMNS: tuple[Key, ...] = (
+    pr.MESSAGE_CLASS, pr.SUBJECT, pr.SENT_REPRESENTING_NAME, pr.SENT_REPRESENTING_EMAIL_ADDRESS,
+    pr.MESSAGE_DELIVERY_TIME, pr.CLIENT_SUBMIT_TIME, pr.MESSAGE_FLAGS, pr.MESSAGE_SIZE, pr.HASATTACH,
+    pr.DISPLAY_TO, pr.DISPLAY_CC, pr.IMPORTANCE,
+)  # fmt: skip
+"""What a listing brings along; everything else opens the item when it is looked at."""
+
+
+class Items(Generic[I]):
+    """A listing, made anew each time it is gone through.
+
+    ``len`` counts, ``[0]`` and ``[:10]`` pick, `first` gives one or None.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        kind: type[I],
+        *,
+        order: str | Sequence[str] = (),
+        where: Where | None = None,
+        columns: Sequence[Key] = (),
+        view: View = View.NORMAL,
+    ) -> None:
+        self._folder, self._kind, self._view = folder, kind, view
+        self._order = [order] if isinstance(order, str) else list(order)
+        self._where = where
+        self._columns: tuple[Key, ...] = (*COLUMNS, *[key for key in columns if key not in COLUMNS])
+
+    def where(self, *conditions: Where | Bit) -> Items[I]:
+        """Those among them that meet all of these as well."""
+        found = self._where
+        for one in conditions:
+            found = condition(one) if found is None else found & condition(one)
+        return Items(
+            self._folder, self._kind, order=self._order, where=found, columns=self._columns, view=self._view
+        )
+
+    def order(self, *names: str) -> Items[I]:
+        """By attributes, the first one first; "-" before a name turns it round."""
+        return Items(
+            self._folder, self._kind, order=names, where=self._where, columns=self._columns, view=self._view
+        )
+
+    # --- going through
+
+    def ids(self) -> Sequence[EntryId]:
+        """The entry ids, in order."""
+        source = self._folder.store.source
+        rows = source.messages(self._folder.entry, self._view)
+        ids: Sequence[EntryId] = rows.ids()
+        wanted = self._condition()
+        if wanted is not None:
+            ids = self._matching(ids, wanted)
+        for name in reversed(self._order):
+            key = self._key(name.removeprefix("-"))
+            values = [value for (value,) in rows.values(ids, [key])]
+            keyed = sorted(
+                zip(values, ids, strict=True),
+                key=lambda pair: (pair[0] is not None, match.key_of(pair[0]) if pair[0] is not None else 0),
+                reverse=name.startswith("-"),
+            )
+            ids = [entry for _, entry in keyed]
+        return ids
+
+    def _condition(self) -> Restriction | None:
+        """The condition together with the kind of item, unless that is any."""
+        if self._kind.message_class == "IPM":
+            return None if self._where is None else self._where.restriction
+        own = Item.kind.startswith(self._kind.message_class)
+        return (own if self._where is None else own & self._where).restriction
+
+    def _matching(self, ids: Sequence[EntryId], wanted: Restriction) -> list[EntryId]:
+        source = self._folder.store.source
+        may = source.search(self._folder.entry, wanted) if self._view is View.NORMAL else None
+        if may is not None:
+            some = set(may)
+            ids = [one for one in ids if one in some]
+        test = match.compiled(wanted)
+        keys = [names.key(tag) for tag in test.keys]
+        rows = source.messages(self._folder.entry, self._view)
+        found: list[EntryId] = []
+        for start in range(0, len(ids), PAGE):
+            page = ids[start : start + PAGE]
+            for entry, values in zip(page, rows.values(page, keys), strict=True):
+                if test.test(values, lambda table, entry=entry: self._parts(entry, table)):  # type: ignore[misc]
+                    found.append(entry)
+        return found[: test.limit] if test.limit is not None else found
+
+    def _parts(self, entry: EntryId, table: int) -> Sequence[dict[int, Value]]:
+        """Recipients or attachments, for conditions on them."""
+        item = self._folder.store.source.load(entry)
+        bags = item.recipients if table == pr.MESSAGE_RECIPIENTS else [one.props for one in item.attachments]
+        return [{names.tag(key): value for key, value in bag.items()} for bag in bags]
+
+    def _key(self, name: str) -> Key:
+        found = getattr(self._kind, name, None) or getattr(Item, name, None)
+        if isinstance(found, Field):
+            return found.key
+        raise AttributeError(f"items are not ordered by {name!r}")
+
+    def _made(self, ids: Sequence[EntryId]) -> Iterator[I]:
+        store, folder = self._folder.store, self._folder.entry
+        rows = store.source.messages(folder, self._view)
+        columns = self._columns
+        for start in range(0, len(ids), PAGE):
+            page = ids[start : start + PAGE]
+            for entry, values in zip(page, rows.values(page, columns), strict=True):
+                if values[0] is not None:  # else it went away meanwhile
+                    row = dict(zip(columns, values, strict=True))
+                    yield kind_of(values[0])(store, folder, entry, row=row)  # type: ignore[misc]
+
+    def __iter__(self) -> Iterator[I]:
+        return self._made(self.ids())
+
+    def __len__(self) -> int:
+        return len(self.ids())
+
+    def __bool__(self) -> bool:
+        return bool(self.ids())
+
+    @overload
+    def __getitem__(self, which: int) -> I: ...
+    @overload
+    def __getitem__(self, which: slice) -> list[I]: ...
+    def __getitem__(self, which: int | slice) -> I | list[I]:
+        ids = self.ids()
+        if isinstance(which, slice):
+            return list(self._made(ids[which]))
+        return next(self._made([ids[which]]))
+
+    def first(self) -> I | None:
+        return next(iter(self), None)
+
+    def delete(self, *, hard: bool = False) -> int:
+        """All of them at once; how many there were."""
+        ids = list(self.ids())
+        if hard:
+            return self._folder.store.source.delete(ids, hard=True)
+        for one in self._made(ids):
+            one.delete()
+        return len(ids)
+
+    def mark_read(self, read: bool = True) -> None:
+        self._folder.store.source.mark_read(list(self.ids()), read)
