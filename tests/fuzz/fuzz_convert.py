@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from quintet.errors import BadSyntax
+from quintet.mapi.bag import Attachment, Item
 from quintet.mapi.convert import difference, from_mime, merge, names, richread, richwrite, to_mime
 from tests.fuzz.fuzz_message import SEEDS as LETTERS
 
 SEEDS = [
     *LETTERS,
+    b"".join(to_mime(Item({names.BODY: "x", names.SUBJECT: "y"}, [], [Attachment({}, b"z")]), tnef=True)),
     richwrite.of_html("<p>a &amp; <b>é</b><br>\r\n<!-- c --></p>"),
     rb"{\rtf1\ansi\ansicpg1251{\fonttbl{\f1\fcharset128 x;}}\f1 \'93\'fa{\b x}\u8364?\bin3 }}}{\*\x y}z}",
     (

@@ -174,8 +174,8 @@ _ELSEWHERE = frozenset(
         b"received", b"return-path", b"delivered-to", b"x-original-to", b"dkim-signature",
         b"domainkey-signature", b"authentication-results", b"received-spf", b"arc-seal",
         b"arc-message-signature", b"arc-authentication-results", b"lines", b"bytes",
-        b"x-pgp-sig", b"cancel-lock", b"resent-from", b"resent-sender", b"resent-to", b"resent-cc",
-        b"resent-bcc", b"resent-date", b"resent-message-id",
+        b"x-pgp-sig", b"cancel-lock", b"x-ms-tnef-correlator", b"resent-from", b"resent-sender",
+        b"resent-to", b"resent-cc", b"resent-bcc", b"resent-date", b"resent-message-id",
     )
 )  # fmt: skip
 

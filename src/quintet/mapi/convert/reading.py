@@ -21,6 +21,7 @@ from quintet.mapi.convert import (
     protected,
     reports,
     structure,
+    tnefparts,
 )
 from quintet.mapi.convert.sources import Letter, pieces
 from quintet.mapi.convert.structure import Attached, Shape
@@ -77,10 +78,10 @@ class _Reader:
             received = bag.get(names.SUBMIT_TIME)
         if received is not None:
             bag[names.DELIVERY_TIME] = received
-        self._content(root, item)
+        self._content(root, item, headers)
         return item
 
-    def _content(self, root: Part, item: Item) -> None:
+    def _content(self, root: Part, item: Item, headers: Fields) -> None:
         """Bodies and attachments, and the class that they make."""
         how = protected.kind(root)
         if how is not None:
@@ -94,7 +95,7 @@ class _Reader:
         report = reports.part_of(root)
         self._bodies(shape, item.props)
         for one in shape.attached:
-            if one.part is not report:
+            if one.part is not report and not self._unpacked(one.part, headers, item):
                 item.attachments.append(self._attachment(one, len(item.attachments)))
         _hide_pictures(item)
         self._other_forms(shape, item)
@@ -116,6 +117,10 @@ class _Reader:
             bag[names.HTML] = raw
             bag[names.CODEPAGE] = page
             bag[names.NATIVE_BODY] = _HTML_NATIVE
+
+    def _unpacked(self, part: Part, headers: Fields, item: Item) -> bool:
+        """Whether a part was a TNEF stream, whose content is in ``item`` now."""
+        return tnefparts.is_tnef(part) and tnefparts.read(self._letter.text(part), headers, item)
 
     def _other_forms(self, shape: Shape, item: Item) -> None:
         """A calendar or a card as a form of the body; one that says nothing we know is attached."""

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from quintet.mapi import tnef
 from quintet.mapi.bag import Attachment, Bag, Item
 from quintet.mapi.buffer import bad
 from quintet.mapi.convert import (
@@ -25,12 +26,14 @@ from quintet.mapi.convert import (
     protected,
     reports,
     sources,
+    tnefparts,
 )
-from quintet.mapi.convert.sources import PIECE, Whole
+from quintet.mapi.convert.sources import PIECE
 from quintet.message import build, dates, transfer
 
 MAX_DEPTH = 32  # messages in messages
 
+_LINE = 57  # bytes that a line of base64 holds
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
@@ -42,22 +45,27 @@ class Entity:
     body: Callable[[], Iterator[bytes]]
 
 
-def to_mime(item: Item, *, bcc: bool = True, now_ms: int | None = None) -> Iterator[bytes]:
+def to_mime(
+    item: Item, *, bcc: bool = True, now_ms: int | None = None, tnef: bool = False
+) -> Iterator[bytes]:
     """The letter that an item is.
 
     ``bcc``: with the blind copies, as the sender keeps it.  ``now_ms``: the Date of an item that tells none.
+    ``tnef``: with all properties and the attachments in a TNEF part, for readers of MAPI.
 
     Raises:
-        BadSyntax: messages nested deeper than `MAX_DEPTH`; before the first piece.
+        BadSyntax: messages nested deeper than `MAX_DEPTH`, before the first piece; with ``tnef``, a value
+            that is none of its type, while its piece is made.
     """
-    return _Writer(item).letter(bcc, now_ms)
+    return _Writer(item, tnef=tnef).letter(bcc, now_ms)
 
 
 class _Writer:
     """Writes one letter; those in it share its boundaries' seed and its depth."""
 
-    def __init__(self, item: Item, outer: _Writer | None = None) -> None:
+    def __init__(self, item: Item, outer: _Writer | None = None, *, tnef: bool = False) -> None:
         self._item = item
+        self._tnef = tnef
         self._depth: int = outer._depth + 1 if outer else 0
         if self._depth > MAX_DEPTH:
             raise bad("messages nested too deeply")
@@ -70,6 +78,8 @@ class _Writer:
         if now_ms is not None and names.SUBMIT_TIME not in self._item.props:
             fields.insert(0, ("Date", dates.format_date(now_ms)))
         entity = self._entity()
+        if self._tnef:
+            fields.append((tnefparts.CORRELATOR, tnefparts.carried(self._item)[1]))
         own = b"" if self._protected else self._own_fields()
         head = envelope.encoded(fields) + b"MIME-Version: 1.0\r\n" + own + entity.header
         return _chain(head + b"\r\n", entity.body)
@@ -105,11 +115,13 @@ class _Writer:
             texts.append(entity)
         texts += _other_forms(self._item)
         body = self._multipart("alternative", texts) if len(texts) > 1 else texts[0] if texts else None
+        if self._tnef:
+            return self._multipart("mixed", [body or _EMPTY, self._tnef_part()])
         report = reports.report_type(bag)
         if report is not None:
-            return self._report(report, body or _text_entity(b"", "us-ascii", "plain"), apart)
+            return self._report(report, body or _EMPTY, apart)
         if not apart:
-            return body or _text_entity(b"", "us-ascii", "plain")
+            return body or _EMPTY
         parts = [self._attachment(one, inline=False) for one in apart]
         return self._multipart("mixed", [body, *parts] if body else parts)
 
@@ -131,6 +143,14 @@ class _Writer:
         parts = [body, Entity(header, lambda: iter((told,)))]
         parts += [self._attachment(one, inline=False) for one in apart]
         return self._multipart("report", parts, f"; report-type={kind}".encode("ascii"))
+
+    def _tnef_part(self) -> Entity:
+        name = tnefparts.FILE_NAME.encode("ascii")
+        header = (
+            b'Content-Type: application/ms-tnef; name="%b"\r\nContent-Transfer-Encoding: base64\r\n'
+            b'Content-Disposition: attachment; filename="%b"\r\n' % (name, name)
+        )
+        return Entity(header, lambda: _base64_of(tnef.chunks(tnefparts.carried(self._item)[0])))
 
     def _attachment(self, one: Attachment, *, inline: bool) -> Entity:
         kind, bare = attachments.content_type(one)
@@ -207,11 +227,19 @@ def _without_last_line_end(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _base64(one: Attachment) -> Iterator[bytes]:
-    data = Whole(one.data) if isinstance(one.data, bytes) else one.data
-    size = data.size
-    for start in range(0, size, PIECE):
-        coded = transfer.encode_base64(data.read(start, PIECE))
-        yield coded.removesuffix(b"\r\n") if start + PIECE >= size else coded
+    return _base64_of(sources.pieces(one.data))
+
+
+def _base64_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Pieces of any size as lines, without the last line's end."""
+    held = b""
+    for piece in pieces:
+        held += piece
+        if len(held) > PIECE:
+            cut = (len(held) - 1) // _LINE * _LINE
+            yield transfer.encode_base64(held[:cut])
+            held = held[cut:]
+    yield transfer.encode_base64(held).removesuffix(b"\r\n")
 
 
 def _text_entity(raw: bytes, charset: str, subtype: str, more: str = "") -> Entity:
@@ -228,6 +256,9 @@ def _text_entity(raw: bytes, charset: str, subtype: str, more: str = "") -> Enti
         encoding,
     )
     return Entity(header, lambda: iter((body,)))
+
+
+_EMPTY = _text_entity(b"", "us-ascii", "plain")
 
 
 def _seed(item: Item) -> bytes:
