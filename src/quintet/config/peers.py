@@ -70,12 +70,22 @@ class Peer:
     distributions: tuple[str, ...] = opt(
         (), "Distributions sent, !name leaves one out. Empty: all. An article without one always goes."
     )
+    need_distribution: bool = opt(False, "Send only articles that have a Distribution.")
+    moderated: str = opt(
+        "all",
+        "Send articles of all groups, of moderated ones only, or of none of these.",
+        choices=("all", "only", "none"),
+    )
     max_size: int = opt(0, "Largest article sent; 0: any.", unit="bytes", minimum=0)
     min_size: int = opt(0, "Smallest article sent.", unit="bytes", minimum=0)
     max_hops: int = opt(0, "Most names in Path of what is sent; 0: any.", minimum=0)
     max_groups: int = opt(0, "Most groups in Newsgroups of what is sent; 0: any.", minimum=0)
     exclude: tuple[str, ...] = opt(
         (), "Names in Path of articles that it has already, beside identity, host and name."
+    )
+    check_path: bool = opt(
+        True,
+        "Hold back what has its identity, host or name in Path; the names of exclude are looked for anyway.",
     )
     control: str = opt("all", "Control messages: all, none, or only those.", choices=("all", "none", "only"))
     archive: bool = opt(False, "It is an archive: what says Archive: no is not sent to it (RFC 5536 3.2.2).")

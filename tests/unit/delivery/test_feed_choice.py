@@ -128,6 +128,37 @@ def test_archives_get_what_may_be_archived(field: str, goes: bool) -> None:
     assert wants(listed(more=field))
 
 
+@pytest.mark.parametrize(
+    ("moderated", "groups", "goes"),
+    [
+        ("only", "local.mod", True),
+        ("only", "local.test", False),
+        ("only", "local.test,local.mod", True),
+        ("none", "local.mod", False),
+        ("none", "local.test,local.mod", True),
+        ("all", "local.mod", True),
+    ],
+)
+def test_moderated_groups(moderated: str, groups: str, goes: bool) -> None:
+    """INN's flags Nm and Nu."""
+    choice = Choice(Peer(name="them", send="*", moderated=moderated), {"local.mod"}.__contains__)
+    assert choice.wants(listed(groups)) is goes
+
+
+def test_only_with_a_distribution() -> None:
+    """INN's flag Ad."""
+    assert not wants(listed(), need_distribution=True)
+    assert not wants(listed(more="Distribution: \r\n"), need_distribution=True)
+    assert wants(listed(more="Distribution: x\r\n"), need_distribution=True)
+
+
+def test_path_is_not_looked_at_but_for_exclusions() -> None:
+    """INN's flag Ap."""
+    options = {"check_path": False, "identity": ("them.test",), "exclude": ("cluster.test",)}
+    assert wants(listed(path="us.test!them.test!them!user"), **options)
+    assert not wants(listed(path="us.test!cluster.test!user"), **options)
+
+
 def test_shares_are_apart_and_together_all() -> None:
     """INN's Q flag: value/modulus and low-high/modulus."""
     many = [listed(message_id=f"<{number}@x>") for number in range(400)]

@@ -334,7 +334,7 @@ async def test_blind_when_nearly_all_is_taken_and_asking_when_not(house: House) 
         assert sum(house.offered.values()) == asked
         house.said = lambda _: Verdict.REFUSED
         await house.put(*[f"r{number}@x" for number in range(30)])
-        await until(lambda: not feed.blind)
+        await until(lambda: not feed.blind and feed.sent[Verdict.REFUSED] == 30)
         house.said = lambda _: Verdict.KNOWN
         sent = len(house.sent)
         await house.put("k@x")

@@ -20,7 +20,7 @@ from quintet.config.peers import Peer
 from quintet.delivery.feeds.link import Link, Opener, Outgoing, Verdict
 from quintet.delivery.feeds.select import Choice
 from quintet.errors import Hangup, Problem, Refused
-from quintet.store import accounts, feeding
+from quintet.store import accounts, feeding, groups
 from quintet.store.db import Tx
 from quintet.store.feeding import Lease
 from quintet.store.model import AccountId
@@ -83,7 +83,7 @@ class Feeder:
     ) -> None:
         self._store, self.peer, self._opener, self._clock = store, peer, opener, clock
         self._owner, self._first = owner, first
-        self._choice = Choice(peer)
+        self._choice = Choice(peer, self._is_moderated)
         self._queue: collections.deque[Piece] = collections.deque()
         self._ranges: dict[int, _Range] = {}
         self._later: list[tuple[int, int, int]] = []
@@ -210,6 +210,10 @@ class Feeder:
                 await asyncio.sleep(0)
         self._ranges[lease.id] = held  # not before: without open rows it would count as done
         self._settled.set()
+
+    def _is_moderated(self, name: str) -> bool:
+        found = self._store.peek(groups.find, name)
+        return found is not None and found.status == "m"
 
     # --- connections -----------------------------------------------------------------------------
 

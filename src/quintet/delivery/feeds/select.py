@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 
 from quintet.config.peers import Peer
 from quintet.policy.newsfilter import Says, patterns, wants
@@ -20,12 +21,13 @@ _HOP = re.compile(rb"[^!\s]+")
 
 
 class Choice:
-    """One peer's selection."""
+    """One peer's selection; ``is_moderated`` is asked about groups where the peer cares."""
 
-    def __init__(self, peer: Peer) -> None:
-        self.peer = peer
+    def __init__(self, peer: Peer, is_moderated: Callable[[str], bool] = bool) -> None:
+        self.peer, self._is_moderated = peer, is_moderated
         self._patterns = patterns(peer.send)
-        names = {peer.host, peer.name, *peer.identity, *peer.exclude} - {""}
+        own = {peer.host, peer.name, *peer.identity} if peer.check_path else set[str]()
+        names = (own | set(peer.exclude)) - {""}
         self._excluded = frozenset(name.lower().encode() for name in names)
         self._low, self._high, self._modulus = peer.share()
 
@@ -55,6 +57,8 @@ class Choice:
             return False
         if peer.archive and _NO_ARCHIVE.match(fields.get(b"archive", b"")):
             return False
+        if peer.need_distribution and not fields.get(b"distribution", b"").strip():
+            return False
         if peer.distributions and b"distribution" in fields:
             words = fields[b"distribution"].decode("latin-1").replace(",", " ").split()
             if not wants(peer.distributions, words):
@@ -65,6 +69,8 @@ class Choice:
         ]
         if peer.max_groups and len(groups) > peer.max_groups:
             return False
+        if peer.moderated != "all":
+            groups = [name for name in groups if self._is_moderated(name) is (peer.moderated == "only")]
         return self._patterns.of(groups) is Says.YES
 
 
