@@ -97,6 +97,12 @@ class Nntp:
         False,
         "Refuse an article of a peer when one of its groups is not here, instead of leaving that group out.",
     )
+    numbers_from: str = opt(
+        "",
+        "Name in Xref of another server whose article numbers are taken over, so that readers may go from one"
+        " to the other: what peers bring must have its Xref, and come in its order, over one connection (INN: "
+        "xrefslave). Only for servers where nobody posts.",
+    )
     want_junk: bool = opt(
         False,
         "File an article of which no group is here in the group junk, so that other servers get it (INN: "

@@ -301,6 +301,8 @@ class Arrivals:
             work.remembered += alone.remembered
             if 0 in targets:
                 work.articles[at] = alone.articles[0]
+                if alone.numbers:
+                    work.numbers[at] = alone.numbers[0]
                 await self._fill(source, work, {at: targets[0]})
 
     # --- one batch ---------------------------------------------------------------------------
@@ -389,7 +391,8 @@ class Arrivals:
         names = {name for article in work.articles.values() for name in arrive.candidates(article)}
         if not names:
             return {}
-        here = self._groups(names)
+        numbers = self._numbers(work)
+        here = self._groups(names.union(*[each for each in numbers.values() if not isinstance(each, No)]))
         aliases = {status[1:] for _, status in here.values() if status.startswith("=")}
         if unknown := aliases - here.keys():
             here.update(self._groups(unknown))
@@ -400,19 +403,31 @@ class Arrivals:
             found = arrive.choose(
                 article, status, accept, verify=self._config.verify_groups, junk=self._config.want_junk
             )
+            own = numbers.get(at)
+            if isinstance(own, No) and not isinstance(found, No):
+                found = own
             if isinstance(found, No):
                 work.refuse(at, found)
                 del work.articles[at]
                 continue
-            if any(name in SPECIAL and name not in here for name in found):
+            if isinstance(own, dict):
+                found = [name for name in own if status.get(name, "x") != "x"]
+                work.numbers[at] = own
+            elif any(name in SPECIAL and name not in here for name in found):
                 return None
             targets = [(name, here[name][0]) for name in found if name in here]
             if not targets:
-                work.refuse(at, No(f'Unwanted newsgroup "{found[0][:200]}"', article.message_id))
+                first = article.newsgroups[0][: arrive.MAX_SHOWN]
+                work.refuse(at, No(f'Unwanted newsgroup "{first}"', article.message_id))
                 del work.articles[at]
                 continue
             chosen[at] = targets
         return chosen
+
+    def _numbers(self, work: _Work) -> dict[int, dict[str, int] | No]:
+        """The groups and numbers of each article where another server gives them, else nothing."""
+        host = self._config.numbers_from
+        return {at: arrive.numbered(one, host) for at, one in work.articles.items()} if host else {}
 
     def _groups(self, names: set[str]) -> dict[str, tuple[FolderId, str]]:
         """Those of the groups that are here; what was found lately is not asked for again."""
@@ -433,7 +448,8 @@ class Arrivals:
             content = self._raw(article, names) or await self._content(work, at, article)
             path = arrive.new_path(self.host, article.path, source.peer.identity, source.address)
             ids = tuple([number for _, number in places])
-            work.filings[at] = Filing(article.message_id, ids, content, path.encode("latin-1"))
+            numbers = tuple([work.numbers[at][name] for name in names]) if work.numbers else ()
+            work.filings[at] = Filing(article.message_id, ids, content, path.encode("latin-1"), numbers)
             work.groups[at] = names
 
     def _raw(self, article: Arriving, names: Sequence[str]) -> Raw | None:
@@ -525,13 +541,14 @@ class Arrivals:
 class _Work:
     """A batch on its way: by place in the batch."""
 
-    __slots__ = ("articles", "filings", "groups", "outcomes", "remembered", "spools")
+    __slots__ = ("articles", "filings", "groups", "numbers", "outcomes", "remembered", "spools")
 
     def __init__(self, size: int) -> None:
         self.outcomes: list[Outcome | None] = [None] * size
         self.articles: dict[int, Arriving] = {}
         self.filings: dict[int, Filing] = {}
         self.groups: dict[int, tuple[str, ...]] = {}
+        self.numbers: dict[int, dict[str, int]] = {}  # by group, where another server gives them
         self.spools: dict[int, Spool] = {}
         self.remembered: list[str] = []
 
@@ -559,4 +576,5 @@ _DUPLICATE = Outcome(Fate.REFUSED, "Duplicate")
 _FAILED = {
     Reason.DUPLICATE: _DUPLICATE,
     Reason.NUMBERS_EXHAUSTED: Outcome(Fate.REFUSED, "Newsgroup full"),
+    Reason.ALREADY_EXISTS: Outcome(Fate.REFUSED, "Its number in Xref was given out before"),
 }

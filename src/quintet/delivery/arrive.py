@@ -15,6 +15,7 @@ from typing import Final
 
 from quintet.message import headers
 from quintet.policy.newsfilter import Patterns, Says, wants
+from quintet.store.model import MAX_ARTICLE
 
 MAX_HEAD = (
     256 * 1024
@@ -356,6 +357,24 @@ def choose(
         special = f"control.{verb}"
         return [special if special in status else CONTROL]
     return chosen
+
+
+def numbered(article: Arriving, host: str) -> dict[str, int] | No:
+    """Numbers that another server gave an article in its groups, by its Xref (RFC 5536 3.2.14)."""
+    raw = article.fields.get(b"xref")
+    if raw is None:
+        return No('Missing "Xref" header field for xrefslave', article.message_id)
+    words = raw.decode("utf-8", "replace").split()
+    pairs = [word.rpartition(":") for word in words[1:]]
+    found = {
+        name: int(number)
+        for name, _, number in pairs
+        if name and number.isascii() and number.isdigit() and len(number) <= 10
+    }
+    good = words and words[0].lower() == host.lower() and 0 < len(found) == len(pairs)
+    if not good or not all(0 < number <= MAX_ARTICLE for number in found.values()):
+        return No(f'Invalid "Xref" header field "{_shown(raw)}"', article.message_id)
+    return found
 
 
 def _group(name: str) -> str:

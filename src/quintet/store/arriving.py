@@ -24,8 +24,8 @@ _BLOB = (
 )
 _HISTORY = "INSERT INTO history (message_id, message_row, arrived_at) VALUES (?, ?, ?)"
 _COUNT = (
-    "UPDATE folder SET uid_next = uid_next + ?, messages = messages + ?, unseen = unseen + ?,"
-    " bytes = bytes + ?, highest_modseq = ? WHERE id = ?"
+    "UPDATE folder SET uid_next = uid_next + ?, low = CASE messages WHEN 0 THEN low + ? ELSE low END,"
+    " messages = messages + ?, unseen = unseen + ?, bytes = bytes + ?, highest_modseq = ? WHERE id = ?"
 )
 _GROUPS = "SELECT id, name, account_id, uid_next, quota_bytes, bytes, quota_messages, messages FROM folder"
 
@@ -38,18 +38,32 @@ class Filing:
     group_ids: tuple[FolderId, ...]  # each once
     content: Content | Raw  # without Path and Xref
     path: bytes  # value of Path
+    numbers: tuple[int, ...] = ()  # in the groups, where another server gives them; () for the next ones
 
 
 class Place:
     """A group while a batch is filed."""
 
-    __slots__ = ("added", "grown", "id", "messages", "name", "next", "quota_bytes", "quota_messages", "used")
+    __slots__ = (
+        "added",
+        "before_first",
+        "grown",
+        "id",
+        "messages",
+        "name",
+        "next",
+        "quota_bytes",
+        "quota_messages",
+        "skipped",
+        "used",
+    )
 
     def __init__(self, row: tuple[int, str, int, int, int, int, int, int]) -> None:
         self.id, self.name, _, self.next, self.quota_bytes, self.used, self.quota_messages, self.messages = (
             row
         )
         self.added = self.grown = 0
+        self.skipped = self.before_first = 0  # numbers that nobody gets, as another server gave them
 
     def full(self, size: int) -> bool:
         """No number is left, or no room (0: no quota)."""
@@ -58,6 +72,13 @@ class Place:
             or 0 < self.quota_messages <= self.messages + self.added
             or 0 < self.quota_bytes < self.used + self.grown + size
         )
+
+    def skip_to(self, number: int) -> None:
+        """The next article gets that number."""
+        self.skipped += number - self.next
+        self.next = number
+        if not self.added:
+            self.before_first = self.skipped
 
 
 def groups(tx: Tx, names: Iterable[str]) -> dict[str, tuple[FolderId, str]]:
@@ -92,7 +113,8 @@ def file_all(
     """Files articles in their groups; for each its row, or why it was not filed.
 
     DUPLICATE: its Message-ID is known, from before or from earlier in the list.  NUMBERS_EXHAUSTED: a group
-    is full.  NO_SUCH_FOLDER: one is gone.  All of the batch share a change number.
+    is full.  NO_SUCH_FOLDER: one is gone.  ALREADY_EXISTS: a number that it should get has been given out.
+    All of the batch share a change number.
     ``remembered``: more ids to note in the history.
     """
     taken = history.among(tx, [one.message_id for one in filings])
@@ -118,6 +140,12 @@ def file_all(
         if any(place.full(one.content.size) for place in targets):
             results.append(Reason.NUMBERS_EXHAUSTED)
             continue
+        if one.numbers:
+            if any(number < place.next for place, number in zip(targets, one.numbers, strict=True)):
+                results.append(Reason.ALREADY_EXISTS)
+                continue
+            for place, number in zip(targets, one.numbers, strict=True):
+                place.skip_to(number)
         taken.add(one.message_id)
         tx.learn(one.message_id)
         results.append(MessageId(row_id))
@@ -125,7 +153,13 @@ def file_all(
         row_id += 2 + len(targets)
     batch.write(tx)
     used = [place for place in places.values() if place.added]
-    tx.many(_COUNT, [(it.added, it.added, it.added, it.grown, modseq, it.id) for it in used])
+    tx.many(
+        _COUNT,
+        [
+            (it.added + it.skipped, it.before_first, it.added, it.added, it.grown, modseq, it.id)
+            for it in used
+        ],
+    )
     tx.run(
         "UPDATE account SET used_messages = used_messages + ?, used_bytes = used_bytes + ? WHERE id = ?",
         sum([place.added for place in used]), sum([place.grown for place in used]), account_id,
