@@ -100,8 +100,8 @@ class Nntp:
     numbers_from: str = opt(
         "",
         "Name in Xref of another server whose article numbers are taken over, so that readers may go from one"
-        " to the other: what peers bring must have its Xref, and come in its order, over one connection (INN: "
-        "xrefslave). Only for servers where nobody posts.",
+        " to the other: what peers bring must have its Xref, and come in its order over one connection (INN:"
+        " xrefslave). Only for servers where nobody posts.",
     )
     want_junk: bool = opt(
         False,
