@@ -169,6 +169,11 @@ def move(
         pairs = _insert_for(tx, folders.get(tx, target), rows, taker)
         entry_annotations.hand_over(tx, place, pairs, kept)
         props.hand_over(tx, place.id, pairs, beside)
+        tx.many(
+            "UPDATE tombstone SET moved_to = (SELECT id FROM entry WHERE folder_id = ? AND uid = ?)"
+            " WHERE folder_id = ? AND uid = ?",
+            [(target, pair.target_uid, folder_id, pair.source_uid) for pair in pairs],
+        )
         return pairs
     pairs = copy(
         tx,

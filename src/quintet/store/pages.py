@@ -163,3 +163,76 @@ def changed(
     if len(came) > limit or len(went) > limit:
         return None
     return [number for (number,) in came], {number for (number,) in went}
+
+
+# --- what happened ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """An entry that is new in a folder."""
+
+    id: int
+    flags: int
+    moved_from: tuple[int, int]  # folder and object number that it had; (0, 0): it was not moved here
+    copied_from: tuple[int, int]  # those of an older entry of the account with the same message
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What happened in a folder after a change number; by object numbers, hidden entries too."""
+
+    came: list[Came]
+    changed: list[int]
+    gone: list[tuple[int, int, int]]  # object number; and, where it was moved to: folder and number
+
+
+def happened(tx: Tx, folder_id: FolderId, modseq: int, limit: int) -> Happened | None:
+    """None: more than ``limit`` things, or too much was forgotten to tell."""
+    if (tx.value("SELECT forgot_modseq FROM folder WHERE id = ?", folder_id) or 0) > modseq:
+        return None
+    rows = tx.all(
+        "SELECT id, flags, created_modseq FROM entry WHERE folder_id = ? AND modseq > ?"
+        " ORDER BY modseq, uid LIMIT ?", folder_id, modseq, limit + 1,
+    )  # fmt: skip
+    gone = tx.all(
+        "SELECT t.entry_id, coalesce(e.folder_id, 0), t.moved_to FROM tombstone t"
+        " LEFT JOIN entry e ON e.id = t.moved_to"
+        " WHERE t.folder_id = ? AND t.modseq > ? ORDER BY t.modseq, t.uid LIMIT ?", folder_id, modseq, limit + 1,
+    )  # fmt: skip
+    if len(rows) + len(gone) > limit:
+        return None
+    new = [number for number, _, created in rows if created > modseq]
+    moved, copied = _moved(tx, new), _copied(tx, new)
+    came = [
+        Came(number, flags, moved.get(number, (0, 0)), copied.get(number, (0, 0)))
+        for number, flags, created in rows
+        if created > modseq
+    ]
+    # what was replaced under its own number has a tombstone too, and is not gone
+    there = set(present(tx, [number for number, _, _ in gone]))
+    return Happened(
+        came,
+        [number for number, _, created in rows if created <= modseq],
+        [(number, place, to if place else 0) for number, place, to in gone if number not in there],
+    )
+
+
+def _moved(tx: Tx, numbers: Sequence[int]) -> dict[int, tuple[int, int]]:
+    members, param = dialect.among(tx.engine, numbers)
+    rows = tx.all(
+        f"SELECT moved_to, folder_id, entry_id FROM tombstone WHERE moved_to {members} AND moved_to <> 0",
+        param,
+    )
+    return {number: (folder_id, old) for number, folder_id, old in rows}
+
+
+def _copied(tx: Tx, numbers: Sequence[int]) -> dict[int, tuple[int, int]]:
+    members, param = dialect.among(tx.engine, numbers)
+    rows = tx.all(
+        "SELECT e.id, o.folder_id, o.id FROM entry e JOIN folder f ON f.id = e.folder_id"
+        " JOIN entry o ON o.message_id = e.message_id AND o.id < e.id"
+        " JOIN folder g ON g.id = o.folder_id AND g.account_id = f.account_id"
+        f" WHERE e.id {members} ORDER BY o.id DESC", param,
+    )  # fmt: skip
+    return {number: (folder_id, old) for number, folder_id, old in rows}
