@@ -198,7 +198,8 @@ def happened(tx: Tx, folder_id: FolderId, modseq: int, limit: int) -> Happened |
     gone = tx.all(
         "SELECT t.entry_id, coalesce(e.folder_id, 0), t.moved_to FROM tombstone t"
         " LEFT JOIN entry e ON e.id = t.moved_to"
-        " WHERE t.folder_id = ? AND t.modseq > ? ORDER BY t.modseq, t.uid LIMIT ?", folder_id, modseq, limit + 1,
+        " WHERE t.folder_id = ? AND t.modseq > ? ORDER BY t.modseq, t.uid LIMIT ?",
+        folder_id, modseq, limit + 1,
     )  # fmt: skip
     if len(rows) + len(gone) > limit:
         return None

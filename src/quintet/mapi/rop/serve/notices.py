@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import itertools
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 
@@ -16,15 +17,15 @@ from quintet.errors import Refused
 from quintet.mapi.ids import ShortId
 from quintet.mapi.rop.events import Event, Kind, TableEvent
 from quintet.mapi.rop.others import Notify
-from quintet.store import changes, dialect, folders, seen
+from quintet.store import folders, pages, seen
 from quintet.store.db import Tx
 from quintet.store.hints import Watch
-from quintet.store.model import AccountId, FolderId
+from quintet.store.model import AccountId, Folder, FolderId
+from quintet.store.pages import Came
 from quintet.store.store import Store
 
 MAX_QUEUE = 256  # events that wait; what is beyond them is told by the tables and counts that change
 MAX_TOLD = 50  # messages of a folder that are told one by one; of more only that the folder changed
-MAX_PAGES = 20  # of changes that are read at once
 
 
 @dataclass(slots=True, eq=False)
@@ -56,9 +57,9 @@ class Shown:
 class _Look:
     """What changed in a folder since it was looked at."""
 
-    new: list[int] = field(default_factory=list)  # entry ids
-    changed: list[int] = field(default_factory=list)
-    gone: list[int] = field(default_factory=list)
+    came: list[Came] = field(default_factory=list)
+    changed: list[int] = field(default_factory=list)  # object numbers
+    gone: list[tuple[int, int, int]] = field(default_factory=list)  # number; folder and number it moved to
     many: bool = False
     total: int = 0
     unread: int = 0
@@ -141,7 +142,7 @@ class Notices:
                 watch.wake(folder)
 
     def collect(self, tx: Tx) -> None:
-        """Reads what happened in the folders that hints named; at most `MAX_PAGES` pages each."""
+        """Reads what happened in the folders that hints named."""
         self.event.clear()  # before reading: what comes meanwhile sets it again
         dirty: set[FolderId] = set()
         for account, watch in self._watches.items():
@@ -195,7 +196,7 @@ class Notices:
         ]
         if not mine or row.highest_modseq <= since:
             return
-        look = _read(tx, folder, since, mine[0][1].reader)
+        look = _read(tx, row, since, mine[0][1].reader)
         look.total, look.unread = row.messages, seen.unseen(tx, row, mine[0][1].reader)
         for handle, one in mine:
             for event in _events(folder, look, one):
@@ -232,52 +233,54 @@ def _id(number: int) -> ShortId:
     return ShortId(1 if number else 0, number)
 
 
-def _read(tx: Tx, folder: FolderId, since: int, reader: AccountId) -> _Look:
-    """Entry ids of what came, changed and went."""
+def _read(tx: Tx, folder: Folder, since: int, reader: AccountId) -> _Look:
+    """What came, changed and went, and what the reader marked."""
     found = _Look()
-    new: list[int] = []
-    changed: list[int] = []
-    modseq = since
-    for _ in range(MAX_PAGES):
-        page = changes.since(tx, folder, modseq, reader=reader, gone=False)
-        fresh = set(page.new_uids)
-        new += page.new_uids
-        changed += [one.uid for one in page.changed if one.uid not in fresh]
-        modseq = page.highest_modseq
-        if not page.more:
-            break
-    rows = tx.all(
-        "SELECT entry_id FROM tombstone WHERE folder_id = ? AND modseq > ? ORDER BY uid LIMIT ?",
-        folder, since, MAX_TOLD + 1,
-    )  # fmt: skip
-    if len(new) + len(changed) + len(rows) > MAX_TOLD:
+    told = pages.happened(tx, folder.id, since, MAX_TOLD)
+    if told is None:
         found.many = True
         return found
-    found.new, found.changed = _entries(tx, folder, new), _entries(tx, folder, changed)
-    found.gone = [number for (number,) in rows if number]
+    found.came, found.changed, found.gone = told.came, told.changed, told.gone
+    if seen.is_own(folder, reader):
+        marked = itertools.islice(seen.changed_after(tx, folder.id, reader, since), MAX_TOLD)
+        fresh = {one.id for one in told.came} | set(told.changed)
+        found.changed += [
+            one for one in pages.numbers(tx, folder.id, list(marked)).values() if one not in fresh
+        ]
     return found
-
-
-def _entries(tx: Tx, folder: FolderId, uids: Iterable[int]) -> list[int]:
-    members, param = dialect.among(tx.engine, list(uids))
-    sql = f"SELECT id FROM entry WHERE folder_id = ? AND uid {members} ORDER BY uid"  # noqa: S608 - as in store
-    return [number for (number,) in tx.all(sql, folder, param)]
 
 
 def _events(folder: FolderId, look: _Look, one: Subscription) -> Iterable[Event]:
     """The events that a subscription is about (2.2.1.1)."""
     where, message = _id(folder), int(Kind.MESSAGE)
-    for number in look.new:
-        if one.message in (0, number):
-            if one.kinds & Kind.NEW_MAIL and folder == one.inbox:
-                yield Event(Kind.NEW_MAIL | message, where, _id(number), message_class="IPM.Note")
-            if one.kinds & Kind.CREATED:
-                yield Event(Kind.CREATED | message, where, _id(number))
-    for kind, numbers in ((Kind.MODIFIED, look.changed), (Kind.DELETED, look.gone)):
-        if one.kinds & kind:
-            for number in numbers:
-                if one.message in (0, number):
-                    yield Event(kind | message, where, _id(number))
+    for new in look.came:
+        if one.message in (0, new.id):
+            yield from _arrival(folder, new, one)
+    if one.kinds & Kind.MODIFIED:
+        for number in look.changed:
+            if one.message in (0, number):
+                yield Event(Kind.MODIFIED | message, where, _id(number))
+    for number, place, to in look.gone:
+        if one.message not in (0, number):
+            continue
+        if not to or not one.kinds & Kind.MOVED:
+            if one.kinds & Kind.DELETED:
+                yield Event(Kind.DELETED | message, where, _id(number))
+        elif one.folder is not None:  # who watches everything hears of it from where it went
+            yield Event(Kind.MOVED | message, _id(place), _id(to), old_folder=where, old_message=_id(number))
     if one.kinds & Kind.MODIFIED and not one.message:
         flags = Kind.MODIFIED | Kind.TOTAL | Kind.UNREAD
         yield Event(flags, where, total=look.total, unread=look.unread)
+
+
+def _arrival(folder: FolderId, new: Came, one: Subscription) -> Iterable[Event]:
+    """A message that is new in a folder: it came, was moved there or copied."""
+    where, message, number = _id(folder), int(Kind.MESSAGE), _id(new.id)
+    for kind, (place, old) in ((Kind.MOVED, new.moved_from), (Kind.COPIED, new.copied_from)):
+        if old and one.kinds & kind:
+            yield Event(kind | message, where, number, old_folder=_id(place), old_message=_id(old))
+            return
+    if one.kinds & Kind.NEW_MAIL and folder == one.inbox and not new.moved_from[1]:
+        yield Event(Kind.NEW_MAIL | message, where, number, message_class="IPM.Note")
+    if one.kinds & Kind.CREATED:
+        yield Event(Kind.CREATED | message, where, number)
