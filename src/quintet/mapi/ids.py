@@ -24,11 +24,13 @@ CONTACT = uuid.UUID("0aaa42fe-c718-101a-e885-0b651c240000")  # 2.2.5.3
 STORE_WRAP = uuid.UUID("10bba138-e505-1a10-a1bb-08002b2a56c2")  # 2.2.4.3
 PRIVATE_STORE = uuid.UUID("20fa551b-66aa-cd11-9bc8-00aa002fc45a")
 PUBLIC_STORE = uuid.UUID("1002831c-66aa-cd11-9bc8-00aa002fc45a")
+PUBLIC_FOLDERS = uuid.UUID("9073441a-66aa-cd11-9bc8-00aa002fc45a")  # provider of what is in them (2.2.4.1)
 WRAPPED = uuid.UUID("d3ad91c0-9d51-11cf-a4a9-00aa0047faa4")  # MS-OXOCNTC 2.2.2.2.4.1.1
 _DLL = b"emsmdb.dll".ljust(14, b"\0")
 
 PRIVATE_FOLDER, PUBLIC_FOLDER, MAPPED_FOLDER = 0x0001, 0x0003, 0x0005  # 2.2.4.1
 PRIVATE_MESSAGE, PUBLIC_MESSAGE, MAPPED_MESSAGE = 0x0007, 0x0009, 0x000B  # 2.2.4.2
+NEWSGROUP = 0x000C  # a public folder by its name
 _FOLDERS = (PRIVATE_FOLDER, PUBLIC_FOLDER, MAPPED_FOLDER)
 _MESSAGES = (PRIVATE_MESSAGE, PUBLIC_MESSAGE, MAPPED_MESSAGE)
 _EPHEMERAL = 0x87  # the first byte of an entry id that lives as long as a session (MS-OXNSPI_R362)
@@ -131,6 +133,13 @@ class MessageEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class NewsgroupEntry:
+    """A folder of news by its name (2.2.4)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoreEntry:
     """2.2.4.3.  ``mailbox`` is the X.500 name of a mailbox; "" for the public folders.
 
@@ -202,6 +211,7 @@ class WrappedEntry:
 EntryId = (
     FolderEntry
     | MessageEntry
+    | NewsgroupEntry
     | StoreEntry
     | OneOffEntry
     | AddressBookEntry
@@ -259,6 +269,10 @@ def write(one: EntryId) -> bytes:
             writer.put(write(one.inner))
         case StoreEntry():
             _put_store(writer, one)
+        case NewsgroupEntry():
+            writer.put(STORE_WRAP.bytes_le)
+            writer.u16(NEWSGROUP)
+            writer.text8(_of_latin(one.name))
         case FolderEntry() | MessageEntry():
             writer.put(one.provider.bytes_le)
             writer.u16(one.kind)
@@ -341,9 +355,11 @@ def _inner(raw: bytes) -> EntryId | None:
     return read(raw)
 
 
-def _get_store(reader: Reader) -> StoreEntry:
-    head = reader.take(2 + len(_DLL))
-    if head[:2] != b"\0\0" or head[2:].lower() != _DLL or reader.u32():
+def _get_store(reader: Reader) -> StoreEntry | NewsgroupEntry:
+    version = reader.u16()
+    if version == NEWSGROUP:
+        return NewsgroupEntry(_latin(reader))
+    if version or reader.take(len(_DLL)).lower() != _DLL or reader.u32():
         raise bad("no such version of a store's entry id")
     wrapped, kind = uuid.UUID(bytes_le=reader.take(16)), reader.u32()
     server = _ascii(reader)

@@ -107,6 +107,7 @@ ENTRY = st.one_of(
     ONE_OFF,
     BOOK,
     st.builds(ids.FolderEntry, PROVIDER, st.sampled_from((ids.PRIVATE_FOLDER, ids.PUBLIC_FOLDER)), LONG),
+    st.builds(ids.NewsgroupEntry, ASCII),
     st.builds(ids.StoreEntry, ASCII, ASCII, st.binary(max_size=20)),
     st.builds(ids.OneOffEntry, st.just(0), ASCII, ASCII, ASCII),
     st.builds(ids.ContactEntry, U32, MESSAGE),

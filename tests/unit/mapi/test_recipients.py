@@ -131,6 +131,14 @@ def test_store_with_what_newer_clients_append_is_kept() -> None:
     assert ids.read(ids.write(entry)) == entry
 
 
+def test_newsgroup() -> None:
+    """MS-OXCDATA 2.2.4: the store's provider, type 0x000C, a name."""
+    raw = ids.write(ids.NewsgroupEntry("comp.lang.c"))
+    assert raw[4:].hex() == "38a1bb1005e5101aa1bb08002b2a56c2" + "0c00" + b"comp.lang.c\0".hex()
+    assert ids.read(raw) == ids.NewsgroupEntry("comp.lang.c")
+    assert ids.PUBLIC_FOLDERS.bytes_le.hex() == "1a447390aa6611cd9bc800aa002fc45a"
+
+
 def test_server_id() -> None:
     """MS-OXCDATA 2.11.1.4: 21 bytes, the first 1."""
     one = ids.ServerId(ids.ShortId(1, 2), ids.ShortId(1, 3), 4)
