@@ -65,7 +65,13 @@ class Call:
 
         Raises MapiError(NULL_OBJECT): there is none; MapiError(NOT_SUPPORTED): it is of another kind.
         """
-        return _of(self.held(self.asked.index), kinds)
+        return self._of(self.held(self.asked.index), kinds)
+
+    def _of(self, held: Held, kinds: tuple[type, ...]) -> Any:
+        if not isinstance(held.thing, kinds):
+            raise MapiError(Code.NOT_SUPPORTED)
+        self.session.settle(held.thing)
+        return held.thing
 
     def destination(self, kind: type[T]) -> T:
         """The second object.  Raises MapiError(NULL_DESTINATION | NOT_SUPPORTED)."""
@@ -73,7 +79,7 @@ class Call:
             held = self.held(self.asked.other)
         except MapiError:
             raise MapiError(Code.NULL_DESTINATION) from None
-        found: T = _of(held, (kind,))
+        found: T = self._of(held, (kind,))
         return found
 
     def give(self, thing: Any, *, logon: Logon | None = None) -> int:
@@ -87,12 +93,6 @@ class Call:
         handle = self.session.give(logon or self.logon, thing)
         self.handles[index] = handle
         return handle
-
-
-def _of(held: Held, kinds: tuple[type, ...]) -> Any:
-    if not isinstance(held.thing, kinds):
-        raise MapiError(Code.NOT_SUPPORTED)
-    return held.thing
 
 
 Serve = Callable[[Call], Any]

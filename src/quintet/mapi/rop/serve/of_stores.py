@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime
 import uuid
 
-from quintet.mapi import ids, objects
+from quintet.mapi import ids, objects, types
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.ids import LongId, ShortId
 from quintet.mapi.nspi import names
-from quintet.mapi.objects import Box
+from quintet.mapi.objects import Box, numbers
 from quintet.mapi.rop import stores
+from quintet.mapi.rop.registry import Asked
 from quintet.mapi.rop.serve.desk import Call, serves
+from quintet.mapi.rop.serve.session import Session
 from quintet.mapi.rop.stores import LogonFlag, OpenFlag
 from quintet.store import accounts
 from quintet.store.db import Tx
@@ -101,18 +103,49 @@ def _news(tx: Tx) -> AccountId:
 
 @serves(0x43, light=True)
 def long_term_id_from_id(call: Call) -> stores.LongTermIdFromIdAnswer:
-    box, one = call.thing(Box), call.body.id
-    if one.replica != OWN:
-        raise MapiError(Code.NOT_FOUND)
-    return stores.LongTermIdFromIdAnswer(LongId(box.replica, one.counter))
+    one: ShortId = call.body.id
+    return stores.LongTermIdFromIdAnswer(LongId(call.thing(Box).replica_guid(one.replica), one.counter))
 
 
-@serves(0x44, light=True)
+def _is_foreign(session: Session, asked: Asked, handles: list[int]) -> bool:
+    """A replica of others may have no number yet."""
+    logon = session.logons.get(asked.logon)
+    return logon is None or asked.body.id.replica != logon.box.replica
+
+
+@serves(0x44, writes=_is_foreign)
 def id_from_long_term_id(call: Call) -> stores.IdFromLongTermIdAnswer:
-    box, one = call.thing(Box), call.body.id
-    if one.replica != box.replica:
-        raise MapiError(Code.NOT_FOUND)
-    return stores.IdFromLongTermIdAnswer(ShortId(OWN, one.counter))
+    """A replica that was not known yet gets a number (R946)."""
+    one: LongId = call.body.id
+    return stores.IdFromLongTermIdAnswer(ShortId(call.thing(Box).replica_number(one.replica), one.counter))
+
+
+# --- where messages arrive --------------------------------------------------------------------------------
+
+
+@serves(0x27, light=True)
+def get_receive_folder(call: Call) -> stores.GetReceiveFolderAnswer:
+    klass, folder = call.thing(Box).receive_folder(call.body.message_class)
+    return stores.GetReceiveFolderAnswer(short(folder), klass)
+
+
+@serves(0x26, writes=True)
+def set_receive_folder(call: Call) -> None:
+    body: stores.SetReceiveFolder = call.body
+    folder = counter(body.folder) if body.folder.counter else 0
+    call.thing(Box).set_receive_folder(body.message_class, folder)
+
+
+@serves(0x68, light=True)
+def get_receive_folder_table(call: Call) -> stores.GetReceiveFolderTableAnswer:
+    found = [
+        [numbers.on_wire(one.folder_id), one.klass, types.of_ms(one.changed_at)]
+        for one in call.thing(Box).receive_folders()
+    ]
+    return stores.GetReceiveFolderTableAnswer(tuple(found))
+
+
+# --- the store itself -------------------------------------------------------------------------------------
 
 
 @serves(0x7B, light=True)

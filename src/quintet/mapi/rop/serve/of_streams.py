@@ -1,13 +1,12 @@
 """Streams: a property's value as bytes, read and written in pieces (MS-OXCPRPT 3.2.5.11 to 3.2.5.19).
 
-Small values are held in memory, large ones in a file that nobody else sees; what is only read is read where
-it lies.  What was written is the object's value at once (R56401); a folder's when it is committed.
+What is only read is read where it lies; what is written is kept in a `Paper` until the stream is committed or
+released, or until somebody asks the object, to whom it is the value already (R56401).
 """
 
 from __future__ import annotations
 
-import tempfile
-from typing import IO, Final
+from typing import Final
 
 from quintet.mapi import types
 from quintet.mapi.bag import Data
@@ -16,12 +15,13 @@ from quintet.mapi.objects import Attachment, Folder, ItemLike, pid
 from quintet.mapi.objects.bagged import MAX_VALUE, Bagged
 from quintet.mapi.rop import streams
 from quintet.mapi.rop.registry import Asked
+from quintet.mapi.rop.serve import values
 from quintet.mapi.rop.serve.desk import Call, serves
+from quintet.mapi.rop.serve.paper import IN_MEMORY, Paper
 from quintet.mapi.rop.serve.session import Session
 from quintet.mapi.rop.streams import StreamMode
 from quintet.mapi.types import Error, Tag
 
-IN_MEMORY = 256 * 1024  # bytes of what is written; more goes to a file
 CHUNK = 64 * 1024
 MAX_POSITION = 0x7FFFFFFF  # R582
 
@@ -45,15 +45,14 @@ class Stream:
     def __init__(self, owner: Bagged, tag: Tag, mode: int, page: str, source: bytes | Data) -> None:
         self.owner, self.tag, self.mode, self.page = owner, tag, mode, page
         self.position = 0
-        self._source: bytes | Data = source
-        self._file: IO[bytes] | None = None
-        self._size = 0
         self.dirty = False
+        self._source: bytes | Data = source
+        self._paper: Paper | None = None  # what was written
 
     @property
     def size(self) -> int:
-        if self._file is not None:
-            return self._size
+        if self._paper is not None:
+            return self._paper.size
         return len(self._source) if isinstance(self._source, bytes) else self._source.size
 
     def read(self, most: int) -> bytes:
@@ -62,51 +61,36 @@ class Stream:
         return found
 
     def _piece(self, start: int, most: int) -> bytes:
-        if self._file is not None:
-            self._file.seek(start)
-            return self._file.read(max(min(most, self._size - start), 0))
-        if isinstance(self._source, bytes):
-            return self._source[start : start + most]
-        return self._source.read(start, most)
+        source = self._source if self._paper is None else self._paper
+        return source[start : start + most] if isinstance(source, bytes) else source.read(start, most)
 
     def check_writable(self) -> None:
         if self.mode == StreamMode.READ_ONLY:
             raise StreamError(STREAM_ACCESS_DENIED)
 
-    def _written(self) -> IO[bytes]:
+    def _written(self) -> Paper:
         """The copy that is written to."""
-        if self._file is None:
-            size = self.size
-            made = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed with the stream
-            for start in range(0, size, CHUNK):
-                made.write(self._piece(start, CHUNK))
-            self._file, self._size, self._source = made, size, b""
+        if self._paper is None:
+            made = Paper()
+            for start in range(0, self.size, CHUNK):
+                made.write(start, self._piece(start, CHUNK))
+            self._paper, self._source = made, b""
         self.dirty = True
-        return self._file
+        return self._paper
 
     def write(self, data: bytes) -> int:
         """Raises MapiError(VALUE_TOO_BIG): nothing was written (R564)."""
         if self.position + len(data) > MAX_VALUE:
             raise MapiError(Code.VALUE_TOO_BIG)
-        file = self._written()
-        file.seek(self.position)
-        file.write(data)
+        self._written().write(self.position, data)
         self.position += len(data)
-        self._size = max(self._size, self.position)
         return len(data)
 
     def resize(self, size: int) -> None:
         """R57706, R57707."""
         if size > MAX_VALUE:
             raise MapiError(Code.VALUE_TOO_BIG)
-        file = self._written()
-        if size > self._size:
-            file.seek(self._size)
-            for start in range(self._size, size, CHUNK):
-                file.write(bytes(min(CHUNK, size - start)))
-        else:
-            file.truncate(size)
-        self._size = size
+        self._written().resize(size)
 
     def seek(self, origin: int, offset: int) -> int:
         if origin not in (0, 1, 2):
@@ -123,24 +107,21 @@ class Stream:
         """What was written is the value now (R571).  Raises MapiError: the object does not take it."""
         if not self.dirty:
             return
-        kind = types.type_of(self.tag)
-        raw = self._piece(0, self._size)
+        paper = self._written()
         if isinstance(self.owner, Attachment) and self.tag >> 16 == pid.ATTACH_DATA >> 16:
-            self.owner.data = raw
+            self.owner.data = paper if paper.size > IN_MEMORY else paper.read(0, paper.size)
         else:
-            value: str | bytes = raw
-            if kind == types.STRING:
-                value = raw.decode("utf-16-le", "replace").rstrip("\0")
-            elif kind == types.STRING8:
-                value = raw.decode(self.page, "replace").rstrip("\0")
-            tag = types.tag_of(types.id_of(self.tag), types.STRING) if isinstance(value, str) else self.tag
+            tag, value = values.incoming(self.tag, self._text(paper.read(0, paper.size)), self.page)
             for trouble in self.owner.set([(tag, value)]):
                 raise MapiError(trouble.code)
         self.dirty = False
 
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+    def _text(self, raw: bytes) -> str | bytes:
+        """A value of the tag's type; text ends before NULs that clients write behind it."""
+        kind = types.type_of(self.tag)
+        if kind == types.STRING:
+            return raw.decode("utf-16-le", "replace").rstrip("\0")
+        return raw.rstrip(b"\0") if kind == types.STRING8 else raw
 
 
 def _value(call: Call, owner: Bagged, tag: Tag) -> bytes | Data | None:
@@ -157,7 +138,7 @@ def _value(call: Call, owner: Bagged, tag: Tag) -> bytes | Data | None:
     return found if isinstance(found, bytes) else None
 
 
-def _to_folder(session: Session, asked: Asked, handles: list[int]) -> bool:
+def to_folder(session: Session, asked: Asked, handles: list[int]) -> bool:
     """A stream on a folder writes to the store at once."""
     held = session.held.get(handles[asked.index]) if asked.index < len(handles) else None
     return held is not None and isinstance(held.thing, Stream) and isinstance(held.thing.owner, Folder)
@@ -199,10 +180,7 @@ def read_stream(call: Call) -> streams.ReadStreamAnswer:
 def _write(call: Call) -> int:
     stream = call.thing(Stream)
     stream.check_writable()
-    written = stream.write(call.body.data)
-    if not isinstance(stream.owner, Folder):
-        stream.commit()  # R56401: at once for whoever holds the object
-    return written
+    return stream.write(call.body.data)
 
 
 @serves(0x2D)
@@ -215,14 +193,14 @@ def write_stream_extended(call: Call) -> streams.WriteStreamExtendedAnswer:
     return streams.WriteStreamExtendedAnswer(_write(call))
 
 
-@serves(0x90, writes=_to_folder)
+@serves(0x90, writes=to_folder)
 def write_and_commit_stream(call: Call) -> streams.WriteStreamAnswer:
     written = _write(call)
     call.thing(Stream).commit()
     return streams.WriteStreamAnswer(written)
 
 
-@serves(0x5D, writes=_to_folder)
+@serves(0x5D, writes=to_folder)
 def commit_stream(call: Call) -> None:
     stream = call.thing(Stream)
     stream.check_writable()

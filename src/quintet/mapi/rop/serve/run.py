@@ -23,10 +23,12 @@ from quintet.mapi.rop import registry
 from quintet.mapi.rop.others import BufferTooSmall, Notify, Pending
 from quintet.mapi.rop.registry import Asked, Buffer
 from quintet.mapi.rop.serve import (  # noqa: F401 - they fill the table
+    of_copies,
     of_folders,
     of_messages,
     of_notices,
     of_properties,
+    of_searches,
     of_stores,
     of_streams,
     of_tables,
@@ -111,7 +113,7 @@ async def run(session: Session, buffer: Buffer, most: int, services: Services) -
 async def _transact(session: Session, doing: _Doing, services: Services) -> None:
     store = services.store
     rest = [(asked, SERVED.get(asked.rop.id)) for asked in doing.buffer.asked[doing.next :]]
-    writes = any(one is not None and _writes(one, session, asked, doing) for asked, one in rest)
+    writes = any(_writes(one, session, asked, doing) for asked, one in rest)
     work = functools.partial(_some, session=session, doing=doing, services=services, writes=writes)
     if writes:
         await store.write_once(work)
@@ -121,7 +123,10 @@ async def _transact(session: Session, doing: _Doing, services: Services) -> None
         await store.read(work)
 
 
-def _writes(served: Served, session: Session, asked: Asked, doing: _Doing) -> bool:
+def _writes(served: Served | None, session: Session, asked: Asked, doing: _Doing) -> bool:
+    if served is None:  # the release of a folder's stream keeps what was written (R56405)
+        released = asked.rop.id == registry.RELEASE
+        return released and of_streams.to_folder(session, asked, doing.buffer.handles)
     if isinstance(served.writes, bool):
         return served.writes
     return served.writes(session, asked, doing.buffer.handles)
@@ -152,11 +157,9 @@ def _some(tx: Tx, *, session: Session, doing: _Doing, services: Services, writes
 
 def _one(call: Call, doing: _Doing, *, writes: bool) -> bool:
     """One operation and its answer; False: that does not fit, and nothing of it was done in the store."""
-    asked, session = call.asked, call.session
+    asked = call.asked
     if asked.rop.id == registry.RELEASE:  # has no answer
-        with contextlib.suppress(MapiError):
-            session.find(asked.logon, call.handles[asked.index] if asked.index < len(call.handles) else 0)
-            session.release(call.handles[asked.index])
+        _release(call)
         return True
     served = SERVED.get(asked.rop.id)
     answer = Writer()
@@ -175,6 +178,18 @@ def _one(call: Call, doing: _Doing, *, writes: bool) -> bool:
     if doing.owed is None:
         doing.put(answer.done())
     return True
+
+
+def _release(call: Call) -> None:
+    """A stream is committed before; what its object does not take is lost, since there is nobody to tell."""
+    asked, session = call.asked, call.session
+    handle = call.handles[asked.index] if asked.index < len(call.handles) else registry.NO_HANDLE
+    with contextlib.suppress(MapiError):
+        thing = session.find(asked.logon, handle).thing
+        if isinstance(thing, of_streams.Stream):
+            with contextlib.suppress(MapiError), mapped():
+                thing.commit()
+        session.release(handle)
 
 
 def _serve(call: Call, served: Served, answer: Writer, doing: _Doing) -> bool | None:

@@ -87,24 +87,25 @@ class Session:
             raise MapiError(Code.NULL_OBJECT)
         return found
 
+    def settle(self, thing: Any) -> None:
+        """What was written to streams of an object is its value before somebody asks it."""
+        for held in self.held.values():
+            stream = held.thing
+            if getattr(stream, "dirty", False) and getattr(stream, "owner", None) is thing:
+                stream.commit()
+
     def release(self, handle: int) -> None:
         """Lets go of an object; of a logon with everything in it (R4587).  Never raises."""
         found = self.held.pop(handle, None)
         if found is None:
             return
-        self._let_go(handle, found)
+        self.notices.forget(handle)
         if found.thing is found.logon.box:
             self.logons.pop(found.logon.id, None)
             for number, other in list(self.held.items()):
                 if other.logon is found.logon:
                     del self.held[number]
-                    self._let_go(number, other)
-
-    def _let_go(self, handle: int, held: Held) -> None:
-        self.notices.forget(handle)
-        close = getattr(held.thing, "close", None)
-        if close is not None:
-            close()
+                    self.notices.forget(number)
 
     def close(self) -> None:
         """The session is over."""

@@ -1,0 +1,330 @@
+"""Connect, Execute, handles, what does not fit, notifications (MS-OXCROPS 3.2.5.1, MS-OXCRPC 3.1.4.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from quintet.errors import BadSyntax
+from quintet.mapi import frame
+from quintet.mapi.buffer import Reader, Writer
+from quintet.mapi.http.endpoint import Failed
+from quintet.mapi.ids import ShortId
+from quintet.mapi.rop import events, folders, others, registry, stores, tables
+from tests.support.mapiclient import INBOX, MID, SUBJECT
+from tests.unit.mapi.rop.desk import connect, desk, execute, executed
+
+
+async def test_connect(tmp_path: Path) -> None:
+    """MS-OXCMAPIHTTP R1349, R1350, R211 to R216; R188 of MS-OXCRPC: who is unknown gets an ErrorCode."""
+    async with desk(tmp_path) as it:
+        opened = await it.endpoint.open(it.people["alice"], connect())
+        reader = Reader(opened.body)
+        assert [reader.u32() for _ in range(5)] == [0, 0, 60000, 6, 10000]
+        assert reader.text8().startswith(b"/o=Quintet/")
+        assert reader.text() == "Alice"
+        assert reader.u32() == 0
+        for body, code in ((connect(b""), 0x3EB), (connect(code_page=99999), 0x3EF)):
+            refused = await it.endpoint.open(it.people["alice"], body)
+            assert refused.state is None
+            assert Reader(refused.body[4:]).u32() == code
+        with pytest.raises(BadSyntax):
+            await it.endpoint.open(it.people["alice"], connect() + b"x")
+        with pytest.raises(BadSyntax):
+            await it.endpoint.open(it.people["alice"], b"/o=x")
+
+
+async def test_auxiliary_buffers_are_read_and_bounded(tmp_path: Path) -> None:
+    """MS-OXCRPC R678: 0x1008 bytes; blocks tell their size with their header (2.2.2.2)."""
+    async with desk(tmp_path) as it:
+
+        def with_auxiliary(raw: bytes) -> bytes:
+            writer = Writer()
+            writer.put(connect()[:-4])
+            writer.u32(len(raw))
+            writer.put(raw)
+            return writer.done()
+
+        good = frame.wrap([b"\x08\0\1\1abcd" * 3])
+        assert (await it.endpoint.open(it.people["alice"], with_auxiliary(good))).state
+        for bad in (frame.wrap([b"\x03\0\1"]), frame.wrap([b"\xff\0\1\1ab"]), b"nonsense"):
+            with pytest.raises(BadSyntax):
+                await it.endpoint.open(it.people["alice"], with_auxiliary(bad))
+        with pytest.raises(Failed):
+            await it.endpoint.open(it.people["alice"], with_auxiliary(bytes(0x1009)))
+
+
+async def test_handles_are_numbered_from_the_logon(tmp_path: Path) -> None:
+    """The logon is LogonId << 24, then +1 in the order of creation; R4556, R4558."""
+    async with desk(tmp_path) as it:
+        box = await it.box(logon=0x0C)
+        assert box.handle == 0x0C000000
+        assert [await box.folder(INBOX), await box.folder(INBOX)] == [0x0C000001, 0x0C000002]
+        await box.release(0x0C000001)
+        gone = await box.try_(folders.GetContentsTable(0), 0x0C000001)
+        assert gone.told is not None
+        assert gone.told.code == 0x4B9  # R4712
+        assert await box.folder(INBOX) == 0x0C000003
+
+
+async def test_a_logon_of_the_same_number_replaces_the_old_one(tmp_path: Path) -> None:
+    """R28, R29, R4587; an operation of a logon that is not there fails (R4555)."""
+    async with desk(tmp_path) as it:
+        box = await it.box(logon=1)
+        inbox = await box.folder(INBOX)
+        await box.log_on(logon=1)
+        step = await box.try_(folders.GetContentsTable(0), inbox)
+        assert step.told is not None
+        assert step.told.code == 0x4B9
+        box.logon = 9
+        step = await box.try_(folders.OpenFolder(box.folders[INBOX], 0))
+        assert step.told is not None
+        assert step.told.code == 0x4B9
+
+
+async def test_operations_of_one_buffer_use_each_others_handles(tmp_path: Path) -> None:
+    """R4548, R4550, R4559: in order; and RopRelease has no answer."""
+    async with desk(tmp_path) as it:
+        await it.letter("One")
+        await it.letter("Two")
+        box = await it.box()
+        batch = box.batch()
+        folder = batch.add(folders.OpenFolder(box.folders[INBOX], 0), box.handle)
+        assert folder.opens is not None
+        table = batch.add(folders.GetContentsTable(0), folder.opens)
+        assert table.opens is not None
+        batch.add(tables.SetColumns(0, (SUBJECT, MID)), table.opens)
+        rows = batch.add(tables.QueryRows(0, True, 10), table.opens)
+        batch.add(registry.RELEASE, table.opens)
+        position = batch.add(0x17, table.opens)
+        await box.run(batch)
+        assert table.answer.rows == 2
+        assert [row[0] for row in rows.answer.rows] == ["One", "Two"]
+        assert position.told is not None
+        assert position.told.code == 0x4B9
+
+
+async def test_what_nobody_serves_is_not_supported(tmp_path: Path) -> None:
+    """MS-OXCDATA R927, R928; those around it are done."""
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        writer = Writer()
+        writer.put(bytes((0x86, 0, 0)) + bytes(6))  # RopTellVersion
+        registry.put_request(writer, 0x7B, 0, 0)
+        raw = frame.wrap([registry.join(writer.done(), [box.handle])])
+        body = await it.endpoint.answer(box.state, "execute", execute(raw))
+        payload = frame.unwrap(executed(body)[2])[0]
+        first, second = registry.read_answers(payload).told
+        assert (first.code, second.code) == (0x80040102, 0)
+
+
+@pytest.mark.parametrize("payload", [b"\x05\0\x28\0\0", b"\x05\0\x02\0\0", b"\x01", b"\x09\0\0\0"])
+async def test_buffers_that_cannot_be_read(tmp_path: Path, payload: bytes) -> None:
+    """R4551, R18, MS-OXCRPC R697: ErrorCode ecRpcFormat, and no ROP buffer; nothing was done."""
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        body = await it.endpoint.answer(box.state, "execute", execute(frame.wrap([payload])))
+        assert executed(body) == (0, 0x4B6, b"")
+        body = await it.endpoint.answer(box.state, "execute", execute(b"\1\0\4\0\0\0\0\0"))
+        assert executed(body) == (0, 0x4B6, b"")
+
+
+async def test_sizes_beyond_the_limits(tmp_path: Path) -> None:
+    """MS-OXCRPC R1373, R1379, R663."""
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        empty = frame.wrap([registry.join(b"", [])])
+        with pytest.raises(Failed):
+            await it.endpoint.answer(box.state, "execute", execute(bytes(0x40001)))
+        for body in (execute(b"1234567"), execute(empty, most=7)):
+            assert executed(await it.endpoint.answer(box.state, "execute", body)) == (0, 0x80040115, b"")
+        assert executed(await it.endpoint.answer(box.state, "execute", execute(empty)))[1] == 0
+
+
+@pytest.mark.parametrize("flags, seen", [(0, 3), (1, 2), (2, 1), (3, 0)])
+async def test_answers_are_packed_as_asked(tmp_path: Path, flags: int, seen: int) -> None:
+    """MS-OXCRPC R634, R638: NoCompression, NoXorMagic; requests in every packing are read."""
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        writer = Writer()
+        for _ in range(100):
+            registry.put_request(writer, 0x49, 0, 0)
+        payload = registry.join(writer.done(), [box.handle])
+        for raw in (frame.wrap([payload]), frame.wrap([payload], compress=False, obfuscate=True)):
+            answer = executed(await it.endpoint.answer(box.state, "execute", execute(raw, flags=flags)))[2]
+            assert answer[2] == seen | frame.LAST
+            assert len(registry.read_answers(frame.unwrap(answer)[0]).told) == 100
+
+
+async def test_what_does_not_fit_comes_back(tmp_path: Path) -> None:
+    """R4443 to R4447, R454502, R4545: RopBufferTooSmall holds the requests that were not done."""
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        writer = Writer()
+        for _ in range(30):
+            registry.put_request(writer, 0x49, 0, 0)  # 17 bytes of answer for 3 of request
+        listed = writer.done()
+        raw = frame.wrap([registry.join(listed, [box.handle])])
+        answer = executed(await it.endpoint.answer(box.state, "execute", execute(raw, most=400)))[2]
+        told = registry.read_answers(frame.unwrap(answer)[0]).told
+        small = told[-1]
+        assert isinstance(small, others.BufferTooSmall)
+        done = len(told) - 1
+        assert 0 < done < 30
+        assert small.requests == listed[3 * done :]
+        with pytest.raises(Failed) as failed:  # R4546
+            await it.endpoint.answer(box.state, "execute", execute(raw, most=60))
+        assert failed.value.status == 0x47D
+
+
+async def test_rows_fill_what_room_there_is(tmp_path: Path) -> None:
+    """MS-OXCTABL R464 to R467: whole rows, as many as fit; R478: not a single one."""
+    async with desk(tmp_path) as it:
+        for number in range(20):
+            await it.letter(f"{number:02} " + "x" * 200)
+        box = await it.box()
+        table = await box.open(folders.GetContentsTable(0), await box.folder(INBOX))
+        await box.ask(tables.SetColumns(0, (SUBJECT, MID)), table)
+
+        async def query(most: int) -> registry.Told:
+            writer = Writer()
+            registry.put_request(writer, tables.QueryRows(0, True, 20), 0, 0)
+            raw = frame.wrap([registry.join(writer.done(), [table])])
+            body = await it.endpoint.answer(box.state, "execute", execute(raw, most=most))
+            payload = frame.unwrap(executed(body)[2])[0]
+            return registry.read_answers(payload, lambda place: (SUBJECT, MID)).told[0]
+
+        first = await query(1500)
+        assert [row[0][:2] for row in first.body.rows] == ["00", "01", "02"]
+        assert first.body.origin == 1
+        assert (await query(0x10008)).body.rows[0][0][:2] == "03"
+        await box.ask(tables.SeekRow(0, 0, False), table)
+        assert (await query(200)).code == 0x47D
+
+
+async def test_one_operation_that_fails_leaves_the_others(tmp_path: Path) -> None:
+    """docs/decisions/0123: each has its own end, also within one transaction that writes."""
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        inbox = await box.folder(INBOX)
+        batch = box.batch()
+        made = batch.add(folders.CreateFolder((1, False, False, "One", "")), inbox)
+        again = batch.add(folders.CreateFolder((1, False, False, "One", "")), inbox)
+        other = batch.add(folders.CreateFolder((1, False, False, "Two", "")), inbox)
+        await box.run(batch)
+        codes = [step.told.code for step in (made, again, other) if step.told]
+        assert codes == [0, 0x80040604, 0]
+        table = await box.open(folders.GetHierarchyTable(0), inbox)
+        assert [row[0] for row in await box.rows(table, (0x3001001F,))] == ["One", "Two"]
+
+
+async def test_waiting(tmp_path: Path) -> None:
+    """MS-OXCMAPIHTTP R1371; MS-OXCRPC R1343: a second wait is rejected; R1231: at once if there is one."""
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        await box.open(others.RegisterNotification(events.Kind.CREATED, (box.folders[INBOX], events.NOTHING)))
+        first = asyncio.create_task(it.endpoint.answer(box.state, "notificationwait", bytes(8)))
+        await asyncio.sleep(0)
+        second = await it.endpoint.answer(box.state, "notificationwait", bytes(8))
+        assert Reader(second[4:]).u32() == 0x7EE
+        await it.letter("Elsewhere", folder="Sent")
+        await asyncio.sleep(0.05)
+        assert not first.done()
+        await it.letter("Here")
+        assert (await first)[8:12] == b"\1\0\0\0"
+        assert (await it.endpoint.answer(box.state, "notificationwait", bytes(8)))[8:12] == b"\1\0\0\0"
+        await box.run(box.batch())
+        assert [one.event.flags for one in box.notices] == [events.Kind.CREATED | events.Kind.MESSAGE]
+
+
+async def test_tables_tell_that_they_changed(tmp_path: Path) -> None:
+    """MS-OXCNOTIF R246 to R256: once somebody has looked; R258, R272: without notices, or reset, not."""
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        inbox = await box.folder(INBOX)
+        told, silent, unseen = [
+            await box.open(folders.GetContentsTable(flags), inbox) for flags in (0, 0x10, 0)
+        ]
+        for table in (told, silent):
+            await box.rows(table, (SUBJECT,))
+        await it.letter("One")
+        await it.letter("Two")
+        await box.run(box.batch())
+        assert [(one.handle, one.event.table) for one in box.notices] == [(told, 1)]
+        assert unseen
+        box.notices.clear()
+        await it.letter("Three")
+        await box.run(box.batch())
+        assert box.notices == []  # it has been told, and nobody looked since
+        await box.rows(told, (SUBJECT,))
+        await it.letter("Four")
+        await box.run(box.batch())
+        assert len(box.notices) == 1
+        box.notices.clear()
+        await box.rows(told, (SUBJECT,))
+        await box.ask(0x81, told)
+        await it.letter("Five")
+        await box.run(box.batch())
+        assert box.notices == []
+
+
+async def test_more_notices_than_fit_are_pending(tmp_path: Path) -> None:
+    """R452201, R452202, MS-OXCNOTIF R347, R338: as many as fit, and RopPending."""
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        await box.open(others.RegisterNotification(events.Kind.CREATED, None))
+        for number in range(20):
+            await it.letter(f"Letter {number}")
+        raw = frame.wrap([registry.join(b"", [])])
+        answer = executed(await it.endpoint.answer(box.state, "execute", execute(raw, most=200)))[2]
+        told = registry.read_answers(frame.unwrap(answer)[0]).told
+        assert isinstance(told[-1], others.Pending)
+        assert all(isinstance(one, others.Notify) for one in told[:-1])
+        await box.run(box.batch())
+        assert len(told) - 1 + len(box.notices) == 20
+
+
+async def test_public_folders(tmp_path: Path) -> None:
+    """MS-OXCSTOR R3110001, R59783; MS-OXCROPS 2.2.3.1.3."""
+    async with desk(tmp_path) as it:
+        box = await it.box(public=True)
+        assert box.folders[0].counter
+        step = await box.try_(stores.GetReceiveFolder(""))
+        assert step.told is not None
+        assert step.told.code == 0x80040102
+        step = await box.ask(stores.PublicFolderIsGhosted(box.folders[1]))
+        assert step.answer.replicas is None
+        batch = box.batch()
+        step = batch.add(stores.Logon(0, 0, 0, ""))  # without PUBLIC
+        wrong = batch.add(stores.Logon(0x08, 0, 0, ""))  # a flag that is none (R1202)
+        await box.run(batch)
+        assert [one.told.code for one in (step, wrong) if one.told] == [0x80040111, 0x80004005]
+
+
+async def test_whose_mailbox(tmp_path: Path) -> None:
+    """MS-OXCSTOR R788: unknown; R3107: not the reader's."""
+    async with desk(tmp_path) as it:
+        box = await it.box(log_on=False)
+        for dn, code in (
+            ("/o=Quintet/cn=Recipients/cn=alice", 0),
+            ("/o=x/cn=nobody", 0x3EB),
+            ("/o=x/cn=bob", 0x80070005),
+        ):
+            batch = box.mailbox.batch(0)
+            step = batch.add(stores.Logon(1, 0, 0, dn))
+            await box.run(batch)
+            assert step.told is not None
+            assert step.told.code == code
+
+
+async def test_identifiers(tmp_path: Path) -> None:
+    """MS-OXCSTOR 2.2.1.8, 2.2.1.9: long-term ids and back."""
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        long = (await box.ask(stores.LongTermIdFromId(box.folders[INBOX]))).answer.id
+        assert (await box.ask(stores.IdFromLongTermId(long))).answer.id == box.folders[INBOX]
+        step = await box.try_(stores.LongTermIdFromId(ShortId(77, 5)))
+        assert step.told is not None
+        assert step.told.code == 0x8004010F
