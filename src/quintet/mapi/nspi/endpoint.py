@@ -10,7 +10,7 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 from quintet.auth.identity import Identity
 from quintet.config.address_book import AddressBook
@@ -42,8 +42,12 @@ from quintet.store.db import Tx
 from quintet.store.model import AccountId
 from quintet.store.store import Store
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 MANY_CELLS: Final = 2000  # values of one answer that are made on the loop: 3 ms
-MANY_ENTRIES: Final = 500  # that are compared with a restriction on the loop
+MANY_ENTRIES: Final = 500  # that are looked through on the loop
+MANY_NAMES: Final = 20  # that are resolved on the loop
 
 PERMITTED: Final = frozenset((
     Code.GENERAL_FAILURE, Code.NOT_SUPPORTED, Code.INVALID_OBJECT, Code.OUT_OF_RESOURCES, Code.NOT_FOUND,
@@ -99,16 +103,9 @@ class AddressBookEndpoint:
         try:
             look = await self._wide(Look(view, eyes), state.identity, kind, request)
             response = await _HANDLERS[kind](self, look, request)
-        except MapiError as error:
-            code = error.code if error.code in PERMITTED else Code.GENERAL_FAILURE
-            return bodies.write_response(kind, failed(kind, code, request))
-        except Refused as problem:
-            code = of_problem(problem).code
-            code = code if code in PERMITTED else Code.GENERAL_FAILURE
-            return bodies.write_response(kind, failed(kind, code, request))
-        if _cells(response) > MANY_CELLS:
-            return await asyncio.to_thread(bodies.write_response, kind, response)
-        return bodies.write_response(kind, response)
+        except (MapiError, Refused) as error:
+            return bodies.write_response(kind, failed(kind, _told(error), request))
+        return await _run(_cells(response) > MANY_CELLS, bodies.write_response, kind, response)
 
     def close(self, state: Any) -> None:
         """Nothing is kept."""
@@ -128,9 +125,8 @@ class AddressBookEndpoint:
         self, look: Look, found: Sequence[Entry | None], columns: m.Tags, page: int, flags: int
     ) -> m.Table:
         house = await self._house(look, found, columns)
-        if len(found) * len(columns) > MANY_CELLS:
-            return await asyncio.to_thread(tables.rows, found, columns, house, page, flags)
-        return tables.rows(found, columns, house, page, flags)
+        many = len(found) * len(columns) > MANY_CELLS
+        return await _run(many, tables.rows, found, columns, house, page, flags)
 
     async def _house(self, look: Look, found: Sequence[Entry | None], columns: Sequence[int]) -> House:
         """With what a view leaves out, where somebody asks for it."""
@@ -149,7 +145,8 @@ class AddressBookEndpoint:
         return m.Rows(consts.SUCCESS, after, table)
 
     async def _seek_entries(self, look: Look, request: m.SeekEntries) -> m.Rows:
-        after = tables.seek(look, _state(request), request.target, request.table)
+        many = len(request.table or ()) > MANY_ENTRIES
+        after = await _run(many, tables.seek, look, _state(request), request.target, request.table)
         if request.columns is None:
             return m.Rows(consts.SUCCESS, after)
         columns = tables.checked(request.columns, after.code_page)
@@ -167,18 +164,16 @@ class AddressBookEndpoint:
         return m.Compared(consts.SUCCESS, result)
 
     async def _resort(self, look: Look, request: m.ResortRestriction) -> m.Resorted:
-        mids, after = tables.resort(look, _state(request), request.mids or ())
+        given = request.mids or ()
+        mids, after = await _run(len(given) > MANY_ENTRIES, tables.resort, look, _state(request), given)
         return m.Resorted(consts.SUCCESS, after, tuple(mids))
 
     async def _get_matches(self, look: Look, request: m.GetMatches) -> m.Matched:
         stat = _state(request)
         if request.filter is not None:
             house = House(look.view.server, self._host)
-            order = (look, stat, request.filter, request.most, house)
-            if len(look.view.entries) > MANY_ENTRIES:
-                found = await asyncio.to_thread(search.restricted, *order)
-            else:
-                found = search.restricted(*order)
+            many = len(look.view.entries) > MANY_ENTRIES
+            found = await _run(many, search.restricted, look, stat, request.filter, request.most, house)
         else:
             entry, number = search.pointed(look, request, stat)
             held = await self._store.read(links.read, entry, number)
@@ -216,7 +211,8 @@ class AddressBookEndpoint:
     async def _resolve_names(self, look: Look, request: m.ResolveNames) -> m.Resolved:
         stat = request.state or m.Stat(code_page=consts.CP_UNICODE)
         columns = tables.checked(request.columns, stat.code_page)
-        outcomes, found = objects.resolve(look, stat, request.names or ())
+        texts = request.names or ()
+        outcomes, found = await _run(len(texts) > MANY_NAMES, objects.resolve, look, stat, texts)
         table = await self._rows(look, found, columns, stat.code_page, 0)
         return m.Resolved(consts.SUCCESS, stat.code_page, tuple(outcomes), table)
 
@@ -274,6 +270,13 @@ class AddressBookEndpoint:
         return f"{self._url()}/mapi/{path}/?MailboxId={mailbox}"
 
 
+async def _run(many: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """On the loop; in a thread where there is much to do.  A view may be read in any thread."""
+    if many:
+        return await asyncio.to_thread(work, *args, **kwargs)
+    return work(*args, **kwargs)
+
+
 def _mailbox_id(tx: Tx, account_id: AccountId, domain: str) -> str:
     """A mailbox as addresses name it: its GUID at its domain (MS-OXCMAPIHTTP 2.2.2.1)."""
     return f"{uuid.UUID(bytes_le=accounts.get(tx, account_id).guid)}@{domain}"
@@ -305,6 +308,8 @@ def _asks_elsewhere(look: Look, kind: str, request: Any) -> bool:  # Any: every 
         return True
     if kind == "dntominid":
         return any(look.by_dn(dn.decode("latin-1")) is None for dn in request.names or ())
+    if any(len(getattr(request, name, None) or ()) > MANY_ENTRIES for name in ("mids", "table")):
+        return True
     mids = [getattr(request, name, 0) for name in ("mid", "first", "second")]
     mids += [state.current] if state is not None else []
     for name in ("mids", "table"):
@@ -315,6 +320,12 @@ def _asks_elsewhere(look: Look, kind: str, request: Any) -> bool:  # Any: every 
 def _cells(response: Any) -> int:  # Any: every answer
     table = getattr(response, "table", None)
     return len(table.rows) * len(table.columns) if table is not None else 0
+
+
+def _told(error: MapiError | Refused) -> Code:
+    """An error as NSPI has it (R43)."""
+    code = error.code if isinstance(error, MapiError) else of_problem(error).code
+    return code if code in PERMITTED else Code.GENERAL_FAILURE
 
 
 def failed(kind: str, code: int, request: Any) -> Any:

@@ -13,9 +13,8 @@ from quintet.mapi.nspi.entries import Entry
 from quintet.mapi.nspi.messages import Stat, Tagged, Tags
 from quintet.mapi.nspi.properties import House
 from quintet.mapi.nspi.tables import Look
+from quintet.mapi.nspi.view import FEW
 from quintet.mapi.types import Error, Tag, Value
-
-_MAX_MATCHES: Final = 2  # more are ambiguous all the same
 
 
 def prop_list(look: Look, house: House, mid: int, flags: int) -> list[Tag]:
@@ -79,7 +78,7 @@ def resolve(look: Look, stat: Stat, texts: Sequence[str]) -> tuple[list[int], li
     tables.table_of(look, stat)
     outcomes, found = [], []
     for text in texts:
-        meant = look.resolve(text, stat.container, _MAX_MATCHES)
+        meant = look.resolve(text, stat.container, FEW)
         outcomes.append((consts.UNRESOLVED, consts.RESOLVED, consts.AMBIGUOUS)[min(len(meant), 2)])
         if len(meant) == 1:
             found.append(meant[0])

@@ -17,7 +17,7 @@ from quintet.mapi.restrict import Restriction
 from quintet.mapi.types import Tag, Value
 
 ANR: Final = 0x360C  # PidTagAnr: equal to what a text may mean
-MAX_SCANNED: Final = 200_000  # entries that are compared with one restriction
+MAX_TESTS: Final = 1_000_000  # comparisons of one search, about a second of a thread
 
 
 def restricted(look: Look, stat: Stat, wanted: Restriction, most: int, house: House) -> list[Entry]:
@@ -29,11 +29,11 @@ def restricted(look: Look, stat: Stat, wanted: Restriction, most: int, house: Ho
         raise MapiError(Code.GENERAL_FAILURE)
     table = tables.table_of(look, stat)
     texts, rest = _names_apart(widened(wanted, stat.code_page))
-    rows: Iterable[Entry] = table.rows
+    rows = table.rows
     for text in texts:
         meant = {entry.mid for entry in look.resolve(text, stat.container)}
         rows = [entry for entry in rows if entry.mid in meant]
-    if len(table) > MAX_SCANNED and not texts:
+    if rest is not None and _terms(rest) * len(rows) > MAX_TESTS:
         raise MapiError(Code.TOO_COMPLEX)
     found: list[Entry] = []
     for entry in _matching(rows, rest, house) if rest is not None else rows:
@@ -75,6 +75,14 @@ def _names_apart(wanted: Restriction) -> tuple[list[str], Restriction | None]:
     if isinstance(wanted, restrict.Or | restrict.Not) and _asks_for_names(wanted):
         raise MapiError(Code.TOO_COMPLEX)
     return [], wanted
+
+
+def _terms(wanted: Restriction) -> int:
+    """Simple restrictions within one."""
+    if isinstance(wanted, restrict.And | restrict.Or):
+        return 1 + sum(map(_terms, wanted.parts))
+    part = getattr(wanted, "part", None)
+    return 1 + (_terms(part) if part is not None else 0)
 
 
 def _asks_for_names(wanted: Restriction) -> bool:

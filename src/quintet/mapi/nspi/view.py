@@ -27,6 +27,7 @@ from quintet.store.directory import Listing
 MAX_MATCHES: Final = 1000  # entries that one text may mean; who types less than a name wants no more
 MAX_NAME: Final = 1024  # characters of a text that is resolved
 MAX_WORDS: Final = 8  # of it that are looked at
+FEW: Final = 2  # entries: enough to know that a text is ambiguous
 _PHONETIC: Final = consts.of("AddressBookPhoneticDisplayName")
 
 
@@ -175,7 +176,7 @@ class View:
 
         single = self.by_dn(text) if text[0] == "/" else self.by_address(text)
         exact = fit([single] if single is not None else self._exact(collate.image(text)))
-        return exact if exact or only else fit(self._beginning(collate.image(text)))
+        return exact if exact or only else fit(self._beginning(collate.image(text), few=most <= FEW))
 
     def _exact(self, text: str) -> list[Entry]:
         """Entries whose whole name, login name or local part is the text."""
@@ -184,8 +185,8 @@ class View:
         found = {at: self.entries[at] for at in owners[low : min(high, low + MAX_MATCHES)]}
         return [entry for _, entry in sorted(found.items()) if text in _wholes(entry)]
 
-    def _beginning(self, text: str) -> Iterator[Entry]:
-        """Entries of which some term begins with each word of the text."""
+    def _beginning(self, text: str, *, few: bool) -> Iterator[Entry]:
+        """Entries of which some term begins with each word of the text; ``few`` of them need no order."""
         terms, owners = self._terms
         ranges = sorted(
             (bisect_left(terms, word + "\U0010ffff") - low, low)
@@ -193,6 +194,8 @@ class View:
             for low in (bisect_left(terms, word),)
         )
         size, low = ranges[0]  # the word that the fewest begin with
+        if few and len(ranges) == 1:
+            return (self.entries[at] for at in _distinct(owners, low, size))
         places = set(owners[low : low + size])
         for size, low in ranges[1:]:
             places.intersection_update(owners[low : low + size])
@@ -212,6 +215,15 @@ def made(listing: Listing, server: uuid.UUID, before: View | None = None) -> Vie
     """The view of a directory; ``before`` keeps Minimal Entry IDs as they were."""
     known = before.known() if before is not None else {}
     return View(entries.read(listing, known), server, listing.version)
+
+
+def _distinct(owners: Sequence[int], low: int, size: int) -> Iterator[int]:
+    """Places in the order of their terms, each once; no more is looked at than is taken."""
+    told: set[int] = set()
+    for at in range(low, low + size):
+        if owners[at] not in told:
+            told.add(owners[at])
+            yield owners[at]
 
 
 def _seen(entry: Entry | None, eyes: Eyes) -> Entry | None:
