@@ -8,6 +8,7 @@ RFC 5537 3.6 (relaying agents), 3.7 (serving agents).
 from __future__ import annotations
 
 import asyncio
+import collections
 import enum
 import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -524,8 +525,9 @@ class Arrivals:
 
     def _counted(self, source: Source, work: _Work) -> list[Outcome]:
         results = work.results()
+        for fate, count in collections.Counter([outcome.fate for outcome in results]).items():
+            metrics.PEER_IN.labels(source.peer.name, fate.name.lower()).inc(count)
         for outcome in results:
-            metrics.PEER_IN.labels(source.peer.name, outcome.fate.name.lower()).inc()
             if outcome.fate is not Fate.TAKEN and outcome is not _DUPLICATE:
                 logger.info("article refused", conn=source.conn, peer=source.peer.name, why=outcome.text)
         return results

@@ -60,13 +60,18 @@ class Arriving:
     newsgroups: tuple[str, ...]  # as the header names them
     path: str  # as it came
     fields: Mapping[bytes, bytes]  # first of each name in lower case, values as they came
-    listed: list[tuple[bytes, bytes]]  # all fields but ours, as they came
+    all: list[tuple[bytes, bytes]]  # every field, as it came
     header: bytes  # without the fields that are ours, without the blank line
     body: bytes  # what came of it
     size: int  # bytes of the article as it came, so far
     is_plain: bool  # its header is made of fields as they should be
     sent_at: int | None = None  # Date, UTC ms; known when it was judged
     lines: int = -1  # of the body, where not all of it is in ``body``
+
+    @property
+    def listed(self) -> list[tuple[bytes, bytes]]:
+        """All fields but ours."""
+        return [one for one in self.all if one[0].lower() not in _NOT_KEPT]
 
     @property
     def approved(self) -> bool:
@@ -120,9 +125,8 @@ def read(data: bytes) -> Arriving | No:
         if isinstance(slowly, No):
             return slowly
         found = slowly
-    keys = [name.lower() for name, _ in found]
     # backwards, so that the first of a name stays
-    first = dict(zip(reversed(keys), [value for _, value in reversed(found)], strict=True))
+    first = {name.lower(): value for name, value in reversed(found)}
     message_id = first.get(b"message-id", b"").strip()
     known = message_id.decode() if is_message_id(message_id) else ""
     if b"\0" in data:
@@ -146,13 +150,12 @@ def read(data: bytes) -> Arriving | No:
     names = tuple(newsgroups.split(",")) if newsgroups.isascii() and " " not in newsgroups else None
     if names is None or "\t" in newsgroups:
         names = tuple(word for word in (part.strip() for part in newsgroups.split(",")) if word)
-    listed = [one for key, one in zip(keys, found, strict=True) if key not in _NOT_KEPT]
     return Arriving(
         known,
         names,
         path.decode("latin-1"),
         first,
-        listed,
+        found,
         _without_ours(data, end + 2, first),
         data[end + 4 :],
         len(data),

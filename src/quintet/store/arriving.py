@@ -84,14 +84,13 @@ class Place:
 def groups(tx: Tx, names: Iterable[str]) -> dict[str, tuple[FolderId, str]]:
     """Number and status of those of the groups that are here, by name."""
     owner = tx.value("SELECT id FROM account WHERE name = ?", NEWS)
-    found = {}
-    for name in names:  # one by one: among 10,000 groups a list as a parameter is five times as slow
-        row = tx.one(
-            "SELECT id, status FROM folder WHERE account_id = ? AND name = ? AND kind = 'group'", owner, name
-        )
-        if row is not None:
-            found[name] = (FolderId(row[0]), row[1])
-    return found
+    table, param = dialect.listed(tx.engine, names)
+    rows = tx.all(
+        # the left side of a CROSS JOIN is read first: a probe for each name
+        f"SELECT f.name, f.id, f.status FROM {table} CROSS JOIN folder f"
+        " WHERE f.account_id = ? AND f.name = listed.value AND f.kind = 'group'", param, owner,
+    )  # fmt: skip
+    return {name: (FolderId(number), status) for name, number, status in rows}
 
 
 @bounded()
@@ -117,7 +116,8 @@ def file_all(
     All of the batch share a change number.
     ``remembered``: more ids to note in the history.
     """
-    taken = history.among(tx, [one.message_id for one in filings])
+    perhaps = tx.perhaps_known([one.message_id for one in filings])
+    taken = history.among(tx, perhaps) if perhaps else set()
     account = tx.one("UPDATE account SET modseq = modseq + 1 WHERE name = ? RETURNING id, modseq", NEWS)
     if account is None:
         raise Refused(Reason.NO_SUCH_FOLDER)

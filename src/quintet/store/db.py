@@ -8,7 +8,7 @@ threads are `store.writer`'s and `store.store`'s.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -68,6 +68,10 @@ class Tx(Protocol):
         """Says, before the commit, that the history has this id."""
         ...
 
+    def perhaps_known(self, message_ids: Sequence[str]) -> Sequence[str]:
+        """Those of the ids that the history may have; the others it has not, whoever writes."""
+        ...
+
     def unrendered(self, message_rows: Iterable[int]) -> None:
         """Says that somebody reads these messages, of which nothing is rendered yet (`ondemand`)."""
         ...
@@ -110,6 +114,7 @@ class SqliteTx:
         "_sealed",
         "_starts",
         "_used_ids",
+        "doubt",
         "hints",
         "learned",
         "now",
@@ -129,6 +134,7 @@ class SqliteTx:
         self.hints: set[tuple[AccountId, FolderId]] = set()
         self.learned: list[str] = []  # ids for the history
         self.teach: Callable[[list[str]], None] | None = None  # told of them just before the commit
+        self.doubt: Callable[[Sequence[str]], Sequence[str]] | None = None  # which ids were perhaps taught
         self.render: Callable[[Iterable[int]], None] | None = None  # told of what is read unrendered
 
     @property
@@ -175,6 +181,14 @@ class SqliteTx:
 
     def learn(self, message_id: str) -> None:
         self.learned.append(message_id)
+
+    def perhaps_known(self, message_ids: Sequence[str]) -> Sequence[str]:
+        if self.doubt is None:
+            return message_ids
+        found = list(self.doubt(message_ids))
+        if self.learned:  # by this commit: `teach` comes at its end
+            found += set(self.learned).intersection(message_ids)
+        return found
 
     def unrendered(self, message_rows: Iterable[int]) -> None:
         if self.render is not None:

@@ -51,6 +51,15 @@ def among(engine: Engine, values: Iterable[int] | Iterable[str]) -> tuple[str, o
     return "= ANY(?)", every
 
 
+def listed(engine: Engine, values: Iterable[str]) -> tuple[str, object]:
+    """A table ``listed`` of one column ``value``, to be read first; and its one parameter."""
+    every = list(values)
+    return ("json_each(?) AS listed", json.dumps(every)) if engine == SQLITE else (_LISTED, every)
+
+
+_LISTED = "unnest(CAST(? AS text[])) AS listed (value)"
+
+
 def joined_lines(engine: Engine, number: str, octets: str) -> str:
     """An aggregate: "number TAB octets CRLF" of every row, one after the other, as bytes.
 

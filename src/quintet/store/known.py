@@ -74,6 +74,18 @@ class Known:
                 found |= asked
         return found
 
+    def perhaps(self, ids: Sequence[str]) -> Sequence[str]:
+        """Those of ``ids`` that the table does not rule out.  Under the gate, where nobody adds meanwhile."""
+        table = self._current()
+        return ids if table is None or table.state != idtable.READY else table.maybe(ids)
+
+    def begin_empty(self, tx: Tx) -> None:
+        """A history without ids is complete in a table without ids."""
+        if tx.one("SELECT 1 FROM history LIMIT 1") is None:
+            table = self._current()
+            if table is not None and not table.successor:
+                table.set_state(idtable.READY)
+
     @property
     def table(self) -> IdTable | None:
         """The table that is asked now; None when there is none."""

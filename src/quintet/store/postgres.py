@@ -6,7 +6,7 @@ commit, readers and hints over it come with the engine as a product.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -73,6 +73,9 @@ class PgTx:
 
     def learn(self, message_id: str) -> None:
         self.learned.append(message_id)
+
+    def perhaps_known(self, message_ids: Sequence[str]) -> Sequence[str]:
+        return message_ids
 
     def unrendered(self, message_rows: Iterable[int]) -> None:
         """Nothing: they are rendered for each reader."""

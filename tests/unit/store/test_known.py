@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -130,6 +131,7 @@ def test_page_goes_through_all_ids_once(tx: DrivenTx) -> None:
 async def test_known_many_is_exact_before_and_after_the_table_is_built(tmp_path: Path, built: bool) -> None:
     async with worker(tmp_path) as store:
         await store.write(add, 0, 300)
+    (tmp_path / "history.ids").unlink()
     async with worker(tmp_path) as store:  # nothing is held from before
         if built:
             assert await remembering.whole(store) == 300
@@ -139,6 +141,27 @@ async def test_known_many_is_exact_before_and_after_the_table_is_built(tmp_path:
         assert store.known_many(ids(200, 500)) == set(ids(200, 300))
         await store.write(add, 400, 450)
         assert store.known_many(ids(200, 500)) == set(ids(200, 300)) | set(ids(400, 450))
+
+
+async def test_the_table_of_a_store_without_history_is_complete_at_once(tmp_path: Path) -> None:
+    async with worker(tmp_path) as store:
+        assert store.known.table is not None and store.known.table.state == idtable.READY
+        await store.write(add, 0, 3)
+        assert store.known.perhaps(ids(1, 5)) == ids(1, 3)
+        assert store.known_many(ids(1, 5)) == set(ids(1, 3))
+
+
+async def test_an_id_of_the_same_commit_is_known_to_the_next_job(tmp_path: Path) -> None:
+    def seen(tx: Tx) -> list[str]:
+        return sorted(tx.perhaps_known(ids(0, 5)))
+
+    async with worker(tmp_path) as store:
+        commits = store.commits
+        _, before, _, both = await asyncio.gather(
+            store.write(add, 0, 1), store.write(seen), store.write(add, 2, 3), store.write(seen)
+        )
+        assert store.commits == commits + 1
+        assert (before, both) == (ids(0, 1), [*ids(0, 1), *ids(2, 3)])
 
 
 async def test_what_one_worker_commits_all_others_know_at_once(tmp_path: Path) -> None:
@@ -181,6 +204,8 @@ async def test_ids_that_come_while_a_table_is_built_are_in_it(tmp_path: Path) ->
 
 async def test_builder_whose_lease_ran_out_does_no_harm(tmp_path: Path) -> None:
     async with worker(tmp_path) as slow, worker(tmp_path) as quick:
+        assert slow.known.table is not None
+        slow.known.table.set_state(idtable.BUILDING)
         await slow.write(add, 0, 20)
         number = await slow.write(slow.known.begin, 20)
         assert await remembering.whole(quick) == 20
