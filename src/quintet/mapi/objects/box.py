@@ -1,9 +1,11 @@
 """Box: a logon to a mailbox or to the public folders, and everything that hangs on it (MS-OXCSTOR).
 
     box = await store.write(objects.logon, account.id, reader.id, files=store.blobs)
-    await store.read(work, box)            # def work(tx, box): with box.using(tx): ...
+    await store.write_once(work, box)      # def work(tx, box): with box.using(tx): ...
 
-A box lives as long as the logon, a transaction only as long as a call, so objects reach it through their box.
+Objects change in memory with what they write, so a change is run once; where it fails, the objects that it
+touched are opened anew.  A box lives as long as the logon, a transaction only as long as a call, so objects
+reach it through their box.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Post:
             )
             if posted.added:
                 place = posted.added[posted.groups.index(self.group)]
-                await services.store.write(self._adopt, place)
+                await services.store.write_once(self._adopt, place)
         except Problem as problem:
             raise of_problem(problem) from problem
 
@@ -84,9 +84,9 @@ class Submit:
             content = await self._content(services, envelope)
             envelope.id = services.inbound.new_id()
             await services.inbound.accept(envelope, content)
-            await services.store.write(self._file)
+            await services.store.write_once(self._file)
         except Problem as problem:
-            await services.store.write(self._undo)
+            await services.store.write_once(self._undo)
             raise of_problem(problem) from problem
 
     def _envelope(self, services: Services) -> Envelope:

@@ -46,7 +46,7 @@ class World:
             with self.box.using(tx):
                 act()
 
-        await self.house.store.write(work)
+        await self.house.store.write_once(work)
         for errand in self.box.take_errands():
             await errand.run(self.desk)
 
