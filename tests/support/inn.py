@@ -70,6 +70,7 @@ class Inn:
     groups: Sequence[str]
     feeds: Sequence[Feed] = ()
     senders: Sequence[str] = ("127.0.0.1",)
+    options: str = ""  # more lines of incoming.conf, for all peers
     port: int = 0
     address: str = "127.0.0.1"
     prefix: Sequence[str] = ()  # a command that enters a namespace
@@ -132,7 +133,7 @@ class Inn:
             f'peer p{number} {{\n hostname: "{host}"\n}}\n'
             for number, host in enumerate(dict.fromkeys(self.senders))
         ]
-        return "streaming: true\nmax-connections: 50\n" + "".join(peers)
+        return "streaming: true\nmax-connections: 50\n" + self.options + "".join(peers)
 
     def _innfeed(self) -> str:
         text = (

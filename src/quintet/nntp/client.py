@@ -15,7 +15,7 @@ from contextlib import aclosing, suppress
 
 from quintet.config.peers import Peer
 from quintet.delivery.feeds import batch
-from quintet.delivery.feeds.link import Outgoing, Verdict
+from quintet.delivery.feeds.link import Most, Outgoing, Verdict
 from quintet.errors import Hangup, Problem, Reason, Refused, TryLater
 from quintet.net import dots
 from quintet.net.client import Client
@@ -42,6 +42,7 @@ class Connection:
         self._client = client
         self.capabilities: dict[str, list[str]] = {}
         self.streams = False
+        self.most = Most()
         self.compressed = False
         self.steps: list[str] = []  # what was done, for people who test a peer
 

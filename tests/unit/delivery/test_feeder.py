@@ -14,7 +14,7 @@ from quintet.clock import FrozenClock
 from quintet.config.peers import Peer
 from quintet.delivery.feeds import feeder as feeders
 from quintet.delivery.feeds.feeder import Feeder
-from quintet.delivery.feeds.link import Outgoing, Verdict
+from quintet.delivery.feeds.link import Most, Outgoing, Verdict
 from quintet.errors import Hangup, Reason, Refused, TryLater
 from quintet.store import entries, feeding, groups
 from quintet.store.content import content_of
@@ -89,6 +89,8 @@ class House:
 
 class Link:
     """One connection to the sham."""
+
+    most = Most()
 
     def __init__(self, house: House) -> None:
         self._house = house

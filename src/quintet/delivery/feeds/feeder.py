@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from quintet import log, metrics
 from quintet.clock import Clock
 from quintet.config.peers import Peer
-from quintet.delivery.feeds.link import Link, Opener, Outgoing, Verdict
+from quintet.delivery.feeds.link import Link, Most, Opener, Outgoing, Verdict
 from quintet.delivery.feeds.select import Choice
 from quintet.errors import Hangup, Problem, Refused
 from quintet.store import accounts, feeding, groups
@@ -28,8 +28,7 @@ from quintet.store.store import Store
 
 RANGE = 200  # articles leased together
 QUEUED = 400  # chosen articles held in memory before more are leased
-ROUND = 50  # articles in one round
-ROUND_BYTES = 512 * 1024  # bytes of articles in one round, as far as they are small
+ROUND = Most().articles
 BLIND_ABOVE, ASK_BELOW = 0.95, 0.90  # share of articles that are taken (innfeed: no-check-high, no-check-low)
 WEIGHT = 0.02  # of one answer in that share
 GROW_S = 1.0  # between two connections that are opened
@@ -44,6 +43,8 @@ NOTE_S = 0.2  # how long what was settled waits to be noted together
 RENEW_S = 30.0  # between two renewals of leases while nothing moves
 LOOK_S = 30.0  # without a hint, and where articles are delayed at most
 HELP_MS = 5000  # what waits for so long is also sent by workers that do not send first
+
+_ONE = Most(articles=1)
 
 logger = log.get("feed")
 
@@ -284,10 +285,10 @@ class Feeder:
             return False
         return not self._stopping
 
-    def _next(self, count: int) -> list[Piece]:
+    def _next(self, most: Most) -> list[Piece]:
         found: list[Piece] = []
         size = 0
-        while self._queue and len(found) < count and size < ROUND_BYTES:
+        while self._queue and len(found) < most.articles and size < most.size:
             piece = self._queue.popleft()
             size += piece.size
             found.append(piece)
@@ -300,10 +301,10 @@ class Feeder:
         wanted: list[Piece] = []
         while (self._queue or wanted) and not self._stopping:
             if self.blind:
-                send, offers = [*wanted, *self._next(ROUND)], list[Piece]()
+                send, offers = [*wanted, *self._next(link.most)], list[Piece]()
                 hand += [piece for piece in send if piece not in wanted]
             else:
-                send, offers = wanted, self._next(ROUND)
+                send, offers = wanted, self._next(link.most)
                 hand += offers
             articles, here, gone = await self._load(send)
             self._settle(gone, hand)
@@ -319,7 +320,7 @@ class Feeder:
                     self._judge(piece, verdict, hand)
 
     async def _lock_step(self, link: Link, hand: list[Piece]) -> None:
-        for piece in self._next(1):
+        for piece in self._next(_ONE):
             hand.append(piece)
             articles, _, gone = await self._load([piece])
             self._settle(gone, hand)

@@ -30,8 +30,18 @@ class Outgoing:
     header_only: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Most:
+    """How much one round takes."""
+
+    articles: int = 50
+    size: int = 512 * 1024  # bytes of articles, as far as they are small
+
+
 class Link(Protocol):
     """One connection that stands.  Every method raises Hangup when it does not any more."""
+
+    most: Most
 
     @property
     def streams(self) -> bool:

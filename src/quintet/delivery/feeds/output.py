@@ -13,7 +13,7 @@ from pathlib import Path
 from quintet.clock import Clock
 from quintet.config.peers import Peer
 from quintet.delivery.feeds import batch
-from quintet.delivery.feeds.link import Link, Opener, Outgoing, Verdict
+from quintet.delivery.feeds.link import Link, Most, Opener, Outgoing, Verdict
 from quintet.errors import Hangup, Reason, TryLater
 
 PROGRAM_S = 300.0  # for a program to take a batch
@@ -35,6 +35,7 @@ class File:
     """Appends, and flushes a round before it counts as sent; the file may be moved away at any time."""
 
     streams = True
+    most = Most()
 
     def __init__(self, path: Path, *, whole: bool, packing: str = "none") -> None:
         self._path, self._whole, self._packing = path, whole, packing
@@ -75,6 +76,7 @@ class Pipe:
     """Starts a program for each round, gives it the articles as a batch, and believes its exit status."""
 
     streams = True
+    most = Most()
 
     def __init__(self, command: str, packing: str = "none") -> None:
         self._command, self._packing = command, packing
