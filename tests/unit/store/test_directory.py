@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from quintet.store import accounts, directory, groups, lists, props, teams
-from quintet.store.model import AccountId
+from quintet.store import accounts, directory, folders, groups, items, lists, props, teams
+from quintet.store.model import AccountId, FolderKind
 
 
 def test_everything_in_one_listing(tx):
@@ -60,3 +60,20 @@ def test_lists_of_a_member(tx):
         lists.join(tx, lists.get(tx, address).id, "Ann@far.example")
     assert lists.of(tx, "ann@far.example") == ["a@example.org", "b@example.org"]
     assert lists.of(tx, "x@far.example") == []
+
+
+def test_stored_properties_of_a_folders_items(tx):
+    """The first ones of a folder, of some tags, and nothing of what is hidden."""
+    ann = accounts.create(tx, "ann@example.org")
+    folder = folders.create(tx, ann.id, "people", kind=FolderKind.ITEM)
+    numbers = [
+        items.add(tx, folder.id, items.Facts(10), received_at=5, hidden=number == 1).entry_id
+        for number in range(4)
+    ]
+    for number in numbers:
+        props.put(tx, props.ENTRY, number, {1: b"name", 2: b"address", 3: b"other"})
+        props.put(tx, props.ENTRY, number, {1: b"of a part"}, part=1)
+    both = {1: b"name", 2: b"address"}
+    assert directory.items(tx, folder.id, [1, 2], 9) == dict.fromkeys([numbers[0], *numbers[2:]], both)
+    assert list(directory.items(tx, folder.id, [1], 2)) == [numbers[0], numbers[2]]
+    assert directory.items(tx, folder.id, [9], 9) == {}

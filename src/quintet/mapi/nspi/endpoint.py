@@ -194,7 +194,11 @@ class AddressBookEndpoint:
         entry = look.entry(stat.current)
         house = await self._house(look, (entry,), request.tags or properties.CERTIFICATES)
         tags = objects.wanted(look, house, stat, request.tags, request.flags)
-        error, values = objects.props(entry, house, stat, tags, request.flags)
+        container = look.container(stat.current)
+        if entry is None and container is not None:
+            error, values = objects.container_props(container, stat, tags)
+        else:
+            error, values = objects.props(entry, house, stat, tags, request.flags)
         return m.Props(error, stat.code_page, values)
 
     async def _get_prop_list(self, look: Look, request: m.GetPropList) -> m.Columns:

@@ -19,10 +19,12 @@ from quintet.mapi.types import Error, Tag, Value
 
 def prop_list(look: Look, house: House, mid: int, flags: int) -> list[Tag]:
     """NspiGetPropList (3.1.4.1.6).  Raises MapiError(INVALID_OBJECT): there is none."""
-    entry = look.entry(mid)
-    if entry is None:
-        raise MapiError(Code.INVALID_OBJECT)
-    return properties.listed(entry, house, wide=False, objects=not flags & consts.SKIP_OBJECTS)
+    entry, container = look.entry(mid), look.container(mid)
+    if entry is not None:
+        return properties.listed(entry, house, wide=False, objects=not flags & consts.SKIP_OBJECTS)
+    if container is not None:
+        return [properties.width(tag, False) for tag in _of_container(container)]
+    raise MapiError(Code.INVALID_OBJECT)
 
 
 def wanted(look: Look, house: House, stat: Stat, tags: Tags | None, flags: int) -> Tags:
@@ -45,6 +47,23 @@ def props(
     values = tuple(map(_tagged, tags, properties.row(entry, house, made)))
     failed = any(isinstance(value, int) and _is_error(tag) for tag, value in values)
     return (consts.ERRORS_RETURNED if failed else consts.SUCCESS), values
+
+
+def container_props(container: Container, stat: Stat, tags: Tags) -> tuple[int, tuple[Tagged, ...]]:
+    """As `props`, of what the hierarchy tells."""
+    held = {tag >> 16: (tag, value) for tag, value in _of_container(container).items()}
+    values = tuple([_told(*held.get(tag >> 16, (0, properties.ABSENT)), tag, stat.code_page) for tag in tags])
+    failed = any(_is_error(tag) for tag, _ in values)
+    return (consts.ERRORS_RETURNED if failed else consts.SUCCESS), values
+
+
+def _told(native: Tag, value: Value, wanted: Tag, page: int) -> Tagged:
+    """A value as its native type, or text as the narrow one."""
+    if wanted == properties.width(native, False) != native:
+        return wanted, codepages.encode(value, page)
+    if types.type_of(wanted) in (types.UNSPECIFIED, types.type_of(native)):
+        return _tagged(native, value)
+    return _tagged(wanted, properties.ABSENT)
 
 
 def _tagged(tag: Tag, value: Value) -> Tagged:
@@ -91,6 +110,16 @@ _ROW: Final = tuple(map(consts.of, (
     "EntryId", "ContainerFlags", "Depth", "AddressBookContainerId", "DisplayName", "AddressBookIsMaster",
     "AddressBookParentEntryId",
 )))  # fmt: skip
+_OBJECT_TYPE, _DISPLAY_TYPE = consts.of("ObjectType"), consts.of("DisplayType")
+
+
+def _of_container(one: Container) -> dict[Tag, Value]:
+    """What a container has: a row of the hierarchy, and what kind of object it is."""
+    values: list[Value] = [one.entry_id, one.flags, one.depth, one.mid, one.name, False]
+    if one.parent is not None:
+        values.append(containers.BY_MID[one.parent].entry_id)
+    row = dict(zip(_ROW, values, strict=False))  # the parent is last, and may be missing (R1863)
+    return row | {_OBJECT_TYPE: consts.OBJECT_CONTAINER, _DISPLAY_TYPE: consts.DT_CONTAINER}
 
 
 def hierarchy(look: Look, stat: Stat, flags: int) -> tuple[tuple[Tagged, ...], ...]:
@@ -101,12 +130,10 @@ def hierarchy(look: Look, stat: Stat, flags: int) -> tuple[tuple[Tagged, ...], .
 
 
 def _container_row(one: Container, wide: bool, page: int) -> tuple[Tagged, ...]:
-    name = one.name if wide else codepages.encode(one.name, page)
-    values: list[Value] = [one.entry_id, one.flags, one.depth, one.mid, name, False]
-    if one.parent is not None:
-        values.append(containers.BY_MID[one.parent].entry_id)
-    tags = [properties.width(tag, wide) for tag in _ROW]
-    return tuple(zip(tags, values, strict=False))  # the parent is last, and may be missing (R1863)
+    held = _of_container(one)
+    return tuple([
+        _told(tag, held[tag], properties.width(tag, wide), page) for tag in _ROW if tag in held
+    ])  # fmt: skip
 
 
 # --- templates --------------------------------------------------------------------------------------------

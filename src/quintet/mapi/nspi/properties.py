@@ -99,6 +99,7 @@ def _link(*kinds: Kind) -> Getter:
 
 _LISTS: Final = (Kind.LIST, Kind.FORWARD, Kind.TEAM)
 _ACCOUNTS: Final = (Kind.PERSON, Kind.SHARED)
+_LIST_FLAGS: Final = consts.AB_RECIPIENTS | consts.AB_UNMODIFIABLE
 
 _MADE: Final[dict[str, Getter]] = {
     "AddressBookContainerId": lambda entry, house: consts.signed(entry.mid),
@@ -127,6 +128,7 @@ _MADE: Final[dict[str, Getter]] = {
     "AddressBookHomeMessageDatabase": _home,
     "AddressBookFolderPathname": lambda entry, house: entry.key if entry.kind is Kind.GROUP else None,
     "ContainerContents": _link(*_LISTS),
+    "ContainerFlags": lambda entry, house: _LIST_FLAGS if entry.kind in _LISTS else None,
     "AddressBookMember": _link(*_LISTS),
     "AddressBookOwner": _link(Kind.LIST),
     "AddressBookPublicDelegates": _link(*_ACCOUNTS),

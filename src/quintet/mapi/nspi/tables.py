@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.nspi import codepages, collate, consts, properties
+from quintet.mapi.nspi import codepages, collate, consts, containers, properties
 from quintet.mapi.nspi import view as views
 from quintet.mapi.nspi.contacts import Shelf
+from quintet.mapi.nspi.containers import Container
 from quintet.mapi.nspi.entries import Entry
 from quintet.mapi.nspi.messages import Stat, Table, Tagged, Tags
 from quintet.mapi.nspi.properties import House
@@ -52,6 +53,11 @@ class Look:
 
     def _on_shelves(self, ask: Callable[[views.View], Entry | None]) -> Entry | None:
         return next((found for one in self.shelves.values() if (found := ask(one.view))), None)
+
+    def container(self, mid: int) -> Container | None:
+        """None for the global address list too: as an object, 0 is none."""
+        shelf = self.shelves.get(mid)
+        return shelf.container if shelf else containers.BY_MID.get(mid) if mid else None
 
     def table(self, container: int, sort: int) -> views.Table | None:
         shelf = self.shelves.get(container)

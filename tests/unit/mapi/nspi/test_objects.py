@@ -28,7 +28,7 @@ async def props(desk: Desk, name: str, *tags: int, **more) -> m.Props:
 
 
 async def test_what_every_object_has(desk: Desk):
-    """MS-OXNSPI_R1721 to R1736; MS-OXNSPI_R1737: lists have contents."""
+    """MS-OXNSPI_R1721 to R1736; MS-OXNSPI_R1737, R1738: lists have contents, and flags of containers."""
     for name in ("Alice Adams", "Staff", "$sales", "info@example.org", "misc.food"):
         answer = await props(desk, name)
         found = {tag >> 16: value for tag, value in answer.values}
@@ -36,6 +36,7 @@ async def test_what_every_object_has(desk: Desk):
         assert {consts.of(one) >> 16 for one in REQUIRED} <= set(found), name
         is_list = found[consts.of("ObjectType") >> 16] == consts.OBJECT_LIST
         assert (consts.of("ContainerContents") >> 16 in found) is is_list
+        assert found.get(0x3600) == (consts.AB_RECIPIENTS | consts.AB_UNMODIFIABLE if is_list else None)
 
 
 async def test_one_person(desk: Desk):
@@ -173,6 +174,26 @@ async def test_the_hierarchy(desk: Desk):
     assert names.read(rows[2][0]) == "/guid=" + f"{0x11:032X}"
     assert all(row[6] == rows[1][0] for row in rows[2:])
     assert [len(row) for row in rows] == [6, 6, 7, 7, 7, 7]
+
+
+async def test_a_container_is_an_object(desk: Desk):
+    """What a client asks that has found a container by its entry id."""
+    [mid] = (await desk.ask(m.DnToMinId(0, (names.of_container(0x11).encode(),)))).mids
+    state = replace(STAT, current=mid, code_page=1252)
+    listed = (await desk.ask(m.GetPropList(0, mid, 1252))).tags
+    answer = await desk.ask(m.GetProps(0, state))
+    assert answer.error == 0
+    assert [tag for tag, _ in answer.values] == list(listed)
+    assert dict(answer.values)[0x3001001E] == b"All Users"
+    assert dict(answer.values)[0x0FFE0003] == consts.OBJECT_CONTAINER
+    wanted = (0x3001001F, 0x30010000, 0x30010003, 0x39FE001F, 0x36000003)
+    answer = await desk.ask(m.GetProps(0, state, wanted))
+    assert answer.error == consts.ERRORS_RETURNED
+    missing = int(Code.NOT_FOUND)
+    assert answer.values == (
+        (NAME, "All Users"), (NAME, "All Users"), (0x3001000A, missing), (0x39FE000A, missing),
+        (0x36000003, 9),
+    )  # fmt: skip
 
 
 async def test_a_hierarchy_that_a_client_has(desk: Desk):
