@@ -126,7 +126,11 @@ def get(reader: Reader, kind: int) -> Value:
         least = _SMALLEST.get(one, 4 if reader.wide else 2)
         if reader.book and one in _FLAGGED:
             least = 1
-        return [get(reader, one) for _ in range(reader.counted(reader.u32(), least))]
+        number = reader.counted(reader.u32(), least)
+        form = _FORMS.get(one)
+        if form is not None:  # ten times as fast
+            return [value for (value,) in form.iter_unpack(reader.take(number * form.size))]
+        return [get(reader, one) for _ in range(number)]
     raise bad("no such property type")
 
 

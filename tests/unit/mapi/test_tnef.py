@@ -217,6 +217,18 @@ def test_messages_nested_too_deeply_are_refused() -> None:
         read(attribute(att.RENDERING, bytes(14), 2), attribute(att.ATTACHMENT_PROPS, props, 2))
 
 
+def test_large_messages_nest_less_deeply(monkeypatch: pytest.MonkeyPatch) -> None:
+    item = Item({}, [], [Attachment({}, b"x" * 10_000)])
+    for _ in range(3):
+        item = Item({}, [], [Attachment({}, item=item)])
+    raw = tnef.write(item)
+    monkeypatch.setattr(reading, "MAX_NESTED", 35_000)
+    assert tnef.read(raw).attachments
+    monkeypatch.setattr(reading, "MAX_NESTED", 25_000)
+    with pytest.raises(BadSyntax):
+        tnef.read(raw)
+
+
 def test_what_tnef_cannot_tell_is_left_out() -> None:
     item = Item({SUBJECT: "x", 0x3FF700FD: b"", 0x6700000A: 5, 0x67010003: None})
     assert tnef.read(tnef.write(item)).props == {CLASS: "IPM.Note", SUBJECT: "x"}

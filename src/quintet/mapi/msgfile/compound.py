@@ -134,14 +134,12 @@ class _File:
 
     def _read_fat(self, fats: int, difat: int) -> bytes:
         """The numbers of the FAT's sectors stand in the header, then in a chain of sectors."""
+        fats = min(fats, self._most * 4 // self._size + 1)  # more would tell of sectors that are not there
         places = list(struct.unpack_from(f"<{_IN_HEADER}I", self._raw, 76))
-        for _ in range(self._most):
-            if difat in (_END, _FREE):
-                break
-            more = _numbers(self._sector(difat))
+        while len(places) < fats and difat not in (_END, _FREE):
+            more = struct.unpack(f"<{self._size // 4}I", self._sector(difat))
             places += more[:-1]
             difat = more[-1]
-        fats = min(fats, self._most * 4 // self._size + 1)  # more would tell of sectors that are not there
         return b"".join([self._sector(place) for place in places[:fats] if place < _OF_DIFAT])
 
     def _sector(self, number: int) -> bytes:
@@ -181,10 +179,6 @@ class _Entry:
     clsid: uuid.UUID
     start: int
     size: int
-
-
-def _numbers(raw: bytes) -> tuple[int, ...]:
-    return struct.unpack(f"<{len(raw) // 4}I", raw)
 
 
 def _next(table: bytes, number: int) -> int:

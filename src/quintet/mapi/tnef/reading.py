@@ -22,6 +22,7 @@ from quintet.mapi.types import Tag, Value
 MAX_ATTACHMENTS = 4096
 MAX_RECIPIENTS = 10_000
 MAX_EMBEDDED = 16  # levels of messages within messages
+MAX_NESTED = 128 * 1024 * 1024  # bytes of a message times its level: each level holds its own copy
 _WINDOWS = 1252  # the code page where none is told
 _SMALLEST = 11  # bytes of an attribute
 _DATE = struct.Struct("<7H")
@@ -43,13 +44,12 @@ def read(raw: bytes) -> Item:
 
     Raises BadSyntax: no TNEF, malformed, or beyond one of the limits above.
     """
-    return _read(raw, 0)
+    return _read(Reader(raw), 0)
 
 
-def _read(raw: bytes, depth: int) -> Item:
-    if depth > MAX_EMBEDDED:
+def _read(reader: Reader, depth: int) -> Item:
+    if depth > MAX_EMBEDDED or depth * len(reader) > MAX_NESTED:
         raise bad("messages nested too deeply")
-    reader = Reader(raw)
     if reader.u32() != att.SIGNATURE:
         raise bad("not a TNEF stream")
     reader.u16()  # a key, which serves nothing any more
@@ -131,7 +131,7 @@ def _attachment(part: _Part, depth: int) -> Attachment:
     interface = reader.take(16)
     if interface == guids.INTERFACES["IID_IMessage"].bytes_le:
         bag[att.ATTACH_METHOD] = att.EMBEDDED
-        return Attachment(bag, b"", _read(reader.rest(), depth + 1))
+        return Attachment(bag, b"", _read(reader, depth + 1))
     bag[att.ATTACH_METHOD] = att.OLE
     return Attachment(bag, reader.rest())
 

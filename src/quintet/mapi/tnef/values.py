@@ -72,7 +72,11 @@ def _get(reader: Reader, kind: int, page: int) -> tuple[int, Value]:
     if one not in _FIXED and one not in _VARIABLE and one != types.GUID:
         raise bad("no such property type")
     single = not many and one not in _VARIABLE
-    values = [_one(reader, one, page) for _ in range(1 if single else reader.counted(reader.u32(), 4))]
+    number = 1 if single else reader.counted(reader.u32(), 4)
+    form = _FIXED.get(one) if many and one != types.BOOLEAN else None
+    if form is not None:
+        return kind, [value for (value,) in form.iter_unpack(reader.take(number * form.size))]
+    values = [_one(reader, one, page) for _ in range(number)]
     if one == types.STRING8:
         one = types.STRING
     if many:
