@@ -106,7 +106,7 @@ class IMsgStore(IMAPIProp):
     # --- opening
 
     def OpenEntry(self, entry: bytes | None, iid: bytes | None = None, flags: int = 0) -> Any:
-        """A folder or a message; None: the root folder.
+        """A folder or a message; None: the root folder.  SHOW_SOFT_DELETES opens what was deleted, too.
 
         Raises MAPIErrorNotFound, MAPIErrorInvalidEntryid: of another store.
         """
@@ -117,18 +117,21 @@ class IMsgStore(IMAPIProp):
         if entry[4:20] != source.uid:
             raise fail("MAPI_E_INVALID_ENTRYID", "an entry id of another store")
         writable = self._writable and bool(flags & (consts.MAPI_MODIFY | consts.MAPI_BEST_ACCESS))
+        deleted = bool(flags & consts.SHOW_SOFT_DELETES)
         if iid == consts.IID_IMessage:
-            return self._message(entry, writable=writable)
+            return self._message(entry, writable=writable, deleted=deleted)
         try:
             found: Any = Folder(self, entry, writable=self._writable)
         except MapiError as error:
             if error.code != Code.NOT_FOUND or iid == consts.IID_IMAPIFolder:
                 raise
-            return self._message(entry, writable=writable)
+            return self._message(entry, writable=writable, deleted=deleted)
         return found
 
-    def _message(self, entry: EntryId, *, writable: bool) -> IMessage:
+    def _message(self, entry: EntryId, *, writable: bool, deleted: bool = False) -> IMessage:
         item = self.source.load(entry)
+        if pr.DELETED_ON in item.props and not deleted:
+            raise fail("MAPI_E_NOT_FOUND", "it was deleted")
         writable = writable and Can.SAVE in self.source.can
         folder = item.props.get(pr.PARENT_ENTRYID) or b""
         return IMessage(self, folder, entry, item, self._lock, writable=writable)

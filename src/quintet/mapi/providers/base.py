@@ -209,7 +209,10 @@ class MessageStore(ABC):
 
     @abstractmethod
     def load(self, message: EntryId) -> Item:
-        """The whole message; contents of attachments may come by reference.  Raises MapiError(NOT_FOUND)."""
+        """The whole message; contents of attachments may come by reference.  Raises MapiError(NOT_FOUND).
+
+        One that was deleted and can come back has PidTagDeletedOn.
+        """
 
     def search(self, folder: EntryId, restriction: Restriction) -> Collection[EntryId] | None:
         """Messages that may match, where the system can tell faster than by reading all; else None.

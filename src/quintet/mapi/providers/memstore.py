@@ -309,6 +309,7 @@ class MemoryStore(base.MessageStore):
                     del self._messages[entry]
                 else:
                     one.view = View.DELETED
+                    one.row[pr.DELETED_ON] = self._now()
                     one.folder.messages[View.DELETED][entry] = one
                 events += self._events(Kind.DELETED, one)
         self._tell(*events)
