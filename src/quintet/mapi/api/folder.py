@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from quintet.mapi import convert, pr
+from quintet.errors import Problem
+from quintet.mapi import convert, msgfile, pr
 from quintet.mapi.api.fields import Bit, Where, condition
 from quintet.mapi.api.item import Item, Message, Post, kind_of
 from quintet.mapi.api.query import Items
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.bag import Item as Values
+from quintet.mapi.convert import calendars, cards
 from quintet.mapi.core.folder import IMAPIFolder
 from quintet.mapi.core.message import IMessage, draft
 from quintet.mapi.errors import Code, MapiError
@@ -205,15 +207,31 @@ class Folder:
             setattr(made, name, value)
         return made.save() if save else made
 
-    def add(self, values: Values | None = None, *, eml: bytes | None = None) -> Item:
-        """An item of its properties, or of a MIME message, saved here."""
-        if eml is not None:
-            values = convert.from_mime(eml)
+    def add(
+        self,
+        values: Values | None = None,
+        *,
+        eml: bytes | None = None,
+        ics: bytes | None = None,
+        vcf: bytes | None = None,
+        msg: bytes | None = None,
+    ) -> Item:
+        """One item, saved here: of its properties, of MIME, iCalendar, a vCard or a .msg file.
+
+        Raises MapiError(INVALID_PARAMETER): there is none in it, or several; see `add_all`.
+        """
         if values is None:
-            raise TypeError("add(...) takes an item's values, or eml=")
+            found = _read(eml=eml, ics=ics, vcf=vcf, msg=msg)
+            if len(found) != 1:
+                raise MapiError(Code.INVALID_PARAMETER, f"{len(found)} items, and not one")
+            (values,) = found
         entry = self.store.source.save(self.entry, derive.copied(values))
         self.store.mapi.hub.did(Kind.CREATED, Thing.MESSAGE, entry, self.entry)
         return kind_of(values.props.get(pr.MESSAGE_CLASS))(self.store, self.entry, entry)
+
+    def add_all(self, *, ics: bytes | None = None, vcf: bytes | None = None) -> list[Item]:
+        """Everything in a calendar or an address book file, saved here."""
+        return [self.add(one) for one in _read(ics=ics, vcf=vcf)]
 
     def bring(self, item: Item, *, keep: bool) -> Item:
         """Moves or copies an item here, from wherever it is."""
@@ -295,6 +313,23 @@ class Folder:
 
     def __hash__(self) -> int:
         return hash(self.entry)
+
+
+def _read(
+    *, eml: bytes | None = None, ics: bytes | None = None, vcf: bytes | None = None, msg: bytes | None = None
+) -> list[Values]:
+    try:
+        if eml is not None:
+            return [convert.from_mime(eml)]
+        if ics is not None:
+            return calendars.read(ics.decode("utf-8", "replace"))
+        if vcf is not None:
+            return cards.read(vcf.decode("utf-8", "replace"))
+        if msg is not None:
+            return [msgfile.read(msg)]
+    except Problem as error:
+        raise MapiError(Code.INVALID_PARAMETER, error.text) from error
+    return []
 
 
 async def watched(store: Store, folder: EntryId | None) -> AsyncIterator[Change]:

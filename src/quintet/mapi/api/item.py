@@ -7,7 +7,7 @@ import enum
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from quintet.mapi import consts, convert, named, pr, tags, types
+from quintet.mapi import consts, convert, msgfile, named, pr, tags, types
 from quintet.mapi.api import fields
 from quintet.mapi.api.fields import Bit, Choice, Field, Moment, Text, Words
 from quintet.mapi.api.parts import Attachment, Attachments
@@ -375,6 +375,10 @@ class Item:
     def eml(self) -> bytes:
         """As a MIME message."""
         return b"".join(convert.to_mime(self.values()))
+
+    def msg(self) -> bytes:
+        """As a .msg file (MS-OXMSG)."""
+        return msgfile.write(self.values())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.subject or '(no subject)'!r}>"
