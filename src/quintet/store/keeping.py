@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from quintet.errors import Reason, Refused
-from quintet.store import dialect, folders, props
+from quintet.store import dialect, folders, pages, props
 from quintet.store.db import Tx
 from quintet.store.filing import text
 from quintet.store.model import (
@@ -115,6 +116,47 @@ def listing(
         params.append(folder_name)
     rows = tx.all(f"{sql} ORDER BY expunged_at, folder_id, uid LIMIT ?", *params, limit)
     return [Kept(*row) for row in rows]
+
+
+def numbers(tx: Tx, folder_id: FolderId) -> list[int]:
+    """Object numbers of what a folder lost and can have back, in the order in which it lay there."""
+    rows = tx.all(
+        "SELECT entry_id FROM expunged WHERE folder_id = ? AND entry_id <> 0 ORDER BY uid", folder_id
+    )
+    return [number for (number,) in rows]
+
+
+def of_numbers(tx: Tx, folder_id: FolderId, wanted: Sequence[int]) -> dict[int, Kept]:
+    """Those of a folder's by object numbers."""
+    members, param = dialect.among(tx.engine, wanted)
+    rows = tx.all(
+        f"SELECT entry_id, {_COLUMNS} FROM expunged WHERE entry_id {members} AND entry_id <> 0"
+        " AND folder_id = ?", param, folder_id,
+    )  # fmt: skip
+    return {row[0]: Kept(*row[1:]) for row in rows}
+
+
+def lines(tx: Tx, wanted: Sequence[int]) -> list[tuple[Any, ...]]:
+    """The rows of `pages.LINE` as they would be if these were there; when they went stands for when saved."""
+    members, param = dialect.among(tx.engine, wanted)
+    return tx.all(
+        "SELECT x.entry_id, x.folder_id, x.uid, x.message_id, x.flags, x.size, x.received_at, x.expunged_at,"
+        " 0, 0, 0, 0, m.blob_id, m.sent_at, m.message_id, m.from_display, m.to_display FROM expunged x"
+        f" JOIN message m ON m.id = x.message_id WHERE x.entry_id {members}", param,
+    )  # fmt: skip
+
+
+def whole(tx: Tx, entry_id: int) -> pages.Whole:
+    """As `pages.whole`.  Raises Refused(NO_SUCH_MESSAGE)."""
+    row = tx.one(
+        "SELECT x.entry_id, x.folder_id, x.uid, x.message_id, x.flags, x.size, x.received_at, x.expunged_at,"
+        " 0, 0, 0, 0, 0, m.prefix, m.blob_id, b.size, b.sha256, b.place, b.data, b.digest FROM expunged x"
+        " JOIN message m ON m.id = x.message_id LEFT JOIN blob b ON b.id = m.blob_id WHERE x.entry_id = ?",
+        entry_id,
+    )  # fmt: skip
+    if row is None or not entry_id:
+        raise Refused(Reason.NO_SUCH_MESSAGE)
+    return pages.Whole(*row)
 
 
 def restore(tx: Tx, kept: Sequence[Kept], target: str = "") -> list[tuple[FolderId, Copied]]:

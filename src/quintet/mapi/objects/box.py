@@ -150,11 +150,14 @@ class Box:
 
         return Folder.open(self, FolderId(number))
 
-    def message(self, number: int) -> Message:
-        """Opens a message, wherever it is.  Raises MapiError(NOT_FOUND | ACCESS_DENIED)."""
+    def message(self, number: int, *, deleted: bool = False) -> Message:
+        """Opens a message, wherever it is; ``deleted``: also one that can be had back.
+
+        Raises MapiError(NOT_FOUND | ACCESS_DENIED).
+        """
         from quintet.mapi.objects.message import Message
 
-        return Message.open(self, EntryId(number))
+        return Message.open(self, EntryId(number), deleted=deleted)
 
     def logon_folders(self) -> list[int]:
         """The folders that RopLogon names, in its order; 0 for one that we do not have."""

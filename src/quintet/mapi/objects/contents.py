@@ -10,15 +10,16 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from quintet.mapi.bag import Bag, Item, Key, NamedTag
-from quintet.mapi.convert import differences, fields, names
+from quintet.mapi.convert import bodies, differences, fields, names
 from quintet.mapi.objects import flags, glance, packed, pid, stored
 from quintet.mapi.objects.glance import Head, Line
+from quintet.mapi.objects.itemlike import MADE_BODIES
 from quintet.mapi.restrict import RECIPIENTS, Restriction
 from quintet.mapi.rows import Order, SortOrder
 from quintet.mapi.table import Rows
 from quintet.mapi.types import Tag, Value
 from quintet.message.digest import Digest
-from quintet.store import folders, pages, props
+from quintet.store import folders, keeping, pages, props
 from quintet.store.model import FolderKind
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ _SORTABLE: Final = {
     pid.MESSAGE_ID: "id",
     pid.ARTICLE_NUMBER: "uid",
 }
-_BODIES = frozenset((pid.BODY, pid.HTML, pid.RTF))
 _TOLD: Final[frozenset[Key]] = (
     frozenset(row.key for row in fields.TABLE)
     | differences.COMPUTED
@@ -101,7 +101,7 @@ class Contents(Rows):
 
     def _told(self, tag: Tag) -> Key | None:
         """What the item of a letter calls the property, if a letter can tell it at all."""
-        if tag in _BODIES:
+        if tag in MADE_BODIES:
             return tag
         key = self.folder.box.key_of(tag)
         if key in _TOLD or (isinstance(key, NamedTag) and key.guid == names.INTERNET_HEADERS):
@@ -110,7 +110,7 @@ class Contents(Rows):
 
     def _lines(self, ids: Sequence[int], keys: Sequence[Tag]) -> dict[int, Line]:
         tx, account = self.folder.box.tx, self.folder.box.account.guid
-        found = {row[0]: Line(self.folder_of(row[1]), row) for row in pages.lines(tx, ids)}
+        found = {row[0]: Line(self.folder_of(row[1]), row) for row in self.lines(ids)}
         if all(key in glance.ENTRY for key in keys):
             return found
         fresh: dict[int, list[Line]] = {}
@@ -133,7 +133,7 @@ class Contents(Rows):
         try:
             return Digest.from_bytes(raw)
         except ValueError:
-            return stored.scanned(self.folder.box, stored.row(self.folder.box.tx, line.id))
+            return stored.scanned(self.folder.box, self.row(line.id))
 
     def folder_of(self, number: int) -> Folder:
         """The folder that an entry lies in."""
@@ -142,12 +142,38 @@ class Contents(Rows):
     def item(self, number: int) -> Item:
         """The whole item of a row."""
         box = self.folder.box
-        return stored.item(box, stored.row(box.tx, number))
+        return stored.item(box, self.row(number))
+
+    def row(self, number: int) -> stored.Row:
+        return stored.row(self.folder.box.tx, number)
+
+    def lines(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
+        """The rows of `store.pages.LINE`."""
+        return pages.lines(self.folder.box.tx, ids)
 
     def parts(self, row: int, table: Tag) -> Sequence[Mapping[Tag, Value]]:
         item = self.item(row)
         bags = item.recipients if table == RECIPIENTS else [one.props for one in item.attachments]
         return [{key: value for key, value in bag.items() if isinstance(key, int)} for bag in bags]
+
+
+class Deleted(Contents):
+    """What was taken out of a folder and can be had back (MS-OXCFOLD 3.1.1.2, SoftDeletes)."""
+
+    def ids(self) -> Sequence[int]:
+        return keeping.numbers(self.folder.box.tx, self.folder.id)
+
+    def version(self) -> Hashable:
+        return tuple(self.ids())
+
+    def arranged(self, restriction: Restriction | None, order: SortOrder | None) -> Sequence[int] | None:
+        return None
+
+    def lines(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
+        return keeping.lines(self.folder.box.tx, ids)
+
+    def row(self, number: int) -> stored.Row:
+        return keeping.whole(self.folder.box.tx, number)
 
 
 def _nothing(line: Line) -> None:
@@ -170,7 +196,8 @@ class _Values:
                 return self._flags(raw)
             return None if raw == packed.GONE else packed.of_value(tag, raw)
         if getter is None:
-            return None if told is None or self._line.blob_id is None else self._from_item(tag)
+            may_tell = self._line.blob_id is not None or tag in MADE_BODIES
+            return self._from_item(tag) if told is not None and may_tell else None
         if tag in glance.MIME and self._line.blob_id is None and tag not in _ALWAYS:
             return None
         value = getter(self._line)
@@ -188,7 +215,8 @@ class _Values:
         if self._item is None:
             self._item = self._rows.item(self._line.id)
         key = self._rows.folder.box.key_of(tag)
-        return None if key is None else self._item.props.get(key)
+        value = None if key is None else self._item.props.get(key)
+        return bodies.synthesized(self._item.props, tag) if value is None and tag in MADE_BODIES else value
 
 
 _FLAGGED = frozenset((pid.FLAG_STATUS, pid.LAST_VERB))  # the entry's flags are the truth of these

@@ -15,7 +15,7 @@ from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import members, moves, numbers, packed, permissions, pid, places, searching, stored
 from quintet.mapi.objects.bagged import Bagged, Fact, put_in
 from quintet.mapi.objects.box import mapped
-from quintet.mapi.objects.contents import Contents
+from quintet.mapi.objects.contents import Contents, Deleted
 from quintet.mapi.objects.hierarchy import Hierarchy
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.table import Table
@@ -120,9 +120,14 @@ class Folder(Bagged):
 
     # --- tables -----------------------------------------------------------------------------------------
 
-    def contents(self, *, associated: bool = False) -> Table:
-        """The messages (RopGetContentsTable), or the hidden ones.  Raises MapiError(ACCESS_DENIED)."""
+    def contents(self, *, associated: bool = False, deleted: bool = False) -> Table:
+        """The messages (RopGetContentsTable), the hidden ones, or those that can be had back.
+
+        Raises MapiError(ACCESS_DENIED).
+        """
         self.check("r")
+        if deleted:
+            return Table(Deleted(self))
         if self.is_search and not associated:
             return Table(searching.Found(self))
         return Table(Contents(self, hidden=associated))
@@ -158,9 +163,12 @@ class Folder(Bagged):
 
     # --- messages ---------------------------------------------------------------------------------------
 
-    def message(self, number: int) -> Message:
-        """Opens one of its messages.  Raises MapiError(NOT_FOUND): it is not in here (R1477)."""
-        found = self.box.message(number)
+    def message(self, number: int, *, deleted: bool = False) -> Message:
+        """Opens one of its messages; ``deleted``: also one that can be had back, to be read (R325, R326).
+
+        Raises MapiError(NOT_FOUND): it is not in here (R1477).
+        """
+        found = self.box.message(number, deleted=deleted)
         if found.folder.id != self.id and not self.is_search:
             raise MapiError(Code.NOT_FOUND)
         return found
@@ -280,6 +288,8 @@ class Folder(Bagged):
         self, ids: Sequence[int], target: Folder, *, copy: bool
     ) -> tuple[dict[int, int], bool]:
         """Into another folder, of another box too; the new ids by the old ones, and whether some failed.
+
+        Those that were deleted and can be had back come back in the other folder.
 
         Raises MapiError(SEARCH_FOLDER): the target is one (R1246); MapiError(ACCESS_DENIED).
         """
@@ -406,6 +416,7 @@ class Folder(Bagged):
         pid.CONTENT_COUNT: lambda self: len(searching.found(self)) if self.is_search else self.row.messages,
         pid.CONTENT_UNREAD: lambda self: self.unread(),
         pid.ASSOCIATED_COUNT: lambda self: self.associated_count(),
+        pid.DELETED_COUNT: lambda self: self.row.uid_next - 1 - self.row.messages - self.associated_count(),
         pid.SUBFOLDERS: _has_subfolders,
         pid.MESSAGE_SIZE: lambda self: min(self.row.bytes, 0x7FFFFFFF),
         pid.MESSAGE_SIZE_EXTENDED: lambda self: self.row.bytes,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_RECIPIENTS = 5000  # of one message
 TO, CC, BCC = 1, 2, 3
+MADE_BODIES = frozenset((pid.BODY, pid.HTML, pid.RTF, pid.NATIVE_BODY, pid.RTF_IN_SYNC))
+"""What is made of the other forms of the body where it is not there."""
 _BODIES = (pid.BODY, pid.HTML, pid.RTF)
 _SUBJECTS = (pid.NORMALIZED_SUBJECT, pid.SUBJECT_PREFIX)
 READ_ONLY, READ_WRITE = 0, 1  # PidTagAccessLevel
@@ -48,9 +50,10 @@ class ItemLike(Bagged):
         return self.item.props
 
     def _typed(self, tag: Tag) -> Value:
-        if match.wide(tag) == pid.BODY and pid.BODY not in self.item.props:
-            text = bodies.plain_of(self.item.props)  # of the HTML (MS-OXBBODY 2.1.3)
-            return ABSENT if text is None else text
+        wide = match.wide(tag)
+        if wide in MADE_BODIES and wide not in self.item.props:
+            made = bodies.synthesized(self.item.props, wide)  # of another form (MS-OXBBODY 2.1.3)
+            return ABSENT if made is None else made
         return super()._typed(tag)
 
     def _put(self, fresh: Bag) -> None:

@@ -21,7 +21,7 @@ from quintet.mapi.objects.bagged import Fact
 from quintet.mapi.objects.box import mapped
 from quintet.mapi.objects.itemlike import ItemLike, initial
 from quintet.mapi.types import Tag, Value
-from quintet.store import entries, items, props
+from quintet.store import entries, items, keeping, pages, props
 from quintet.store.blobs import Spool
 from quintet.store.content import Content
 from quintet.store.model import EntryId, FolderKind
@@ -55,14 +55,17 @@ class Message(ItemLike):
     # --- opening and creating -----------------------------------------------------------------------
 
     @classmethod
-    def open(cls, box: Box, number: EntryId) -> Message:
-        """Raises MapiError(NOT_FOUND) (R323), MapiError(ACCESS_DENIED) (R324)."""
+    def open(cls, box: Box, number: EntryId, *, deleted: bool = False) -> Message:
+        """Raises MapiError(NOT_FOUND) (R323, R335), MapiError(ACCESS_DENIED) (R324)."""
         with mapped():
-            row = stored.row(box.tx, number)
+            gone = deleted and not pages.present(box.tx, [number])
+            row = keeping.whole(box.tx, number) if gone else stored.row(box.tx, number)
         folder = box.folder(row.folder_id)
         folder.check("r")
         made = cls(folder, stored.item(box, row), row, hidden=bool(row.hidden))
-        made.writable = folder.may("w") or (made.is_own and folder.may_own(permissions.EDIT_OWNED))
+        made.writable = not gone and (
+            folder.may("w") or (made.is_own and folder.may_own(permissions.EDIT_OWNED))
+        )
         return made
 
     @classmethod

@@ -83,6 +83,8 @@ def move_copy(
     for number, _, _ in found:
         if number not in whole:
             pairs[number] = _one(source, number, target, copy)
+    if len(pairs) < len(set(ids)) and source.may("te"):
+        pairs |= _had_back(source, [number for number in ids if number not in pairs], target)
     for folder in (source, target):
         folder.refresh()
     return pairs, len(pairs) < len(set(ids))
@@ -112,6 +114,20 @@ def _as_they_are(
             with target.box.using(tx):
                 stored.keep(target.box, other, beside[EntryId(number)], {})
     return {int(number): int(other) for number, other in pairs.items()}
+
+
+def _had_back(source: Folder, ids: Sequence[int], target: Folder) -> dict[int, int]:
+    """What was deleted, filed again in another folder, or in its own."""
+    tx, pairs = source.box.tx, {}
+    kept = keeping.of_numbers(tx, source.id, ids)
+    if target.box.account.id != source.box.account.id or target.is_group:
+        return {}
+    for number, one in kept.items():
+        restored = keeping.restore(tx, [one], target.row.name)
+        if restored:
+            folder_id, pair = restored[0]
+            pairs[number] = int(pages.numbers(tx, folder_id, [pair.target_uid])[pair.target_uid])
+    return pairs
 
 
 def _one(source: Folder, number: EntryId, target: Folder, copy: bool) -> int:

@@ -369,6 +369,32 @@ def test_soft_deleted_comes_back_with_its_properties(tx: DrivenTx, box: Box, del
     assert table.query(9) == [["Dora"]]
 
 
+def test_soft_deleted_is_seen_read_and_moved_back(tx: DrivenTx, box: Box, deliver: Deliver) -> None:
+    """MS-OXCFOLD soft deleted tables; MS-OXCMSG_R325, R326, R335."""
+    keeping.set_window(tx, 86_400_000)
+    number = deliver()
+    message = box.message(number)
+    message.set([(0x66100003, 9)])
+    message.save()
+    box.inbox.delete_messages([number])
+    table = box.inbox.contents(deleted=True)
+    table.set_columns([pid.MESSAGE_ID, pid.SUBJECT, 0x66100003])
+    assert table.query(9) == [[numbers.on_wire(number), "Re: Café menu", 9]]
+    assert box.inbox.value(pid.DELETED_COUNT) == 1
+    with pytest.raises(MapiError) as caught:
+        box.inbox.message(number)
+    assert caught.value.code == Code.NOT_FOUND
+    gone = box.inbox.message(number, deleted=True)
+    assert gone.value(0x66100003) == 9
+    with pytest.raises(MapiError) as caught:
+        gone.set([(pid.SUBJECT, "x")])
+    assert caught.value.code == Code.ACCESS_DENIED
+    pairs, failed = box.inbox.move_copy_messages([number], special(box, "archive"), copy=False)
+    assert failed is False
+    assert box.message(pairs[number]).get([pid.SUBJECT, 0x66100003]) == ["Re: Café menu", 9]
+    assert len(table) == 0
+
+
 def test_hard_deleted_does_not(tx: DrivenTx, box: Box, deliver: Deliver) -> None:
     keeping.set_window(tx, 86_400_000)
     number = deliver()
