@@ -79,7 +79,7 @@ def _row_of(bag: Bag, page: str) -> bytes:
 def open_message(call: Call) -> messages.OpenMessageAnswer:
     body: messages.OpenMessage = call.body
     call.thing(Box, Folder)
-    message = call.box.message(counter(body.message))
+    message = call.box.message(counter(body.message), deleted=bool(body.mode & OpenMode.OPEN_SOFT_DELETED))
     if body.folder.counter and message.folder.id != body.folder.counter:
         folder = call.box.folder(counter(body.folder))
         if not folder.is_search:

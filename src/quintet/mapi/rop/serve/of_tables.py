@@ -52,9 +52,11 @@ def get_contents_table(call: Call) -> RowCount:
     folder, flags = call.thing(Folder), call.body.flags
     if flags & 0x05:
         raise MapiError(Code.NOT_SUPPORTED)
-    if flags & TableFlag.CONVERSATION_MEMBERS or flags & TableFlag.SOFT_DELETES:
+    if flags & TableFlag.CONVERSATION_MEMBERS:
         raise MapiError(Code.NOT_SUPPORTED)
-    table = folder.contents(associated=bool(flags & TableFlag.ASSOCIATED))
+    table = folder.contents(
+        associated=bool(flags & TableFlag.ASSOCIATED), deleted=bool(flags & TableFlag.SOFT_DELETES)
+    )
     return _opened(call, OpenTable(table, folder=folder.id, told=not flags & TableFlag.NO_NOTIFICATIONS))
 
 
