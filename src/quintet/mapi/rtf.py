@@ -76,6 +76,13 @@ def _copy(out: bytearray, offset: int, length: int) -> None:
         out.append(out[start] if start >= 0 else 0x20)  # what the ring did not hold yet reads as blank
 
 
+def wrap(rtf: bytes) -> bytes:
+    """The form that is not compressed (2.1.3.1.1): compressing takes a second for each megabyte."""
+    size = len(rtf)
+    head = (size + 12).to_bytes(4, "little") + size.to_bytes(4, "little") + _PLAIN + bytes(4)
+    return head + rtf
+
+
 def compress(rtf: bytes) -> bytes:
     """The compressed form, with its header (2.1.3.1.1)."""
     data = _START + rtf

@@ -11,6 +11,7 @@ import codecs
 import re
 from functools import lru_cache
 
+MAX_TOKEN = 900  # characters without a blank that a line takes as they are (RFC 5322 2.1.1: 998)
 MAX_WORD = 75  # characters of one encoded word we write (RFC 2047 2)
 
 _WORD = re.compile(rb"=\?([^?\s]{1,80})\?([bBqQ])\?([^?\r\n]*)\?=")
@@ -170,13 +171,15 @@ def _is_plain(word: str) -> bool:
 def encode_words(text: str, *, phrase: bool = False) -> bytes:
     """Write ``text`` in ASCII: UTF-8 encoded words where needed, at most 75 characters each.
 
-    Line ends and other controls become encoded. With ``phrase`` the whole text
+    Line ends and other controls become encoded, and what no line holds. With ``phrase`` the whole text
     is encoded if any of it must be, as a display name wants it (RFC 2047 5 (3)).
     """
-    if _is_plain(text):
+    if _is_plain(text) and len(text) <= MAX_TOKEN:
         return text.encode("ascii")
     tokens = text.split(" ")
-    need = [number for number, token in enumerate(tokens) if not _is_plain(token)]
+    need = [number for number, token in enumerate(tokens) if not _is_plain(token) or len(token) > MAX_TOKEN]
+    if not need and _is_plain(text):
+        return text.encode("ascii")
     if phrase or not need:
         return b" ".join(_encoded(text))
     first, last = need[0], need[-1] + 1

@@ -283,3 +283,12 @@ def test_unfold() -> None:
     # RFC 5322 2.2.3; a line end that no white space follows stays
     assert headers.unfold(b"a\r\n b\n\tc\r\n") == b"a b\tc"
     assert headers.unfold(b"a\r\nb") == b"a\r\nb"
+
+
+def test_word_that_no_line_holds_is_encoded() -> None:
+    """RFC 5322 2.1.1: no line is longer than 998 octets, whatever the value."""
+    long = "x" * 3000
+    coded = headers.encode_words(f"a {long} b")
+    assert coded.startswith(b"a =?utf-8?q?xxx") and coded.endswith(b"?= b")
+    assert headers.decode_words(coded) == f"a {long} b"
+    assert headers.encode_words("word " * 400) == b"word " * 400

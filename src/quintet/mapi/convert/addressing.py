@@ -18,7 +18,7 @@ from quintet.message import words
 from quintet.message.addresses import Address, Group, mailboxes, parse_addresses
 
 MAX_PEOPLE = 1000  # named by one Reply-To
-MAX_TEXT = 4096  # characters of a name or an address that are kept
+MAX_TEXT = 500  # characters of a name or an address that are kept; a line of a header holds 998
 ELSEWHERE = "imcea.invalid"  # the domain of encapsulated addresses: no host has it (RFC 2606 2)
 
 _ONE_OFF_FLAGS = 0x9001  # UTF-16, not in the address book, no rich text (MS-OXCDATA 2.2.5.1)

@@ -17,7 +17,7 @@ from quintet.mapi.convert.richread import Origin
 from quintet.mapi.types import Tag, Value
 from quintet.message.html import lines
 
-MAX_RICH = 4 * 1024 * 1024  # bytes of a body that is converted from or to RTF: that takes seconds for each
+MAX_RICH = 1024 * 1024  # bytes of a body that is converted from or to RTF: that takes a second
 NO_BODY, PLAIN, RICH, MARKUP = 0, 1, 2, 3  # PidTagNativeBody (MS-OXCMSG 2.2.1.58.2)
 
 _CID = re.compile(rb"""\bcid:([^\s"'<>()]+)""", re.IGNORECASE)
@@ -84,17 +84,17 @@ def html_of(bag: Bag) -> tuple[bytes, str] | None:
 
 
 def rtf_of(bag: Bag) -> bytes | None:
-    """Compressed RTF that encapsulates the HTML, or the text (MS-OXRTFEX 2.1)."""
+    """PidTagRtfCompressed: RTF that encapsulates the HTML, or the text (MS-OXRTFEX 2.1)."""
     found = bag.get(names.RTF)
     if isinstance(found, bytes):
         return found
     html = bag.get(names.HTML)
     if isinstance(html, bytes) and 0 < len(html) <= MAX_RICH:
-        return rtf.compress(richwrite.of_html(codepages.decode(html, bag.get(names.CODEPAGE))))
+        return rtf.wrap(richwrite.of_html(codepages.decode(html, bag.get(names.CODEPAGE))))
     plain = bag.get(names.BODY)
     if not isinstance(plain, str) or len(plain) > MAX_RICH:
         return None
-    return rtf.compress(richwrite.of_text(plain))
+    return rtf.wrap(richwrite.of_text(plain))
 
 
 def _rtf(bag: Bag) -> bytes | None:

@@ -13,6 +13,7 @@ from quintet.mapi.convert.contentlines import Component, parse, written
 
 PRODUCT = "-//Quintet//MAPI//EN"
 MAX_ITEMS = 10_000  # of one calendar
+MAX_PART = 5000  # lines of a calendar in a letter; they are read each time the letter is opened
 
 _CLASSES = {"REQUEST": keys.REQUEST, "CANCEL": keys.CANCELLATION, "PUBLISH": keys.APPOINTMENT}
 _ANSWERS = {"ACCEPTED": keys.ACCEPTANCE, "DECLINED": keys.DECLINE, "TENTATIVE": keys.TENTATIVE}
@@ -193,7 +194,7 @@ def read_part(text: str, item: Item) -> bool:
     False: it tells of none, or of several; nothing was done then.
     """
     try:
-        calendars = [one for one in parse(text) if one.name == "VCALENDAR"]
+        calendars = [one for one in parse(text, most=MAX_PART) if one.name == "VCALENDAR"]
     except BadSyntax:
         return False
     groups = _groups(calendars[0]) if len(calendars) == 1 else []

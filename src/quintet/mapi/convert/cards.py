@@ -27,6 +27,7 @@ from quintet.mapi.convert.contentlines import (
 from quintet.message import transfer
 
 MAX_CARDS = 10_000  # of one text
+MAX_PART = 5000  # lines of a card in a letter
 MAX_PHOTO = 1024 * 1024  # bytes
 MAX_MEMBERS = 5000  # of a distribution list
 
@@ -58,7 +59,7 @@ def read(text: str) -> list[Item]:
 def read_part(text: str, item: Item) -> bool:
     """Make a letter the contact that its card is; False: it is none, or several."""
     try:
-        cards = [one for one in parse(text) if one.name == "VCARD"]
+        cards = [one for one in parse(text, most=MAX_PART) if one.name == "VCARD"]
     except BadSyntax:
         return False
     if len(cards) != 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from quintet.message import words
@@ -45,6 +46,33 @@ _PAGES = {name: page for page, names in _CHARSETS.items() for name in names}
 def page_of(charset: str) -> int | None:
     """The code page of a charset's name; None: none that we know."""
     return _PAGES.get(charset.strip().strip("\"'").lower())
+
+
+# the charset that HTML tells of itself (WHATWG HTML 13.2.3.2), and XML
+_META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE)
+_XML = re.compile(rb"""^\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE)
+_LOOKED_AT = 2048  # bytes; browsers look at 1024
+
+
+def detected(raw: bytes, charset: str | None, *, html: bool) -> str:
+    """The charset of a text: as its letter names it, else as it tells itself, else as its octets look.
+
+    A letter that says US-ASCII, or nothing, of other octets does not count (MS-OXCMAIL 2.2.3.3).
+    """
+    if charset is not None and (page_of(charset) != ASCII or raw.isascii()):
+        return charset
+    if html:
+        found = _META.search(raw[:_LOOKED_AT]) or _XML.match(raw[:_LOOKED_AT])
+        own = found.group(1).decode("ascii") if found else ""
+        if page_of(own) is not None and not own.lower().startswith("utf-16"):
+            return own
+    if raw.isascii():
+        return charset or "us-ascii"
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return "windows-1252"
+    return "utf-8"
 
 
 def charset_of(page: object) -> str | None:

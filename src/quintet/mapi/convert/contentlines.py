@@ -99,8 +99,8 @@ class Component:
 # --- reading ----------------------------------------------------------------------------------------------
 
 
-def parse(text: str) -> list[Component]:
-    """The outermost components.
+def parse(text: str, *, most: int = MAX_LINES) -> list[Component]:
+    """The outermost components, of at most ``most`` lines.
 
     What is not closed ends with its surroundings.  Raises BadSyntax: longer than `MAX_TEXT`, or nested deeper
     than `MAX_DEPTH`.
@@ -110,7 +110,7 @@ def parse(text: str) -> list[Component]:
     outer = Component("")
     stack = [outer]
     for number, line in enumerate(_lines(text)):
-        if number >= MAX_LINES:
+        if number >= most:
             break
         if line.name == "BEGIN":
             if len(stack) > MAX_DEPTH:

@@ -13,13 +13,14 @@ from quintet.message import build, dates, words
 from quintet.message.addresses import mailboxes
 from quintet.message.digest import Fields
 
-MAX_RECIPIENTS = 50_000  # rows of one letter; what is beyond stays in its header only
+MAX_RECIPIENTS = 10_000  # rows of one letter; what is beyond stays in its header only
 MAX_TRANSPORT = 256 * 1024  # bytes of the header that PidTagTransportMessageHeaders shows
 
 # MS-OXCMAIL 2.2.3.2.6.1: up to three letters, a colon and a blank
 _PREFIX = re.compile(r"[^\W\d_]{1,3}: ")
 _RECIPIENTS = {b"to": names.TO, b"cc": names.CC, b"bcc": names.BCC}
 NOTE, POST = "IPM.Note", "IPM.Post"
+FLAGGED = 2  # PidTagFlagStatus (MS-OXOFLAG 2.2.1.1)
 _BLANKS = re.compile(r"[\r\n\t\x00]+")
 
 
@@ -49,6 +50,8 @@ def read(headers: Fields, item: Item) -> None:
         bag[names.MESSAGE_CLASS] = POST
     elif b"subject" in firsts and names.CONVERSATION_TOPIC not in bag:  # 2.2.3.2.7: a post's is its header's
         bag[names.CONVERSATION_TOPIC] = bag[names.NORMALIZED_SUBJECT]
+    if names.FLAG_REQUEST in bag:
+        bag[names.FLAG_STATUS] = FLAGGED
     for tag, usual in ((names.IMPORTANCE, 1), (names.PRIORITY, 0), (names.SENSITIVITY, 0)):
         bag.setdefault(tag, usual)
 

@@ -35,7 +35,6 @@ MAX_UNPACKED = (
 )  # bytes of a message that came encoded, against RFC 2046 5.2.1, and is opened still
 
 _LONE_LF = re.compile(r"(?<!\r)\n")
-_PLAIN_NATIVE, _HTML_NATIVE = 1, 3  # PidTagNativeBody (MS-OXCMSG 2.2.1.58.2)
 
 
 def from_mime(
@@ -104,19 +103,23 @@ class _Reader:
 
     def _bodies(self, shape: Shape, bag: Bag) -> None:
         if shape.plain is not None:
-            raw = self._letter.text(shape.plain)
-            charset = shape.plain.charset
+            raw, charset = self._octets(shape.plain, html=False)
             bag[names.BODY] = with_line_ends(words.decode_bytes(raw, charset))
             bag[names.CODEPAGE] = codepages.page_of(charset) or codepages.UTF8
-            bag[names.NATIVE_BODY] = _PLAIN_NATIVE
+            bag[names.NATIVE_BODY] = bodies.PLAIN
         if shape.html is not None:
-            raw = self._letter.text(shape.html)
-            page = codepages.page_of(shape.html.charset)
+            raw, charset = self._octets(shape.html, html=True)
+            page = codepages.page_of(charset)
             if page is None:  # octets must have a code page that clients know
-                raw, page = words.decode_bytes(raw, shape.html.charset).encode("utf-8"), codepages.UTF8
+                raw, page = words.decode_bytes(raw, charset).encode("utf-8"), codepages.UTF8
             bag[names.HTML] = raw
             bag[names.CODEPAGE] = page
-            bag[names.NATIVE_BODY] = _HTML_NATIVE
+            bag[names.NATIVE_BODY] = bodies.MARKUP
+
+    def _octets(self, part: Part, *, html: bool) -> tuple[bytes, str]:
+        """A text as it came, and its charset."""
+        raw = self._letter.text(part)
+        return raw, codepages.detected(raw, part.param("charset"), html=html)
 
     def _unpacked(self, part: Part, headers: Fields, item: Item) -> bool:
         """Whether a part was a TNEF stream, whose content is in ``item`` now."""

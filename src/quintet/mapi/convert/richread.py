@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import html as markup
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from quintet.mapi.buffer import bad
 from quintet.message import words
@@ -90,6 +90,12 @@ class _State:
     page: str = ""  # code page of the current font, "" for the document's
     style: tuple[str, ...] = ()  # "b", "i", "u"
 
+    def copy(self) -> _State:
+        """For a group within; a fifth of what dataclasses.replace costs."""
+        return _State(
+            self.skipped, self.fonts, self.tag, self.suppressed, self.unicode_skip, self.page, self.style
+        )
+
 
 class _Reader:
     def __init__(self, raw: bytes, wanted: Origin) -> None:
@@ -143,7 +149,7 @@ class _Reader:
             if len(self._stack) >= MAX_GROUPS:
                 raise bad("groups nested too deeply")
             self._stack.append(self._state)
-            self._state = replace(self._state)
+            self._state = self._state.copy()
         elif self._stack:
             self._state = self._stack.pop()
 

@@ -10,7 +10,9 @@ from quintet.message.digest import Part
 
 IN_MEMORY = 64 * 1024  # bytes of a part, encoded; larger ones stay where they are
 PIECE = 57 * 1024  # bytes read at once; whole lines of base64, when it is encoded
+MAX_LINE = 1000  # bytes of a line of base64 that is still one; RFC 2045 6.8 allows 76
 _PLAIN = frozenset(("7bit", "8bit", "binary"))
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
 class Whole:
@@ -41,22 +43,24 @@ class Range:
 class Decoded:
     """The content of an encoded part.
 
-    Reading on from where the last read ended costs its own length; any other start decodes the part again
-    up to there.  The size is found by decoding once.
+    Reading on from where the last read ended costs its own length.  Base64 in lines of one length, which is
+    what programs write, is read from any place at once; anything else is decoded again up to there.
     """
 
-    __slots__ = ("_at", "_encoding", "_held", "_raw", "_read_to", "_size", "_tap")
+    __slots__ = ("_at", "_encoding", "_held", "_lines", "_raw", "_read_to", "_size", "_tap")
 
     def __init__(self, raw: Data, encoding: str) -> None:
         self._raw, self._encoding = raw, encoding
         self._size: int | None = None
-        self._rewind()
+        self._lines: tuple[int, int] | None = None  # bytes of a line: encoded with its end, and decoded
+        self._seek(0, 0)
 
-    def _rewind(self) -> None:
+    def _seek(self, read_to: int, at: int) -> None:
+        """Go on with the encoded byte ``read_to``, where content ``at`` begins."""
         self._tap = transfer.decoder(self._encoding)
         self._held = b""
-        self._at = 0  # of the content: where _held begins
-        self._read_to = 0  # of the encoded bytes
+        self._at = at  # of the content: where _held begins
+        self._read_to = read_to  # of the encoded bytes
 
     def _more(self) -> bool:
         """Decode a piece more; False at the end."""
@@ -73,12 +77,39 @@ class Decoded:
     @property
     def size(self) -> int:
         if self._size is None:
-            self._size = sum(len(piece) for piece in decoded(self._raw, self._encoding))
+            self._lines = self._survey() if self._encoding == "base64" else None
+            if self._lines is None:
+                self._size = sum(len(piece) for piece in decoded(self._raw, self._encoding))
+            else:
+                encoded, content = self._lines
+                full = _full_lines(self._raw.size, encoded)
+                tail = self._raw.read(full * encoded, encoded)
+                self._size = full * content + len(transfer.decode("base64", tail))
         return self._size
 
+    def _survey(self) -> tuple[int, int] | None:
+        """Bytes of a line, encoded with its end and decoded; None: the lines are not all alike."""
+        length = self._raw.read(0, MAX_LINE + 2).find(b"\r\n")
+        if length <= 0 or length % 4:
+            return None
+        line = length + 2
+        step = max(PIECE // line, 1) * line
+        end = _full_lines(self._raw.size, line) * line
+        for start in range(0, end, step):
+            piece = self._raw.read(start, min(step, end - start))
+            number = len(piece) // line
+            ends = piece[length::line], piece[length + 1 :: line]
+            # nothing but letters and the ends: no padding, no blank that would move what follows
+            if ends != (b"\r" * number, b"\n" * number) or len(piece.translate(None, _LETTERS)) != 2 * number:
+                return None
+        return line, length // 4 * 3
+
     def read(self, start: int, most: int) -> bytes:
-        if start < self._at:
-            self._rewind()
+        if start != self._at and self.size and self._lines is not None:
+            encoded, content = self._lines
+            self._seek(start // content * encoded, start // content * content)
+        elif start < self._at:
+            self._seek(0, 0)
         while self._at + len(self._held) < start + most and self._more():
             gone = min(max(start - self._at, 0), len(self._held))
             self._held = self._held[gone:]
@@ -87,6 +118,11 @@ class Decoded:
         self._held = self._held[start - self._at + len(taken) :]
         self._at = start + len(taken)
         return taken
+
+
+def _full_lines(size: int, line: int) -> int:
+    """Lines before the last one, which may be shorter, or padded."""
+    return max(size - 1, 0) // line
 
 
 def decoded(raw: Data, encoding: str) -> Iterator[bytes]:

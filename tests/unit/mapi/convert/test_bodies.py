@@ -149,3 +149,9 @@ def test_rtf_that_is_too_large_is_not_converted() -> None:
     head = bytearray(rtf.compress(b"{\\rtf1 x}"))
     head[4:8] = (bodies.MAX_RICH + 1).to_bytes(4, "little")
     assert bodies.synthesized({names.RTF: bytes(head)}, names.BODY) is None
+
+
+def test_rtf_that_is_not_compressed_is_taken_by_all() -> None:
+    """MS-OXRTFCP 2.1.3.1.1: for what is made for one reading."""
+    raw = rtf.wrap(b"{\\rtf1 x}")
+    assert compressed_rtf.decompress(raw) == rtf.decompress(raw) == b"{\\rtf1 x}"

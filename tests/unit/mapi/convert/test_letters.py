@@ -376,3 +376,43 @@ def test_digest_and_trace_lines_that_are_known_are_used() -> None:
 def test_date_of_an_item_that_tells_none() -> None:
     assert b"Date: Sat, 01 Nov 2025 12:26:40 +0000" in b"".join(to_mime(Item(), now_ms=1_762_000_000_000))
     assert b"Date:" not in b"".join(to_mime(Item()))
+
+
+@pytest.mark.parametrize(
+    ("head", "octets", "page"),
+    [
+        ("text/html", "<p>é".encode(), 65001),
+        ("text/html", "<p>é".encode("latin-1"), 1252),
+        ("text/html", "<meta charset=iso-8859-2><p>ą".encode("iso-8859-2"), 28592),
+        ("text/html", b'<meta http-equiv="Content-Type" content="text/html; charset=koi8-r"><p>\xc1', 20866),
+        ("text/html; charset=us-ascii", "<p>é".encode(), 65001),
+        ("text/html; charset=iso-8859-1", "<meta charset=utf-8><p>é".encode("latin-1"), 28591),
+        ("text/html", b"<meta charset=utf-16><p>x", 20127),
+        ("text/html", b"<p>x", 20127),
+        ("text/plain", "é".encode(), 65001),
+        ("text/plain", "é".encode("cp1252"), 1252),
+        ("text/plain", b"<meta charset=koi8-r>x", 20127),
+    ],
+)
+def test_charset_that_the_letter_does_not_name_or_names_wrong(head: str, octets: bytes, page: int) -> None:
+    """MS-OXCMAIL 2.2.3.3: a code page that clients can show the octets with."""
+    bag = from_mime(b"From: a@b\r\nContent-Type: " + head.encode() + b"\r\n\r\n" + octets).props
+    assert bag[names.CODEPAGE] == page
+    if "html" in head:
+        assert bag[names.HTML] == octets
+    again = from_mime(
+        b"".join(to_mime(from_mime(b"Content-Type: " + head.encode() + b"\r\n\r\n" + octets)))
+    ).props
+    assert again.get(names.HTML, b"").strip() == bag.get(names.HTML, b"").strip()
+
+
+def test_flag_of_the_sender_is_a_flag() -> None:
+    """MS-OXOFLAG 2.2.1.1."""
+    assert from_mime(letter("X-Message-Flag: Call back")).props[names.FLAG_STATUS] == 2
+
+
+def test_words_that_no_line_holds_are_cut() -> None:
+    back = parsed(
+        Item({names.SUBJECT: "x" * 3000, _own("x-a"): "y" * 2000, names.REPRESENTING.smtp: "z" * 999 + "@b"})
+    )
+    assert str(back["Subject"]) == "x" * 3000
