@@ -128,7 +128,7 @@ def get(reader: Reader, kind: int) -> Value:
             least = 1
         number = reader.counted(reader.u32(), least)
         form = _FORMS.get(one)
-        if form is not None:  # ten times as fast
+        if form is not None:  # six times as fast
             return [value for (value,) in form.iter_unpack(reader.take(number * form.size))]
         return [get(reader, one) for _ in range(number)]
     raise bad("no such property type")
