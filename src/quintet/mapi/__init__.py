@@ -9,11 +9,14 @@ the systems that are reached.  For the server: `http`, `rop`, `nspi`, `objects`.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Any
 
 
 def __getattr__(name: str) -> Any:  # Any: whatever the layer offers
-    api = importlib.import_module("quintet.mapi.api")
-    if name in api.__all__:
-        return getattr(api, name)
+    # an import of a module below asks here first, and must not bring the whole layer along
+    if importlib.util.find_spec(f"{__name__}.{name}") is None:
+        api = importlib.import_module("quintet.mapi.api")
+        if name in api.__all__:
+            return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,3 +26,12 @@ def test_example_runs(
     said = re.findall(r"print\(.*# (.*)$", example, re.MULTILINE)
     assert capsys.readouterr().out.splitlines() == said
     memory.forget("default")
+
+
+def test_codec_does_not_bring_the_pleasant_layer_along() -> None:
+    """`from quintet.mapi import tags` asks the package for an attribute before it looks for a module."""
+    code = "import sys; from quintet.mapi import tags; print('quintet.mapi.api' in sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=20
+    )
+    assert found.stdout == "False\n"
