@@ -218,6 +218,13 @@ async def settled(server: Ours | Theirs, expected: Counter[str]) -> None:
         await asyncio.sleep(0.5)
 
 
+async def fetched_by_nntpget(here: Theirs, name: str, message_id: str) -> None:
+    """INN's tool for single articles; it knows no port but 119."""
+    told = f"{message_id}\n".encode()
+    text = await asyncio.to_thread(here.inn.run, "nntpget", ADDRESS[name], check=False, input=told)
+    assert f"Message-ID: {message_id}" in text, text
+
+
 async def test_a_ring_of_five_falls_apart_and_mends() -> None:
     gone = range(0, ARTICLES, 10)
     expected = Counter[str]()
@@ -255,6 +262,7 @@ async def test_a_ring_of_five_falls_apart_and_mends() -> None:
                 print(counts, *[f"== {their.host.name} {their.inn.log()}" for their in others])
                 raise
             print(f"{ARTICLES} articles, {len(gone)} cancels: everywhere in {time.monotonic() - began:.1f} s")
+            await fetched_by_nntpget(others[0], "a.test", f"<{ARTICLES - 1}@ring.test>")
             for ours in (a, b, c):
                 await ours.end()
                 assert await ours.faults() == []
