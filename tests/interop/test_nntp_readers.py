@@ -22,6 +22,7 @@ from tests.support.server import HOST, Server
 
 pytestmark = pytest.mark.interop
 
+OTHER = "comp.lang.python"
 WHO, SECRET = "alice@example.org", "demo"
 
 
@@ -88,6 +89,7 @@ def _pynntp(port: int) -> None:
         head = {"From": WHO, "Newsgroups": GROUP, "Subject": "By pynntp", "Message-ID": "<p1@example.org>"}
         assert news.post(head, "First.\n")
         answer = head | {"Subject": "Re: By pynntp", "References": "<p1@example.org>"}
+        answer["Newsgroups"] = f"{GROUP},{OTHER}"
         assert news.post(answer | {"Message-ID": "<p2@example.org>"}, "Second.\n")
         assert news.body("<p1@example.org>") == b"First.\r\n"
         cancel = head | {"Control": "cancel <p1@example.org>", "Subject": "cmsg cancel <p1@example.org>"}
@@ -106,6 +108,7 @@ async def test_pynntp(tmp_path: Path) -> None:
         await asyncio.to_thread(_pynntp, server.ports["nntp"])
         assert not here(server, "<p1@example.org>")
         assert here(server, "<p2@example.org>")
+        assert articles(server, OTHER) == 1
 
 
 # --- Python's nntplib: the rest of its day ----------------------------------------------------------
@@ -134,6 +137,11 @@ def _nntplib(port: int) -> None:
         )
         with pytest.raises(nntplib.NNTPTemporaryError, match=r"^430 "):
             news.stat("<n1@example.org>")
+        both = head.replace(GROUP, f"{GROUP},{OTHER}")
+        news.post(f"{both}Message-ID: <n3@example.org>\r\n\r\nIn two groups\r\n".encode())
+        assert news.group(OTHER)[1:4] == (1, 1, 1)
+        assert news.article()[1].message_id == "<n3@example.org>"
+        assert news.xhdr("xref", "1")[1][0][1].split()[1:] == [f"{GROUP}:5", f"{OTHER}:1"]
         with pytest.raises(nntplib.NNTPTemporaryError, match=r"^441 "):
             news.post(b"From: nobody\r\nSubject: x\r\n\r\nx\r\n")
         news.quit()
@@ -172,7 +180,8 @@ async def test_slrn_posts_follows_up_and_cancels(tmp_path: Path) -> None:
             tmp_path,
             f"slrn -n -i rc -f newsrc -h {HOST} -p {server.ports['nntp']}",
             (GROUP, "P"),
-            ("Newsgroup", "\\r"),
+            ("Newsgroup", f"\\025{GROUP},{OTHER}\\r"),
+            ("Followup-To", "\\r"),
             ("Subject", "By slrn\\r"),
             ("Post the message", "y"),
             ("done", "\\r"),
@@ -184,6 +193,7 @@ async def test_slrn_posts_follows_up_and_cancels(tmp_path: Path) -> None:
             ("News Groups", "q"),
         )
         assert articles(server) == 4, said[-2000:]  # one of two was cancelled
+        assert articles(server, OTHER) == stored_number(server, 4)  # if not the one of both groups
         kept = 5 if stored_number(server, 5) else 4
         posted = text_of(server, kept)
     assert b"\r\nSubject: " in posted
