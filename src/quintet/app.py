@@ -159,7 +159,7 @@ class App:
         )
         self.office.filter.hooks = self.rules.hooks
         self.office.screen = Screen(store, config.news, clock, self.rules.hooks)
-        self.arrivals = joined.arrivals(config, store, clock)
+        self.arrivals = joined.arrivals(config, store, clock, workers=self._count)
         if self.arrivals is not None:
             self.arrivals.screen = self.office.screen
             self._closers.append(self.arrivals.close)

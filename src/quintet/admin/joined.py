@@ -35,11 +35,12 @@ def gateways(config: Config, store: Store, clock: Clock) -> Gateways | None:
 
 
 def arrivals(
-    config: Config, store: Store, clock: Clock, peers: Sequence[Peer] | None = None
+    config: Config, store: Store, clock: Clock, peers: Sequence[Peer] | None = None, *, workers: int = 1
 ) -> Arrivals | None:
     """What takes articles from other servers; one a process.  None where nobody may bring any.
 
-    ``peers`` stand for those of the configuration where they are given.
+    ``peers`` stand for those of the configuration where they are given.  ``workers``: how many there are,
+    which the command line may say in place of the configuration.
     """
     wanted = config.nntp.peer if peers is None else peers
     if not wanted and (peers is not None or not any(rule.ihave for rule in config.nntp.access)):
@@ -48,7 +49,7 @@ def arrivals(
     from quintet.delivery.offers import Offers
     from quintet.delivery.peers import Peers
 
-    shared = config.data / "run" / "offers" if config.workers > 1 else None
+    shared = config.data / "run" / "offers" if workers > 1 else None
     made = Arrivals(
         store,
         config.nntp,
