@@ -37,6 +37,7 @@ from quintet.mapi.nspi.directory import Directory
 from quintet.mapi.nspi.entries import Entry
 from quintet.mapi.nspi.properties import House
 from quintet.mapi.nspi.tables import Look
+from quintet.mapi.nspi.view import LITTLE
 from quintet.store import accounts, directory
 from quintet.store.db import Tx
 from quintet.store.model import AccountId
@@ -46,7 +47,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MANY_CELLS: Final = 2000  # values of one answer that are made on the loop: 3 ms
-MANY_ENTRIES: Final = 500  # that are looked through on the loop
 MANY_NAMES: Final = 20  # that are resolved on the loop
 
 PERMITTED: Final = frozenset((
@@ -99,9 +99,11 @@ class AddressBookEndpoint:
             return bodies.write_response(kind, m.Plain(consts.UNBIND_SUCCESS))  # R712
         config = self._config()
         view = await self.directory.view()
-        eyes = view.eyes(state.identity.name, config.hide, own_domain=config.own_domain)
+        slow = not view.is_ruled(config.hide)
+        eyes = await _run(slow, view.eyes, state.identity.name, config.hide, own_domain=config.own_domain)
         try:
             look = await self._wide(Look(view, eyes), state.identity, kind, request)
+            await _ready(look, request)
             response = await _HANDLERS[kind](self, look, request)
         except (MapiError, Refused) as error:
             return bodies.write_response(kind, failed(kind, _told(error), request))
@@ -145,7 +147,7 @@ class AddressBookEndpoint:
         return m.Rows(consts.SUCCESS, after, table)
 
     async def _seek_entries(self, look: Look, request: m.SeekEntries) -> m.Rows:
-        many = len(request.table or ()) > MANY_ENTRIES
+        many = len(request.table or ()) > LITTLE
         after = await _run(many, tables.seek, look, _state(request), request.target, request.table)
         if request.columns is None:
             return m.Rows(consts.SUCCESS, after)
@@ -165,14 +167,14 @@ class AddressBookEndpoint:
 
     async def _resort(self, look: Look, request: m.ResortRestriction) -> m.Resorted:
         given = request.mids or ()
-        mids, after = await _run(len(given) > MANY_ENTRIES, tables.resort, look, _state(request), given)
+        mids, after = await _run(len(given) > LITTLE, tables.resort, look, _state(request), given)
         return m.Resorted(consts.SUCCESS, after, tuple(mids))
 
     async def _get_matches(self, look: Look, request: m.GetMatches) -> m.Matched:
         stat = _state(request)
         if request.filter is not None:
             house = House(look.view.server, self._host)
-            many = len(look.view.entries) > MANY_ENTRIES
+            many = len(look.view.entries) > LITTLE
             found = await _run(many, search.restricted, look, stat, request.filter, request.most, house)
         else:
             entry, number = search.pointed(look, request, stat)
@@ -281,6 +283,13 @@ async def _run(many: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwar
     return work(*args, **kwargs)
 
 
+async def _ready(look: Look, request: Any) -> None:  # Any: every request
+    """The table of a large directory that a request is about is made in a thread, for all that ask after."""
+    state = getattr(request, "state", None)
+    if state is not None and not look.is_made(state.container, state.sort):
+        await asyncio.to_thread(look.table, state.container, state.sort)
+
+
 def _mailbox_id(tx: Tx, account_id: AccountId, domain: str) -> str:
     """A mailbox as addresses name it: its GUID at its domain (MS-OXCMAPIHTTP 2.2.2.1)."""
     return f"{uuid.UUID(bytes_le=accounts.get(tx, account_id).guid)}@{domain}"
@@ -312,7 +321,7 @@ def _asks_elsewhere(look: Look, kind: str, request: Any) -> bool:  # Any: every 
         return True
     if kind == "dntominid":
         return any(look.by_dn(dn.decode("latin-1")) is None for dn in request.names or ())
-    if any(len(getattr(request, name, None) or ()) > MANY_ENTRIES for name in ("mids", "table")):
+    if any(len(getattr(request, name, None) or ()) > LITTLE for name in ("mids", "table")):
         return True
     mids = [getattr(request, name, 0) for name in ("mid", "first", "second")]
     mids += [state.current] if state is not None else []

@@ -27,6 +27,8 @@ MAX_CARD_VALUE: Final = 32 * 1024  # bytes of one property of a card
 class Kind(enum.Enum):
     """What stands behind an entry."""
 
+    __hash__ = object.__hash__  # members are single; that of `Enum` is a call in Python for every entry
+
     PERSON = "person"
     SHARED = "shared"  # a mailbox that several people use
     LIST = "list"  # a mailing list

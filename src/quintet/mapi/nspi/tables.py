@@ -63,6 +63,13 @@ class Look:
         shelf = self.shelves.get(container)
         return shelf.view.table(container, sort) if shelf else self.view.table(container, sort, self.eyes)
 
+    def is_made(self, container: int, sort: int) -> bool:
+        """As `View.is_made`."""
+        shelf = self.shelves.get(container)
+        if shelf is not None:
+            return shelf.view.is_made(container, sort)
+        return self.view.is_made(container, sort, self.eyes)
+
     def resolve(self, text: str, container: int, most: int = views.MAX_MATCHES) -> list[Entry]:
         shelf = self.shelves.get(container)
         if shelf is not None:

@@ -7,9 +7,11 @@ import uuid
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quintet.config.address_book import AddressBook
-from quintet.mapi.nspi import consts, entries, names
+from quintet.mapi.nspi import consts, entries, names, view
 from quintet.mapi.nspi import messages as m
 from quintet.mapi.nspi.view import made
 from quintet.store import accounts, directory, groups, lists, teams
@@ -191,3 +193,11 @@ async def test_what_is_large_is_read_apart(desk: Desk):
     assert set(desk.store.peek(directory.large, [account.id])[account.id]) == {0x3A701102}
     await desk.store.write(directory.set_card, account.id, {}, list(card))
     assert desk.store.peek(directory.card, account.id) == {}
+
+
+@given(st.lists(st.tuples(st.text("abü", max_size=3), st.integers(0, 9))))
+def test_an_order_made_in_pieces(pairs):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(view, "SAMPLE", 8)
+        patch.setattr(view, "PIECE", 2)
+        assert view._sorted(pairs) == sorted(pairs)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from quintet.config.address_book import AddressBook
 from quintet.errors import Reason, Refused
 from quintet.mapi import restrict
 from quintet.mapi.errors import Code
@@ -44,7 +45,7 @@ class Threads:
         home = threading.get_ident()
         for module, name in (
             (tables, "rows"), (tables, "seek"), (tables, "resort"), (search, "restricted"),
-            (objects, "resolve"), (bodies, "write_response"),
+            (objects, "resolve"), (bodies, "write_response"), (view, "Table"), (view, "_matching"),
         ):  # fmt: skip
             monkeypatch.setattr(module, name, self._watched(getattr(module, name), name, home))
 
@@ -67,6 +68,8 @@ async def test_much_is_made_beside_the_loop(desk: Desk, monkeypatch: pytest.Monk
     threads = Threads(monkeypatch)
     columns = (NAME, SMTP, consts.of("EmailAddress"), consts.of("EntryId"))
     few = await desk.ask(m.QueryRows(state=STAT, count=50, columns=columns))
+    assert threads.take() == ["Table"]
+    assert few == await desk.ask(m.QueryRows(state=STAT, count=50, columns=columns))
     assert threads.take() == []
     many = await desk.ask(m.QueryRows(state=STAT, count=5000, columns=columns))
     assert threads.take() == ["rows", "write_response"]
@@ -87,6 +90,23 @@ async def test_much_is_made_beside_the_loop(desk: Desk, monkeypatch: pytest.Monk
     resolved = await desk.ask(m.ResolveNames(0, STAT, (NAME,), ("number77", "nobody", "name1") * 10))
     assert threads.take() == ["resolve"]
     assert resolved.mids[:3] == (consts.RESOLVED, consts.UNRESOLVED, consts.AMBIGUOUS)
+
+
+async def test_rules_are_asked_of_many_beside_the_loop(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    await desk.store.write(crowd)
+    desk.config[0] = AddressBook(hide=("u1*", "$sales"))
+    await desk.view()
+    threads = Threads(monkeypatch)
+    moved = await desk.ask(m.UpdateStat(0, STAT))
+    assert (threads.take(), moved.state.total) == (["_matching", "Table"], PEOPLE + 8 - 111)
+    await desk.ask(m.UpdateStat(0, STAT))
+    other = await desk.become("bob@example.org")
+    await other.ask(m.UpdateStat(0, STAT))
+    assert threads.take() == []  # the rules are the same for all
+    unknown = replace(STAT, container=0x77)
+    assert (await desk.ask(m.UpdateStat(0, unknown))).error == Code.INVALID_BOOKMARK
+    await desk.ask(m.UpdateStat(0, replace(STAT, sort=consts.BY_PHONETIC_NAME)))
+    assert threads.take() == ["Table"]
 
 
 async def test_no_more_rows_than_one_answer_holds(desk: Desk, monkeypatch: pytest.MonkeyPatch):
