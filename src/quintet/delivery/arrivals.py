@@ -127,6 +127,8 @@ class Arrivals:
         )
         self._found: dict[str, tuple[FolderId, str]] = {}  # groups, by name
         self._found_until = 0.0
+        self._found_as_of = -1  # what `groups_changed` said then
+        self._looking: asyncio.Task[None] | None = None
         self._ahead: set[bytes] = set()  # acknowledged, and not on the disk yet
         self._soon: list[_Soon] = []  # acknowledged, to be filed
         self._flushing: asyncio.Task[None] | None = None
@@ -433,14 +435,24 @@ class Arrivals:
     def _groups(self, names: set[str]) -> dict[str, tuple[FolderId, str]]:
         """Those of the groups that are here; what was found lately is not asked for again."""
         now = self._clock.monotonic()
-        if now > self._found_until:
-            self._found.clear()
+        if now > self._found_until and (self._looking is None or self._looking.done()):
             self._found_until = now + FOUND_S
+            self._looking = asyncio.ensure_future(self._look_again())
         found = self._found
         unsure = [name for name in names if name not in found]
         if unsure:
             found.update(self._store.peek(arriving.groups, unsure))
         return {name: found[name] for name in names if name in found}
+
+    async def _look_again(self) -> None:
+        """Forgets the groups that are remembered when any has changed."""
+        try:
+            changed = await self._store.read(arriving.groups_changed)
+        except Problem:
+            changed = -1
+        if changed != self._found_as_of:
+            self._found.clear()
+            self._found_as_of = changed
 
     async def _fill(self, source: Source, work: _Work, targets: _Targets) -> None:
         for at, places in targets.items():
@@ -536,6 +548,8 @@ class Arrivals:
         """Waits for what was acknowledged already."""
         if self._flushing is not None:
             await asyncio.gather(self._flushing, return_exceptions=True)
+        if self._looking is not None:
+            await asyncio.gather(self._looking, return_exceptions=True)
         await self.peers.close()
         self.offers.close()
 

@@ -21,6 +21,7 @@ MAX_HEAD = (
     256 * 1024
 )  # bytes of a header block. INN takes what maxartsize takes; nobody writes more than 32 KiB
 FUTURE_MS = 24 * 3600 * 1000  # RFC 5537 3.6, INN: further ahead is refused
+MAX_SEEN = 1000  # names of fields that are known to be well-formed
 MAX_SHOWN = 200  # characters of a value repeated in an answer (INN: "%.200s")
 
 _FIELD = re.compile(rb"([!-9;-~]+):(?: |\t|(?=\r\n[ \t]))([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)\r\n")
@@ -118,8 +119,10 @@ def read(data: bytes) -> Arriving | No:
     end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
     if end <= 0:
         return _no_header(data)
-    found: list[tuple[bytes, bytes]] = _FIELD.findall(data, 0, end + 2)
-    is_plain = sum([len(name) + len(value) + 4 for name, value in found]) == end + 2
+    found, is_plain = _usual(data[:end]), True
+    if found is None:
+        found = _FIELD.findall(data, 0, end + 2)
+        is_plain = sum([len(name) + len(value) + 4 for name, value in found]) == end + 2
     if not is_plain:
         slowly = _lines(data[: end + 2])
         if isinstance(slowly, No):
@@ -161,6 +164,27 @@ def read(data: bytes) -> Arriving | No:
         len(data),
         is_plain,
     )
+
+
+def _usual(head: bytes) -> list[tuple[bytes, bytes]] | None:
+    """The fields of a header of "Name: value" lines with names that were seen before; None: look closely."""
+    lines = head.split(b"\r\n")
+    breaks = len(lines) - 1
+    if b"\r\n " in head or b"\r\n\t" in head or head.count(b"\n") != breaks or head.count(b"\r") != breaks:
+        return None
+    parts = [line.partition(b": ") for line in lines]
+    names = [name for name, _, _ in parts]
+    if not _seen.issuperset(names):
+        if not all(_NAME.fullmatch(name) for name in names):
+            return None
+        if len(_seen) < MAX_SEEN:
+            _seen.update(names)
+    if not all(blank for _, blank, _ in parts):
+        return None
+    return [(name, value) for name, _, value in parts]
+
+
+_seen: set[bytes] = set()  # names of fields that are well-formed
 
 
 def _without_ours(data: bytes, end: int, fields: Mapping[bytes, bytes]) -> bytes:

@@ -93,6 +93,14 @@ def groups(tx: Tx, names: Iterable[str]) -> dict[str, tuple[FolderId, str]]:
     return {name: (FolderId(number), status) for name, number, status in rows}
 
 
+def groups_changed(tx: Tx) -> int:
+    """Moves when a group gets another name or status, or goes; looks at all groups."""
+    owner = tx.value("SELECT id FROM account WHERE name = ?", NEWS)
+    changed = tx.value("SELECT max(changed_modseq) FROM folder WHERE account_id = ?", owner) or 0
+    gone = tx.value("SELECT max(modseq) FROM folder_tombstone WHERE account_id = ?", owner) or 0
+    return int(max(changed, gone))
+
+
 @bounded()
 def remember(tx: Tx, message_ids: Sequence[str]) -> None:
     """Notes ids whose articles are not kept."""
