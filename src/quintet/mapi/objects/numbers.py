@@ -76,7 +76,8 @@ def joined(one: Changes, other: Changes) -> Changes:
     """The newest of both."""
     found = dict(one)
     for replica, local in other.items():
-        found[replica] = max(found.get(replica, b""), local, key=_age)
+        if replica not in found or _age(local) > _age(found[replica]):
+            found[replica] = local
     return found
 
 
