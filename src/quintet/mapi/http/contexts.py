@@ -131,12 +131,14 @@ class Contexts:
     @staticmethod
     def _in_order(context: Context, call: Call) -> None:
         """One request at a time, each with the cookie of the answer before it (R1227, R1228, R1150)."""
+        begun = Begun(context.name, context.cookie)
         if call.sequence is None:
-            raise Wrong(Code.MISSING_COOKIE, "a MapiSequence cookie is required")
+            raise Wrong(Code.MISSING_COOKIE, "a MapiSequence cookie is required", begun)
         if context.running is not None:
-            raise Wrong(Code.INVALID_SEQUENCE, "another request of this session context is being worked on")
+            text = "another request of this session context is being worked on"
+            raise Wrong(Code.INVALID_SEQUENCE, text, begun)
         if call.sequence != context.cookie:
-            raise Wrong(Code.INVALID_SEQUENCE, "MapiSequence is not that of the answer before")
+            raise Wrong(Code.INVALID_SEQUENCE, "MapiSequence is not that of the answer before", begun)
 
     # --- from the first request to the last --------------------------------------------------------
 

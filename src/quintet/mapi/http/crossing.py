@@ -78,7 +78,8 @@ class Crossing:
         if not isinstance(begun, Begun):
             writer.close()
             code = begun.code if isinstance(begun, Done) else Code.UNKNOWN_FAILURE
-            raise Wrong(Code(code), begun.body.decode())
+            cookies = begun.begun if isinstance(begun, Done) else Begun()
+            raise Wrong(Code(code), begun.body.decode(), cookies)
         finish = asyncio.get_running_loop().create_task(_finish(reader, writer))
         return Running(begun, finish)
 
@@ -96,7 +97,7 @@ class Crossing:
         try:
             running = await self._here(call)
         except Wrong as wrong:
-            _put(writer, Done(wrong.code, wrong.text.encode()))
+            _put(writer, Done(wrong.code, wrong.text.encode(), wrong.begun))
             await writer.drain()
             return
         _put(writer, running.begun)

@@ -33,13 +33,26 @@ class Code(enum.IntEnum):
     SHUTTING_DOWN = 18
 
 
-class Wrong(Exception):
-    """A request that is not accepted, or fails later; ``text`` is for people and safe to show."""
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A request that is accepted: the cookies to tell (2.2.3.2.3), or "" where there is no context."""
 
-    def __init__(self, code: Code, text: str) -> None:
+    context: str = ""
+    sequence: str = ""
+    waits: bool = False  # it ends with its client: nobody else has a use of it
+
+
+class Wrong(Exception):
+    """A request that is not accepted, or fails later; ``text`` is for people and safe to show.
+
+    ``begun``: the cookies of the context that it was for, if it has one all the same (R1236).
+    """
+
+    def __init__(self, code: Code, text: str, begun: Begun = Begun()) -> None:
         super().__init__(code, text)
         self.code = code
         self.text = text
+        self.begun = begun
 
 
 class Failed(Exception):
@@ -121,17 +134,12 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A request that is accepted: the cookies to tell (2.2.3.2.3), or "" where there is no context."""
-
-    context: str = ""
-    sequence: str = ""
-    waits: bool = False  # it ends with its client: nobody else has a use of it
-
-
-@dataclass(frozen=True, slots=True)
 class Done:
-    """How a request ended; with a code that is not 0 the body is a sentence for people."""
+    """How a request ended; with a code that is not 0 the body is a sentence for people.
+
+    ``begun`` is told to another worker with the refusal of a request.
+    """
 
     code: int
     body: bytes
+    begun: Begun = Begun()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # bytes of a body: the largest ROP buffer (0x40000) and auxiliary buffer (0x1008) of MS-OXCRPC 3.1.4.2
 MAX_BODY = 0x42000
+BODY_S = 60.0  # that a whole body may take to come
 AT_ONCE_S = 0.25  # an answer that is there by then comes in one piece
 
 logger = log.get("mapi")
@@ -77,7 +78,8 @@ class MapiHttp:
             running = await self._begin(endpoint, call)
             begun = running.begun
         except Wrong as wrong:
-            return self._refuse(wrong, echo, request)
+            cookies = heads.of_context(wrong.begun, path, secure=secure, idle_s=self._config().idle_s)
+            return self._refuse(wrong, [*heads.answer(echo, wrong.code), *cookies], request)
         headers = [
             *heads.answer(echo, 0),
             ("X-PendingPeriod", str(round(self._config().pending_s * 1000))),
@@ -124,10 +126,10 @@ class MapiHttp:
             pass
 
     @staticmethod
-    def _refuse(wrong: Wrong, echo: dict[str, str], request: web.BaseRequest) -> web.Response:
+    def _refuse(wrong: Wrong, headers: list[tuple[str, str]], request: web.BaseRequest) -> web.Response:
         logger.debug("request refused", code=int(wrong.code), text=wrong.text, path=request.path)
-        response = web.Response(text=wrong.text + "\n", headers=heads.answer(echo, wrong.code))
-        if wrong.code is Code.TOO_LARGE:
+        response = web.Response(text=wrong.text + "\n", headers=headers)
+        if wrong.code in (Code.TOO_LARGE, Code.INVALID_REQUEST_BODY):  # the rest of it is not awaited
             response.force_close()
         return response
 
@@ -158,16 +160,20 @@ class MapiHttp:
 
 
 async def read_body(request: web.BaseRequest) -> bytes:
-    """Raises Wrong(TOO_LARGE)."""
+    """Raises Wrong(TOO_LARGE); Wrong(INVALID_REQUEST_BODY): it does not come to an end."""
     length = request.content_length
     if length is not None and length > MAX_BODY:
         raise Wrong(Code.TOO_LARGE, f"a request may have {MAX_BODY} bytes")
     parts, size = [], 0
-    async for chunk in request.content.iter_any():
-        size += len(chunk)
-        if size > MAX_BODY:
-            raise Wrong(Code.TOO_LARGE, f"a request may have {MAX_BODY} bytes")
-        parts.append(chunk)
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.content.iter_any():
+                size += len(chunk)
+                if size > MAX_BODY:
+                    raise Wrong(Code.TOO_LARGE, f"a request may have {MAX_BODY} bytes")
+                parts.append(chunk)
+    except TimeoutError:
+        raise Wrong(Code.INVALID_REQUEST_BODY, "the body does not come to an end") from None
     return b"".join(parts)
 
 

@@ -97,6 +97,7 @@ async def test_one_request_at_a_time(tmp_path: Path) -> None:
         await asyncio.sleep(0.05)
         second = await client.post("Execute", b"", opened.cookie)
         assert second.code == 15
+        assert second.cookie  # R1236: every answer that has a context tells its cookies
         waiting = asyncio.create_task(client.post("NotificationWait", b"", opened.cookie))
         await asyncio.sleep(0.05)
         it.toy.go.set()

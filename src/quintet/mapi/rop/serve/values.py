@@ -116,7 +116,7 @@ _NUMBERS: Final = {
 }
 _COUNT = struct.Struct("<H").pack
 _ABSENT_CELL: Final = b"\x0a" + struct.pack("<I", Code.NOT_FOUND)
-_ODD = (BadSyntax, TypeError, AttributeError, ValueError, struct.error)
+_ODD = (BadSyntax, TypeError, AttributeError, ValueError, LookupError, struct.error)
 
 Cell = Callable[[Value], bytes]
 Encoder = Callable[[Sequence[Value]], bytes]
@@ -126,14 +126,26 @@ def _cell(kind: int, page: str, table: bool) -> Cell:
     """How the values of a column are written; raises one of `_ODD` for what is none of its type."""
     if kind in _NUMBERS:
         return _NUMBERS[kind]
+    most = MAX_CELL_TEXT if table else None
     if kind == types.BOOLEAN:
-        return lambda value: b"\1" if value is True else b"\0" if value is False else _no()
+        return {True: b"\1", False: b"\0"}.__getitem__
     if kind == types.STRING:
-        return lambda value: _wide(value[:MAX_CELL_TEXT] if table else value)
-    if kind == types.STRING8:
-        return lambda value: _ended((value[:MAX_CELL_TEXT] if table else value).encode(page, "replace"))
+
+        def wide(value: Value) -> bytes:
+            if "\0" in value:
+                raise TypeError
+            raw: bytes = value[:most].encode("utf-16-le", "surrogatepass")
+            return raw + b"\0\0"
+
+        return wide
     if kind == types.BINARY:
-        return lambda value: _sized(value[:MAX_CELL] if table else value)
+        longest = MAX_CELL if table else None
+
+        def binary(value: Value) -> bytes:
+            raw: bytes = value[:longest]
+            return _COUNT(len(raw)) + raw
+
+        return binary
 
     def general(value: Value) -> bytes:
         writer = Writer()
@@ -142,22 +154,6 @@ def _cell(kind: int, page: str, table: bool) -> Cell:
         return writer.done()
 
     return general
-
-
-def _no() -> bytes:
-    raise TypeError
-
-
-def _wide(text: str) -> bytes:
-    return _ended(text.encode("utf-16-le", "surrogatepass"), 2) if "\0" not in text else _no()
-
-
-def _ended(raw: bytes, width: int = 1) -> bytes:
-    return raw + bytes(width) if width == 2 or b"\0" not in raw else _no()
-
-
-def _sized(raw: bytes) -> bytes:
-    return _COUNT(len(raw)) + raw
 
 
 @functools.lru_cache(maxsize=512)
