@@ -31,7 +31,7 @@ KILLS = int(os.environ.get("QUINTET_KILLS", "8"))
 BATCH = 20
 
 
-async def _victim(folder: Path, *peers: Peer) -> Victim:
+async def feeding_victim(folder: Path, *peers: Peer) -> Victim:
     """A server that may be killed, with its groups and these peers."""
     folder.mkdir()
     victim = Victim(folder, ("nntp",), nntp={"path_host": "a.test"}, news={"docancels": "all"})
@@ -88,7 +88,7 @@ async def test_killed_while_articles_stream_through(tmp_path: Path) -> None:
     taking = {"peer": (peer("a", identity=("a.test",)),), "path_host": "b.test"}
     async with server.start_server(tmp_path / "b", only=("nntp",), nntp=taking) as b:
         to_b = peer("b", host="127.0.0.1", port=b.ports["nntp"], send="*", addresses=("192.0.2.1",))
-        victim = await _victim(tmp_path / "a", peer("in"), to_b)
+        victim = await feeding_victim(tmp_path / "a", peer("in"), to_b)
         mother = Mother()
         acknowledged: set[str] = set()
         number = 0
@@ -181,7 +181,7 @@ async def _listed(port: int) -> dict[int, str]:
 async def test_killed_while_articles_are_offered_and_cancelled(tmp_path: Path) -> None:
     """RFC 3977 6.3.2, RFC 5537 5.3; also while one worker of two is doing it."""
     rng = random.Random(os.environ.get("QUINTET_SEED", "7"))
-    victim = await _victim(tmp_path / "a", peer("in"))
+    victim = await feeding_victim(tmp_path / "a", peer("in"))
     mother, told = Mother(), Told()
     try:
         for life in range(KILLS + 1):

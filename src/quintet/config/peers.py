@@ -47,6 +47,10 @@ class Peer:
     max_in: int = opt(50, "Connections at once from it, in one worker.", unit="connections", minimum=1)
     streaming: bool = opt(True, "Let it stream (CHECK, TAKETHIS), and stream to it where it can.")
     ignore: bool = opt(False, "Refuse everything it offers as if we had it (435, 438).")
+    resend: bool = opt(
+        True,
+        "Ask it to come again with what another peer is sending now (431, 436); else say that we have it.",
+    )
     cancels: bool = opt(
         False, "Let it take articles away by MODE CANCEL; for programs of your own, as INN lets only these."
     )

@@ -156,9 +156,8 @@ class Arrivals:
             return [Answer.KNOWN] * len(ids)
         wanted = [each for each in ids if each not in known]
         free = dict(zip(wanted, self.offers.ask(wanted, source.owner), strict=True))
-        return [
-            Answer.KNOWN if each in known else Answer.WANTED if free[each] else Answer.LATER for each in ids
-        ]
+        busy = Answer.LATER if source.peer.resend else Answer.KNOWN
+        return [Answer.KNOWN if each in known else Answer.WANTED if free[each] else busy for each in ids]
 
     def _known(self, ids: Sequence[bytes]) -> set[bytes]:
         """Those of the ids that are in the history, or acknowledged and on their way there."""
