@@ -51,6 +51,7 @@ COMMANDS: dict[str, str] = {
     "reindex": "upkeep",
     "import": "transfer",
     "export": "transfer",
+    "mapi": "mapi",
 }
 """Each command, in the order of the help, and the file here whose ``register(app)`` adds it."""
 

@@ -37,12 +37,17 @@ def _commands() -> Iterator[tuple[str, Any]]:  # Any: typer keeps its command cl
 
     root: Any = get_command(cli.build())
     for name in cli.COMMANDS:
-        found = root.commands[name]
-        inner = getattr(found, "commands", None)
-        if inner is None:
-            yield name, found
-        else:
-            yield from ((f"{name} {each}", command) for each, command in inner.items())
+        yield from _below(name, root.commands[name])
+
+
+def _below(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+    """A command, or those of a noun, in any depth."""
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield path, command
+        return
+    for name, each in inner.items():
+        yield from _below(f"{path} {name}", each)
 
 
 def _command(path: str, command: Any) -> list[str]:

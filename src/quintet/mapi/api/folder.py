@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from quintet.errors import Problem
 from quintet.mapi import convert, msgfile, pr
@@ -161,15 +161,34 @@ class Folder:
 
     # --- items
 
+    @overload
     def items(
         self,
-        kind: type[I] = Item,  # type: ignore[assignment]
         *,
         order: str | Sequence[str] = (),
         where: Where | Bit | None = None,
         columns: Sequence[Key] = (),
         deleted: bool = False,
-    ) -> Items[I]:
+    ) -> Items[Item]: ...
+    @overload
+    def items(
+        self,
+        kind: type[I],
+        *,
+        order: str | Sequence[str] = (),
+        where: Where | Bit | None = None,
+        columns: Sequence[Key] = (),
+        deleted: bool = False,
+    ) -> Items[I]: ...
+    def items(
+        self,
+        kind: type[Any] = Item,
+        *,
+        order: str | Sequence[str] = (),
+        where: Where | Bit | None = None,
+        columns: Sequence[Key] = (),
+        deleted: bool = False,
+    ) -> Items[Any]:
         """The items, or those of a kind that meet a condition.
 
             folder.items(order="-received", where=Item.subject.contains("lunch"))
@@ -192,7 +211,11 @@ class Folder:
             found += one.items(where=wanted)
         return found
 
-    def create(self, kind: type[I] = Message, *, save: bool = True, **values: Any) -> I:  # type: ignore[assignment]
+    @overload
+    def create(self, *, save: bool = True, **values: Any) -> Message: ...
+    @overload
+    def create(self, kind: type[I], *, save: bool = True, **values: Any) -> I: ...
+    def create(self, kind: type[Any] = Message, *, save: bool = True, **values: Any) -> Any:
         """A new item: ``folder.create(Appointment, subject="Lunch", start=...)``.
 
         Raises TypeError: the kind has no such attribute.

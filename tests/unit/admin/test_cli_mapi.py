@@ -1,0 +1,142 @@
+"""`quintet mapi` on a Maildir and on the system in memory: what a person types, and what comes out."""
+
+from __future__ import annotations
+
+import json
+import mailbox
+import uuid
+from pathlib import Path
+
+import pytest
+
+from quintet import mapi
+from quintet.admin import cli
+from quintet.admin.cli.common import Exit
+
+
+class Shell:
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str, code: int = 0) -> str:
+        got = cli.run(["mapi", *arguments])
+        out = self._capsys.readouterr()
+        assert got == code, out.err + out.out
+        return out.err if code else out.out
+
+    def json(self, *arguments: str) -> object:
+        return json.loads(self(*arguments, "--json"))
+
+
+@pytest.fixture
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.setenv("QUINTET_MAPI_PROFILES", str(tmp_path / "profiles.json"))
+    monkeypatch.delenv("QUINTET_MAPI_PROFILE", raising=False)
+    return Shell(capsys)
+
+
+@pytest.fixture
+def world(shell: Shell) -> str:
+    name = str(uuid.uuid4())
+    shell("profile", "add", "ann", "MEMORY", f"world={name}", "account=ann@example.com", "name=Ann")
+    shell("profile", "add", "bob", "MEMORY", f"world={name}", "account=bob@example.com", "name=Bob")
+    return name
+
+
+def test_profiles(shell: Shell, tmp_path: Path) -> None:
+    assert "no profiles" in shell("profile", "list")
+    shell("profile", "add", "home", "MAILDIR", f"path={tmp_path / 'Maildir'}", "create=yes")
+    (row,) = shell.json("profile", "list")  # type: ignore[misc]
+    assert (row["profile"], row["default"]) == ("home", True)
+    assert (tmp_path / "profiles.json").stat().st_mode & 0o077 == 0
+    assert "no Maildir" in shell("profile", "add", "x", "MAILDIR", "path=/nowhere", code=Exit.REFUSED)
+    assert "name=value" in shell("profile", "add", "x", "MAILDIR", "path", code=Exit.USAGE)
+    shell("profile", "remove", "home")
+    assert "no profile is called home" in shell("profile", "remove", "home", code=Exit.REFUSED)
+    assert "there is no default profile" in shell("list", code=Exit.REFUSED)
+
+
+def test_services_say_what_they_want(shell: Shell) -> None:
+    assert {row["service"] for row in shell.json("services")} >= {"IMAP", "MAILDIR", "NNTP", "POP3"}  # type: ignore[attr-defined]
+    assert "(must be given)" in shell("services", "imap")
+    assert "no message service" in shell("services", "NOBODY", code=Exit.REFUSED)
+
+
+def test_sending_listing_reading(shell: Shell, world: str, tmp_path: Path) -> None:
+    (tmp_path / "menu.txt").write_text("soup")
+    told = shell(
+        "send", "--to", "Bob", "--subject", "Lunch?", "--attach", str(tmp_path / "menu.txt"), "At noon"
+    )
+    assert told == "sent to Bob <bob@example.com>\n"
+    (row,) = shell.json("list", "-p", "bob", "--unread")  # type: ignore[misc]
+    assert (row["number"], row["from"], row["subject"], row["read"]) == (1, "Ann", "Lunch?", False)
+    shown = shell("read", "1", "-p", "bob", "--save", str(tmp_path / "parts"))
+    assert "subject:" in shown
+    assert shown.endswith("\n\nAt noon\n")
+    assert (tmp_path / "parts" / "menu.txt").read_text() == "soup"
+    assert shell.json("list", "-p", "bob", "--unread") == []
+    assert shell.json("read", row["id"], "-p", "bob")["body"].strip() == "At noon"  # type: ignore[index]
+    assert "Subject: Lunch?" in shell("read", "1", "-p", "bob", "--raw")
+    assert shell("list", "-p", "bob", "--search", "dinner") == "nothing that fits\n"
+    assert "no item 2" in shell("read", "2", "-p", "bob", code=Exit.REFUSED)
+    assert "no number" in shell("read", "zz", "-p", "bob", code=Exit.USAGE)
+    assert "nobody is called" in shell("send", "--to", "Zacharias", "x", code=Exit.REFUSED)
+    assert {row["folder"] for row in shell.json("folders")} >= {"Inbox", "Calendar"}  # type: ignore[attr-defined]
+
+
+def test_calendar_and_contacts(shell: Shell, world: str) -> None:
+    shell(
+        "schedule",
+        "Plan",
+        "--start",
+        "2026-11-30T14:00",
+        "--with",
+        "bob",
+        "--location",
+        "Room 1",
+        "--text",
+        "Come",
+    )
+    shell(
+        "schedule",
+        "Standup",
+        "--start",
+        "2026-11-30T09:00",
+        "--length",
+        "15",
+        "--repeat",
+        "FREQ=DAILY;COUNT=3",
+    )
+    rows = shell.json("agenda", "--from", "2026-11-30", "--days", "2")
+    assert [(row["subject"], row["start"][11:]) for row in rows] == [  # type: ignore[attr-defined]
+        ("Standup", "09:00"), ("Plan", "14:00"), ("Standup", "09:00"),
+    ]  # fmt: skip
+    assert shell.json("list", "-p", "bob")[0]["subject"] == "Plan"  # type: ignore[index]
+    found = shell.json("schedule", "Soon", "--with", "bob")
+    assert found["with"] == ["Bob <bob@example.com>"]  # type: ignore[index]
+    assert "is no day" in shell("agenda", "--from", "tomorrow", code=Exit.USAGE)
+    assert "is no time" in shell("schedule", "x", "--start", "noon", code=Exit.USAGE)
+    with mapi.open("ann") as session:
+        session.store.contacts.create(mapi.Contact, given_name="Zoë", surname="Zimt", email="zoe@example.org")
+    assert shell.json("contacts") == [{"name": "Zoë Zimt", "address": "zoe@example.org"}]
+    assert shell.json("contacts", "bob") == [{"name": "Bob", "address": "bob@example.com"}]
+
+
+def test_export(shell: Shell, tmp_path: Path) -> None:
+    given = ("--service", "MAILDIR", "--set", f"path={tmp_path / 'Maildir'}", "--set", "create=yes")
+    with mapi.connect("MAILDIR", path=str(tmp_path / "Maildir"), create="yes") as session:
+        for number in range(3):
+            session.store.inbox.create(mapi.Message, subject=f"Letter {number}", body="x")
+    assert shell("export", str(tmp_path / "out"), *given) == f"3 items in {tmp_path / 'out'}\n"
+    assert sorted(one.name for one in (tmp_path / "out").iterdir()) == [
+        "000001.eml",
+        "000002.eml",
+        "000003.eml",
+    ]
+    shell("export", str(tmp_path / "box"), *given, "--format", "mbox")
+    box = mailbox.mbox(tmp_path / "box")
+    assert len(box) == 3
+    box.close()
+    shell("export", str(tmp_path / "msg"), *given, "--format", "msg")
+    assert len(list((tmp_path / "msg").iterdir())) == 3
+    assert "no format" in shell("export", str(tmp_path / "x"), *given, "--format", "pdf", code=Exit.USAGE)
