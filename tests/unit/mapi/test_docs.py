@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from quintet.mapi import compat
+from quintet.mapi.core.admin import MAPIAdminProfiles
 from quintet.mapi.core.profile import ENVIRONMENT
 from quintet.mapi.providers import memory
 
@@ -22,10 +24,17 @@ def test_example_runs(
 ) -> None:
     monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "profiles.json"))
     memory.forget("default")
+    memory.world("default").account("ann@example.com")
+    admin = MAPIAdminProfiles()
+    admin.CreateProfile("Ann")
+    admin.AdminServices("Ann").CreateMsgService("MEMORY")
+    uid = admin.AdminServices("Ann").GetMsgServiceTable().QueryRows(1)[0][0].Value
+    admin.AdminServices("Ann").ConfigureMsgService(uid, 0, 0, {"account": "ann@example.com"})
     exec(compile(example, str(PAGE), "exec"), {})
     said = re.findall(r"print\(.*# (.*)$", example, re.MULTILINE)
     assert capsys.readouterr().out.splitlines() == said
     memory.forget("default")
+    compat.uninstall()
 
 
 def test_codec_does_not_bring_the_pleasant_layer_along() -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from quintet.errors import Problem
 from quintet.mapi import consts, pr
 from quintet.mapi.bag import Bag
-from quintet.mapi.core import addrbook, admin, dialog, errors, notify, profile, spool, status
+from quintet.mapi.core import addrbook, admin, dialog, errors, manage, notify, profile, spool, status
 from quintet.mapi.core.errors import fail
 from quintet.mapi.core.profile import Profile, Profiles, Used
 from quintet.mapi.core.store import IMsgStore, provider_uid
@@ -132,6 +132,7 @@ class IMAPISession(IUnknown):
         self.name, self._profile, self._services, self._profiles = name, used, services, profiles
         self.closed = False
         self._hubs: dict[EntryId, notify.Hub] = {}
+        self._others: dict[tuple[bytes, str], Opened] = {}  # mailboxes of others, by service and name
         self._book: addrbook.IAddrBook | None = None
         self._connections: dict[int, list[tuple[notify.Hub, int]]] = {}
         self._numbers = itertools.count(1)
@@ -153,6 +154,9 @@ class IMAPISession(IUnknown):
         for uid, one in self.sources():
             if one is source:
                 return self._services[uid]
+        for opened_one in self._others.values():
+            if opened_one.store is source:
+                return opened_one
         raise fail("MAPI_E_NOT_FOUND", "a store of another session")
 
     def transports(self, first: Opened | None = None) -> list[Transport]:
@@ -166,6 +170,36 @@ class IMAPISession(IUnknown):
         if found is None:
             found = self._hubs[source.entry_id] = notify.Hub(source)
         return found
+
+    def mailbox_entry(self, source: MessageStore, name: str) -> EntryId:
+        """An entry id that opens a mailbox beside one (IExchangeManageStore::CreateStoreEntryID).
+
+        Raises MAPIErrorNoSupport: its system knows only one's own.
+        """
+        for uid, one in self.sources():
+            if one is source:
+                if not self._used(uid).offer.mailbox:
+                    break
+                return manage.entry_of(uid, name)
+        raise fail("MAPI_E_NO_SUPPORT", "this system has no other mailboxes")
+
+    def _used(self, uid: bytes) -> Used:
+        return profile.find(self._profile, uid)
+
+    def _other(self, uid: bytes, name: str) -> MessageStore:
+        """Somebody's mailbox; opened once.  Raises MAPIErrorNotFound, MAPIErrorLogonFailed,
+        MAPIErrorNoAccess.
+        """
+        if uid not in self._services:
+            raise fail("MAPI_E_NOT_FOUND")
+        known = self._others.get((uid, name))
+        if known is None:
+            used = self._used(uid)
+            settings = {**used.settings, used.offer.mailbox: name}
+            known = self._others[uid, name] = registry.opened(used.service, settings)
+        if known.store is None:
+            raise fail("MAPI_E_NOT_FOUND")
+        return known.store
 
     def _must_be_open(self) -> None:
         if self.closed:
@@ -207,6 +241,9 @@ class IMAPISession(IUnknown):
         """
         self._must_be_open()
         writable = bool(flags & (consts.MDB_WRITE | consts.MAPI_BEST_ACCESS))
+        other = manage.parsed(entry) if entry else None
+        if other is not None:
+            return IMsgStore(self, self._other(*other), self._lock, writable=writable)
         for _, one in self.sources():
             if entry in (None, b"", one.entry_id):
                 return IMsgStore(self, one, self._lock, writable=writable)
@@ -347,7 +384,7 @@ class IMAPISession(IUnknown):
             hub.close()
         if self._book is not None:
             self._book.close()
-        for one in self._services.values():
+        for one in (*self._others.values(), *self._services.values()):
             one.close()
         with _guard:
             for key in [key for key, one in _sessions.items() if one is self]:

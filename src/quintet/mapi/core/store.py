@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from quintet.mapi import consts, pr
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.core import folder as folders
-from quintet.mapi.core import notify, spool
+from quintet.mapi.core import manage, notify, spool
 from quintet.mapi.core.errors import fail
 from quintet.mapi.core.message import IMessage
 from quintet.mapi.core.props import IMAPIProp
@@ -102,6 +102,12 @@ class IMsgStore(IMAPIProp):
 
     def _take(self, changes: Bag, gone: Collection[Key]) -> None:
         self.source.update(self.source.entry_id, changes, gone)
+
+    def QueryInterface(self, iid: bytes | None) -> Any:
+        """The store itself; for IID_IExchangeManageStore what opens others' mailboxes."""
+        if iid == consts.IID_IExchangeManageStore:
+            return manage.IExchangeManageStore(self)
+        return super().QueryInterface(iid)
 
     # --- opening
 

@@ -280,6 +280,10 @@ class MessageStore(ABC):
         """Since a state; b"" is the beginning.  Without Can.CHANGES by comparing listings."""
         return Changes(*listing.compare(self.messages(folder), state))
 
+    def entry_of(self, folder_key: bytes, message_key: bytes = b"") -> EntryId:
+        """The inverse of `source_key`.  Raises MapiError(NOT_FOUND)."""
+        return message_key or folder_key
+
     def source_key(self, entry: EntryId) -> bytes:
         """What a message or folder is called when it is synchronized (PidTagSourceKey)."""
         return entry
@@ -458,3 +462,4 @@ class Service:
     open: Callable[[Mapping[str, str]], Opened]
     options: tuple[Option, ...] = ()
     resources: frozenset[str] = frozenset(("store", "book", "transport"))  # which of them it gives
+    mailbox: str = ""  # the option that opens somebody else's mailbox, where the system has others

@@ -120,4 +120,5 @@ SERVICE = Service(
         Option("account", "the address", "user@example.com"),
         Option("name", "how the person is called; empty: as the address says", ""),
     ),
+    mailbox="account",
 )

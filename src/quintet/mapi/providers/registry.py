@@ -36,6 +36,11 @@ def add(service: Service) -> None:
     _added[service.name.upper()] = service
 
 
+def remove(name: str) -> None:
+    """Takes back what `add` offered."""
+    _added.pop(name.upper(), None)
+
+
 def get(name: str) -> Service:
     """Raises MapiError(NOT_FOUND): nobody offers it."""
     wanted = name.upper()

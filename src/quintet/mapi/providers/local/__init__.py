@@ -95,4 +95,5 @@ SERVICE = Service(
         Option("mailbox", "another's mailbox that is shared; empty: one's own", ""),
     ),
     resources=frozenset(("store", "book")),
+    mailbox="mailbox",
 )

@@ -14,7 +14,7 @@ from quintet.errors import BadSyntax
 from quintet.mapi import ids, objects, pr
 from quintet.mapi.bag import Bag, Item, Key
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import Box, Folder, Message, Reader
+from quintet.mapi.objects import Box, Folder, Message, Reader, numbers
 from quintet.mapi.objects.bagged import Bagged
 from quintet.mapi.objects.contents import Contents
 from quintet.mapi.objects.hierarchy import Hierarchy
@@ -227,8 +227,8 @@ class LocalStore(base.MessageStore):
 
     def mark_read(self, messages: Sequence[EntryId], read: bool) -> None:
         def work() -> None:
-            for folder, numbers in self._by_folder(messages).items():
-                self.box.folder(folder).set_read_flags(numbers, read)
+            for folder, chosen in self._by_folder(messages).items():
+                self.box.folder(folder).set_read_flags(chosen, read)
 
         self.write(work)
 
@@ -240,11 +240,11 @@ class LocalStore(base.MessageStore):
 
     def _go(self, messages: Sequence[EntryId], target: EntryId, *, copy: bool) -> list[EntryId]:
         to, pairs = self._folder(target), dict[int, int]()
-        for folder, numbers in self._by_folder(messages).items():
+        for folder, chosen in self._by_folder(messages).items():
             if folder == to.id and not copy:
-                pairs.update(zip(numbers, numbers, strict=True))
+                pairs.update(zip(chosen, chosen, strict=True))
                 continue
-            made, _ = self.box.folder(folder).move_copy_messages(numbers, to, copy=copy)
+            made, _ = self.box.folder(folder).move_copy_messages(chosen, to, copy=copy)
             pairs.update(made)
         found = [pairs.get(self._number(one) or 0) for one in messages]
         return [b"" if number is None else self.box.message_entry_id(to.id, number) for number in found]
@@ -252,9 +252,9 @@ class LocalStore(base.MessageStore):
     def delete(self, messages: Sequence[EntryId], *, hard: bool = False) -> int:
         def work() -> int:
             places = self._by_folder(messages)
-            for folder, numbers in places.items():
-                self.box.folder(folder).delete_messages(numbers, hard=hard)
-            return sum([len(numbers) for numbers in places.values()])
+            for folder, chosen in places.items():
+                self.box.folder(folder).delete_messages(chosen, hard=hard)
+            return sum([len(chosen) for chosen in places.values()])
 
         return self.write(work)
 
@@ -300,6 +300,17 @@ class LocalStore(base.MessageStore):
         found = self._parsed(entry)
         number = found.message.counter if isinstance(found, ids.MessageEntry) else found.folder.counter
         return self.box.source_key(number)
+
+    def entry_of(self, folder_key: bytes, message_key: bytes = b"") -> EntryId:
+        try:
+            keys = [numbers.of_key(key) for key in (folder_key, message_key) if key]
+        except BadSyntax:
+            raise MapiError(Code.NOT_FOUND) from None
+        if not keys or any(replica != self.box.replica for replica, _ in keys):
+            raise MapiError(Code.NOT_FOUND)
+        if len(keys) == 1:
+            return self.box.folder_entry_id(keys[0][1])
+        return self.box.message_entry_id(keys[0][1], keys[1][1])
 
     def watch(self, listener: base.Listener) -> base.Cancel:
         with self._lock:

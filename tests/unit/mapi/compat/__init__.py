@@ -1,0 +1,1 @@
+"""Programs in python-mapi's manner, run on `quintet.mapi.compat`."""
