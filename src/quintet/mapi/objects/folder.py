@@ -12,7 +12,18 @@ from quintet.errors import Refused
 from quintet.mapi import types
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import members, moves, numbers, packed, permissions, pid, places, searching, stored
+from quintet.mapi.objects import (
+    defaults,
+    members,
+    moves,
+    numbers,
+    packed,
+    permissions,
+    pid,
+    places,
+    searching,
+    stored,
+)
 from quintet.mapi.objects.bagged import Bagged, Fact, put_in
 from quintet.mapi.objects.box import mapped
 from quintet.mapi.objects.contents import Contents, Deleted
@@ -421,6 +432,7 @@ class Folder(Bagged):
         pid.MESSAGE_SIZE: lambda self: min(self.row.bytes, 0x7FFFFFFF),
         pid.MESSAGE_SIZE_EXTENDED: lambda self: self.row.bytes,
         pid.CREATION_TIME: lambda self: types.of_ms(self.row.created_at),
+        **defaults.FACTS,
         pid.RIGHTS: lambda self: permissions.of_letters(
             self._letters(), access.more_of(self.box.tx, self.box.reader.id, self.id)
         ),

@@ -11,7 +11,7 @@ import pytest
 from quintet.mapi import recipients, restrict
 from quintet.mapi.buffer import Reader, Writer
 from quintet.mapi.ids import ShortId
-from quintet.mapi.rop import folders, messages, properties, stores, streams, tables
+from quintet.mapi.rop import events, folders, messages, others, properties, stores, streams, tables
 from quintet.mapi.rop.batch import Step
 from quintet.mapi.rows import Key, Order, SortOrder
 from quintet.mapi.types import Error, Named
@@ -119,8 +119,6 @@ async def test_receive_folders(tmp_path: Path) -> None:
 
 async def test_search_folders(tmp_path: Path) -> None:
     """MS-OXCFOLD 3.2.5.4, 3.2.5.5; MS-OXCNOTIF R109: SearchComplete."""
-    from quintet.mapi.rop import events, others
-
     async with desk(tmp_path) as it:
         await it.letter("Apples")
         await it.letter("Pears")
@@ -136,6 +134,31 @@ async def test_search_folders(tmp_path: Path) -> None:
         assert [row[1] for row in await box.contents(handle)] == ["Apples"]
         found = (await box.ask(folders.GetSearchCriteria(True, True, True), handle)).answer
         assert (found.restriction, found.folders) == (wanted, (box.folders[INBOX],))
+
+
+async def test_permissions(tmp_path: Path) -> None:
+    """MS-OXCPERM R47, R1187, R1188, R46, R43: added by entry id, changed and removed by member id."""
+    async with desk(tmp_path) as it:
+        box, other = await it.box(), await it.box("bob")
+        inbox = await box.folder(INBOX)
+        table = await box.open(others.GetPermissionsTable(0), inbox)
+        columns = (0x66710014, 0x6672001F, 0x66730003)
+        assert [row[:2] for row in await box.rows(table, columns)] == [[0, ""], [-1, "Anonymous"]]
+        (entry,) = await other.values(other.handle, 0x661B0102)
+        add = others.RowChange(1, ((0x0FFF0102, entry), (0x66730003, 0x401)))  # see the folder, read
+        await box.ask(others.ModifyPermissions(0, (add,)), inbox)
+        rows = await box.rows(table, columns)
+        assert rows[2][1:] == ["Bob", 0x401]
+        change = others.RowChange(2, ((0x66710014, rows[2][0]), (0x66730003, 0x400)))
+        await box.ask(others.ModifyPermissions(0, (change,)), inbox)
+        assert (await box.rows(table, columns))[2][2] == 0x400
+        gone = others.RowChange(4, ((0x66710014, rows[2][0]),))
+        assert code(await box.try_(others.ModifyPermissions(1, (gone,)), inbox)) == 0x80070057
+        await box.ask(others.ModifyPermissions(0, (gone,)), inbox)
+        assert len(await box.rows(table, columns)) == 2
+        assert code(await box.try_(others.ModifyPermissions(8, ()), inbox)) == 0x80070057
+        rules = await box.open(others.GetRulesTable(0), inbox)
+        assert await box.rows(rules, (0x66740014,)) == []
 
 
 # --- messages -----------------------------------------------------------------------------------------------
@@ -425,6 +448,9 @@ async def test_the_store_has_properties(tmp_path: Path) -> None:
         name, entry, other = await box.values(box.handle, 0x661C001F, 0x35E30102, 0x36D00102)
         assert name == "Alice"
         assert len(entry) == len(other) == 46
+        inbox = await box.folder(INBOX)
+        assert (await box.values(inbox, 0x36D00102))[0] == other  # where clients look it up
+        assert len((await box.values(inbox, 0x36D81102))[0]) == 5
         await box.ask(properties.SetProperties(((0x3004001F, "my store"),)))
         assert await box.values(box.handle, 0x3004001F) == ["my store"]
 

@@ -28,6 +28,7 @@ from quintet.mapi.rop.serve import (  # noqa: F401 - they fill the table
     of_messages,
     of_notices,
     of_properties,
+    of_rights,
     of_searches,
     of_stores,
     of_streams,

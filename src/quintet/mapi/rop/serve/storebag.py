@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.nspi import names
-from quintet.mapi.objects import pid, stored
+from quintet.mapi.objects import defaults, pid, stored
 from quintet.mapi.objects.bagged import Bagged, Fact, put_in
 from quintet.mapi.objects.folder import packed_value
 from quintet.mapi.types import Tag
@@ -22,13 +22,7 @@ _FOLDERS: Final = {  # PidTag...EntryId of folders by their roles
     0x35E50102: "views",
     0x35E60102: "common_views",
     0x35E70102: "finder",
-    0x36D00102: "calendar",
-    0x36D10102: "contacts",
-    0x36D20102: "journal",
-    0x36D30102: "notes",
-    0x36D40102: "tasks",
-    0x36D50102: "reminders",
-    0x36D70102: "drafts",
+    **defaults.ROLES,
 }
 VALID_FOLDERS: Final = 0xFF  # PidTagValidFolderMask: all of the eight are there
 # entry ids are unique, objects can be searched, modified, created, attachments are there, categories, ...

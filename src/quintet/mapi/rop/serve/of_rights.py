@@ -1,0 +1,79 @@
+"""Permissions of folders (MS-OXCPERM 3.2.5.1, 3.2.5.2), and the table of rules (MS-OXORULE 3.2.5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Final
+
+from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.objects import Folder, members
+from quintet.mapi.objects.members import Grant
+from quintet.mapi.rop import others
+from quintet.mapi.rop.others import RowChange
+from quintet.mapi.rop.serve.desk import Call, serves
+from quintet.mapi.rop.serve.of_tables import OpenTable
+from quintet.mapi.table import Rows, Table
+from quintet.mapi.types import Tag, Value
+
+REPLACE_ROWS, INCLUDE_FREE_BUSY = 0x01, 0x02  # ModifyFlags (MS-OXCPERM 2.2.2.1)
+ADD, MODIFY, REMOVE = 0x01, 0x02, 0x04  # PermissionDataFlags
+FREE_BUSY: Final = 0x0800 | 0x1000  # FreeBusySimple, FreeBusyDetailed of PidTagMemberRights
+
+
+@serves(0x3E)
+def get_permissions_table(call: Call) -> None:
+    """No fields in its answer."""
+    if call.body.flags & ~INCLUDE_FREE_BUSY:
+        raise MapiError(Code.INVALID_PARAMETER)
+    call.give(OpenTable(call.thing(Folder).permissions(), folder=None, told=False, hierarchy=True))
+
+
+@serves(0x40, writes=True)
+def modify_permissions(call: Call) -> None:
+    body: others.ModifyPermissions = call.body
+    if body.flags & ~(REPLACE_ROWS | INCLUDE_FREE_BUSY):  # R43
+        raise MapiError(Code.INVALID_PARAMETER)
+    replace = bool(body.flags & REPLACE_ROWS)
+    grants = [_grant(one, replace, keep=bool(body.flags & INCLUDE_FREE_BUSY)) for one in body.changes]
+    call.thing(Folder).modify_permissions(grants, replace=replace)
+
+
+def _grant(change: RowChange, replace: bool, *, keep: bool) -> Grant:
+    """R51, R52, R186, R46.  Raises MapiError(INVALID_PARAMETER)."""
+    values = dict(change.values)
+    member, entry = values.get(members.MEMBER_ID), values.get(members.ENTRY_ID, b"")
+    rights = values.get(members.MEMBER_RIGHTS, 0)
+    if not keep:  # R40: who may see free time is changed only where that is said
+        rights &= ~FREE_BUSY
+    if change.flags == ADD and entry:
+        return Grant(rights, entry_id=entry)
+    if change.flags == ADD and replace and member is not None:
+        return Grant(rights, member)
+    if change.flags == MODIFY and member is not None and not replace:
+        return Grant(rights, member)
+    if change.flags == REMOVE and member is not None and not replace:
+        return Grant(None, member)
+    raise MapiError(Code.INVALID_PARAMETER)
+
+
+class NoRules(Rows):
+    """The rules of a folder: there is no way to have some."""
+
+    def ids(self) -> Sequence[int]:
+        return ()
+
+    def values(self, ids: Sequence[int], keys: Sequence[Tag]) -> list[list[Value]]:
+        return [[None] * len(keys) for _ in ids]
+
+    def columns(self) -> Sequence[Tag]:
+        return (0x66740014, 0x66760003, 0x66770003, 0x6682001F)  # id, sequence, state, name
+
+    def version(self) -> Hashable:
+        return 0
+
+
+@serves(0x3F)
+def get_rules_table(call: Call) -> None:
+    """Empty, as long as RopModifyRules is not served."""
+    call.thing(Folder)
+    call.give(OpenTable(Table(NoRules()), folder=None, told=False, hierarchy=True))
