@@ -4,7 +4,8 @@
 that upon what the MIME says.
 """
 
-from quintet.mapi.convert.differences import Change, Difference, difference, is_content, merge
+from quintet.mapi.convert.carried import is_content
+from quintet.mapi.convert.differences import Change, Difference, difference, merge
 from quintet.mapi.convert.reading import from_mime
 from quintet.mapi.convert.writing import to_mime
 

@@ -17,6 +17,7 @@ GIVEN: Final = tag("PidTagGivenName")
 MIDDLE: Final = tag("PidTagMiddleName")
 PREFIX: Final = tag("PidTagDisplayNamePrefix")
 SUFFIX: Final = tag("PidTagGeneration")
+NAMES: Final = (SURNAME, GIVEN, MIDDLE, PREFIX, SUFFIX)  # the fields of N in their order
 COMPANY: Final = tag("PidTagCompanyName")
 DEPARTMENT: Final = tag("PidTagDepartmentName")
 CHILDREN: Final = tag("PidTagChildrensNames")

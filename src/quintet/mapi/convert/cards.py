@@ -31,7 +31,6 @@ MAX_PART = 5000  # lines of a card in a letter
 MAX_PHOTO = 1024 * 1024  # bytes
 MAX_MEMBERS = 5000  # of a distribution list
 
-_NAME = (cardkeys.SURNAME, cardkeys.GIVEN, cardkeys.MIDDLE, cardkeys.PREFIX, cardkeys.SUFFIX)
 # each number once, with most of its types
 _NUMBERS = tuple({row.key: row for row in reversed(cardkeys.TELEPHONES)}.values())[::-1]
 _DATE_FORMS = ("%Y-%m-%d", "%Y%m%d")
@@ -93,7 +92,7 @@ def _read_name(card: Component, bag: Bag) -> None:
     """FN and N (MS-OXVCARD 2.1.3.1): the name for people, and its parts."""
     line = card.get("N")
     if line is not None:
-        for key, field in zip(_NAME, line.fields(), strict=False):
+        for key, field in zip(cardkeys.NAMES, line.fields(), strict=False):
             if text := unescaped(field).strip():
                 bag[key] = text
     parts = [bag[key] for key in (cardkeys.GIVEN, cardkeys.MIDDLE, cardkeys.SURNAME) if key in bag]
@@ -284,7 +283,7 @@ def _contact(bag: Bag) -> Component:
     card.add("PRODID", "-//Quintet//MAPI//EN")
     shown = _text(bag, names.DISPLAY_NAME) or _text(bag, cardkeys.FILE_UNDER) or envelope.subject(bag)
     card.add_text("FN", shown)
-    card.add("N", ";".join([escaped(_text(bag, key)) for key in _NAME]))
+    card.add("N", ";".join([escaped(_text(bag, key)) for key in cardkeys.NAMES]))
     for name, key in cardkeys.TEXTS.items():
         if text := _text(bag, key):
             card.add_text(name, text)

@@ -11,15 +11,10 @@ from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from quintet.mapi.bag import Attachment, Bag, Data, Item, Key, NamedTag
-from quintet.mapi.convert import attachments, fields, names, sources
+from quintet.mapi.bag import Attachment, Bag, Data, Item, Key
+from quintet.mapi.convert import attachments, carried, names, sources
 from quintet.mapi.types import Value
 
-_PEOPLE = frozenset(
-    tag
-    for who in (names.SENDER, names.REPRESENTING, names.READ_RECEIPT_TO)
-    for tag in (who.name, who.kind, who.email, who.smtp, who.entry, who.search)
-)
 # Nobody deletes these: where they are missing they are made of the others (MS-OXBBODY 2.1.3)
 COMPUTED: frozenset[Key] = frozenset(
     (
@@ -29,25 +24,13 @@ COMPUTED: frozenset[Key] = frozenset(
         names.DISPLAY_NAME, names.TRANSMITTABLE_NAME, names.OBJECT_TYPE, names.DISPLAY_TYPE,
         names.ENTRY_ID, names.SEARCH_KEY, names.ADDRESS_TYPE, names.EMAIL_ADDRESS, names.SMTP_ADDRESS,
         names.RECIPIENT_TYPE,
-        *_PEOPLE,
+        *carried.PEOPLE,
         names.NON_READ_RECEIPT, names.REPLY_NAMES,
         names.ATTACH_NUMBER, names.ATTACH_METHOD, names.ATTACH_SIZE, names.ATTACH_FLAGS, names.ATTACH_HIDDEN,
         names.ATTACH_LONG_NAME, names.ATTACH_NAME, names.ATTACH_EXTENSION, names.ATTACH_MIME_TAG,
         names.RENDERING_POSITION, names.DELIVERY_TIME,
     )
 )  # fmt: skip
-
-# A letter tells these, and yet setting them changes no letter: they are what its owner thinks of it
-OWNERS: frozenset[Key] = frozenset(
-    (names.KEYWORDS, names.FLAG_REQUEST, names.FLAG_STATUS, names.REPLY_TIME, names.TRANSPORT_HEADERS)
-)
-
-_CARRIED: frozenset[Key] = _PEOPLE | {
-    names.MESSAGE_CLASS, names.SUBJECT, names.SUBJECT_PREFIX, names.NORMALIZED_SUBJECT, names.REPLY_ENTRIES,
-    names.READ_RECEIPT, names.NON_READ_RECEIPT, names.DELIVERY_REPORT, names.BODY, names.HTML, names.RTF,
-    names.CODEPAGE, names.BODY_CONTENT_ID, names.BODY_CONTENT_LOCATION,
-    *(row.key for row in fields.TABLE),
-}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -90,15 +73,6 @@ class Difference:
 
     def __bool__(self) -> bool:
         return bool(self.change) or self.recipients is not None or self.attachments is not None
-
-
-def is_content(key: Key) -> bool:
-    """Whether setting the property makes another letter of it; if not, the letter's bytes may stay."""
-    if key in OWNERS:
-        return False
-    if isinstance(key, NamedTag):
-        return key.guid == names.INTERNET_HEADERS
-    return key in _CARRIED
 
 
 def difference(stored: Item, derived: Item) -> Difference:

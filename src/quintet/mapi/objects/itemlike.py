@@ -92,7 +92,8 @@ class ItemLike(Bagged):
     @property
     def content_changed(self) -> bool:
         """The letter itself would have to be another one."""
-        return self.parts_changed or any(convert.is_content(key) for key in self.changed)
+        kind = str(self.item.props.get(pid.MESSAGE_CLASS, ""))
+        return self.parts_changed or any(convert.is_content(key, kind) for key in self.changed)
 
     # --- recipients ---------------------------------------------------------------------------------
 

@@ -6,7 +6,8 @@ import uuid
 
 from quintet.mapi import types
 from quintet.mapi.bag import Attachment, Item, NamedTag
-from quintet.mapi.convert import difference, from_mime, is_content, merge, names, to_mime
+from quintet.mapi.convert import calkeys as keys
+from quintet.mapi.convert import cardkeys, difference, from_mime, is_content, merge, names, to_mime
 from quintet.mapi.tags import tag
 
 CATEGORY = NamedTag(uuid.UUID(int=7), "Colour", types.STRING)
@@ -112,5 +113,12 @@ def test_which_properties_make_another_letter() -> None:
     for key in (names.SUBJECT, names.BODY, names.HTML, names.SENDER.name, names.IMPORTANCE):
         assert is_content(key)
     assert is_content(NamedTag(names.INTERNET_HEADERS, "x-mailer", types.STRING))
+    for kind, key in (
+        ("IPM.Appointment", keys.LOCATION), ("IPM.Schedule.Meeting.Request", keys.START),
+        ("IPM.Task.Own", keys.TASK_DUE), ("IPM.Contact", cardkeys.SURNAME),
+        ("IPM.DistList", cardkeys.MEMBERS),
+    ):  # fmt: skip
+        assert is_content(key, kind) and not is_content(key, "IPM.Note")
+    assert not is_content(keys.REMINDER_SET, "IPM.Appointment")
     for other in (names.KEYWORDS, names.FLAG_STATUS, names.FLAG_REQUEST, ICON, CATEGORY, names.REPLY_TIME):
         assert not is_content(other)
