@@ -33,6 +33,7 @@ from quintet.store.tallies import Tallies
 
 if TYPE_CHECKING:
     from quintet.admin.tls_out import OutgoingTls
+    from quintet.delivery.arrivals import Arrivals
     from quintet.delivery.outbound import Runner
 
 QUEUE_RETRY_S = 10.0  # after a bug in the queue runner, before it goes on
@@ -73,6 +74,7 @@ class App:
         self._only = frozenset(only)
         self._number, self._count, self._first = number, count, number == 0
         self._tallies: Tallies | None = None
+        self.arrivals: Arrivals | None = None
         self._sockets = sockets
         self.runner: Runner | None = None
         self.tls_out: OutgoingTls | None = None
@@ -159,7 +161,9 @@ class App:
         )
         self.office.filter.hooks = self.rules.hooks
         self.office.screen = Screen(store, config.news, clock, self.rules.hooks)
-        self.arrivals = joined.arrivals(config, store, clock, workers=self._count)
+        # connections stay over a reload, and go on with what they were asked for
+        offers = self.arrivals.offers if self.arrivals is not None else None
+        self.arrivals = joined.arrivals(config, store, clock, workers=self._count, offers=offers)
         if self.arrivals is not None:
             self.arrivals.screen = self.office.screen
             self._closers.append(self.arrivals.close)
@@ -316,6 +320,8 @@ class App:
         if renew:
             await self._stop_sending()
             await self._stop_news()
+            if self.arrivals is not None:
+                await self.arrivals.peers.close()
             self._join()
         else:  # the file of rules about control messages may have changed
             await self._stop_news()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from quintet.delivery.feeds.link import Verdict
 from quintet.nntp.client import Connection
 from quintet.store import check, feeding
 from tests.support import pki
@@ -271,3 +272,30 @@ async def test_a_peer_known_by_its_certificate(tmp_path: Path, shown: str) -> No
             else:
                 await until(lambda: "480" in a.store.peek(feeding.backlogs)[0].state, "not refused")
                 assert count(b) == 0
+
+
+async def test_a_reload_begins_and_ends_feeds_and_keeps_offers(tmp_path: Path) -> None:
+    """What was asked of a peer before is asked of no other after it; nothing is left running."""
+    async with start_server(tmp_path / "b", only=("nntp",), nntp={"peer": (peer("a"),)}) as b:
+        known = peer("in", addresses=("127.0.0.1", "localhost"))
+        async with start_server(tmp_path / "a", only=("nntp",), nntp={"peer": (known,)}) as a:
+            old = await Connection.open(peer("a", host="127.0.0.1", port=a.ports["nntp"]))
+            assert (await old.round([], ["<x@f.test>"]))[1] == [Verdict.WANTED]
+            to_b = peer("b", addresses=("192.0.2.1",), host="127.0.0.1", port=b.ports["nntp"], send="*")
+            for peers in ((known, to_b), (known,), (known, to_b)):
+                config = a.app.config
+                nntp = dataclasses.replace(config.nntp, peer=peers)
+                await a.app.reload(dataclasses.replace(config, nntp=nntp))
+            new = await Connection.open(peer("a", host="127.0.0.1", port=a.ports["nntp"]))
+            assert (await new.round([], ["<x@f.test>"]))[1] == [Verdict.LATER]
+            assert (await old.round([], ["<y@f.test>"]))[1] == [Verdict.WANTED]
+            assert (await new.round([], ["<y@f.test>"]))[1] == [Verdict.LATER]
+            await old.close()
+            await until(lambda: len(a.app.arrivals.offers) == 0)  # type: ignore[union-attr]  # there are peers
+            await new.close()
+            await until(lambda: bool(a.store.peek(feeding.backlogs)))
+            await bring(a.ports["nntp"], numbered(5))
+            await until(lambda: count(b) == 5, "not all arrived")
+            names = [task.get_name() for task in asyncio.all_tasks()]
+            assert names.count("peers") == 1
+            assert names.count("feed b") <= 2  # the feeder, and its connection

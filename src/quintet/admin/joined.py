@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from quintet.delivery.feeds.runner import Feeds
     from quintet.delivery.gateways import Gateways
     from quintet.delivery.inbound import Inbound
+    from quintet.delivery.offers import Offers
     from quintet.smtp.desk import Role
     from quintet.smtp.service import SmtpService
     from quintet.store.store import Store
@@ -35,21 +36,30 @@ def gateways(config: Config, store: Store, clock: Clock) -> Gateways | None:
 
 
 def arrivals(
-    config: Config, store: Store, clock: Clock, peers: Sequence[Peer] | None = None, *, workers: int = 1
+    config: Config,
+    store: Store,
+    clock: Clock,
+    peers: Sequence[Peer] | None = None,
+    *,
+    workers: int = 1,
+    offers: Offers | None = None,
 ) -> Arrivals | None:
     """What takes articles from other servers; one a process.  None where nobody may bring any.
 
     ``peers`` stand for those of the configuration where they are given.  ``workers``: how many there are,
-    which the command line may say in place of the configuration.
+    which the command line may say in place of the configuration.  ``offers``: those of the process, if there
+    are any yet.
     """
     wanted = config.nntp.peer if peers is None else peers
     if not wanted and (peers is not None or not any(rule.ihave for rule in config.nntp.access)):
         return None
     from quintet.delivery.arrivals import Arrivals
-    from quintet.delivery.offers import Offers
+    from quintet.delivery.offers import Offers  # as above
     from quintet.delivery.peers import Peers
 
-    shared = config.data / "run" / "offers" if workers > 1 else None
+    if offers is None:
+        shared = config.data / "run" / "offers" if workers > 1 else None
+        offers = Offers(clock, config.nntp.offer_hold_s, shared)
     made = Arrivals(
         store,
         config.nntp,
@@ -57,7 +67,7 @@ def arrivals(
         hostname=config.hostname,
         clock=clock,
         peers=Peers(wanted),
-        offers=Offers(clock, config.nntp.offer_hold_s, shared),
+        offers=offers,
     )
     if peers is None:
         made.peers.start()

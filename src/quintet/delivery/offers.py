@@ -82,8 +82,10 @@ class Offers:
             self._table.leave(owner)
 
     def close(self) -> None:
-        if self._table is not None:
-            self._table.close()
+        """Ends it; idempotent."""
+        table, self._table = self._table, None
+        if table is not None:
+            table.close()
 
     def __len__(self) -> int:
         return len(self._held)
