@@ -18,6 +18,8 @@ from quintet.store.model import AccountId, AccountKind, FolderId
 CARD = 1  # `part` of an account's properties: what its entry says beyond name and addresses
 LARGE = (0x3A701102, 0x8C6A1102)  # certificates: kept out of the copy, read one by one
 MAX_CARD = 64 * 1024  # bytes of one account's card, certificates included
+MAX_TEXTS = 8 * 1024  # of it beside certificates: every copy of the directory has them
+MAX_ITEM_VALUE = 2048  # bytes of one value of an item that is shown
 _VERSION = "directory"  # the setting
 
 
@@ -99,15 +101,24 @@ def large(tx: Tx, accounts: Sequence[AccountId]) -> dict[int, dict[int, bytes]]:
     return found
 
 
-def items(tx: Tx, folder_id: FolderId, tags: Sequence[int], most: int) -> dict[int, dict[int, bytes]]:
-    """Some stored properties of a folder's first ``most`` items: value by tag, by entry."""
+def items(
+    tx: Tx, folder_id: FolderId, tags: Sequence[int], most: int, most_bytes: int
+) -> dict[int, dict[int, bytes]]:
+    """Some stored properties of a folder's first ``most`` items: value by tag, by entry.
+
+    Long values are left out; so is all that comes after ``most_bytes`` of values.
+    """
     members, param = dialect.among(tx.engine, tags)
     found: dict[int, dict[int, bytes]] = {}
-    for number, tag, value in tx.all(
+    for number, tag, value in tx.rows(
         "SELECT e.id, p.tag, p.value FROM (SELECT id FROM entry WHERE folder_id = ? AND hidden = 0"
         " ORDER BY uid LIMIT ?) e JOIN prop p ON p.kind = ? AND p.object_id = e.id AND p.part = 0"
-        f" AND p.tag {members}", folder_id, most, props.ENTRY, param,
+        f" AND p.tag {members} AND length(p.value) <= ?",
+        folder_id, most, props.ENTRY, param, MAX_ITEM_VALUE,
     ):  # fmt: skip
+        most_bytes -= len(value)
+        if most_bytes < 0:
+            break
         found.setdefault(number, {})[tag] = bytes(value)
     return found
 

@@ -74,6 +74,10 @@ def test_stored_properties_of_a_folders_items(tx):
         props.put(tx, props.ENTRY, number, {1: b"name", 2: b"address", 3: b"other"})
         props.put(tx, props.ENTRY, number, {1: b"of a part"}, part=1)
     both = {1: b"name", 2: b"address"}
-    assert directory.items(tx, folder.id, [1, 2], 9) == dict.fromkeys([numbers[0], *numbers[2:]], both)
-    assert list(directory.items(tx, folder.id, [1], 2)) == [numbers[0], numbers[2]]
-    assert directory.items(tx, folder.id, [9], 9) == {}
+    shown = [numbers[0], *numbers[2:]]
+    assert directory.items(tx, folder.id, [1, 2], 9, 999) == dict.fromkeys(shown, both)
+    assert sorted(directory.items(tx, folder.id, [1], 2, 999)) == shown[:2]
+    assert directory.items(tx, folder.id, [9], 9, 999) == {}
+    assert len(directory.items(tx, folder.id, [1], 9, 11)) == 2  # values of four bytes
+    props.put(tx, props.ENTRY, numbers[0], {1: bytes(directory.MAX_ITEM_VALUE + 1)})
+    assert list(directory.items(tx, folder.id, [1], 1, 99999)) == []

@@ -64,6 +64,7 @@ def write(tx: Tx, entry: Entry, card: dict[int, bytes], gone: Sequence[Tag]) -> 
     account = AccountId(entry.number)
     removed = [properties.width(tag, True) for tag in gone]
     after = {tag: raw for tag, raw in directory.card(tx, account).items() if tag not in removed} | card
-    if sum(map(len, after.values())) > directory.MAX_CARD:
+    texts = sum(len(raw) for tag, raw in after.items() if tag not in directory.LARGE)
+    if texts > directory.MAX_TEXTS or sum(map(len, after.values())) > directory.MAX_CARD:
         raise MapiError(Code.ACCESS_DENIED, "more than a card holds")
     directory.set_card(tx, account, card, removed)

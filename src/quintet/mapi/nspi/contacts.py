@@ -1,7 +1,9 @@
 """Contact folders that others share: each is a container of the address book for those who may read it.
 
-Their contacts lie in the store as properties alone (MS-OXOCNTC), so a folder is one query.  It is read when
-somebody asks, and kept for all as long as nothing in it changed; who may read it is asked each time.
+Their contacts usually lie in the store as properties alone (MS-OXOCNTC), so a folder is one query.  One that
+a client made at the top of a mailbox holds letters, each with a card; of these only the first are read.  A
+folder is read when somebody asks, and kept for all as long as nothing in it changed; who may read it is asked
+each time.
 """
 
 from __future__ import annotations
@@ -14,23 +16,33 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from quintet.mapi import types
+from quintet.errors import Problem
+from quintet.mapi import objects, types
+from quintet.mapi.bag import NamedTag
 from quintet.mapi.guids import PSETID_ADDRESS
 from quintet.mapi.nspi import consts, entries, names, properties
 from quintet.mapi.nspi.containers import ALL_LISTS, Container
 from quintet.mapi.nspi.entries import Entry, Kind, Minimal
 from quintet.mapi.nspi.view import View
+from quintet.mapi.objects import stored
 from quintet.mapi.types import Tag, Value
-from quintet.store import access, accounts, directory, folders, props
+from quintet.store import access, accounts, directory, folders, pages, props
+from quintet.store.blobs import Blobs
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, Folder, FolderKind
 
 MAX_FOLDERS: Final = 50  # that one account is shown
 MAX_CONTACTS: Final = 5000  # of one folder that are shown
-MAX_KEPT: Final = 50_000  # contacts of all folders that a process keeps
+MAX_LETTERS: Final = 500  # that are looked at for cards: some 0.5 s
+MAX_SIZE: Final = 8 << 20  # bytes of what one folder's contacts say; the others are not shown
+MAX_KEPT: Final = 64 << 20  # of all folders that a process keeps
+MAX_TEXT: Final = 1024  # characters of a value that is shown
+_EMPTY: Final = 1000  # bytes that a contact takes that says nothing
 FIRST: Final = 0x100  # containers from here on are folders, by their numbers
 
 _CLASS: Final = consts.of("ContainerClass")
+_KINDS: Final = (FolderKind.ITEM, FolderKind.MAIL)  # one made at the top holds letters, whatever its class
+_MESSAGE_CLASS, _CLASSES = consts.of("MessageClass"), ("IPM.Contact", "IPM.DistList")
 _ROLES: Final = frozenset(("contacts",))  # of folders that are for contacts and need not say so
 _NAME, _FILE_AS, _COMPANY = consts.of("DisplayName"), 0x8005, consts.of("CompanyName")
 _EMAILS: Final = (
@@ -47,18 +59,23 @@ class Shelf:
 
     container: Container
     view: View
+    size: int = 0  # about so many bytes
 
 
 def _shared(tx: Tx, reader: AccountId) -> Iterator[Folder]:
     """Contact folders of others, and public ones, that an account may read."""
     for number in access.shared_with(tx, reader):
         folder = folders.get(tx, number)
-        if folder.kind != FolderKind.ITEM or "r" not in access.of_folder(tx, reader, folder):
+        if folder.kind not in _KINDS or "r" not in access.of_folder(tx, reader, folder):
             continue
         told = props.get(tx, props.FOLDER, number).get(_CLASS)
         klass = entries.read_card({_CLASS: bytes(told)}).get(_CLASS, "") if told else ""
         if str(klass).startswith("IPF.Contact") or (not klass and folder.role in _ROLES):
             yield folder
+
+
+Said = tuple[int, Mapping[Tag, Value], Mapping[int, str]]
+"""What there is of a contact: its number, its properties by tag, and texts of named ones."""
 
 
 def _container(tx: Tx, folder: Folder) -> Container:
@@ -69,18 +86,50 @@ def _container(tx: Tx, folder: Folder) -> Container:
     )
 
 
-def _read(tx: Tx, folder: Folder) -> Iterator[Entry]:
+def _read(tx: Tx, folder: Folder, files: Blobs) -> Iterator[Entry]:
+    minimal = Minimal({})
+    found = _items(tx, folder) if folder.kind == FolderKind.ITEM else _letters(tx, folder, files)
+    left = MAX_SIZE
+    for number, card, named in found:
+        made = _entry(minimal, number, card, named)
+        left -= _size(made)
+        if left < 0:
+            return
+        yield made
+
+
+def _size(entry: Entry) -> int:
+    return _EMPTY + sum(len(value) for value in entry.card.values())
+
+
+def _items(tx: Tx, folder: Folder) -> Iterator[Said]:
     lids = {
         number: lid
         for lid in _LIDS
         if (number := props.named(tx, folder.account_id, PSETID_ADDRESS.bytes_le, f"#{lid}", create=False))
     }
     wanted = [_NAME, *properties.CARD, *(types.tag_of(number, types.STRING) for number in lids)]
-    minimal = Minimal({})
-    for number, raw in directory.items(tx, folder.id, wanted, MAX_CONTACTS).items():
+    for number, raw in directory.items(tx, folder.id, wanted, MAX_CONTACTS, MAX_SIZE).items():
         card = entries.read_card(raw)
-        named = {lids[tag >> 16]: str(value) for tag, value in card.items() if tag >> 16 in lids}
-        yield _entry(minimal, number, card, named)
+        yield number, card, {lids[tag >> 16]: str(value) for tag, value in card.items() if tag >> 16 in lids}
+
+
+def _letters(tx: Tx, folder: Folder, files: Blobs) -> Iterator[Said]:
+    owner = objects.reader_of(tx, folder.account_id)
+    box = objects.Box(accounts.get(tx, folder.account_id), owner, {}, files=files, owner=owner)
+    with box.using(tx):
+        for number in pages.ids(tx, folder.id)[:MAX_LETTERS]:
+            try:
+                bag = stored.item(box, stored.row(tx, number)).props
+            except Problem:  # one that cannot be read does not hide the others
+                continue
+            if str(bag.get(_MESSAGE_CLASS, "")).startswith(_CLASSES):
+                named = {
+                    int(key.name): str(value)
+                    for key, value in bag.items()
+                    if isinstance(key, NamedTag) and key.guid == PSETID_ADDRESS and key.name in _LIDS
+                }
+                yield number, {key: value for key, value in bag.items() if isinstance(key, int)}, named
 
 
 def _entry(minimal: Minimal, number: int, card: Mapping[Tag, Value], named: Mapping[int, str]) -> Entry:
@@ -88,13 +137,19 @@ def _entry(minimal: Minimal, number: int, card: Mapping[Tag, Value], named: Mapp
     addresses = [
         named[address]
         for address, kind in _EMAILS
-        if "@" in named.get(address, "") and named.get(kind, "SMTP").upper() == "SMTP"
+        if "@" in named.get(address, "")
+        and len(named[address]) <= MAX_TEXT
+        and named.get(kind, "SMTP").upper() == "SMTP"
     ]
     shown = card.get(_NAME) or named.get(_FILE_AS) or card.get(_COMPANY) or (addresses or ["?"])[0]
     dn = names.of_object(number, addresses[0] if addresses else "contact")
-    own = {tag: value for tag, value in card.items() if tag in properties.CARD}
+    own = {
+        tag: value
+        for tag, value in card.items()
+        if tag in properties.CARD and isinstance(value, str) and len(value) <= MAX_TEXT
+    }
     return Entry(
-        minimal.of(number, dn), Kind.CONTACT, number, dn, dn, str(shown), (addresses or [""])[0],
+        minimal.of(number, dn), Kind.CONTACT, number, dn, dn, str(shown)[:MAX_TEXT], (addresses or [""])[0],
         tuple(addresses[1:]), card=own,
     )  # fmt: skip
 
@@ -117,11 +172,11 @@ class Shelves:
         for number, pair in used.items():
             self._kept[number] = pair
             self._kept.move_to_end(number)
-        while sum(len(shelf.view.entries) for _, shelf in self._kept.values()) > MAX_KEPT:
+        while sum(shelf.size for _, shelf in self._kept.values()) > MAX_KEPT:
             self._kept.popitem(last=False)
 
 
-def of(tx: Tx, reader: AccountId, server: uuid.UUID, kept: Kept) -> Kept:
+def of(tx: Tx, reader: AccountId, server: uuid.UUID, kept: Kept, files: Blobs) -> Kept:
     """The folders that an account may read; those that did not change are the ones that are ``kept``."""
     found: dict[int, tuple[int, Shelf]] = {}
     for folder in islice(_shared(tx, reader), MAX_FOLDERS):
@@ -129,8 +184,8 @@ def of(tx: Tx, reader: AccountId, server: uuid.UUID, kept: Kept) -> Kept:
         pair = kept.get(folder.id)
         if pair is None or pair[0] != version:
             container = _container(tx, folder)
-            view = View(_read(tx, folder), server, kinds={container.mid: container.kinds})
-            pair = version, Shelf(container, view)
+            view = View(_read(tx, folder, files), server, kinds={container.mid: container.kinds})
+            pair = version, Shelf(container, view, sum(map(_size, view.entries)))
         found[folder.id] = pair
     return found
 

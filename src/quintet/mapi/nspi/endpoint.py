@@ -117,7 +117,8 @@ class AddressBookEndpoint:
         if not _asks_elsewhere(look, kind, request):
             return look
         kept = self._shelves.snapshot()
-        found = await self._store.read(contacts.of, identity.account_id, look.view.server, kept)
+        store, server = self._store, look.view.server
+        found = await store.read(contacts.of, identity.account_id, server, kept, store.blobs)
         self._shelves.keep(found)
         return replace(look, shelves={number: shelf for number, (_, shelf) in found.items()})
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from quintet.config.address_book import AddressBook
 from quintet.mapi.errors import Code
-from quintet.mapi.nspi import consts, names
+from quintet.mapi.nspi import consts, names, properties
 from quintet.mapi.nspi import messages as m
 from quintet.store import lists
 from tests.unit.mapi.nspi.desk import NAME, STAT, Desk
@@ -82,6 +82,8 @@ async def test_cards_that_may_not_be_changed(desk: Desk):
         assert await change(desk, "Alice Adams", (), (TITLE, value)) == Code.INVALID_PARAMETER
     for certificates in ([None], [b"x" * 40_000]):
         assert await change(desk, "Alice Adams", (), (CERTIFICATE, certificates)) == Code.INVALID_PARAMETER
+    many = [(tag, "x" * 1024) for tag in properties.CARD[:5]]  # every copy of the directory has them
+    assert await change(desk, "Alice Adams", (), *many) == Code.ACCESS_DENIED
     big, other = [b"x" * 30_000], consts.of("AddressBookX509Certificate")
     assert await change(desk, "Alice Adams", (), (CERTIFICATE, big), (other, big)) == 0
     assert await change(desk, "Alice Adams", (), *[(tag, "x" * 1024) for tag in (TITLE, PHONE, PRIMARY)]) == (

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from quintet.errors import Reason, TryLater
 from quintet.mapi import objects, restrict
 from quintet.mapi.errors import Code
 from quintet.mapi.guids import PSETID_ADDRESS
 from quintet.mapi.nspi import consts, contacts, containers
 from quintet.mapi.nspi import messages as m
-from quintet.mapi.types import Named, tag_of
-from quintet.store import access, accounts
+from quintet.mapi.types import Error, Named, tag_of
+from quintet.store import access, accounts, pages, props
 from quintet.store.db import Tx
+from quintet.store.model import FolderId
 from tests.unit.mapi.nspi.desk import BY_NAME, NAME, SMTP, STAT, Desk
 
 CLASS, COMPANY, PHONE = 0x001A001F, consts.of("CompanyName"), consts.of("BusinessTelephoneNumber")
@@ -26,13 +29,14 @@ CONTACTS: tuple[dict[Any, str], ...] = (
 )
 
 
-def furnish(tx: Tx, desk: Desk, login: str = "zoe@example.org") -> int:
-    """Zoë's contacts; gives their folder."""
+def furnish(tx: Tx, desk: Desk, login: str = "zoe@example.org", top: str = "") -> int:
+    """Zoë's contacts; gives their folder, a new one of the name ``top``."""
     account = accounts.find(tx, login)
     assert account is not None
     box = objects.logon(tx, account.id, account.id, files=desk.store.blobs)
     with box.using(tx):
-        folder = box.folder(box.special["contacts"])
+        folder = box.subtree.create_folder(top)[0] if top else box.folder(box.special["contacts"])
+        folder.set([(0x3613001F, "IPF.Contact")])
         for one in CONTACTS:
             message = folder.create_message()
             message.set([(CLASS, "IPM.Contact")])
@@ -107,6 +111,16 @@ async def test_contacts_are_found(desk: Desk, folder: int):
     assert (await desk.ask(m.ResolveNames(0, STAT, (NAME,), typed))).mids[:3] == (consts.UNRESOLVED,) * 3
 
 
+async def test_a_folder_as_clients_make_it(desk: Desk):
+    """At the top, with the class of contacts only afterwards: what is in it is kept as letters."""
+    folder = await desk.store.write(furnish, desk, "zoe@example.org", "Friends")
+    await desk.store.write(access.grant, folder, "alice@example.org", "lrs")
+    assert await hierarchy(desk) == [(folder, "Friends (Zoë Novák)")]
+    answer = await desk.ask(m.QueryRows(state=replace(STAT, container=folder), count=9, columns=(NAME, SMTP)))
+    assert [row[0] for row in answer.table.rows] == ["Acme", "Yves Young", "Zed, Xaver"]
+    assert answer.table.rows[1][1] == "yves@far.example"
+
+
 async def test_who_may_not_read_them_sees_none(desk: Desk, folder: int):
     bob = await desk.become("bob@example.org")
     assert await hierarchy(bob) == []
@@ -150,14 +164,44 @@ async def test_other_folders_are_none(desk: Desk, folder: int):
     assert [name for _, name in await hierarchy(desk)] == ["Contacts (Zoë Novák)", "Friends (Zoë Novák)"]
 
 
+async def test_what_is_too_much_is_not_shown(desk: Desk, folder: int, monkeypatch: pytest.MonkeyPatch):
+    def grow(tx: Tx) -> None:
+        for number in pages.ids(tx, FolderId(folder)):
+            props.put(
+                tx, props.ENTRY, number, {consts.of("Title"): b"t\0" * 900 + b"\0\0", COMPANY: bytes(4000)}
+            )
+
+    await desk.store.write(grow)
+    state = replace(STAT, container=folder)
+    answer = await desk.ask(m.QueryRows(state=state, count=9, columns=(consts.of("Title"), COMPANY)))
+    assert [row[0] for row in answer.table.rows] == ["t" * 900] * 3
+    assert [isinstance(row[1], Error) for row in answer.table.rows] == [True] * 3
+    desk.endpoint._shelves = contacts.Shelves()
+    monkeypatch.setattr(contacts, "MAX_SIZE", 4000)
+    assert len(await desk.names(state)) == 2
+
+
+async def test_a_letter_that_cannot_be_read(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    folder = await desk.store.write(furnish, desk, "zoe@example.org", "Friends")
+    await desk.store.write(access.grant, folder, "alice@example.org", "lrs")
+    whole = contacts.stored.item
+    numbers = await desk.store.read(pages.ids, folder)
+
+    def item(box: Any, row: Any) -> Any:
+        if row.id == numbers[0]:
+            raise TryLater(Reason.STORAGE)
+        return whole(box, row)
+
+    monkeypatch.setattr(contacts.stored, "item", item)
+    assert await desk.names(replace(STAT, container=folder)) == ["Acme", "Zed, Xaver"]
+
+
 def test_no_more_is_kept_than_may_be(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(contacts, "MAX_KEPT", 3)
 
-    class Two:
-        entries = (1, 2)
-
+    view = contacts.View((), uuid.UUID(int=1))
     shelves = contacts.Shelves()
     one = contacts.Container(containers.ALL_LISTS, "x", frozenset())
     for number in (1, 2, 3):
-        shelves.keep({number: (1, contacts.Shelf(one, Two()))})  # type: ignore[arg-type]
+        shelves.keep({number: (1, contacts.Shelf(one, view, 2))})
         assert list(shelves.snapshot()) == [number]
