@@ -19,6 +19,7 @@ from quintet.clock import Clock
 from quintet.config.mapi import Mapi
 from quintet.errors import BadSyntax, Problem, Reason, TryLater
 from quintet.mapi.http.endpoint import Begun, Call, Code, Done, Endpoint, Failed, Wrong, failure
+from quintet.net.seam import Peer
 from quintet.store.tallies import Tallies
 
 TOO_BUSY = 0x000006BB  # StatusCode of what may work later (MS-OXCROPS 3.2.4.2)
@@ -92,12 +93,12 @@ class Contexts:
     def __len__(self) -> int:
         return len(self._by_name)
 
-    async def begin(self, endpoint: Endpoint, call: Call) -> Running:
+    async def begin(self, endpoint: Endpoint, call: Call, peer: Peer | None = None) -> Running:
         """Starts a request.  Raises Wrong: it is not accepted."""
         if self._closing:
             raise Wrong(Code.SHUTTING_DOWN, "the server is shutting down")
         if call.kind == endpoint.opening:
-            return await self._open(endpoint, call)
+            return await self._open(endpoint, call, peer)
         if not call.context:
             raise Wrong(Code.MISSING_COOKIE, "a MapiContext cookie is required")
         context = self._find(call)
@@ -142,7 +143,7 @@ class Contexts:
 
     # --- from the first request to the last --------------------------------------------------------
 
-    async def _open(self, endpoint: Endpoint, call: Call) -> Running:
+    async def _open(self, endpoint: Endpoint, call: Call, peer: Peer | None) -> Running:
         account = call.identity.account_id
         count = self._of_account.get(account, 0)
         elsewhere = self._tallies.others(f"mapi {account}") if self._tallies is not None else 0
@@ -152,7 +153,7 @@ class Contexts:
         self._count(account, 1)  # before waiting
         opened = None
         try:
-            opened, done = await self._make(endpoint, call)
+            opened, done = await self._make(endpoint, call, peer)
         finally:
             if opened is None:
                 self._count(account, -1)
@@ -164,10 +165,10 @@ class Contexts:
         self._sweep_later()
         return Running(Begun(name, context.cookie), finished(done))
 
-    async def _make(self, endpoint: Endpoint, call: Call) -> tuple[Any, Done]:
+    async def _make(self, endpoint: Endpoint, call: Call, peer: Peer | None) -> tuple[Any, Done]:
         """The endpoint's state (None: refused) and the answer."""
         try:
-            opened = await endpoint.open(call.identity, call.body)
+            opened = await endpoint.open(call.identity, call.body, peer)
             return opened.state, Done(0, opened.body)
         except Exception as error:  # noqa: BLE001 - told apart, and our bugs are logged, there
             return None, _ended_badly(error, call)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from quintet.auth.identity import Identity
 from quintet.mapi.buffer import Writer
+from quintet.net.seam import Peer
 
 
 class Code(enum.IntEnum):
@@ -102,8 +103,8 @@ class Endpoint(Protocol):
         """Those of ``kinds`` that may be sent while another one runs (3.1.5.5), and end with their client."""
         ...
 
-    async def open(self, identity: Identity, body: bytes) -> Opened:
-        """Makes a context.  Raises as `answer`."""
+    async def open(self, identity: Identity, body: bytes, peer: Peer | None = None) -> Opened:
+        """Makes a context for who came from ``peer``.  Raises as `answer`."""
         ...
 
     async def answer(self, state: Any, kind: str, body: bytes) -> bytes:

@@ -85,7 +85,7 @@ class MailboxEndpoint:
         self._rooms = rooms
         self._hostname = hostname
 
-    async def open(self, identity: Identity, body: bytes) -> Opened:
+    async def open(self, identity: Identity, body: bytes, peer: Peer | None = None) -> Opened:
         """Connect (2.2.4.1): for whom the credentials say, whatever part of the address book names them."""
         reader = Reader(body)
         dn = reader.text8()
@@ -100,8 +100,9 @@ class MailboxEndpoint:
         if page is None:
             return Opened(None, _connected(MapiCode.UNKNOWN_CODE_PAGE, ""))
         inbound, office = self._rooms()
-        peer = Peer(f"mapi-{identity.account_id}", "unix", user="")
-        services = Services(self._store, inbound, office, identity, peer, self._hostname)
+        services = Services(
+            self._store, inbound, office, identity, peer or Peer("mapi", "memory"), self._hostname
+        )
         session = Session(identity, page, Notices(self._store))
         name = account.display_name or account.name
         return Opened(Connected(session, services), _connected(0, name))

@@ -19,6 +19,8 @@ from quintet.config.mapi import Mapi
 from quintet.mapi.http import heads
 from quintet.mapi.http.contexts import Contexts, Running, finished, worker_of
 from quintet.mapi.http.endpoint import Begun, Call, Code, Done, Endpoint, Wrong
+from quintet.mapi.http.entrance import peer_of
+from quintet.net.seam import Peer
 
 if TYPE_CHECKING:
     from quintet.mapi.http.crossing import Crossing
@@ -75,7 +77,7 @@ class MapiHttp:
                 raise Wrong(Code.INVALID_REQUEST_TYPE, "this path knows no such X-RequestType")
             body = await read_body(request)
             call = Call(path, head.kind, entered, body, head.context, head.sequence)
-            running = await self._begin(endpoint, call)
+            running = await self._begin(endpoint, call, peer_of(request))
             begun = running.begun
         except Wrong as wrong:
             cookies = heads.of_context(wrong.begun, path, secure=secure, idle_s=self._config().idle_s)
@@ -91,7 +93,7 @@ class MapiHttp:
             if running.begun.waits:
                 running.done.cancel()  # its client is gone, or has its answer
 
-    async def _begin(self, endpoint: Endpoint, call: Call) -> Running:
+    async def _begin(self, endpoint: Endpoint, call: Call, peer: Peer) -> Running:
         if call.kind == "ping" and not call.context:
             return Running(Begun(), finished(Done(0, b"")))
         if call.kind == endpoint.opening and call.context:
@@ -102,7 +104,7 @@ class MapiHttp:
                 if self.crossing is None:
                     raise Wrong(Code.CONTEXT_NOT_FOUND, "there is no such session context (any more)")
                 return await self.crossing.begin(number, call)
-        return await self.contexts.begin(endpoint, call)
+        return await self.contexts.begin(endpoint, call, peer)
 
     async def begin_here(self, call: Call) -> Running:
         """A request that another worker passes on.  Raises Wrong."""
@@ -164,6 +166,8 @@ async def read_body(request: web.BaseRequest) -> bytes:
     length = request.content_length
     if length is not None and length > MAX_BODY:
         raise Wrong(Code.TOO_LARGE, f"a request may have {MAX_BODY} bytes")
+    if request.headers.get("Expect", "").lower() == "100-continue":  # some clients wait for it
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     parts, size = [], 0
     try:
         async with asyncio.timeout(BODY_S):

@@ -38,6 +38,7 @@ from quintet.mapi.nspi.entries import Entry
 from quintet.mapi.nspi.properties import House
 from quintet.mapi.nspi.tables import Look
 from quintet.mapi.nspi.view import LITTLE
+from quintet.net.seam import Peer
 from quintet.store import accounts, directory
 from quintet.store.db import Tx
 from quintet.store.model import AccountId
@@ -82,7 +83,7 @@ class AddressBookEndpoint:
         self.directory = Directory(store)
         self._shelves = contacts.Shelves()
 
-    async def open(self, identity: Identity, body: bytes) -> Opened:
+    async def open(self, identity: Identity, body: bytes, peer: Peer | None = None) -> Opened:
         """NspiBind (3.1.4.1.1).  Raises BadSyntax, TryLater."""
         request: m.Bind = bodies.read_request("bind", body)
         view = await self.directory.view()

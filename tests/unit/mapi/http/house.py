@@ -26,6 +26,7 @@ from quintet.mapi.http.contexts import Contexts
 from quintet.mapi.http.endpoint import Failed, Opened
 from quintet.mapi.http.entrance import Entrance
 from quintet.mapi.http.service import MapiHttp
+from quintet.net.seam import Peer
 from quintet.store import accounts
 from quintet.store.store import Store
 
@@ -45,7 +46,7 @@ class Toy:
         self.go = asyncio.Event()
         self.closed: list[str] = []
 
-    async def open(self, identity: Identity, body: bytes) -> Opened:
+    async def open(self, identity: Identity, body: bytes, peer: Peer | None = None) -> Opened:
         if body == b"no":
             return Opened(None, b"refused")
         return Opened(identity.name, b"hello " + identity.name.encode())

@@ -228,3 +228,28 @@ async def test_draining_ends_waits(tmp_path: Path) -> None:
         it.http.contexts.drain()
         assert (await waiting).additional["X-ResponseCode"] == "18"
         assert (await client.post("Connect")).code == 18
+
+
+async def test_clients_that_wait_for_continue_are_told_to(tmp_path: Path) -> None:
+    """RFC 9110 10.1.1: what .NET's client asks before each body."""
+    from tests.unit.mapi.http.house import basic
+
+    async with house(tmp_path) as it:
+        reader, writer = await asyncio.open_connection("127.0.0.1", it.port)
+        head = [
+            "POST /mapi/toy HTTP/1.1",
+            "Host: x",
+            f"Authorization: {basic()}",
+            "Content-Type: application/mapi-http",
+            "X-RequestType: Connect",
+            "X-RequestId: {2EF33C39-49C8-421C-B876-CDF7F2AC3AA0}:1",
+            "Expect: 100-continue",
+            "Content-Length: 2",
+        ]
+        writer.write("\r\n".join((*head, "", "")).encode())
+        assert (await reader.readline()).startswith(b"HTTP/1.1 100 ")
+        await reader.readline()
+        writer.write(b"me")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+        await writer.wait_closed()
