@@ -116,7 +116,7 @@ class Box:
         self.searches: dict[int, Answer] = {}  # by folder; see `searching`
         self.errands: list[Errand] = []  # what is to be done after the transaction; see `errands`
         self.store_entry_id = b""  # PidTagStoreEntryId; said by who knows the server's name
-        self.turn = 0  # counts transactions: what one has read is not for the next
+        self.turn = 0  # counts transactions and changes: what was read before is read anew
         self._tx: Tx | None = None
 
     # --- the transaction ------------------------------------------------------------------------------
@@ -136,6 +136,10 @@ class Box:
                 yield self
         finally:
             self._tx = outer
+
+    def written(self) -> None:
+        """The store was changed: what objects have read of it is read anew."""
+        self.turn += 1
 
     def take_errands(self) -> list[Errand]:
         """What the calls of this transaction left to be done after it; each once."""

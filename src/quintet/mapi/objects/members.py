@@ -140,7 +140,7 @@ def change(folder: Folder, grants: Iterable[Grant], *, replace: bool) -> None:
             raise MapiError(Code.INVALID_PARAMETER, "no possible rights")
         _set(folder, who, grant.rights or 0)
     folders.touch(folder.box.tx, folder.id)
-    folder.refresh()
+    folder.box.written()
 
 
 _ALL = permissions.NO_LETTERS | sum(permissions.LETTERS)

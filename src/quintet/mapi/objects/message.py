@@ -115,6 +115,7 @@ class Message(ItemLike):
                 self._save_props()
         self.changed.clear()
         self.parts_changed = False
+        self.box.written()
         return self.number
 
     def _check_unchanged(self, force: bool) -> None:

@@ -43,7 +43,7 @@ def delete(folder: Folder, ids: Sequence[int], *, hard: bool) -> bool:
             keeping.lapse(tx, [(folder.id, uid) for uid in gone])
     if hidden := [number for number, _, hidden in found if hidden]:
         items.remove_hidden(tx, folder.row, hidden)
-    folder.refresh()
+    folder.box.written()
     return len(found) < len(set(ids))
 
 
@@ -85,8 +85,8 @@ def move_copy(
             pairs[number] = _one(source, number, target, copy)
     if len(pairs) < len(set(ids)) and source.may("te"):
         pairs |= _had_back(source, [number for number in ids if number not in pairs], target)
-    for folder in (source, target):
-        folder.refresh()
+    for box in (source.box, target.box):
+        box.written()
     return pairs, len(pairs) < len(set(ids))
 
 
@@ -197,6 +197,7 @@ def delete_folder(folder: Folder, number: int, *, messages: bool, subfolders: bo
     if hard:
         _empty_messages(one, hard=True, associated=True)
     folders.remove(folder.box.tx, one.id)
+    folder.box.written()
     return False
 
 
@@ -215,8 +216,7 @@ def move_folder(folder: Folder, number: int, target: Folder, name: str) -> None:
     one.check("x")
     target.check("k")
     folders.rename(folder.box.tx, one.id, target.path_of(name or one.name))
-    for each in (folder, target):
-        each.refresh()
+    folder.box.written()
 
 
 def copy_folder(folder: Folder, number: int, target: Folder, name: str, *, deep: bool) -> Folder:

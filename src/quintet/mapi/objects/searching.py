@@ -111,7 +111,7 @@ def ask(folder: Folder, restriction: Restriction | None, scope: Sequence[int], f
         raw = b"".join(number.to_bytes(6, "big") for number in answer.numbers())
         props.put(tx, props.FOLDER, folder.id, {_ANSWER: raw})
     folders.touch(tx, folder.id)
-    folder.refresh()
+    folder.box.written()
 
 
 def _check(flags: int) -> None:

@@ -222,6 +222,17 @@ def test_folder_tells_its_counts(box: Box, deliver: Deliver) -> None:
     assert inbox.value(pid.CONTAINER_CLASS) == "IPF.Note"
 
 
+def test_counts_follow_within_a_transaction(box: Box) -> None:
+    drafts = special(box, "drafts")
+    assert drafts.value(pid.CONTENT_COUNT) == 0
+    message = special(box, "drafts").create_message()
+    message.set([(pid.SUBJECT, "x")])
+    number = message.save()
+    assert drafts.value(pid.CONTENT_COUNT) == 1
+    special(box, "drafts").delete_messages([number])
+    assert drafts.value(pid.CONTENT_COUNT) == 0
+
+
 # --- folders that come and go -----------------------------------------------------------------------
 
 

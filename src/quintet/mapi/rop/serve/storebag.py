@@ -10,7 +10,7 @@ from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.nspi import names
 from quintet.mapi.objects import defaults, pid, stored
 from quintet.mapi.objects.bagged import Bagged, Fact, put_in
-from quintet.mapi.objects.folder import packed_value
+from quintet.mapi.objects.foldercore import packed_value
 from quintet.mapi.types import Tag
 from quintet.store import accounts, props
 
