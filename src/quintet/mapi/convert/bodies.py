@@ -20,6 +20,7 @@ from quintet.message.html import lines
 MAX_RICH = 1024 * 1024  # bytes of a body that is converted from or to RTF: that takes a second
 NO_BODY, PLAIN, RICH, MARKUP = 0, 1, 2, 3  # PidTagNativeBody (MS-OXCMSG 2.2.1.58.2)
 
+_SIGNATURE = "-- "  # never soft (RFC 3676 4.3)
 _CID = re.compile(rb"""\bcid:([^\s"'<>()]+)""", re.IGNORECASE)
 
 
@@ -78,7 +79,9 @@ def html_of(bag: Bag) -> tuple[bytes, str] | None:
             return None
         return codepages.encode(richread.html(raw), page)
     charset = codepages.charset_of(page)
-    if charset is None or (page == codepages.ASCII and not html.isascii()):
+    if charset is None:
+        return codepages.encode(codepages.decode(html, page), None)
+    if page == codepages.ASCII and not html.isascii():
         return codepages.encode(codepages.decode(html, None), None)
     return html, charset
 
@@ -121,6 +124,22 @@ def of_plain(text: str) -> str:
         flags=re.MULTILINE,
     )
     return "<html><body>\r\n" + shown.replace("\n", "<br>\r\n") + "\r\n</body></html>\r\n"
+
+
+def unflowed(text: str, *, delete_space: bool) -> str:
+    """The paragraphs of text whose lines are soft where they end in a blank (RFC 3676 4)."""
+    out: list[str] = []  # pieces: joining paragraphs one by one would take the square of their length
+    soft, depth = False, 0
+    for line in text.replace("\r\n", "\n").split("\n"):
+        words = line.lstrip(">")
+        quoted = len(line) - len(words)
+        words = words.removeprefix(" ")  # stuffed (4.4)
+        if not (soft and quoted == depth and words != _SIGNATURE):
+            # a soft line that nothing follows keeps its blank
+            out += [" " if soft and delete_space else "", "\r\n", ">" * quoted, " " if quoted else ""]
+        soft, depth = words.endswith(" ") and words != _SIGNATURE, quoted
+        out.append(words[:-1] if soft and delete_space else words)
+    return "".join(out[2:]) + (" " if soft and delete_space else "")
 
 
 def pictures(html: bytes) -> frozenset[str]:

@@ -39,6 +39,7 @@ _CHARSETS: dict[int, tuple[str, ...]] = {
     866: ("ibm866", "cp866"),
     10000: ("macintosh", "x-mac-roman", "mac-roman"),
 }
+_WIDE: dict[object, str] = {1200: "utf-16-le", 1201: "utf-16-be", 12000: "utf-32-le", 12001: "utf-32-be"}
 _PAGES = {name: page for page, names in _CHARSETS.items() for name in names}
 
 
@@ -81,8 +82,9 @@ def charset_of(page: object) -> str | None:
 
 
 def decode(raw: bytes, page: object) -> str:
-    """Octets as text; never fails."""
-    return words.decode_bytes(raw, charset_of(page) or "")
+    """Octets as text; never fails.  What is no charset of MIME may be a code page of Windows all the same."""
+    charset = charset_of(page) or _WIDE.get(page) or (f"cp{page}" if isinstance(page, int) else "")
+    return words.decode_bytes(raw, charset)
 
 
 def encode(text: str, page: object) -> tuple[bytes, str]:

@@ -104,7 +104,11 @@ class _Reader:
     def _bodies(self, shape: Shape, bag: Bag) -> None:
         if shape.plain is not None:
             raw, charset = self._octets(shape.plain, html=False)
-            bag[names.BODY] = with_line_ends(words.decode_bytes(raw, charset))
+            text = words.decode_bytes(raw, charset)
+            if (shape.plain.param("format") or "").lower() == "flowed":
+                deleted = (shape.plain.param("delsp") or "").lower() == "yes"
+                text = bodies.unflowed(text, delete_space=deleted)
+            bag[names.BODY] = with_line_ends(text)
             bag[names.CODEPAGE] = codepages.page_of(charset) or codepages.UTF8
             bag[names.NATIVE_BODY] = bodies.PLAIN
         if shape.html is not None:

@@ -155,3 +155,28 @@ def test_rtf_that_is_not_compressed_is_taken_by_all() -> None:
     """MS-OXRTFCP 2.1.3.1.1: for what is made for one reading."""
     raw = rtf.wrap(b"{\\rtf1 x}")
     assert compressed_rtf.decompress(raw) == rtf.decompress(raw) == b"{\\rtf1 x}"
+
+
+@pytest.mark.parametrize(
+    ("flowed", "delsp", "text"),
+    [
+        ("one \ntwo\nthree\n", False, "one two\r\nthree\r\n"),
+        ("one \ntwo\n", True, "onetwo\r\n"),
+        ("> a \n> b\nc\n", False, "> a b\r\nc\r\n"),
+        (">> a \n> b\n", False, ">> a \r\n> b\r\n"),  # of another depth: no paragraph goes on
+        (" >no quote\n  two\n", False, ">no quote\r\n two\r\n"),  # stuffed
+        ("text \n-- \nZoe\n", False, "text \r\n-- \r\nZoe\r\n"),  # the signature's mark is never soft
+        ("", False, ""),
+    ],
+)
+def test_paragraphs_of_flowed_text(flowed: str, delsp: bool, text: str) -> None:
+    """RFC 3676 4: soft line ends are no line ends."""
+    head = f"Content-Type: text/plain; format=flowed{'; delsp=yes' if delsp else ''}\r\n\r\n"
+    assert from_mime((head + flowed.replace("\n", "\r\n")).encode()).props[names.BODY] == text
+
+
+def test_octets_in_a_code_page_that_mime_does_not_know() -> None:
+    for page, codec in ((1200, "utf-16-le"), (737, "cp737"), (1201, "utf-16-be")):
+        item = Item({names.HTML: "<p>Ωμ</p>".encode(codec), names.CODEPAGE: page})
+        again = from_mime(b"".join(to_mime(item)))
+        assert again.props[names.HTML].decode() == "<p>Ωμ</p>\r\n" and again.props[names.CODEPAGE] == 65001
