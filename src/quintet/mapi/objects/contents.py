@@ -1,7 +1,7 @@
 """Contents tables: the messages of a folder as rows, its hidden ones, or those that can be had back.
 
 Usual columns come with one SQL page (`glance`); stored properties lie over them; only a column that neither
-knows makes an item of the row's MIME.
+knows makes an item of the row's MIME.  An invitation or a card may tell any property, an ordinary letter few.
 """
 
 from __future__ import annotations
@@ -84,13 +84,15 @@ class Contents(Rows):
             self._told(key) if getter is None else None for getter, key in zip(getters, keys, strict=True)
         ]
         quick = None if any(told) else [getter or _nothing for getter in getters]
+        unknown = None in getters
         found = []
         for number in ids:
             line, own = lines.get(number), kept.get(number)
             if line is None:
                 found.append([None] * len(keys))
                 continue
-            if quick is not None and own is None and line.blob_id is not None:
+            plain = line.blob_id is not None and own is None and (line.head.ordinary or not unknown)
+            if quick is not None and plain:
                 row = [getter(line) for getter in quick]
                 if not any(value is NotImplemented for value in row):
                     found.append(row)
@@ -196,8 +198,9 @@ class _Values:
                 return self._flags(raw)
             return None if raw == packed.GONE else packed.of_value(tag, raw)
         if getter is None:
-            may_tell = self._line.blob_id is not None or tag in MADE_BODIES
-            return self._from_item(tag) if told is not None and may_tell else None
+            if self._line.blob_id is None:
+                return self._from_item(tag) if tag in MADE_BODIES else None
+            return self._from_item(tag) if told is not None or not self._line.head.ordinary else None
         if tag in glance.MIME and self._line.blob_id is None and tag not in _ALWAYS:
             return None
         value = getter(self._line)

@@ -8,10 +8,12 @@ import pytest
 
 from quintet.mapi import objects, restrict
 from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.guids import PSETID_ADDRESS, PSETID_APPOINTMENT
 from quintet.mapi.objects import Box, Folder, numbers, pid
 from quintet.mapi.restrict import Relation
 from quintet.mapi.rows import Key, Order, SortOrder
 from quintet.mapi.table import Table
+from quintet.mapi.types import Named
 from quintet.store import access, accounts, entries, folders, groups, keeping
 from quintet.store.blobs import Blobs
 from quintet.store.content import content_of
@@ -150,6 +152,48 @@ def test_rows_say_what_objects_say_of_everything(box: Box, deliver: Deliver) -> 
                 if value != said and not (value is None and isinstance(said, objects.bagged.Error))
             }
             assert differ == {}, role
+
+
+INVITATION = (
+    b"From: zoe@example.net\r\nTo: ann@example.org\r\nSubject: Lunch\r\nMIME-Version: 1.0\r\n"
+    b"Content-Type: text/calendar; charset=utf-8; method=REQUEST\r\n\r\n"
+    b"BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:u1\r\n"
+    b"ORGANIZER:mailto:zoe@example.net\r\nATTENDEE:mailto:ann@example.org\r\nLOCATION:Room\r\n"
+    b"DTSTAMP:20251121T090000Z\r\nDTSTART:20251124T120000Z\r\nDTEND:20251124T130000Z\r\nSUMMARY:Lunch\r\n"
+    b"END:VEVENT\r\nEND:VCALENDAR\r\n"
+)
+
+
+def test_invitations_and_cards_tell_their_own_columns(box: Box, deliver: Deliver) -> None:
+    """In the inbox, and in a folder that was made at the top, where items are kept as letters."""
+    asked = [
+        Named(PSETID_APPOINTMENT, 0x820D), Named(PSETID_APPOINTMENT, 0x8208), Named(PSETID_ADDRESS, 0x8083),
+    ]  # fmt: skip
+    start, place, email = box.property_ids(asked, create=True)
+    start, place, email = start << 16 | 0x40, place << 16 | 0x1F, email << 16 | 0x1F
+    deliver(INVITATION)
+    deliver()
+    made = box.subtree.create_folder("More")[0]
+    for values in (
+        [(pid.MESSAGE_CLASS, "IPM.Appointment"), (start, 134084844000000000), (place, "Room")],
+        [(pid.MESSAGE_CLASS, "IPM.Contact"), (email, "dora@example.net")],
+    ):
+        message = made.create_message()
+        message.set(values)
+        message.save()
+    found = []
+    for folder in (box.inbox, made):
+        table = folder.contents()
+        table.set_columns([pid.MESSAGE_CLASS, start, place, email])
+        found += table.query(9)
+        table.restrict(restrict.Property(Relation.GREATER, start, (start, 0)))
+        assert len(table) == 1
+    assert found == [
+        ["IPM.Schedule.Meeting.Request", 134084592000000000, "Room", None],
+        ["IPM.Note", None, None, None],
+        ["IPM.Appointment", 134084844000000000, "Room", None],
+        ["IPM.Contact", None, None, "dora@example.net"],
+    ]
 
 
 def test_order_by_delivery_and_by_subject(tx: DrivenTx, box: Box) -> None:
