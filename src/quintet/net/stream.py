@@ -15,9 +15,10 @@ from typing import Any, Protocol
 
 from quintet.errors import Hangup, Reason
 from quintet.net.filters import DeflateFilter, TlsFilter
-from quintet.net.seam import CHUNK, TlsInfo
+from quintet.net.seam import TlsInfo
 
 HIGH_WATER = 16 * 1024  # bytes not yet taken by the kernel above which a connection counts as slow
+READ = 256 * 1024  # bytes of one read, in one buffer a thread: fifty articles of a peer are one batch
 _PER_THREAD = threading.local()
 
 
@@ -25,7 +26,7 @@ def _read_buffer() -> memoryview:
     """One buffer for a thread's connections: nothing else runs between filling and emptying it."""
     view = getattr(_PER_THREAD, "view", None)
     if view is None:
-        view = _PER_THREAD.view = memoryview(bytearray(CHUNK))
+        view = _PER_THREAD.view = memoryview(bytearray(READ))
     assert isinstance(view, memoryview)
     return view
 
