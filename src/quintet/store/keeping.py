@@ -136,13 +136,15 @@ def of_numbers(tx: Tx, folder_id: FolderId, wanted: Sequence[int]) -> dict[int, 
     return {row[0]: Kept(*row[1:]) for row in rows}
 
 
-def lines(tx: Tx, wanted: Sequence[int]) -> list[tuple[Any, ...]]:
-    """The rows of `pages.LINE` as they would be if these were there; when they went stands for when saved."""
+def lines(tx: Tx, wanted: Sequence[int], *, digests: bool = False) -> list[tuple[Any, ...]]:
+    """As `pages.lines`, as if these were there; when they went stands for when they were saved."""
     members, param = dialect.among(tx.engine, wanted)
+    more, join = (", b.digest", " LEFT JOIN blob b ON b.id = m.blob_id") if digests else ("", "")
     return tx.all(
         "SELECT x.entry_id, x.folder_id, x.uid, x.message_id, x.flags, x.size, x.received_at, x.expunged_at,"
-        " 0, 0, 0, 0, m.blob_id, m.sent_at, m.message_id, m.from_display, m.to_display FROM expunged x"
-        f" JOIN message m ON m.id = x.message_id WHERE x.entry_id {members}", param,
+        " 0, 0, 0, 0, m.blob_id, m.sent_at, m.message_id, m.from_display,"
+        f" m.to_display{more} FROM expunged x JOIN message m ON m.id = x.message_id{join}"
+        f" WHERE x.entry_id {members}", param,
     )  # fmt: skip
 
 

@@ -90,21 +90,14 @@ def ids(
     return [number for (number,) in rows]
 
 
-def lines(tx: Tx, numbers: Iterable[int]) -> list[tuple[Any, ...]]:
-    """Rows of `LINE`, in no order."""
+def lines(tx: Tx, numbers: Iterable[int], *, digests: bool = False) -> list[tuple[Any, ...]]:
+    """Rows of `LINE`, in no order; with ``digests`` the packed digest behind (None: no MIME)."""
     members, param = dialect.among(tx.engine, numbers)
+    more, join = (", b.digest", " LEFT JOIN blob b ON b.id = m.blob_id") if digests else ("", "")
     return tx.all(
-        f"SELECT {LINE} FROM entry e JOIN message m ON m.id = e.message_id WHERE e.id {members}", param
+        f"SELECT {LINE}{more} FROM entry e JOIN message m ON m.id = e.message_id{join} WHERE e.id {members}",
+        param,
     )
-
-
-def digests(tx: Tx, blobs: Iterable[int]) -> list[tuple[int, bytes]]:
-    """Number and packed digest of some blobs, in no order."""
-    members, param = dialect.among(tx.engine, blobs)
-    return [
-        (number, packed)
-        for number, packed in tx.all(f"SELECT id, digest FROM blob WHERE id {members}", param)
-    ]
 
 
 def within(tx: Tx, folder_id: FolderId, numbers: Iterable[int]) -> list[tuple[EntryId, Uid, bool]]:

@@ -111,23 +111,22 @@ class Contents(Rows):
         return None
 
     def _lines(self, ids: Sequence[int], keys: Sequence[Tag]) -> dict[int, Line]:
-        tx, account = self.folder.box.tx, self.folder.box.account.guid
-        found = {row[0]: Line(self.folder_of(row[1]), row) for row in self.lines(ids)}
         if all(key in glance.ENTRY for key in keys):
-            return found
-        fresh: dict[int, list[Line]] = {}
-        for line in found.values():
-            if line.blob_id is not None:
-                head = glance.known_head(account, line.message_row)
-                if head is None:
-                    fresh.setdefault(line.blob_id, []).append(line)
-                else:
-                    line.head = head
-        for blob_id, raw in pages.digests(tx, fresh) if fresh else ():
-            head = Head(self._digest(raw, fresh[blob_id][0]))
-            for line in fresh[blob_id]:
+            return {row[0]: Line(self.folder_of(row[1]), row) for row in self.lines(ids)}
+        account, found = self.folder.box.account.guid, {}
+        known = [number for number in ids if glance.is_known(account, number)]
+        for row in self.lines(known) if known else ():
+            line = Line(self.folder_of(row[1]), row)
+            head = glance.known_head(account, line)
+            if head is not None:
                 line.head = head
-                glance.remember(account, line.message_row, head)
+                found[line.id] = line
+        fresh = [number for number in ids if number not in found]
+        for row in self.lines(fresh, digests=True) if fresh else ():
+            line = found[row[0]] = Line(self.folder_of(row[1]), row[:-1])
+            if row[-1] is not None:
+                line.head = Head(self._digest(row[-1], line))
+                glance.remember(account, line)
         return found
 
     def _digest(self, raw: bytes, line: Line) -> Digest:
@@ -149,9 +148,9 @@ class Contents(Rows):
     def row(self, number: int) -> stored.Row:
         return stored.row(self.folder.box.tx, number)
 
-    def lines(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
-        """The rows of `store.pages.LINE`."""
-        return pages.lines(self.folder.box.tx, ids)
+    def lines(self, ids: Sequence[int], *, digests: bool = False) -> list[tuple[Any, ...]]:
+        """The rows of `store.pages.lines`."""
+        return pages.lines(self.folder.box.tx, ids, digests=digests)
 
     def parts(self, row: int, table: Tag) -> Sequence[Mapping[Tag, Value]]:
         item = self.item(row)
@@ -171,8 +170,8 @@ class Deleted(Contents):
     def arranged(self, restriction: Restriction | None, order: SortOrder | None) -> Sequence[int] | None:
         return None
 
-    def lines(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
-        return keeping.lines(self.folder.box.tx, ids)
+    def lines(self, ids: Sequence[int], *, digests: bool = False) -> list[tuple[Any, ...]]:
+        return keeping.lines(self.folder.box.tx, ids, digests=digests)
 
     def row(self, number: int) -> stored.Row:
         return keeping.whole(self.folder.box.tx, number)

@@ -68,19 +68,26 @@ def _no_head() -> Head:
     return Head(scan.scan(b"\r\n"))
 
 
-_heads: dict[tuple[bytes, int], Head] = {}  # by the account's GUID and the message's row
+_heads: dict[tuple[bytes, int], tuple[int, Head]] = {}  # the account's GUID, the entry: the message, its head
 
 
-def known_head(account: bytes, message_row: int) -> Head | None:
-    return _heads.get((account, message_row))
+def is_known(account: bytes, entry_id: int) -> bool:
+    """Whether a head of the entry is remembered; perhaps of the message that it had before."""
+    return (account, entry_id) in _heads
 
 
-def remember(account: bytes, message_row: int, head: Head) -> None:
-    """Keeps it for whoever lists the message next; the oldest are forgotten."""
+def known_head(account: bytes, line: Line) -> Head | None:
+    """The head of the entry's message, if it is remembered."""
+    message_row, head = _heads.get((account, line.id), (0, None))
+    return head if message_row == line.message_row else None
+
+
+def remember(account: bytes, line: Line) -> None:
+    """Keeps the head for whoever lists the entry next; the oldest are forgotten."""
     if len(_heads) >= MAX_HEADS:
         for key in list(itertools.islice(_heads, MAX_HEADS // 4)):
             _heads.pop(key, None)  # another thread may have done it
-    _heads[account, message_row] = head
+    _heads[account, line.id] = line.message_row, line.head
 
 
 class Line:
