@@ -21,7 +21,7 @@ from quintet.store import check
 from tests.support.feedhouse import article, bring, count, peer
 from tests.support.server import Server, start_server
 
-MEGABYTES = int(os.environ.get("QUINTET_GARBAGE", "3"))
+MEGABYTES = int(os.environ.get("QUINTET_GARBAGE", "2"))
 GROWTH = 40 * 1024 * 1024  # bytes; the store's caches and the allocator's own are part of it
 PIECE = 64 * 1024
 

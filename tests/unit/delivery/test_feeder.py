@@ -324,6 +324,25 @@ async def test_no_connection_is_tried_again(
         await until(lambda: house.sent == ["<a@x>"])
 
 
+async def test_a_peer_that_takes_connections_and_drops_them_is_left_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a program that fails each time: tried again, each time after twice as long."""
+    monkeypatch.setattr(feeders, "MAX_RECONNECT_S", 0.7)
+
+    def drops(name: str) -> Verdict:
+        raise Hangup(Reason.CLOSED, "go away")
+
+    house.said = drops
+    async with house.feed():
+        await house.put("a@x")
+        await until(lambda: house.opened >= 1)
+        await asyncio.sleep(1.2)
+        assert house.opened <= 8
+        house.said = lambda _: Verdict.TAKEN
+        await until(lambda: house.sent == ["<a@x>"])
+
+
 async def test_blind_when_nearly_all_is_taken_and_asking_when_not(house: House) -> None:
     """innfeed: no-check-high 95, no-check-low 90."""
     async with house.feed() as feed:

@@ -98,6 +98,7 @@ class Feeder:
         self._taken = 0.5  # share of articles that the peer takes, lately
         self.blind = False
         self._stopping = False
+        self._broken = 0  # connections in a row that came to nothing
         self.sent = collections.Counter[Verdict]()
 
     @property
@@ -227,6 +228,8 @@ class Feeder:
             if enough or len(self._links) >= self.peer.max_out:
                 await asyncio.sleep(GROW_S)
                 continue
+            if self._broken:
+                await asyncio.sleep(min(RECONNECT_S * 2 ** min(self._broken, 16), MAX_RECONNECT_S))
             try:
                 link = await self._opener(self.peer)
             except Problem as problem:
@@ -261,6 +264,7 @@ class Feeder:
                 else:
                     await self._lock_step(link, hand)
         except Problem as problem:
+            self._broken += 1
             logger.info("connection ended", peer=self.peer.name, why=problem.text)
             await self._state(f"connection ended: {problem.text}")
         finally:
@@ -343,6 +347,7 @@ class Feeder:
     # --- what became of it ---------------------------------------------------------------------
 
     def _judge(self, piece: Piece, verdict: Verdict, hand: list[Piece], *, sent: bool = False) -> None:
+        self._broken = 0
         metrics.PEER_OUT.labels(self.peer.name, verdict.name.lower()).inc()
         self.sent[verdict] += 1
         if sent or verdict is Verdict.KNOWN:
