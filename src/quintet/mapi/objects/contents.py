@@ -94,7 +94,7 @@ class Contents(Rows):
             plain = line.blob_id is not None and own is None and (line.head.ordinary or not unknown)
             if quick is not None and plain:
                 row = [getter(line) for getter in quick]
-                if not any(value is NotImplemented for value in row):
+                if NotImplemented not in row:
                     found.append(row)
                     continue
             values = _Values(self, line, own or {})

@@ -34,7 +34,7 @@ _FIELDS = frozenset((
 _SIMPLE = frozenset(("text", "multipart"))
 _PLAIN = frozenset(("plain", "html", "mixed", "alternative", "related"))
 _TEXTS = ("plain", "html")
-_URGENT = (b"importance", b"x-priority", b"x-msmail-priority")
+_URGENT = frozenset((b"importance", b"x-priority", b"x-msmail-priority"))
 
 
 class Head:
@@ -174,7 +174,7 @@ def _is_ordinary(part: Part) -> bool:
 
 def _urgency(line: Line) -> Value:
     """Usual, unless a field speaks of it: then the whole item is asked."""
-    return NotImplemented if any(name in line.head.fields for name in _URGENT) else 1
+    return 1 if _URGENT.isdisjoint(line.head.fields) else NotImplemented
 
 
 def _class(line: Line) -> Value:

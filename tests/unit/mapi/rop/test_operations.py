@@ -354,6 +354,15 @@ async def test_named_properties(tmp_path: Path) -> None:
         saved = await box.save(handle)
         again = await box.open(messages.OpenMessage(0x0FFF, box.folders[INBOX], 0, saved))
         assert await box.values(again, tag) == ["value"]
+        # MS-OXCPRPT R495, R876 to R878: all of a mailbox, or those that an object has
+        every = (await box.ask(properties.GetPropertyIdsFromNames(0, ()))).answer.numbers
+        assert set(numbers) <= set(every)
+        query = properties.QueryNamedProperties
+        assert dict((await box.ask(query(0xF0, None))).answer.mapping).keys() == set(every)
+        assert (await box.ask(query(0, None), again)).answer.mapping == ((numbers[1], names[1]),)
+        assert (await box.ask(query(1, None), again)).answer.mapping == ()
+        only = (await box.ask(query(2, guid))).answer.mapping
+        assert only and all(one.guid == guid and isinstance(one.name, str) for _, one in only)
 
 
 async def test_what_is_too_long_for_an_answer_is_a_stream(tmp_path: Path) -> None:

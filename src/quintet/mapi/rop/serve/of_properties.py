@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from quintet.errors import BadSyntax
 from quintet.mapi import types
@@ -18,9 +18,10 @@ from quintet.mapi.rop.serve import values
 from quintet.mapi.rop.serve.desk import Call, serves
 from quintet.mapi.rop.serve.session import Session
 from quintet.mapi.rop.serve.storebag import StoreObject
-from quintet.mapi.types import Tag, Value
+from quintet.mapi.types import Named, Tag, Value
 
 CREATE = 0x02  # of GetPropertyIdsFromNames: make those that are not there (2.2.12.1)
+NO_STRINGS, NO_IDS = 0x01, 0x02  # of QueryNamedProperties (2.2.9.1)
 WHOLE = 0x1000  # bytes that a value may have in a row beside others when there is no room for all
 
 
@@ -125,11 +126,13 @@ def _creates(session: Session, asked: Asked, handles: list[int]) -> bool:
 
 @serves(0x56, writes=_creates)
 def get_property_ids_from_names(call: Call) -> properties.GetPropertyIdsFromNamesAnswer:
-    """All names where none is given (R53801); 0 for one that has no number, which is then told (R53202)."""
+    """All of the mailbox where no name is given (R526); 0 for one without a number, as told (R53202)."""
     body: properties.GetPropertyIdsFromNames = call.body
-    call.held(call.asked.index)
+    thing = call.held(call.asked.index).thing
     if any(one is None for one in body.names):
         raise MapiError(Code.INVALID_PARAMETER)
+    if not body.names and isinstance(thing, Box):
+        return properties.GetPropertyIdsFromNamesAnswer(tuple([at for at, _ in _every_name(call)]))
     names = [one for one in body.names if one is not None]
     numbers = call.box.property_ids(names, create=bool(body.flags & CREATE))
     return properties.GetPropertyIdsFromNamesAnswer(tuple(numbers))
@@ -140,3 +143,24 @@ def get_names_from_property_ids(call: Call) -> properties.GetNamesFromPropertyId
     call.held(call.asked.index)
     names = call.box.property_names(call.body.numbers)
     return properties.GetNamesFromPropertyIdsAnswer(tuple(names))
+
+
+def _every_name(call: Call) -> list[tuple[int, Named]]:
+    return call.box.names.every(call.tx)
+
+
+@serves(0x5F)
+def query_named_properties(call: Call) -> properties.QueryNamedPropertiesAnswer:
+    """Those of the mailbox, or those that an object has; other bits are passed over (R876 to R87801)."""
+    body: properties.QueryNamedProperties = call.body
+    found: Iterable[tuple[int, Named]] = _every_name(call)
+    if not isinstance(call.held(call.asked.index).thing, Box):
+        own = {types.id_of(tag) for tag in call.thing(Bagged).tags()}
+        found = [(number, name) for number, name in found if number in own]
+    if body.flags & NO_STRINGS:
+        found = [one for one in found if not isinstance(one[1].name, str)]
+    if body.flags & NO_IDS:
+        found = [one for one in found if not isinstance(one[1].name, int)]
+    if body.guid is not None:
+        found = [one for one in found if one[1].guid == body.guid]
+    return properties.QueryNamedPropertiesAnswer(tuple(found))
