@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from quintet.mapi import types
 from quintet.mapi.bag import Bag, Item
-from quintet.mapi.convert import addressing, fields, names, reports
+from quintet.mapi.convert import addressing, contentclass, fields, names, reports
 from quintet.message import build, dates, words
 from quintet.message.addresses import mailboxes
 from quintet.message.digest import Fields
@@ -151,6 +151,7 @@ def write(item: Item, *, bcc: bool) -> list[tuple[str, str]]:
         if bcc:
             found.append(("Bcc", addressing.recipients(item.recipients, names.BCC)))
     found.append(("Subject", subject(bag)))
+    found.append(("Content-Class", contentclass.of(item) or ""))
     found += fields.write(bag)
     if bag.get(names.READ_RECEIPT) or bag.get(names.NON_READ_RECEIPT):
         wanted = addressing.sender(bag, names.READ_RECEIPT_TO) or author or sender

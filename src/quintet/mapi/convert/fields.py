@@ -124,6 +124,23 @@ def _of_sensitivity(value: Value) -> str | None:
     return _SPOKEN.get(word) if word else None
 
 
+def _number(raw: bytes) -> int | None:
+    digits = raw.strip()
+    return min(int(digits[:12]), 0x7FFFFFFF) if digits.isdigit() else None
+
+
+def _of_number(value: Value) -> str | None:
+    return str(value) if isinstance(value, int) and value >= 0 else None
+
+
+def _true(raw: bytes) -> bool | None:
+    return {b"true": True, b"false": False}.get(raw.strip().lower())
+
+
+def _of_true(value: Value) -> str | None:
+    return "true" if value is True else None
+
+
 def _nothing(value: Value) -> None:
     """Another field says it already."""
 
@@ -160,6 +177,19 @@ TABLE = (
     Field("Precedence", names.PRECEDENCE, text, _text),
     Field("Path", names.NNTP_PATH, text, _nothing),  # the way of one journey, not ours to write
     Field("Xref", names.XREF, text, _nothing),
+    # 2.1.3.2.3, 2.2.3.2.23: calls and faxes
+    Field("X-CallingTelephoneNumber", names.CALLER_NUMBER, text, _text),
+    Field("X-VoiceMessageDuration", names.VOICE_DURATION, _number, _of_number),
+    Field("X-VoiceMessageSenderName", names.VOICE_SENDER, text, _text),
+    Field("X-AttachmentOrder", names.VOICE_ORDER, text, _text),
+    Field("X-FaxNumberOfPages", names.FAX_PAGES, _number, _of_number),
+    Field("X-CallID", names.CALL_ID, text, _text),
+    # 2.1.3.2.17, 2.2.3.2.22: classifications, which count where the first of them says so
+    Field("X-Microsoft-Classified", names.CLASSIFIED, _true, _of_true),
+    Field("X-Microsoft-Classification", names.CLASSIFICATION, text, _text),
+    Field("X-Microsoft-ClassDesc", names.CLASSIFICATION_TEXT, text, _text),
+    Field("X-Microsoft-ClassID", names.CLASSIFICATION_ID, text, _text),
+    Field("X-Microsoft-ClassKeep", names.CLASSIFICATION_KEPT, _true, _of_true),
     Field("Accept-Language", names.ACCEPT_LANGUAGE, text, _text),
 )
 _BY_NAME = {field.name.lower().encode("ascii"): field for field in TABLE}
@@ -202,6 +232,9 @@ def read(headers: tuple[tuple[bytes, bytes], ...], bag: Bag) -> None:
         if own is not None and own not in bag and others < MAX_OTHERS:
             others += 1
             bag[own] = text(raw)
+    if not bag.get(names.CLASSIFIED):
+        for key in (names.CLASSIFIED, *names.CLASSIFICATIONS):
+            bag.pop(key, None)
 
 
 def write(bag: Bag) -> list[tuple[str, str]]:
@@ -216,6 +249,8 @@ def write(bag: Bag) -> list[tuple[str, str]]:
 
 
 def _said(field: Field, bag: Bag) -> str | None:
+    if field.key in names.CLASSIFICATIONS and not bag.get(names.CLASSIFIED):
+        return None
     value = bag.get(field.key)
     return None if value is None else field.write(value)
 

@@ -51,6 +51,20 @@ PRECEDENCE: Final = tag("PR_INTERNET_PRECEDENCE")
 NNTP_PATH: Final = tag("PidTagInternetNntpPath")
 XREF: Final = tag("PR_NNTP_XREF")
 
+CALLER_NUMBER: Final = tag("PidTagSenderTelephoneNumber")
+VOICE_DURATION: Final = 0x68010003  # PidTagVoiceMessageDuration, seconds; the list of tags has an older name
+VOICE_SENDER: Final = tag("PidTagVoiceMessageSenderName")
+VOICE_ORDER: Final = tag("PidTagVoiceMessageAttachmentOrder")
+FAX_PAGES: Final = tag("PidTagFaxNumberOfPages")
+CALL_ID: Final = tag("PidTagCallId")
+
+CLASSIFIED: Final = named.key("PidLidClassified")
+CLASSIFICATION: Final = named.key("PidLidClassification")
+CLASSIFICATION_TEXT: Final = named.key("PidLidClassificationDescription")
+CLASSIFICATION_ID: Final = named.key("PidLidClassificationGuid")
+CLASSIFICATION_KEPT: Final = named.key("PidLidClassificationKeep")
+CLASSIFICATIONS: Final = (CLASSIFICATION, CLASSIFICATION_TEXT, CLASSIFICATION_ID, CLASSIFICATION_KEPT)
+
 BODY: Final = tag("PidTagBody")
 HTML: Final = tag("PidTagHtml")
 RTF: Final = tag("PidTagRtfCompressed")

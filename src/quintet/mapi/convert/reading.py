@@ -16,6 +16,7 @@ from quintet.mapi.convert import (
     calendars,
     cards,
     codepages,
+    contentclass,
     envelope,
     names,
     protected,
@@ -98,6 +99,7 @@ class _Reader:
                 item.attachments.append(self._attachment(one, len(item.attachments)))
         _hide_pictures(item)
         self._other_forms(shape, item)
+        contentclass.read(item)
         if report is not None:
             reports.read(report.content_type, self._letter.text(report), item)
 

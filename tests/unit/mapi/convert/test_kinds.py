@@ -275,3 +275,41 @@ def test_read_receipt_of_a_client_is_a_report() -> None:
         b"Final-Recipient: rfc822; you@y.org\r\nOriginal-Message-ID: <lost@x>\r\n"
         b"Disposition: automatic-action/MDN-sent-automatically; deleted\r\n" in raw
     )
+
+
+# --- classes by Content-Class (MS-OXCMAIL 2.1.3.2.2, 2.2.3.2.15) -------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "attached", "message_class"),
+    [
+        ("fax", "image/tiff", "IPM.Note.Microsoft.Fax"),
+        ("fax", "image/png", "IPM.Note"),  # a fax without its picture is none
+        ("Fax-CA", "image/tiff", "IPM.Note.Microsoft.Fax.CA"),
+        ("missedcall", "image/png", "IPM.Note.Microsoft.Missed.Voice"),
+        ("voice", "audio/mpeg", "IPM.Note.Microsoft.Voicemail.UM"),
+        ("voice", "image/png", "IPM.Note"),
+        ("urn:content-class:custom.Order", "image/png", "IPM.Note.Custom.Order"),
+        ("InfoPathForm.Trip", "image/png", "IPM.InfoPathForm.Trip"),
+        ("urn:content-classes:message", "image/png", "IPM.Note"),
+    ],
+)
+def test_class_that_the_header_tells(value: str, attached: str, message_class: str) -> None:
+    raw = letter(f"From: a@b.org\nContent-Class: {value}\nContent-Type: {attached}")
+    item = from_mime(raw)
+    assert item.props[names.MESSAGE_CLASS] == message_class
+    again = from_mime(b"".join(to_mime(item)))
+    assert again.props[names.MESSAGE_CLASS] == message_class
+    own = Item({names.MESSAGE_CLASS: message_class}, attachments=item.attachments)
+    assert from_mime(b"".join(to_mime(own))).props[names.MESSAGE_CLASS] == message_class
+
+
+def test_classification_counts_where_it_is_said() -> None:
+    """MS-OXCMAIL 2.2.3.2.22, 2.1.3.2.17."""
+    head = "X-Microsoft-Classification: Secret\nX-Microsoft-ClassKeep: true"
+    bag = from_mime(letter(f"X-Microsoft-Classified: true\n{head}")).props
+    assert (bag[names.CLASSIFICATION], bag[names.CLASSIFICATION_KEPT]) == ("Secret", True)
+    assert b"X-Microsoft-Classified: true\r\n" in b"".join(to_mime(Item(bag)))
+    for first in ("", "X-Microsoft-Classified: false\n"):
+        assert not {names.CLASSIFIED, *names.CLASSIFICATIONS} & from_mime(letter(first + head)).props.keys()
+    assert b"X-Microsoft" not in b"".join(to_mime(Item({names.CLASSIFICATION: "Secret"})))

@@ -64,6 +64,9 @@ AT = types.of_ms(1_762_000_000_000)
         ("Accept-Language: en, de", names.ACCEPT_LANGUAGE, "en, de"),  # 2.2.3.2.11
         ("Content-ID: <body@x>", names.BODY_CONTENT_ID, "body@x"),  # 2.2.3.2.24
         ("Content-Location: https://x/", names.BODY_CONTENT_LOCATION, "https://x/"),  # 2.2.3.2.26
+        ("X-CallingTelephoneNumber: +1 555", names.CALLER_NUMBER, "+1 555"),  # 2.2.3.2.23
+        ("X-VoiceMessageDuration: 12", names.VOICE_DURATION, 12),
+        ("X-FaxNumberOfPages: many", names.FAX_PAGES, None),
         ("Return-Receipt-To: zoe@example.org", names.DELIVERY_REPORT, True),
         ("X-Mailer: Mutt", _own("x-mailer"), "Mutt"),  # MS-OXCPRPT 3.2.5.9 (R529): in lower case
         ("Organization: Us", names.ORGANIZATION, "Us"),
