@@ -166,7 +166,10 @@ class IMAPITable(IUnknown):
             for place in keyed:
                 assert place is not None
                 row[place] = _KEY.pack(row[0], row[1] or 0)
-        plain = [[row[place] if place is not None else 0 for place in places] for row in found]
+        if None in places:
+            plain = [[row[place] if place is not None else 0 for place in places] for row in found]
+        else:
+            plain = [row[len(_HIDDEN) :] for row in found]
         return values.shown_rows(tags, plain)
 
     # --- columns, rows, order

@@ -6,6 +6,7 @@ and with a value of its change counter names a change.  Within a logon the repli
 
 from __future__ import annotations
 
+import functools
 import struct
 import uuid
 from collections.abc import Iterable
@@ -105,9 +106,15 @@ def message_entry(
     provider: uuid.UUID, replica: uuid.UUID, folder: Counter, message: Counter, *, public: bool
 ) -> bytes:
     """PidTagEntryId of a message (MS-OXCDATA 2.2.4.2)."""
+    return _message_head(provider, replica, folder, public) + message.to_bytes(6, "big") + b"\0\0"
+
+
+@functools.lru_cache(maxsize=1024)
+def _message_head(provider: uuid.UUID, replica: uuid.UUID, folder: Counter, public: bool) -> bytes:
+    """All but the counter and its padding: a table of a folder writes it for each row."""
     kind = ids.PUBLIC_MESSAGE if public else ids.PRIVATE_MESSAGE
-    long = [ids.LongId(replica, one) for one in (folder, message)]
-    return ids.write(ids.MessageEntry(provider, kind, *long))
+    whole = ids.write(ids.MessageEntry(provider, kind, ids.LongId(replica, folder), ids.LongId(replica, 0)))
+    return whole[:-8]
 
 
 def counters(values: Iterable[int]) -> list[Counter]:

@@ -265,7 +265,8 @@ class MessageStoreContract:
             pytest.skip(f"{store.name} keeps nothing that was deleted")
         one = store.save(folder, letter("one"))
         store.delete([one])
-        assert (subjects(store, folder), subjects(store, folder, View.DELETED)) == ([], ["one"])
+        assert subjects(store, folder) == []
+        assert subjects(store, folder, View.DELETED) == ["one"]
         store.move(list(store.messages(folder, View.DELETED).ids()), folder)
         assert (subjects(store, folder), subjects(store, folder, View.DELETED)) == (["one"], [])
 
@@ -387,7 +388,7 @@ class MessageStoreContract:
 
     def test_receive_folders(self, store: MessageStore, folder: EntryId) -> None:
         inbox = store.special()[Special.INBOX]
-        assert store.receive_folder("IPM.Note") == (inbox, "")
+        assert store.receive_folder("IPM.Note")[0] == inbox
         if Can.RECEIVE_FOLDERS not in store.can:
             refused(Code.NOT_SUPPORTED, store.set_receive_folder, "IPM.Note", folder)
             pytest.skip(f"{store.name} has one place for what comes")
@@ -395,7 +396,7 @@ class MessageStoreContract:
         found, message_class = store.receive_folder("IPM.Schedule.Meeting.Request")
         assert (found, message_class.casefold()) == (folder, "ipm.schedule")
         store.set_receive_folder("IPM.Schedule", None)
-        assert store.receive_folder("IPM.Schedule.Meeting.Request") == (inbox, "")
+        assert store.receive_folder("IPM.Schedule.Meeting.Request")[0] == inbox
 
 
 class AddressBookContract:

@@ -14,9 +14,10 @@ from quintet.config.store import Store as StoreConfig
 from quintet.mapi import pr
 from quintet.mapi.bag import Item
 from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.objects import glance
 from quintet.mapi.providers import registry
 from quintet.mapi.providers.base import AddressBook, Event, Kind, MessageStore, Opened, Special
-from quintet.store import accounts, entries, folders
+from quintet.store import accounts, entries, folders, keeping
 from quintet.store.content import content_of
 from quintet.store.db import Tx
 from quintet.store.store import Store
@@ -30,6 +31,7 @@ def people(tx: Tx) -> None:
     accounts.add_domain(tx, "example.com")
     for name, title in ((ANN, "Ann Ahorn"), (BOB, "Bob Birke")):
         accounts.create(tx, name, display_name=title)
+    keeping.set_window(tx, 86_400_000)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def empty(made: Path, tmp_path: Path) -> Path:
-    """A copy of one's own."""
+    """A copy of one's own; in the life of a process an account is there once, so what is known of it goes."""
+    glance._heads.clear()
     return shutil.copytree(made, tmp_path / "own")
 
 

@@ -14,13 +14,13 @@ from quintet.errors import BadSyntax
 from quintet.mapi import ids, objects, pr
 from quintet.mapi.bag import Bag, Item, Key
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import Box, Folder, Message, Reader, numbers
+from quintet.mapi.objects import Box, Folder, Message, Reader, numbers, receiving, searching
 from quintet.mapi.objects.bagged import Bagged
 from quintet.mapi.objects.contents import Contents
 from quintet.mapi.objects.hierarchy import Hierarchy
 from quintet.mapi.providers import base, derive
-from quintet.mapi.providers.base import Can, EntryId, Rows, Special, View
-from quintet.mapi.providers.local import saving, watching
+from quintet.mapi.providers.base import Can, EntryId, Rows, Special, View, Which
+from quintet.mapi.providers.local import extras, saving, watching
 from quintet.mapi.providers.local.host import Host
 from quintet.mapi.rop.serve.storebag import StoreObject
 from quintet.mapi.types import Error, Tag, Value
@@ -29,6 +29,8 @@ from quintet.store.db import Tx
 from quintet.store.model import AccountId, FolderId, FolderKind
 
 T = TypeVar("T")
+
+_MESSAGE_SIZE = 70  # bytes of an entry id (MS-OXCDATA 2.2.4.2)
 
 _ROLES = {
     Special.INBOX: "inbox",
@@ -51,8 +53,8 @@ class LocalStore(base.MessageStore):
     """One logon.  Its box serves one call at a time."""
 
     can = (
-        Can.SAVE | Can.FOLDERS | Can.ITEMS | Can.PROPS | Can.READ_MARKS | Can.ASSOCIATED | Can.NOTIFY |
-        Can.SUBMIT
+        Can.SAVE | Can.FOLDERS | Can.ITEMS | Can.PROPS | Can.READ_MARKS | Can.ASSOCIATED | Can.NOTIFY
+        | Can.SUBMIT | Can.SOFT_DELETE | Can.SEARCH_FOLDERS | Can.RIGHTS | Can.RECEIVE_FOLDERS
     )  # fmt: skip
 
     def __init__(self, host: Host, owner: AccountId, reader: Reader) -> None:
@@ -60,6 +62,7 @@ class LocalStore(base.MessageStore):
         self.box: Box = host.write(objects.logon, owner, reader.id, files=host.store.blobs)
         self._lock = threading.RLock()
         self.uid = self.box.provider.bytes_le
+        self._head, self._replica = bytes(4) + self.uid, self.box.replica.bytes_le
         self.entry_id = bytes(4) + self.uid + b"\0store"
         self.box.store_entry_id = self.entry_id
         self.root = self.box.folder_entry_id(self.box.special["root"])
@@ -114,17 +117,19 @@ class LocalStore(base.MessageStore):
 
     def _number(self, entry: EntryId) -> int | None:
         """A message's number; None for an id of something else."""
+        if len(entry) == _MESSAGE_SIZE and entry[:20] == self._head and entry[46:62] == self._replica:
+            return int.from_bytes(entry[62:68], "big")
         try:
             found = self._parsed(entry)
         except MapiError:
             return None
         return found.message.counter if isinstance(found, ids.MessageEntry) else None
 
-    def _message(self, entry: EntryId) -> Message:
+    def _message(self, entry: EntryId, *, deleted: bool = False) -> Message:
         number = self._number(entry)
         if number is None:
             raise MapiError(Code.NOT_FOUND)
-        return self.box.message(number)
+        return self.box.message(number, deleted=deleted)
 
     def _entry(self, message: Message) -> EntryId:
         return self.box.message_entry_id(message.folder.id, message.number)
@@ -157,16 +162,14 @@ class LocalStore(base.MessageStore):
         return self.read(lambda: self.bag_of(self._folder(entry)))
 
     def messages(self, folder: EntryId, view: View = View.NORMAL) -> Rows:
-        if view is View.DELETED:
-            raise MapiError(Code.NOT_SUPPORTED)
         self.read(self._folder, folder)
-        return _MessageRows(self, folder, hidden=view is View.ASSOCIATED)
+        return _MessageRows(self, folder, view)
 
     def load(self, message: EntryId) -> Item:
         return self.read(self._load, message)
 
     def _load(self, entry: EntryId) -> Item:
-        message = self._message(entry)
+        message = self._message(entry, deleted=True)
         item = derive.copied(message.item)
         item.props |= self.bag_of(message)
         body = message.value(pr.BODY)
@@ -174,6 +177,8 @@ class LocalStore(base.MessageStore):
             item.props[pr.BODY] = body
         derive.complete_subject(item.props)
         item.props[pr.INSTANCE_KEY] = item.props[pr.ENTRYID]
+        if not pages.present(self.box.tx, [message.number]):
+            item.props[pr.DELETED_ON] = item.props.get(pr.LAST_MODIFICATION_TIME, self.box.now())
         item.props.setdefault(pr.MESSAGE_DELIVERY_TIME, item.props.get(pr.CREATION_TIME))
         return item
 
@@ -240,14 +245,28 @@ class LocalStore(base.MessageStore):
 
     def _go(self, messages: Sequence[EntryId], target: EntryId, *, copy: bool) -> list[EntryId]:
         to, pairs = self._folder(target), dict[int, int]()
-        for folder, chosen in self._by_folder(messages).items():
-            if folder == to.id and not copy:
+        present = self._by_folder(messages)
+        for folder, chosen in (*present.items(), *self._deleted(messages, present).items()):
+            if folder == to.id and not copy and chosen is present.get(folder):
                 pairs.update(zip(chosen, chosen, strict=True))
                 continue
             made, _ = self.box.folder(folder).move_copy_messages(chosen, to, copy=copy)
             pairs.update(made)
         found = [pairs.get(self._number(one) or 0) for one in messages]
         return [b"" if number is None else self.box.message_entry_id(to.id, number) for number in found]
+
+    def _deleted(
+        self, messages: Iterable[EntryId], present: Mapping[FolderId, list[int]]
+    ) -> dict[FolderId, list[int]]:
+        """Those that are not there any more, under the folders that their ids name."""
+        there = {number for numbers in present.values() for number in numbers}
+        found: dict[FolderId, list[int]] = {}
+        for entry in messages:
+            number = self._number(entry)
+            if number is not None and number not in there:
+                place = FolderId(int.from_bytes(entry[38:44], "big"))
+                found.setdefault(place, []).append(number)
+        return found
 
     def delete(self, messages: Sequence[EntryId], *, hard: bool = False) -> int:
         def work() -> int:
@@ -301,6 +320,36 @@ class LocalStore(base.MessageStore):
         number = found.message.counter if isinstance(found, ids.MessageEntry) else found.folder.counter
         return self.box.source_key(number)
 
+    def criteria(self, folder: EntryId) -> base.Criteria:
+        return self.read(lambda: extras.criteria(self._folder(folder)))
+
+    def set_criteria(self, folder: EntryId, criteria: base.Criteria) -> None:
+        def work() -> None:
+            scope = [self._folder(one).id for one in criteria.folders]
+            extras.set_criteria(self._folder(folder), criteria, scope)
+
+        self.write(work)
+
+    def table(self, folder: EntryId, which: Which) -> list[Bag]:
+        if which is not Which.RIGHTS:
+            raise MapiError(Code.NOT_SUPPORTED)
+        return self.read(lambda: extras.rights(self._folder(folder)))
+
+    def set_table(self, folder: EntryId, which: Which, rows: Sequence[Bag]) -> None:
+        if which is not Which.RIGHTS:
+            raise MapiError(Code.NOT_SUPPORTED)
+        self.write(lambda: extras.set_rights(self._folder(folder), rows))
+
+    def receive_folder(self, message_class: str) -> tuple[EntryId, str]:
+        found, number = self.read(lambda: receiving.find(self.box, message_class))
+        return self.box.folder_entry_id(number), found
+
+    def set_receive_folder(self, message_class: str, folder: EntryId | None) -> None:
+        def work() -> None:
+            receiving.change(self.box, message_class, 0 if folder is None else self._folder(folder).id)
+
+        self.write(work)
+
     def entry_of(self, folder_key: bytes, message_key: bytes = b"") -> EntryId:
         try:
             keys = [numbers.of_key(key) for key in (folder_key, message_key) if key]
@@ -333,15 +382,11 @@ class _EngineRows:
     def _source(self) -> Contents | Hierarchy:
         raise MapiError(Code.NOT_SUPPORTED)
 
-    def _id(self, source: Any, number: int) -> EntryId:
-        raise MapiError(Code.NOT_SUPPORTED)
-
     def ids(self) -> Sequence[EntryId]:
         return self._store.read(self._ids)
 
     def _ids(self) -> list[EntryId]:
-        source = self._source()
-        return [self._id(source, number) for number in source.ids()]
+        raise MapiError(Code.NOT_SUPPORTED)
 
     def values(self, ids: Sequence[EntryId], keys: Sequence[Key]) -> list[list[Value | None]]:
         return self._store.read(self._values, ids, keys)
@@ -374,17 +419,32 @@ def enumerate_known(tags: Sequence[Tag | None]) -> Iterable[tuple[int, Tag | Non
 
 
 class _MessageRows(_EngineRows):
-    def __init__(self, store: LocalStore, folder: EntryId, *, hidden: bool) -> None:
+    def __init__(self, store: LocalStore, folder: EntryId, view: View) -> None:
         super().__init__(store, folder)
-        self._hidden = hidden
+        self._view = view
 
     def _source(self) -> Contents:
         folder = self._store._folder(self._folder)
-        folder.check("r")
-        return Contents(folder, hidden=self._hidden)
+        source = folder.contents(
+            associated=self._view is View.ASSOCIATED, deleted=self._view is View.DELETED
+        ).source
+        assert isinstance(source, Contents)
+        return source
 
-    def _id(self, source: Any, number: int) -> EntryId:
-        return self._store.box.message_entry_id(source.folder.id, number)
+    def _ids(self) -> list[EntryId]:
+        source = self._source()
+        box, numbers = self._store.box, source.ids()
+        if not isinstance(source, searching.Found):
+            return [box.message_entry_id(source.folder.id, number) for number in numbers]
+        found = []
+        for start in range(0, len(numbers), pages.MAX_PAGE):
+            places = {row[0]: row[1] for row in pages.lines(box.tx, numbers[start : start + pages.MAX_PAGE])}
+            found += [
+                box.message_entry_id(places[number], number)
+                for number in numbers[start : start + pages.MAX_PAGE]
+                if number in places
+            ]
+        return found
 
     def _of(self, entry: EntryId) -> int | None:
         return self._store._number(entry)
@@ -394,8 +454,8 @@ class _FolderRows(_EngineRows):
     def _source(self) -> Hierarchy:
         return Hierarchy(self._store._folder(self._folder))
 
-    def _id(self, source: Any, number: int) -> EntryId:
-        return self._store.box.folder_entry_id(number)
+    def _ids(self) -> list[EntryId]:
+        return [self._store.box.folder_entry_id(number) for number in self._source().ids()]
 
     def _of(self, entry: EntryId) -> int | None:
         try:

@@ -1,0 +1,81 @@
+"""What the own store has beyond folders and messages: rights, search folders, where messages arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from quintet.mapi import match, names, pr
+from quintet.mapi.bag import Bag
+from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.objects import Box, Folder, members, searching
+from quintet.mapi.providers.base import Criteria
+from quintet.mapi.restrict import Restriction
+from quintet.mapi.types import Tag
+
+
+def rights(folder: Folder) -> list[Bag]:
+    """A row for each who has some."""
+    return [
+        {
+            pr.MEMBER_ID: one.id,
+            pr.MEMBER_NAME: one.name,
+            pr.MEMBER_RIGHTS: one.rights,
+            pr.MEMBER_ENTRYID: one.entry_id,
+        }
+        for one in members.listing(folder)
+    ]
+
+
+def set_rights(folder: Folder, rows: Sequence[Bag]) -> None:
+    """Makes the rows those: what differs is granted, who is left out loses all."""
+    before = {one.id: one for one in members.listing(folder)}
+    grants = []
+    kept = {members.DEFAULT, members.ANONYMOUS}  # these rows are always there
+    for row in rows:
+        number, wanted = row.get(pr.MEMBER_ID), row.get(pr.MEMBER_RIGHTS, 0) & 0xFFFFFFFF
+        if number is None:
+            grants.append(members.Grant(wanted, entry_id=bytes(row.get(pr.MEMBER_ENTRYID) or b"")))
+            continue
+        kept.add(number)
+        if number not in before or before[number].rights != wanted:
+            grants.append(members.Grant(wanted, member=number))
+    grants += [members.Grant(None, member=number) for number in before if number not in kept]
+    folder.modify_permissions(grants)
+
+
+def criteria(folder: Folder) -> Criteria:
+    """Raises MapiError(NOT_SUPPORTED): no search folder; (NOT_INITIALIZED): it was asked nothing yet."""
+    box = folder.box
+    if not folder.is_search:
+        raise MapiError(Code.NOT_SUPPORTED, "no search folder")
+    found = folder.search_criteria()
+    scope = tuple([box.folder_entry_id(number) for number in found.scope])
+    restriction = names.restated(found.restriction, lambda tag: _outside(box, tag))
+    return Criteria(restriction, scope, found.recursive, running=not found.static)
+
+
+def set_criteria(folder: Folder, asked: Criteria, scope: Sequence[int]) -> None:
+    """Raises MapiError(NOT_SUPPORTED | FOLDER_CYCLE | TOO_COMPLEX | NOT_FOUND)."""
+    if not folder.is_search:
+        raise MapiError(Code.NOT_SUPPORTED, "no search folder")
+    if folder.id in scope:
+        raise MapiError(Code.FOLDER_CYCLE)
+    flags = searching.RESTART | (searching.RECURSIVE if asked.recursive else searching.SHALLOW)
+    if not asked.running:
+        flags |= searching.STATIC
+    folder.search(_stated(folder.box, asked.restriction), scope, flags)
+
+
+def _stated(box: Box, restriction: Restriction) -> Restriction:
+    return names.restated(restriction, lambda tag: _inside(box, tag))
+
+
+def _inside(box: Box, tag: Tag) -> Tag:
+    """The store's number of a named property for the process's one."""
+    found = box.tag_of(names.key(match.wide(tag)), create=True)
+    return tag if found is None else found
+
+
+def _outside(box: Box, tag: Tag) -> Tag:
+    key = box.key_of(tag)
+    return tag if key is None else names.tag(key)
