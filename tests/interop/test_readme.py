@@ -180,6 +180,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("newcomer")
     (folder / ".venv" / "bin").mkdir(parents=True)
     (folder / ".venv" / "bin" / "quintet").symlink_to(Path(sys.executable).parent / "quintet")
+    # a link would begin with the interpreter that the environment was made from
+    python = folder / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
     base = free_base()
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith(("COVERAGE_", "TMUX"))},
