@@ -25,6 +25,8 @@ _ENDINGS = {
 }  # fmt: skip
 # MS-OXCMAIL 2.2.3.4.1: what no file may be called, and white space that would not be seen
 _UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
+_UUENCODED = frozenset(("x-uuencode", "x-uue", "uuencode"))
+_BEGIN = re.compile(rb"^begin[ \t]+[0-7]{3,4}[ \t]+([^\r\n]{1,300})", re.MULTILINE)
 _SHORT = re.compile(r"[^A-Za-z0-9_-]+")
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+", re.IGNORECASE)
 
@@ -32,10 +34,13 @@ _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+", re.IGNORECASE)
 # --- from MIME --------------------------------------------------------------------------------------------
 
 
-def read(part: Part, number: int, *, related: bool, subject: str | None) -> Bag:
-    """The properties of attachment ``number``; ``subject``: of the message that it is."""
+def read(part: Part, number: int, *, related: bool, subject: str | None, start: bytes = b"") -> Bag:
+    """The properties of attachment ``number``; ``subject``: of the message that it is.
+
+    ``start``: some of its body, as it is encoded, where that may tell a name.
+    """
     kind = part.content_type
-    name = _fit(part.filename or "") or _made_up(part, number, subject)
+    name = _fit(_name(part, start)) or _made_up(part, number, subject)
     given = params.decode(part.disposition_params) if part.disposition_params else {}
     bag: Bag = {
         names.ATTACH_NUMBER: number,
@@ -63,9 +68,18 @@ def read(part: Part, number: int, *, related: bool, subject: str | None) -> Bag:
 _DATES = (("creation-date", names.CREATION_TIME), ("modification-date", names.MODIFICATION_TIME))
 
 
+def _name(part: Part, start: bytes) -> str:
+    """What the part is called (MS-OXCMAIL 2.2.3.4.1.1); ``start``: of its body, as it is encoded."""
+    if found := part.filename:
+        return found
+    if part.encoding in _UUENCODED and (begin := _BEGIN.search(start)) is not None:
+        return words.decode_bytes(begin.group(1))
+    return words.decode_words(part.description) if part.description else ""
+
+
 def _fit(name: str) -> str:
     """A name as a file may have it, without the folders before it."""
-    name = _UNFIT.sub("_", re.split(r"[/\\]", name)[-1]).strip().rstrip(". ")
+    name = _UNFIT.sub("", re.split(r"[/\\]", name)[-1]).strip().rstrip(". ")
     if len(name) <= MAX_NAME:
         return name
     stem, dot, ending = name.rpartition(".")

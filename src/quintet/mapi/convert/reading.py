@@ -149,7 +149,10 @@ class _Reader:
                 subject = item.props[names.SUBJECT]
                 return Attachment(attachments.read(part, number, related=False, subject=subject), item=item)
         data = self._letter.content(part)
-        bag = attachments.read(part, number, related=one.related, subject=None)
+        start = (
+            b"" if part.encoding == "base64" else self._letter.range(part.body_start, part.body_start + 512)
+        )
+        bag = attachments.read(part, number, related=one.related, subject=None, start=start)
         # the size of the encoded form is near enough, and known without decoding
         bag[names.ATTACH_SIZE] = len(data) if isinstance(data, bytes) else part.size
         return Attachment(bag, data)

@@ -93,8 +93,14 @@ _DIAGNOSES = {
 }  # fmt: skip
 _DIAGNOSES_BY_SUBJECT = {1: 0, 2: 38, 3: 38, 4: 2, 5: 17, 6: 15, 7: 46}
 _NO_DIAGNOSIS = -1
+_STATUSES = {number: f"{subject}.0" for subject, number in reversed(_DIAGNOSES_BY_SUBJECT.items())} | {
+    number: f"{subject}.{detail}" for (subject, detail), number in reversed(_DIAGNOSES.items()) if number >= 0
+}
 _REASONS = {(1, 1): 1, (4, 3): 6}  # PidTagNonDeliveryReportReasonCode: transfer impossible, directory failed
 _STATUS = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})")
+_SUPPLEMENT = re.compile(
+    r"<(?P<remote>[^#]*?) ?#(?P<status>[245]\.\d{1,3}\.\d{1,3})(?: (?P<diagnostic>.*))?>", re.DOTALL
+)
 _TYPED = re.compile(r"\s*([A-Za-z0-9-]{1,30})\s*;\s*(.*)", re.DOTALL)
 _GROUPS = re.compile(rb"\r?\n[ \t]*\r?\n")
 
@@ -169,6 +175,8 @@ def _read_delivery(groups: list[dict[bytes, str]], item: Item) -> None:
             addressing.put_sender(bag, ORIGINAL_SENDER, one)
     rows = [row for fields in told if (row := _told(fields))]
     worst = max((action for action, _ in rows), key=lambda one: _OUTCOMES[one].badness, default="failed")
+    # 2.2.3.7.1 step 3: a report is of one kind, and the worst that it tells counts
+    rows = [(action, row) for action, row in rows if action == worst]
     item.recipients = [row for _, row in rows]
     bag[names.MESSAGE_CLASS] = f"REPORT.IPM.Note.{_OUTCOMES[worst].ending}"
     if b"reporting-mta" in message:
@@ -199,10 +207,12 @@ def _told(fields: dict[bytes, str]) -> tuple[str, Bag] | None:
         row[DIAGNOSTIC] = _DIAGNOSES.get((subject, detail), _DIAGNOSES_BY_SUBJECT.get(subject, _NO_DIAGNOSIS))
         row[REASON] = _REASONS.get((subject, detail), 0)
     if b"diagnostic-code" in fields:
-        row[SUPPLEMENTARY] = fields[b"diagnostic-code"]
         row[REPORT_TEXT] = _typed(fields[b"diagnostic-code"])[1]
     if b"remote-mta" in fields:
         row[REMOTE_MTA] = _typed(fields[b"remote-mta"])[1]
+    row[SUPPLEMENTARY] = fields.get(b"x-supplementary-info") or _supplement(
+        row.get(REMOTE_MTA, ""), f"{level}.{subject}.{detail}", fields.get(b"diagnostic-code", "")
+    )
     if b"original-recipient" in fields:
         row[INTENDED_KIND], row[INTENDED] = "SMTP", _typed(fields[b"original-recipient"])[1]
     if (at := _time(fields.get(b"last-attempt-date"))) is not None:
@@ -210,6 +220,11 @@ def _told(fields: dict[bytes, str]) -> tuple[str, Bag] | None:
         if level == 2:
             row[DELIVER_TIME] = at
     return action, row
+
+
+def _supplement(remote: str, status: str, diagnostic: str) -> str:
+    """``<mx.example.org #5.1.1 smtp;550 no such user>``, of what there is (2.2.3.7.1)."""
+    return f"<{remote} #{status}{' ' + diagnostic if diagnostic else ''}>"
 
 
 def _read_disposition(fields: dict[bytes, str], bag: Bag) -> None:
@@ -273,28 +288,34 @@ def _written_message(bag: Bag) -> bytes:
 
 
 def _written(row: Bag, bag: Bag) -> bytes:
-    """What is told of one recipient; only what a status says better than the class is another action."""
+    """What is told of one recipient (2.1.3.6.1)."""
     ending = str(bag[names.MESSAGE_CLASS]).upper()
     action = next(word for word, one in _OUTCOMES.items() if ending.endswith("." + one.ending.upper()))
-    status = row.get(STATUS)
-    if not isinstance(status, int) or not 200 <= status <= 599:
-        status = _OUTCOMES[action].status * 100
-    elif status // 100 != _OUTCOMES[action].status:
-        action = {5: "failed", 4: "delayed", 2: "delivered"}.get(status // 100, action)
     address = row.get(names.SMTP_ADDRESS) or row.get(names.EMAIL_ADDRESS) or ""
     name = row.get(names.DISPLAY_NAME)
-    said = row.get(SUPPLEMENTARY) or (f"smtp; {row[REPORT_TEXT]}" if row.get(REPORT_TEXT) else None)
+    supplement = row.get(SUPPLEMENTARY)
+    told = _SUPPLEMENT.fullmatch(supplement) if isinstance(supplement, str) else None
+    said = told["diagnostic"] if told else f"smtp; {row[REPORT_TEXT]}" if row.get(REPORT_TEXT) else None
     at = row.get(REPORT_TIME)
     return _lines(
         ("Original-Recipient", _address(row.get(INTENDED))),
         ("Final-Recipient", _address(address)),
         ("Action", action),
-        ("Status", ".".join(str(status))),
+        ("Status", told["status"] if told else _status(row, _OUTCOMES[action].status)),
         ("Remote-MTA", f"dns; {row[REMOTE_MTA]}" if row.get(REMOTE_MTA) else None),
         ("Diagnostic-Code", said),
         ("Last-Attempt-Date", dates.format_date(types.to_ms(at)) if isinstance(at, int) else None),
+        ("X-Supplementary-Info", supplement if not told else None),
         ("X-Display-Name", name if name != address else None),
     )
+
+
+def _status(row: Bag, level: int) -> str:
+    """Of PidTagNonDeliveryReportStatusCode, else of the diagnosis (2.1.3.6.1.2)."""
+    status = row.get(STATUS)
+    if isinstance(status, int) and 200 <= status <= 599:
+        return ".".join(str(status))
+    return f"{level}.{_STATUSES.get(row.get(DIAGNOSTIC, _NO_DIAGNOSIS), '0.0')}"
 
 
 def _address(value: object) -> str | None:

@@ -312,7 +312,7 @@ def test_attachment_properties_come_back() -> None:
         ("filename*=utf-8''Gr%C3%B6%C3%9Fe.txt", "Größe.txt", "Gre~1.txt"),
         ("filename*0=long; filename*1=er.jpeg", "longer.jpeg", "longer~1.jpe"),
         ('filename="../../etc/passwd"', "passwd", "passwd"),
-        ('filename="C:\\\\dir\\\\x?.exe"', "x_.exe", "x_.exe"),
+        ('filename="C:\\\\dir\\\\x?.exe"', "x.exe", "x.exe"),
         ('filename="=?utf-8?q?=C3=A9t=C3=A9?=.txt"', "été.txt", "t~1.txt"),
         ("size=1", "ATT00001.dat", "ATT00001.dat"),
     ],
@@ -324,6 +324,15 @@ def test_file_names_in_all_their_forms(written: str, name: str, short: str) -> N
     assert (bag[names.ATTACH_LONG_NAME], bag[names.ATTACH_NAME]) == (name, short)
 
 
+def test_name_of_a_file_by_what_else_tells_one() -> None:
+    """MS-OXCMAIL 2.2.3.4.1.1: uuencode names its file; a description is better than nothing."""
+    head = "From: a@b\nContent-Type: application/x-y\nContent-Transfer-Encoding: "
+    (one,) = from_mime(letter(head + "x-uuencode", "begin 644 a file.txt\n#86)C\n`\nend\n")).attachments
+    assert (one.props[names.ATTACH_LONG_NAME], one.data) == ("a file.txt", b"abc")
+    (two,) = from_mime(letter(head + "7bit\nContent-Description: The plan", "x")).attachments
+    assert two.props[names.ATTACH_LONG_NAME] == two.props[names.DISPLAY_NAME] == "The plan"
+
+
 def test_embedded_message_is_an_item_with_its_whole_header() -> None:
     inner = letter("From: in@x.org\nTo: you@x.org\nSubject: Inner: one\nX-Own: kept", "inner text\n")
     raw = letter("From: a@b\nSubject: outer\nContent-Type: multipart/mixed; boundary=x", "--x\n\nhi\n--x\n")
@@ -331,7 +340,7 @@ def test_embedded_message_is_an_item_with_its_whole_header() -> None:
     (one,) = from_mime(raw).attachments
     assert one.item is not None and one.props[names.ATTACH_METHOD] == names.EMBEDDED
     assert one.props[names.DISPLAY_NAME] == one.item.props[names.SUBJECT] == "Inner: one"
-    assert one.props[names.ATTACH_LONG_NAME] == "Inner_ one.eml"
+    assert one.props[names.ATTACH_LONG_NAME] == "Inner one.eml"
     assert one.item.props[_own("x-own")] == "kept" and one.item.props[names.BODY] == "inner text\r\n"
     back = parsed(from_mime(raw))
     embedded = next(part for part in back.walk() if part.get_content_type() == "message/rfc822")
