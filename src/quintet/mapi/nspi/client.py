@@ -161,10 +161,32 @@ class Client:
         rows = _dicts(answer.table) if answer.table is not None else iter(())
         return [next(rows, None) if outcome == consts.RESOLVED else None for outcome in outcomes]
 
-    def search(self, text: str, columns: Sequence[Tag], most: int = 100) -> list[dict[Tag, Value]]:
+    def search(
+        self, text: str, columns: Sequence[Tag], most: int = 100, container: int = 0
+    ) -> list[dict[Tag, Value]]:
         """Entries that a text may mean.  Raises MapiError(TABLE_TOO_BIG): more than ``most``."""
-        answer = self.get_matches(Property(Relation.EQUAL, _ANR, (_ANR, text)), columns, most=most)
-        return list(_dicts(answer.table)) if answer.table is not None else []
+        state = replace(self.state, container=container)
+        wanted = Property(Relation.EQUAL, _ANR, (_ANR, text))
+        return self.rows(self.get_matches(wanted, most=most, state=state).mids or (), columns)
+
+    def linked(self, mid: int, tag: Tag, columns: Sequence[Tag], most: int = 5000) -> list[dict[Tag, Value]]:
+        """Entries that a property of an object points to, as PidTagAddressBookMember does.
+
+        Raises MapiError(GENERAL_FAILURE): there is no such object; (NOT_SUPPORTED): such a property points to
+        nothing; (TABLE_TOO_BIG): more than ``most``.
+        """
+        state = replace(self.state, current=mid, container=tag)
+        return self.rows(self.get_matches(most=most, state=state).mids or (), columns)
+
+    def rows(self, mids: Sequence[int], columns: Sequence[Tag]) -> list[dict[Tag, Value]]:
+        """A row for each id, an empty one for what is not there; unlike in those of `get_matches`, entry ids
+        are the permanent ones (MS-OXNSPI_R1696)."""
+        found: list[dict[Tag, Value]] = []
+        for at in range(0, len(mids), PAGE):
+            page = mids[at : at + PAGE]
+            table = self.query_rows(self.state, len(page), columns, page).table
+            found += _dicts(table) if table is not None else ()
+        return found
 
 
 def _tags(columns: Sequence[Tag] | None) -> m.Tags | None:

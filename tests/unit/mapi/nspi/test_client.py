@@ -9,11 +9,14 @@ import pytest
 
 from quintet.errors import BadSyntax
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.nspi import bodies, consts, containers
+from quintet.mapi.nspi import bodies, consts, containers, names
+from quintet.mapi.nspi import client as client_module
 from quintet.mapi.nspi import messages as m
 from quintet.mapi.nspi.client import PAGE, Client
 from quintet.store import accounts
 from tests.unit.mapi.nspi.desk import BY_NAME, NAME, SMTP, Desk
+
+ENTRY_ID, MEMBER = consts.of("EntryId"), consts.of("AddressBookMember")
 
 
 def client_of(desk: Desk) -> Client:
@@ -54,11 +57,35 @@ async def test_a_session(desk: Desk):
     assert client.server is None
 
 
-async def test_links_by_their_state(desk: Desk):
+async def test_what_a_property_points_to(desk: Desk):
+    """With entry ids that outlive the session, unlike those of NspiGetMatches itself (MS-OXNSPI_R1696)."""
     client = client_of(desk)
-    state = replace(client.state, current=await desk.mid("$sales"), container=consts.of("AddressBookMember"))
-    answer = await asyncio.to_thread(client.get_matches, None, (NAME,), state=state)
-    assert answer.table.rows == (["Bob Baker"],)
+    team, [bob] = await desk.mid("$sales"), [e for e in (await desk.view()).entries if e.name == "Bob Baker"]
+    permanent = names.permanent(bob.display_type, bob.dn)
+    found = await asyncio.to_thread(client.linked, team, MEMBER, (NAME, ENTRY_ID))
+    assert found == [{NAME: "Bob Baker", ENTRY_ID: permanent}]
+    assert await asyncio.to_thread(client.search, "bob", (ENTRY_ID,)) == [{ENTRY_ID: permanent}]
+    state = replace(client.state, current=team, container=MEMBER)
+    answer = await asyncio.to_thread(client.get_matches, None, (ENTRY_ID,), state=state)
+    assert len(answer.table.rows[0][0]) == 32
+    with pytest.raises(MapiError) as caught:
+        await asyncio.to_thread(client.linked, 0x7FFFFFF0, MEMBER, (NAME,))
+    assert caught.value.code == Code.GENERAL_FAILURE
+
+
+async def test_rows_of_many_ids(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(client_module, "PAGE", 2)
+    client = client_of(desk)
+    mids = [await desk.mid(name) for name in BY_NAME]
+    found = await asyncio.to_thread(client.rows, [*mids[::-1], 0x7FFFFFF0], (NAME,))
+    assert [row.get(NAME) for row in found] == [*BY_NAME[::-1], None]
+
+
+async def test_a_search_in_one_container(desk: Desk):
+    client = client_of(desk)
+    for container, names_ in ((containers.GLOBAL, ["Staff"]), (containers.USERS, [])):
+        rows = await asyncio.to_thread(client.search, "staff", (NAME,), 9, container)
+        assert [row[NAME] for row in rows] == names_
 
 
 @pytest.mark.parametrize(
