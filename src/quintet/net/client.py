@@ -90,6 +90,8 @@ class Client:
             raise Hangup(error.reason, f"cannot connect to {host}: {error.text}") from error
         except OSError as error:
             raise Hangup(Reason.CLOSED, f"cannot connect to {host}: {error.strerror or error}") from error
+        except ValueError as error:  # of the codec for names, as for "a..b"; NUL
+            raise Hangup(Reason.CLOSED, f"cannot connect to {host}: not the name of a host") from error
         except asyncio.CancelledError:
             client.abort()
             raise

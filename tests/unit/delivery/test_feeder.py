@@ -343,6 +343,21 @@ async def test_a_peer_that_takes_connections_and_drops_them_is_left_alone(
         await until(lambda: house.sent == ["<a@x>"])
 
 
+async def test_a_bug_in_one_part_ends_the_feed_so_that_it_begins_anew(house: House) -> None:
+    """`runner` logs it and starts another one; a feed that only stood still would be noticed by nobody."""
+    house.trouble = [ValueError("a bug")]
+    peer = Peer(name="them", host="127.0.0.1", send="*")
+    made = Feeder(house.store, peer, house.opener, clock=house.clock, owner="here:1:x")  # type: ignore[arg-type]
+    running = asyncio.create_task(made.run())
+    await until(lambda: bool(house.store.peek(feeding.backlogs)))
+    await house.put("a@x")
+    async with asyncio.timeout(5):
+        with pytest.raises(ValueError, match="a bug"):
+            await running
+    async with house.feed():
+        await until(lambda: house.sent == ["<a@x>"])
+
+
 async def test_blind_when_nearly_all_is_taken_and_asking_when_not(house: House) -> None:
     """innfeed: no-check-high 95, no-check-low 90."""
     async with house.feed() as feed:

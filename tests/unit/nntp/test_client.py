@@ -312,3 +312,9 @@ async def test_an_article_that_is_too_large_is_read_past() -> None:
             assert await link.article("1", 10_000) is None
             assert await link.article("2", 10_000) == b"Subject: x\r\n\r\n.y\r\n"
             assert await link.article("3", 10_000) is None
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".test", "", "no such\0host"])
+async def test_a_host_that_is_none(host: str) -> None:
+    with pytest.raises(Problem):
+        await Connection.open(Peer(name="them", host=host, port=9))

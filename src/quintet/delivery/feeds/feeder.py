@@ -106,23 +106,26 @@ class Feeder:
         return len(self._links)
 
     async def run(self) -> None:
-        """Until it is cancelled; leases are given back then."""
+        """Until it is cancelled, or a bug ends a part of it; leases are given back then."""
         await self._store.write(feeding.open_feed, self.peer.name)
         await self._take_over()
         watch = self._store.watch(self._hint, None, await self._store.write(_news))
-        notes = asyncio.create_task(self._note_all(), name=f"feed notes {self.peer.name}")
-        grow = asyncio.create_task(self._grow(), name=f"feed connections {self.peer.name}")
+        parts = [
+            asyncio.create_task(part(), name=f"feed {what} {self.peer.name}")
+            for what, part in (("notes", self._note_all), ("connections", self._grow), ("choice", self._fill))
+        ]
         try:
-            await self._fill()
+            ended, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            for part_ in ended:
+                part_.result()  # raises: none of them ends by itself
         finally:
             watch.close()
-            grow.cancel()
-            notes.cancel()
+            for each in parts:
+                each.cancel()
             await self._finish_rounds()
-            tasks = [*self._links, grow, notes]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for each in self._links:
+                each.cancel()
+            await asyncio.gather(*parts, *self._links, return_exceptions=True)
             for link in list(self._open):
                 await self._close(link)
             with suppress(Problem):
