@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_VALUE = 64 * 1024 * 1024  # bytes of one value; what is larger is no property of a message
 
+MAX_PROPERTIES = 5000  # of one object; an appointment has some two hundred
+
 ABSENT = Error(Code.NOT_FOUND)
 
 
@@ -70,7 +72,10 @@ class Bagged:
         return own + [tag for tag in self.box.tags_of(self._bag()) if tag not in self.facts]
 
     def set(self, values: Iterable[tuple[Tag, Value]]) -> list[Trouble]:
-        """Sets properties; what could not be set is told, the rest is (R475, R47505)."""
+        """Sets properties; what could not be set is told, the rest is (R475, R47505).
+
+        Raises MapiError(OUT_OF_RESOURCES): the object would have more than `MAX_PROPERTIES`.
+        """
         troubles = []
         fresh: Bag = {}
         for index, (tag, value) in enumerate(values):
@@ -83,6 +88,8 @@ class Bagged:
                     fresh[self._key(wide)] = _checked(wide, value)
             except MapiError as error:
                 troubles.append(Trouble(index, tag, error.code))
+        if len(fresh.keys() | self._bag().keys()) > MAX_PROPERTIES:
+            raise MapiError(Code.OUT_OF_RESOURCES, "too many properties")
         if fresh:
             self._put(fresh)
         return troubles

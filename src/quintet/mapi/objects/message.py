@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from quintet.mapi.objects.folder import Folder
 
 
+MAX_SIZE = 256 * 1024 * 1024  # bytes of one message with all that is attached; quotas are smaller
+
+
 class Message(ItemLike):
     """One message, opened or just created (``row`` None)."""
 
@@ -100,10 +103,12 @@ class Message(ItemLike):
 
         Raises:
             MapiError(OBJECT_CHANGED): somebody else saved meanwhile, and not ``force`` (R705).
-            MapiError(OBJECT_DELETED): somebody took it away.
+            MapiError(OBJECT_DELETED): somebody took it away.  MapiError(MAX_SUBMISSION): it is too large.
             MapiError(ACCESS_DENIED | QUOTA_EXCEEDED): and the other problems of the store.
         """
         self.check_writable()
+        if stored.size_of(self.item) > MAX_SIZE:
+            raise MapiError(Code.MAX_SUBMISSION, "the message is too large")
         self.item.props[pid.LAST_MODIFICATION] = self.box.now()
         if self.row is None:
             self._save_new()

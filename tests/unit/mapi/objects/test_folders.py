@@ -14,7 +14,7 @@ from quintet.mapi.restrict import Relation
 from quintet.mapi.rows import Key, Order, SortOrder
 from quintet.mapi.table import Table
 from quintet.mapi.types import Named
-from quintet.store import access, accounts, entries, folders, groups, keeping
+from quintet.store import access, accounts, entries, folders, groups, keeping, pages
 from quintet.store.blobs import Blobs
 from quintet.store.content import content_of
 from quintet.store.db import DrivenTx
@@ -489,6 +489,18 @@ def test_groups_are_public_folders(tx: DrivenTx, ann: Account, files: Blobs) -> 
         assert names(public.subtree.hierarchy()) == ["misc.test"]
         (group,) = public.subtree.subfolders()
         assert group.is_group
+        groups.file(
+            tx, [group.id], content_of(letter(1)), path=b"x!not-for-mail", host="x.org", received_at=1
+        )  # fmt: skip
+        bob = accounts.create(tx, "bob@example.org")
+        other = objects.logon(tx, news.id, bob.id, files=files)
+        (number,) = pages.ids(tx, group.id)
+        assert public.message(number).set_read(True)
+        assert group.get([pid.CONTENT_COUNT, pid.CONTENT_UNREAD]) == [1, 0]
+        with other.using(tx):  # each reader has marks of their own
+            assert other.message(number).is_read is False
+            assert other.folder(group.id).value(pid.CONTENT_UNREAD) == 1
+            assert other.message(number).value(pid.MESSAGE_CLASS) in ("IPM.Post", "IPM.Note")
         with pytest.raises(MapiError) as caught:
             public.subtree.create_folder("mine")
         assert caught.value.code == Code.ACCESS_DENIED

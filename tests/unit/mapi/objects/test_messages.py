@@ -9,7 +9,8 @@ import pytest
 
 from quintet.mapi import types
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import Box, numbers, pid
+from quintet.mapi.objects import Box, numbers, pid, stored
+from quintet.mapi.objects import message as messages
 from quintet.mapi.types import Error, Named
 from quintet.message.digest import Digest
 from quintet.store import entries, folders, items
@@ -219,6 +220,27 @@ def test_embedded_message_is_kept(box: Box) -> None:
         attached.save()
         found = box.message(message.save()).attachment(0).embedded()
         assert found.get([pid.SUBJECT, pid.BODY, 0x66100003]) == ["inner", "deep", 5]
+
+
+def test_objects_are_bounded(box: Box, deliver: Deliver, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = deliver()
+    message = box.message(number)
+    many = [(types.tag_of(one, types.INTEGER32), 1) for one in range(0x6610, 0x6610 + 5000)]
+    with pytest.raises(MapiError) as caught:
+        message.set(many)
+    assert caught.value.code == Code.OUT_OF_RESOURCES
+    with pytest.raises(MapiError) as caught:
+        message.modify_recipients({at: {pid.DISPLAY_NAME: "x"} for at in range(6000)})
+    assert caught.value.code == Code.OUT_OF_RESOURCES
+    monkeypatch.setattr(stored, "MAX_ATTACHMENTS", 2)
+    message.create_attachment().save()
+    with pytest.raises(MapiError) as caught:
+        message.create_attachment()
+    assert caught.value.code == Code.MAX_ATTACHMENTS  # MS-OXCMSG_R1060
+    monkeypatch.setattr(messages, "MAX_SIZE", 100)
+    with pytest.raises(MapiError) as caught:
+        message.save()
+    assert caught.value.code == Code.MAX_SUBMISSION
 
 
 @pytest.mark.parametrize(
