@@ -268,7 +268,7 @@ class Connection:
                 return [
                     (int(pair[0]), pair[1].strip().decode("latin-1"))
                     for pair in pairs
-                    if len(pair) == 2 and pair[0].isdigit()
+                    if len(pair) == 2 and pair[0].isdigit() and len(pair[0]) <= 16
                 ]
             if code in (420, 423):
                 return []

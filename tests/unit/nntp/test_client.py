@@ -288,7 +288,9 @@ async def test_what_a_reader_asks() -> None:
     async with server(
         replies(
             b"211 3 1 3 local.test\r\n",
-            b"221 list follows\r\n1 <a@x>\r\nnonsense\r\n2\r\nx <b@x>\r\n3 <c@x>\r\n.\r\n",
+            b"221 list follows\r\n1 <a@x>\r\nnonsense\r\n2\r\nx <b@x>\r\n3 <c@x>\r\n"
+            + b"9" * 5000
+            + b" <d@x>\r\n.\r\n",
             b"230 new\r\n<a@x>\r\n..dot\r\n.\r\n",
             b"502 no\r\n",
             b"411 no group\r\n",
