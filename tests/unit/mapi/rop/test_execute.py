@@ -299,8 +299,11 @@ async def test_public_folders(tmp_path: Path) -> None:
         batch = box.batch()
         step = batch.add(stores.Logon(0, 0, 0, ""))  # without PUBLIC
         wrong = batch.add(stores.Logon(0x08, 0, 0, ""))  # a flag that is none (R1202)
+        unknown = batch.add(stores.Logon(0, 0x10002, 0, ""))  # R3109
+        other = batch.add(stores.Logon(0, 0x102, 0, ""))  # R835: no other server has them
         await box.run(batch)
-        assert [one.told.code for one in (step, wrong) if one.told] == [0x80040111, 0x80004005]
+        codes = [one.told.code for one in (step, wrong, unknown, other) if one.told]
+        assert codes == [0x80040111, 0x80004005, 0x80004005, 0x80040111]
 
 
 async def test_whose_mailbox(tmp_path: Path) -> None:

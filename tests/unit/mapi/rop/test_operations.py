@@ -60,6 +60,10 @@ async def test_folders_are_made_and_deleted(tmp_path: Path) -> None:
         assert code(await box.try_(folders.OpenFolder(made.folder, 0))) == 0x8004010F
         assert code(await box.try_(folders.DeleteFolder(0x02, made.folder), inbox)) == 0x80070057
         assert code(await box.try_(folders.CreateFolder((7, False, False, "x", "")), inbox)) == 0x80070057
+        assert code(await box.try_(folders.CreateFolder((1, False, False, "", "")), inbox)) == 0x80070057
+        root = box.folders[0]  # R2509, R1248: it stays, with what is in it
+        assert code(await box.try_(folders.DeleteFolder(0x05, root), inbox)) == 0x80040102
+        assert code(await box.try_(folders.EmptyFolder(False, False), await box.folder(root))) == 0x80040102
 
 
 async def test_messages_move_copy_and_go(tmp_path: Path) -> None:
@@ -210,13 +214,13 @@ async def test_who_saves_second_is_told(tmp_path: Path) -> None:
 
 
 async def test_modes_of_opening(tmp_path: Path) -> None:
-    """MS-OXCMSG 2.2.3.1.1: what was opened to be read is not written."""
+    """MS-OXCMSG 2.2.3.1.1: what was opened to be read is not written; R1699: nor saved."""
     async with desk(tmp_path) as it:
         number = await it.letter("One")
         box = await it.box()
         handle = await opened(box, number, 0)
         assert code(await box.try_(properties.SetProperties(((SUBJECT, "x"),)), handle)) == 0x80070005
-        assert code(await box.try_(messages.SaveChangesMessage(0), handle)) == 0x80070005
+        assert code(await box.try_(messages.SaveChangesMessage(0), handle)) == 0x80004005
 
 
 def row(address: str, name: str, page: str = "latin-1", *, unicode: bool = True) -> bytes:
@@ -550,3 +554,16 @@ async def test_objects_of_another_kind_are_not_supported(tmp_path: Path) -> None
             (0x7B, inbox),
         ):
             assert code(await box.try_(body, handle)) == 0x80040102
+        message = await new_message(box)
+        for body, handle in (  # MS-OXCMSG R1493, R1982, R1057, R1498, R1516, R1620, R1712, R1524, R1478
+            (messages.RemoveAllRecipients(0), inbox),
+            (messages.ReadRecipients(0, 0), inbox),
+            (messages.ReloadCachedInformation(0), box.handle),
+            (folders.SetReadFlags(False, 0, ()), message),
+            (messages.OpenAttachment(0, 0), inbox),
+            (0x23, inbox),
+            (messages.DeleteAttachment(0), inbox),
+            (messages.GetAttachmentTable(0), inbox),
+            (messages.OpenMessage(0x0FFF, box.folders[INBOX], 0, short(1)), message),
+        ):
+            assert code(await box.try_(body, handle)) == 0x04B9

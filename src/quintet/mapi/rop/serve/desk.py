@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import Box
@@ -63,13 +63,14 @@ class Call:
     def thing(self, *kinds: Any) -> Any:
         """The object that the operation is asked of.
 
-        Raises MapiError(NULL_OBJECT): there is none; MapiError(NOT_SUPPORTED): it is of another kind.
+        Raises MapiError(NULL_OBJECT): there is none; MapiError(NOT_SUPPORTED): it is of another kind, for
+        which operations on messages say NULL_OBJECT too.
         """
         return self._of(self.held(self.asked.index), kinds)
 
     def _of(self, held: Held, kinds: tuple[type, ...]) -> Any:
         if not isinstance(held.thing, kinds):
-            raise MapiError(Code.NOT_SUPPORTED)
+            raise MapiError(Code.NULL_OBJECT if self.asked.rop.id in _STRICT else Code.NOT_SUPPORTED)
         self.session.settle(held.thing)
         return held.thing
 
@@ -93,6 +94,12 @@ class Call:
         handle = self.session.give(logon or self.logon, thing)
         self.handles[index] = handle
         return handle
+
+
+_STRICT: Final = frozenset((
+    0x03, 0x0D, 0x0E, 0x0F, 0x10, 0x11, 0x1F, 0x20, 0x21, 0x22, 0x23, 0x24, 0x46, 0x66,
+))  # fmt: skip
+"""Operations for which an object of another kind is none (MS-OXCMSG R1478, R1493, R1982, R1057 and so on)."""
 
 
 Serve = Callable[[Call], Any]

@@ -54,8 +54,11 @@ def delete_folder(call: Call) -> Partial:
     folder, flags = call.thing(Folder), call.body.flags
     if flags & ~(DeleteFlag.MESSAGES | DeleteFlag.FOLDERS | DeleteFlag.HARD):
         raise MapiError(Code.INVALID_PARAMETER)
+    number = counter(call.body.folder)
+    if number == call.box.logon_folders()[0]:  # R2509: the root
+        raise MapiError(Code.NOT_SUPPORTED)
     partial = folder.delete_folder(
-        counter(call.body.folder),
+        number,
         messages=bool(flags & DeleteFlag.MESSAGES),
         subfolders=bool(flags & DeleteFlag.FOLDERS),
         hard=bool(flags & DeleteFlag.HARD),

@@ -115,6 +115,8 @@ def create_message(call: Call) -> messages.CreateMessageAnswer:
 def save_changes_message(call: Call) -> messages.SaveChangesMessageAnswer:
     body: messages.SaveChangesMessage = call.body
     item = call.thing(Message, Embedded)
+    if not item.writable:  # R1699
+        raise MapiError(Code.GENERAL_FAILURE)
     number = 0
     if isinstance(item, Message):
         number = item.save(force=bool(body.flags & SaveFlag.FORCE_SAVE))

@@ -22,6 +22,8 @@ from quintet.store.model import AccountId, AccountKind
 OWN = 1  # the replica that each logon's own store is
 RESERVED, OWNER_RIGHT, SEND_AS_RIGHT = 0x01, 0x02, 0x04  # ResponseFlags (MS-OXCSTOR 2.2.1.1.3)
 _KNOWN_FLAGS = 0x07
+_KNOWN_OPEN_FLAGS = sum(OpenFlag)
+_PUBLIC_FLAGS = OpenFlag.PUBLIC | OpenFlag.ALTERNATE_SERVER
 _NEVER = uuid.UUID(int=0)
 
 
@@ -41,10 +43,10 @@ def counter(one: ShortId) -> int:
 def logon(call: Call) -> stores.LogonAnswer:
     body: stores.Logon = call.body
     session, flags = call.session, body.flags
-    if flags & ~_KNOWN_FLAGS:  # R1202
+    if flags & ~_KNOWN_FLAGS or body.open_flags & ~_KNOWN_OPEN_FLAGS:  # R1202, R3109
         raise MapiError(Code.GENERAL_FAILURE)
     private = bool(flags & LogonFlag.PRIVATE)
-    if not private and not body.open_flags & OpenFlag.PUBLIC:  # R3110001
+    if not private and body.open_flags & _PUBLIC_FLAGS != OpenFlag.PUBLIC:  # R3110001, R835
         raise MapiError(Code.LOGON_FAILED)
     if call.asked.index >= len(call.handles):
         raise MapiError(Code.NULL_OBJECT)

@@ -50,8 +50,8 @@ def get_hierarchy_table(call: Call) -> RowCount:
 @serves(0x05)
 def get_contents_table(call: Call) -> RowCount:
     folder, flags = call.thing(Folder), call.body.flags
-    if flags & 0x05:
-        raise MapiError(Code.NOT_SUPPORTED)
+    if flags & 0x05:  # MS-OXCFOLD R330
+        raise MapiError(Code.INVALID_PARAMETER)
     if flags & TableFlag.CONVERSATION_MEMBERS:
         raise MapiError(Code.NOT_SUPPORTED)
     table = folder.contents(
