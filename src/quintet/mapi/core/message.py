@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from quintet.mapi import consts, pr, types
 from quintet.mapi.bag import Attachment, Bag, Item, Key, NamedTag
+from quintet.mapi.convert import bodies
 from quintet.mapi.core import attach, table, values
 from quintet.mapi.core.errors import fail
 from quintet.mapi.core.props import IMAPIProp
@@ -34,6 +35,7 @@ ATTACHMENT_COLUMNS = (
     pr.ATTACH_MIME_TAG, pr.ATTACH_CONTENT_ID, pr.DISPLAY_NAME, pr.RENDERING_POSITION, pr.ATTACHMENT_HIDDEN,
     pr.OBJECT_TYPE, pr.RECORD_KEY, pr.INSTANCE_KEY, pr.LAST_MODIFICATION_TIME,
 )  # fmt: skip
+_BODIES = (pr.BODY, pr.HTML)  # made of each other where only one was written
 MAX_RECIPIENTS = 100_000
 MAX_ATTACHMENTS = 10_000
 
@@ -69,6 +71,7 @@ class IMessage(IMAPIProp):
         self._noted: Bag = {}  # changes of NOTES
         self._removed: set[Key] = set()
         self._changed = entry is None  # anything else
+        self._bodies: set[int] = set()  # forms of the body that were written here
         self._save: Callable[[Item], None] | None = None
         self._number_recipients()
 
@@ -90,9 +93,15 @@ class IMessage(IMAPIProp):
         if self._row is None:
             self._item.attachments = list(self._attachments.values())
             self._row = derive.row_of(self._item)
+            for tag in _BODIES:
+                if tag not in self._row and (made := bodies.synthesized(self._row, tag)) is not None:
+                    self._row[tag] = made
             if self._store is not None:
                 self._row |= self._store.fixed
         return self._row
+
+    def _whole(self) -> Bag:
+        return derive.row_of(self._item)
 
     def _take(self, changes: Bag, gone: Collection[Key]) -> None:
         props = self._item.props
@@ -102,6 +111,8 @@ class IMessage(IMAPIProp):
                     props.pop(part, None)
         elif pr.NORMALIZED_SUBJECT in changes or pr.SUBJECT_PREFIX in changes:
             props.pop(pr.SUBJECT, None)
+        if any(tag in changes for tag in (*_BODIES, pr.RTF_COMPRESSED)):
+            self._write_body(changes)
         props.update(changes)
         for key in gone:
             props.pop(key, None)
@@ -113,6 +124,14 @@ class IMessage(IMAPIProp):
         self._removed = (self._removed | set(gone)) - set(changes)
         self._noted = {key: value for key, value in self._noted.items() if key not in self._removed}
         self._row = None
+
+    def _write_body(self, changes: Bag) -> None:
+        """Forms of the body that nobody wrote on this object would go on to say what it was."""
+        forms = (*_BODIES, pr.RTF_COMPRESSED)
+        self._bodies |= {tag for tag in forms if tag in changes}
+        for tag in forms:
+            if tag not in self._bodies:
+                self._item.props.pop(tag, None)
 
     # --- recipients
 
@@ -238,6 +257,7 @@ class IMessage(IMAPIProp):
             self._next = max(self._next, len(found))
         self._number_recipients()
         self._row, self._noted, self._removed, self._changed = None, {}, set(), False
+        self._bodies.clear()
 
     def SubmitMessage(self, flags: int = 0) -> None:
         """Saves the message and sends it.
@@ -259,15 +279,33 @@ class IMessage(IMAPIProp):
     def SetReadFlag(self, flags: int = 0) -> None:
         """Marks it as read; as unread with CLEAR_READ_FLAG.
 
-        SUPPRESS_RECEIPT: without the receipt that its sender asked for.
+        The receipt that its sender asked for is sent once, unless SUPPRESS_RECEIPT is given; with
+        GENERATE_RECEIPT_ONLY nothing else is done.  Raises MAPIErrorNoSupport: nobody here sends receipts.
         """
         read = not flags & consts.CLEAR_READ_FLAG
+        only = bool(flags & consts.GENERATE_RECEIPT_ONLY)
+        if read and not flags & consts.SUPPRESS_RECEIPT:
+            self._receipt()
+        if only:
+            return
         now = self._item.props.get(pr.MESSAGE_FLAGS, 0)
         self._item.props[pr.MESSAGE_FLAGS] = now | derive.READ if read else now & ~derive.READ
         self._row = None
         if self._store is not None and self._entry is not None:
             self._store.source.mark_read([self._entry], read)
             self._store.hub.did(Kind.MODIFIED, Thing.MESSAGE, self._entry, self._folder)
+
+    def _receipt(self) -> None:
+        from quintet.mapi.core import spool  # it knows this class
+
+        asked = self._item.props.get(pr.READ_RECEIPT_REQUESTED)
+        if not asked or self._store is None or self._entry is None or self._store.session is None:
+            return
+        if spool.receipt(self._store, self._item):
+            self._item.props[pr.READ_RECEIPT_REQUESTED] = False
+            self._row = None
+            if Can.PROPS in self._store.source.can:
+                self._store.source.update(self._entry, {pr.READ_RECEIPT_REQUESTED: False})
 
     def OpenProperty(self, tag: int, iid: bytes | None = None, options: int = 0, flags: int = 0) -> Any:
         """PR_MESSAGE_RECIPIENTS and PR_MESSAGE_ATTACHMENTS open tables; anything else a stream."""

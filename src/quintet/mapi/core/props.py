@@ -42,6 +42,10 @@ class IMAPIProp(IUnknown):
         """Every property as it is now."""
         raise fail("MAPI_E_NO_SUPPORT")
 
+    def _whole(self) -> Bag:
+        """What a copy takes along: nothing that is made of something else."""
+        return self._bag()
+
     def _take(self, changes: Bag, gone: Collection[Key]) -> None:
         """Takes changes; ``changes`` and ``gone`` share no key."""
         raise fail("MAPI_E_NO_SUPPORT")
@@ -200,7 +204,7 @@ class IMAPIProp(IUnknown):
         MAPI_MOVE removes them here, MAPI_NOREPLACE keeps what the target has.
         """
         ids = {tag >> 16 for tag in exclude or ()}
-        bag = {key: value for key, value in self._bag().items() if values.tag(key) >> 16 not in ids}
+        bag = {key: value for key, value in self._whole().items() if values.tag(key) >> 16 not in ids}
         problems = self._copy(bag, target, flags)
         self._copy_parts(ids, target, flags)
         return problems

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from quintet.errors import Problem
 from quintet.mapi import consts, pr
 from quintet.mapi.bag import Bag
-from quintet.mapi.core import addrbook, admin, dialog, errors, manage, notify, profile, spool, status
+from quintet.mapi.core import addrbook, admin, dialog, errors, manage, notify, profile, spool, status, structs
 from quintet.mapi.core.errors import fail
 from quintet.mapi.core.profile import Profile, Profiles, Used
 from quintet.mapi.core.store import IMsgStore, provider_uid
@@ -136,6 +136,8 @@ class IMAPISession(IUnknown):
         self._book: addrbook.IAddrBook | None = None
         self._connections: dict[int, list[tuple[notify.Hub, int]]] = {}
         self._numbers = itertools.count(1)
+        self._sinks: dict[int, tuple[int, notify.IMAPIAdviseSink]] = {}  # of those who asked about everything
+        self.spooling: int = consts.STATUS_AVAILABLE
 
     # --- what the services give
 
@@ -348,7 +350,11 @@ class IMAPISession(IUnknown):
     # --- news
 
     def Advise(self, entry: EntryId | None, mask: int, sink: notify.IMAPIAdviseSink) -> int:
-        """Tells of an object in any store; None: of everything in all of them, and of the session's end."""
+        """Tells of an object in any store.
+
+        None: of everything in all of them, of the spooler (fnevStatusObjectModified), and of the session's
+        end (fnevCriticalError).
+        """
         self._must_be_open()
         hubs = [
             (self.hub(one), None if entry in (None, one.entry_id) else entry)
@@ -358,17 +364,40 @@ class IMAPISession(IUnknown):
         if not hubs:
             raise fail("MAPI_E_UNKNOWN_ENTRYID")
         number = next(self._numbers)
+        if entry is None:
+            self._sinks[number] = (mask, sink)
         self._connections[number] = [(hub, hub.advise(about, mask, sink)) for hub, about in hubs]
         return number
 
     def Unadvise(self, connection: int) -> None:
+        self._sinks.pop(connection, None)
         for hub, number in self._connections.pop(connection, ()):
             hub.forget(number)
 
     # --- the end
 
+    def _tell(self, kind: int, note: structs.NOTIFICATION) -> None:
+        """News of the session itself, to those who asked for it."""
+        for mask, sink in list(self._sinks.values()):
+            if mask & kind:
+                sink.OnNotify([note])
+
+    def _spooler(self, code: int) -> None:
+        """Says what the spooler is doing (fnevStatusObjectModified)."""
+        self.spooling = code
+        entry = bytes(4) + status.UID + status.SPOOLER
+        told = [SPropValue(pr.STATUS_CODE, code)]
+        self._tell(consts.fnevStatusObjectModified, structs.STATUS_OBJECT_NOTIFICATION(entry, told))
+
     def FlushQueues(self) -> int:
         """Sends what waits in the outboxes; gives how many messages left."""
+        self._spooler(consts.STATUS_AVAILABLE | consts.STATUS_OUTBOUND_FLUSH)
+        try:
+            return self._flushed()
+        finally:
+            self._spooler(consts.STATUS_AVAILABLE)
+
+    def _flushed(self) -> int:
         left = 0
         for _, one in self.sources():
             one.refresh()
@@ -380,6 +409,8 @@ class IMAPISession(IUnknown):
         if self.closed:
             return
         self.closed = True
+        end = structs.ERROR_NOTIFICATION(b"", consts.MAPI_E_END_OF_SESSION, 0, None)
+        self._tell(consts.fnevCriticalError, end)
         for hub in self._hubs.values():
             hub.close()
         if self._book is not None:

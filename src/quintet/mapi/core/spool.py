@@ -166,6 +166,53 @@ def _report(store: IMsgStore, item: Item, failures: list[Failure]) -> None:
     store.hub.did(Kind.CREATED, Thing.MESSAGE, entry, inbox)
 
 
+def receipt(store: IMsgStore, item: Item) -> bool:
+    """Tells the sender that the message was read; False: it does not say who that is.
+
+    Raises MAPIErrorNoSupport: nobody here sends.
+    """
+    bag, session = item.props, store.session
+    address = bag.get(pr.SENDER_EMAIL_ADDRESS) or bag.get(pr.SENT_REPRESENTING_EMAIL_ADDRESS)
+    if not address or session is None:
+        return False
+    service = session.service_of(store.source)
+    subject, now = bag.get(pr.SUBJECT) or "", values.now().filetime
+    to: Bag = {
+        pr.RECIPIENT_TYPE: derive.TO,
+        pr.DISPLAY_NAME: bag.get(pr.SENDER_NAME) or address,
+        pr.ADDRTYPE: bag.get(pr.SENDER_ADDRTYPE) or "SMTP",
+        pr.EMAIL_ADDRESS: address,
+        pr.SMTP_ADDRESS: bag.get(pr.SENDER_SMTP_ADDRESS) or address,
+    }
+    note = Item(
+        {
+            pr.MESSAGE_CLASS: "REPORT.IPM.Note.IPNRN",
+            pr.SUBJECT: f"Read: {subject}",
+            pr.ORIGINAL_SUBJECT: subject,
+            pr.BODY: f"Your message was read:\r\n\r\n{subject}\r\n",
+            pr.REPORT_TIME: now,
+            pr.RECEIPT_TIME: now,
+            pr.CLIENT_SUBMIT_TIME: now,
+            pr.DELETE_AFTER_SUBMIT: True,
+            pr.MESSAGE_FLAGS: derive.UNSENT | derive.READ,
+            **sender_of({}, service),
+        },
+        [to],
+    )
+    for tag in (pr.INTERNET_MESSAGE_ID, pr.CONVERSATION_INDEX):
+        if bag.get(tag):
+            note.props[tag if tag == pr.CONVERSATION_INDEX else pr.IN_REPLY_TO_ID] = bag[tag]
+    if Can.SUBMIT in store.source.can:
+        outbox = store.source.special()[Special.OUTBOX]
+        store.source.submit(store.source.save(outbox, note))
+    else:
+        transports = session.transports(service)
+        if not transports:
+            raise fail("MAPI_E_NO_SUPPORT", "no service of this profile sends")
+        _send(note, transports)
+    return True
+
+
 def waiting(store: IMsgStore) -> list[EntryId]:
     """Messages in the outbox that were submitted and not yet sent."""
     outbox = store.source.special().get(Special.OUTBOX)

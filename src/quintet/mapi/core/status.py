@@ -47,6 +47,7 @@ def rows(session: IMAPISession) -> dict[bytes, Bag]:
 
     flush = consts.STATUS_VALIDATE_STATE | consts.STATUS_FLUSH_QUEUES
     add(SPOOLER, "Spooler", consts.MAPI_SPOOLER, flush)
+    found[bytes(4) + UID + SPOOLER][pr.STATUS_CODE] = session.spooling
     add(BOOK, "Address Book", consts.MAPI_AB, consts.STATUS_VALIDATE_STATE)
     for _, store in session.sources():
         add(b"store" + store.uid, store.name, consts.MAPI_STORE_PROVIDER, consts.STATUS_VALIDATE_STATE)

@@ -16,6 +16,7 @@ from typing import Any
 
 from quintet.mapi import match, names, restrict, rows, types
 from quintet.mapi.bag import Bag, Key
+from quintet.mapi.core import actions
 from quintet.mapi.core import structs as s
 from quintet.mapi.core.errors import fail
 from quintet.mapi.restrict import Relation, Restriction, Where
@@ -87,6 +88,8 @@ def now() -> FileTime:
 # --- values -------------------------------------------------------------------------------------------
 
 _OUT: dict[int, Callable[[Any], Any]] = {
+    types.RESTRICTION: lambda value: shown_restriction(value),  # noqa: PLW0108 (it stands below)
+    types.RULE_ACTION: lambda value: actions.shown(value, shown),
     types.TIME: FileTime,
     types.STRING8: lambda value: value.encode(CODEPAGE, "replace") if isinstance(value, str) else value,
     types.GUID: lambda value: value.bytes_le if isinstance(value, uuid.UUID) else value,
@@ -113,6 +116,8 @@ def _text(value: Any) -> str:
 
 
 _IN: dict[int, Callable[[Any], Any]] = {
+    types.RESTRICTION: lambda value: restriction(value),  # noqa: PLW0108 (it stands below)
+    types.RULE_ACTION: lambda value: actions.taken(_of(s.ACTIONS, value), _prop),
     types.TIME: _time,
     types.STRING8: _text,
     types.STRING: _text,
@@ -157,13 +162,8 @@ def inward(kind: int, value: Any) -> Value:
     one = _IN.get(kind & ~types.MULTIPLE)
     if kind & types.MULTIPLE:
         _of((list, tuple), value)
-        return [value_of(each) for each in value] if one is None else [one(each) for each in value]
-    return value_of(value) if one is None else one(value)
-
-
-def value_of(value: Any) -> Value:
-    """A value whose type has structures of its own (restrictions, actions) or needs no change."""
-    return restriction(value) if isinstance(value, s.SRestriction) else value
+        return list(value) if one is None else [one(each) for each in value]
+    return value if one is None else one(value)
 
 
 def absent(tag: Tag, code: int = NOT_FOUND) -> s.SPropValue:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from quintet.mapi import match, names, pr, restrict
-from quintet.mapi.bag import Bag, Item
+from quintet.mapi import match, names, pr
+from quintet.mapi.bag import Bag
+from quintet.mapi.providers import memrules
 from quintet.mapi.providers.base import Criteria, EntryId, Special
-from quintet.mapi.types import Tag, Value
 
 if TYPE_CHECKING:
     from quintet.mapi.providers.memstore import Message
@@ -47,15 +47,10 @@ def found(criteria: Criteria, messages: Iterable[Message]) -> list[Message]:
     keys = [names.key(tag) for tag in matcher.keys]
     shown = []
     for one in messages:
-        parts = functools.partial(_parts, one.item)
+        parts = functools.partial(memrules.parts, one.item)
         if matcher.test([one.row.get(key) for key in keys], parts):
             shown.append(one)
     return shown if matcher.limit is None else shown[: matcher.limit]
-
-
-def _parts(item: Item, table: Tag) -> Sequence[Mapping[Tag, Value]]:
-    bags = item.recipients if table == restrict.RECIPIENTS else [one.props for one in item.attachments]
-    return [{names.tag(key): value for key, value in bag.items()} for bag in bags]
 
 
 def nobody_else() -> list[Bag]:

@@ -66,7 +66,7 @@ class Loopback(base.Transport):
 
     def send(self, item: Item, recipients: Sequence[int]) -> list[Failure]:
         failures = []
-        reached: dict[str, memstore.MemoryStore] = {}
+        reached: dict[str, tuple[int, memstore.MemoryStore]] = {}
         for number in recipients:
             one = item.recipients[number]
             address = str(one.get(pr.SMTP_ADDRESS) or one.get(pr.EMAIL_ADDRESS) or "").lower()
@@ -74,9 +74,14 @@ class Loopback(base.Transport):
             if store is None:
                 failures.append(Failure(number, f"nobody here is called {address}"))
             else:
-                reached[address] = store
-        for store in reached.values():
-            store.deliver(_seen_by_receivers(item))
+                reached.setdefault(address, (number, store))
+        for address, (number, store) in reached.items():
+            me = self._world.people[membook.person_id(self._world.name, address)]
+            outcome = store.deliver(_seen_by_receivers(item), me)
+            if outcome.refused:
+                failures.append(Failure(number, outcome.refused))
+            for made in outcome.out:
+                self.send(made, range(len(made.recipients)))
         return failures
 
 

@@ -12,7 +12,7 @@ from quintet.clock import Clock
 from quintet.mapi import pr, types
 from quintet.mapi.bag import Bag, Item, Key
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.providers import base, derive, listing, memfolders
+from quintet.mapi.providers import base, derive, listing, memfolders, memrules
 from quintet.mapi.providers.base import Can, Criteria, EntryId, Event, Kind, Rows, Special, Thing, View, Which
 from quintet.mapi.types import Value
 
@@ -28,7 +28,7 @@ class Folder:
     props: Bag
     messages: dict[View, dict[EntryId, Message]] = field(default_factory=lambda: {view: {} for view in View})
     criteria: Criteria | None = None
-    rights: list[Bag] = field(default_factory=list)
+    tables: dict[Which, list[Bag]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class MemoryStore(base.MessageStore):
 
     can = (
         Can.SAVE | Can.FOLDERS | Can.ITEMS | Can.PROPS | Can.READ_MARKS | Can.ASSOCIATED | Can.SOFT_DELETE
-        | Can.SEARCH_FOLDERS | Can.RIGHTS | Can.RECEIVE_FOLDERS | Can.NOTIFY
+        | Can.SEARCH_FOLDERS | Can.RIGHTS | Can.RULES | Can.RECEIVE_FOLDERS | Can.NOTIFY
     )  # fmt: skip
 
     def __init__(self, world: str, address: str, clock: Clock, lock: threading.RLock) -> None:
@@ -207,14 +207,26 @@ class MemoryStore(base.MessageStore):
             Event(Kind.MODIFIED, Thing.FOLDER, message.folder.entry, message.folder.parent),
         ]
 
-    def deliver(self, item: Item) -> EntryId:
-        """What comes from outside, into the folder for its class."""
+    def deliver(self, item: Item, me: Bag | None = None) -> memrules.Outcome:
+        """What comes from outside, into the folder for its class, or where that folder's rules say.
+
+        ``me``: who the receiver is, for what the rules send.
+        """
         item.props[pr.MESSAGE_DELIVERY_TIME] = self._now()
         message_class = str(item.props.get(pr.MESSAGE_CLASS, "IPM.Note"))
         folder, _ = self.receive_folder(message_class)
-        entry = self.save(folder, item)
-        self._tell(Event(Kind.NEW_MAIL, Thing.MESSAGE, entry, folder, message_class=message_class))
-        return entry
+        found = memrules.run(self.table(folder, Which.RULES), item, self.load, me or {})
+        if found.refused:
+            return found
+        places = [*found.copies, *(found.moved or ([] if found.deleted else [folder]))]
+        for place in places:
+            if place not in self._folders:
+                continue
+            entry = self.save(place, item)
+            found.filed.append(entry)
+            event = Event(Kind.NEW_MAIL, Thing.MESSAGE, entry, place, message_class=message_class)
+            self._tell(event)
+        return found
 
     def update(self, entry: EntryId, changes: Bag, gone: Collection[Key] = ()) -> None:
         with self._lock:
@@ -400,19 +412,16 @@ class MemoryStore(base.MessageStore):
         self._tell(Event(Kind.SEARCH_COMPLETE, Thing.FOLDER, folder, found.parent))
 
     def table(self, folder: EntryId, which: Which) -> list[Bag]:
-        if which is not Which.RIGHTS:
-            raise MapiError(Code.NOT_SUPPORTED)
         with self._lock:
-            return [dict(row) for row in self._folder(folder).rights or memfolders.nobody_else()]
+            first = memfolders.nobody_else() if which is Which.RIGHTS else []
+            return [dict(row) for row in self._folder(folder).tables.get(which, first)]
 
     def set_table(self, folder: EntryId, which: Which, rows: Sequence[Bag]) -> None:
-        if which is not Which.RIGHTS:
-            raise MapiError(Code.NOT_SUPPORTED)
         with self._lock:
             found = self._folder(folder)
-            found.rights = [dict(row) for row in rows]
-            for row in found.rights:
-                row.setdefault(pr.MEMBER_ID, next(self._numbers))
+            found.tables[which] = [dict(row) for row in rows]
+            for row in found.tables[which]:
+                row.setdefault(pr.MEMBER_ID if which is Which.RIGHTS else pr.RULE_ID, next(self._numbers))
         self._tell(Event(Kind.MODIFIED, Thing.FOLDER, folder, found.parent))
 
     def receive_folder(self, message_class: str) -> tuple[EntryId, str]:

@@ -46,7 +46,7 @@ def run(world: memory.World) -> Run:
 
 def test_reading_the_inbox(world: memory.World, run: Run) -> None:
     world.stores[ANN].deliver(letter("one", body="first"))
-    entry = world.stores[ANN].deliver(letter("two", body="second"))
+    entry = world.stores[ANN].deliver(letter("two", body="second")).filed[0]
     world.stores[ANN].mark_read([entry], True)
     assert run(programs.READ_INBOX) == [(b"two", True, b"second"), (b"one", False, b"first")]
 

@@ -18,6 +18,7 @@ from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import derive, memory
 from quintet.mapi.providers.base import Special
 from tests.unit.mapi.core.conftest import BOB, recipient
+from tests.unit.mapi.providers.conformance import letter
 
 Write = Callable[..., IMessage]
 KEEP = consts.KEEP_OPEN_READWRITE
@@ -287,3 +288,30 @@ def test_refusal_of_the_whole_is_an_error_and_leaves_the_message(
     table = inbox.GetContentsTable()
     table.SetColumns([pr.MESSAGE_FLAGS])
     assert not table.QueryRows(1)[0][0].Value & derive.SUBMITTED
+
+
+# --- receipts and bodies
+
+
+def test_receipt_is_sent_once_to_who_asked(world: memory.World, inbox: IMAPIFolder) -> None:
+    item = letter("please tell me")
+    item.props |= {pr.READ_RECEIPT_REQUESTED: True, pr.SENDER_EMAIL_ADDRESS: BOB}
+    entry = world.stores["ann@example.com"].deliver(item).filed[0]
+    message = inbox.OpenEntry(entry, None, consts.MAPI_MODIFY)
+    message.SetReadFlag(consts.SUPPRESS_RECEIPT)
+    assert received(world) == []
+    message.SetReadFlag(consts.GENERATE_RECEIPT_ONLY)
+    message.SetReadFlag()
+    (note,) = received(world)
+    assert note.props[pr.MESSAGE_CLASS] == "REPORT.IPM.Note.IPNRN"
+    assert note.props[pr.SUBJECT] == "Read: please tell me"
+
+
+def test_each_form_of_the_body_is_made_of_the_other(write: Write, inbox: IMAPIFolder) -> None:
+    message = write("x", SPropValue(pr.HTML, b"<p>Hello <b>you</b></p>"))
+    assert "Hello you" in str(value(message, pr.BODY))
+    message.SetProps([SPropValue(pr.BODY, "other")])
+    message.SaveChanges()
+    again = inbox.OpenEntry(value(message, pr.ENTRYID))
+    assert value(again, pr.BODY) == "other"
+    assert b"other" in value(again, pr.HTML)  # type: ignore[operator]

@@ -16,7 +16,7 @@ from quintet.mapi.core.message import IMessage
 from quintet.mapi.core.notify import IMAPIAdviseSink
 from quintet.mapi.core.profile import SECRET, WHERE, WHO
 from quintet.mapi.core.session import IMAPISession, MAPILogonEx
-from quintet.mapi.core.structs import SPropValue
+from quintet.mapi.core.structs import ERROR_NOTIFICATION, STATUS_OBJECT_NOTIFICATION, SPropValue
 from quintet.mapi.core.table import IMAPITable
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import memory, registry
@@ -293,3 +293,16 @@ def test_calls_that_prepare_and_end(mapi: IMAPISession) -> None:
         mapi.ShowForm()
     with pytest.raises(errors.MAPIErrorNoSupport):
         mapi.OpenProfileSection(None)
+
+
+def test_news_of_the_session_itself(world: memory.World) -> None:
+    found = opened(world, ANN)
+    news: list[object] = []
+    every = consts.fnevCriticalError | consts.fnevStatusObjectModified
+    found.Advise(None, every, IMAPIAdviseSink(news.extend))
+    found.FlushQueues()
+    codes = [one.lpPropVals[0].Value for one in news if isinstance(one, STATUS_OBJECT_NOTIFICATION)]
+    assert codes == [consts.STATUS_AVAILABLE | consts.STATUS_OUTBOUND_FLUSH, consts.STATUS_AVAILABLE]
+    found.Logoff()
+    assert isinstance(news[-1], ERROR_NOTIFICATION)
+    assert news[-1].scode == consts.MAPI_E_END_OF_SESSION
