@@ -290,6 +290,9 @@ class Arrivals:
             except Problem as problem:
                 logger.warning("acknowledged articles lost", peer=peer.name, reason=problem.reason.value)
                 work.later(problem.text)
+            except Exception as bug:  # what was acknowledged behind it must not be lost as well
+                logger.error("acknowledged articles lost", peer=peer.name, exc_info=bug)  # noqa: TRY400
+                work.later(Reason.BUG.value)
             finally:
                 claimed = [one[3] for one in batch]
                 self._ahead.difference_update(claimed)

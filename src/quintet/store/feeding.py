@@ -230,9 +230,11 @@ def listed_rows(tx: Tx, numbers: Sequence[int]) -> list[Listed]:
 
 def _listed(row: tuple[int, str, int, int, bytes, bytes | None, bytes | None]) -> Listed:
     number, message_id, arrived_at, size, prefix, data, digest = row
-    if data is None:  # it lies in a file: what was found in it will do
-        data = _fields(digest) if digest else b""
-    return Listed(MessageId(number), message_id, arrived_at, size, prefix + data)
+    if digest and (
+        data is None or b"\r\n\r\n" not in data
+    ):  # in a file, or a header longer than what was read
+        data = _fields(digest)
+    return Listed(MessageId(number), message_id, arrived_at, size, prefix + (data or b""))
 
 
 def _fields(digest: bytes) -> bytes:

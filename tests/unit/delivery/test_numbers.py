@@ -12,7 +12,7 @@ from quintet.config.news import News
 from quintet.config.nntp import Nntp
 from quintet.config.peers import Peer
 from quintet.delivery import arrive
-from quintet.delivery.arrivals import Arrivals, Fate, Outcome, Source
+from quintet.delivery.arrivals import Answer, Arrivals, Fate, Outcome, Source
 from quintet.delivery.arrive import Arriving, No
 from quintet.delivery.offers import Offers
 from quintet.delivery.peers import Peers
@@ -136,6 +136,28 @@ async def test_acknowledged_before_the_flush(slave: Slave) -> None:
         assert told.fate is Fate.TAKEN
     await early.arrivals.close()
     assert early.numbers() == {5: "<a@x>", 8: "<b@x>"}
+
+
+async def test_a_bug_costs_one_batch_of_what_was_acknowledged(
+    slave: Slave, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came behind it is filed all the same."""
+    early = Slave(slave.store, "received")
+    write, calls = slave.store.write, 0
+
+    async def broken(work: object, *rest: object, **more: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            early.arrivals.take_soon(early.source, *early.article("<b@x>", "master.test local.test:8"))
+            raise RuntimeError("a bug")
+        return await write(work, *rest, **more)  # type: ignore[arg-type]  # as they came
+
+    monkeypatch.setattr(slave.store, "write", broken)
+    early.arrivals.take_soon(early.source, *early.article("<a@x>", "master.test local.test:5"))
+    await early.arrivals.close()
+    assert early.numbers() == {8: "<b@x>"}
+    assert early.arrivals.ask(early.source, [b"<a@x>"]) == [Answer.WANTED]  # it may come again
 
 
 def test_fields_stay_as_they_came() -> None:
