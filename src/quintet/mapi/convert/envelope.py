@@ -16,8 +16,8 @@ from quintet.message.digest import Fields
 MAX_RECIPIENTS = 10_000  # rows of one letter; what is beyond stays in its header only
 MAX_TRANSPORT = 256 * 1024  # bytes of the header that PidTagTransportMessageHeaders shows
 
-# MS-OXCMAIL 2.2.3.2.6.1: up to three letters, a colon and a blank
-_PREFIX = re.compile(r"[^\W\d_]{1,3}: ")
+# MS-OXCMAIL 2.2.3.2.6.1: up to three characters, neither blank, digit nor colon; a colon; blanks, if any
+_PREFIX = re.compile(r"([^:\s\d]{1,3}): *")
 _RECIPIENTS = {b"to": names.TO, b"cc": names.CC, b"bcc": names.BCC}
 NOTE, POST = "IPM.Note", "IPM.Post"
 FLAGGED = 2  # PidTagFlagStatus (MS-OXOFLAG 2.2.1.1)
@@ -67,13 +67,12 @@ def _read_people(firsts: dict[bytes, bytes], bag: Bag) -> None:
 
 
 def put_subject(bag: Bag, subject: str) -> None:
-    """The subject, its prefix and what is left without it (MS-OXCMAIL 2.2.3.2.6)."""
+    """The subject as it is, its prefix, and what is left without it (MS-OXCMAIL 2.2.3.2.6.1)."""
     subject = _BLANKS.sub(" ", subject)
     prefix = _PREFIX.match(subject)
-    cut = prefix.end() if prefix else 0
     bag[names.SUBJECT] = subject
-    bag[names.SUBJECT_PREFIX] = subject[:cut]
-    bag[names.NORMALIZED_SUBJECT] = subject[cut:]
+    bag[names.SUBJECT_PREFIX] = f"{prefix.group(1)}: " if prefix else ""
+    bag[names.NORMALIZED_SUBJECT] = subject[prefix.end() :] if prefix else subject
 
 
 def _read_receipt(bag: Bag, raw: bytes) -> None:
@@ -153,11 +152,12 @@ def write(item: Item, *, bcc: bool) -> list[tuple[str, str]]:
     found.append(("Subject", subject(bag)))
     found.append(("Content-Class", contentclass.of(item) or ""))
     found += fields.write(bag)
+    # 2.1.3.1.4-5: who is named for it, else the sender
+    wanted = addressing.sender(bag, names.READ_RECEIPT_TO) or sender or author
     if bag.get(names.READ_RECEIPT) or bag.get(names.NON_READ_RECEIPT):
-        wanted = addressing.sender(bag, names.READ_RECEIPT_TO) or author or sender
         found.append(("Disposition-Notification-To", wanted))
     if bag.get(names.DELIVERY_REPORT):
-        found.append(("Return-Receipt-To", author or sender))
+        found.append(("Return-Receipt-To", wanted))
     return [(name, value) for name, value in found if value]
 
 

@@ -192,7 +192,7 @@ TABLE = (
     Field("X-Microsoft-ClassKeep", names.CLASSIFICATION_KEPT, _true, _of_true),
     Field("Accept-Language", names.ACCEPT_LANGUAGE, text, _text),
 )
-_BY_NAME = {field.name.lower().encode("ascii"): field for field in TABLE}
+_BY_NAME = {field.name.lower().encode("ascii"): (rank, field) for rank, field in enumerate(TABLE)}
 
 # Read elsewhere, or true of one journey only; the whole header is in PidTagTransportMessageHeaders anyway.
 _ELSEWHERE = frozenset(
@@ -219,19 +219,26 @@ def _own_key(name: bytes) -> NamedTag | None:
 
 
 def read(headers: tuple[tuple[bytes, bytes], ...], bag: Bag) -> None:
-    """Put what the fields say into ``bag``; the first of two that say the same counts."""
+    """Put what the fields say into ``bag``.
+
+    Of two for one property that counts which stands first in the table, of equal ones the first.
+    """
     others = 0
+    ranks: dict[Key, int] = {}
     for raw_name, raw in headers:
         name = raw_name.lower()
-        field = _BY_NAME.get(name)
-        if field is not None:
-            if field.key not in bag and (value := field.read(raw)) is not None:
+        if (found := _BY_NAME.get(name)) is not None:
+            rank, field = found
+            if rank < ranks.get(field.key, len(TABLE)) and (value := field.read(raw)) is not None:
                 bag[field.key] = value
+                ranks[field.key] = rank
             continue
         own = _own_key(name)
         if own is not None and own not in bag and others < MAX_OTHERS:
             others += 1
             bag[own] = text(raw)
+    if names.IMPORTANCE not in bag and names.PRIORITY in bag:  # 2.2.3.2.5
+        bag[names.IMPORTANCE] = bag[names.PRIORITY] + 1
     if not bag.get(names.CLASSIFIED):
         for key in (names.CLASSIFIED, *names.CLASSIFICATIONS):
             bag.pop(key, None)
@@ -252,6 +259,8 @@ def _said(field: Field, bag: Bag) -> str | None:
     if field.key in names.CLASSIFICATIONS and not bag.get(names.CLASSIFIED):
         return None
     value = bag.get(field.key)
+    if field.key == names.IMPORTANCE and value == 1 and bag.get(names.PRIORITY):
+        return "normal" if field.name == "Importance" else None  # else Priority tells another
     return None if value is None else field.write(value)
 
 
