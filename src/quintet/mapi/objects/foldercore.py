@@ -170,6 +170,11 @@ class FolderCore(Bagged):
         folders.touch(tx, self.id)
         self.box.written()
 
+    def take_properties(self, other: FolderCore) -> None:
+        """Those of its original, for a copy; named ones too, which have other ids in another mailbox."""
+        if bag := other._bag():
+            self._put(bag)
+
     def _set_fact(self, tag: Tag, value: Value) -> None:
         if tag == pid.DISPLAY_NAME and isinstance(value, str):
             self.rename(value)

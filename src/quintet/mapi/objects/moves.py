@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import permissions, places, stored
-from quintet.store import entries, folders, items, keeping, pages, props
+from quintet.mapi.objects import permissions, places, searching, stored
+from quintet.store import entries, folders, items, keeping, pages
 from quintet.store.model import EntryId, FolderKind, Uid
 
 if TYPE_CHECKING:
@@ -225,10 +225,10 @@ def copy_folder(folder: Folder, number: int, target: Folder, name: str, *, deep:
     one.check("r")
     children = one.subfolders() if deep else []
     with target.box.using(folder.box.tx):
-        made, _ = target.create_folder(name or one.name, kind=one.kind)
-        own = props.get(folder.box.tx, props.FOLDER, one.id)
-        kept = {tag: value for tag, value in own.items() if tag >> 16 < props.FIRST_NAMED}
-        props.put(folder.box.tx, props.FOLDER, made.id, kept)
+        made, _ = target.create_folder(name or one.name, kind=one.kind, search=one.is_search)
+        made.take_properties(one)
+        if one.is_search and target.box.account.id == folder.box.account.id:
+            searching.take_question(made, one)
     for hidden in (False, True):
         ids = pages.ids(folder.box.tx, one.id, hidden=hidden)
         for start in range(0, len(ids), MAX_AT_ONCE):

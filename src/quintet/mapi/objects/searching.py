@@ -114,6 +114,13 @@ def ask(folder: Folder, restriction: Restriction | None, scope: Sequence[int], f
     folder.box.written()
 
 
+def take_question(folder: Folder, other: Folder) -> None:
+    """A copy of a search folder looks for the same."""
+    own = props.get(folder.box.tx, props.FOLDER, other.id)
+    kept = {tag: value for tag, value in own.items() if tag in (_QUESTION, _ANSWER)}
+    props.put(folder.box.tx, props.FOLDER, folder.id, kept)
+
+
 def _check(flags: int) -> None:
     """Raises MapiError(INVALID_PARAMETER) (R116)."""
     both = (STOP | RESTART, RECURSIVE | SHALLOW, FOREGROUND | BACKGROUND, CONTENT_INDEXED | NOT_INDEXED)

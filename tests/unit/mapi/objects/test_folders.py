@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 
 import pytest
 
-from quintet.mapi import objects, restrict
+from quintet.mapi import objects, restrict, types
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.guids import PSETID_ADDRESS, PSETID_APPOINTMENT
 from quintet.mapi.objects import Box, Folder, numbers, pid
@@ -335,7 +336,10 @@ def test_move_and_copy_folders(tx: DrivenTx, box: Box) -> None:
     two, _ = box.subtree.create_folder("Two")
     child, _ = one.create_folder("Child")
     entries.add(tx, [child.id], content_of(letter(1)), received_at=1)
+    named = types.tag_of(box.property_ids([Named(uuid.UUID(int=2), "colour")], create=True)[0], types.STRING)
+    one.set([(named, "blue"), (pid.COMMENT, "the first")])
     copied = box.subtree.copy_folder(one.id, two, "Copy", deep=True)
+    assert copied.get([named, pid.COMMENT]) == ["blue", "the first"]
     assert [each.name for each in copied.subfolders()] == ["Child"]
     assert copied.subfolders()[0].value(pid.CONTENT_COUNT) == 1
     with pytest.raises(MapiError) as caught:
@@ -385,11 +389,6 @@ def test_item_becomes_a_letter_in_a_mail_folder(tx: DrivenTx, box: Box) -> None:
 def test_to_another_mailbox_named_properties_get_its_numbers(
     tx: DrivenTx, box: Box, deliver: Deliver, files: Blobs
 ) -> None:
-    import uuid
-
-    from quintet.mapi import types
-    from quintet.mapi.types import Named
-
     bob = accounts.create(tx, "bob@example.org")
     his = objects.logon(tx, bob.id, bob.id, files=files)
     with his.using(tx):

@@ -175,3 +175,16 @@ def test_search_folder_reaches_only_what_the_reader_may_read(
     shared = objects.logon(tx, box.account.id, bob.id, files=files)
     with shared.using(tx):
         assert shown(shared.folder(finder.id)) == []
+
+
+def test_copy_of_a_search_folder_looks_for_the_same(tx: DrivenTx, box: Box, finder: Folder) -> None:
+    """MS-OXCFOLD_R198."""
+    inbox = box.special["inbox"]
+    finder.search(MENU, [inbox])
+    add(tx, inbox, "menu of today")
+    above = box.folder(box.special["finder"])
+    copied = above.copy_folder(finder.id, above, "Again", deep=False)
+    add(tx, inbox, "menu of tomorrow")
+    assert copied.is_search
+    assert sorted(map(str, shown(copied))) == ["menu of today", "menu of tomorrow"]
+    assert copied.search_criteria() == finder.search_criteria()
