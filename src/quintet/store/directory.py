@@ -88,6 +88,19 @@ def _groups(tx: Tx, names: set[str]) -> dict[str, tuple[int, str]]:
     return found
 
 
+def address_of(tx: Tx, number: int) -> str | None:
+    """Where mail goes for what has a number: an account, a list, an address by itself, a group's folder."""
+    found: str | None = tx.value(
+        "SELECT local || '@' || domain FROM address WHERE account_id = ? AND kind = 'primary'"
+        " UNION ALL SELECT address FROM mailing_list WHERE id = ?"
+        " UNION ALL SELECT local || '@' || domain FROM address WHERE id = ? AND kind IN ('forward', 'group')"
+        " UNION ALL SELECT min(a.local || '@' || a.domain) FROM folder f JOIN address a ON a.target = f.name"
+        " AND a.kind = 'group' WHERE f.id = ? AND f.kind = 'group' HAVING count(*) > 0 LIMIT 1",
+        number, number, number, number,
+    )  # fmt: skip
+    return found
+
+
 def large(tx: Tx, accounts: Sequence[AccountId]) -> dict[int, dict[int, bytes]]:
     """The properties of cards that a `Listing` leaves out; for as many accounts as one page shows."""
     members, param = dialect.among(tx.engine, accounts)

@@ -34,6 +34,31 @@ def test_everything_in_one_listing(tx):
     assert directory.large(tx, [ann.id, AccountId(1)]) == {ann.id: {0x3A701102: b"certificate"}}
 
 
+def test_where_mail_goes(tx):
+    accounts.add_domain(tx, "example.org")
+    ann = accounts.create(tx, "ann@example.org")
+    accounts.add_address(tx, ann.id, "a.nn@example.org")
+    staff = lists.create(tx, "staff@example.org", ["ann@example.org"])
+    accounts.add_address(tx, None, "info@example.org", "forward", "ann@example.org")
+    food, bare = groups.create(tx, "misc.food"), groups.create(tx, "misc.bare")
+    for address in ("food@example.org", "eat@example.org"):
+        accounts.add_address(tx, None, address, "group", "misc.food")
+    number = {address: at for at, address, *_ in directory.listing(tx).addresses}
+    asked = [
+        ann.id,
+        staff.id,
+        number["info@example.org"],
+        food.id,
+        number["food@example.org"],
+        bare.id,
+        999999,
+    ]
+    assert [directory.address_of(tx, one) for one in asked] == [
+        "ann@example.org", "staff@example.org", "info@example.org", "eat@example.org", "food@example.org",
+        None, None,
+    ]  # fmt: skip
+
+
 def test_each_change_has_a_number(tx):
     assert directory.version(tx) == 0
     directory.changed(tx)

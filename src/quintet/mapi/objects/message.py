@@ -16,7 +16,7 @@ from quintet.mapi.bag import Bag, Item
 from quintet.mapi.convert import addressing
 from quintet.mapi.convert import names as converted
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import flags, numbers, packed, permissions, pid, sending, stored
+from quintet.mapi.objects import flags, numbers, packed, people, permissions, pid, sending, stored
 from quintet.mapi.objects.bagged import Fact
 from quintet.mapi.objects.box import mapped
 from quintet.mapi.objects.itemlike import ItemLike, initial
@@ -234,6 +234,7 @@ class Message(ItemLike):
 
     def mime(self, *, bcc: bool = True) -> list[bytes]:
         """The letter in pieces; who says no From writes in the name of the mailbox."""
+        people.complete(self.box.tx, self.item)
         item = Item(self.item.props, self.item.recipients, self.item.attachments)
         if not any(item.props.get(tag) for tag in (pid.REPRESENTING_ADDRESS, pid.SENDER_ADDRESS)):
             item.props = item.props | self.authors()
@@ -275,6 +276,7 @@ class Message(ItemLike):
         self.check_writable()
         if self._flags() & pid.MF_SUBMITTED:
             raise MapiError(Code.ALREADY_SENT)
+        people.complete(self.box.tx, self.item)
         recipients = sending.addresses(self.item.recipients)
         if not recipients:
             raise MapiError(Code.NO_RECIPIENTS)

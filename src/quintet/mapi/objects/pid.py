@@ -93,6 +93,7 @@ RECIPIENT_TYPE: Final[Tag] = 0x0C150003
 ROW_ID: Final[Tag] = 0x30000003
 SMTP_ADDRESS: Final[Tag] = 0x39FE001F
 EMAIL_ADDRESS: Final[Tag] = 0x3003001F
+ADDRESS_TYPE: Final[Tag] = 0x3002001F
 DELETE_AFTER_SUBMIT: Final[Tag] = 0x0E01000B
 SENT_MAIL: Final[Tag] = 0x0E0A0102
 CREATOR: Final[Tag] = 0x3FF8001F  # PidTagCreatorName; kept of those who are not the owner

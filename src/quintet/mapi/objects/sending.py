@@ -17,7 +17,7 @@ from quintet.errors import BadSyntax, Problem
 from quintet.mapi import ids
 from quintet.mapi.bag import Bag
 from quintet.mapi.errors import Code, MapiError, of_problem
-from quintet.mapi.objects import pid
+from quintet.mapi.objects import people, pid
 from quintet.mapi.objects.errands import Services
 from quintet.store import pages
 from quintet.store.content import Content
@@ -152,7 +152,9 @@ def addresses(rows: Iterable[Bag]) -> list[str]:
     """
     found: dict[str, None] = {}
     for row in rows:
-        address = row.get(pid.SMTP_ADDRESS) or row.get(pid.EMAIL_ADDRESS)
+        address = row.get(pid.SMTP_ADDRESS)
+        if not address and not people.is_book(row.get(pid.ADDRESS_TYPE)):
+            address = row.get(pid.EMAIL_ADDRESS)
         if not isinstance(address, str) or not mailbox(address).domain:
             raise MapiError(Code.NOT_FOUND, f"no address for {row.get(pid.DISPLAY_NAME, 'a recipient')}")
         found[address] = None

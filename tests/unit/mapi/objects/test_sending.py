@@ -13,6 +13,7 @@ from quintet.delivery.inbound import Inbound
 from quintet.delivery.post import PostOffice
 from quintet.mapi import objects
 from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.nspi import names
 from quintet.mapi.objects import Box, pid
 from quintet.net.seam import Peer
 from quintet.store import accounts, check, entries, folders, groups
@@ -94,6 +95,51 @@ def look(world: World, role: str) -> list[list[object]]:
             return contents(world.box, role)
 
     return world.house.store.peek(work)
+
+
+async def test_people_out_of_the_address_book(world: World) -> None:
+    """A distinguished name, under whatever name, or an entry id alone; and who writes, named the same way."""
+
+    def dn_of(tx: Tx, name: str) -> str:
+        account = accounts.find(tx, name)
+        assert account is not None
+        return names.of_object(account.id, "by-another-name@elsewhere.example")
+
+    def act() -> None:
+        bob, carol, alice = [dn_of(world.box.tx, f"{one}@example.org") for one in ("bob", "carol", "alice")]
+        message = world.box.folder(world.box.special["outbox"]).create_message()
+        message.set([
+            (pid.SUBJECT, "Lunch"), (pid.REPRESENTING_KIND, "EX"), (pid.REPRESENTING_ADDRESS, alice),
+            (pid.REPRESENTING_NAME, "Alice"), (pid.SENDER_KIND, "EX"), (pid.SENDER_ADDRESS, alice),
+        ])  # fmt: skip
+        book = {pid.RECIPIENT_TYPE: 1, pid.ADDRESS_TYPE: "EX", pid.DISPLAY_NAME: "Bob"}
+        only = {pid.RECIPIENT_TYPE: 2, pid.ENTRY_ID: names.permanent(0, carol), pid.DISPLAY_NAME: "Carol"}
+        message.modify_recipients({0: book | {pid.EMAIL_ADDRESS: bob}, 1: only})
+        message.save()
+        message.submit()
+
+    await world.run(act)
+    assert world.house.store.peek(inbox_of, "carol@example.org")[0] == 1
+    count, data = world.house.store.peek(inbox_of, "bob@example.org")
+    assert count == 1
+    assert b"From: Alice <alice@example.org>\r\n" in data
+    assert b"To: Bob <bob@example.org>\r\n" in data
+    assert b"Cc: Carol <carol@example.org>\r\n" in data
+
+
+async def test_nobody_of_the_address_book(world: World) -> None:
+    """A name that looks like an address, of an object that is gone or somewhere else."""
+
+    def act(dn: str) -> None:
+        message = world.box.folder(world.box.special["outbox"]).create_message()
+        book = {pid.RECIPIENT_TYPE: 1, pid.ADDRESS_TYPE: "EX", pid.EMAIL_ADDRESS: dn}
+        message.modify_recipients({0: book})
+        message.submit()
+
+    for dn in (names.of_object(0x7FFFFFFF, "bob@example.org"), "/o=Other/cn=bob@example.org"):
+        with pytest.raises(MapiError) as caught:
+            await world.run(lambda dn=dn: act(dn))
+        assert caught.value.code == Code.NOT_FOUND
 
 
 async def test_submitted_message_arrives_and_is_filed_as_sent(world: World) -> None:

@@ -11,8 +11,10 @@ import pytest
 from quintet.mapi import recipients, restrict
 from quintet.mapi.buffer import Reader, Writer
 from quintet.mapi.ids import ShortId
+from quintet.mapi.nspi import names
 from quintet.mapi.rop import events, folders, messages, others, properties, stores, streams, tables
 from quintet.mapi.rop.batch import Step
+from quintet.mapi.rop.serve.of_messages import COLUMNS
 from quintet.mapi.rows import Key, Order, SortOrder
 from quintet.mapi.types import Error, Named
 from tests.support.mapiclient import BODY, CLASS, INBOX, NAME, SENT, SUBJECT, short
@@ -251,6 +253,29 @@ async def test_recipients(tmp_path: Path) -> None:
         assert (reloaded.subject, reloaded.recipients) == ("To many", 2)
         await box.ask(messages.RemoveAllRecipients(0), handle)
         assert code(await box.try_(messages.ReadRecipients(0, 0), handle)) == 0x8004010F
+
+
+async def test_recipients_of_the_address_book(tmp_path: Path) -> None:
+    """MS-OXCRPC_R539, MS-OXCDATA 2.8.3.2: names are told without the prefix that Connect gave."""
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        handle = await new_message(box, subject="To a colleague")
+        dn = names.of_object(it.people["bob"].account_id, "bob@example.org")
+        changes = []
+        for at, used in enumerate((len(names.RECIPIENTS), 0)):
+            one = recipients.Row(kind=recipients.Address.X500, name="Bob", prefix_used=used, x500=dn[used:])
+            writer = Writer()
+            recipients.put(writer, one, ())
+            changes.append(messages.ChangedRecipient(at, 1, writer.done()))
+        await box.ask(messages.ModifyRecipients(messages.Changes((), tuple(changes))), handle)
+        await box.ask(messages.SaveChangesMessage(0x0A), handle)
+        found = (await box.ask(messages.ReadRecipients(0, 0), handle)).answer.rows
+        assert len(found) == 2
+        for one in found:
+            told = recipients.get(Reader(one.row), COLUMNS)
+            bag = recipients.to_bag(told, COLUMNS)
+            assert (told.x500, bag[recipients.SMTP_ADDRESS]) == (dn, "bob@example.org")
+            assert bag[recipients.ENTRY_ID] == names.permanent(0, dn)
 
 
 async def test_attachments_and_messages_in_them(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from quintet.mapi import recipients
@@ -10,6 +10,7 @@ from quintet.mapi.bag import Bag
 from quintet.mapi.buffer import Reader, Writer
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.ids import ShortId
+from quintet.mapi.nspi import names
 from quintet.mapi.objects import Attachment, Box, Embedded, Folder, ItemLike, Message, packed, pid
 from quintet.mapi.rop import messages
 from quintet.mapi.rop.messages import OpenMode, ReadFlag, SaveFlag
@@ -149,6 +150,8 @@ def modify_recipients(call: Call) -> None:
             wanted[change.id] = None
             continue
         row = recipients.get(Reader(change.row), changes.columns, call.page)
+        if row.prefix_used:  # of the prefix that Connect told (MS-OXCRPC_R539)
+            row = replace(row, x500=names.RECIPIENTS[: row.prefix_used] + row.x500)
         bag = recipients.to_bag(row, changes.columns)
         bag[pid.RECIPIENT_TYPE] = change.kind & 0x0F
         wanted[change.id] = dict(
