@@ -1,4 +1,4 @@
-"""Quintet: one messaging server that speaks SMTP, POP3, IMAP4 and NNTP over one store.
+"""Quintet: one messaging server that speaks SMTP, POP3, IMAP4, NNTP and MAPI over one store.
 
 This file holds the version and nothing else: importing ``quintet`` costs nothing and starts nothing.
 """

@@ -63,7 +63,7 @@ def build(serve: Serve | None = None, only: str = "") -> typer.Typer:
     """
     app = typer.Typer(
         name="quintet",
-        help="One messaging server: SMTP, POP3, IMAP4 and NNTP over one store.",
+        help="One messaging server: SMTP, POP3, IMAP4, NNTP and MAPI over one store.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         add_completion=False,
