@@ -31,9 +31,7 @@ from quintet.message.digest import Digest, Fields, Part
 from quintet.message.scan import Scanner
 
 MAX_DEPTH = 32  # messages in messages; a deeper one is an attachment with the message's bytes
-MAX_UNPACKED = (
-    1024 * 1024
-)  # bytes of a message that came encoded, against RFC 2046 5.2.1, and is opened still
+MAX_UNPACKED = 1024 * 1024  # bytes of a message that is opened though it is encoded, against RFC 2046 5.2.1
 
 _LONE_LF = re.compile(r"(?<!\r)\n")
 
@@ -149,9 +147,8 @@ class _Reader:
                 subject = item.props[names.SUBJECT]
                 return Attachment(attachments.read(part, number, related=False, subject=subject), item=item)
         data = self._letter.content(part)
-        start = (
-            b"" if part.encoding == "base64" else self._letter.range(part.body_start, part.body_start + 512)
-        )
+        named = part.encoding != "base64"  # uuencode tells the name in the body
+        start = self._letter.range(part.body_start, part.body_start + 512) if named else b""
         bag = attachments.read(part, number, related=one.related, subject=None, start=start)
         # the size of the encoded form is near enough, and known without decoding
         bag[names.ATTACH_SIZE] = len(data) if isinstance(data, bytes) else part.size

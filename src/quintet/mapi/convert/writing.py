@@ -57,14 +57,15 @@ def to_mime(
         BadSyntax: messages nested deeper than `MAX_DEPTH`, before the first piece; with ``tnef``, a value
             that is none of its type, while its piece is made.
     """
-    return _Writer(item, tnef=tnef).letter(bcc, now_ms)
+    return _Writer(item, bcc=bcc, tnef=tnef).letter(now_ms)
 
 
 class _Writer:
     """Writes one letter; those in it share its boundaries' seed and its depth."""
 
-    def __init__(self, item: Item, outer: _Writer | None = None, *, tnef: bool = False) -> None:
+    def __init__(self, item: Item, outer: _Writer | None = None, *, bcc: bool, tnef: bool = False) -> None:
         self._item = item
+        self._bcc = bcc
         self._tnef = tnef
         self._depth: int = outer._depth + 1 if outer else 0
         if self._depth > MAX_DEPTH:
@@ -73,8 +74,8 @@ class _Writer:
         self._protected = protected.of(item)
         self._numbers: list[int] = outer._numbers if outer else [0]
 
-    def letter(self, bcc: bool, now_ms: int | None) -> Iterator[bytes]:
-        fields = envelope.write(self._item, bcc=bcc)
+    def letter(self, now_ms: int | None) -> Iterator[bytes]:
+        fields = envelope.write(self._item, bcc=self._bcc)
         if now_ms is not None and names.SUBMIT_TIME not in self._item.props:
             fields.insert(0, ("Date", dates.format_date(now_ms)))
         entity = self._entity()
@@ -158,7 +159,8 @@ class _Writer:
             # never encoded (RFC 2046 5.2.1); only what somebody signed may be 8bit
             encoding = "7bit" if protected.is_ascii(one.item) else "8bit"
             header = attachments.header(one, kind, encoding, inline=inline)
-            inner = _Writer(one.item, self).letter(True, None)
+            # a letter that goes out names no blind copies of those in it either
+            inner = _Writer(one.item, self, bcc=self._bcc).letter(None)
             return Entity(header, lambda: _without_last_line_end(inner))
         if bare:
             header = attachments.header(one, kind, "7bit", inline=inline)
@@ -272,7 +274,8 @@ def _seed(item: Item) -> bytes:
             hashed.update(_words(attachment.props))
             if attachment.item is not None:
                 stack.append(attachment.item)
-            elif protected.of(one) is not None:  # its data may hold lines that look like a boundary
+            elif protected.of(one) is not None or attachments.content_type(attachment)[1]:
+                # written as it is: it may hold lines that look like a boundary
                 for piece in sources.pieces(attachment.data):
                     hashed.update(piece)
     return hashed.digest()

@@ -148,6 +148,9 @@ def test_people_are_rows_with_one_off_entry_ids() -> None:
     assert str(back["Bcc"]) == "Jörg <e@x.org>"
     assert str(back["Reply-To"]) == "Desk <desk@x.org>, f@x.org"
     assert "Bcc" not in email.message_from_bytes(b"".join(to_mime(item, bcc=False)))
+    forwarded = Item(attachments=[Attachment({names.ATTACH_METHOD: names.EMBEDDED}, item=item)])
+    assert b"Bcc:" in b"".join(to_mime(forwarded))
+    assert b"Bcc:" not in b"".join(to_mime(forwarded, bcc=False))
 
 
 def test_who_is_named_alone_is_sender_and_author() -> None:
@@ -435,3 +438,12 @@ def test_words_that_no_line_holds_are_cut() -> None:
         Item({names.SUBJECT: "x" * 3000, _own("x-a"): "y" * 2000, names.REPRESENTING.smtp: "z" * 999 + "@b"})
     )
     assert str(back["Subject"]) == "x" * 3000
+
+
+def test_part_that_is_written_as_it_is_cannot_end_the_letter() -> None:
+    """RFC 2046 5.1.1: the boundary depends on what it must not stand in."""
+    one = Attachment({names.ATTACH_MIME_TAG: "message/x-own"}, b"first")
+    item = Item({names.BODY: "x"}, attachments=[one])
+    boundary = b"".join(to_mime(item)).partition(b'boundary="')[2].partition(b'"')[0]
+    one.data = b"first\r\n--" + boundary + b"--\r\nlast"
+    assert from_mime(b"".join(to_mime(item))).attachments[0].data == one.data
