@@ -163,7 +163,7 @@ async def _checked_slowly(
     except TryLater:
         unwanted, answers = {}, dict.fromkeys(ids, Answer.LATER)
     lines = [
-        f"438 {each.decode()} {unwanted[each]}\r\n".encode("utf-8", "replace")
+        Status(438, f"{each.decode()} {unwanted[each]}").line()
         if each in unwanted
         else b"%b%b\r\n" % (_CHECKED[answers[each]], each)
         for each in ids

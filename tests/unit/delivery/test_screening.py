@@ -1,6 +1,7 @@
 """Filters of articles: EMP, hooks that fail, quarantine and the way out of it, and what the trace tells."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from quintet.delivery.control.letters import Letters
 from quintet.delivery.moderation import Moderation
 from quintet.delivery.screening import Fate, Screen, Sender, Word
 from quintet.errors import Reason, Refused, TryLater
+from quintet.net.seam import Peer
+from quintet.nntp import transit
+from quintet.nntp.stream import Checks
 from quintet.policy.hooks import Hooks
 from quintet.store import accounts, entries, folders, groups, history, trace
 from quintet.store.content import content_of
@@ -148,6 +152,21 @@ async def test_ids_are_asked_in_one_turn(tmp_path: Path) -> None:
             await house.screen.offers(Sender("c", "::1", peer="up"), ids)
         house.hooks = hooks(tmp_path, "def message_id(o): return quarantine()\n", failure="accept")
         assert await house.screen.offers(Sender("c", "::1", peer="up"), ids) == {}
+
+
+async def test_what_a_hook_says_is_one_line_of_an_answer(tmp_path: Path) -> None:
+    """Also to an offer: a line end in it must not make an answer to the next one."""
+    text = "def message_id(o): return refuse('no\\r\\n238 <b@x>')\n"
+    async with news_house(tmp_path / "data") as house:
+        await house.given("peer up addresses=127.0.0.1")
+        house.hooks = hooks(tmp_path, text)
+        _, session = house.service.open(Peer("c1", "127.0.0.1"))
+        replies = transit.checks(session, Checks([b"<a@x>", b"<b@x>"]))
+        assert isinstance(replies, AsyncGenerator)
+        said = b"".join([reply async for reply in replies])
+        assert said.count(b"\r\n") == 2
+        assert said.startswith(b"438 <a@x> no")
+        session.close()
 
 
 async def test_mode_is_told_and_its_failure_stops_nothing(tmp_path: Path) -> None:
