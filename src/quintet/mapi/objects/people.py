@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from quintet.errors import BadSyntax
+from quintet.mapi import entrylists
 from quintet.mapi.bag import Bag, Item
+from quintet.mapi.convert import addressing
 from quintet.mapi.convert import names as converted
 from quintet.mapi.nspi import names
 from quintet.mapi.objects import pid
@@ -25,6 +28,8 @@ def complete(tx: Tx, item: Item) -> None:
         _say(tx, row, _ROW)
     for tags in (converted.SENDER, converted.REPRESENTING, converted.READ_RECEIPT_TO):
         _say(tx, item.props, (tags.kind, tags.email, tags.smtp, tags.entry, tags.search))
+    if isinstance(item.props.get(converted.REPLY_ENTRIES), bytes):
+        _say_replies(tx, item.props)
 
 
 _ROW: Final = (pid.ADDRESS_TYPE, pid.EMAIL_ADDRESS, pid.SMTP_ADDRESS, pid.ENTRY_ID, pid.SEARCH_KEY)
@@ -38,14 +43,33 @@ def _say(tx: Tx, bag: Bag, tags: tuple[Tag, Tag, Tag, Tag, Tag]) -> None:
     dn = bag.get(email) if told else None
     if not dn and isinstance(bag.get(entry), bytes):
         dn = names.read_or_none(bag[entry])
-    if not isinstance(dn, str) or not dn.isascii() or (number := names.number_of(dn)) is None:
-        return
-    address = directory.address_of(tx, number)
-    if address is not None:
+    address = _address_of(tx, dn)
+    if address is not None and isinstance(dn, str):
         bag[smtp] = address
         bag[kind], bag[email] = BOOK, dn
         bag.setdefault(entry, names.permanent(bag.get(converted.DISPLAY_TYPE, 0) & 0xFF, dn))
         bag.setdefault(search, f"{BOOK}:{dn}".upper().encode("ascii") + b"\0")
+
+
+def _address_of(tx: Tx, dn: object) -> str | None:
+    if not isinstance(dn, str) or not dn.isascii() or (number := names.number_of(dn)) is None:
+        return None
+    return directory.address_of(tx, number)
+
+
+def _say_replies(tx: Tx, bag: Bag) -> None:
+    """An entry id says all there is of who is to have the answer: so it becomes one of an address."""
+    try:
+        entries = entrylists.read_flat_list(bag[converted.REPLY_ENTRIES])
+    except BadSyntax:
+        return
+    shown = str(bag.get(converted.REPLY_NAMES) or "").split(";")
+    after = []
+    for one, name in zip(entries, [*shown, *[""] * len(entries)], strict=False):
+        address = _address_of(tx, names.read_or_none(one))
+        after.append(one if address is None else addressing.one_off(name.strip() or address, "SMTP", address))
+    if after != entries:
+        bag[converted.REPLY_ENTRIES] = entrylists.write_flat_list(after)
 
 
 def is_book(kind: object) -> bool:

@@ -11,7 +11,9 @@ import pytest
 from quintet.auth.identity import Identity
 from quintet.delivery.inbound import Inbound
 from quintet.delivery.post import PostOffice
-from quintet.mapi import objects
+from quintet.mapi import entrylists, objects
+from quintet.mapi.convert import addressing
+from quintet.mapi.convert.names import REPLY_ENTRIES, REPLY_NAMES
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.nspi import names
 from quintet.mapi.objects import Box, pid
@@ -107,10 +109,13 @@ async def test_people_out_of_the_address_book(world: World) -> None:
 
     def act() -> None:
         bob, carol, alice = [dn_of(world.box.tx, f"{one}@example.org") for one in ("bob", "carol", "alice")]
+        other = addressing.one_off("Other", "SMTP", "other@example.net")
+        replies = [names.permanent(0, carol), other, names.permanent(0, bob)]
         message = world.box.folder(world.box.special["outbox"]).create_message()
         message.set([
             (pid.SUBJECT, "Lunch"), (pid.REPRESENTING_KIND, "EX"), (pid.REPRESENTING_ADDRESS, alice),
             (pid.REPRESENTING_NAME, "Alice"), (pid.SENDER_KIND, "EX"), (pid.SENDER_ADDRESS, alice),
+            (REPLY_NAMES, "Carol; the other"), (REPLY_ENTRIES, entrylists.write_flat_list(replies)),
         ])  # fmt: skip
         book = {pid.RECIPIENT_TYPE: 1, pid.ADDRESS_TYPE: "EX", pid.DISPLAY_NAME: "Bob"}
         only = {pid.RECIPIENT_TYPE: 2, pid.ENTRY_ID: names.permanent(0, carol), pid.DISPLAY_NAME: "Carol"}
@@ -124,6 +129,8 @@ async def test_people_out_of_the_address_book(world: World) -> None:
     assert count == 1
     assert b"From: Alice <alice@example.org>\r\n" in data
     assert b"To: Bob <bob@example.org>\r\n" in data
+    to = b"Reply-To: Carol <carol@example.org>, Other <other@example.net>,\r\n bob@example.org\r\n"
+    assert to in data
     assert b"Cc: Carol <carol@example.org>\r\n" in data
 
 
