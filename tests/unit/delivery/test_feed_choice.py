@@ -177,6 +177,12 @@ def test_a_share_is_that_of_inn() -> None:
     assert share_of("<a@x>", 7) == int.from_bytes(digest[12:], "big") % 7 + 1
 
 
+@pytest.mark.parametrize("name", ["<a b@x>", "<ax>", "", "<a@x>\r\nQUIT", f"<{'a' * 250}@x>", "<ä@x>"])
+def test_an_id_that_is_none_is_offered_to_nobody(name: str) -> None:
+    """An article that was put in by hand: offered, it would end each connection, again and again."""
+    assert not wants(listed(message_id=name))
+
+
 def test_folded_and_doubled_fields() -> None:
     article = listed(more="Distribution:\r\n\tde,\r\n us\r\n")
     assert wants(article, distributions=("us",))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 from quintet.config.peers import Peer
+from quintet.delivery.arrive import is_message_id
 from quintet.policy.newsfilter import Says, patterns, wants
 from quintet.store.feeding import Listed
 
@@ -33,6 +34,8 @@ class Choice:
 
     def wants(self, article: Listed) -> bool:
         peer = self.peer
+        if not is_message_id(article.message_id.encode()):
+            return False  # it came by hand, or from an old spool; no peer could answer to it
         if (peer.max_size and article.size > peer.max_size) or article.size < peer.min_size:
             return False
         if self._modulus > 1 and not self._low <= share_of(article.message_id, self._modulus) <= self._high:
