@@ -128,6 +128,7 @@ class Arrivals:
         self._found: dict[str, tuple[FolderId, str]] = {}  # groups, by name
         self._found_until = 0.0
         self._found_as_of = -1  # what `groups_changed` said then
+        self._missing: set[str] = set()  # groups that we make ourselves, and that nobody needed yet
         self._looking: asyncio.Task[None] | None = None
         self._ahead: set[bytes] = set()  # acknowledged, and not on the disk yet
         self._soon: list[_Soon] = []  # acknowledged, to be filed
@@ -441,9 +442,10 @@ class Arrivals:
             self._found_until = now + FOUND_S
             self._looking = asyncio.ensure_future(self._look_again())
         found = self._found
-        unsure = [name for name in names if name not in found]
+        unsure = [name for name in names if name not in found and name not in self._missing]
         if unsure:
             found.update(self._store.peek(arriving.groups, unsure))
+            self._missing.update([name for name in unsure if name in SPECIAL and name not in found])
         return {name: found[name] for name in names if name in found}
 
     async def _look_again(self) -> None:
@@ -454,6 +456,7 @@ class Arrivals:
             changed = -1
         if changed != self._found_as_of:
             self._found.clear()
+            self._missing.clear()
             self._found_as_of = changed
 
     async def _fill(self, source: Source, work: _Work, targets: _Targets) -> None:
@@ -497,6 +500,7 @@ class Arrivals:
 
     async def _make(self, names: set[str]) -> None:
         """Groups for control messages and junk, where they are missing."""
+        self._missing.clear()
         for name in names & SPECIAL.keys():
             try:
                 await self._store.write(groups.create, name, "n", SPECIAL[name], created_by="quintet")
