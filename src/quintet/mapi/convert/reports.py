@@ -6,6 +6,7 @@ goes is its original sender.
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from quintet.message.digest import Part
 
 MAX_REPORT = 1024 * 1024  # bytes of the part that machines read
 MAX_TOLD = 10_000  # recipients that it tells of
+MAX_KEY = 1024  # bytes of the key that ties a report to its letter
 
 DELIVERY = frozenset(("message/delivery-status", "message/global-delivery-status"))
 READING = frozenset(("message/disposition-notification", "message/global-disposition-notification"))
@@ -43,6 +45,7 @@ DISPOSITION = tag("PidTagReportDisposition")
 DISPOSITION_MODE = tag("PidTagReportDispositionMode")
 INTENDED = tag("PidTagOriginallyIntendedRecipEmailAddress")
 INTENDED_KIND = tag("PidTagOriginallyIntendedRecipAddrtype")
+PARENT_KEY = tag("PidTagParentKey")
 
 
 class _OriginalSender(Sender):
@@ -240,6 +243,17 @@ def _read_disposition(fields: dict[bytes, str], bag: Bag) -> None:
         bag[ORIGINAL_MESSAGE_ID] = fields[b"original-message-id"]
     if b"original-recipient" in fields:
         bag[INTENDED_KIND], bag[INTENDED] = "SMTP", _typed(fields[b"original-recipient"])[1]
+    if key := _key(fields.get(b"x-msexch-correlation-key", "")):
+        bag[PARENT_KEY] = key
+
+
+def _key(value: str) -> bytes:
+    """PidTagParentKey (MS-OXOMSG 2.2.2.18) in base64; what is none, or is too long, ties to nothing."""
+    try:
+        key = base64.b64decode(value, validate=True)
+    except ValueError:  # binascii.Error is one, and so is what is not ASCII
+        return b""
+    return key if len(key) <= MAX_KEY else b""
 
 
 def _typed(value: str) -> tuple[str, str]:
@@ -271,14 +285,21 @@ def write(item: Item) -> bytes:
     if report_type(item.props) == OF_DELIVERY:
         groups = [_written_message(item.props)] + [_written(row, item.props) for row in item.recipients]
         return b"\r\n".join(groups)
-    bag = item.props
+    return _written_disposition(item.props)
+
+
+def _written_disposition(bag: Bag) -> bytes:
+    """2.1.3.6.2: who read it is who sent the report, before the one for whom they sent it."""
     seen = str(bag[names.MESSAGE_CLASS]).upper().endswith(f".{_SEEN}")
-    final = bag.get(names.REPRESENTING.smtp) or bag.get(names.SENDER.smtp) or ""
+    who = next((one for one in (names.SENDER, names.REPRESENTING) if bag.get(one.smtp)), names.SENDER)
+    final, name, key = bag.get(who.smtp), bag.get(who.name), bag.get(PARENT_KEY)
     word = bag.get(DISPOSITION) or ("displayed" if seen else "deleted")
     return _lines(
         ("Original-Recipient", _address(bag.get(INTENDED))),
         ("Final-Recipient", _address(final)),
+        ("X-Display-Name", name if name != final else None),
         ("Original-Message-ID", bag.get(ORIGINAL_MESSAGE_ID)),
+        ("X-MSExch-Correlation-Key", base64.b64encode(key).decode() if isinstance(key, bytes) else None),
         ("Disposition", f"{bag.get(DISPOSITION_MODE) or _MODE}; {word}"),
     )
 

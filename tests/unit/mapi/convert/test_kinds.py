@@ -295,6 +295,20 @@ def test_read_receipt_of_a_client_is_a_report() -> None:
     )
 
 
+def test_who_sent_a_read_receipt_read_the_letter() -> None:
+    """MS-OXCMAIL 2.1.3.6.2: the sender before the one represented; the key that ties it to the letter."""
+    item = Item({names.MESSAGE_CLASS: "REPORT.IPM.Note.IPNRN", names.REPRESENTING.smtp: "boss@y.org",
+                 names.SENDER.smtp: "aide@y.org", names.SENDER.name: "Aïda",
+                 reports.PARENT_KEY: b"\x00key"})  # fmt: skip
+    raw = b"".join(to_mime(item))
+    assert b"Final-Recipient: rfc822; aide@y.org\r\nX-Display-Name: =?utf-8?" in raw
+    assert b"X-MSExch-Correlation-Key: AGtleQ==\r\n" in raw
+    assert from_mime(raw).props[reports.PARENT_KEY] == b"\x00key"
+    for ugly in (b"AGtle", b"=C3=A9", b"QUFB" * 500):
+        spoilt = raw.replace(b"AGtleQ==", ugly)
+        assert reports.PARENT_KEY not in from_mime(spoilt).props
+
+
 # --- classes by Content-Class (MS-OXCMAIL 2.1.3.2.2, 2.2.3.2.15) -------------------------------------------
 
 
