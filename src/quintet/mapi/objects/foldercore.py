@@ -90,7 +90,7 @@ class FolderCore(Bagged):
     @property
     def is_special(self) -> bool:
         """One that every mailbox has: neither renamed, moved nor deleted."""
-        return self.box.special.get(self.row.role) == self.id
+        return not self.is_search and self.box.special.get(self.row.role) == self.id
 
     @property
     def parent(self) -> Folder:

@@ -150,6 +150,14 @@ def test_deleting_in_a_search_folder_deletes_where_it_lies(tx: DrivenTx, box: Bo
     assert folders.get(tx, box.special["inbox"]).messages == 0
 
 
+def test_search_folder_of_an_earlier_logon_is_deleted(tx: DrivenTx, box: Box, finder: Folder) -> None:
+    """MS-OXCFOLD 3.2.5.3: it is none of those that every mailbox has."""
+    later = objects.logon(tx, box.account.id, box.reader.id, files=box.files)
+    with later.using(tx):
+        later.folder(later.special["finder"]).delete_folder(finder.id)
+        assert finder.id not in later.folder(later.special["finder"]).hierarchy().source.ids()
+
+
 def test_many_search_folders_are_read_anew(
     tx: DrivenTx, box: Box, finder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
