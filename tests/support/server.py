@@ -38,7 +38,7 @@ HOSTNAME = "mail.example.org"
 START_S = 30.0  # a busy machine is no defect
 STOP_S = 30.0
 
-Sections = Mapping[str, Mapping[str, Any]]
+Sections = Mapping[str, Mapping[str, Any] | tuple[Any, ...]]
 
 FAST: dict[str, dict[str, Any]] = {
     "server": {"hostname": HOSTNAME, "workers": 1, "drain_s": 5.0},
@@ -99,6 +99,8 @@ def configured(folder: Path, sections: Sections | None = None) -> root.Config:
         for name, options in given.items():
             if name == "listeners":
                 config = dataclasses.replace(config, listeners=dict(options))
+            elif isinstance(options, tuple):  # blocks, as those of retention
+                config = dataclasses.replace(config, **{name: options})
             else:
                 section = dataclasses.replace(getattr(config, name), **options)
                 config = dataclasses.replace(config, **{name: section})

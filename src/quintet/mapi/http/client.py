@@ -6,7 +6,9 @@ its own, as the protocol wants it (MS-OXCMAPIHTTP 3.1.5.5).  `channel` keeps the
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
@@ -68,6 +70,13 @@ class Line:
             return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
         context = self._tls or ssl.create_default_context()
         return http.client.HTTPSConnection(host, port, timeout=self._timeout_s, context=context)
+
+    def abort(self) -> None:
+        """Ends a request that another thread waits in: it raises Hangup there."""
+        waiting = self._http.sock if self._http is not None else None
+        if waiting is not None:
+            with contextlib.suppress(OSError):
+                waiting.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """May be called twice; the next request opens it again."""

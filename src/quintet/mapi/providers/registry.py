@@ -20,6 +20,7 @@ OWN = {  # name -> module and what it calls the service
     "MEMORY": "quintet.mapi.providers.memory:SERVICE",
     "MAILDIR": "quintet.mapi.providers.maildir:SERVICE",
     "IMAP": "quintet.mapi.providers.imap:SERVICE",
+    "MAPIHTTP": "quintet.mapi.providers.wire:SERVICE",
     "MBOX": "quintet.mapi.providers.mboxes:MBOX",
     "MH": "quintet.mapi.providers.mboxes:MH",
     "NNTP": "quintet.mapi.providers.news:SERVICE",
