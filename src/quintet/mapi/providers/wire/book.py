@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from quintet.errors import BadSyntax, Hangup
@@ -26,7 +25,7 @@ MEMBER: Final[Tag] = 0x8009000D  # PidTagAddressBookMember
 CONTAINER_ID: Final[Tag] = 0xFFFD0003
 PARENT: Final[Tag] = 0xFFFC0102
 _GROUPS: Final = (consts.DT_DISTLIST,)
-_TEXTS: Final = (pr.ADDRTYPE, pr.EMAIL_ADDRESS, pr.SMTP_ADDRESS, pr.SEARCH_KEY)
+_TOLD: Final = (pr.ENTRYID, pr.ADDRTYPE, pr.EMAIL_ADDRESS, pr.SMTP_ADDRESS, pr.SEARCH_KEY)
 T = TypeVar("T")
 
 
@@ -127,29 +126,35 @@ class WireBook(base.AddressBook):
             raise MapiError(Code.INVALID_OBJECT)
 
         def work(client: Client) -> list[EntryId]:
-            state = replace(client.state, container=MEMBER, current=_mid(client, group))
-            table = client.get_matches(None, (pr.ENTRYID,), state=state).table
-            return [] if table is None else [row[0] for row in table.rows if isinstance(row[0], bytes)]
+            return _ids(client.linked(_mid(client, group), MEMBER, (pr.ENTRYID,)))
 
         return self._call(work)
 
     def resolve(self, text: str, container: EntryId | None = None) -> list[EntryId]:
         wanted = text.strip()
-        if not wanted:
+        place = self.first() if container is None else container
+        row = self._container(place)
+        if row is None and place != self.root:
+            raise MapiError(Code.NOT_FOUND)
+        if row is None or not wanted:
             return []
-        if container is not None and container != self.first():
-            return listing.resolve(self.entries(container), wanted)
+        number = _unsigned(int(row.get(CONTAINER_ID) or 0))
 
         def work(client: Client) -> list[EntryId]:
-            try:
-                rows = client.resolve([wanted], (pr.ENTRYID,))
-            except MapiError as error:
-                if error.code != Code.AMBIGUOUS_RECIPIENT:
-                    raise
-                rows = list(client.search(wanted, (pr.ENTRYID,), most=listing.MAX_FOUND))
-            return [row[pr.ENTRYID] for row in rows if row is not None and row.get(pr.ENTRYID)]
+            if number == 0:
+                try:
+                    return _ids(client.resolve([wanted], (pr.ENTRYID,)))
+                except MapiError as error:
+                    if error.code != Code.AMBIGUOUS_RECIPIENT:
+                        raise
+            return _ids(client.search(wanted, (pr.ENTRYID,), listing.MAX_FOUND, number))
 
-        return self._call(work)
+        try:
+            return self._call(work)
+        except MapiError as error:
+            if error.code != Code.TABLE_TOO_BIG:
+                raise
+        return listing.resolve(self.entries(place), wanted)  # the first ones of so many
 
     def close(self) -> None:
         with self._lock:
@@ -172,9 +177,13 @@ class _EntryRows:
         return self._book.listed(self._number)
 
     def values(self, ids: Sequence[EntryId], keys: Sequence[Key]) -> list[list[Value | None]]:
-        tags = tuple(dict.fromkeys((*[key for key in keys if isinstance(key, int)], *_TEXTS)))
+        tags = tuple(dict.fromkeys((*[key for key in keys if isinstance(key, int)], *_TOLD)))
         nothing: Bag = {}
         return [[(bag or nothing).get(key) for key in keys] for bag in self._book.bags(ids, tags)]
+
+
+def _ids(rows: Iterable[Mapping[Tag, Value] | None]) -> list[EntryId]:
+    return [row[pr.ENTRYID] for row in rows if row is not None and row.get(pr.ENTRYID)]
 
 
 def _unsigned(number: int) -> int:
