@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from quintet.mapi import recipients, restrict
+from quintet.errors import BadSyntax
+from quintet.mapi import frame, recipients, restrict
 from quintet.mapi.buffer import Writer
 from quintet.mapi.errors import Code
+from quintet.mapi.http.endpoint import Failed
 from quintet.mapi.ids import ShortId
 from quintet.mapi.rop import folders, messages, others, properties, registry, stores, streams, tables
 from quintet.mapi.rop.registry import Told
+from quintet.mapi.rop.serve import run
 from quintet.mapi.rows import Key, Order, SortOrder
-from tests.unit.mapi.rop.desk import Desk, desk
+from tests.unit.mapi.rop.desk import Desk, desk, execute, executed
+from tests.unit.mapi.rop.test_registry import REQUESTS
 
 TAGS = (
     0x0037001F,
@@ -158,23 +165,62 @@ async def _try(it: Desk, steps: list[tuple[Any, int, int]], public: bool) -> Non
         if body == registry.RELEASE:
             continue
         assert isinstance(step.told, Told), body
-        assert step.told.code != Code.GENERAL_FAILURE or isinstance(
-            body, (stores.Logon, stores.SetReceiveFolder)
-        ), body
         if isinstance(body, stores.Logon) and step.told.code == 0:
             public = not body.flags & 1
         if step.opens is not None and step.told.code == 0:
             handles = [*handles[-9:], step.opens.handle]
 
 
+@asynccontextmanager
+async def _watched() -> AsyncIterator[Desk]:
+    """A mailbox with letters; an operation that finds a bug of ours fails the test."""
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(run, "logger") as logger:
+        async with desk(Path(folder)) as it:
+            for number in range(3):
+                await it.letter(f"Letter {number}")
+            yield it
+        logger.error.assert_not_called()
+
+
 @settings(max_examples=15, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(st.lists(STEP, min_size=5, max_size=25), st.booleans())
 def test_any_operation_has_an_answer(steps: list[tuple[Any, int, int]], public: bool) -> None:
-    async def run() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            async with desk(Path(folder)) as it:
-                for number in range(3):
-                    await it.letter(f"Letter {number}")
-                await _try(it, steps, public)
+    async def work() -> None:
+        async with _watched() as it:
+            await _try(it, steps, public)
 
-    asyncio.run(run())
+    asyncio.run(work())
+
+
+# buffers as they come: requests with some bytes changed, and handles of whatever is open
+RAW = st.sampled_from([bytes.fromhex(text)[:1] + b"\0" + bytes.fromhex(text)[2:] for _, text in REQUESTS])
+CHANGES = st.lists(st.tuples(st.integers(0, 99), st.integers(0, 255)), max_size=3)
+HANDLES = st.lists(st.sampled_from((0, 1, 2, 3, 4, 5, 0xFFFFFFFF)), min_size=3, max_size=6)
+BUFFERS = st.tuples(st.lists(RAW, min_size=1, max_size=4), CHANGES, HANDLES)
+
+
+async def _send(it: Desk, buffers: list[tuple[list[bytes], list[tuple[int, int]], list[int]]]) -> None:
+    box = await it.box()
+    for number in box.folders[3:6]:
+        await box.folder(number)
+    for requests, changes, handles in buffers:
+        raw = bytearray(b"".join(requests))
+        for at, value in changes:
+            raw[at % len(raw)] = value
+        payload = frame.wrap([registry.join(bytes(raw), handles)], compress=False)
+        try:
+            status, error, _ = executed(await it.endpoint.answer(box.state, "execute", execute(payload)))
+        except (BadSyntax, Failed):
+            continue
+        assert status == 0
+        assert error in (0, Code.RPC_FORMAT)
+
+
+@settings(max_examples=15, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(st.lists(BUFFERS, min_size=10, max_size=40))
+def test_any_buffer_is_survived(buffers: list[tuple[list[bytes], list[tuple[int, int]], list[int]]]) -> None:
+    async def work() -> None:
+        async with _watched() as it:
+            await _send(it, buffers)
+
+    asyncio.run(work())

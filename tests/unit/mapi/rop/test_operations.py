@@ -438,6 +438,29 @@ async def test_streams(tmp_path: Path) -> None:
         assert await box.values(handle, BODY) == ["<p>one"]
 
 
+async def test_streams_of_folders(tmp_path: Path) -> None:
+    """MS-OXCPRPT R56401, R56405: its value at once, and kept when the stream is committed or released."""
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        inbox, binary = await box.folder(INBOX), 0x36DA0102
+        stream = await box.open(streams.OpenStream(binary, 2), inbox)
+        await box.ask(streams.WriteStream(b"one"), stream)
+        assert await box.values(inbox, binary) == [b"one"]
+        await box.ask(streams.WriteStream(b" two"), stream)
+        await box.release(stream)
+        assert await box.values(await box.folder(INBOX), binary) == [b"one two"]
+        batch = box.batch()  # all in one buffer, in which nobody knows yet that it is a folder's
+        opened = batch.add(folders.OpenFolder(box.folders[SENT], 0), box.handle)
+        made = batch.add(streams.OpenStream(binary, 2), opened.opens)
+        batch.add(streams.WriteStream(b"three"), made.opens)
+        read = batch.add(properties.GetPropertiesSpecific(0, True, (binary,)), opened.opens)
+        batch.add(0x5D, made.opens)
+        await box.run(batch)
+        assert [code(step) for step in batch.steps] == [0] * 5
+        assert list(read.answer.row) == [b"three"]
+        assert await box.values(await box.folder(SENT), binary) == [b"three"]
+
+
 @pytest.mark.parametrize("count", [3, 40])
 async def test_large_streams_are_written_in_pieces(tmp_path: Path, count: int) -> None:
     async with desk(tmp_path) as it:

@@ -139,12 +139,23 @@ def _value(call: Call, owner: Bagged, tag: Tag) -> bytes | Data | None:
 
 
 def to_folder(session: Session, asked: Asked, handles: list[int]) -> bool:
-    """A stream on a folder writes to the store at once."""
+    """A folder keeps values at once; what the same buffer opens may be one, or a stream of one."""
     held = session.held.get(handles[asked.index]) if asked.index < len(handles) else None
-    return held is not None and isinstance(held.thing, Stream) and isinstance(held.thing.owner, Folder)
+    if held is None:
+        return True
+    return isinstance(held.thing.owner if isinstance(held.thing, Stream) else held.thing, Folder)
 
 
-@serves(0x2B)
+def _copied_to_folder(session: Session, asked: Asked, handles: list[int]) -> bool:
+    held = session.held.get(handles[asked.other]) if asked.other < len(handles) else None
+    return held is None or (isinstance(held.thing, Stream) and isinstance(held.thing.owner, Folder))
+
+
+def _created_on_folder(session: Session, asked: Asked, handles: list[int]) -> bool:
+    return asked.body.mode == StreamMode.CREATE and to_folder(session, asked, handles)
+
+
+@serves(0x2B, writes=_created_on_folder)
 def open_stream(call: Call) -> streams.OpenStreamAnswer:
     owner, tag, mode = call.thing(Bagged), call.body.tag, call.body.mode
     if types.type_of(tag) not in _KINDS:
@@ -160,7 +171,9 @@ def open_stream(call: Call) -> streams.OpenStreamAnswer:
         raise MapiError(Code.NOT_FOUND)  # R891
     made = Stream(owner, tag, mode, call.page, found)
     made.dirty = mode == StreamMode.CREATE
-    call.give(made)
+    handle = call.give(made)
+    if isinstance(owner, Folder) and mode != StreamMode.READ_ONLY:
+        call.session.writing[handle] = made
     return streams.OpenStreamAnswer(min(made.size, 0xFFFFFFFF))
 
 
@@ -183,12 +196,12 @@ def _write(call: Call) -> int:
     return stream.write(call.body.data)
 
 
-@serves(0x2D)
+@serves(0x2D, writes=to_folder)
 def write_stream(call: Call) -> streams.WriteStreamAnswer:
     return streams.WriteStreamAnswer(_write(call))
 
 
-@serves(0xA3)
+@serves(0xA3, writes=to_folder)
 def write_stream_extended(call: Call) -> streams.WriteStreamExtendedAnswer:
     return streams.WriteStreamExtendedAnswer(_write(call))
 
@@ -212,19 +225,19 @@ def get_stream_size(call: Call) -> streams.GetStreamSizeAnswer:
     return streams.GetStreamSizeAnswer(min(call.thing(Stream).size, 0xFFFFFFFF))
 
 
-@serves(0x2F)
+@serves(0x2F, writes=to_folder)
 def set_stream_size(call: Call) -> None:
     stream = call.thing(Stream)
     stream.check_writable()
     stream.resize(call.body.size)
 
 
-@serves(0x2E)
+@serves(0x2E, writes=to_folder)
 def seek_stream(call: Call) -> streams.SeekStreamAnswer:
     return streams.SeekStreamAnswer(call.thing(Stream).seek(call.body.origin, call.body.offset))
 
 
-@serves(0x3A)
+@serves(0x3A, writes=_copied_to_folder)
 def copy_to_stream(call: Call) -> streams.CopyToStreamAnswer:
     source, target = call.thing(Stream), call.destination(Stream)
     target.check_writable()

@@ -114,7 +114,7 @@ async def run(session: Session, buffer: Buffer, most: int, services: Services) -
 async def _transact(session: Session, doing: _Doing, services: Services) -> None:
     store = services.store
     rest = [(asked, SERVED.get(asked.rop.id)) for asked in doing.buffer.asked[doing.next :]]
-    writes = any(_writes(one, session, asked, doing) for asked, one in rest)
+    writes = session.unsettled or any(_writes(one, session, asked, doing) for asked, one in rest)
     work = functools.partial(_some, session=session, doing=doing, services=services, writes=writes)
     if writes:
         await store.write_once(work)
@@ -126,8 +126,7 @@ async def _transact(session: Session, doing: _Doing, services: Services) -> None
 
 def _writes(served: Served | None, session: Session, asked: Asked, doing: _Doing) -> bool:
     if served is None:  # the release of a folder's stream keeps what was written (R56405)
-        released = asked.rop.id == registry.RELEASE
-        return released and of_streams.to_folder(session, asked, doing.buffer.handles)
+        return False  # what writes to it makes the session unsettled, or is in this buffer
     if isinstance(served.writes, bool):
         return served.writes
     return served.writes(session, asked, doing.buffer.handles)

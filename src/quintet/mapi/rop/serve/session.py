@@ -6,6 +6,7 @@ clients that were written by looking at the wire expect.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class Session:
         self.notices = notices
         self.logons: dict[int, Logon] = {}
         self.held: dict[int, Held] = {}
+        self.writing: dict[int, Any] = {}  # streams that write to folders, which keep values at once
 
     @property
     def public(self) -> set[int]:
@@ -88,11 +90,21 @@ class Session:
         return found
 
     def settle(self, thing: Any) -> None:
-        """What was written to streams of an object is its value before somebody asks it."""
-        for held in self.held.values():
+        """What was written to streams of an object is its value before somebody asks it.
+
+        That it does not take the value is told by RopCommitStream.
+        """
+        for handle, held in self.held.items():
             stream = held.thing
             if getattr(stream, "dirty", False) and getattr(stream, "owner", None) is thing:
-                stream.commit()
+                with contextlib.suppress(MapiError):
+                    stream.commit()
+                stream.dirty = stream.dirty or handle in self.writing  # what asks may yet be undone
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether `settle` might have to write to the store."""
+        return any(stream.dirty for stream in self.writing.values())
 
     def release(self, handle: int) -> None:
         """Lets go of an object; of a logon with everything in it (R4587).  Never raises."""
@@ -100,11 +112,13 @@ class Session:
         if found is None:
             return
         self.notices.forget(handle)
+        self.writing.pop(handle, None)
         if found.thing is found.logon.box:
             self.logons.pop(found.logon.id, None)
             for number, other in list(self.held.items()):
                 if other.logon is found.logon:
                     del self.held[number]
+                    self.writing.pop(number, None)
                     self.notices.forget(number)
 
     def close(self) -> None:
