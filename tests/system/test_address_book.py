@@ -9,12 +9,16 @@ from typing import Any, TypeVar
 
 import pytest
 
+from quintet.mapi import recipients
+from quintet.mapi.buffer import Writer
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.http.channel import Channel, ChannelError
 from quintet.mapi.http.client import Line
 from quintet.mapi.nspi import consts, names
 from quintet.mapi.nspi.client import Client
+from quintet.mapi.rop import messages
 from quintet.store import accounts, lists
+from tests.support.mapiclient import INBOX, OUTBOX, SUBJECT, mapi
 from tests.support.server import HOST, PASSWORD, start_server
 
 NAME, SMTP, DN, ENTRY_ID, PHONE, MEMBER = map(
@@ -119,3 +123,28 @@ async def test_several_people_and_one_book(tmp_path):
         assert stranger.value.status == 401
         for each in lines.values():
             each.close()
+
+
+async def test_a_letter_to_who_was_found(tmp_path):
+    """As clients do it: the name in the book goes into the letter, without what Connect told as a prefix."""
+    async with start_server(tmp_path, only=("http",)) as server, mapi(server.ports["http"]) as box:
+        post = line(server.ports["http"], "alice@example.org")
+        book = Client(Channel(post.post).ask)
+        await asyncio.to_thread(book.bind)
+        [bob] = await asyncio.to_thread(book.resolve, ["bob"], (NAME, DN))
+        post.close()
+        assert bob is not None
+        used = len(names.RECIPIENTS)
+        row = recipients.Row(recipients.Address.X500, name=bob[NAME], prefix_used=used, x500=bob[DN][used:])
+        writer = Writer()
+        recipients.put(writer, row, ())
+        handle = await box.open(messages.CreateMessage(0x0FFF, box.folders[OUTBOX], False))
+        await box.put(handle, subject="To a colleague")
+        changes = messages.Changes((), (messages.ChangedRecipient(0, 1, writer.done()),))
+        await box.ask(messages.ModifyRecipients(changes), handle)
+        await box.save(handle)
+        await box.ask(messages.SubmitMessage(0), handle)
+        async with mapi(server.ports["http"], "bob@example.org") as other, asyncio.timeout(10):
+            while not (rows := await other.contents(await other.folder(INBOX), (SUBJECT, 0x0E04001F))):
+                await asyncio.sleep(0.05)
+        assert rows == [["To a colleague", bob[NAME]]]
