@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from quintet.mapi import types
 from quintet.mapi.bag import Bag, Item
-from quintet.mapi.convert import addressing, contentclass, fields, names, reports
+from quintet.mapi.convert import addressing, contentclass, fields, languages, names, reports
 from quintet.message import build, dates, words
 from quintet.message.addresses import mailboxes
 from quintet.message.digest import Fields
@@ -96,10 +96,21 @@ def _read_content_location(bag: Bag, raw: bytes) -> None:
     bag[names.BODY_CONTENT_LOCATION] = fields.text(raw)
 
 
+def _read_languages(bag: Bag, raw: bytes) -> None:
+    """The first of them has a property; the field itself is kept if it says more than that."""
+    said = fields.text(raw).strip()
+    number = languages.number(said)
+    if number is not None:
+        bag[names.MESSAGE_LOCALE] = number
+        if languages.tag(number) == said:
+            bag.pop(names.LANGUAGES, None)
+
+
 _READERS: dict[bytes, Callable[[Bag, bytes], None]] = {
     b"reply-to": addressing.put_reply_to,
     b"disposition-notification-to": _read_receipt,
     b"return-receipt-to": _read_return,
+    b"content-language": _read_languages,
     b"content-id": _read_content_id,  # 2.2.3.2.24
     b"content-location": _read_content_location,  # 2.2.3.2.26
 }
@@ -151,7 +162,7 @@ def write(item: Item, *, bcc: bool) -> list[tuple[str, str]]:
             found.append(("Bcc", addressing.recipients(item.recipients, names.BCC)))
     found.append(("Subject", subject(bag)))
     found.append(("Content-Class", contentclass.of(item) or ""))
-    found += fields.write(bag)
+    found += fields.write(bag) + _languages(bag)
     # 2.1.3.1.4-5: who is named for it, else the sender
     wanted = addressing.sender(bag, names.READ_RECEIPT_TO) or sender or author
     if bag.get(names.READ_RECEIPT) or bag.get(names.NON_READ_RECEIPT):
@@ -159,6 +170,14 @@ def write(item: Item, *, bcc: bool) -> list[tuple[str, str]]:
     if bag.get(names.DELIVERY_REPORT):
         found.append(("Return-Receipt-To", wanted))
     return [(name, value) for name, value in found if value]
+
+
+def _languages(bag: Bag) -> list[tuple[str, str]]:
+    """Content-Language of the number, where the field is not kept as it was."""
+    number = bag.get(names.MESSAGE_LOCALE)
+    if not isinstance(number, int) or bag.get(names.LANGUAGES):
+        return []
+    return [("Content-Language", languages.tag(number) or "")]
 
 
 def _differ(bag: Bag) -> bool:

@@ -71,6 +71,7 @@ RTF: Final = tag("PidTagRtfCompressed")
 RTF_IN_SYNC: Final = tag("PidTagRtfInSync")
 NATIVE_BODY: Final = tag("PidTagNativeBody")
 CODEPAGE: Final = tag("PidTagInternetCodepage")
+MESSAGE_LOCALE: Final = tag("PidTagMessageLocaleId")
 BODY_CONTENT_ID: Final = tag("PidTagBodyContentId")
 BODY_CONTENT_LOCATION: Final = tag("PidTagBodyContentLocation")
 
@@ -104,6 +105,7 @@ MODIFICATION_TIME: Final = tag("PidTagLastModificationTime")
 
 KEYWORDS: Final = named.key("PidNameKeywords")  # the categories
 FLAG_REQUEST: Final = named.key("PidLidFlagRequest")
+LANGUAGES: Final = NamedTag(INTERNET_HEADERS, "content-language", types.STRING)
 ACCEPT_LANGUAGE: Final = NamedTag(INTERNET_HEADERS, "acceptlanguage", types.STRING)  # PidNameAcceptLanguage
 
 

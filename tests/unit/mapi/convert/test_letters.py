@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import locale
 from email.message import EmailMessage
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from quintet.errors import BadSyntax
 from quintet.mapi import entrylists, ids, types
 from quintet.mapi.bag import Attachment, Item, NamedTag
-from quintet.mapi.convert import from_mime, names, to_mime
+from quintet.mapi.convert import from_mime, languages, names, to_mime
 from quintet.mapi.types import Value
 from quintet.message.scan import scan
 
@@ -65,6 +66,13 @@ AT = types.of_ms(1_762_000_000_000)
         ("List-Unsubscribe: <mailto:a@b>", names.LIST_UNSUBSCRIBE, "<mailto:a@b>"),
         ("List-Help: <https://example.org/>", names.LIST_HELP, "<https://example.org/>"),
         ("Accept-Language: en, de", names.ACCEPT_LANGUAGE, "en, de"),  # 2.2.3.2.11
+        ("Content-Language: de-AT", names.MESSAGE_LOCALE, 0x0C07),
+        ("Content-Language: de-AT", names.LANGUAGES, None),  # nothing more to say
+        ("Content-Language: pt-br; q=1, en", names.MESSAGE_LOCALE, 0x0416),
+        ("Content-Language: pt-br, en", names.LANGUAGES, "pt-br, en"),
+        ("Content-Language: de", names.MESSAGE_LOCALE, 0x0007),
+        ("Content-Language: x-klingon", names.MESSAGE_LOCALE, None),
+        ("Content-Language: x-klingon", names.LANGUAGES, "x-klingon"),
         ("Content-ID: <body@x>", names.BODY_CONTENT_ID, "body@x"),  # 2.2.3.2.24
         ("Content-Location: https://x/", names.BODY_CONTENT_LOCATION, "https://x/"),  # 2.2.3.2.26
         ("X-CallingTelephoneNumber: +1 555", names.CALLER_NUMBER, "+1 555"),  # 2.2.3.2.23
@@ -84,6 +92,16 @@ def test_field_is_a_property_and_comes_back(field: str, key: types.Tag | NamedTa
     if value is not None:
         again = from_mime(b"".join(to_mime(item)), received_ms=types.to_ms(AT))
         assert again.props.get(key) == value
+
+
+def test_language_of_a_client_is_written() -> None:
+    """MS-OXCMAIL 2.1.3.2.16; MS-LCID."""
+    assert b"Content-Language: sv-SE\r\n" in b"".join(to_mime(Item({names.MESSAGE_LOCALE: 0x041D})))
+    for number in (0, -1, 0x00FFFFFF):
+        assert b"Content-Language" not in b"".join(to_mime(Item({names.MESSAGE_LOCALE: number})))
+    told = {tag: languages.number(tag) for number in locale.windows_locale if (tag := languages.tag(number))}
+    assert len(told) > 100
+    assert all(number is not None and languages.tag(number) == tag for tag, number in told.items())
 
 
 @pytest.mark.parametrize(
