@@ -65,7 +65,10 @@ async def test_handles_are_numbered_from_the_logon(tmp_path: Path) -> None:
         await box.release(0x0C000001)
         gone = await box.try_(folders.GetContentsTable(0), 0x0C000001)
         assert gone.told is not None
-        assert gone.told.code == 0x4B9  # R4712
+        assert gone.told.code == 0x80040108  # R457301
+        never = await box.try_(folders.GetContentsTable(0), 0x0C000099)
+        assert never.told is not None
+        assert never.told.code == 0x4B9  # R457302
         assert await box.folder(INBOX) == 0x0C000003
 
 
@@ -78,6 +81,11 @@ async def test_a_logon_of_the_same_number_replaces_the_old_one(tmp_path: Path) -
         step = await box.try_(folders.GetContentsTable(0), inbox)
         assert step.told is not None
         assert step.told.code == 0x4B9
+        other = await box.folder(INBOX)
+        await box.log_on(logon=2)
+        step = await box.try_(folders.GetContentsTable(0), other)
+        assert step.told is not None
+        assert step.told.code == 0x80070005  # R457303
         box.logon = 9
         step = await box.try_(folders.OpenFolder(box.folders[INBOX], 0))
         assert step.told is not None
@@ -103,7 +111,7 @@ async def test_operations_of_one_buffer_use_each_others_handles(tmp_path: Path) 
         assert table.answer.rows == 2
         assert [row[0] for row in rows.answer.rows] == ["One", "Two"]
         assert position.told is not None
-        assert position.told.code == 0x4B9
+        assert position.told.code == 0x80040108
 
 
 async def test_what_nobody_serves_is_not_supported(tmp_path: Path) -> None:

@@ -7,9 +7,7 @@ clients that were written by looking at the wire expect.
 from __future__ import annotations
 
 import contextlib
-import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet.auth.identity import Identity
@@ -30,7 +28,7 @@ class Logon:
 
     id: int
     box: Box
-    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    given: int = 0  # handles so far, beside its own
 
     @property
     def handle(self) -> int:
@@ -77,16 +75,27 @@ class Session:
         if len(self.held) >= MAX_OBJECTS:
             raise MapiError(Code.MAX_ATTACHMENTS, "too many objects are open")
         while True:
-            handle = logon.handle | next(logon.numbers) & 0xFFFFFF
+            logon.given += 1
+            handle = logon.handle | logon.given & 0xFFFFFF
             if handle not in self.held and handle != NO_HANDLE:
                 self.held[handle] = Held(logon, thing)
                 return handle
 
     def find(self, logon_id: int, handle: int) -> Held:
-        """Raises MapiError(NULL_OBJECT): no such handle, or of another logon (R4554, R4555)."""
-        found = self.held.get(handle)
-        if found is None or found.logon.id != logon_id or self.logons.get(logon_id) is not found.logon:
+        """What a handle stands for.
+
+        Raises MapiError(NULL_OBJECT): no such logon, or a handle that was never given (R4555, R457302);
+        MapiError(INVALID_OBJECT): it was released (R457301); MapiError(ACCESS_DENIED): it is of another
+        logon (R457303).
+        """
+        logon, found = self.logons.get(logon_id), self.held.get(handle)
+        if logon is None:
             raise MapiError(Code.NULL_OBJECT)
+        if found is None:
+            was = handle >> 24 == logon_id and handle & 0xFFFFFF <= logon.given
+            raise MapiError(Code.INVALID_OBJECT if was else Code.NULL_OBJECT)
+        if found.logon is not logon:
+            raise MapiError(Code.ACCESS_DENIED)
         return found
 
     def settle(self, thing: Any) -> None:
