@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar, overload
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from quintet.mapi import match, names, pr
 from quintet.mapi.api.fields import Bit, Field, Where, condition
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 I = TypeVar("I", bound=Item)  # noqa: E741 (an item)
 PAGE = 1000  # items whose columns are asked for at once
+MAX_AT_ONCE = 50_000  # items that are put in order with all their columns
+_Row = tuple[EntryId, list[Value | None]]
 
 COLUMNS: tuple[Key, ...] = (
     pr.MESSAGE_CLASS, pr.SUBJECT, pr.SENT_REPRESENTING_NAME, pr.SENT_REPRESENTING_EMAIL_ADDRESS,
@@ -25,6 +27,16 @@ COLUMNS: tuple[Key, ...] = (
     pr.DISPLAY_TO, pr.DISPLAY_CC, pr.IMPORTANCE,
 )  # fmt: skip
 """What a listing brings along; everything else opens the item when it is looked at."""
+
+
+def _by(place: int) -> Callable[[_Row], tuple[bool, Any]]:  # Any: a value of any kind, ready to be compared
+    """Rows without the value come first."""
+
+    def key(row: _Row) -> tuple[bool, Any]:
+        value = row[1][place]
+        return (False, 0) if value is None else (True, match.key_of(value))
+
+    return key
 
 
 class Items(Generic[I]):
@@ -67,22 +79,25 @@ class Items(Generic[I]):
 
     def ids(self) -> Sequence[EntryId]:
         """The entry ids, in order."""
-        source = self._folder.store.source
-        rows = source.messages(self._folder.entry, self._view)
-        ids: Sequence[EntryId] = rows.ids()
+        ids = self._found()
+        if not self._order:
+            return ids
+        rows = self._folder.store.source.messages(self._folder.entry, self._view)
+        keys = [self._key(name.removeprefix("-")) for name in self._order]
+        pairs = list(zip(ids, rows.values(ids, keys), strict=True))
+        return [entry for entry, _ in self._sorted(pairs, range(len(keys)))]
+
+    def _found(self) -> Sequence[EntryId]:
+        """Those that meet the condition, in no order."""
+        ids = self._folder.store.source.messages(self._folder.entry, self._view).ids()
         wanted = self._condition()
-        if wanted is not None:
-            ids = self._matching(ids, wanted)
-        for name in reversed(self._order):
-            key = self._key(name.removeprefix("-"))
-            values = [value for (value,) in rows.values(ids, [key])]
-            keyed = sorted(
-                zip(values, ids, strict=True),
-                key=lambda pair: (pair[0] is not None, match.key_of(pair[0]) if pair[0] is not None else 0),
-                reverse=name.startswith("-"),
-            )
-            ids = [entry for _, entry in keyed]
-        return ids
+        return ids if wanted is None else self._matching(ids, wanted)
+
+    def _sorted(self, pairs: list[_Row], places: Sequence[int]) -> list[_Row]:
+        """Rows in order; ``places``: of the values that count, in a row."""
+        for name, place in reversed(list(zip(self._order, places, strict=True))):
+            pairs = sorted(pairs, key=_by(place), reverse=name.startswith("-"))
+        return pairs
 
     def _condition(self) -> Restriction | None:
         """The condition together with the kind of item, unless that is any."""
@@ -120,19 +135,27 @@ class Items(Generic[I]):
             return found.key
         raise AttributeError(f"items are not ordered by {name!r}")
 
-    def _made(self, ids: Sequence[EntryId]) -> Iterator[I]:
-        store, folder = self._folder.store, self._folder.entry
-        rows = store.source.messages(folder, self._view)
-        columns = self._columns
+    def _rows(self, ids: Sequence[EntryId]) -> Iterator[_Row]:
+        rows = self._folder.store.source.messages(self._folder.entry, self._view)
         for start in range(0, len(ids), PAGE):
             page = ids[start : start + PAGE]
-            for entry, values in zip(page, rows.values(page, columns), strict=True):
-                if values[0] is not None:  # else it went away meanwhile
-                    row = dict(zip(columns, values, strict=True))
-                    yield kind_of(values[0])(store, folder, entry, row=row)  # type: ignore[misc]
+            yield from zip(page, rows.values(page, self._columns), strict=True)
+
+    def _made(self, rows: Iterable[_Row]) -> Iterator[I]:
+        store, folder, columns = self._folder.store, self._folder.entry, self._columns
+        for entry, values in rows:
+            if values[0] is not None:  # else it went away meanwhile
+                row = dict(zip(columns, values, strict=True))
+                yield kind_of(values[0])(store, folder, entry, row=row)  # type: ignore[misc]
 
     def __iter__(self) -> Iterator[I]:
-        return self._made(self.ids())
+        keys = [self._key(name.removeprefix("-")) for name in self._order]
+        if keys and all(key in self._columns for key in keys):  # one look for the order and the items
+            ids = self._found()
+            if len(ids) <= MAX_AT_ONCE:
+                places = [self._columns.index(key) for key in keys]
+                return self._made(self._sorted(list(self._rows(ids)), places))
+        return self._made(self._rows(self.ids()))
 
     def __len__(self) -> int:
         return len(self.ids())
@@ -147,18 +170,18 @@ class Items(Generic[I]):
     def __getitem__(self, which: int | slice) -> I | list[I]:
         ids = self.ids()
         if isinstance(which, slice):
-            return list(self._made(ids[which]))
-        return next(self._made([ids[which]]))
+            return list(self._made(self._rows(ids[which])))
+        return next(self._made(self._rows([ids[which]])))
 
     def first(self) -> I | None:
-        return next(iter(self), None)
+        return next(self._made(self._rows(self.ids()[:1])), None)
 
     def delete(self, *, hard: bool = False) -> int:
         """All of them at once; how many there were."""
         ids = list(self.ids())
         if hard:
             return self._folder.store.source.delete(ids, hard=True)
-        for one in self._made(ids):
+        for one in self._made(self._rows(ids)):
             one.delete()
         return len(ids)
 

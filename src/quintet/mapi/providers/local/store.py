@@ -49,6 +49,9 @@ _ROLES = {
 }
 
 
+_MESSAGE, _MESSAGE_AT = 70, 62  # bytes of a message's entry id, and where its number is (MS-OXCDATA 2.2.4.2)
+
+
 class LocalStore(base.MessageStore):
     """One logon.  Its box serves one call at a time."""
 
@@ -65,6 +68,7 @@ class LocalStore(base.MessageStore):
         self._head, self._replica = bytes(4) + self.uid, self.box.replica.bytes_le
         self.entry_id = bytes(4) + self.uid + b"\0store"
         self.box.store_entry_id = self.entry_id
+        self._head = self.box.message_entry_id(0, 0)[:38]
         self.root = self.box.folder_entry_id(self.box.special["root"])
         self.top = self.box.folder_entry_id(self.box.special["subtree"])
         self.name = "Public Folders" if self.box.public else f"Mailbox - {self.box.owner.display_name}"
@@ -117,6 +121,8 @@ class LocalStore(base.MessageStore):
 
     def _number(self, entry: EntryId) -> int | None:
         """A message's number; None for an id of something else."""
+        if len(entry) == _MESSAGE and entry.startswith(self._head) and entry[46:62] == self._head[-16:]:
+            return int.from_bytes(entry[_MESSAGE_AT:68], "big")  # ten times as fast: listings ask for all
         if len(entry) == _MESSAGE_SIZE and entry[:20] == self._head and entry[46:62] == self._replica:
             return int.from_bytes(entry[62:68], "big")
         try:
@@ -397,6 +403,8 @@ class _EngineRows:
         places = [None if tag is None else at for at, tag in enumerate_known(tags)]
         numbers = [self._of(entry) for entry in entries]
         rows = self._source().values([number or 0 for number in numbers], known)
+        if len(known) == len(keys) and None not in numbers and pr.INSTANCE_KEY not in keys:
+            return rows  # as they are: what most listings ask for
         found = []
         for entry, number, row in zip(entries, numbers, rows, strict=True):
             values = [None if place is None or number is None else row[place] for place in places]
@@ -435,7 +443,8 @@ class _MessageRows(_EngineRows):
         source = self._source()
         box, numbers = self._store.box, source.ids()
         if not isinstance(source, searching.Found):
-            return [box.message_entry_id(source.folder.id, number) for number in numbers]
+            head = box.message_entry_id(source.folder.id, 0)[:_MESSAGE_AT]
+            return [head + number.to_bytes(6, "big") + b"\0\0" for number in numbers]
         found = []
         for start in range(0, len(numbers), pages.MAX_PAGE):
             places = {row[0]: row[1] for row in pages.lines(box.tx, numbers[start : start + pages.MAX_PAGE])}
