@@ -27,6 +27,8 @@ OWN = {  # name -> module and what it calls the service
     "POP3": "quintet.mapi.providers.pop3:SERVICE",
     "SENDMAIL": "quintet.mapi.providers.smtp:SENDMAIL",
     "SMTP": "quintet.mapi.providers.smtp:SMTP",
+    "VCARD": "quintet.mapi.providers.vcards:SERVICE",
+    "LDAP": "quintet.mapi.providers.ldapbook:SERVICE",
     "QUINTET": "quintet.mapi.providers.local:SERVICE",
 }
 _added: dict[str, Service] = {}
