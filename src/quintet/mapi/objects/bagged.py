@@ -114,15 +114,15 @@ class Bagged:
 
     def _bag(self) -> Bag:
         """The properties that are not facts."""
-        raise NotImplementedError
+        raise MapiError(Code.NOT_SUPPORTED)
 
     def _put(self, fresh: Bag) -> None:
         """Sets properties that are not facts."""
-        raise NotImplementedError
+        raise MapiError(Code.NOT_SUPPORTED)
 
     def _drop(self, gone: Sequence[Key]) -> None:
         """Deletes properties that are not facts."""
-        raise NotImplementedError
+        raise MapiError(Code.NOT_SUPPORTED)
 
     def _set_fact(self, tag: Tag, value: Value) -> None:
         """Where a fact can be set.  Raises MapiError(COMPUTED_VALUE): it cannot."""

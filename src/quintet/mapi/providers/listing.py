@@ -38,13 +38,16 @@ class BagRows:
         return [[get(key) for key in keys] for get in found]
 
 
-def compare(rows: Rows, state: bytes) -> tuple[bytes, list[bytes], list[tuple[bytes, bool]], list[bytes]]:
+def compare(
+    rows: Rows, state: bytes, touched: tuple[Sequence[bytes], Sequence[bytes]] | None = None
+) -> tuple[bytes, list[bytes], list[tuple[bytes, bool]], list[bytes]]:
     """The new state, and what changed, was read or unread, or went since the old one; b"" is the beginning.
 
-    Raises MapiError(CORRUPT_DATA): ``state`` is none that this function gave.
+    ``touched``: all that may have changed, and all that may have gone, where that is known.  Raises
+    MapiError(CORRUPT_DATA): ``state`` is none that this function gave.
     """
     before = _parse(state)
-    ids = rows.ids()
+    ids = rows.ids() if touched is None else touched[0]
     listed = rows.values(ids, [pr.CHANGE_KEY, pr.MESSAGE_FLAGS])
     now: _State = {
         one: (bytes(key or b""), bool((flags or 0) & READ))
@@ -58,7 +61,12 @@ def compare(rows: Rows, state: bytes) -> tuple[bytes, list[bytes], list[tuple[by
             changed.append(one)
         elif old[1] != is_read:
             read.append((one, is_read))
-    gone = [one for one in before if one not in now]
+    if touched is None:
+        gone = [one for one in before if one not in now]
+    else:
+        gone = [one for one in touched[1] if one in before]
+        left = set(gone)
+        now = {one: known for one, known in before.items() if one not in left} | now
     return msgspec.msgpack.encode(now), changed, read, gone
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import shutil
 import time
 from collections.abc import Iterator
@@ -15,8 +16,8 @@ from quintet.mapi import pr
 from quintet.mapi.bag import Item
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import glance
-from quintet.mapi.providers import registry
-from quintet.mapi.providers.base import AddressBook, Event, Kind, MessageStore, Opened, Special
+from quintet.mapi.providers import listing, registry
+from quintet.mapi.providers.base import AddressBook, Event, Kind, MessageStore, Opened, Special, View, Which
 from quintet.store import accounts, entries, folders, keeping
 from quintet.store.content import content_of
 from quintet.store.db import Tx
@@ -179,3 +180,59 @@ def test_appointment_keeps_what_it_has(ann: Opened) -> None:
     assert (found[pr.MESSAGE_CLASS], found[pr.SUBJECT], found[pr.START_DATE]) == (
         "IPM.Appointment", "Talk", 133_444_736_000_000_000,
     )  # fmt: skip
+
+
+@pytest.fixture
+def shared(ann: Opened, bob: Opened, empty: Path) -> Iterator[MessageStore]:
+    """Ann's mailbox, opened by Bob, who may do anything in the Inbox and the trash."""
+    one = store_of(ann)
+    for place in (Special.INBOX, Special.DELETED):
+        rows = one.table(one.special()[place], Which.RIGHTS)
+        rows.append({pr.MEMBER_ENTRYID: bob.identity[pr.ENTRYID], pr.MEMBER_RIGHTS: 0x7FB})
+        one.set_table(one.special()[place], Which.RIGHTS, rows)
+    opened = registry.opened("QUINTET", {"data": str(empty), "account": BOB, "mailbox": ANN})
+    yield store_of(opened)
+    opened.close()
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("whose", ["own", "shared"])
+def test_changes_are_those_between_two_listings(
+    whose: str, seed: int, ann: Opened, request: pytest.FixtureRequest
+) -> None:
+    """The store tells what changed by its change numbers; two listings say what that must be."""
+    store: MessageStore = store_of(ann) if whose == "own" else request.getfixturevalue("shared")
+    inbox, trash = store.special()[Special.INBOX], store.special()[Special.DELETED]
+    chance = random.Random(seed)
+    told, listed = store.changes(inbox, b""), listing.compare(store.messages(inbox), b"")
+    for _ in range(12):
+        for _ in range(chance.randrange(4)):
+            step(store, inbox, trash, chance)
+        told = store.changes(inbox, told.state)
+        listed = listing.compare(store.messages(inbox), listed[0])
+        assert sorted(told.changed) == sorted(listed[1])
+        assert sorted(told.read) == sorted(listed[2])
+        assert sorted(told.gone) == sorted(listed[3])
+
+
+def step(store: MessageStore, inbox: bytes, trash: bytes, chance: random.Random) -> None:
+    """Something that happens to a message."""
+    here, there = store.messages(inbox).ids(), store.messages(trash).ids()
+    kind = chance.randrange(10)
+    if kind < 3 or not here:
+        view = View.ASSOCIATED if kind == 0 else View.NORMAL
+        store.save(inbox, letter(str(chance.random())), view=view)
+        return
+    some = chance.sample(list(here), chance.randint(1, min(3, len(here))))
+    if kind < 5:
+        store.mark_read(some, chance.random() < 0.7)
+    elif kind == 5:
+        store.update(some[0], {pr.SUBJECT: "changed", pr.NORMALIZED_SUBJECT: "changed"})
+    elif kind == 6:
+        store.delete(some, hard=chance.random() < 0.5)
+    elif kind == 7:
+        store.move(some, trash)
+    elif kind == 8 and there:
+        store.move(there[:1], inbox)
+    else:
+        store.copy(some, inbox)

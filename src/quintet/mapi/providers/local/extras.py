@@ -1,4 +1,4 @@
-"""What the own store has beyond folders and messages: rights, search folders, where messages arrive."""
+"""What the own store has beyond folders and messages: rights, search folders, what changed in a folder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from quintet.mapi.objects import Box, Folder, members, searching
 from quintet.mapi.providers.base import Criteria
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.types import Tag
+from quintet.store import folders, pages, seen
 
 
 def rights(folder: Folder) -> list[Bag]:
@@ -41,6 +42,26 @@ def set_rights(folder: Folder, rows: Sequence[Bag]) -> None:
             grants.append(members.Grant(wanted, member=number))
     grants += [members.Grant(None, member=number) for number in before if number not in kept]
     folder.modify_permissions(grants)
+
+
+def touched(folder: Folder, since: int) -> tuple[int, tuple[list[bytes], list[bytes]] | None]:
+    """The folder's change number; and the messages that may have changed or gone after an older one, or None
+    where too much did to tell.
+    """
+    box = folder.box
+    row = folders.get(box.tx, folder.id)
+    told = pages.changed(box.tx, row.id, since) if 0 < since <= row.highest_modseq else None
+    if told is None or folder.is_search:
+        return row.highest_modseq, None
+    came, went = dict.fromkeys(told[0]), told[1]
+    if seen.is_own(row, box.reader.id):
+        marked = list(seen.changed_after(box.tx, row.id, box.reader.id, since))
+        hidden = set(pages.ids(box.tx, row.id, hidden=True))
+        found = pages.numbers(box.tx, row.id, marked).values()
+        came |= dict.fromkeys([number for number in found if number not in hidden])
+    there = [box.message_entry_id(row.id, number) for number in came]
+    gone = [box.message_entry_id(row.id, number) for number in sorted(went) if number not in came]
+    return row.highest_modseq, (there, gone)
 
 
 def criteria(folder: Folder) -> Criteria:

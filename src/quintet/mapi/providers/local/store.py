@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from quintet.errors import BadSyntax
@@ -18,7 +19,7 @@ from quintet.mapi.objects import Box, Folder, Message, Reader, numbers, receivin
 from quintet.mapi.objects.bagged import Bagged
 from quintet.mapi.objects.contents import Contents
 from quintet.mapi.objects.hierarchy import Hierarchy
-from quintet.mapi.providers import base, derive
+from quintet.mapi.providers import base, derive, listing
 from quintet.mapi.providers.base import Can, EntryId, Rows, Special, View, Which
 from quintet.mapi.providers.local import extras, saving, watching
 from quintet.mapi.providers.local.host import Host
@@ -29,6 +30,8 @@ from quintet.store.db import Tx
 from quintet.store.model import AccountId, FolderId, FolderKind
 
 T = TypeVar("T")
+
+_NUMBER = 8  # bytes of the change number before a state
 
 _MESSAGE_SIZE = 70  # bytes of an entry id (MS-OXCDATA 2.2.4.2)
 
@@ -57,7 +60,7 @@ class LocalStore(base.MessageStore):
 
     can = (
         Can.SAVE | Can.FOLDERS | Can.ITEMS | Can.PROPS | Can.READ_MARKS | Can.ASSOCIATED | Can.NOTIFY
-        | Can.SUBMIT | Can.SOFT_DELETE | Can.SEARCH_FOLDERS | Can.RIGHTS | Can.RECEIVE_FOLDERS
+        | Can.SUBMIT | Can.SOFT_DELETE | Can.SEARCH_FOLDERS | Can.RIGHTS | Can.RECEIVE_FOLDERS | Can.CHANGES
     )  # fmt: skip
 
     def __init__(self, host: Host, owner: AccountId, reader: Reader) -> None:
@@ -320,6 +323,14 @@ class LocalStore(base.MessageStore):
         self.write(work)
 
     # --- the rest -----------------------------------------------------------------------------------
+
+    def changes(self, folder: EntryId, state: bytes) -> base.Changes:
+        since = int.from_bytes(state[:_NUMBER], "big")
+        now, touched = self.read(lambda: extras.touched(self._folder(folder), since))
+        if touched == ([], []):
+            return base.Changes(state, [], [], [])
+        found = base.Changes(*listing.compare(self.messages(folder), state[_NUMBER:], touched))
+        return replace(found, state=now.to_bytes(_NUMBER, "big") + found.state)
 
     def source_key(self, entry: EntryId) -> bytes:
         found = self._parsed(entry)
