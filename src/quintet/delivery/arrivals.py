@@ -537,6 +537,8 @@ class Arrivals:
                 work.outcomes[at] = _FAILED.get(result, Outcome(Fate.LATER, result.value))
                 continue
             work.outcomes[at] = TAKEN
+            if not self.after:
+                continue
             filed.append(Filed(result, work.articles[at], work.groups[at], source.peer))
         for tell in self.after:
             tell(filed)

@@ -110,11 +110,10 @@ def _skip(text: str, at: int) -> int:
 
 def claims(digest: Digest, own: str) -> bool:
     """Whether a message came with a field that bears our identifier."""
-    wanted = own.lower()
-    return any(
-        len(name) == len(NAME) and name.lower() == NAME and same(authserv_id(value), wanted)
-        for name, value in digest.headers
-    )
+    for name, value in digest.headers:
+        if len(name) == len(NAME) and name.lower() == NAME and same(authserv_id(value), own):
+            return True
+    return False
 
 
 def same(identifier: str, own: str) -> bool:

@@ -29,13 +29,7 @@ class Mailbox:
     domain: str  # lower case, U-labels as they came; "[192.0.2.1]", "[ipv6:::1]" for an address literal
 
     def __str__(self) -> str:
-        local = self.local
-        if not _ATOMS.fullmatch(local) and (local or self.domain):
-            local = '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        domain = self.domain
-        if domain.startswith("[ipv6:"):
-            domain = "[IPv6:" + domain[6:]
-        return f"{local}@{domain}" if domain else local
+        return _written(self.local, self.domain)
 
     def __bool__(self) -> bool:
         return bool(self.local or self.domain)
@@ -49,6 +43,15 @@ class Mailbox:
     def ascii(self) -> bool:
         """Can be said to a host without SMTPUTF8 as it stands."""
         return self.local.isascii() and self.domain.isascii()
+
+
+@functools.lru_cache(maxsize=1024)  # each address of a letter is written about five times
+def _written(local: str, domain: str) -> str:
+    if not _ATOMS.fullmatch(local) and (local or domain):
+        local = '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if domain.startswith("[ipv6:"):
+        domain = "[IPv6:" + domain[6:]
+    return f"{local}@{domain}" if domain else local
 
 
 NULL = Mailbox("", "")  # the sender of reports, which never get an answer (RFC 5321 4.5.5)
