@@ -6,6 +6,7 @@ knows makes an item of the row's MIME.  An invitation or a card may tell any pro
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ from quintet.mapi.bag import Bag, Item, Key, NamedTag
 from quintet.mapi.convert import bodies, differences, fields, names
 from quintet.mapi.objects import flags, glance, packed, pid, stored
 from quintet.mapi.objects.glance import Head, Line
-from quintet.mapi.objects.itemlike import MADE_BODIES
+from quintet.mapi.objects.itemlike import MADE_BODIES, has_shown
 from quintet.mapi.restrict import RECIPIENTS, Restriction
 from quintet.mapi.rows import Order, SortOrder
 from quintet.mapi.table import Rows
@@ -192,6 +193,8 @@ class _Values:
 
     def of(self, tag: Tag, getter: Any, told: Key | None) -> Value:  # Any: a getter of `glance`, or None
         raw = self._kept.get(tag)
+        if tag in _ATTACHED and self._line.head.attached is None:
+            self._look_for_attachments()
         if raw is not None and tag not in _FLAGGED:
             if tag == pid.MESSAGE_FLAGS:
                 return self._flags(raw)
@@ -211,15 +214,27 @@ class _Values:
 
     def _flags(self, raw: bytes) -> int:
         own: Bag = {pid.MESSAGE_FLAGS: packed.of_value(pid.MESSAGE_FLAGS, raw)}
-        return self._line.message_flags() | flags.shown(self._line.flags, own)
+        found: int = self._line.message_flags()
+        return found | flags.shown(self._line.flags, own)
 
-    def _from_item(self, tag: Tag) -> Value:
+    def _look_for_attachments(self) -> None:
+        """What the letter has is remembered with its head; what the item has instead may change."""
+        if self._kept:
+            self._line.head = copy.copy(self._line.head)
+        self._line.head.attached = has_shown(self._whole())
+
+    def _whole(self) -> Item:
         if self._item is None:
             self._item = self._rows.item(self._line.id)
+        return self._item
+
+    def _from_item(self, tag: Tag) -> Value:
+        item = self._whole()
         key = self._rows.folder.box.key_of(tag)
-        value = None if key is None else self._item.props.get(key)
-        return bodies.synthesized(self._item.props, tag) if value is None and tag in MADE_BODIES else value
+        value = None if key is None else item.props.get(key)
+        return bodies.synthesized(item.props, tag) if value is None and tag in MADE_BODIES else value
 
 
 _FLAGGED = frozenset((pid.FLAG_STATUS, pid.LAST_VERB))  # the entry's flags are the truth of these
+_ATTACHED = frozenset((pid.MESSAGE_FLAGS, pid.HAS_ATTACHMENTS))
 _ALWAYS = frozenset((pid.MESSAGE_FLAGS, pid.HAS_ATTACHMENTS, pid.MESSAGE_CLASS))

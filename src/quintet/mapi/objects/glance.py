@@ -15,6 +15,7 @@ from quintet.mapi import types
 from quintet.mapi.bag import Bag
 from quintet.mapi.convert import addressing, structure
 from quintet.mapi.convert.envelope import put_subject
+from quintet.mapi.convert.fields import text
 from quintet.mapi.objects import flags, numbers, pid
 from quintet.mapi.types import Tag, Value
 from quintet.message import scan, words
@@ -29,30 +30,35 @@ MAX_HEADS = 20_000  # remembered by a process; 0.6 KB each
 
 _FIELDS = frozenset((
     b"subject", b"from", b"sender", b"to", b"cc", b"bcc", b"thread-topic", b"importance", b"x-priority",
-    b"x-msmail-priority", b"priority", b"sensitivity",
+    b"x-msmail-priority", b"priority", b"sensitivity", b"message-id",
 ))  # fmt: skip
+_LISTS = frozenset((b"to", b"cc", b"bcc"))
 _SIMPLE = frozenset(("text", "multipart"))
 _PLAIN = frozenset(("plain", "html", "mixed", "alternative", "related"))
 _TEXTS = ("plain", "html")
-_URGENT = frozenset((b"importance", b"x-priority", b"x-msmail-priority"))
+_URGENT = frozenset((b"importance", b"x-priority", b"x-msmail-priority", b"priority"))
 
 
 class Head:
     """What lists want to know of a letter's MIME; a message is never changed, so it may be remembered."""
 
-    __slots__ = ("_subject", "attached", "fields", "ordinary")
+    __slots__ = ("_subject", "attached", "fields", "more", "ordinary")
 
     def __init__(self, digest: Digest) -> None:
         self.fields: dict[bytes, bytes] = {}  # raw, by names in lower case
+        self.more: list[tuple[bytes, bytes]] = []
         for name, value in digest.headers:
             lower = name.lower()
-            if lower in _FIELDS and lower not in self.fields:
-                self.fields[lower] = value
+            if lower in _FIELDS:
+                if lower not in self.fields:
+                    self.fields[lower] = value
+                elif lower in _LISTS:  # two fields are one longer list
+                    self.more.append((lower, value))
         bare = _is_bare(digest.root)
-        self.attached = not bare and _has_attached(digest.root)  # PidTagHasAttachments
-        self.ordinary = bare or _is_ordinary(
-            digest.root
-        )  # no report, no invitation, nothing signed or packed
+        # no report, no invitation, nothing signed or packed
+        self.ordinary = bare or _is_ordinary(digest.root)
+        # PidTagHasAttachments; None: only the item can tell, and who asked it may note it here
+        self.attached = (not bare and _has_attached(digest.root)) if self.ordinary else None
         self._subject: Bag | None = None
 
     def subject(self, tag: Tag) -> Value:
@@ -112,7 +118,8 @@ class Line:
 
     def name_of(self, fields: tuple[bytes, bytes]) -> Value:
         """The name in the first of two fields that names somebody; mostly it is that of the row."""
-        if fields[0] == b"from" or fields[0] not in self.head.fields:
+        raw = self.head.fields
+        if (fields[0] == b"from" or fields[0] not in raw) and b":" not in raw.get(b"from", b""):  # no group
             return self.from_display or self.person(fields, 0)
         return self.person(fields, 0)
 
@@ -127,15 +134,25 @@ class Line:
 
     def names(self, field: bytes) -> str:
         raw = self.head.fields.get(field)
-        return _names(raw) if raw else ""
+        if not self.head.more:
+            return _names(raw) if raw else ""
+        more = [value for name, value in self.head.more if name == field]
+        return "; ".join(filter(None, map(_names, [raw or b"", *more])))
 
     def topic(self) -> Value:
         told = self.head.fields.get(b"thread-topic")
-        if told:
-            return words.decode_words(told)
+        if told is not None:
+            return text(told)
         return self.head.subject(pid.NORMALIZED_SUBJECT) if b"subject" in self.head.fields else None
 
-    def message_flags(self) -> int:
+    def internet_id(self) -> Value:
+        """As the letter spells it; that of the row is what other letters refer to."""
+        told = self.head.fields.get(b"message-id")
+        return (self.message_id or None) if told is None else text(told)
+
+    def message_flags(self) -> Any:  # an integer or NotImplemented
+        if self.head.attached is None:
+            return NotImplemented
         found = flags.shown(self.flags, {}) | (pid.MF_ASSOCIATED if self.hidden else 0)
         found |= pid.MF_READ | pid.MF_EVER_READ if self.folder.is_read(self.uid, self.flags) else 0
         return found | (pid.MF_HAS_ATTACH if self.head.attached else 0)
@@ -156,12 +173,25 @@ def _names(raw: bytes) -> str:
 def _is_bare(part: Part) -> bool:
     """A text, or its two forms, and nothing else: what most letters are."""
     if part.type == "text":
-        return part.disposition is None and part.subtype in _TEXTS
-    return part.subtype == "alternative" and bool(part.children) and all(map(_is_bare, part.children))
+        return part.disposition is None and part.subtype in _TEXTS and part.size <= structure.MAX_BODY
+    forms = [child.subtype for child in part.children if child.type == "text" and _is_bare(child)]
+    return part.subtype == "alternative" and 0 < len(set(forms)) == len(part.children)
 
 
-def _has_attached(root: Part) -> bool:
-    return any(not one.related for one in structure.of(root).attached)
+def _has_attached(root: Part) -> bool | None:
+    """None: it depends on what the HTML shows, which is not read for a list.
+
+    Two things are taken for granted: a picture beside the HTML is in it, and what is marked as an
+    attachment of the letter is not.
+    """
+    shape = structure.of(root)
+    doubt = False
+    for one in shape.attached:
+        marked = one.part.disposition == "attachment"
+        if shape.html is None or one.part.content_id is None or (marked and not one.related):
+            return True
+        doubt = doubt or marked or not one.related or one.part.type != "image"
+    return None if doubt else False
 
 
 def _is_ordinary(part: Part) -> bool:
@@ -170,6 +200,20 @@ def _is_ordinary(part: Part) -> bool:
     if part.type == "application" and ("pkcs7" in part.subtype or "tnef" in part.subtype):
         return False
     return all(map(_is_ordinary, part.children))
+
+
+def _attached(line: Line) -> Value:
+    return NotImplemented if line.head.attached is None else line.head.attached
+
+
+def _subject(tag: Tag) -> Callable[[Line], Value]:
+    """A card or an invitation tells it elsewhere."""
+
+    def read(line: Line) -> Value:
+        head = line.head
+        return head.subject(tag) if head.ordinary or head.fields.get(b"subject") else NotImplemented
+
+    return read
 
 
 def _urgency(line: Line) -> Value:
@@ -217,7 +261,6 @@ ENTRY: Final[dict[Tag, Callable[[Line], Value]]] = {
     pid.LAST_MODIFICATION: lambda line: types.of_ms(line.saved_at),
     pid.LOCAL_COMMIT: lambda line: types.of_ms(line.saved_at),
     pid.SUBMIT_TIME: lambda line: _time(line.sent_at),
-    pid.INTERNET_ID: lambda line: line.message_id or None,
     pid.ARTICLE_NUMBER: lambda line: line.uid,
     pid.FLAG_STATUS: lambda line: flags.FOLLOW_UP if line.flags & FLAGGED else None,
     pid.LAST_VERB: _verb,
@@ -228,11 +271,12 @@ _SENDER, _AUTHOR = (b"sender", b"from"), (b"from", b"sender")
 
 MIME: Final[dict[Tag, Callable[[Line], Value]]] = {
     pid.MESSAGE_FLAGS: Line.message_flags,
-    pid.HAS_ATTACHMENTS: lambda line: line.head.attached,
+    pid.HAS_ATTACHMENTS: _attached,
     pid.MESSAGE_CLASS: _class,
-    pid.SUBJECT: lambda line: line.head.subject(pid.SUBJECT),
-    pid.SUBJECT_PREFIX: lambda line: line.head.subject(pid.SUBJECT_PREFIX),
-    pid.NORMALIZED_SUBJECT: lambda line: line.head.subject(pid.NORMALIZED_SUBJECT),
+    pid.INTERNET_ID: Line.internet_id,
+    pid.SUBJECT: _subject(pid.SUBJECT),
+    pid.SUBJECT_PREFIX: _subject(pid.SUBJECT_PREFIX),
+    pid.NORMALIZED_SUBJECT: _subject(pid.NORMALIZED_SUBJECT),
     pid.CONVERSATION_TOPIC: Line.topic,
     pid.SENDER_NAME: lambda line: line.name_of(_SENDER),
     pid.SENDER_KIND: lambda line: line.person(_SENDER, 1),

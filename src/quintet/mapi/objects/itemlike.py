@@ -31,6 +31,11 @@ _SUBJECTS = (pid.NORMALIZED_SUBJECT, pid.SUBJECT_PREFIX)
 READ_ONLY, READ_WRITE = 0, 1  # PidTagAccessLevel
 
 
+def has_shown(item: Item) -> bool:
+    """Whether it has an attachment that is not hidden."""
+    return any(not one.props.get(_HIDDEN) for one in item.attachments)
+
+
 class ItemLike(Bagged):
     """An item in memory.  ``changed`` tells what a save has to do."""
 
@@ -202,7 +207,7 @@ class ItemLike(Bagged):
     @property
     def has_attachments(self) -> bool:
         """There is one that is not hidden (R469; MS-OXCMSG 2.2.1.2)."""
-        return any(not one.props.get(_HIDDEN) for one in self.item.attachments)
+        return has_shown(self.item)
 
     facts: ClassVar[Mapping[Tag, Fact]] = {
         pid.OBJECT_TYPE: lambda self: pid.MESSAGE_OBJECT,
