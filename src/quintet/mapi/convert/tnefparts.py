@@ -9,7 +9,7 @@ from __future__ import annotations
 from quintet.errors import BadSyntax
 from quintet.mapi import tnef, types
 from quintet.mapi.bag import Bag, Item, Key, NamedTag
-from quintet.mapi.convert import names
+from quintet.mapi.convert import attachments, names
 from quintet.mapi.tags import tag
 from quintet.message.digest import Fields, Part
 
@@ -18,6 +18,7 @@ CORRELATION_KEY = tag("PidTagTnefCorrelationKey")
 CORRELATOR = "X-MS-TNEF-Correlator"
 FILE_NAME = "winmail.dat"
 
+OTHERS = "<of another letter>"
 _HEADER = CORRELATOR.lower().encode("ascii")
 _KINDS = frozenset(("application/ms-tnef", "application/vnd.ms-tnef"))
 # properties of a store, not of a letter (MS-OXPROPS 1.3.3), and those of everybody's objects that are told
@@ -28,13 +29,24 @@ _BODIES = frozenset((names.BODY, names.HTML, names.RTF))
 
 
 def is_tnef(part: Part) -> bool:
-    """Whether a part is one, by its type, or by the name that it always has."""
+    """Whether a part is one."""
     if part.message is not None or part.size > MAX_SIZE:
         return False
-    kind = part.content_type
-    return kind in _KINDS or (
-        kind == "application/octet-stream" and (part.filename or "").lower() == FILE_NAME
-    )
+    return _is_named(part.content_type, part.filename or "")
+
+
+def _is_named(kind: str, name: str) -> bool:
+    """Whether its type says so, or the name that it always has."""
+    return kind in _KINDS or (kind == "application/octet-stream" and name.lower() == FILE_NAME)
+
+
+def others_mark(item: Item) -> str | None:
+    """Of a letter without such a part of its own: what tells that an attached one is another's."""
+    for one in item.attachments:
+        kind, _ = attachments.content_type(one)
+        if _is_named(kind.lower(), attachments.file_name(one.props)):
+            return OTHERS
+    return None
 
 
 def read(raw: bytes, headers: Fields, item: Item) -> bool:

@@ -81,6 +81,8 @@ class _Writer:
         entity = self._entity()
         if self._tnef:
             fields.append((tnefparts.CORRELATOR, tnefparts.carried(self._item)[1]))
+        elif mark := tnefparts.others_mark(self._item):
+            fields.append((tnefparts.CORRELATOR, mark))
         own = b"" if self._protected else self._own_fields()
         head = envelope.encoded(fields) + b"MIME-Version: 1.0\r\n" + own + entity.header
         return _chain(head + b"\r\n", entity.body)

@@ -67,6 +67,9 @@ def test_part_of_another_letter_is_a_file(correlator: str, key: bytes, opened: b
     item = from_mime(_letter({FLAG: 7, tnefparts.CORRELATION_KEY: key}, correlator=correlator))
     assert (FLAG in item.props) is opened
     assert item.attachments[0].props[names.ATTACH_LONG_NAME] == ("a.bin" if opened else "winmail.dat")
+    again = from_mime(b"".join(to_mime(item)))  # and sent on once more
+    assert [one.data for one in again.attachments] == [one.data for one in item.attachments]
+    assert FLAG not in again.props
 
 
 def test_part_is_known_by_its_name_too() -> None:
