@@ -104,16 +104,9 @@ class Arrivals:
     """One a process, shared by all connections of peers."""
 
     def __init__(
-        self,
-        store: Store,
-        config: Nntp,
-        news: News,
-        *,
-        hostname: str,
-        clock: Clock,
-        peers: Peers,
-        offers: Offers,
-    ) -> None:
+        self, store: Store, config: Nntp, news: News, *,
+        hostname: str, clock: Clock, peers: Peers, offers: Offers,
+    ) -> None:  # fmt: skip
         self._store, self._config, self._news, self._clock = store, config, news, clock
         self.peers, self.offers = peers, offers
         self.host = config.path_host or hostname

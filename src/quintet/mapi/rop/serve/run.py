@@ -13,12 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from quintet import log
-from quintet.auth.identity import Identity
-from quintet.delivery.inbound import Inbound
-from quintet.delivery.post import PostOffice
 from quintet.mapi.buffer import Writer
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import Box, Errand, mapped
+from quintet.mapi.objects import Box, Errand, errands, mapped
 from quintet.mapi.rop import registry
 from quintet.mapi.rop.others import BufferTooSmall, Notify, Pending
 from quintet.mapi.rop.registry import Asked, Buffer
@@ -36,9 +33,7 @@ from quintet.mapi.rop.serve import (  # noqa: F401 - they fill the table
 )
 from quintet.mapi.rop.serve.desk import SERVED, Call, Served
 from quintet.mapi.rop.serve.session import Session
-from quintet.net.seam import Peer
 from quintet.store.db import Tx
-from quintet.store.store import Store
 
 MAX_PAYLOAD = 0xFFFF  # bytes of a frame: RopSize and the frame's own sizes have 16 bits
 LEAST = 48  # bytes that must be left for an operation to be begun: no answer of fixed size needs more
@@ -47,19 +42,9 @@ LEAST_LOGON = 176  # but this one
 logger = log.get("mapi")
 
 
-class Services(Protocol):
-    """What operations and errands need around a session."""
+class Services(errands.Services, Protocol):
+    """What operations need around a session besides what errands do."""
 
-    @property
-    def store(self) -> Store: ...
-    @property
-    def inbound(self) -> Inbound: ...
-    @property
-    def office(self) -> PostOffice: ...
-    @property
-    def identity(self) -> Identity: ...
-    @property
-    def peer(self) -> Peer: ...
     @property
     def hostname(self) -> str: ...
 
