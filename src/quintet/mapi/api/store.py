@@ -63,7 +63,13 @@ class Store:
         if Can.FOLDERS not in self.source.can or which not in _CLASSES:
             raise MapiError(Code.NOT_FOUND, f"{self.name} has no folder for {which.value}")
         name, kind = _CLASSES[which]
-        return self.top.folder(name, create=True, kind=kind)
+        for tried in (name, f"{name} 2"):  # a server may have one of that name that it does not show by IMAP
+            try:
+                return self.top.folder(tried, create=True, kind=kind)
+            except MapiError as error:
+                if error.code != Code.COLLIDING_NAMES:
+                    raise
+        raise MapiError(Code.COLLIDING_NAMES, f"{self.name} has hidden folders of these names")
 
     @property
     def root(self) -> Folder:

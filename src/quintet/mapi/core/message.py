@@ -13,6 +13,7 @@ from quintet.mapi.core import attach, table, values
 from quintet.mapi.core.errors import fail
 from quintet.mapi.core.props import IMAPIProp
 from quintet.mapi.core.structs import SPropValue
+from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import derive
 from quintet.mapi.providers.base import Can, EntryId, Kind, Thing, View
 
@@ -26,6 +27,7 @@ NOTES = frozenset((
     pr.LAST_VERB_EXECUTION_TIME, pr.REPLY_TIME, pr.READ_RECEIPT_REQUESTED, pr.MSG_STATUS, pr.TODO_ITEM_FLAGS,
     pr.MESSAGE_FLAGS,
 ))  # fmt: skip
+_KEPT_WHOLE = ("IPM.APPOINTMENT", "IPM.TASK", "IPM.CONTACT", "IPM.DISTLIST", "IPM.ACTIVITY")
 RECIPIENT_COLUMNS = (
     pr.ROWID, pr.RECIPIENT_TYPE, pr.DISPLAY_NAME, pr.ADDRTYPE, pr.EMAIL_ADDRESS, pr.ENTRYID, pr.SMTP_ADDRESS,
     pr.OBJECT_TYPE, pr.DISPLAY_TYPE, pr.SEARCH_KEY, pr.RESPONSIBILITY, pr.RECIPIENT_TRACKSTATUS,
@@ -234,17 +236,34 @@ class IMessage(IMAPIProp):
         source = store.source
         if self._entry is not None and not self._changed and Can.PROPS in source.can:
             if self._noted or self._removed:
-                source.update(self._entry, dict(self._noted), list(self._removed))
+                try:
+                    source.update(self._entry, dict(self._noted), list(self._removed))
+                except MapiError as error:
+                    if error.code != Code.NOT_SUPPORTED or not self._tells_names():
+                        raise
+                    self._keep_whole(store, force=force)
         elif self._changed or self._noted or self._removed:
-            new = self._entry is None
-            expected = None if new or force else self._item.props.get(pr.CHANGE_KEY)
-            props = self._item.props
-            item = Item({key: props[key] for key in props if key not in store.fixed})
-            item.recipients, item.attachments = self._item.recipients, self._item.attachments
-            self._entry = source.save(self._folder, item, old=self._entry, expected=expected, view=self._view)
-            store.hub.did(Kind.CREATED if new else Kind.MODIFIED, Thing.MESSAGE, self._entry, self._folder)
+            self._keep_whole(store, force=force)
         if self._entry is not None:
             self._reread(store, self._entry)
+
+    def _tells_names(self) -> bool:
+        """What a task, a contact or the like has under names is its content where it is kept as MIME."""
+        own = str(self._item.props.get(pr.MESSAGE_CLASS) or "").upper()
+        return own.startswith(_KEPT_WHOLE) and any(
+            isinstance(key, NamedTag) for key in (*self._noted, *self._removed)
+        )
+
+    def _keep_whole(self, store: IMsgStore, *, force: bool) -> None:
+        new = self._entry is None
+        expected = None if new or force else self._item.props.get(pr.CHANGE_KEY)
+        props = self._item.props
+        item = Item({key: props[key] for key in props if key not in store.fixed})
+        item.recipients, item.attachments = self._item.recipients, self._item.attachments
+        self._entry = store.source.save(
+            self._folder, item, old=self._entry, expected=expected, view=self._view
+        )
+        store.hub.did(Kind.CREATED if new else Kind.MODIFIED, Thing.MESSAGE, self._entry, self._folder)
 
     def _reread(self, store: IMsgStore, entry: EntryId) -> None:
         numbers = list(self._attachments)

@@ -443,7 +443,8 @@ def submission(options: Mapping[str, str]) -> smtp.SmtpTransport | None:
     if not options["smtp_host"]:
         return None
     sending = {name: options[f"smtp_{name}"] for name in ("host", "port", "tls")}
-    return smtp.SmtpTransport(sending | {name: options[name] for name in ("user", "password", "ca_file")})
+    login = {name: options[name] if options["smtp_login"] == "yes" else "" for name in ("user", "password")}
+    return smtp.SmtpTransport(sending | login | {"ca_file": options["ca_file"]})
 
 
 CONNECTION = (
@@ -458,6 +459,7 @@ SENDING = (
     Option("smtp_host", "the server that takes what is sent; empty: nothing is sent", ""),
     Option("smtp_port", "its port", "465"),
     Option("smtp_tls", "yes, starttls or no", "yes"),
+    Option("smtp_login", "no: it takes what comes from here without a password", "yes"),
     Option("address", "the sender's address; empty: the user", ""),
     Option("name", "how the person is called", ""),
 )

@@ -201,6 +201,17 @@ class _Listed:
     quoted: bool  # some lines have a ">" before "From "
 
 
+def _of(listed: Mapping[str, _Listed], key: str) -> _Listed | None:
+    """A message by its key; one of several alike also by that it had before another of them went."""
+    digest, dash, number = key.partition("-")
+    if key in listed or not dash or not number.isdecimal():
+        return listed.get(key)
+    for before in range(min(int(number), len(listed) + 1) - 1, 1, -1):
+        if (one := listed.get(f"{digest}-{before}")) is not None:
+            return one
+    return listed.get(digest)
+
+
 class Mbox(Tree):
     """Files of messages one after the other, each behind a line that begins with "From ".
 
@@ -259,7 +270,7 @@ class Mbox(Tree):
         listed = self._listed(path)
         found = {}
         for key in keys:
-            one = listed.get(key)
+            one = _of(listed, key)
             if one is not None:
                 data = files.FileData(self._at(path), one.start, one.size)
                 if one.size <= files.WHOLE:
@@ -271,10 +282,10 @@ class Mbox(Tree):
 
     def marks(self, path: str, keys: Sequence[str]) -> dict[str, Marks]:
         listed = self._listed(path)
-        return {key: listed[key].marks for key in keys if key in listed}
+        return {key: one.marks for key in keys if (one := _of(listed, key)) is not None}
 
     def message(self, path: str, key: str) -> bytes | Data:
-        one = self._listed(path).get(key)
+        one = _of(self._listed(path), key)
         if one is None:
             raise MapiError(Code.NOT_FOUND)
         data = files.FileData(self._at(path), one.start, one.size)
@@ -296,7 +307,7 @@ class Mbox(Tree):
         listed = self._listed(path)
         with self._opened(path, write=True) as box:
             for key in keys:
-                one = listed.get(key)
+                one = _of(listed, key)
                 if one is not None:
                     message = box[one.number]
                     message.set_flags(_letters((one.marks | add) - remove))
@@ -306,7 +317,7 @@ class Mbox(Tree):
         listed = self._listed(path)
         made = []
         for key in keys:
-            one = listed.get(key)
+            one = _of(listed, key)
             if one is None:
                 made.append("")
             else:
@@ -319,7 +330,7 @@ class Mbox(Tree):
 
     def remove(self, path: str, keys: Collection[str]) -> int:
         listed = self._listed(path)
-        gone = [listed[key].number for key in keys if key in listed]
+        gone = {one.number for key in keys if (one := _of(listed, key)) is not None}
         with self._opened(path, write=True) as box:
             for number in gone:
                 box.remove(number)

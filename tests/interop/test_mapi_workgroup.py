@@ -1,0 +1,59 @@
+"""The workgroup program of `tests.support.workgroup` on systems of others: Dovecot with Postfix, and innd."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from quintet import mapi
+from quintet.mapi.api import Session
+from tests.support import dovecot, inn, postfix, workgroup
+
+pytestmark = pytest.mark.interop
+
+MAIL = {"files", "marks", "categories", "moves", "searches", "syncs", "watches"}
+PLANS = {"appointments", "tasks", "contacts"}
+LETTERS = {"sends", "answers"}
+NO_MAIL = dovecot.missing() or postfix.missing()
+
+
+@pytest.mark.skipif(bool(NO_MAIL), reason=NO_MAIL or "there")
+async def test_dovecot_and_postfix() -> None:
+    async with postfix.postfix(9, users=("ann", "bob")) as mta:
+        await asyncio.to_thread(_letters, mta)
+
+
+def _letters(mta: postfix.Postfix) -> None:
+    with dovecot.running(mta.folder / "vmail") as port:
+
+        def opened(name: str) -> Session:
+            return mapi.connect(
+                "IMAP", host=dovecot.HOST, port=str(port), tls="no", user=f"{name}@postfix.test",
+                password=dovecot.PASSWORD, smtp_host="127.0.0.1", smtp_port=str(mta.port), smtp_tls="no",
+                smtp_login="no", poll="0.2",
+            )  # fmt: skip
+
+        with opened("ann") as ann, opened("bob") as bob:
+            assert workgroup.run(ann, bob, "bob@postfix.test") == MAIL | PLANS | LETTERS
+
+
+@pytest.mark.skipif(bool(inn.missing()), reason=inn.missing() or "there")
+async def test_innd() -> None:
+    server = inn.Inn(Path(tempfile.mkdtemp(prefix="quintet-inn-")), "news.example.org", ["local.test"])
+    server.folder.chmod(0o755)
+    await asyncio.to_thread(server.prepare)
+    try:
+        await server.start()
+        await asyncio.to_thread(_post, server.port)
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+def _post(port: int) -> None:
+    with mapi.connect(
+        "NNTP", host="127.0.0.1", port=str(port), tls="no", address="ann@example.org", name="Ann"
+    ) as ann:
+        assert workgroup.run(ann, group="local.test") == {"posts"}
