@@ -152,3 +152,17 @@ def test_public_folders_are_a_store_beside(server: Spawned) -> None:
     assert public.special() == {Special.PUBLIC: public.top}
     assert Can.SUBMIT not in public.can
     one.close()
+
+
+def test_answers_of_those_who_were_invited_are_kept(server: Spawned) -> None:
+    """MS-OXOCAL 2.2.4.10.2: PidTagRecipientTrackStatus is a column of the recipients that opening tells."""
+    one = opened(server)
+    store = store_of(one)
+    item = letter("Meeting")
+    item.props[pr.MESSAGE_CLASS] = "IPM.Appointment"
+    item.recipients[0] |= {pr.RECIPIENT_TRACKSTATUS: 3, pr.RECIPIENT_FLAGS: 1}
+    entry = store.save(store.special()[Special.CALENDAR], item)
+    (found,) = store.load(entry).recipients
+    assert (found[pr.RECIPIENT_TRACKSTATUS], found[pr.RECIPIENT_FLAGS]) == (3, 1)
+    assert store.delete([entry], hard=True) == 1
+    one.close()

@@ -27,6 +27,9 @@ COLUMNS: tuple[Tag, ...] = (
     recipients.SMTP_ADDRESS,
     recipients.ENTRY_ID,
     recipients.SEARCH_KEY,
+    0x5FFD0003,  # PidTagRecipientFlags: who organizes a meeting (MS-OXOCAL 2.2.4.10.1)
+    0x5FFF0003,  # PidTagRecipientTrackStatus: what was answered
+    0x5FFB0040,  # PidTagRecipientTrackStatusTime
 )
 MAX_SHOWN = 255  # recipient rows in one answer: their count has 8 bits
 
