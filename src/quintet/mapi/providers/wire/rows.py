@@ -30,6 +30,7 @@ PAGE = 0xFFFF  # rows that are asked for at once: as many as fit come
 FULL_TEXT, FULL_BYTES = 255, 510  # of a cell
 NEAR = 4  # times as many rows as wanted are worth one look at the table; fewer are asked for one by one
 SLACK = 64  # rows
+FEW = 4  # rows that are opened one by one before it is known where they stand
 
 
 def read(
@@ -122,6 +123,8 @@ class MessageRows:
 
     def _around(self, ids: Sequence[EntryId], tags: Sequence[Tag]) -> dict[EntryId, list[Value]]:
         """What a part of the table has of them: nothing where they lie too far from each other."""
+        if not self._places and len(ids) > FEW:
+            self._ids()
         places = [self._places[one] for one in ids if one in self._places]
         if not places:
             return {}
