@@ -352,6 +352,7 @@ def test_every_command_but_the_servers_answers_in_json(shell: Shell) -> None:
         )
         cli.run([*path, *options, "--json"])
         out = shell._capsys.readouterr()
+        assert out.out, (path, out.err)
         json.loads(out.out)
         assert out.err == "", path
 
