@@ -7,7 +7,7 @@ SHELL := /bin/sh
 
 PYTHON ?=
 ARGS ?=
-JOBS ?= 2
+JOBS ?= 3
 FUZZ_SECONDS ?= 60
 
 BIN := .venv/bin
@@ -34,7 +34,8 @@ run: $(STAMP) ## start the demonstration server (ARGS="--port-base 20000 --data 
 test: $(STAMP) ## run every test, with foreign clients and servers where they can be installed
 	@sh tests/interop/install.sh
 	@mkdir -p $(COVERAGE)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report= --cov-fail-under=0 $(ARGS) $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov \
+		--cov-report= --cov-fail-under=0 $(ARGS) $(TESTS)
 
 unit: $(STAMP) ## run the fast tests only, without coverage
 	$(BIN)/python -m pytest -q -m "not interop and not slow" $(ARGS) tests/unit

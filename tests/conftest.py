@@ -23,3 +23,23 @@ def shared() -> Path:
     if folder is None:
         pytest.skip("no folder `shared` beside the checkout (set QUINTET_SHARED)")
     return folder
+
+
+_WAITING = ("crash", "interop", "network", "scenario", "system")  # they wait for others more than they work
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that wait stand between those that work; none at the end, where one worker would run it alone."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    here = Path(__file__).parent
+    waiting = [path for path in files if set(_WAITING) & set(path.parts[len(here.parts) :])]
+    working = [path for path in files if path not in waiting]
+    step = max(len(working) * 4 // (5 * max(len(waiting), 1)), 1)
+    order: list[Path] = []
+    for place, path in enumerate(working):
+        if place % step == 0 and waiting:
+            order.append(waiting.pop(0))
+        order.append(path)
+    items[:] = [item for path in (*order, *waiting) for item in files[path]]
