@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import re
 import ssl
 from collections.abc import Iterator
@@ -42,7 +43,8 @@ from quintet.net.seam import Service, TlsInfo
 from quintet.net.stream import NOBODY
 
 FOLDER = Path(__file__).parent.parent / "dialogues"
-CHUNKS = (1, 2, 3, 7, 1 << 20)  # bytes a packet
+# Bytes a packet. With QUINTET_CHUNKS=all all of them, else the least, an odd one, and all at once.
+CHUNKS = (1, 2, 3, 7, 1 << 20) if os.environ.get("QUINTET_CHUNKS") == "all" else (1, 7, 1 << 20)
 TIME_S = 30.0  # for one dialogue
 TLS_NAME = "server.example.org"
 
