@@ -8,6 +8,7 @@ SHELL := /bin/sh
 PYTHON ?=
 ARGS ?=
 JOBS ?= 3
+WAITING_JOBS ?= 4# for tests that wait for kills, clients and time more than they work
 FUZZ_SECONDS ?= 60
 
 BIN := .venv/bin
@@ -37,7 +38,7 @@ test: $(STAMP) ## run every test, with foreign clients and servers where they ca
 	@sh tests/interop/install.sh
 	@mkdir -p $(COVERAGE)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report= --cov-fail-under=0 $(ARGS) $(UNIT)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS) $(OTHERS)
+	$(BIN)/python -m pytest -n $(WAITING_JOBS) --dist loadfile --no-loadscope-reorder $(ARGS) $(OTHERS)
 
 unit: $(STAMP) ## run the fast tests only, without coverage
 	$(BIN)/python -m pytest -q -m "not interop and not slow" $(ARGS) tests/unit
