@@ -71,9 +71,12 @@ class Channel:
         return _body(status, raw)
 
     def beside(self, post: Post) -> Channel:
-        """The same session context over another connection, for a request beside another one (R1170)."""
+        """The same session context over another connection, for a request beside another one (R1170).
+
+        It begins with our cookies and keeps those that it gets: when it ends, they are older than ours.
+        """
         made = Channel(post, application=self._application)
-        made._instance, made._cookies = self._instance, self._cookies
+        made._instance, made._cookies = self._instance, dict(self._cookies)
         return made
 
     def forget(self) -> None:

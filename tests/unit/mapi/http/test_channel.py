@@ -51,6 +51,26 @@ def test_cookies_go_back_as_the_latest_answer_had_them():
     assert "Cookie" not in server.asked[-1][0]
 
 
+def test_a_request_beside_another_leaves_its_sequence_alone():
+    """MS-OXCMAPIHTTP_R1170, R1150: who waited has the sequence of when that began."""
+    tags = b"PROCESSING\r\nDONE\r\n\r\n"
+
+    def counted(number):
+        return [*OK, ("Set-Cookie", f"MapiSequence={number}")]
+
+    server = Server((200, [*counted(1), ("Set-Cookie", "MapiContext=a")], tags), (200, counted(2), tags))
+    waits = Server((200, counted(1), tags))
+    channel = Channel(server.post)
+    channel.ask("Connect")
+    beside = channel.beside(waits.post)
+    channel.ask("Execute")
+    beside.ask("NotificationWait")
+    assert "MapiContext=a" in waits.asked[0][0]["Cookie"]
+    server.answers.append((200, counted(3), tags))
+    channel.ask("Execute")
+    assert "MapiSequence=2" in server.asked[-1][0]["Cookie"]
+
+
 def test_a_body_that_looks_like_a_metatag_is_a_body():
     server = Server((200, OK, b"DONE\r\nX-StartTime: now\r\n\r\nPENDING\r\nDONE\r\n"))
     assert Channel(server.post).ask("Bind") == b"PENDING\r\nDONE\r\n"
