@@ -22,6 +22,7 @@ SEEDS: list[bytes] = [
     b"\1" + base64.b64decode("oRIwEKADCgEBoQkGBysGAQUFAg=="),
     b"\2" + _ASK,
     b"\2<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>",
+    b"\2<?xml version='1.0' encoding='hex'?><x/>",
     b"\3MapiContext=0.AAAAAAAAAAAAAAAAAAAAAA; MapiSequence=1-abc",
     b"\4PROCESSING\r\nPENDING\r\nDONE\r\nX-ElapsedTime: 1\r\n\r\nbody",
 ]

@@ -82,7 +82,7 @@ def parse(body: bytes) -> Asked:
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
     try:
         parser.Parse(body, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the latter of encodings that are none
         raise BadSyntax("not well-formed") from error
     asked = Asked(*(found.get(name, "").strip()[:MAX_TEXT] for name in _FIELDS))
     if not asked.schema or not (asked.address or asked.dn):
