@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from quintet.errors import Reason, Refused, TryLater
+from quintet.store import props
 from quintet.store.db import Tx, bounded
 from quintet.store.model import AccountId, Folder, FolderId, FolderKind, Modseq
 
@@ -311,7 +312,7 @@ def remove(tx: Tx, folder_id: FolderId, *, refuse_children: bool = False) -> Non
     assert hidden is not None
     tx.run(
         "DELETE FROM prop WHERE kind IN (2, 3, 4) AND object_id IN (SELECT id FROM entry WHERE folder_id = ?)"
-        " AND NOT EXISTS (SELECT 1 FROM expunged x WHERE x.entry_id = prop.object_id)", folder_id,
+        f" AND {props.NOT_KEPT}", folder_id,
     )  # fmt: skip
     tx.run("DELETE FROM prop WHERE kind = 1 AND object_id = ?", folder_id)
     tx.run("DELETE FROM annotation WHERE folder_id = ?", folder_id)

@@ -144,7 +144,7 @@ def lines(tx: Tx, wanted: Sequence[int], *, digests: bool = False) -> list[tuple
         "SELECT x.entry_id, x.folder_id, x.uid, x.message_id, x.flags, x.size, x.received_at, x.expunged_at,"
         " 0, 0, 0, 0, m.blob_id, m.sent_at, m.message_id, m.from_display,"
         f" m.to_display{more} FROM expunged x JOIN message m ON m.id = x.message_id{join}"
-        f" WHERE x.entry_id {members}", param,
+        f" WHERE x.entry_id {members} AND x.entry_id <> 0", param,
     )  # fmt: skip
 
 
@@ -153,10 +153,11 @@ def whole(tx: Tx, entry_id: int) -> pages.Whole:
     row = tx.one(
         "SELECT x.entry_id, x.folder_id, x.uid, x.message_id, x.flags, x.size, x.received_at, x.expunged_at,"
         " 0, 0, 0, 0, 0, m.prefix, m.blob_id, b.size, b.sha256, b.place, b.data, b.digest FROM expunged x"
-        " JOIN message m ON m.id = x.message_id LEFT JOIN blob b ON b.id = m.blob_id WHERE x.entry_id = ?",
+        " JOIN message m ON m.id = x.message_id LEFT JOIN blob b ON b.id = m.blob_id"
+        " WHERE x.entry_id = ? AND x.entry_id <> 0",
         entry_id,
     )  # fmt: skip
-    if row is None or not entry_id:
+    if row is None:
         raise Refused(Reason.NO_SUCH_MESSAGE)
     return pages.Whole(*row)
 

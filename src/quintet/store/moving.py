@@ -275,8 +275,7 @@ def _take_away(tx: Tx, folder: Folder, rows: list[tuple[Any, ...]]) -> Modseq:
     )  # fmt: skip
     if folder.kind == FolderKind.ITEM or props.any_of_entries(tx):
         tx.many(
-            "DELETE FROM prop WHERE kind IN (2, 3, 4) AND object_id = ?"
-            " AND NOT EXISTS (SELECT 1 FROM expunged x WHERE x.entry_id = prop.object_id)",
+            f"DELETE FROM prop WHERE kind IN (2, 3, 4) AND object_id = ? AND {props.NOT_KEPT}",
             [(row[1],) for row in rows],
         )
     entry_annotations.forget(tx, folder, [row[0] for row in rows])

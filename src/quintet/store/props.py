@@ -22,6 +22,11 @@ ATTACHMENT: Final = 4  # of an entry; `part` is its number
 FIRST_NAMED: Final = 0x8000  # MS-OXCPRPT 3.2.5.9: named properties have ids from here
 LAST_NAMED: Final = 0xFFFE
 
+# a condition on rows of `prop`: theirs is no entry that can be had back; the index has no rows with 0
+NOT_KEPT: Final = (
+    "NOT EXISTS (SELECT 1 FROM expunged x WHERE x.entry_id = prop.object_id AND x.entry_id <> 0)"
+)
+
 
 def get(tx: Tx, kind: int, object_id: int, part: int = 0) -> dict[int, bytes]:
     """All properties of an object (or of one part of it): value by tag."""
