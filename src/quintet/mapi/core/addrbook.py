@@ -5,6 +5,7 @@ The address books of all services of a profile are one here: the root's containe
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -264,12 +265,16 @@ class IAddrBook(IMAPIProp):
         self._default: EntryId | None = None
         self._pab: EntryId | None = None
         self._connections: dict[int, tuple[notify.Hub, int]] = {}
+        self._numbers = itertools.count(1)
 
     def _bag(self) -> Bag:
         return {pr.OBJECT_TYPE: consts.MAPI_ADDRBOOK}
 
     def hub(self, source: AddressBook) -> notify.Hub:
-        return self._hubs.setdefault(source.uid, notify.Hub(source))
+        found = self._hubs.get(source.uid)
+        if found is None:
+            found = self._hubs[source.uid] = notify.Hub(source)
+        return found
 
     def source_of(self, entry: EntryId) -> AddressBook:
         """Raises MAPIErrorUnknownEntryid."""
@@ -306,13 +311,13 @@ class IAddrBook(IMAPIProp):
         hub = self.hub(source)
         if not hub.tells:
             raise fail("MAPI_E_NO_SUPPORT")
-        number = len(self._connections) + 1
+        number = next(self._numbers)
         self._connections[number] = (hub, hub.advise(entry, mask, sink))
         return number
 
     def Unadvise(self, connection: int) -> None:
         if connection in self._connections:
-            hub, number = self._connections[connection]
+            hub, number = self._connections.pop(connection)
             hub.forget(number)
 
     # --- names and recipients

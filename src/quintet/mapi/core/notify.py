@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 from quintet import log
@@ -55,7 +54,7 @@ class Hub:
         self._source = source
         self._listeners: dict[int, Callable[[Event], None]] = {}
         self._numbers = itertools.count(1)
-        self._counts: Counter[EntryId] = Counter()
+        self._counts: dict[EntryId, int] = {}  # of what somebody asked for: messages are many
         self._guard = threading.Lock()
         self.tells = Can.NOTIFY in source.can
         self._cancel = source.watch(self.tell) if self.tells else None
@@ -64,7 +63,8 @@ class Hub:
         """Passes an event on; a listener that fails harms no other."""
         with self._guard:
             for entry in {event.entry, event.parent, event.old_parent, b""}:
-                self._counts[entry] += 1
+                if entry in self._counts:
+                    self._counts[entry] += 1
             listeners = list(self._listeners.values())
         for listener in listeners:
             try:
@@ -79,7 +79,7 @@ class Hub:
 
     def version(self, entry: EntryId) -> int:
         """Grows with each event that is about an object or what is right below it; b"" stands for all."""
-        return self._counts[entry]
+        return self._counts.setdefault(entry, 0)
 
     def listen(self, listener: Callable[[Event], None]) -> int:
         with self._guard:

@@ -181,8 +181,8 @@ class IMsgStore(IMAPIProp):
 
     def StoreLogoff(self, flags: int = 0) -> int:
         """Ends notifications of this object; the session keeps the store."""
-        for number in self._connections:
-            self.hub.forget(number)
+        while self._connections:
+            self.hub.forget(self._connections.pop())
         return int(consts.LOGOFF_COMPLETE)
 
     def SetLockState(self, message: IMessage, state: int) -> None:
@@ -208,6 +208,7 @@ class IMsgStore(IMAPIProp):
         return number
 
     def Unadvise(self, connection: int) -> None:
+        self._connections.discard(connection)
         self.hub.forget(connection)
 
 

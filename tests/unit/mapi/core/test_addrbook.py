@@ -11,7 +11,7 @@ from quintet.mapi.core.notify import IMAPIAdviseSink
 from quintet.mapi.core.session import IMAPISession
 from quintet.mapi.core.structs import SPropertyRestriction, SPropValue
 from quintet.mapi.core.table import IMAPITable
-from quintet.mapi.providers import memory
+from quintet.mapi.providers import membook, memory
 from tests.unit.mapi.core.conftest import ANN, BOB
 
 
@@ -185,3 +185,31 @@ def test_dialogs_need_a_terminal(book: IAddrBook, monkeypatch: pytest.MonkeyPatc
             call()
     monkeypatch.setattr(dialog, "ask", lambda labels, caption="", defaults=(): ["ann; zoe@example.org", ""])
     assert len(book.Address(0, [])) == 2
+
+
+def test_tables_of_a_book_share_one_watch(book: IAddrBook, personal: IABContainer) -> None:
+    source = personal.source
+    assert isinstance(source, membook.MemoryBook)
+    for _ in range(3):
+        personal.GetContentsTable()
+    assert len(source._listeners) == 1
+    book.close()
+    assert source._listeners == []
+
+
+def test_a_connection_that_ended_leaves_its_number_to_nobody_who_still_listens(
+    book: IAddrBook, personal: IABContainer
+) -> None:
+    news: list[object] = []
+    first = book.Advise(personal.entry or b"", 0xFFFF, IMAPIAdviseSink())
+    second = book.Advise(personal.entry or b"", 0xFFFF, IMAPIAdviseSink(news.extend))
+    book.Unadvise(first)
+    third = book.Advise(personal.entry or b"", 0xFFFF, IMAPIAdviseSink())
+    assert len({first, second, third}) == 3
+    book.Unadvise(third)
+    made = personal.CreateEntry()
+    made.SetProps([SPropValue(pr.DISPLAY_NAME, "Carl")])
+    made.SaveChanges()
+    assert news
+    book.Unadvise(second)
+    assert book._connections == {}

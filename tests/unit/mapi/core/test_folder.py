@@ -254,9 +254,21 @@ def test_news_of_mail_and_objects(store: IMsgStore, inbox: IMAPIFolder, world: m
     assert moved.ulEventType == consts.fnevObjectMoved
     assert (moved.lpParentID, moved.lpOldParentID) == (other.entry, inbox.entry)
     store.Unadvise(connection)
+    assert store._connections == set()
     news.clear()
     world.stores[ANN].deliver(letter("more"))
     assert news == []
+
+
+def test_events_are_counted_only_for_what_a_table_shows(
+    store: IMsgStore, inbox: IMAPIFolder, world: memory.World
+) -> None:
+    table = inbox.GetContentsTable()
+    assert table.GetRowCount() == 0
+    for number in range(5):
+        world.stores[ANN].deliver(letter(str(number)))
+    assert table.GetRowCount() == 5
+    assert set(store.hub._counts) == {inbox.entry}
 
 
 def test_sink_that_fails_harms_nobody(store: IMsgStore, world: memory.World) -> None:
