@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-import uuid
 from collections.abc import Callable
 from typing import Any
 
-from quintet.mapi import restrict, types
+from quintet.mapi import guids, restrict, types
 from quintet.mapi.bag import Key, NamedTag
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.types import Named, Tag
 
 FIRST, LAST = 0x8000, 0xFFFE
-PS_MAPI = uuid.UUID("00020328-0000-0000-c000-000000000046")  # its "names" are the ids below FIRST
 
 _numbers: dict[Named, int] = {}
 _names: list[Named] = []
@@ -34,7 +32,7 @@ def number(name: Named, *, create: bool = True) -> int | None:
     Names are compared with regard to case (MS-OXCPRPT 3.2.5.9).
     Raises MapiError(NAMED_PROPERTY_QUOTA): 32,766 names are there.
     """
-    if name.guid == PS_MAPI:
+    if name.guid == guids.PS_MAPI:
         return name.name if isinstance(name.name, int) and name.name < FIRST else None
     with _guard:
         found = _numbers.get(name)
@@ -50,7 +48,7 @@ def number(name: Named, *, create: bool = True) -> int | None:
 def name(number: int) -> Named | None:
     """The name of an id; None where it has none."""
     if number < FIRST:
-        return Named(PS_MAPI, number)
+        return Named(guids.PS_MAPI, number)
     place = number - FIRST
     return _names[place] if place < len(_names) else None
 

@@ -67,17 +67,6 @@ def put_row(writer: Writer, columns: Sequence[Tag], values: Sequence[Value]) -> 
             types.put(writer, kind, value)
 
 
-def get_row_set(reader: Reader, columns: Sequence[Tag]) -> list[list[Value]]:
-    """A PropertyRowSet: 16 bits of count, then rows (2.8.2.1)."""
-    return [get_row(reader, columns) for _ in range(reader.counted(reader.u16()))]
-
-
-def put_row_set(writer: Writer, columns: Sequence[Tag], found: Sequence[Sequence[Value]]) -> None:
-    writer.u16(len(found))
-    for values in found:
-        put_row(writer, columns, values)
-
-
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What went wrong with one of many properties (2.7)."""

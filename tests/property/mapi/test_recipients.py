@@ -1,4 +1,4 @@
-"""Recipient rows, lists of entry ids and row sets are read back as they were written."""
+"""Recipient rows, lists of entry ids and problems are read back as they were written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quintet.errors import BadSyntax
-from quintet.mapi import entrylists, ids, recipients, rows, types
+from quintet.mapi import entrylists, ids, recipients, rows
 from quintet.mapi.buffer import Reader
 from tests.property.mapi.shapes import ASCII, COUNTER, TAGGED, TEXT, U16, U32, again
 
@@ -64,13 +64,6 @@ def test_lists_of_entry_ids(entries):
     raw = entrylists.write_flat_list(entries)
     assert entrylists.read_flat_list(raw) == entries
     assert len(raw) % 4 == 0
-
-
-@given(st.lists(st.integers(0, 65535), max_size=4))
-def test_row_sets(numbers):
-    columns = [types.tag_of(1, types.INTEGER32)]
-    found = [[number] for number in numbers]
-    assert again(lambda r: rows.get_row_set(r, columns), rows.put_row_set, False, columns, found) == found
 
 
 @given(st.builds(rows.Problem, U16, U32, U32))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quintet.mapi import names, pr, restrict, types
+from quintet.mapi import guids, names, pr, restrict, types
 from quintet.mapi.bag import NamedTag
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.types import Named
@@ -47,9 +47,9 @@ def test_a_name_keeps_its_number() -> None:
 
 def test_names_of_ps_mapi_are_the_ids_themselves() -> None:
     """MS-OXCPRPT 3.2.5.9: PS_MAPI stands for the ids below 0x8000."""
-    assert names.number(Named(names.PS_MAPI, 0x37)) == 0x37
-    assert names.name(0x37) == Named(names.PS_MAPI, 0x37)
-    assert names.number(Named(names.PS_MAPI, "text")) is None
+    assert names.number(Named(guids.PS_MAPI, 0x37)) == 0x37
+    assert names.name(0x37) == Named(guids.PS_MAPI, 0x37)
+    assert names.number(Named(guids.PS_MAPI, "text")) is None
 
 
 def test_key_and_tag_are_each_others_inverse() -> None:

@@ -21,7 +21,7 @@ MAX_PEOPLE = 1000  # named by one Reply-To
 MAX_TEXT = 500  # characters of a name or an address that are kept; a line of a header holds 998
 ELSEWHERE = "imcea.invalid"  # the domain of encapsulated addresses: no host has it (RFC 2606 2)
 
-_ONE_OFF_FLAGS = 0x9001  # UTF-16, not in the address book, no rich text (MS-OXCDATA 2.2.5.1)
+_ONE_OFF_FLAGS = ids.UNICODE | ids.NO_LOOKUP | ids.NO_RICH
 _MAIL_USER = 6  # PidTagObjectType
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")

@@ -37,7 +37,6 @@ RESOLVED = (  # what a resolved recipient gets
     pr.DISPLAY_TYPE, pr.SEARCH_KEY,
 )  # fmt: skip
 MAX_MEMBERS = 100_000  # of one list
-NO_RICH_INFO = 0x0001  # MS-OXCDATA 2.2.5.1: the M bit of a one-off's flags
 
 
 class IMailUser(IMAPIProp):
@@ -331,7 +330,7 @@ class IAddrBook(IMAPIProp):
         ]
         if not texts[1] or not texts[2]:
             raise fail("MAPI_E_INVALID_PARAMETER", "an address has a kind and a text")
-        bits = ids.UNICODE | (NO_RICH_INFO if flags & consts.MAPI_SEND_NO_RICH_INFO else 0)
+        bits = ids.UNICODE | (ids.NO_RICH if flags & consts.MAPI_SEND_NO_RICH_INFO else 0)
         return ids.write(ids.OneOffEntry(bits, texts[0] or texts[2], texts[1].upper(), texts[2]))
 
     def NewEntry(self, ui: int, flags: int, container: EntryId | None, template: EntryId | None) -> EntryId:

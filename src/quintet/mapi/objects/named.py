@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Final
 
 from quintet.errors import Reason, TryLater
-from quintet.mapi import types
+from quintet.mapi import guids, types
 from quintet.mapi.bag import Key, NamedTag
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.types import Named, Tag
@@ -18,8 +17,6 @@ from quintet.store import props
 from quintet.store.db import Tx
 from quintet.store.model import AccountId
 
-PS_MAPI: Final = uuid.UUID("00020328-0000-0000-c000-000000000046")
-PS_INTERNET_HEADERS: Final = uuid.UUID("00020386-0000-0000-c000-000000000046")
 MAX_NAME = 255  # characters: 8 bits tell its size in bytes on the wire (MS-OXCDATA 2.6.1)
 
 
@@ -37,7 +34,7 @@ class Names:
         Raises MapiError(OUT_OF_MEMORY): there is no number left for a new one (R53502).
         """
         named = normal(named)
-        if named.guid == PS_MAPI:  # names for ids that need none (R642)
+        if named.guid == guids.PS_MAPI:  # names for ids that need none (R642)
             return named.name if isinstance(named.name, int) and 0 < named.name < props.FIRST_NAMED else 0
         found = self._numbers.get(named)
         if found is None:
@@ -58,7 +55,7 @@ class Names:
     def named(self, tx: Tx, number: int) -> Named | None:
         """The name of a property id; ids below 0x8000 are their own names (R518 to R524)."""
         if number < props.FIRST_NAMED:
-            return Named(PS_MAPI, number)
+            return Named(guids.PS_MAPI, number)
         found = self._names.get(number)
         if found is None:
             row = props.name_of(tx, self._account_id, number)
@@ -110,7 +107,7 @@ def normal(named: Named) -> Named:
         return named
     if not 0 < len(named.name) <= MAX_NAME or "\0" in named.name:
         raise MapiError(Code.INVALID_PARAMETER, "no possible name")
-    if named.guid == PS_INTERNET_HEADERS:
+    if named.guid == guids.PS_INTERNET_HEADERS:
         return Named(named.guid, named.name.lower())
     return named
 

@@ -15,7 +15,7 @@ from quintet.mapi import ids, restrict, rows, types
 from quintet.mapi.buffer import Reader, Writer, bad
 from quintet.mapi.ids import LongId, ShortId
 from quintet.mapi.restrict import Restriction
-from quintet.mapi.rows import SortOrder
+from quintet.mapi.rows import Problem, SortOrder
 from quintet.mapi.types import Named, Tag, Value
 
 MORE = 0xBABE  # a 16-bit size that says: the real one follows in 32 (MS-OXCROPS_R3212)
@@ -192,26 +192,7 @@ ID = Field(ids.get_short, ids.put_short)
 LONG = Field(ids.get_long, ids.put_long)
 _TAGGED = Field(types.get_tagged, lambda writer, value: types.put_tagged(writer, *value))
 _NAME = Field(types.get_name, types.put_name)
-
-
-@dataclass(frozen=True, slots=True)
-class PropertyProblem:
-    """What could not be done with a property (MS-OXCDATA 2.7); ``index`` is its place in the request."""
-
-    index: int
-    tag: Tag
-    code: int
-
-
-def _get_problem(reader: Reader) -> PropertyProblem:
-    return PropertyProblem(reader.u16(), reader.u32(), reader.u32())
-
-
-def _put_problem(writer: Writer, value: PropertyProblem) -> None:
-    writer.u16(value.index)
-    writer.u32(value.tag)
-    writer.u32(value.code)
-
+_PROBLEM = Field(rows.get_problem, rows.put_problem)
 
 Id = Annotated[ShortId, ID]
 Ids = Annotated[tuple[ShortId, ...], listed(ID, 8, COUNT16)]
@@ -220,7 +201,7 @@ Longs = Annotated[tuple[LongId, ...], listed(LONG, 24, COUNT16)]
 Tags = Annotated[tuple[Tag, ...], Field(lambda reader: tuple(rows.get_tags(reader)), rows.put_tags)]
 Numbers16 = Annotated[tuple[int, ...], listed(Field(Reader.u16, Writer.u16), 2, COUNT16)]
 Names = Annotated[tuple[Named | None, ...], listed(_NAME, 17, COUNT16)]
-Problems = Annotated[tuple[PropertyProblem, ...], listed(Field(_get_problem, _put_problem), 10, COUNT16)]
+Problems = Annotated[tuple[Problem, ...], listed(_PROBLEM, 10, COUNT16)]
 TAGGED = listed(_TAGGED, 4, COUNT16)
 Tagged = Annotated[tuple[tuple[Tag, Value], ...], TAGGED]
 

@@ -15,7 +15,6 @@ from quintet.mapi.convert import calkeys as keys
 from quintet.mapi.globalid import GlobalId
 from quintet.mapi.types import Value
 
-ALL_DAY = "X-MICROSOFT-CDO-ALLDAYEVENT:TRUE"
 HEAD = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n"
 BERLIN = """BEGIN:VTIMEZONE
 TZID:Mitte
@@ -329,9 +328,6 @@ def test_series_that_no_pattern_tells_keeps_its_text(lines: list[str]) -> None:
 
 
 # --- tasks ---------------------------------------------------------------------------------------------
-
-
-ALARM = "BEGIN:VALARM\r\nTRIGGER;VALUE=DATE-TIME:20260105T080000Z\r\nEND:VALARM"
 
 
 def _task(*lines: str) -> Item:

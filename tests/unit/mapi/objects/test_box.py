@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from quintet.mapi import objects
+from quintet.mapi import guids, objects
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import Box, named
+from quintet.mapi.objects import Box
 from quintet.mapi.types import Named
 from quintet.store import accounts, boxes, props
 from quintet.store.blobs import Blobs
@@ -95,19 +95,19 @@ def test_replicas_keep_their_numbers(tx: DrivenTx, box: Box, monkeypatch: pytest
 def test_named_properties(box: Box) -> None:
     """MS-OXCPRPT_R518 to R535, R220, R222."""
     one, text = Named(SET, 0x8502), Named(SET, "#text")
-    header = Named(named.PS_INTERNET_HEADERS, "X-Odd")
+    header = Named(guids.PS_INTERNET_HEADERS, "X-Odd")
     assert box.property_ids([one, text, header]) == [0, 0, 0]
     ids = box.property_ids([one, text, header], create=True)
     assert ids == [0x8000, 0x8001, 0x8002]
-    assert box.property_ids([text, Named(named.PS_INTERNET_HEADERS, "x-oDD"), one]) == [
+    assert box.property_ids([text, Named(guids.PS_INTERNET_HEADERS, "x-oDD"), one]) == [
         0x8001,
         0x8002,
         0x8000,
     ]
     assert box.property_names([*ids, 0x37, 0x8003]) == [
-        one, text, Named(named.PS_INTERNET_HEADERS, "x-odd"), Named(named.PS_MAPI, 0x37), None,
+        one, text, Named(guids.PS_INTERNET_HEADERS, "x-odd"), Named(guids.PS_MAPI, 0x37), None,
     ]  # fmt: skip
-    assert box.property_ids([Named(named.PS_MAPI, 0x37), Named(named.PS_MAPI, "x")], create=True) == [0x37, 0]
+    assert box.property_ids([Named(guids.PS_MAPI, 0x37), Named(guids.PS_MAPI, "x")], create=True) == [0x37, 0]
     assert [number for number, _ in box.names.every(box.tx)] == ids
 
 

@@ -10,11 +10,11 @@ from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import Attachment, Embedded, Folder, ItemLike
 from quintet.mapi.objects.bagged import Bagged
 from quintet.mapi.rop import properties
-from quintet.mapi.rop.fields import PropertyProblem
 from quintet.mapi.rop.properties import WithProblems
 from quintet.mapi.rop.registry import Asked
 from quintet.mapi.rop.serve.desk import Call, serves
 from quintet.mapi.rop.serve.session import Session
+from quintet.mapi.rows import Problem
 from quintet.mapi.types import Error, Tag
 
 MOVE, NO_OVERWRITE = 0x01, 0x02  # CopyFlags (2.2.10.1)
@@ -39,7 +39,7 @@ def _pair(call: Call, flags: int) -> tuple[Bagged, Bagged]:
     return source, target
 
 
-def _copy(source: Bagged, target: Bagged, tags: Sequence[Tag], flags: int) -> list[PropertyProblem]:
+def _copy(source: Bagged, target: Bagged, tags: Sequence[Tag], flags: int) -> list[Problem]:
     """Copies values that are there; what the destination works out by itself is left out (R5070501).
 
     Named properties go by their names, since another mailbox numbers them otherwise.
@@ -54,7 +54,7 @@ def _copy(source: Bagged, target: Bagged, tags: Sequence[Tag], flags: int) -> li
         if fresh is not None and fresh not in target.facts:
             values.append((fresh, value))
             places.append((at, tag))
-    return [PropertyProblem(*places[one.index], one.code) for one in target.set(values)]
+    return [Problem(*places[one.index], one.code) for one in target.set(values)]
 
 
 @serves(0x67, writes=_to_folder)

@@ -11,13 +11,13 @@ from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import Box, Folder, Trouble
 from quintet.mapi.objects.bagged import Bagged
 from quintet.mapi.rop import properties
-from quintet.mapi.rop.fields import PropertyProblem
 from quintet.mapi.rop.properties import WithProblems
 from quintet.mapi.rop.registry import Asked
 from quintet.mapi.rop.serve import values
 from quintet.mapi.rop.serve.desk import Call, serves
 from quintet.mapi.rop.serve.session import Session
 from quintet.mapi.rop.serve.storebag import StoreObject
+from quintet.mapi.rows import Problem
 from quintet.mapi.types import Named, Tag, Value
 
 CREATE = 0x02  # of GetPropertyIdsFromNames: make those that are not there (2.2.12.1)
@@ -100,7 +100,7 @@ def get_properties_list(call: Call) -> properties.GetPropertiesListAnswer:
 
 
 def _problems(troubles: Sequence[Trouble]) -> WithProblems:
-    return WithProblems(tuple([PropertyProblem(one.index, one.tag, one.code) for one in troubles]))
+    return WithProblems(tuple([Problem(one.index, one.tag, one.code) for one in troubles]))
 
 
 @serves(0x79, writes=_at_once)
