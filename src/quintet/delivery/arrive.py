@@ -22,6 +22,7 @@ MAX_HEAD = (
 )  # bytes of a header block. INN takes what maxartsize takes; nobody writes more than 32 KiB
 FUTURE_MS = 24 * 3600 * 1000  # RFC 5537 3.6, INN: further ahead is refused
 MAX_SEEN = 1000  # names of fields that are known to be well-formed
+MAX_SEEN_NAME = 64  # octets of one of them; who writes longer ones is looked at each time
 MAX_SHOWN = 200  # characters of a value repeated in an answer (INN: "%.200s")
 
 _FIELD = re.compile(rb"([!-9;-~]+):(?: |\t|(?=\r\n[ \t]))([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)\r\n")
@@ -177,8 +178,8 @@ def _usual(head: bytes) -> list[tuple[bytes, bytes]] | None:
     if not _seen.issuperset(names):
         if not all(_NAME.fullmatch(name) for name in names):
             return None
-        if len(_seen) < MAX_SEEN:
-            _seen.update(names)
+        short = [name for name in names if len(name) <= MAX_SEEN_NAME]
+        _seen.update(short[: MAX_SEEN - len(_seen)])
     if not all(blank for _, blank, _ in parts):
         return None
     return [(name, value) for name, _, value in parts]

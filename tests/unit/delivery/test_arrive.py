@@ -248,3 +248,13 @@ def test_junk_for_others(groups: str, filed: list[str] | None) -> None:
     """INN: wanttrash.  What this peer should not send, or what is not wanted here, is not junk."""
     found = verdict(field("Newsgroups", groups)(GOOD), junk=True)
     assert found == filed if filed else isinstance(found, No)
+
+
+def test_names_of_fields_that_are_remembered_are_few_and_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: set[bytes] = set()
+    monkeypatch.setattr(arrive, "_seen", seen)
+    many = b"".join([b"X-%d: x\r\n" % number for number in range(3000)])
+    for added in (b"X-" + b"y" * 100_000 + b": x\r\n", many, many):
+        assert isinstance(arrive.read(added + GOOD), Arriving)
+    assert len(seen) == arrive.MAX_SEEN
+    assert max(map(len, seen)) <= arrive.MAX_SEEN_NAME
