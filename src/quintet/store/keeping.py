@@ -139,7 +139,7 @@ def of_numbers(tx: Tx, folder_id: FolderId, wanted: Sequence[int]) -> dict[int, 
 def lines(tx: Tx, wanted: Sequence[int], *, digests: bool = False) -> list[tuple[Any, ...]]:
     """As `pages.lines`, as if these were there; when they went stands for when they were saved."""
     members, param = dialect.among(tx.engine, wanted)
-    more, join = (", b.digest", " LEFT JOIN blob b ON b.id = m.blob_id") if digests else ("", "")
+    more, join = pages.DIGEST if digests else ("", "")
     return tx.all(
         "SELECT x.entry_id, x.folder_id, x.uid, x.message_id, x.flags, x.size, x.received_at, x.expunged_at,"
         " 0, 0, 0, 0, m.blob_id, m.sent_at, m.message_id, m.from_display,"

@@ -30,6 +30,12 @@ LINE: Final = (
     " e.content_modseq, e.created_modseq, e.hidden, m.blob_id, m.sent_at, m.message_id,"
     " m.from_display, m.to_display"
 )
+DIGEST: Final = (
+    ", b.digest, CASE WHEN length(b.digest) = 0 THEN b.data END",
+    " LEFT JOIN blob b ON b.id = m.blob_id",
+)
+"""What `lines` reads for a digest, and where it stands."""
+
 _WHOLE = (
     "SELECT e.id, e.folder_id, e.uid, e.message_id, e.flags, e.size, e.received_at, e.saved_at, e.modseq,"
     " e.content_modseq, e.read_modseq, e.created_modseq, e.hidden, m.prefix, m.blob_id, b.size, b.sha256,"
@@ -91,9 +97,9 @@ def ids(
 
 
 def lines(tx: Tx, numbers: Iterable[int], *, digests: bool = False) -> list[tuple[Any, ...]]:
-    """Rows of `LINE`, in no order; with ``digests`` the packed digest behind (None: no MIME)."""
+    """Rows of `LINE`, in no order; with ``digests`` what `ondemand.digest` takes behind (None: no MIME)."""
     members, param = dialect.among(tx.engine, numbers)
-    more, join = (", b.digest", " LEFT JOIN blob b ON b.id = m.blob_id") if digests else ("", "")
+    more, join = DIGEST if digests else ("", "")
     return tx.all(
         f"SELECT {LINE}{more} FROM entry e JOIN message m ON m.id = e.message_id{join} WHERE e.id {members}",
         param,

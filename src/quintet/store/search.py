@@ -21,7 +21,7 @@ import apsw
 from quintet.message import collation, text, words
 from quintet.message.digest import Digest
 from quintet.message.scan import scan
-from quintet.store import dialect, entries
+from quintet.store import dialect, entries, ondemand
 from quintet.store.db import TROUBLE, Tx, problem
 from quintet.store.model import BodyRef, FolderId, Uid
 from quintet.store.store import Store
@@ -286,7 +286,7 @@ def _documents(tx: Tx, store: Store, rows: Sequence[int]) -> Iterator[tuple[int,
     for row_id, prefix, blob_id, size, sha256, place, packed, data in found:
         read = _reader(store, BodyRef(blob_id, b"", size, False, sha256, not place, data))
         try:
-            digest = Digest.from_bytes(packed)
+            digest = ondemand.digest(packed, data)
         except ValueError:
             digest = scan(read(0, size))  # of another version; reindex will write it anew
         yield row_id, Document(digest, prefix, read)

@@ -20,7 +20,7 @@ from quintet.mapi.rows import Order, SortOrder
 from quintet.mapi.table import Rows
 from quintet.mapi.types import Tag, Value
 from quintet.message.digest import Digest
-from quintet.store import folders, keeping, pages, props
+from quintet.store import folders, keeping, ondemand, pages, props
 from quintet.store.model import FolderKind
 
 if TYPE_CHECKING:
@@ -114,26 +114,26 @@ class Contents(Rows):
     def _lines(self, ids: Sequence[int], keys: Sequence[Tag]) -> dict[int, Line]:
         if all(key in glance.ENTRY for key in keys):
             return {row[0]: Line(self.folder_of(row[1]), row) for row in self.lines(ids)}
-        account, found = self.folder.box.account.guid, {}
-        known = [number for number in ids if glance.is_known(account, number)]
+        store, found = str(self.folder.box.files.root), {}
+        known = [number for number in ids if glance.is_known(store, number)]
         for row in self.lines(known) if known else ():
             line = Line(self.folder_of(row[1]), row)
-            head = glance.known_head(account, line)
+            head = glance.known_head(store, line)
             if head is not None:
                 line.head = head
                 found[line.id] = line
         fresh = [number for number in ids if number not in found]
         for row in self.lines(fresh, digests=True) if fresh else ():
-            line = found[row[0]] = Line(self.folder_of(row[1]), row[:-1])
-            if row[-1] is not None:
-                line.head = Head(self._digest(row[-1], line))
-                glance.remember(account, line)
+            line = found[row[0]] = Line(self.folder_of(row[1]), row[:-2])
+            if row[-2] is not None:
+                line.head = Head(self._digest(row[-2], row[-1], line))
+                glance.remember(store, line)
         return found
 
-    def _digest(self, raw: bytes, line: Line) -> Digest:
+    def _digest(self, packed: bytes, data: bytes | None, line: Line) -> Digest:
         """A digest of an older version is made anew, until `quintet reindex` has done it for good."""
         try:
-            return Digest.from_bytes(raw)
+            return ondemand.digest(packed, data)
         except ValueError:
             return stored.scanned(self.folder.box, self.row(line.id))
 

@@ -21,8 +21,6 @@ from quintet.store.model import FolderKind
 if TYPE_CHECKING:
     from quintet.mapi.objects.message import Message
 
-SLASH = "\u2215"  # stands in a path for a "/" within a name
-
 
 class Folder(FolderCore):
     """One folder.  Its row is read anew in each transaction."""

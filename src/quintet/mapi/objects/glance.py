@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from quintet.mapi import types
 from quintet.mapi.bag import Bag
@@ -26,7 +26,10 @@ from quintet.store.model import ANSWERED, FLAGGED
 if TYPE_CHECKING:
     from quintet.mapi.objects.folder import Folder
 
+T = TypeVar("T")
+
 MAX_HEADS = 20_000  # remembered by a process; 0.6 KB each
+MAX_HEAD = 4 * 1024  # bytes of fields: a letter to hundreds is looked at again
 
 _FIELDS = frozenset((
     b"subject", b"from", b"sender", b"to", b"cc", b"bcc", b"thread-topic", b"importance", b"x-priority",
@@ -61,6 +64,11 @@ class Head:
         self.attached = (not bare and _has_attached(digest.root)) if self.ordinary else None
         self._subject: Bag | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes of its fields."""
+        return sum(map(len, self.fields.values())) + sum([len(value) for _, value in self.more])
+
     def subject(self, tag: Tag) -> Value:
         if self._subject is None:
             self._subject = {}
@@ -74,26 +82,30 @@ def _no_head() -> Head:
     return Head(scan.scan(b"\r\n"))
 
 
-_heads: dict[tuple[bytes, int], tuple[int, Head]] = {}  # the account's GUID, the entry: the message, its head
+_heads: dict[
+    tuple[str, int], tuple[int, Head]
+] = {}  # by the store's directory and the entry: message and head
 
 
-def is_known(account: bytes, entry_id: int) -> bool:
+def is_known(store: str, entry_id: int) -> bool:
     """Whether a head of the entry is remembered; perhaps of the message that it had before."""
-    return (account, entry_id) in _heads
+    return (store, entry_id) in _heads
 
 
-def known_head(account: bytes, line: Line) -> Head | None:
+def known_head(store: str, line: Line) -> Head | None:
     """The head of the entry's message, if it is remembered."""
-    message_row, head = _heads.get((account, line.id), (0, None))
+    message_row, head = _heads.get((store, line.id), (0, None))
     return head if message_row == line.message_row else None
 
 
-def remember(account: bytes, line: Line) -> None:
-    """Keeps the head for whoever lists the entry next; the oldest are forgotten."""
+def remember(store: str, line: Line) -> None:
+    """Keeps the head for whoever lists the entry next; the oldest are forgotten, long ones not kept."""
+    if line.head.size > MAX_HEAD:
+        return
     if len(_heads) >= MAX_HEADS:
         for key in list(itertools.islice(_heads, MAX_HEADS // 4)):
             _heads.pop(key, None)  # another thread may have done it
-    _heads[account, line.id] = line.message_row, line.head
+    _heads[store, line.id] = line.message_row, line.head
 
 
 class Line:
@@ -158,14 +170,19 @@ class Line:
         return found | (pid.MF_HAS_ATTACH if self.head.attached else 0)
 
 
-# the same people write, and are written to, again and again
-@functools.lru_cache(maxsize=4096)
+def _remembered(read: Callable[[bytes], T]) -> Callable[[bytes], T]:
+    """Of short values what was read: the same people write, and are written to, again and again."""
+    kept = functools.lru_cache(maxsize=4096)(read)
+    return lambda raw: kept(raw) if len(raw) <= MAX_HEAD else read(raw)
+
+
+@_remembered
 def _first(raw: bytes) -> tuple[str, str, str] | None:
     found = mailboxes(raw)
     return addressing.person(found[0]) if found else None
 
 
-@functools.lru_cache(maxsize=4096)
+@_remembered
 def _names(raw: bytes) -> str:
     return "; ".join(addressing.person(one)[0] for one in mailboxes(raw))
 

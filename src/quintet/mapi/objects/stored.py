@@ -17,7 +17,7 @@ from quintet.mapi.convert import reading
 from quintet.mapi.convert.differences import Change, ChangedAttachment, Difference
 from quintet.mapi.objects import packed, pid
 from quintet.message.digest import Digest
-from quintet.store import pages, props
+from quintet.store import ondemand, pages, props
 from quintet.store.db import Tx
 from quintet.store.items import Facts
 
@@ -59,7 +59,7 @@ def derived(box: Box, one: Row) -> Item:
     if one.blob_id is None:
         return Item()
     try:
-        digest = Digest.from_bytes(one.digest)
+        digest = ondemand.digest(one.digest, one.data)
     except ValueError:
         digest = scanned(box, one)
     return convert.from_mime(_source(box, one), digest, received_ms=one.received_at, prefix=one.prefix)

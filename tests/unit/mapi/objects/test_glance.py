@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
 from quintet.mapi import objects
-from quintet.mapi.objects import Box, glance, numbers
-from quintet.store import entries
-from quintet.store.content import content_of
+from quintet.mapi.objects import Box, glance, numbers, pid
+from quintet.store import arriving, entries, groups
+from quintet.store.arriving import Filing
+from quintet.store.blobs import Blobs
+from quintet.store.content import content_of, raw
 from quintet.store.db import DrivenTx
-from quintet.store.model import ANSWERED, DRAFT, FLAGGED, SEEN
+from quintet.store.model import ANSWERED, DRAFT, FLAGGED, NEWS, SEEN, Account, AccountId
 
 PEOPLE = (
     "ann@example.org", "Ann <ann@example.org>", '"Ames, Ann" <ann@example.org>, Bob <bob@x.org>', "",
@@ -88,3 +91,38 @@ def test_lists_say_what_messages_say(tx: DrivenTx, box: Box, seed: int) -> None:
                 if value != said and not (value is None and isinstance(said, objects.bagged.Error))
             }
             assert differ == {}, message.row
+
+
+def test_what_is_remembered_is_of_one_store(box: Box, deliver: Callable[..., int]) -> None:
+    number = deliver()
+    table = box.inbox.contents()
+    table.set_columns([pid.SUBJECT])
+    assert table.query(1) == [["Re: Caf\u00e9 menu"]]
+    assert glance.is_known(str(box.files.root), number)
+    assert not glance.is_known("of another", number)  # a copy of the store has the same numbers
+
+
+def test_long_headers_are_listed_and_not_remembered(box: Box, deliver: Callable[..., int]) -> None:
+    people = [f"p{number}@example.org" for number in range(1000)]
+    number = deliver(b"To: " + ",\r\n ".join(people).encode() + b"\r\n\r\n")
+    table = box.inbox.contents()
+    table.set_columns([pid.DISPLAY_TO])
+    assert table.query(1) == [["; ".join(people)]]
+    assert not glance.is_known(str(box.files.root), number)
+
+
+def test_an_article_that_nobody_rendered_is_listed(tx: DrivenTx, files: Blobs, ann: Account) -> None:
+    fields = {b"from": b"Zoe <zoe@example.org>", b"subject": b"Re: plans", b"message-id": b"<1@x>"}
+    head = b"".join(b"%b: %b\r\n" % field for field in fields.items()) + b"\r\n"
+    group = groups.create(tx, "local.test")
+    content = raw(head + b"text\r\n", len(head), fields, "<1@x>", None)
+    arriving.file_all(tx, [Filing("<1@x>", (group.id,), content, b"b!a")], host="news.example.org")
+    news = AccountId(tx.value("SELECT id FROM account WHERE name = ?", NEWS))
+    public = objects.logon(tx, news, ann.id, files=files)
+    with public.using(tx):
+        table = public.folder(group.id).contents()
+        table.set_columns([pid.MESSAGE_ID, pid.SUBJECT, pid.SENDER_NAME])
+        ((number, *row),) = table.query(10)
+        assert row == ["Re: plans", "Zoe"]
+        message = public.message(numbers.from_wire(number)[1])  # type: ignore[arg-type]
+        assert message.get([pid.SUBJECT, pid.SENDER_NAME, pid.BODY]) == ["Re: plans", "Zoe", "text\r\n"]
