@@ -8,11 +8,10 @@ CMC_E_USER_CANCEL.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,37 +21,43 @@ from quintet.mapi.cmcdefs import *
 from quintet.mapi.core import admin, dialog, profile
 from quintet.mapi.core import session as sessions
 from quintet.mapi.core.errors import MAPIError
+from quintet.mapi.errors import MapiError
 from quintet.mapi.plain import (
     MAX_FILES,
     MAX_RECIPIENTS,
     MAX_TEXT,
+    Codes,
+    Fail,
     File,
     Letter,
     Mailroom,
     NoFile,
     Person,
-    code_of,
     head,
     saved,
     text_of,
 )
 
 CHARACTER_SETS = (CMC_CHAR_UNICODE, CMC_CHAR_CP1252, CMC_CHAR_ISTRING)
-_CODES = {
-    "MAPIErrorLogonFailed": CMC_E_LOGON_FAILURE,
-    "MAPIErrorUnconfigured": CMC_E_INVALID_CONFIGURATION,
-    "MAPIErrorUserCancel": CMC_E_USER_CANCEL,
-    "MAPIErrorNotEnoughDisk": CMC_E_DISK_FULL,
-    "MAPIErrorNetworkError": CMC_E_SERVICE_UNAVAILABLE,
-    "MAPIErrorNoSupport": CMC_E_NOT_SUPPORTED,
-    "MAPIErrorAmbiguousRecip": CMC_E_AMBIGUOUS_RECIPIENT,
-    "MAPIErrorNoRecipients": CMC_E_RECIPIENT_NOT_FOUND,
-    "MAPIErrorObjectChanged": CMC_E_MESSAGE_IN_USE,
-    "MAPIErrorInvalidEntryid": CMC_E_INVALID_MESSAGE_REFERENCE,
-    "MAPIErrorNotFound": CMC_E_INVALID_MESSAGE_REFERENCE,
-    "MAPIErrorEndOfSession": CMC_E_INVALID_SESSION_ID,
-}
-_FILES = (CMC_E_ATTACHMENT_NOT_FOUND, CMC_E_ATTACHMENT_OPEN_FAILURE, CMC_E_ATTACHMENT_WRITE_FAILURE)
+_CODES = Codes(
+    {
+        "MAPIErrorLogonFailed": CMC_E_LOGON_FAILURE,
+        "MAPIErrorUnconfigured": CMC_E_INVALID_CONFIGURATION,
+        "MAPIErrorUserCancel": CMC_E_USER_CANCEL,
+        "MAPIErrorNotEnoughDisk": CMC_E_DISK_FULL,
+        "MAPIErrorNetworkError": CMC_E_SERVICE_UNAVAILABLE,
+        "MAPIErrorNoSupport": CMC_E_NOT_SUPPORTED,
+        "MAPIErrorAmbiguousRecip": CMC_E_AMBIGUOUS_RECIPIENT,
+        "MAPIErrorNoRecipients": CMC_E_RECIPIENT_NOT_FOUND,
+        "MAPIErrorObjectChanged": CMC_E_MESSAGE_IN_USE,
+        "MAPIErrorInvalidEntryid": CMC_E_INVALID_MESSAGE_REFERENCE,
+        "MAPIErrorNotFound": CMC_E_INVALID_MESSAGE_REFERENCE,
+        "MAPIErrorEndOfSession": CMC_E_INVALID_SESSION_ID,
+    },
+    files=(CMC_E_ATTACHMENT_NOT_FOUND, CMC_E_ATTACHMENT_OPEN_FAILURE, CMC_E_ATTACHMENT_WRITE_FAILURE),
+    memory=CMC_E_INSUFFICIENT_MEMORY,
+    other=CMC_E_FAILURE,
+)
 _ROLES = {
     CMC_ROLE_TO: consts.MAPI_TO,
     CMC_ROLE_CC: consts.MAPI_CC,
@@ -63,35 +68,9 @@ _ROLES = {
 _KINDS = {kind: role for role, kind in reversed(_ROLES.items())}
 
 
-class _Fail(Exception):
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 _sessions: dict[int, Mailroom] = {}
 _numbers = itertools.count(1)
 _guard = threading.Lock()
-
-
-def _coded(*nothing: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Makes codes of errors; ``nothing`` stands behind the code then."""
-
-    def wrap(function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            try:
-                found = function(*args, **kwargs)
-                return (CMC_SUCCESS, *found) if nothing else CMC_SUCCESS
-            except _Fail as failure:
-                code = failure.code
-            except (MAPIError, NoFile) as error:
-                code = code_of(error, _CODES, _FILES, CMC_E_FAILURE)
-            return (code, *nothing) if nothing else code
-
-        return call
-
-    return wrap
 
 
 @contextmanager
@@ -99,7 +78,7 @@ def _session(number: int, flags: int = 0) -> Iterator[Mailroom]:
     """The session of a number; for 0 the default profile's, for this call only."""
     if number:
         if number not in _sessions:
-            raise _Fail(CMC_E_INVALID_SESSION_ID)
+            raise Fail(CMC_E_INVALID_SESSION_ID)
         yield _sessions[number]
         return
     room = Mailroom(sessions.MAPILogonEx(0, None, None, _logon_flags(flags)))
@@ -123,10 +102,10 @@ def _extensions(found: Sequence[CMC_extension] | None) -> None:
         elif one.item_code == CMC_X_COM_CONFIG_DATA:
             one.item_reference = {item: _configured(item) for item in range(1, CMC_CONFIG_VER_SPEC + 1)}
         elif one.extension_flags & CMC_EXT_REQUIRED:
-            raise _Fail(CMC_E_UNSUPPORTED_FUNCTION_EXT)
+            raise Fail(CMC_E_UNSUPPORTED_FUNCTION_EXT)
 
 
-@_coded(0)
+@_CODES.coded(session=0)
 def cmc_logon(
     service: str | None,
     user: str | None,
@@ -139,9 +118,9 @@ def cmc_logon(
 ) -> Any:
     """(code, session).  ``user`` is a profile; with a ``service`` ("IMAP"), an account of that."""
     if caller_cmc_version > CMC_VERSION:
-        raise _Fail(CMC_E_UNSUPPORTED_VERSION)
+        raise Fail(CMC_E_UNSUPPORTED_VERSION)
     if character_set and character_set not in CHARACTER_SETS:
-        raise _Fail(CMC_E_UNSUPPORTED_CHARACTER_SET)
+        raise Fail(CMC_E_UNSUPPORTED_CHARACTER_SET)
     _extensions(logon_extensions)
     if service:
         session = sessions.opened(_made_up(service, user), password=password or None)
@@ -150,21 +129,21 @@ def cmc_logon(
     with _guard:
         number = next(_numbers)
         _sessions[number] = Mailroom(session)
-    return (number,)
+    return number
 
 
 def _made_up(service: str, user: str | None) -> profile.Profile:
     try:
         used = profile.used(service)
-    except Exception as error:
-        raise _Fail(CMC_E_SERVICE_UNAVAILABLE) from error
+    except MapiError as error:
+        raise Fail(CMC_E_SERVICE_UNAVAILABLE) from error
     name = profile.options_by_id(used.offer).get(profile.WHO)
     if user and name:
         used.settings[name] = user
     return profile.Profile([used])
 
 
-@_coded()
+@_CODES.coded()
 def cmc_logoff(
     session: int, ui_id: int = 0, logoff_flags: int = 0, extensions: Sequence[CMC_extension] | None = None
 ) -> None:
@@ -173,7 +152,7 @@ def cmc_logoff(
     with _guard:
         room = _sessions.pop(session, None)
     if room is None:
-        raise _Fail(CMC_E_INVALID_SESSION_ID)
+        raise Fail(CMC_E_INVALID_SESSION_ID)
     room.close()
 
 
@@ -182,15 +161,15 @@ def cmc_free(memory: object) -> int:
     return CMC_SUCCESS
 
 
-@_coded(None)
+@_CODES.coded(value=None)
 def cmc_query_configuration(
     session: int, item: int, extensions: Sequence[CMC_extension] | None = None
 ) -> Any:
     """(code, value) of a CMC_CONFIG_ item."""
     if session and session not in _sessions:
-        raise _Fail(CMC_E_INVALID_SESSION_ID)
+        raise Fail(CMC_E_INVALID_SESSION_ID)
     _extensions(extensions)
-    return (_configured(item),)
+    return _configured(item)
 
 
 def _configured(item: int) -> Any:
@@ -209,13 +188,13 @@ def _configured(item: int) -> Any:
         CMC_CONFIG_VER_SPEC: CMC_VERSION,
     }
     if item not in found:
-        raise _Fail(CMC_E_INVALID_ENUM)
+        raise Fail(CMC_E_INVALID_ENUM)
     if item == CMC_CONFIG_DEFAULT_USER:
         return admin.MAPIAdminProfiles().profiles.read().default or None
     return found[item]
 
 
-@_coded()
+@_CODES.coded()
 def cmc_send(
     session: int,
     message: CMC_message,
@@ -229,9 +208,9 @@ def cmc_send(
         letter = _letter(message)
         asked = bool(send_flags & CMC_SEND_UI_REQUESTED)
         if asked and not dialog.confirm(f"Send {letter.subject!r}?"):
-            raise _Fail(CMC_E_USER_CANCEL)
+            raise Fail(CMC_E_USER_CANCEL)
         if not letter.people:
-            raise _Fail(CMC_E_RECIPIENT_NOT_FOUND)
+            raise Fail(CMC_E_RECIPIENT_NOT_FOUND)
         _send(room, letter, ask=asked)
 
 
@@ -241,11 +220,11 @@ def _send(room: Mailroom, letter: Letter, *, ask: bool) -> None:
     except MAPIError as error:
         ambiguous = type(error).__name__ == "MAPIErrorAmbiguousRecip"
         code = CMC_E_AMBIGUOUS_RECIPIENT if ambiguous else CMC_E_RECIPIENT_NOT_FOUND
-        raise _Fail(code) from error
+        raise Fail(code) from error
     room.send(letter, ask=ask)
 
 
-@_coded()
+@_CODES.coded()
 def cmc_send_documents(
     recipient_addresses: str | None,
     subject: str | None,
@@ -266,7 +245,7 @@ def cmc_send_documents(
         answers = dialog.ask(["To"], caption=subject or "Documents")
         addresses = [] if answers is None else [one.strip() for one in answers[0].split(";") if one.strip()]
     if not addresses:
-        raise _Fail(CMC_E_USER_CANCEL)
+        raise Fail(CMC_E_USER_CANCEL)
     titles = (file_names or "").split(split)
     attachments = [
         CMC_attachment(titles[at] if at < len(titles) else None, None, path)
@@ -288,11 +267,11 @@ def _addressed(text: str) -> Person:
         (kinds[head.lower()], rest.strip()) if colon and head.lower() in kinds else (consts.MAPI_TO, text)
     )
     if not name:
-        raise _Fail(CMC_E_RECIPIENT_NOT_FOUND)
+        raise Fail(CMC_E_RECIPIENT_NOT_FOUND)
     return Person("", name, kind) if "@" in name else Person(name, "", kind)
 
 
-@_coded()
+@_CODES.coded()
 def cmc_act_on(
     session: int,
     message_reference: bytes | None,
@@ -305,18 +284,18 @@ def cmc_act_on(
     _extensions(extensions)
     if operation != CMC_ACT_ON_DELETE:
         known = operation == CMC_ACT_ON_EXTENDED
-        raise _Fail(CMC_E_UNSUPPORTED_ACTION if known else CMC_E_INVALID_ENUM)
+        raise Fail(CMC_E_UNSUPPORTED_ACTION if known else CMC_E_INVALID_ENUM)
     with _session(session, act_on_flags) as room:
         room.delete(_reference(message_reference))
 
 
 def _reference(found: bytes | None) -> bytes:
     if not found:
-        raise _Fail(CMC_E_INVALID_MESSAGE_REFERENCE)
+        raise Fail(CMC_E_INVALID_MESSAGE_REFERENCE)
     return found
 
 
-@_coded(0, ())
+@_CODES.coded(count=0, summaries=())
 def cmc_list(
     session: int,
     message_type: str | None,
@@ -328,6 +307,7 @@ def cmc_list(
 ) -> Any:
     """(code, count, summaries) of the inbox in the order of arrival, behind ``seed``; ``count`` 0: all."""
     _extensions(extensions)
+    _check_count(count)
     with _session(session, list_flags) as room:
         unread = bool(list_flags & CMC_LIST_UNREAD_ONLY)
         found = room.listed(message_type or "", unread=unread, after=seed or b"")
@@ -339,6 +319,12 @@ def cmc_list(
         return len(entries), [_summary(room, one) for one in entries]
 
 
+def _check_count(count: int) -> None:
+    """A CMC_uint32.  Raises CMC_E_INVALID_PARAMETER."""
+    if count < 0:
+        raise Fail(CMC_E_INVALID_PARAMETER)
+
+
 def _summary(room: Mailroom, entry: bytes) -> CMC_message_summary:
     letter = head(room.message(entry))
     flags = (0 if letter.unread else CMC_SUM_READ) | (CMC_SUM_UNSENT if letter.unsent else 0)
@@ -348,7 +334,7 @@ def _summary(room: Mailroom, entry: bytes) -> CMC_message_summary:
     )
 
 
-@_coded(None)
+@_CODES.coded(message=None)
 def cmc_read(
     session: int,
     message_reference: bytes | None,
@@ -374,11 +360,9 @@ def cmc_read(
             message.SetReadFlag(0)
         flags = (0 if letter.unread else CMC_MSG_READ) | (CMC_MSG_UNSENT if letter.unsent else 0)
         people = ([letter.author] if letter.author is not None else []) + letter.people
-        return (
-            CMC_message(
-                entry, letter.kind, letter.subject, _time(letter.sent or letter.received),
-                text_of(message) if whole else None, [_recipient(one) for one in people], attachments, flags,
-            ),
+        return CMC_message(
+            entry, letter.kind, letter.subject, _time(letter.sent or letter.received),
+            text_of(message) if whole else None, [_recipient(one) for one in people], attachments, flags,
         )  # fmt: skip
 
 
@@ -392,7 +376,7 @@ def _titles(message: Any) -> list[CMC_attachment]:
     return [CMC_attachment(str(row[0].Value)) for row in rows.QueryRows(MAX_FILES)]
 
 
-@_coded(0, ())
+@_CODES.coded(count=0, recipients=())
 def cmc_look_up(
     session: int,
     recipient_in: CMC_recipient,
@@ -407,6 +391,7 @@ def cmc_look_up(
     CMC_LOOKUP_RESOLVE_IDENTITY: the user.  CMC_LOOKUP_RESOLVE_UI lets a person choose.
     """
     _extensions(extensions)
+    _check_count(count)
     with _session(session, look_up_flags) as room:
         if look_up_flags & CMC_LOOKUP_RESOLVE_IDENTITY:
             found = [room.person(Person(entry=room.session.QueryIdentity()))]
@@ -417,7 +402,7 @@ def cmc_look_up(
         if look_up_flags & CMC_LOOKUP_DETAILS_UI and not dialog.show(
             [f"{one.name} <{one.address}>" for one in found]
         ):
-            raise _Fail(CMC_E_USER_CANCEL)
+            raise Fail(CMC_E_USER_CANCEL)
         shown = [_recipient(one) for one in found[: count or None]]
         if len(shown) < len(found):
             shown[-1].recip_flags |= CMC_RECIP_LIST_TRUNCATED
@@ -428,7 +413,7 @@ def _beginning(room: Mailroom, name: str) -> list[Person]:
     book = room.session.OpenAddressBook()
     entries = [one for source in book.sources for one in source.resolve(name)]
     if not entries:
-        raise _Fail(CMC_E_RECIPIENT_NOT_FOUND)
+        raise Fail(CMC_E_RECIPIENT_NOT_FOUND)
     return [room.person(Person(entry=one)) for one in entries]
 
 
@@ -437,7 +422,7 @@ def _one(room: Mailroom, wanted: CMC_recipient, *, ask: bool) -> Person:
         return room.person(_asked(wanted), ask=ask)
     except MAPIError as error:
         if type(error).__name__ == "MAPIErrorNotFound":
-            raise _Fail(CMC_E_RECIPIENT_NOT_FOUND) from error
+            raise Fail(CMC_E_RECIPIENT_NOT_FOUND) from error
         raise
 
 
@@ -445,6 +430,9 @@ def _one(room: Mailroom, wanted: CMC_recipient, *, ask: bool) -> Person:
 
 
 def _asked(one: CMC_recipient) -> Person:
+    """Raises CMC_E_INVALID_ENUM: no such role."""
+    if one.role not in _ROLES:
+        raise Fail(CMC_E_INVALID_ENUM)
     return Person(one.name or "", one.address or "", _ROLES[one.role])
 
 
@@ -455,11 +443,10 @@ def _recipient(one: Person) -> CMC_recipient:
 
 def _letter(message: CMC_message) -> Letter:
     if len(message.recipients) > MAX_RECIPIENTS:
-        raise _Fail(CMC_E_TOO_MANY_RECIPIENTS)
+        raise Fail(CMC_E_TOO_MANY_RECIPIENTS)
     if len(message.attachments) > MAX_FILES:
-        raise _Fail(CMC_E_TOO_MANY_FILES)
-    if any(one.role not in _ROLES for one in message.recipients):
-        raise _Fail(CMC_E_INVALID_ENUM)
+        raise Fail(CMC_E_TOO_MANY_FILES)
+    asked = [_asked(one) for one in message.recipients]
     files = [
         File(Path(one.attach_filename or ""), one.attach_title or "", mime=one.attach_type or "")
         for one in message.attachments
@@ -468,11 +455,11 @@ def _letter(message: CMC_message) -> Letter:
     if message.message_flags & CMC_MSG_TEXT_NOTE_AS_FILE and files:
         text = _text_file(files.pop(0).path)
     if len(text) > MAX_TEXT:
-        raise _Fail(CMC_E_TEXT_TOO_LARGE)
+        raise Fail(CMC_E_TEXT_TOO_LARGE)
     people = [
-        _asked(one)
-        for one in message.recipients
-        if not one.recip_flags & CMC_RECIP_IGNORE and _ROLES[one.role] != consts.MAPI_ORIG
+        person
+        for one, person in zip(message.recipients, asked, strict=True)
+        if not one.recip_flags & CMC_RECIP_IGNORE and person.kind != consts.MAPI_ORIG
     ]
     return Letter(message.subject or "", text, message.message_type or "", people, files)
 
@@ -480,12 +467,12 @@ def _letter(message: CMC_message) -> Letter:
 def _text_file(path: Path) -> str:
     try:
         if path.stat().st_size > MAX_TEXT:
-            raise _Fail(CMC_E_TEXT_TOO_LARGE)
+            raise Fail(CMC_E_TEXT_TOO_LARGE)
         return path.read_bytes().decode("utf-8", "replace")
     except FileNotFoundError:
         raise NoFile from None
     except OSError:
-        raise _Fail(CMC_E_ATTACHMENT_READ_FAILURE) from None
+        raise Fail(CMC_E_ATTACHMENT_READ_FAILURE) from None
 
 
 def _time(seconds: float) -> CMC_time:

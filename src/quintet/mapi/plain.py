@@ -6,22 +6,26 @@ Both are thin faces of Extended MAPI; here are its calls, there only names, flag
 from __future__ import annotations
 
 import contextlib
+import functools
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from quintet.errors import Problem
 from quintet.mapi import consts, pr
 from quintet.mapi.bag import Data
 from quintet.mapi.convert import bodies
 from quintet.mapi.core import props, structs, values
-from quintet.mapi.core.errors import MAPIError
+from quintet.mapi.core.errors import MAPIError, told
 from quintet.mapi.core.folder import IMAPIFolder
 from quintet.mapi.core.message import IMessage
 from quintet.mapi.core.session import IMAPISession
 from quintet.mapi.core.stream import IStream
 from quintet.mapi.core.structs import SPropValue
+from quintet.mapi.errors import MapiError
 from quintet.mapi.providers import derive
 
 MAX_TEXT = 64 * 1024 * 1024  # characters of a letter
@@ -38,6 +42,56 @@ class NoFile(Exception):
     def __init__(self, *, found: bool = False, writing: bool = False) -> None:
         super().__init__()
         self.found, self.writing = found, writing
+
+
+class Fail(Exception):
+    """A code that the caller of a face gets."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """What a face calls what went wrong."""
+
+    known: Mapping[str, int]  # by the name of the error's class
+    files: tuple[int, int, int]  # not found, not readable, not writable
+    memory: int
+    other: int
+
+    def of(self, error: Exception) -> int:
+        if isinstance(error, MapiError | Problem):  # a provider's own, of a call past the interface
+            error = told(error)
+        if isinstance(error, Fail):
+            return error.code
+        if isinstance(error, NoFile):
+            return self.files[2 if error.writing else 1 if error.found else 0]
+        if isinstance(error, MemoryError):
+            return self.memory
+        return self.known.get(type(error).__name__, self.other)
+
+    def coded(self, **nothing: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Makes a call give a code, 0 for success; ``nothing``: what stands behind the code of an error.
+
+        Behind 0 stands what the function gave: a tuple where ``nothing`` has several names.
+        """
+        several, defaults = len(nothing) > 1, tuple(nothing.values())
+
+        def wrap(function: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(function)
+            def call(*args: Any, **kwargs: Any) -> Any:
+                try:
+                    code, found = 0, function(*args, **kwargs)
+                    given = tuple(found) if several else (found,)
+                except (Fail, MAPIError, MapiError, Problem, NoFile, MemoryError) as error:
+                    code, given = self.of(error), defaults
+                return (code, *given) if nothing else code
+
+            return call
+
+        return wrap
 
 
 @dataclass(slots=True)
@@ -83,11 +137,15 @@ class Letter:
 
 
 class Mailroom:
-    """A session with its default store."""
+    """A session with its default store; ends the session where there is none (MAPIErrorNotFound)."""
 
     def __init__(self, session: IMAPISession) -> None:
         self.session = session
-        self.store = session.OpenMsgStore(0, None, None, consts.MDB_WRITE)
+        try:
+            self.store = session.OpenMsgStore(0, None, None, consts.MDB_WRITE)
+        except MAPIError:
+            session.Logoff()
+            raise
         self.seeds: dict[bytes, tuple[int, bytes]] = {}  # where a letter stood, also when it is gone
 
     def close(self) -> None:
@@ -293,29 +351,34 @@ def attach(message: IMessage, file: File) -> None:
 
 def saved(message: IMessage) -> list[File]:
     """The attachments as files in a new folder of their own; the caller deletes them.  Raises NoFile."""
-    files: list[File] = []
-    folder: Path | None = None
-    for row in message.GetAttachmentTable(consts.MAPI_UNICODE).QueryRows(MAX_FILES):
-        number = row[0].Value
-        one = message.OpenAttach(number)
-        bag = {prop.ulPropTag: prop.Value for prop in one.GetProps(None, consts.MAPI_UNICODE)}
-        data = (
-            one._one.data
-            if one._one.item is None
-            else text_of(IMessage.embedded(one._one.item, None, one._lock))
-        )
-        folder = folder or Path(tempfile.mkdtemp(prefix="mapi-"))
-        name = str(
-            bag.get(pr.ATTACH_LONG_FILENAME) or bag.get(pr.ATTACH_FILENAME) or bag.get(pr.DISPLAY_NAME) or ""
-        )
-        path = folder / f"{number}-{safe_name(name)}"
-        _write_file(path, data.encode("utf-8") if isinstance(data, str) else data)
-        ole = bag.get(pr.ATTACH_METHOD) == consts.ATTACH_OLE
-        position = bag.get(pr.RENDERING_POSITION, -1)
-        files.append(
-            File(path, name or path.name, position, int(ole), str(bag.get(pr.ATTACH_MIME_TAG) or ""))
-        )
-    return files
+    rows = message.GetAttachmentTable(consts.MAPI_UNICODE).QueryRows(MAX_FILES)
+    if not rows:
+        return []
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="mapi-"))
+    except OSError:
+        raise NoFile(found=True, writing=True) from None
+    try:
+        return [_saved(message, row[0].Value, folder) for row in rows]
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _saved(message: IMessage, number: int, folder: Path) -> File:
+    one = message.OpenAttach(number)
+    bag = {prop.ulPropTag: prop.Value for prop in one.GetProps(None, consts.MAPI_UNICODE)}
+    data = (
+        one._one.data if one._one.item is None else text_of(IMessage.embedded(one._one.item, None, one._lock))
+    )
+    name = str(
+        bag.get(pr.ATTACH_LONG_FILENAME) or bag.get(pr.ATTACH_FILENAME) or bag.get(pr.DISPLAY_NAME) or ""
+    )
+    path = folder / f"{number}-{safe_name(name)}"
+    _write_file(path, data.encode("utf-8") if isinstance(data, str) else data)
+    ole = bag.get(pr.ATTACH_METHOD) == consts.ATTACH_OLE
+    position = bag.get(pr.RENDERING_POSITION, -1)
+    return File(path, name or path.name, position, int(ole), str(bag.get(pr.ATTACH_MIME_TAG) or ""))
 
 
 def _write_file(path: Path, data: bytes | Data) -> None:
@@ -334,10 +397,3 @@ def safe_name(name: str) -> str:
     """A name that stays within its folder, whatever a stranger called the file."""
     kept = "".join([char if char.isprintable() and char not in '/\\:*?"<>|' else "_" for char in name])
     return kept.strip(" .")[-MAX_NAME:] or "attachment"
-
-
-def code_of(error: MAPIError | NoFile, table: dict[str, int], files: tuple[int, int, int], other: int) -> int:
-    """The code of a face for what went wrong.  ``files``: not found, not readable, not writable."""
-    if isinstance(error, NoFile):
-        return files[2] if error.writing else files[1] if error.found else files[0]
-    return table.get(type(error).__name__, other)

@@ -7,11 +7,11 @@ does. Dialogs are asked in a terminal; where there is none, MAPI_E_USER_ABORT is
 
 from __future__ import annotations
 
-import functools
 import itertools
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +24,12 @@ from quintet.mapi.plain import (
     MAX_FILES,
     MAX_RECIPIENTS,
     MAX_TEXT,
+    Codes,
+    Fail,
     File,
     Letter,
     Mailroom,
-    NoFile,
     Person,
-    code_of,
 )
 
 lhSessionNull = 0
@@ -84,22 +84,26 @@ MAX_SESSIONS = 100  # of a process
 SHORT_ID = 64  # characters of a message's id, with its end, without MAPI_LONG_MSGID
 NO_POSITION = 0xFFFFFFFF  # nPosition of an attachment whose place nobody told
 
-_CODES = {
-    "MAPIErrorLogonFailed": MAPI_E_LOGON_FAILURE,
-    "MAPIErrorUnconfigured": MAPI_E_LOGON_FAILURE,
-    "MAPIErrorUserCancel": MAPI_USER_ABORT,
-    "MAPIErrorNoAccess": MAPI_E_ACCESS_DENIED,
-    "MAPIErrorNotEnoughDisk": MAPI_E_DISK_FULL,
-    "MAPIErrorNotEnoughMemory": MAPI_E_INSUFFICIENT_MEMORY,
-    "MAPIErrorNetworkError": MAPI_E_NETWORK_FAILURE,
-    "MAPIErrorNoSupport": MAPI_E_NOT_SUPPORTED,
-    "MAPIErrorAmbiguousRecip": MAPI_E_AMBIGUOUS_RECIPIENT,
-    "MAPIErrorNoRecipients": MAPI_E_INVALID_RECIPS,
-    "MAPIErrorObjectChanged": MAPI_E_MESSAGE_IN_USE,
-    "MAPIErrorEndOfSession": MAPI_E_INVALID_SESSION,
-    "MAPIErrorSessionLimit": MAPI_E_TOO_MANY_SESSIONS,
-}
-_FILES = (MAPI_E_ATTACHMENT_NOT_FOUND, MAPI_E_ATTACHMENT_OPEN_FAILURE, MAPI_E_ATTACHMENT_WRITE_FAILURE)
+_CODES = Codes(
+    {
+        "MAPIErrorLogonFailed": MAPI_E_LOGON_FAILURE,
+        "MAPIErrorUnconfigured": MAPI_E_LOGON_FAILURE,
+        "MAPIErrorUserCancel": MAPI_USER_ABORT,
+        "MAPIErrorNoAccess": MAPI_E_ACCESS_DENIED,
+        "MAPIErrorNotEnoughDisk": MAPI_E_DISK_FULL,
+        "MAPIErrorNotEnoughMemory": MAPI_E_INSUFFICIENT_MEMORY,
+        "MAPIErrorNetworkError": MAPI_E_NETWORK_FAILURE,
+        "MAPIErrorNoSupport": MAPI_E_NOT_SUPPORTED,
+        "MAPIErrorAmbiguousRecip": MAPI_E_AMBIGUOUS_RECIPIENT,
+        "MAPIErrorNoRecipients": MAPI_E_INVALID_RECIPS,
+        "MAPIErrorObjectChanged": MAPI_E_MESSAGE_IN_USE,
+        "MAPIErrorEndOfSession": MAPI_E_INVALID_SESSION,
+        "MAPIErrorSessionLimit": MAPI_E_TOO_MANY_SESSIONS,
+    },
+    files=(MAPI_E_ATTACHMENT_NOT_FOUND, MAPI_E_ATTACHMENT_OPEN_FAILURE, MAPI_E_ATTACHMENT_WRITE_FAILURE),
+    memory=MAPI_E_INSUFFICIENT_MEMORY,
+    other=MAPI_E_FAILURE,
+)
 
 
 @dataclass
@@ -158,12 +162,6 @@ class MapiMessage:
 MapiMessageW, MapiRecipDescW, MapiFileDescW = MapiMessage, MapiRecipDesc, MapiFileDesc
 
 
-class _Fail(Exception):
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 class _Open(Mailroom):
     """A session behind a handle; short ids stand for entry ids that are too long for 64 characters."""
 
@@ -186,37 +184,13 @@ class _Open(Mailroom):
         except ValueError:
             found = b""
         if not found:
-            raise _Fail(MAPI_E_INVALID_MESSAGE)
+            raise Fail(MAPI_E_INVALID_MESSAGE)
         return found
 
 
 _sessions: dict[int, _Open] = {}
 _handles = itertools.count(1)
 _guard = threading.Lock()
-
-
-def _coded(**results: object) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Makes codes of errors.  ``results``: what stands behind the code when there is nothing to give."""
-    defaults = tuple(results.values())
-
-    def wrap(function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            code = SUCCESS_SUCCESS
-            try:
-                found = function(*args, **kwargs)
-                return (code, found) if defaults else code
-            except _Fail as failure:
-                code = failure.code
-            except (MAPIError, NoFile) as error:
-                code = code_of(error, _CODES, _FILES, MAPI_E_FAILURE)
-            except MemoryError:
-                code = MAPI_E_INSUFFICIENT_MEMORY
-            return (code, *defaults) if defaults else code
-
-        return call
-
-    return wrap
 
 
 def _opened(name: str | None, password: str | None, flags: int) -> _Open:
@@ -231,7 +205,7 @@ def _session(handle: int, flags: int = 0) -> Iterator[_Open]:
     """The session of a handle; for 0 the one that is open, else one for this call only."""
     if handle:
         if handle not in _sessions:
-            raise _Fail(MAPI_E_INVALID_SESSION)
+            raise Fail(MAPI_E_INVALID_SESSION)
         yield _sessions[handle]
         return
     if _sessions and not flags & MAPI_NEW_SESSION:
@@ -244,33 +218,37 @@ def _session(handle: int, flags: int = 0) -> Iterator[_Open]:
         made.close()
 
 
-@_coded(session=0)
+@_CODES.coded(session=0)
 def MAPILogon(ui: int, profile: str | None, password: str | None, flags: int = 0, reserved: int = 0) -> Any:
     """(code, session).  MAPI_NEW_SESSION: not one that is open; MAPI_LOGON_UI: asks for what is missing."""
     with _guard:
         if len(_sessions) >= MAX_SESSIONS:
-            raise _Fail(MAPI_E_TOO_MANY_SESSIONS)
+            raise Fail(MAPI_E_TOO_MANY_SESSIONS)
         if not profile and not flags & MAPI_NEW_SESSION and _sessions:
             return next(iter(_sessions))
         opened = _opened(profile, password, flags)
         if flags & MAPI_FORCE_DOWNLOAD:
-            opened.session.FlushQueues()
+            try:
+                opened.session.FlushQueues()
+            except MAPIError:
+                opened.close()
+                raise
         handle = next(_handles)
         _sessions[handle] = opened
         return handle
 
 
-@_coded()
+@_CODES.coded()
 def MAPILogoff(session: int, ui: int = 0, flags: int = 0, reserved: int = 0) -> None:
     """Code.  MAPI_E_INVALID_SESSION: there is none of that handle."""
     with _guard:
         found = _sessions.pop(session, None)
     if found is None:
-        raise _Fail(MAPI_E_INVALID_SESSION)
+        raise Fail(MAPI_E_INVALID_SESSION)
     found.close()
 
 
-@_coded()
+@_CODES.coded()
 def MAPISendMail(session: int, ui: int, message: MapiMessage, flags: int = 0, reserved: int = 0) -> None:
     """Code.  MAPI_DIALOG asks for recipients, subject and text; without it there must be a recipient."""
     with _session(session, flags) as room:
@@ -278,7 +256,7 @@ def MAPISendMail(session: int, ui: int, message: MapiMessage, flags: int = 0, re
         if flags & MAPI_DIALOG:
             letter = _composed(letter)
         elif not letter.people:
-            raise _Fail(MAPI_E_INVALID_RECIPS)
+            raise Fail(MAPI_E_INVALID_RECIPS)
         _check_people(room, letter, ask=bool(flags & MAPI_DIALOG))
         room.send(letter, ask=bool(flags & MAPI_DIALOG))
 
@@ -294,13 +272,13 @@ def MAPISendMailHelper(session: int, ui: int, message: MapiMessage, flags: int =
     return MAPISendMailW(session, ui, message, flags, reserved)
 
 
-@_coded()
+@_CODES.coded()
 def MAPISendDocuments(
     ui: int, delimiter: str | None, paths: str | None, names: str | None = None, reserved: int = 0
 ) -> None:
     """Code.  Files to be sent, their paths and names joined by the delimiter; always asks to whom."""
     if not dialog.terminal():
-        raise _Fail(MAPI_E_USER_ABORT)
+        raise Fail(MAPI_E_USER_ABORT)
     split = delimiter or ";"
     found = [part for part in (paths or "").split(split) if part]
     called = (names or "").split(split)
@@ -313,7 +291,7 @@ def MAPISendDocuments(
         room.send(letter, ask=True)
 
 
-@_coded(message_id="")
+@_CODES.coded(message_id="")
 def MAPIFindNext(
     session: int, ui: int, message_type: str | None, seed: str | None, flags: int = 0, reserved: int = 0
 ) -> Any:
@@ -323,16 +301,16 @@ def MAPIFindNext(
     ``message_type`` "": messages for people.  MAPI_E_NO_MESSAGES: there is no more.
     """
     if not session:
-        raise _Fail(MAPI_E_INVALID_SESSION)
+        raise Fail(MAPI_E_INVALID_SESSION)
     with _session(session) as room:
         after = room.entry_of(seed) if seed else b""
         unread = bool(flags & MAPI_UNREAD_ONLY)
         for entry in room.listed(message_type or "", unread=unread, after=after):
             return room.id_of(entry, flags)
-        raise _Fail(MAPI_E_NO_MESSAGES)
+        raise Fail(MAPI_E_NO_MESSAGES)
 
 
-@_coded(message=None)
+@_CODES.coded(message=None)
 def MAPIReadMail(session: int, ui: int, message_id: str, flags: int = 0, reserved: int = 0) -> Any:
     """(code, MapiMessage).  Attachments are files that the caller deletes.
 
@@ -340,7 +318,7 @@ def MAPIReadMail(session: int, ui: int, message_id: str, flags: int = 0, reserve
     the text is the first of them.  MAPI_PEEK: it stays unread.
     """
     if not session:
-        raise _Fail(MAPI_E_INVALID_SESSION)
+        raise Fail(MAPI_E_INVALID_SESSION)
     with _session(session) as room:
         entry = room.entry_of(message_id)
         whole = not flags & MAPI_ENVELOPE_ONLY
@@ -352,7 +330,7 @@ def MAPIReadMail(session: int, ui: int, message_id: str, flags: int = 0, reserve
                 mark=not flags & MAPI_PEEK,
             )
         except MAPIError as error:
-            raise _Fail(_missing(error)) from error
+            raise Fail(_missing(error)) from error
         found = _shown(letter)
         if whole and flags & MAPI_BODY_AS_FILE:
             _body_as_file(found)
@@ -362,27 +340,21 @@ def MAPIReadMail(session: int, ui: int, message_id: str, flags: int = 0, reserve
 def _missing(error: MAPIError) -> int:
     """Codes of a message that is not there."""
     gone = ("MAPIErrorNotFound", "MAPIErrorInvalidEntryid", "MAPIErrorObjectDeleted")
-    return (
-        MAPI_E_INVALID_MESSAGE
-        if type(error).__name__ in gone
-        else code_of(error, _CODES, _FILES, MAPI_E_FAILURE)
-    )
+    return MAPI_E_INVALID_MESSAGE if type(error).__name__ in gone else _CODES.of(error)
 
 
 def _body_as_file(message: MapiMessage) -> None:
-    from tempfile import mkstemp
-
-    number, path = mkstemp(prefix="mapi-", suffix=".txt")
     try:
+        number, path = tempfile.mkstemp(prefix="mapi-", suffix=".txt")
         with open(number, "w", encoding="utf-8", newline="") as file:
             file.write(message.lpszNoteText or "")
     except OSError:
-        raise _Fail(MAPI_E_ATTACHMENT_WRITE_FAILURE) from None
+        raise Fail(MAPI_E_ATTACHMENT_WRITE_FAILURE) from None
     message.lpszNoteText = None
     message.lpFiles.insert(0, MapiFileDesc(path, "body.txt"))
 
 
-@_coded(message_id="")
+@_CODES.coded(message_id="")
 def MAPISaveMail(
     session: int,
     ui: int,
@@ -398,27 +370,27 @@ def MAPISaveMail(
         try:
             return room.id_of(room.save(letter, room.entry_of(message_id) if message_id else None), flags)
         except MAPIError as error:
-            raise _Fail(_missing(error)) from error
+            raise Fail(_missing(error)) from error
 
 
-@_coded()
+@_CODES.coded()
 def MAPIDeleteMail(session: int, ui: int, message_id: str, flags: int = 0, reserved: int = 0) -> None:
     """Code.  The id stays usable as a seed."""
     if not session:
-        raise _Fail(MAPI_E_INVALID_SESSION)
+        raise Fail(MAPI_E_INVALID_SESSION)
     with _session(session) as room:
         try:
             room.delete(room.entry_of(message_id))
         except MAPIError as error:
-            raise _Fail(_missing(error)) from error
+            raise Fail(_missing(error)) from error
 
 
-@_coded()
+@_CODES.coded()
 def MAPIFreeBuffer(buffer: object) -> None:
     """Code: success.  Python frees what nobody refers to."""
 
 
-@_coded(recipients=())
+@_CODES.coded(recipients=())
 def MAPIAddress(
     session: int,
     ui: int,
@@ -431,32 +403,32 @@ def MAPIAddress(
 ) -> Any:
     """(code, recipients).  Asks for To, Cc and Bcc, as many as ``edit_fields`` (0 to 4; 4: all) say."""
     if not 0 <= edit_fields <= 4:
-        raise _Fail(MAPI_E_INVALID_EDITFIELDS)
+        raise Fail(MAPI_E_INVALID_EDITFIELDS)
     found = list(recipients or [])
     if any(one.ulRecipClass not in (MAPI_ORIG, MAPI_TO, MAPI_CC, MAPI_BCC) for one in found):
-        raise _Fail(MAPI_E_INVALID_RECIPS)
+        raise Fail(MAPI_E_INVALID_RECIPS)
     with _session(session, flags) as room:
         kinds = [("To", MAPI_TO), ("Cc", MAPI_CC), ("Bcc", MAPI_BCC)][: min(edit_fields, 3)]
         titles = [labels or title if edit_fields == 1 else title for title, _ in kinds]
         answers = dialog.ask(titles, caption=caption or "Recipients, separated by ;")
         if answers is None:
-            raise _Fail(MAPI_E_USER_ABORT)
+            raise Fail(MAPI_E_USER_ABORT)
         for (_, kind), answer in zip(kinds, answers, strict=True):
             named = [Person(name.strip(), kind=kind) for name in answer.split(";") if name.strip()]
             found += [_described(_resolved(room, one, ask=True)) for one in named]
         return found
 
 
-@_coded()
+@_CODES.coded()
 def MAPIDetails(session: int, ui: int, recipient: MapiRecipDesc, flags: int = 0, reserved: int = 0) -> None:
     """Code.  Shows who it is."""
     with _session(session, flags) as room:
         found = _resolved(room, _asked(recipient), ask=False)
         if not dialog.show([f"Name: {found.name}", f"Address: {found.address}"]):
-            raise _Fail(MAPI_E_USER_ABORT)
+            raise Fail(MAPI_E_USER_ABORT)
 
 
-@_coded(recipient=None)
+@_CODES.coded(recipient=None)
 def MAPIResolveName(session: int, ui: int, name: str, flags: int = 0, reserved: int = 0) -> Any:
     """(code, MapiRecipDesc).  MAPI_DIALOG lets a person choose among several.
 
@@ -482,7 +454,7 @@ def _resolved(room: _Open, person: Person, *, ask: bool) -> Person:
         return room.person(person, ask=ask)
     except MAPIError as error:
         unknown = type(error).__name__ in ("MAPIErrorNotFound", "MAPIErrorUnknownEntryid")
-        raise _Fail(MAPI_E_UNKNOWN_RECIPIENT) if unknown else error from error
+        raise Fail(MAPI_E_UNKNOWN_RECIPIENT) if unknown else error from error
 
 
 def _check_people(room: _Open, letter: Letter, *, ask: bool) -> None:
@@ -492,13 +464,13 @@ def _check_people(room: _Open, letter: Letter, *, ask: bool) -> None:
 def _letter(message: MapiMessage) -> Letter:
     """Raises the codes for what is too much or impossible."""
     if len(message.lpRecips) > MAX_RECIPIENTS:
-        raise _Fail(MAPI_E_TOO_MANY_RECIPIENTS)
+        raise Fail(MAPI_E_TOO_MANY_RECIPIENTS)
     if len(message.lpFiles) > MAX_FILES:
-        raise _Fail(MAPI_E_TOO_MANY_FILES)
+        raise Fail(MAPI_E_TOO_MANY_FILES)
     if len(message.lpszNoteText or "") > MAX_TEXT:
-        raise _Fail(MAPI_E_TEXT_TOO_LARGE)
+        raise Fail(MAPI_E_TEXT_TOO_LARGE)
     if any(one.ulRecipClass not in (MAPI_ORIG, MAPI_TO, MAPI_CC, MAPI_BCC) for one in message.lpRecips):
-        raise _Fail(MAPI_E_BAD_RECIPTYPE)
+        raise Fail(MAPI_E_BAD_RECIPTYPE)
     files = [
         File(
             Path(one.lpszPathName),
@@ -553,12 +525,12 @@ def _composed(letter: Letter) -> Letter:
     known = "; ".join([one.name or one.address for one in letter.people])
     answers = dialog.ask(["To", "Subject"], caption="A message", defaults=[known, letter.subject])
     if answers is None:
-        raise _Fail(MAPI_E_USER_ABORT)
+        raise Fail(MAPI_E_USER_ABORT)
     if answers[0] != known:
         letter.people = [Person(name) for name in map(str.strip, answers[0].split(";")) if name]
     letter.subject = answers[1]
     if not letter.text:
         letter.text = dialog.text("The text") or ""
     if not letter.people or not dialog.confirm("Send it?"):
-        raise _Fail(MAPI_E_USER_ABORT)
+        raise Fail(MAPI_E_USER_ABORT)
     return letter

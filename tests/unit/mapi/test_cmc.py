@@ -11,7 +11,8 @@ import pytest
 from quintet.mapi import cmc
 from quintet.mapi.cmc import CMC_attachment, CMC_extension, CMC_message, CMC_recipient
 from quintet.mapi.core import dialog
-from quintet.mapi.providers import memory
+from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.providers import membook, memory
 from tests.unit.mapi.core.conftest import ANN, BOB
 from tests.unit.mapi.providers.conformance import letter
 from tests.unit.mapi.test_consts import headers
@@ -205,3 +206,20 @@ def test_other_actions_and_asking(ann: int, monkeypatch: pytest.MonkeyPatch) -> 
     assert cmc.cmc_send(ann, message, cmc.CMC_SEND_UI_REQUESTED) == cmc.CMC_E_USER_CANCEL
     monkeypatch.setattr(dialog, "confirm", lambda question: True)
     assert cmc.cmc_send(ann, message, cmc.CMC_SEND_UI_REQUESTED) == cmc.CMC_SUCCESS
+
+
+def test_a_role_and_a_count_that_there_are_not(ann: int) -> None:
+    nobody = CMC_recipient("bob", role=99)
+    assert cmc.cmc_look_up(ann, nobody) == (cmc.CMC_E_INVALID_ENUM, 0, ())
+    assert cmc.cmc_send(ann, CMC_message(recipients=[nobody])) == cmc.CMC_E_INVALID_ENUM
+    assert cmc.cmc_look_up(ann, CMC_recipient("bob"), 0, 0, -1)[0] == cmc.CMC_E_INVALID_PARAMETER
+    assert cmc.cmc_list(ann, None, 0, None, -1) == (cmc.CMC_E_INVALID_PARAMETER, 0, ())
+
+
+def test_a_book_that_cannot_be_reached(ann: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MapiError(Code.NETWORK_ERROR, "down")
+
+    monkeypatch.setattr(membook.MemoryBook, "resolve", fail)
+    flags = cmc.CMC_LOOKUP_RESOLVE_PREFIX_SEARCH
+    assert cmc.cmc_look_up(ann, CMC_recipient("b"), flags) == (cmc.CMC_E_SERVICE_UNAVAILABLE, 0, ())

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from quintet.mapi import consts, pr, simple
+from quintet.mapi import consts, plain, pr, simple
 from quintet.mapi.core import dialog
 from quintet.mapi.core.admin import MAPIAdminProfiles
+from quintet.mapi.core.errors import fail as fail_with
 from quintet.mapi.core.profile import ENVIRONMENT
+from quintet.mapi.core.session import IMAPISession
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import memory
 from quintet.mapi.providers.base import Special
@@ -299,3 +302,52 @@ def test_names_of_files_stay_in_their_folder(world: memory.World, ann: int) -> N
     assert path.parent.name.startswith("mapi-")
     assert path.name == "0-_.._.._etc_passwd_"
     assert consts.ATTACH_BY_VALUE == 1
+
+
+def test_a_logon_that_fails_leaves_no_session_open(
+    world: memory.World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the letters that wait cannot be sent (MAPI_FORCE_DOWNLOAD), or there is no store."""
+    ended: list[IMAPISession] = []
+    logoff = IMAPISession.Logoff
+
+    def note(session: IMAPISession, *args: int) -> None:
+        ended.append(session)
+        logoff(session, *args)
+
+    def fail(*_: object) -> None:
+        raise fail_with("MAPI_E_NETWORK_ERROR")
+
+    monkeypatch.setattr(IMAPISession, "Logoff", note)
+    for call, flags in (("FlushQueues", simple.MAPI_FORCE_DOWNLOAD), ("OpenMsgStore", 0)):
+        with monkeypatch.context() as patch:
+            patch.setattr(IMAPISession, call, fail)
+            code, handle = simple.MAPILogon(0, "Ann", None, simple.MAPI_NEW_SESSION | flags)
+        assert (code, handle) == (simple.MAPI_E_NETWORK_FAILURE, 0)
+    assert [one.closed for one in ended] == [True, True]
+    assert simple._sessions == {}
+
+
+def test_attachments_that_cannot_be_written_leave_no_files(
+    world: memory.World, ann: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = []
+    for name in ("first.txt", "second.txt"):
+        (tmp_path / name).write_text(name)
+        files.append(MapiFileDesc(str(tmp_path / name)))
+    assert simple.MAPISaveMail(ann, 0, MapiMessage("Menu", lpFiles=files))[0] == simple.SUCCESS_SUCCESS
+    (one,) = all_ids(ann)
+    place = tmp_path / "out"
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    assert simple.MAPIReadMail(ann, 0, one)[0] == simple.MAPI_E_ATTACHMENT_WRITE_FAILURE
+    place.mkdir()
+    whole = plain._write_file
+
+    def second_fails(path: Path, data: bytes) -> None:
+        if "second" in path.name:
+            raise plain.NoFile(found=True, writing=True)
+        whole(path, data)
+
+    monkeypatch.setattr(plain, "_write_file", second_fails)
+    assert simple.MAPIReadMail(ann, 0, one)[0] == simple.MAPI_E_ATTACHMENT_WRITE_FAILURE
+    assert list(place.iterdir()) == []
