@@ -10,7 +10,7 @@ import pytest
 from quintet.mapi.rop.events import Event, Kind
 from quintet.mapi.rop.serve import notices
 from quintet.mapi.rop.serve.notices import Notices, Subscription
-from quintet.store import accounts, entries, folders
+from quintet.store import access, accounts, entries, folders
 from quintet.store.db import Tx
 from quintet.store.model import SEEN, AccountId, FolderId
 from quintet.store.store import Store
@@ -34,9 +34,11 @@ class Listener:
         assert found is not None
         return found.id
 
-    def subscribe(self, folder: FolderId | None = None, kinds: int = EVERYTHING) -> None:
+    def subscribe(
+        self, folder: FolderId | None = None, kinds: int = EVERYTHING, reader: AccountId | None = None
+    ) -> None:
         def work(tx: Tx) -> None:
-            one = Subscription(0, kinds, self.account, self.account, folder, inbox=self.inbox)
+            one = Subscription(0, kinds, self.account, reader or self.account, folder, inbox=self.inbox)
             self.notices.subscribe(tx, 1, one)
 
         self.store.peek(work)
@@ -97,6 +99,22 @@ async def test_who_listens_for_no_moves_hears_of_loss_and_arrival(listener: List
     await listener.store.write(entries.move, listener.inbox, [1], listener.trash)
     assert sorted(told[0] for told in listener.told()) == ["CREATED", "DELETED"]
     assert number
+
+
+async def test_others_hear_of_what_they_may_read_and_as_long_as_they_may(listener: Listener) -> None:
+    """RFC 4314 4: who is shown one folder of a mailbox hears nothing of its other ones."""
+    store, inbox = listener.store, listener.inbox
+    bob = (await store.write(accounts.create, "bob")).id
+    await store.write(access.grant, listener.trash, "bob", "lr")
+    listener.subscribe(reader=bob)
+    await add(listener)
+    store.peek(listener.notices.collect)
+    assert not listener.notices.queue  # not even counts
+    await store.write(entries.copy, inbox, [1], listener.trash)
+    assert [told[:2] for told in listener.told()] == [("COPIED", listener.trash)]
+    await store.write(access.grant, listener.trash, "bob", "l")
+    await store.write(entries.copy, inbox, [1], listener.trash)
+    assert listener.told() == []
 
 
 async def test_copy_names_what_was_copied(listener: Listener) -> None:

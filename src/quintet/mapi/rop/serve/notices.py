@@ -17,7 +17,7 @@ from quintet.errors import Refused
 from quintet.mapi.ids import ShortId
 from quintet.mapi.rop.events import Event, Kind, TableEvent
 from quintet.mapi.rop.others import Notify
-from quintet.store import folders, pages, seen
+from quintet.store import access, folders, pages, seen
 from quintet.store.db import Tx
 from quintet.store.hints import Watch
 from quintet.store.model import AccountId, Folder, FolderId
@@ -196,8 +196,11 @@ class Notices:
         ]
         if not mine or row.highest_modseq <= since:
             return
-        look = _read(tx, row, since, mine[0][1].reader)
-        look.total, look.unread = row.messages, seen.unseen(tx, row, mine[0][1].reader)
+        reader = mine[0][1].reader
+        if "r" not in access.of_folder(tx, reader, row):  # somebody else's, or no longer shared
+            return
+        look = _read(tx, row, since, reader)
+        look.total, look.unread = row.messages, seen.unseen(tx, row, reader)
         for handle, one in mine:
             for event in _events(folder, look, one):
                 self._put(handle, one.logon, event)
