@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from quintet import log
 from quintet.admin.mapidoor import MapiDoor
+from quintet.admin.once import Once
 from quintet.admin.pages import Answer, Pages
 from quintet.config import listeners
 
@@ -45,8 +46,7 @@ class HttpListener:
         self._backlog = config.backlog
         self._context = context if config.tls == "implicit" else None
         self._servers: list[asyncio.Server] = []
-        self._web: web.Server | None = None
-        self._loading: asyncio.Task[web.Server] | None = None
+        self._web: Once[web.Server] = Once(self._load)
         self._doors: set[_Door] = set()
 
     async def start(self) -> None:
@@ -67,7 +67,8 @@ class HttpListener:
     @property
     def connections(self) -> int:
         """Open connections."""
-        return len(self._doors) + (len(self._web.connections) if self._web is not None else 0)
+        web = self._web.value
+        return len(self._doors) + (len(web.connections) if web is not None else 0)
 
     async def drain(self, deadline_s: float) -> None:
         """Takes no more connections; requests that run may end."""
@@ -76,26 +77,19 @@ class HttpListener:
         self._servers.clear()
         for door in list(self._doors):
             door.abort()
-        if self._loading is not None:
-            await asyncio.gather(self._loading, return_exceptions=True)
-        if self._web is not None:
-            await self._web.shutdown(deadline_s)
+        if (web := await self._web.settle()) is not None:
+            await web.shutdown(deadline_s)
 
     async def load(self) -> web.Server:
         """The library's server; imported in a thread so that the loop goes on."""
-        if self._web is None:
-            if self._loading is None:
-                self._loading = asyncio.create_task(self._load())
-            await asyncio.shield(self._loading)
-            assert self._web is not None
-        return self._web
+        return await self._web.get()
 
     async def _load(self) -> web.Server:
         library = await asyncio.to_thread(_import)
-        self._web = library.Server(
+        made: web.Server = library.Server(
             self._handle, keepalive_timeout=KEEP_ALIVE_S, access_log=None, handler_cancellation=True
         )
-        return self._web
+        return made
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._mapi is not None and self._mapi.serves(request.path):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from quintet.admin.once import Once
 from quintet.auth.service import AuthService
 from quintet.config.root import Config
 from quintet.store.store import Store
@@ -21,10 +22,17 @@ if TYPE_CHECKING:
     from quintet.delivery.inbound import Inbound
     from quintet.delivery.post import PostOffice
     from quintet.mapi.http.autodiscover import Autodiscover
-    from quintet.mapi.http.crossing import Crossing
     from quintet.mapi.http.service import MapiHttp
 
 PREFIXES = ("/mapi/", "/autodiscover/")  # of paths in lower case
+
+
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """What is loaded."""
+
+    http: MapiHttp
+    discovery: Autodiscover
 
 
 class MapiDoor:
@@ -51,10 +59,7 @@ class MapiDoor:
         self._number = number
         self._count = count
         self._tallies = tallies
-        self._http: MapiHttp | None = None
-        self._found: Autodiscover | None = None
-        self._crossing: Crossing | None = None
-        self._loading: asyncio.Task[MapiHttp] | None = None
+        self._inside: Once[_Inside] = Once(self._load)
 
     def serves(self, path: str) -> bool:
         """Whether a path is ours."""
@@ -66,15 +71,12 @@ class MapiDoor:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to a request that `serves`."""
-        if self._loading is None:
-            self._loading = asyncio.create_task(self._load())
-        http = await asyncio.shield(self._loading)
+        inside = await self._inside.get()
         if request.path.lower().startswith("/autodiscover/"):
-            assert self._found is not None
-            return await self._found.handle(request)
-        return await http.handle(request)
+            return await inside.discovery.handle(request)
+        return await inside.http.handle(request)
 
-    async def _load(self) -> MapiHttp:
+    async def _load(self) -> _Inside:
         await asyncio.to_thread(_import)
         from quintet.mapi.http import autodiscover, contexts, crossing, entrance, mailbox, service
         from quintet.mapi.nspi import endpoint as nspi
@@ -92,11 +94,7 @@ class MapiDoor:
             self._store, lambda: self.config.mapi, self._rooms, self.config.hostname
         )
         http.register("/mapi/emsmdb", box)
-        if self._count > 1:
-            self._crossing = crossing.Crossing(self._run, self._number, http.begin_here)
-            await self._crossing.start()
-            http.crossing = self._crossing
-        self._found = autodiscover.Autodiscover(
+        discovery = autodiscover.Autodiscover(
             self._store,
             who,
             self._store.clock,
@@ -104,29 +102,26 @@ class MapiDoor:
             hostname=self.config.hostname,
             listeners=lambda: [one for one in self.config.listeners.values() if one.enabled],
         )
-        self._http = http
-        return http
+        if self._count > 1:
+            http.crossing = crossing.Crossing(self._store.data / "run", self._number, http.begin_here)
+            await http.crossing.start()
+        return _Inside(http, discovery)
 
     def _url(self) -> str:
         """The base of the addresses that clients are told."""
         return self.config.mapi.url.rstrip("/") or f"https://{self.config.hostname}"
 
-    @property
-    def _run(self) -> Path:
-        return self._store.data / "run"
-
     def drain(self) -> None:
         """Ends what waits, before the listeners are drained."""
-        if self._http is not None:
-            self._http.contexts.drain()
+        if (inside := self._inside.value) is not None:
+            inside.http.contexts.drain()
 
     async def close(self) -> None:
-        if self._loading is not None:
-            await asyncio.gather(self._loading, return_exceptions=True)
-        if self._crossing is not None:
-            await self._crossing.close()
-        if self._http is not None:
-            await self._http.contexts.close()
+        if (inside := await self._inside.settle()) is None:
+            return
+        if inside.http.crossing is not None:
+            await inside.http.crossing.close()
+        await inside.http.contexts.close()
 
 
 def _import() -> None:

@@ -37,13 +37,18 @@ class Crossing:
         self._folder = -1
 
     async def start(self) -> None:
-        """Listens.  A socket that a worker of our number left behind is replaced."""
+        """Listens.  A socket that a worker of our number left behind is replaced.  Raises OSError."""
         self._run.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = os.open(self._run, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        (self._run / self._name).unlink(missing_ok=True)
         own = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-        own.bind(self._path(self._name))
-        self._server = await asyncio.start_unix_server(self._serve, sock=own)
+        try:
+            (self._run / self._name).unlink(missing_ok=True)
+            own.bind(self._path(self._name))
+            self._server = await asyncio.start_unix_server(self._serve, sock=own)
+        except BaseException:
+            own.close()
+            os.close(self._folder)
+            raise
 
     async def close(self) -> None:
         if self._server is not None:
