@@ -95,9 +95,9 @@ class Store:
             raise
         if applied and log is not None:
             log.info("migrated", steps=applied)
-        connection.set_busy_timeout(0)  # waiting is the writer's business, never the loop's
         tx.teach, tx.doubt = store.known.before_commit, store.known.perhaps
         db.transact(tx, clock.now(), store.known.begin_empty)
+        connection.set_busy_timeout(0)  # waiting is the writer's business, never the loop's
         store._writer = Writer(
             tx, Gate(data / "gate"), clock, store.hub.publish, learned=store.known.committed
         )

@@ -1,8 +1,11 @@
 """The asynchronous door: group commit, isolation, watches, bodies, two processes on one folder."""
 
 import asyncio
+import sqlite3
+import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -272,3 +275,27 @@ def test_the_reserve_is_not_eaten_between_two_looks(tmp_path: Path, monkeypatch:
     assert full.value.reason is Reason.DISK_FULL
     free += 8_000_000  # somebody tidied up: that is seen at once
     made.check_space(1_000_000)
+
+
+async def test_a_worker_that_starts_waits_for_one_that_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = StoreConfig(data=str(tmp_path / "data"), sync="off")
+    await (await Store.open(config)).close()
+    path = tmp_path / "data" / "quintet.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    init, ending = Store.__init__, threading.Timer(0.2, other.execute, ("COMMIT",))
+
+    def interrupted(self: Store, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        other.execute("BEGIN IMMEDIATE")
+        ending.start()
+
+    monkeypatch.setattr(Store, "__init__", interrupted)
+    try:
+        store = await Store.open(config)
+        assert not other.in_transaction
+        await store.close()
+    finally:
+        ending.join()
+        other.close()
