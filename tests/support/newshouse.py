@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from quintet.auth import admin
 from quintet.auth.service import AuthService
 from quintet.clock import FrozenClock
@@ -53,6 +55,7 @@ class NewsHouse:
         self.slept = 0.0  # seconds that readers were made to wait
         self.news = News()
         self.hooks: Hooks | None = None
+        self.patches = pytest.MonkeyPatch()  # of limits; undone when the house closes
         self.configure(config)
 
     def configure(self, config: Nntp, news: News | None = None) -> None:
@@ -154,6 +157,9 @@ class NewsHouse:
                 self.hooks = Hooks(ROOT / path, timeout_s=1.0)
             case ["known", message_id]:
                 await self.store.write(history.remember, message_id)
+            case ["held", octets]:  # how long an article is that is not waited for in memory
+                self.patches.setattr("quintet.nntp.stream.MAX_HELD", int(octets))
+                self.patches.setattr("quintet.delivery.arrivals.IN_ROW", int(octets))
             case ["full"]:
                 self.store.blobs.reserve = 1 << 60
                 self.store.blobs._looked_at = -10.0
@@ -306,9 +312,11 @@ async def news_house(folder: Path, config: Nntp = CONFIG) -> AsyncIterator[NewsH
     for name in PEOPLE:
         account = await store.write(accounts.create, f"{name}@example.org")
         await admin.set_password(store, account.id, f"{name}'s secret", CHEAP)
+    house = NewsHouse(store, auth, clock, config)
     try:
-        yield NewsHouse(store, auth, clock, config)
+        yield house
         assert await store.read(check.all) == []
     finally:
+        house.patches.undo()
         await auth.close()
         await store.close()
