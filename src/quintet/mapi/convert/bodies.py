@@ -66,7 +66,10 @@ def plain_of(bag: Bag) -> str | None:
     raw = _rtf(bag)
     if raw is None:
         return None
-    return lines(richread.html(raw)) if richread.origin(raw) is Origin.HTML else richread.plain(raw)
+    try:
+        return lines(richread.html(raw)) if richread.origin(raw) is Origin.HTML else richread.plain(raw)
+    except BadSyntax:  # of groups too deep: it says nothing, and the letter is there all the same
+        return None
 
 
 def html_of(bag: Bag) -> tuple[bytes, str] | None:
@@ -77,7 +80,10 @@ def html_of(bag: Bag) -> tuple[bytes, str] | None:
         raw = _rtf(bag)
         if raw is None or richread.origin(raw) is Origin.TEXT:
             return None
-        return codepages.encode(richread.html(raw), page)
+        try:
+            return codepages.encode(richread.html(raw), page)
+        except BadSyntax:
+            return None
     charset = codepages.charset_of(page)
     if charset is None:
         return codepages.encode(codepages.decode(html, page), None)

@@ -30,7 +30,8 @@ _BYDAY = re.compile(r"([+-]?\d{1,2})(SU|MO|TU|WE|TH|FR|SA)")
 _DAYS = ("SU", "MO", "TU", "WE", "TH", "FR", "SA")
 _EPOCH = datetime.datetime(1601, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
-_LAST = datetime.datetime(9999, 12, 30, tzinfo=datetime.UTC)
+_LAST = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC)  # a day that ends by every clock
+_YEARS = (1602, 9998)  # whose rules a zone is asked for: the year before and after must be there too
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,9 @@ def filetime(when: datetime.datetime) -> int:
 
 
 def moment(time: int) -> datetime.datetime:
-    """A FILETIME as UTC, to the second."""
+    """A FILETIME as UTC, to the second; no later than any zone's calendar goes."""
     try:
-        return _EPOCH + datetime.timedelta(seconds=time // 10_000_000)
+        return min(_EPOCH + datetime.timedelta(seconds=time // 10_000_000), _LAST)
     except OverflowError:
         return _LAST
 
@@ -174,7 +175,7 @@ def _change(one: Component, begin: str) -> Change | None:
         week = min((local.day - 1) // 7 + 1, 5)
         return Change(local.month, local.isoweekday() % 7, week, local.hour, local.minute)
     nth = int(weekday.group(1))
-    if not wanted.isdigit() or not 1 <= int(wanted) <= 12 or not (1 <= nth <= 4 or nth in (-1, 5)):
+    if not wanted.isdecimal() or not 1 <= int(wanted) <= 12 or not (1 <= nth <= 4 or nth in (-1, 5)):
         return None
     week = 5 if nth in (-1, 5) else nth
     return Change(int(wanted), _DAYS.index(weekday.group(2)), week, local.hour, local.minute)
@@ -217,12 +218,13 @@ def put_zone(bag: Bag, when: When, *, recurring: bool) -> None:
     """Say in which zone an appointment is (MS-OXOCAL 2.2.1.39-43); UTC goes without saying."""
     if when.zone is datetime.UTC:
         return
+    year = min(max(when.local.year, _YEARS[0]), _YEARS[1])
     if isinstance(when.zone, Zone):
-        rule = zonenames.rule_of(when.zone, when.local.year)
+        rule = zonenames.rule_of(when.zone, year)
         flags = timezones.RECURRING | timezones.EFFECTIVE
         definition = Definition(when.tzid[: timezones.MAX_NAME], (replace(rule, flags=flags),))
     else:
-        definition = _definition(when.zone, when.local.year)
+        definition = _definition(when.zone, year)
     raw = timezones.write_definition(definition)
     bag[keys.ZONE_START] = bag[keys.ZONE_END] = raw
     bag[keys.ZONE_NAME] = definition.name

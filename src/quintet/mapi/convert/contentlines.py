@@ -30,7 +30,7 @@ _CIRCUMFLEX = re.compile(r"\^([n^'])")
 _COMMA = re.compile(r"(?:\\.|[^\\,])*", re.DOTALL)
 _SEMICOLON = re.compile(r"(?:\\.|[^\\;])*", re.DOTALL)
 _SPECIAL = re.compile(r"[\\;,\n]")
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _QUOTED = re.compile(r"[,;:]")
 
 
@@ -135,9 +135,11 @@ def _lines(text: str) -> Iterator[Line]:
         if line is None:
             continue
         if "ENCODING" in line.params and line.has("ENCODING", "QUOTED-PRINTABLE"):
-            while line.value.endswith("=") and (more := next(rows, None)) is not None:
-                line.value = line.value[:-1] + more
-            raw = transfer.decode("quoted-printable", line.value.encode("utf-8", "replace"))
+            pieces = [line.value]  # a soft line end each
+            while pieces[-1].endswith("=") and (more := next(rows, None)) is not None:
+                pieces[-1] = pieces[-1][:-1]
+                pieces.append(more)
+            raw = transfer.decode("quoted-printable", "".join(pieces).encode("utf-8", "replace"))
             text = words.decode_bytes(raw, line.param("CHARSET")).replace("\r\n", "\n")
             line.value = text.replace("\n", "\\n")
         yield line
@@ -198,8 +200,9 @@ def split(value: str, pattern: re.Pattern[str]) -> list[str]:
 
 def escaped(text: str) -> str:
     """TEXT (RFC 5545 3.3.11)."""
-    text = _UNSAFE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return _SPECIAL.sub(lambda one: "\\n" if one.group() == "\n" else "\\" + one.group(), text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _SPECIAL.sub(lambda one: "\\n" if one.group() == "\n" else "\\" + one.group(), text)
+    return _UNSAFE.sub("", text)
 
 
 def escaped_list(texts: Sequence[str]) -> str:

@@ -92,6 +92,14 @@ def test_what_is_no_rtf_is_said(raw: bytes) -> None:
         richread.plain(raw)
 
 
+def test_rtf_of_groups_too_deep_is_no_body() -> None:
+    """A letter that carries it is read and sent all the same."""
+    item = Item({names.SUBJECT: "Deep", names.RTF: rtf.wrap(b"{\\rtf1 " + b"{" * 2000)})
+    for key in (names.BODY, names.HTML):
+        assert bodies.synthesized(item.props, key) is None
+    assert b"Subject: Deep" in b"".join(to_mime(item))
+
+
 # --- each from the others ---------------------------------------------------------------------------------
 
 

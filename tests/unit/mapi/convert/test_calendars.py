@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import re
+import zoneinfo
 
 import icalendar
 import pytest
 import vobject
 
-from quintet.mapi import recur, rrule, timezones, types
+from quintet.mapi import recur, rrule, timezones, types, zonenames
 from quintet.mapi.bag import Item, Key
 from quintet.mapi.convert import calendars, calevents, calseries, difference, from_mime, names, to_mime
 from quintet.mapi.convert import calkeys as keys
@@ -325,6 +327,31 @@ def test_series_that_no_pattern_tells_keeps_its_text(lines: list[str]) -> None:
     (one,) = item.attachments
     assert isinstance(one.data, bytes) and lines[0].encode() in one.data
     assert one.props[names.ATTACH_LONG_NAME] == "series.ics"
+
+
+@pytest.mark.parametrize("day", ["00010101T000000", "16010101T000000", "99991231T235959"])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Tokyo", "America/New_York", "Mitte"])
+def test_event_at_the_calendar_s_edge_is_read_and_written(day: str, zone: str) -> None:
+    """00010101 is what some programs write for no date at all."""
+    line = f"DTSTART;TZID={zone}:{day}"
+    for more in ("X-NOTHING:x", "RRULE:FREQ=DAILY;COUNT=3", "DURATION:P1D", "DTEND:99991231T235959Z"):
+        item = only(calendar(line, more, times=False, before=BERLIN))
+        assert 0 <= item.props[keys.START] <= item.props[keys.END]
+        assert calendars.write([item]).count("BEGIN:VEVENT") == 1
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
+def test_last_time_of_all_is_written(zone: str) -> None:
+    found = zonenames.definition_of(zoneinfo.ZoneInfo(zone), [2026])
+    item = only(calendar())
+    item.props |= {keys.ZONE_START: timezones.write_definition(found), keys.START: utc(9999, 12, 31, 23, 30)}
+    assert re.search(r"DTSTART;TZID=[^:]*:99991(230|231)T", calendars.write([item]))
+
+
+def test_month_in_digits_that_are_no_number_is_none() -> None:
+    zone = BERLIN.replace("BYMONTH=10", "BYMONTH=\u00b2")
+    item = only(calendar("DTSTART;TZID=Mitte:20260105T090000", times=False, before=zone))
+    assert item.props[keys.START] == utc(2026, 1, 5, 8)
 
 
 # --- tasks ---------------------------------------------------------------------------------------------

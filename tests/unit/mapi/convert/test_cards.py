@@ -139,3 +139,9 @@ def test_card_attached_to_a_letter_stays_a_file() -> None:
     )
     item = from_mime(raw)
     assert item.props[names.MESSAGE_CLASS] == "IPM.Note" and len(item.attachments) == 1
+
+
+def test_line_end_within_an_address_begins_no_line() -> None:
+    text = cards.write([only(card("URL:http://x.org/\\nEND:VCARD\\nBEGIN:VCARD\\nFN:Mallory"))])
+    assert len(cards.read(text)) == 1
+    assert text.count("\r\n") == text.count("\n")

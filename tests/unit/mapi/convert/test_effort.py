@@ -63,3 +63,11 @@ def test_calendars_and_cards_of_nothing_but_lines() -> None:
                     read(text)
                 except BadSyntax:
                     continue
+
+
+def test_card_of_one_line_in_many() -> None:
+    with linear():
+        (card,) = cards.read(
+            "BEGIN:VCARD\nNOTE;ENCODING=QUOTED-PRINTABLE:" + "a=\n" * 300_000 + "b\nEND:VCARD\n"
+        )
+        assert len(card.props[names.BODY]) == 300_001
