@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from quintet import log
 from quintet.delivery.envelope import NULL, Envelope, mailbox
 from quintet.delivery.submit import Completer, Rules
 from quintet.errors import BadSyntax, Problem
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from quintet.mapi.objects.message import Message
 
 PROTOCOL = "MAPI"  # the "with" of Received
+
+logger = log.get("mapi")
 
 
 @dataclass(slots=True)
@@ -48,9 +51,9 @@ class Post:
             posted = await services.office.post(
                 services.identity, services.peer, _chunks(self.pieces), group=self.group
             )
-            if posted.added:
-                place = posted.added[posted.groups.index(self.group)]
-                await services.store.write_once(self._adopt, place)
+            places = dict(zip(posted.groups, posted.added, strict=False))
+            if self.group in places:  # else a filter or a moderator has it
+                await services.store.write_once(self._adopt, places[self.group])
         except Problem as problem:
             raise of_problem(problem) from problem
 
@@ -71,7 +74,7 @@ class Submit:
     refused: dict[str, str] = field(default_factory=dict)  # recipients that take nothing, and why
 
     async def run(self, services: Services) -> None:
-        """Accepted by everybody's own rules, then filed as sent.
+        """Accepted by everybody's own rules, then filed as sent; if that fails, it is sent all the same.
 
         Raises MapiError: nobody takes it, or the sender is not the reader's to use; it stays where it is.
         """
@@ -84,10 +87,13 @@ class Submit:
             content = await self._content(services, envelope)
             envelope.id = services.inbound.new_id()
             await services.inbound.accept(envelope, content)
-            await services.store.write_once(self._file)
         except Problem as problem:
             await services.store.write_once(self._undo)
             raise of_problem(problem) from problem
+        try:
+            await services.store.write_once(self._file)
+        except (Problem, MapiError) as problem:  # who heard of a failure would send it again
+            logger.warning("sent, and not filed as sent", conn=services.peer.id, reason=str(problem))
 
     def _envelope(self, services: Services) -> Envelope:
         return Envelope(

@@ -10,7 +10,7 @@ import pytest
 
 from quintet.auth.identity import Identity
 from quintet.delivery.inbound import Inbound
-from quintet.delivery.post import PostOffice
+from quintet.delivery.post import Posted, PostOffice
 from quintet.mapi import entrylists, objects
 from quintet.mapi.convert import addressing
 from quintet.mapi.convert.names import REPLY_ENTRIES, REPLY_NAMES
@@ -20,7 +20,7 @@ from quintet.mapi.objects import Box, pid
 from quintet.net.seam import Peer
 from quintet.store import accounts, check, entries, folders, groups
 from quintet.store.db import Tx
-from quintet.store.model import AccountId
+from quintet.store.model import AccountId, Added, EntryId, Modseq, Uid
 from quintet.store.store import Store
 from tests.support.mailhouse import MailHouse, mail_house
 
@@ -189,6 +189,20 @@ async def test_sent_message_may_go_without_a_copy(world: World) -> None:
     assert look(world, "drafts") == look(world, "sent") == []
 
 
+async def test_what_cannot_be_filed_as_sent_has_been_sent(world: World) -> None:
+    """Who heard of a failure would send it a second time."""
+
+    def act() -> None:
+        message = world.box.folder(world.box.special["outbox"]).create_message()
+        message.set([(pid.SUBJECT, "Lunch"), (pid.BODY, "At noon?\r\n")])
+        message.modify_recipients(recipients("bob@example.org"))
+        message.submit()
+
+    await world.house.store.write(folders.remove, world.box.special["sent"])
+    await world.run(act)
+    assert world.house.store.peek(inbox_of, "bob@example.org")[0] == 1
+
+
 async def test_nobody_takes_it_and_it_stays_a_draft(world: World) -> None:
     def act() -> None:
         message = world.box.folder(world.box.special["outbox"]).create_message()
@@ -267,6 +281,28 @@ async def test_post_in_a_public_folder_is_an_article(world: World) -> None:
     ((uid, overview),) = store.peek(entries.lines, group.id, 1, 9, 9, ("uid", "overview"))
     assert uid == 1
     assert bytes(overview).startswith(b"Hello\t")
+
+
+async def test_post_that_a_filter_puts_aside_is_not_in_the_group(world: World) -> None:
+    store = world.house.store
+    news = await store.write(accounts.news)
+    group = await store.write(groups.create, "misc.test", "y")
+    aside = await store.write(groups.create, "local.spool", "n")
+    world.box = await store.write(objects.logon, news.id, world.box.reader.id, files=store.blobs)
+    made: list[objects.Message] = []
+
+    def act() -> None:
+        made.append(world.box.folder(group.id).create_message())
+        made[0].set([(pid.SUBJECT, "News"), (pid.BODY, "Read.\r\n")])
+        made[0].save()
+
+    class Office:
+        async def post(self, *_: object, **__: object) -> Posted:
+            return Posted("<1@x>", ("local.spool",), (Added(aside.id, Uid(1), EntryId(1), Modseq(1)),))
+
+    world.desk.office = Office()  # type: ignore[assignment]
+    await world.run(act)
+    assert made[0].row is None
 
 
 async def test_group_that_takes_no_posts_says_so(world: World) -> None:
