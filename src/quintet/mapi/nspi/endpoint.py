@@ -176,12 +176,12 @@ class AddressBookEndpoint:
         stat = _state(request)
         if request.filter is not None:
             house = House(look.view.server, self._host)
-            many = len(look.view.entries) > LITTLE
+            many = search.is_long(look, stat, request.filter)
             found = await _run(many, search.restricted, look, stat, request.filter, request.most, house)
         else:
             entry, number = search.pointed(look, request, stat)
             held = await self._store.read(links.read, entry, number)
-            found = search.located(look, held, request.most)
+            found = await _run(len(held) > LITTLE, search.located, look, held, request.most)
         after = replace(stat, container=stat.current)  # R1146
         mids = tuple([entry.mid for entry in found])
         if request.columns is None:

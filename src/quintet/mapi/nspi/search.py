@@ -20,6 +20,12 @@ ANR: Final = 0x360C  # PidTagAnr: equal to what a text may mean
 MAX_TESTS: Final = 1_000_000  # comparisons of one search, about a second of a thread
 
 
+def is_long(look: Look, stat: Stat, wanted: Restriction) -> bool:
+    """More is compared than should be on the loop."""
+    table = look.table(stat.container, stat.sort)
+    return table is not None and len(table) * _terms(wanted) > view.LITTLE
+
+
 def restricted(look: Look, stat: Stat, wanted: Restriction, most: int, house: House) -> list[Entry]:
     """Entries of a table that match, in the table's order.
 

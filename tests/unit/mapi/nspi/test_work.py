@@ -11,7 +11,7 @@ from quintet.config.address_book import AddressBook
 from quintet.errors import Reason, Refused
 from quintet.mapi import restrict
 from quintet.mapi.errors import Code
-from quintet.mapi.nspi import bodies, consts, names, objects, packing, search, tables, view
+from quintet.mapi.nspi import bodies, consts, endpoint, names, objects, packing, search, tables, view
 from quintet.mapi.nspi import messages as m
 from quintet.mapi.restrict import And, Content, Exist, Where
 from quintet.store import directory, lists
@@ -45,6 +45,7 @@ class Threads:
         home = threading.get_ident()
         for module, name in (
             (tables, "rows"), (tables, "seek"), (tables, "resort"), (search, "restricted"),
+            (search, "located"),
             (objects, "resolve"), (bodies, "write_response"), (view, "Table"), (view, "_matching"),
         ):  # fmt: skip
             monkeypatch.setattr(module, name, self._watched(getattr(module, name), name, home))
@@ -90,6 +91,20 @@ async def test_much_is_made_beside_the_loop(desk: Desk, monkeypatch: pytest.Monk
     resolved = await desk.ask(m.ResolveNames(0, STAT, (NAME,), ("number77", "nobody", "name1") * 10))
     assert threads.take() == ["resolve"]
     assert resolved.mids[:3] == (consts.RESOLVED, consts.UNRESOLVED, consts.AMBIGUOUS)
+
+
+async def test_a_search_of_many_terms_is_made_beside_the_loop(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """However few entries there are; so are those that a long list points to."""
+    threads = Threads(monkeypatch)
+    for terms, beside in ((9, []), (90, ["restricted"])):
+        wanted = And((Exist(NAME),) * terms)
+        answer = await desk.ask(m.GetMatches(state=STAT, filter=wanted, most=99))
+        assert (threads.take(), len(answer.mids)) == (beside, 9)
+    state = replace(STAT, current=await desk.mid("Staff"), container=0x8009000D)
+    for little, beside in ((2, []), (1, ["located"])):
+        monkeypatch.setattr(endpoint, "LITTLE", little)
+        answer = await desk.ask(m.GetMatches(state=state, most=9))
+        assert (threads.take(), len(answer.mids)) == (beside, 1)
 
 
 async def test_rules_are_asked_of_many_beside_the_loop(desk: Desk, monkeypatch: pytest.MonkeyPatch):
