@@ -42,7 +42,7 @@ _files: dict[Path, Profiles] = {}
 
 
 def _shared(path: Path) -> Profiles:
-    """One object a file, so that temporary profiles are seen by who logs on."""
+    """One object a file, so that all who change it take turns."""
     return _files.setdefault(path, Profiles(path))
 
 

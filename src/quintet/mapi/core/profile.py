@@ -67,18 +67,15 @@ class Profiles:
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or default_path()
         self._lock = threading.RLock()
-        self._temporary: dict[str, Profile] = {}
 
     def read(self) -> Book:
         """Raises MAPIErrorCorruptData: somebody damaged the file."""
         try:
-            book = msgspec.json.decode(self.path.read_bytes(), type=Book)
+            return msgspec.json.decode(self.path.read_bytes(), type=Book)
         except FileNotFoundError:
-            book = Book()
+            return Book()
         except msgspec.DecodeError as error:
             raise fail("MAPI_E_CORRUPT_DATA", f"{self.path}: {error}") from error
-        book.profiles.update(self._temporary)
-        return book
 
     @contextmanager
     def change(self) -> Iterator[Book]:
@@ -86,9 +83,7 @@ class Profiles:
         with self._lock:
             book = self.read()
             yield book
-            self._temporary = {name: book.profiles[name] for name in self._temporary if name in book.profiles}
-            kept = {name: one for name, one in book.profiles.items() if name not in self._temporary}
-            self._write(Book(kept, book.default))
+            self._write(book)
 
     def _write(self, book: Book) -> None:
         if not book.profiles and not self.path.exists():
@@ -110,11 +105,6 @@ class Profiles:
         if found is None:
             raise fail("MAPI_E_NOT_FOUND", f"no profile is called {name}")
         return found
-
-    def temporary(self, name: str, profile: Profile) -> None:
-        """A profile that is never written; for programs that say all by themselves."""
-        with self._lock:
-            self._temporary[name] = profile
 
 
 def named(book: Book, name: str) -> Profile:

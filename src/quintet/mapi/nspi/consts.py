@@ -10,7 +10,6 @@ from quintet.mapi.types import Tag
 # return values that MS-OXCDATA 2.4 does not have (2.2.1.2)
 SUCCESS: Final = 0x00000000
 UNBIND_SUCCESS: Final = 0x00000001
-UNBIND_FAILURE: Final = 0x00000002
 ERRORS_RETURNED: Final = 0x00040380
 
 # display types (2.2.1.3)
@@ -19,7 +18,6 @@ DT_DISTLIST: Final = 0x001
 DT_FORUM: Final = 0x002
 DT_REMOTE_MAILUSER: Final = 0x006
 DT_CONTAINER: Final = 0x100
-DT_ADDRESS_TEMPLATE: Final = 0x102
 
 # PidTagDisplayTypeEx (MS-OXOABK 2.2.3.12)
 ACL_CAPABLE: Final = 0x40000000

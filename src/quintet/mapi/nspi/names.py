@@ -61,7 +61,7 @@ def of_server(host: str) -> str:
 
 def of_mailboxes(host: str) -> str:
     """The DN of a server's mailboxes (PidTagAddressBookHomeMessageDatabase)."""
-    return SERVERS + host + MAILBOXES
+    return of_server(host) + MAILBOXES
 
 
 def server_of(dn: str) -> str | None:

@@ -94,21 +94,3 @@ def encode(controls: tuple[Control, ...]) -> bytes:
             _ROW.pack(one.x, one.width, one.y, one.height, one.kind, one.flags, one.tag, size, offset)
         )
     return _HEAD.pack(_VERSION, len(controls)) + b"".join(rows) + bytes(texts)
-
-
-def decode(raw: bytes) -> list[Control]:
-    """The controls of a template.  Raises ValueError: malformed."""
-    if len(raw) < _HEAD.size:
-        raise ValueError("too short for a template")
-    version, count = _HEAD.unpack_from(raw)
-    if version != _VERSION or _HEAD.size + count * _ROW.size > len(raw):
-        raise ValueError("no such template")
-    found = []
-    for at in range(count):
-        x, width, y, height, kind, flags, tag, _, offset = _ROW.unpack_from(raw, _HEAD.size + at * _ROW.size)
-        end = raw.find(b"\0", offset)
-        if not offset <= end:
-            raise ValueError("a text beyond the template's end")
-        text = raw[offset:end].decode("latin-1")
-        found.append(Control(x, width, y, height, kind, text, tag, flags))
-    return found
