@@ -161,10 +161,12 @@ def more(tx: Tx, folder_id: FolderId) -> dict[str, int]:
 
 
 def set_more(tx: Tx, folder_id: FolderId, who: str, bits: int) -> None:
-    """Sets the bits of ``who``; 0 takes the row away."""
+    """Sets the bits of ``who``; 0 takes the row away.  Raises Refused(TOO_MANY)."""
     if not bits:
         tx.run("DELETE FROM access_more WHERE folder_id = ? AND who = ?", folder_id, who.lower())
         return
+    if tx.value("SELECT count(*) FROM access_more WHERE folder_id = ?", folder_id) >= MAX_ROWS:
+        raise Refused(Reason.TOO_MANY, "too many identifiers")
     tx.run(
         "INSERT INTO access_more (folder_id, who, bits) VALUES (?, ?, ?)"
         " ON CONFLICT (folder_id, who) DO UPDATE SET bits = excluded.bits",

@@ -27,6 +27,7 @@ COLUMNS = frozenset(
 """Columns of `entries.LINE_COLUMNS` that mean nothing until a row is rendered."""
 
 STEP = 100  # messages rendered in one transaction, in the writer's thread
+MAX_WAITING = 10_000  # messages that are to be rendered; others are when they are read again
 MARK = "envelope_size"  # a column that is read along where none of OCTETS is asked for
 
 Row = tuple[Any, ...]  # Any: of columns

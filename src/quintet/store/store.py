@@ -110,6 +110,7 @@ class Store:
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)
+        self._unrendered.clear()  # it is done again for whoever reads them next
         await asyncio.gather(*self._behind, return_exceptions=True)
         await self._writer.close()
         self.known.close()
@@ -189,7 +190,8 @@ class Store:
 
     def _render_soon(self, message_rows: Iterable[int]) -> None:
         begun = bool(self._unrendered)
-        self._unrendered.update(message_rows)
+        room = ondemand.MAX_WAITING - len(self._unrendered)
+        self._unrendered.update(itertools.islice(message_rows, room))
         if self._unrendered and not begun:
             task = asyncio.ensure_future(self._render())
             self._behind.add(task)
@@ -197,10 +199,13 @@ class Store:
 
     async def _render(self) -> None:
         """Writes what readers had rendered for them, so that it is done once."""
-        while self._unrendered:
-            step = list(itertools.islice(self._unrendered, ondemand.STEP))
-            await self._quietly(ondemand.write, (step,), {})
-            self._unrendered.difference_update(step)
+        try:
+            while self._unrendered:
+                step = list(itertools.islice(self._unrendered, ondemand.STEP))
+                await self._quietly(ondemand.write, (step,), {})
+                self._unrendered.difference_update(step)
+        finally:
+            self._unrendered.clear()
 
     def known_many(self, ids: Collection[str]) -> set[str]:
         """Those of the Message-IDs (with brackets) that the history of news has, by any worker's commits.

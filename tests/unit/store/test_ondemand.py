@@ -111,3 +111,17 @@ async def test_digests_are_there_before_a_scan_was_kept(tmp_path: Path) -> None:
     assert store.peek(articles.headers, folder, 2, 2, 9)[0][2] == wanted
     assert not store.peek(check.all, store.blobs)
     await store.close()
+
+
+async def test_no_more_waits_to_be_rendered_than_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ondemand, "MAX_WAITING", 3)
+    store = await Store.open(StoreConfig(data=str(tmp_path)))
+    folder = await _filed(store, 5, early=True)
+    for waiting in (2, 0):  # the others when they are read again
+        store.peek(entries.lines, folder, 1, 9)
+        async with asyncio.timeout(10):
+            while store.peek(_unrendered) != waiting:
+                await asyncio.sleep(0.01)
+    await store.close()

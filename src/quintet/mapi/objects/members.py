@@ -6,7 +6,9 @@ logged in and has no row; rows that take rights away have no place in this table
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import operator
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -91,7 +93,9 @@ def listing(folder: Folder) -> list[Member]:
 
     def rights(*who: str) -> int:
         letters = "".join(rows.get(one, "") for one in who)
-        return permissions.of_letters(letters, sum({more.get(one, 0) for one in who}))
+        return permissions.of_letters(
+            letters, functools.reduce(operator.or_, [more.get(one, 0) for one in who])
+        )
 
     found = [
         Member(DEFAULT, access.AUTHENTICATED, "", b"", rights(access.AUTHENTICATED, access.ANYONE)),
@@ -156,6 +160,8 @@ def _who(folder: Folder, grant: Grant, present: dict[int, Member]) -> str:
         raise MapiError(Code.NOT_FOUND)
     team = names.team_of(dn)
     if team is not None:
+        if not access.is_known(folder.box.tx, teams.MARK + team):
+            raise MapiError(Code.NOT_FOUND)
         return teams.MARK + team
     number = names.number_of(dn)
     if number is None:

@@ -75,6 +75,13 @@ def test_rows_are_those_that_all_protocols_know(tx: DrivenTx, box: Box, bob: Acc
     assert rows(inbox) == {0: ("", permissions.VISIBLE), -1: ("Anonymous", 0)}
 
 
+def test_a_team_that_is_not_there_is_nobody(tx: DrivenTx, box: Box) -> None:
+    with pytest.raises(MapiError) as caught:
+        box.inbox.modify_permissions([Grant(READER, entry_id=names.permanent(1, names.of_team("nobody")))])
+    assert caught.value.code == Code.NOT_FOUND
+    assert access.listing(tx, box.inbox.id) == {}
+
+
 def test_replacing_leaves_the_default_user(tx: DrivenTx, box: Box, bob: Account) -> None:
     """MS-OXCPERM_R1197."""
     teams.create(tx, "staff")
