@@ -235,7 +235,9 @@ def _year_of(rule: Rule, year: int) -> _Year:
         for change, after in ((rule.to_daylight, daylight), (rule.to_standard, standard))
         if change is not None and change.year in (0, year)
     ]
-    if rule.to_daylight is None or rule.to_standard is None or not changes:
+    # in UTC a turn of the first or the last year may lie where Python has no year
+    edge = year in (datetime.MINYEAR, datetime.MAXYEAR)
+    if rule.to_daylight is None or rule.to_standard is None or not changes or edge:
         return _Year(standard, standard)
     changes.sort(key=lambda change: change[0])
     opening = before = daylight if changes[0][1] == standard else standard

@@ -129,3 +129,13 @@ def test_names_of_windows() -> None:
 def test_names_are_those_of_cldr() -> None:
     theirs = pytest.importorskip("icalendar.timezone.windows_to_olson").WINDOWS_TO_OLSON
     assert zonenames._names() == theirs
+
+
+def test_first_and_last_year_have_no_turns() -> None:
+    """What Python cannot tell is no error of whoever asks for the time."""
+    zone = Zone([Rule(-60, 0, -60, Change(12, 0, 5, 23), Change(1, 1, 1, 0), 1)])
+    hour = datetime.timedelta(hours=1)
+    for year in (datetime.MINYEAR, datetime.MAXYEAR):
+        assert datetime.datetime(year, 7, 1, tzinfo=zone).utcoffset() == hour
+        assert datetime.datetime(year, 7, 1, tzinfo=UTC).astimezone(zone).utcoffset() == hour
+    assert datetime.datetime(2026, 7, 1, tzinfo=zone).utcoffset() == 2 * hour
