@@ -15,6 +15,7 @@ from quintet.store import check, feeding
 from quintet.store.store import Store
 from tests.crash.test_feed_kills import feeding_victim
 from tests.support.feedhouse import article, bring, peer, until
+from tests.support.serving import serving
 
 pytestmark = pytest.mark.slow
 
@@ -31,9 +32,7 @@ class Sham:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Sham]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        async with server:
-            self.port = server.sockets[0].getsockname()[1]
+        async with serving(self._serve) as self.port:
             yield self
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

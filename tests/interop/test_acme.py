@@ -23,6 +23,7 @@ from quintet.config.listeners import STANDARD
 from quintet.config.net import Certificate, Tls
 from quintet.net import acme, tls
 from tests.support.server import spawn_server
+from tests.support.serving import serving
 
 pytestmark = [
     pytest.mark.interop,
@@ -145,8 +146,7 @@ async def http_server(port: int, issuer: acme.Issuer) -> AsyncIterator[list[str]
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
-    async with server:
+    async with serving(serve, port=port):
         yield asked
 
 
@@ -199,8 +199,7 @@ async def test_certificate_by_tls_alpn_01(authority: Authority, tmp_path: Path) 
             await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", authority.tls_port, ssl=contexts.server("http"))
-    async with server:
+    async with serving(serve, port=authority.tls_port, ssl=contexts.server("http")):
         assert await issuer.renew()
         assert set(tls.certificate_names(issued(issuer.path)[0])) == set(NAMES)
         assert contexts.refresh()

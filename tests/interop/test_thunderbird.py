@@ -36,6 +36,7 @@ from tests.support.mailclients import (
     until,
 )
 from tests.support.server import Server
+from tests.support.serving import serving
 from tests.support.thunderbird import Thunderbird, thunderbird
 
 pytestmark = pytest.mark.interop
@@ -196,9 +197,8 @@ async def test_thunderbird_logs_in_with_a_token(window: Thunderbird, server: Ser
         writer.close()
 
     offering(server, "XOAUTH2")
-    issuer = await asyncio.start_server(give, HOST, 0)
-    async with issuer:
-        endpoint = f"http://{HOST}:{issuer.sockets[0].getsockname()[1]}/token"
+    async with serving(give, HOST) as port:
+        endpoint = f"http://{HOST}:{port}/token"
         await asyncio.to_thread(window.do, "authorize", "issuer.test", HOST, USER, endpoint)
         async with seated(window, server, method="oauth") as user:
             assert len(await user("open", "INBOX")) == 5

@@ -20,6 +20,7 @@ import dns.rrset
 
 from quintet.config.net import Dns
 from quintet.net.dns import Resolver
+from tests.support.serving import ended
 
 SOA = "ns.test. admin.test. 1 60 60 60 5"
 
@@ -155,5 +156,4 @@ async def dns_sockets(
         yield server
     finally:
         transport.close()
-        streams.close()
-        await streams.wait_closed()
+        await ended(streams)

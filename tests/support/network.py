@@ -33,6 +33,7 @@ import psutil
 
 from tests.support.dnszone import DnsServer, dns_sockets
 from tests.support.nexthost import NextHost
+from tests.support.serving import ended
 
 T = TypeVar("T")
 
@@ -239,7 +240,7 @@ class Network:
 
     async def close(self) -> None:
         for server in self._servers:
-            server.close()
+            await ended(server)
         for host in self.hosts.values():
             host.close()
         self.switch.close()

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.support.serving import ended
+
 
 @dataclass
 class NextHost:
@@ -116,5 +118,4 @@ async def next_host(address: str = "127.0.0.1", **options) -> AsyncIterator[Next
     try:
         yield host
     finally:
-        server.close()
-        await server.wait_closed()
+        await ended(server)

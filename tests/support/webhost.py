@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.support.serving import ended
+
 
 @dataclass
 class WebHost:
@@ -48,5 +50,4 @@ async def web_host(context: ssl.SSLContext) -> AsyncIterator[WebHost]:
     try:
         yield host
     finally:
-        server.close()
-        await server.wait_closed()
+        await ended(server)

@@ -14,6 +14,7 @@ from quintet.config import root
 from quintet.errors import Problem
 from quintet.net import https
 from quintet.store.store import Store
+from tests.support.serving import serving
 from tests.support.stores import store
 
 __all__ = ["store"]
@@ -36,9 +37,7 @@ async def test_lists_come_from_a_news_server(store: Store) -> None:
             )
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with serving(serve) as port:
         found = await news._lists(f"nntp://127.0.0.1:{port}", "", root.Config(), store)
     assert found == (b"a.b 5 1 y\r\n.c 0 1 m\r\n", b"a.b\tAbout\r\n")
     assert b"LIST ACTIVE" in heard
@@ -51,9 +50,7 @@ async def test_server_that_has_no_list_is_named(store: Store) -> None:
             writer.write(b"502 no\r\n")
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with serving(serve) as port:
         with pytest.raises(Problem, match="502"):
             await news._lists(f"nntp://127.0.0.1:{port}", "", root.Config(), store)
 

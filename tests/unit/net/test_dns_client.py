@@ -14,6 +14,7 @@ from quintet.errors import Hangup, Reason, TryLater
 from quintet.net.client import Client
 from quintet.net.dns import Mx, Resolver
 from tests.support.dnszone import dns_server
+from tests.support.serving import ended
 
 ZONE = """
 example.net MX 20 b.example.net.
@@ -190,8 +191,7 @@ async def test_client_reads_lines_bodies_and_the_end() -> None:
     assert caught.value.reason is Reason.CLOSED
     assert client.closed
     await client.close()
-    server.close()
-    await server.wait_closed()
+    await ended(server)
 
 
 async def test_client_waits_no_longer_than_told() -> None:
@@ -207,8 +207,7 @@ async def test_client_waits_no_longer_than_told() -> None:
     with pytest.raises(Hangup):  # the server reads, but says nothing in TLS
         await client.start_tls(__import__("ssl").create_default_context(), "example.org")
     await client.close()
-    server.close()
-    await server.wait_closed()
+    await ended(server)
 
 
 async def test_client_bounds_what_a_server_says() -> None:
@@ -227,8 +226,7 @@ async def test_client_bounds_what_a_server_says() -> None:
     assert caught.value.reason is Reason.TOO_LONG
     client.abort()
     await client.close()
-    server.close()
-    await server.wait_closed()
+    await ended(server)
 
 
 async def test_nobody_listens() -> None:

@@ -14,6 +14,7 @@ from quintet.config import proxies
 from quintet.errors import Hangup, Reason
 from quintet.net import outward
 from quintet.net.client import Client
+from tests.support.serving import serving
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -27,11 +28,8 @@ async def proxy(serve: Serve) -> AsyncIterator[int]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve_one, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
+    async with serving(serve_one) as port:
+        yield port
 
 
 def socks(

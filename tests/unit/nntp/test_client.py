@@ -13,6 +13,7 @@ from quintet.config.peers import Peer
 from quintet.delivery.feeds.link import Outgoing, Verdict
 from quintet.errors import Hangup, Problem, Refused, TryLater
 from quintet.nntp.client import Connection
+from tests.support.serving import ended, serving
 
 Say = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -61,7 +62,7 @@ async def server(say: Say, **options: object) -> AsyncIterator[Peer]:
         try:
             yield Peer(name="them", host="127.0.0.1", port=port, compress=False, **options)  # type: ignore[arg-type]
         finally:
-            made.close()
+            await ended(made)
 
 
 @asynccontextmanager
@@ -233,9 +234,7 @@ async def test_greetings(greeting: bytes, problem: type[Problem]) -> None:
         writer.write(greeting)
         writer.close()
 
-    made = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with made:
-        port = made.sockets[0].getsockname()[1]
+    async with serving(serve) as port:
         with pytest.raises(problem):
             await Connection.open(Peer(name="them", host="127.0.0.1", port=port, compress=False))
 
@@ -248,9 +247,7 @@ async def test_a_server_that_does_not_stream_is_offered_one_by_one() -> None:
         await reader.readline()
         writer.close()
 
-    made = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with made:
-        port = made.sockets[0].getsockname()[1]
+    async with serving(serve) as port:
         link = await Connection.open(Peer(name="them", host="127.0.0.1", port=port, compress=False))
         assert not link.streams
         await link.close()

@@ -17,6 +17,7 @@ from quintet.smtp.client import SmtpTransport
 from quintet.smtp.secured import NotSecured, TlsFailed
 from tests.support import pki
 from tests.support.nexthost import NextHost, next_host
+from tests.support.serving import ended
 
 VERIFIED = HopPolicy("verify", ("mx.test",), why="mta-sts")
 OFFERS = ["PIPELINING", "STARTTLS"]
@@ -217,5 +218,4 @@ async def test_implicit_tls_of_a_route(root, ca_file, tmp_path):
         problem, _ = await connected(host, of_route("implicit", "other.test"), ca_file)
         assert problem.kind == "certificate-host-mismatch"
     finally:
-        server.close()
-        await server.wait_closed()
+        await ended(server)
