@@ -155,6 +155,9 @@ class World:
                 await self.store.write(access.grant, self.folder(name, owner).id, who, letters)
             case ["no", "pictures"]:
                 self.patches.setattr(pictures, "available", lambda: False)
+            case ["longest", "command", octets]:
+                for module in ("session", "cmd.append"):
+                    self.patches.setattr(f"quintet.imap.{module}.MAX_COMMAND", int(octets))
             case ["pictures"]:
                 pytest.importorskip("PIL", reason="Pillow (the extra images) is not installed")
             case ["clock", "runs", seconds]:
