@@ -25,6 +25,10 @@ SORTABLE: Final = {
 }
 """What `ids` can sort by."""
 
+_SHOWN = "e.folder_id = ? AND e.hidden = 0"
+# by the index of those few: SQLite does not know that they are
+_HIDDEN = "e.id IN (SELECT id FROM entry WHERE folder_id = ? AND hidden = 1)"
+
 LINE: Final = (
     "e.id, e.folder_id, e.uid, e.message_id, e.flags, e.size, e.received_at, e.saved_at, e.modseq,"
     " e.content_modseq, e.created_modseq, e.hidden, m.blob_id, m.sent_at, m.message_id,"
@@ -89,10 +93,10 @@ def ids(
     last = "DESC" if order and order[0][1] else "ASC"
     terms = [f"{SORTABLE[name]} {'DESC' if falling else 'ASC'}" for name, falling in order]
     rows = tx.all(
-        "SELECT e.id FROM entry e WHERE e.folder_id = ? AND e.hidden = ?"
+        f"SELECT e.id FROM entry e WHERE {_HIDDEN if hidden else _SHOWN}"
         f" ORDER BY {', '.join([*terms, f'e.uid {last}'])}",
-        folder_id, int(hidden),
-    )  # fmt: skip
+        folder_id,
+    )
     return [number for (number,) in rows]
 
 

@@ -90,3 +90,13 @@ def test_marks_are_changes_of_the_object_and_reading_is_not(
     assert counters() == (first + 2, first + 2, first + 1)
     entries.set_flags(tx, inbox, [1], "=", 0, ("word",))
     assert counters() == (first + 3, first + 3, first + 3)
+
+
+def test_hidden_entries_are_found_without_reading_the_others(sqlite_tx: DrivenTx) -> None:
+    for sql in (
+        f"SELECT e.id FROM entry e WHERE {pages._HIDDEN} ORDER BY e.uid",
+        "SELECT count(*) FROM entry WHERE folder_id = ? AND hidden = 1",
+    ):
+        plan = sqlite_tx.all("EXPLAIN QUERY PLAN " + sql, 1)
+        assert any("entry_hidden (folder_id=?)" in row[3] for row in plan), plan
+        assert not any("SCAN" in row[3] for row in plan), plan
