@@ -280,6 +280,7 @@ class Talk:
     def run(self) -> None:
         """Raises MapiError: the first that failed, unless it may."""
         link, batch = self._link, self._batch
+        may_fail, self._may_fail = self._may_fail, set()  # another step may get the number of one that went
         self._batch = link.batch()
         self._size = self._opened = 0
         for handle in link.garbage[:MAX_OPEN]:
@@ -290,7 +291,7 @@ class Talk:
         opened = [step.opens.handle for step in batch.steps if step.opens is not None]
         link.open = [one for one in (*link.open, *opened) if one not in released | {registry.NO_HANDLE}]
         for step in batch.steps:
-            if step.body != registry.RELEASE and id(step) not in self._may_fail:
+            if step.body != registry.RELEASE and id(step) not in may_fail:
                 check(step)
 
 
