@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 P = ParamSpec("P")
 
-OPEN_S = 60.0  # until the store must be open; migrating a large one may take that
+STOP_S = 60.0  # until the loop's thread must have ended
 
 _hosts: dict[Path, Host] = {}
 _guard = threading.Lock()
@@ -111,7 +111,7 @@ class Host:
     def _stop(self) -> None:
         self.tellers.shutdown(wait=False, cancel_futures=True)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(OPEN_S)
+        self._thread.join(STOP_S)
         self.loop.close()
 
     # --- crossing -----------------------------------------------------------------------------------

@@ -32,8 +32,7 @@ from quintet.store.model import AccountId, FolderId, FolderKind
 T = TypeVar("T")
 
 _NUMBER = 8  # bytes of the change number before a state
-
-_MESSAGE_SIZE = 70  # bytes of an entry id (MS-OXCDATA 2.2.4.2)
+_MESSAGE, _MESSAGE_AT = 70, 62  # bytes of a message's entry id, and where its number is (MS-OXCDATA 2.2.4.2)
 
 _ROLES = {
     Special.INBOX: "inbox",
@@ -52,9 +51,6 @@ _ROLES = {
 }
 
 
-_MESSAGE, _MESSAGE_AT = 70, 62  # bytes of a message's entry id, and where its number is (MS-OXCDATA 2.2.4.2)
-
-
 class LocalStore(base.MessageStore):
     """One logon.  Its box serves one call at a time."""
 
@@ -68,7 +64,6 @@ class LocalStore(base.MessageStore):
         self.box: Box = host.write(objects.logon, owner, reader.id, files=host.store.blobs)
         self._lock = threading.RLock()
         self.uid = self.box.provider.bytes_le
-        self._head, self._replica = bytes(4) + self.uid, self.box.replica.bytes_le
         self.entry_id = bytes(4) + self.uid + b"\0store"
         self.box.store_entry_id = self.entry_id
         self._head = self.box.message_entry_id(0, 0)[:38]
@@ -126,8 +121,6 @@ class LocalStore(base.MessageStore):
         """A message's number; None for an id of something else."""
         if len(entry) == _MESSAGE and entry.startswith(self._head) and entry[46:62] == self._head[-16:]:
             return int.from_bytes(entry[_MESSAGE_AT:68], "big")  # ten times as fast: listings ask for all
-        if len(entry) == _MESSAGE_SIZE and entry[:20] == self._head and entry[46:62] == self._replica:
-            return int.from_bytes(entry[62:68], "big")
         try:
             found = self._parsed(entry)
         except MapiError:

@@ -21,7 +21,6 @@ logger = log.get("mapi")
 
 EVERYTHING = 0xFFFF
 HANDLE = 1  # one subscription serves all listeners
-WAIT_S = 10.0  # until listening must have begun, or ended
 
 
 class Watching:

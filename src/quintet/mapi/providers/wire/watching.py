@@ -21,7 +21,7 @@ JOIN_S = 5.0
 
 
 class Watching:
-    """The listeners of one store; it waits as long as there are any."""
+    """The listeners of one store; it waits until it is closed."""
 
     def __init__(self, link: Link, entries: Entries) -> None:
         self._link, self._entries = link, entries
