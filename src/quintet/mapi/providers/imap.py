@@ -60,7 +60,6 @@ class ImapBoxes(Mailboxes):
         self._validity = 0
         self._separator = "/"
         self._places: list[Place] | None = None
-        self._uids: list[int] | None = None
         self._call(lambda client: None)
 
     # --- the connection
@@ -86,7 +85,6 @@ class ImapBoxes(Mailboxes):
 
     def _drop_connection(self) -> None:
         client, self._client = self._client, None
-        self._uids = None
         if client is not None:
             with contextlib.suppress(OSError, imaplib.IMAP4.error):
                 client.shutdown()
@@ -98,7 +96,7 @@ class ImapBoxes(Mailboxes):
             self._client = None
 
     def refresh(self) -> None:
-        self._places = self._uids = None
+        self._places = None
         self._call(lambda client: client.noop())
 
     # --- folders
@@ -157,11 +155,14 @@ class ImapBoxes(Mailboxes):
             self._call(lambda client: client.unselect_folder() if client.has_capability("UNSELECT") else None)
             self._selected = ""
 
-    def _select(self, client: IMAPClient, path: str) -> None:
-        if self._selected != path:
-            self._selected, self._uids = "", None
-            told = client.select_folder(self._name(path))
-            self._selected, self._validity = path, int(told[b"UIDVALIDITY"])
+    def _select(self, client: IMAPClient, path: str) -> bool:
+        """Whether it was not selected before."""
+        if self._selected == path:
+            return False
+        self._selected = ""
+        told = client.select_folder(self._name(path))
+        self._selected, self._validity = path, int(told[b"UIDVALIDITY"])
+        return True
 
     # --- messages
 
@@ -187,14 +188,11 @@ class ImapBoxes(Mailboxes):
             raise MapiError(Code.NOT_FOUND)
 
         def search(client: IMAPClient) -> list[int]:
-            if self._uids is None:
-                self._uids = sorted(client.search("ALL"))
-            else:
-                client.noop()
-                self._uids = sorted(client.search("ALL"))
-            return self._uids
+            if not self._select(client, path):
+                client.noop()  # brings what came since it was selected
+            return sorted(client.search("ALL"))
 
-        return [self._key(uid) for uid in self._in(path, search)]
+        return [self._key(uid) for uid in self._call(search)]
 
     def _fetch(self, path: str, keys: Sequence[str], what: str) -> Iterator[tuple[str, dict[bytes, Any]]]:
         self._in(path, lambda client: None)  # so that the keys' validity can be compared
@@ -226,9 +224,15 @@ class ImapBoxes(Mailboxes):
             for key, one in self._fetch(path, keys, "(FLAGS)")
         }
 
-    def unread(self, path: str) -> int:
+    def _status(self, path: str, what: str) -> int:
         name = self._name(path)
-        return int(self._call(lambda client: client.folder_status(name, ["UNSEEN"]))[b"UNSEEN"])
+        return int(self._call(lambda client: client.folder_status(name, [what])).get(what.encode(), 0))
+
+    def count(self, path: str) -> int:
+        return self._status(path, "MESSAGES")
+
+    def unread(self, path: str) -> int:
+        return self._status(path, "UNSEEN")
 
     def message(self, path: str, key: str) -> bytes | Data:
         for _, one in self._fetch(path, [key], "(RFC822.SIZE)"):
@@ -254,7 +258,6 @@ class ImapBoxes(Mailboxes):
 
         answer = self._call(append)
         self._in(path, lambda client: client.noop())
-        self._uids = None
         found = re.search(rb"APPENDUID (\d+) (\d+)", answer if isinstance(answer, bytes) else b"")
         uid = int(found[2]) if found else max(self._in(path, lambda client: client.search("ALL")))
         return self._key(uid)
@@ -278,7 +281,6 @@ class ImapBoxes(Mailboxes):
             made = self._in(path, lambda client: _copied(client, wanted, name, moving=moving))
             if not keep and not moving:
                 self.remove(path, list(uids))
-        self._uids = None
         self._in(target, lambda client: None)
         return [self._key(made[uid]) if (uid := uids.get(key)) in made and uid else "" for key in keys]
 
@@ -297,7 +299,6 @@ class ImapBoxes(Mailboxes):
                 client.expunge()
 
         self._in(path, expunge)
-        self._uids = None
         return len(uids)
 
 
