@@ -205,22 +205,23 @@ class ImapBoxes(Mailboxes):
     def heads(self, path: str, keys: Sequence[str]) -> dict[str, Head]:
         found, telling = {}, []
         for key, one in self._fetch(path, keys, _LISTING):
-            size = int(one[b"RFC822.SIZE"])
-            kinds = set(_kinds(one[b"BODYSTRUCTURE"]))
+            size = int(_told(one, b"RFC822.SIZE"))
+            kinds = _kinds_of(_told(one, b"BODYSTRUCTURE"))
             attached = any(kind.startswith(b"!") for kind in kinds)
-            found[key] = Head(one[b"BODY[HEADER]"], False, size, _ms(one[b"INTERNALDATE"]), attached)
+            header, at = _told(one, b"BODY[HEADER]"), _ms(_told(one, b"INTERNALDATE"))
+            found[key] = Head(header, False, size, at, attached)
             if size <= LARGE and any(word in kind for kind in kinds for word in _TELLING):
                 telling.append(key)
         for key, one in self._fetch(path, telling, "(BODY.PEEK[])"):
             head = found[key]
-            found[key] = Head(one[b"BODY[]"], True, head.size, head.received_ms)
+            found[key] = Head(_told(one, b"BODY[]"), True, head.size, head.received_ms)
         return found
 
     def marks(self, path: str, keys: Sequence[str]) -> dict[str, Marks]:
         if path not in {place.path for place in self.places()}:
             return {}
         return {
-            key: frozenset([_mark(flag) for flag in one[b"FLAGS"] if flag != b"\\Recent"])
+            key: frozenset([_mark(flag) for flag in _told(one, b"FLAGS") if flag != b"\\Recent"])
             for key, one in self._fetch(path, keys, "(FLAGS)")
         }
 
@@ -236,7 +237,7 @@ class ImapBoxes(Mailboxes):
 
     def message(self, path: str, key: str) -> bytes | Data:
         for _, one in self._fetch(path, [key], "(RFC822.SIZE)"):
-            size = int(one[b"RFC822.SIZE"])
+            size = int(_told(one, b"RFC822.SIZE"))
             if size > LARGE:
                 return _Remote(self, path, key, size)
             return self.piece(path, key, 0, size)
@@ -329,17 +330,35 @@ def _copied(client: IMAPClient, uids: list[int], target: str, *, moving: bool) -
             found = found or re.search(rb"(?:COPYUID )?\d+ ([\d,:]+) ([\d,:]+)", line or b"")
     if found is None:
         raise MapiError(Code.NOT_COMPLETED, f"the server does not tell what {verb.decode()} made")
-    return dict(zip(_numbers(found[1]), _numbers(found[2]), strict=True))
+    made = dict(zip(_numbers(found[1], len(uids)), _numbers(found[2], len(uids)), strict=False))
+    return {uid: copy for uid, copy in made.items() if uid in uids}
 
 
-def _numbers(text: bytes) -> list[int]:
-    """A set of UIDs, "3:5,9", in its order."""
+def _numbers(text: bytes, most: int) -> list[int]:
+    """A set of UIDs, "3:5,9", in its order; its first ``most``, however many a server says there are."""
     found: list[int] = []
     for part in text.split(b","):
         first, _, last = part.partition(b":")
         low, high = int(first), int(last or first)
-        found += range(low, high + 1) if low <= high else range(low, high - 1, -1)
+        room = most - len(found)
+        found += (range(low, high + 1) if low <= high else range(low, high - 1, -1))[:room]
     return found
+
+
+def _told(one: Mapping[bytes, Any], name: bytes) -> Any:
+    """What a FETCH was asked for.  Raises MapiError(CORRUPT_DATA): the server left it out, or said NIL."""
+    found = one.get(name)
+    if found is None:
+        raise MapiError(Code.CORRUPT_DATA, f"the server leaves out {name.decode()}")
+    return found
+
+
+def _kinds_of(structure: Any) -> set[bytes]:
+    """See `_kinds`; of a structure that is none nothing is known."""
+    try:
+        return set(_kinds(structure))
+    except (IndexError, TypeError, ValueError, RecursionError):
+        return set()
 
 
 def _kinds(structure: Any) -> Iterator[bytes]:
@@ -347,9 +366,9 @@ def _kinds(structure: Any) -> Iterator[bytes]:
     if isinstance(structure[0], list):
         for part in structure[0]:
             yield from _kinds(part)
-        yield bytes(structure[1]).lower()
+        yield _word(structure[1])
         return
-    kind, subtype = bytes(structure[0] or b"").lower(), bytes(structure[1] or b"").lower()
+    kind, subtype = _word(structure[0]), _word(structure[1])
     disposition = next(
         (one for one in structure if isinstance(one, tuple) and one and _is_attached(one)), None
     )
@@ -358,6 +377,10 @@ def _kinds(structure: Any) -> Iterator[bytes]:
     )
     attached = disposition is not None or (named and kind != b"text") or kind == b"message"
     yield (b"!" if attached else b"") + subtype
+
+
+def _word(one: Any) -> bytes:
+    return one.lower() if isinstance(one, bytes) else b""
 
 
 def _is_attached(one: tuple[Any, ...]) -> bool:
@@ -416,7 +439,10 @@ def connector(options: Mapping[str, str]) -> Callable[[], IMAPClient]:
             if tls == "starttls":
                 client.starttls(context)
             client.login(options["user"], options["password"])
-        except (LoginError, UnicodeError) as error:
+        except UnicodeError:  # its text would tell a piece of the password
+            client.shutdown()
+            raise MapiError(Code.LOGON_FAILED, "LOGIN takes names and passwords of ASCII alone") from None
+        except LoginError as error:
             client.shutdown()
             raise MapiError(Code.LOGON_FAILED, str(error)) from error
         except (OSError, imaplib.IMAP4.error) as error:
