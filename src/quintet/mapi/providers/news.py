@@ -21,7 +21,7 @@ from quintet.mapi.providers import base, identity, imap, mailboxes, smtp
 from quintet.mapi.providers.base import Can, EntryId, Failure, Opened, Option, Service, Special
 from quintet.mapi.providers.mailboxes import Head, Mailboxes, Marks, Place
 from quintet.mapi.providers.mailstore import MailStore
-from quintet.mapi.providers.nntp import Answer, Connection
+from quintet.mapi.providers.nntp import Answer, Connection, number_of
 from quintet.message import dates
 from quintet.store.ranges import RangeSet
 
@@ -114,13 +114,9 @@ class Groups(Mailboxes):
                 lambda connection: list(connection.lines(f"LIST ACTIVE {self._wanted}", 215))
             ):
                 words = line.decode("utf-8", "replace").split()
-                if (
-                    len(words) >= 4
-                    and len(found) < MAX_GROUPS
-                    and words[1].isdecimal()
-                    and words[2].isdecimal()
-                ):
-                    found[words[0]] = int(words[2]), int(words[1])
+                high, low = map(number_of, words[1:3]) if len(words) >= 4 else (None, None)
+                if low is not None and high is not None and len(found) < MAX_GROUPS:
+                    found[words[0]] = low, high
             self._groups = found
         return self._groups
 
@@ -143,14 +139,14 @@ class Groups(Mailboxes):
             raise MapiError(Code.NOT_FOUND)
         if path not in self._listed:
             lines = self.call(lambda connection: list(connection.lines(f"LISTGROUP {path}", 211)))
-            self._listed[path] = [int(line) for line in lines if line.isdigit()]
+            self._listed[path] = [number for line in lines if (number := number_of(line)) is not None]
         return self._listed[path]
 
     def keys(self, path: str) -> Sequence[str]:
         return [str(number) for number in self._numbers(path)]
 
     def heads(self, path: str, keys: Sequence[str]) -> dict[str, Head]:
-        numbers = sorted({int(key) for key in keys if key.isdecimal()} & set(self._numbers(path)))
+        numbers = sorted(set(self._numbers(path)).intersection(map(number_of, keys)))
         if not numbers:
             return {}
 
@@ -176,22 +172,26 @@ class Groups(Mailboxes):
         here = set(self._numbers(path))
         read = self._newsrc.of(path) if self._newsrc is not None else RangeSet()
         return {
-            key: _READ if int(key) in read else _NOTHING
+            key: _READ if number in read else _NOTHING
             for key in keys
-            if key.isdecimal() and int(key) in here
+            if (number := number_of(key)) is not None and number in here
         }
 
     def mark(self, path: str, keys: Collection[str], add: Marks, remove: Marks) -> None:
         if self._newsrc is None:
             raise MapiError(Code.NOT_SUPPORTED)
-        numbers = [int(key) for key in keys if key.isdecimal()]
+        numbers = [number for key in keys if (number := number_of(key)) is not None]
         if mailboxes.READ in {*add, *remove}:
             self._newsrc.mark(path, numbers, read=mailboxes.READ in add)
 
     def message(self, path: str, key: str) -> bytes | Data:
+        number = number_of(key)
+        if number is None:
+            raise MapiError(Code.NOT_FOUND)
+
         def article(connection: Connection) -> bytes:
             connection.ask(f"GROUP {path}", 211)
-            return b"\r\n".join([*connection.lines(f"ARTICLE {int(key)}", 220), b""])
+            return b"\r\n".join([*connection.lines(f"ARTICLE {number}", 220), b""])
 
         return self.call(article)
 
@@ -212,7 +212,7 @@ def _head(group: str, line: bytes) -> Head:
     values = line.split(b"\t")
     fields = [name + b": " + value for name, value in zip(_FIELDS, values, strict=False) if value]
     fields.append(b"Newsgroups: " + _groups_of(values, group))
-    size = int(values[5]) if len(values) > 5 and values[5].isdigit() else 0
+    size = (number_of(values[5]) if len(values) > 5 else None) or 0
     at = dates.parse_date(values[2]) if len(values) > 2 else None
     return Head(b"\r\n".join([*fields, b"", b""]), False, size, at if at is not None else 0)
 
@@ -263,7 +263,7 @@ class Posting(base.Transport):
         if wanted:
             article = article_of(item, wanted)
             try:
-                self._groups.call(lambda connection: connection.post([article]))
+                self._groups.call(lambda connection: connection.post(article))
             except MapiError as error:
                 if error.code != Code.GENERAL_FAILURE:
                     raise

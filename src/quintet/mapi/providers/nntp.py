@@ -6,14 +6,16 @@ import contextlib
 import re
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from quintet.mapi.errors import Code, MapiError
 from quintet.net import dots
 
 TIMEOUT_S = 60.0
 MAX_LINE = 64 * 1024  # bytes; an overview line of a hostile server is no longer
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+MAX_ANSWER = 256 * 1024 * 1024  # bytes of lines; all groups, or a group of millions of articles
+MAX_DIGITS = 16  # of an article number (RFC 3977 section 8 and 9.8)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class Answer(Exception):
@@ -50,6 +52,9 @@ class Connection:
         except OSError as error:
             self.close()
             raise MapiError(Code.NETWORK_ERROR, f"{host}: {error}") from error
+        except BaseException:
+            self.close()
+            raise
 
     def _begin(self, context: ssl.SSLContext | None, *, starttls: bool, user: str, password: str) -> None:
         if context is not None and not starttls:
@@ -73,12 +78,12 @@ class Connection:
         line = self._file.readline(MAX_LINE)
         if not line.endswith(b"\n"):
             raise ConnectionError("the server closed the connection, or a line is too long")
-        return line.rstrip(b"\r\n")
+        return line[:-1].removesuffix(b"\r")
 
     def _hear(self, *wanted: int) -> tuple[int, str]:
         line = self._line().decode("utf-8", "replace")
         code, _, text = line.partition(" ")
-        number = int(code) if code.isdecimal() else 0
+        number = int(code) if len(code) == 3 and code.isdecimal() else 0
         if number not in wanted:
             raise Answer(number, text)
         return number, text
@@ -91,14 +96,21 @@ class Connection:
         return self._hear(*wanted)
 
     def lines(self, command: str, *wanted: int) -> Iterator[bytes]:
-        """The lines of a multi-line answer, un-stuffed; it has to be read to its end."""
+        """The lines of a multi-line answer, un-stuffed (RFC 3977 3.1.1); it has to be read to its end.
+
+        Raises ConnectionError: there are more than `MAX_ANSWER` bytes.
+        """
         self.ask(command, *wanted)
+        left = MAX_ANSWER
         while (line := self._line()) != b".":
+            left -= len(line) + 2
+            if left < 0:
+                raise ConnectionError("an answer that is too long")
             yield line[1:] if line.startswith(b".") else line
 
-    def post(self, pieces: Iterable[bytes]) -> None:
+    def post(self, article: bytes) -> None:
         self.ask("POST", 340)
-        self._socket.sendall(dots.whole(b"".join(pieces)))
+        self._socket.sendall(dots.whole(article))
         self._hear(240)
 
     def close(self) -> None:
@@ -107,3 +119,8 @@ class Connection:
         if hasattr(self, "_file"):
             self._file.close()
         self._socket.close()
+
+
+def number_of(text: str | bytes) -> int | None:
+    """An article number, or a count; None for what is none (RFC 3977 9.8)."""
+    return int(text) if text.isdigit() and text.isascii() and len(text) <= MAX_DIGITS else None
