@@ -7,7 +7,7 @@ import enum
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from quintet.mapi import consts, convert, msgfile, named, pr, tags, types
+from quintet.mapi import codepages, consts, convert, msgfile, named, pr, tags, types
 from quintet.mapi.api import fields
 from quintet.mapi.api.fields import Bit, Choice, Field, Moment, Text, Words
 from quintet.mapi.api.parts import Attachment, Attachments
@@ -15,7 +15,7 @@ from quintet.mapi.api.people import Person, people
 from quintet.mapi.bag import Attachment as Held
 from quintet.mapi.bag import Bag, Key, NamedTag
 from quintet.mapi.bag import Item as Values
-from quintet.mapi.convert import bodies, codepages
+from quintet.mapi.convert import bodies
 from quintet.mapi.core.message import IMessage
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import derive

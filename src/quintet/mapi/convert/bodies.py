@@ -10,9 +10,9 @@ import re
 from urllib.parse import unquote
 
 from quintet.errors import BadSyntax
-from quintet.mapi import rtf
+from quintet.mapi import codepages, rtf
 from quintet.mapi.bag import Bag
-from quintet.mapi.convert import codepages, names, richread, richwrite
+from quintet.mapi.convert import names, richread, richwrite
 from quintet.mapi.convert.richread import Origin
 from quintet.mapi.types import Tag, Value
 from quintet.message.html import lines

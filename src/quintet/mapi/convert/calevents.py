@@ -11,8 +11,9 @@ import hashlib
 import re
 
 from quintet.errors import BadSyntax
+from quintet.mapi import codepages
 from quintet.mapi.bag import Bag, Item, Key
-from quintet.mapi.convert import addressing, bodies, codepages, envelope, names
+from quintet.mapi.convert import addressing, bodies, envelope, names
 from quintet.mapi.convert import calkeys as keys
 from quintet.mapi.convert.caltimes import When, Zones, duration, put_zone
 from quintet.mapi.convert.contentlines import Component, Line

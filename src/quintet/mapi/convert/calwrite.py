@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 
 from quintet.errors import BadSyntax, Refused
-from quintet.mapi import recur, rrule
+from quintet.mapi import codepages, recur, rrule
 from quintet.mapi.bag import Bag, Item, Key
-from quintet.mapi.convert import addressing, bodies, calevents, calseries, codepages, envelope, names
+from quintet.mapi.convert import addressing, bodies, calevents, calseries, envelope, names
 from quintet.mapi.convert import calkeys as keys
 from quintet.mapi.convert.caltimes import filetime, moment, zone_of
 from quintet.mapi.convert.contentlines import Component, Params, escaped_list

@@ -11,9 +11,9 @@ import datetime
 from collections.abc import Iterable
 
 from quintet.errors import BadSyntax
-from quintet.mapi import ids
+from quintet.mapi import codepages, ids
 from quintet.mapi.bag import Attachment, Bag, Data, Item, Key
-from quintet.mapi.convert import addressing, bodies, cardkeys, codepages, envelope, names
+from quintet.mapi.convert import addressing, bodies, cardkeys, envelope, names
 from quintet.mapi.convert.caltimes import filetime, moment
 from quintet.mapi.convert.contentlines import (
     Component,

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 
-from quintet.mapi import types
+from quintet.mapi import codepages, types
 from quintet.mapi.bag import Attachment, Bag, Data, Item
 from quintet.mapi.convert import (
     attachments,
     bodies,
     calendars,
     cards,
-    codepages,
     contentclass,
     envelope,
     names,

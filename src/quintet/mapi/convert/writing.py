@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from quintet.mapi import tnef
+from quintet.mapi import codepages, tnef
 from quintet.mapi.bag import Attachment, Bag, Item
 from quintet.mapi.buffer import bad
 from quintet.mapi.convert import (
@@ -20,7 +20,6 @@ from quintet.mapi.convert import (
     calendars,
     calseries,
     cards,
-    codepages,
     envelope,
     names,
     protected,

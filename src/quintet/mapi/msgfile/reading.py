@@ -9,10 +9,9 @@ import struct
 import uuid
 from dataclasses import dataclass
 
-from quintet.mapi import types
+from quintet.mapi import codepages, types
 from quintet.mapi.bag import Attachment, Bag, Item, Key, NamedTag
 from quintet.mapi.buffer import bad
-from quintet.mapi.convert import codepages
 from quintet.mapi.msgfile import compound, layout
 from quintet.mapi.msgfile.compound import Storage, Stream
 from quintet.mapi.types import Tag, Value

@@ -9,10 +9,9 @@ import struct
 import uuid
 from typing import Final
 
-from quintet.mapi import types
+from quintet.mapi import codepages, types
 from quintet.mapi.bag import Bag, Key, NamedTag
 from quintet.mapi.buffer import Reader, Writer, bad
-from quintet.mapi.convert import codepages
 from quintet.mapi.types import Value
 
 FIRST_NAMED: Final = 0x8000
