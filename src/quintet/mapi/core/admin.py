@@ -323,8 +323,7 @@ class IProfSect(IMAPIProp):
         found = self._profile()
         bag: Bag = {pr.PROFILE_NAME: self._name, pr.OBJECT_TYPE: consts.MAPI_PROFSECT}
         for one in found.services:
-            for tag, text in one.sections.get(self._uid.hex(), {}).items():
-                bag[int(tag, 16)] = profile.unpacked(int(tag, 16), text)
+            bag |= profile.section(one, self._uid)
             if one.uid == self._uid:
                 by_id = profile.options_by_id(one.offer)
                 secrets = {option.name for option in one.offer.options if option.secret}

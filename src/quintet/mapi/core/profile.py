@@ -16,10 +16,11 @@ from pathlib import Path
 
 import msgspec
 
+from quintet.mapi.bag import Bag
 from quintet.mapi.core.errors import fail
 from quintet.mapi.providers import registry
 from quintet.mapi.providers.base import Service
-from quintet.mapi.types import BINARY, BOOLEAN, MULTIPLE, STRING
+from quintet.mapi.types import BINARY, BOOLEAN, MULTIPLE, STRING, Value
 
 MAX_NAME = 64  # characters of a profile's name (cchProfileNameMax)
 ENVIRONMENT = "QUINTET_MAPI_PROFILES"  # names another file
@@ -138,8 +139,7 @@ def find(profile: Profile, uid: bytes) -> Used:
 # --- settings as properties ----------------------------------------------------------------------------
 
 # MAPI gives settings as properties, whose ids a service chooses.  Ours: where, who, secret, as Kopano's
-# service
-# has them, then each option by its place.
+# service has them, then each option by its place.
 WHERE, WHO, SECRET, FIRST = 0x6700, 0x6701, 0x6702, 0x6710
 _WHERE = ("data", "world", "url", "server", "host", "path", "folder")
 _WHO = ("account", "user", "username", "address")
@@ -168,7 +168,16 @@ def packed(tag: int, value: object) -> str:
     raise fail("MAPI_E_NO_SUPPORT", "a profile keeps texts, numbers and bytes")
 
 
-def unpacked(tag: int, text: str) -> object:
+def section(one: Used, uid: bytes) -> Bag:
+    """What a program keeps in a section, by tag.  Raises MAPIErrorCorruptData: somebody damaged it."""
+    found = one.sections.get(uid.hex(), {})
+    try:
+        return {int(tag, 16): unpacked(int(tag, 16), text) for tag, text in found.items()}
+    except ValueError as error:
+        raise fail("MAPI_E_CORRUPT_DATA", f"a section of {one.title}: {error}") from error
+
+
+def unpacked(tag: int, text: str) -> Value:
     """The same the other way."""
     kind = tag & 0xFFFF
     if kind == BINARY:
