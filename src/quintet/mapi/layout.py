@@ -135,6 +135,13 @@ class Layout:
         """What stands where."""
         return [self.spot(at) for at in range(len(self))]
 
+    def marks(self) -> dict[int, Hashable]:
+        """By the numbers of headings, all that they say but their places."""
+        return {
+            one.id: (repr(one.says), one.end - one.start, one.unread, one.id in self.expanded)
+            for one in self.headers
+        }
+
     def show(self, toggled: set[int], order: SortOrder | None) -> None:
         """Opens and closes headings: the outer ones that the order says, but for those ``toggled``."""
         if order is None or not order.categories:

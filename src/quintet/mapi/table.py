@@ -14,13 +14,14 @@ import struct
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from quintet.mapi import layout, match, types
+from quintet.mapi import layout, match, tablenews, types
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.layout import Layout, Spot, Wanted
 from quintet.mapi.layout import Rows as Rows  # noqa: PLC0414 (part of this module's face)
 from quintet.mapi.match import Matcher
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.rows import SortOrder
+from quintet.mapi.tablenews import Picture, RowNews
 from quintet.mapi.types import Tag, Value
 
 MAX_BOOKMARKS = 1000  # of one table; a client keeps a few
@@ -292,6 +293,19 @@ class Table:
         if tag & 0xFFFF != types.UNSPECIFIED:
             return _bare(tag)
         return _bare(next((each for each in self.source.columns() if each >> 16 == tag >> 16), tag))
+
+    # --- news ---------------------------------------------------------------------------------------
+
+    def picture(self) -> Picture:
+        """The visible rows, to be compared with those of another moment (`tablenews.compare`)."""
+        return Picture.of(self._rows())
+
+    def rows_of(self, news: Sequence[RowNews]) -> list[list[Value]]:
+        """The columns of rows that were added or modified, [] for the others; right after `picture`."""
+        columns, rows = self.columns, self._rows()
+        there = [one.at for one in news if one.change is not tablenews.Change.DELETED]
+        values = iter(self._values(rows, there, columns))
+        return [[] if one.change is tablenews.Change.DELETED else next(values) for one in news]
 
     # --- bookmarks ----------------------------------------------------------------------------------
 

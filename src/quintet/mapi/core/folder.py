@@ -78,6 +78,7 @@ class IMAPIFolder(IMAPIContainer):
             fixed=store.fixed,
             hub=store.hub,
             about=about,
+            of=Thing.MESSAGE,
             load=store.source.load,
             search=functools.partial(store.source.search, self.entry) if view is View.NORMAL else None,
         )
@@ -93,6 +94,7 @@ class IMAPIFolder(IMAPIContainer):
             fixed=self.store.fixed,
             hub=self.store.hub,
             about=b"" if deep else self.entry,
+            of=Thing.FOLDER,
         )
 
     def OpenEntry(self, entry: bytes | None, iid: bytes | None = None, flags: int = 0) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import struct
 import threading
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import ClassVar, Protocol
@@ -18,15 +17,14 @@ from quintet.mapi.bag import Bag, Item, Key
 from quintet.mapi.core import structs, values
 from quintet.mapi.core.errors import fail
 from quintet.mapi.core.notify import Hub, IMAPIAdviseSink
+from quintet.mapi.core.tablewatch import KEY, News, TableWatch
 from quintet.mapi.core.unknown import IUnknown
-from quintet.mapi.providers.base import EntryId, Event
+from quintet.mapi.providers.base import EntryId, Event, Thing
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.rows import SortOrder
 from quintet.mapi.table import Origin, Table
 from quintet.mapi.types import Tag, Value
 
-MAX_NEWS = 200  # rows told one by one; beyond, the table only says that it changed
-_KEY = struct.Struct("<qI")  # an instance key: PidTagInstID, PidTagInstanceNum
 _HIDDEN = (layout.INST_ID, layout.INSTANCE_NUM)
 
 Load = Callable[[EntryId], Item]
@@ -115,7 +113,8 @@ class IMAPITable(IUnknown):
     """An open table.
 
     ``columns``: what is shown until SetColumns; ``fixed``: properties that are the same in each row;
-    ``hub`` and ``about``: whose events make it stale; ``load``: for restrictions on recipients.
+    ``hub`` and ``about``: whose events make it stale; ``of``: what its rows are; ``load``: for restrictions
+    on recipients.
     """
 
     iids: ClassVar[tuple[str, ...]] = ("IID_IMAPITable",)
@@ -130,6 +129,7 @@ class IMAPITable(IUnknown):
         fixed: Mapping[Key, Value] | None = None,
         hub: Hub | None = None,
         about: EntryId = b"",
+        of: Thing = Thing.MAIL_USER,
         load: Load | None = None,
         search: Search | None = None,
     ) -> None:
@@ -137,12 +137,12 @@ class IMAPITable(IUnknown):
         version = (lambda: 0) if hub is None else (lambda: hub.version(about))
         self._rows = _Numbered(source, version, columns, fixed or {}, load, search)
         self._table = Table(self._rows)
-        self._hub, self._about = hub, about
+        self._hub, self._about, self._of = hub, about, of
         self._shown = tuple([values.tag(names.key(tag), wide=wide) for tag in columns])
-        self._sinks: dict[int, tuple[int, IMAPIAdviseSink]] = {}
+        self._sinks: dict[int, IMAPIAdviseSink] = {}
         self._connections = itertools.count(1)
         self._listening: int | None = None
-        self._before: dict[tuple[int, int], None] = {}
+        self._watch: TableWatch | None = None
         self._bookmarks: dict[int, bytes] = {}
         self._marks = itertools.count(3)  # 0, 1 and 2 are the predefined ones
         self._set(self._shown)
@@ -165,7 +165,7 @@ class IMAPITable(IUnknown):
         for row in found:
             for place in keyed:
                 assert place is not None
-                row[place] = _KEY.pack(row[0], row[1] or 0)
+                row[place] = KEY.pack(row[0], row[1] or 0)
         if None in places:
             plain = [[row[place] if place is not None else 0 for place in places] for row in found]
         else:
@@ -177,6 +177,7 @@ class IMAPITable(IUnknown):
     def SetColumns(self, tags: Sequence[int], flags: int = 0) -> None:
         """Chooses the columns.  Raises MAPIErrorInvalidParameter: none, or a type that no column has."""
         self._set(tags)
+        self._done(consts.TABLE_SETCOL_DONE)
 
     def QueryColumns(self, flags: int = 0) -> list[int]:
         """The columns; with TBL_ALL_COLUMNS all that rows may have."""
@@ -199,11 +200,13 @@ class IMAPITable(IUnknown):
         """Shows only what matches; None: everything.  Raises MAPIErrorTooComplex."""
         self._table.restrict(None if restriction is None else values.restriction(restriction))
         self._bookmarks.clear()
+        self._done(consts.TABLE_RESTRICT_DONE)
 
     def SortTable(self, order: structs.SSortOrderSet | None, flags: int = 0) -> None:
         """Orders, and makes headings of the first ``cCategories`` keys."""
         self._table.sort(None if order is None or not order.aSort else values.sort_order(order))
         self._bookmarks.clear()
+        self._done(consts.TABLE_SORT_DONE)
 
     def QuerySortOrder(self) -> structs.SSortOrderSet:
         return values.shown_order(self._table.order)
@@ -257,18 +260,23 @@ class IMAPITable(IUnknown):
     ) -> tuple[list[list[structs.SPropValue]], int]:
         """Opens a heading; the first ``rows`` rows below it, and how many more there are."""
         shown, found = self._table.expand(_instance(instance_key)[0], rows)
+        self._looked()
         return self._told(found), shown - len(found)
 
     def CollapseRow(self, instance_key: bytes, flags: int = 0) -> int:
         """Closes a heading; how many rows that hides."""
-        return self._table.collapse(_instance(instance_key)[0])
+        hidden = self._table.collapse(_instance(instance_key)[0])
+        self._looked()
+        return hidden
 
     def GetCollapseState(self, flags: int, instance_key: bytes) -> bytes:
         return self._table.collapse_state(*_instance(instance_key))
 
     def SetCollapseState(self, flags: int, state: bytes) -> int:
         """A bookmark of the row that was given to GetCollapseState."""
-        return self._kept(self._table.set_collapse_state(state))
+        mark = self._table.set_collapse_state(state)
+        self._looked()
+        return self._kept(mark)
 
     # --- states
 
@@ -285,13 +293,16 @@ class IMAPITable(IUnknown):
     # --- news
 
     def Advise(self, mask: int, sink: IMAPIAdviseSink) -> int:
-        """Tells of rows that come, go and change (fnevTableModified).  Raises MAPIErrorNoSupport."""
+        """Tells of rows that come, go and change, and of the table (fnevTableModified); see `tablewatch`.
+
+        Raises MAPIErrorNoSupport: the rows never change, or other events are asked for.
+        """
         if self._hub is None or not mask & consts.fnevTableModified:
             raise fail("MAPI_E_NO_SUPPORT")
         number = next(self._connections)
-        self._sinks[number] = (mask, sink)
-        if self._listening is None:
-            self._before = self._spots()
+        self._sinks[number] = sink
+        if self._watch is None:
+            self._watch = TableWatch(self._table, self._about, self._of, self._rows.number, self._told)
             self._listening = self._hub.listen(self._event)
         return number
 
@@ -299,55 +310,33 @@ class IMAPITable(IUnknown):
         self._sinks.pop(connection, None)
         if not self._sinks and self._listening is not None and self._hub is not None:
             self._hub.forget(self._listening)
-            self._listening = None
-
-    def _spots(self) -> dict[tuple[int, int], None]:
-        return dict.fromkeys(self._table._rows().spots())
+            self._listening = self._watch = None
 
     def _event(self, event: Event) -> None:
-        if self._about and self._about not in (event.entry, event.parent, event.old_parent):
-            return
         with self._lock:
-            news = self._news(event)
-            sinks = [sink for _, sink in self._sinks.values()]
-        for sink in sinks:
-            if news:
-                sink.OnNotify(news)
+            news = self._watch.heard(event) if self._watch is not None else []
+            sinks = list(self._sinks.values())
+        self._tell(sinks, news)
 
-    def _news(self, event: Event) -> list[structs.TABLE_NOTIFICATION]:
-        before, now = self._before, self._spots()
-        self._before = now
-        touched = {self._rows.number(event.entry)}
-        came = [spot for spot in now if spot not in before]
-        gone = [spot for spot in before if spot not in now]
-        changed = [spot for spot in now if spot[0] in touched and spot in before]
-        if len(came) + len(gone) + len(changed) > MAX_NEWS:
-            null = structs.NULL_PROP
-            return [structs.TABLE_NOTIFICATION(consts.TABLE_CHANGED, 0, null, null, [])]
-        order = list(now)
-        places = {spot: at for at, spot in enumerate(order)} if came or changed else {}
-        found = [
-            structs.TABLE_NOTIFICATION(consts.TABLE_ROW_DELETED, 0, _index(spot), structs.NULL_PROP, [])
-            for spot in gone
-        ]
-        for kind, spots in ((consts.TABLE_ROW_ADDED, came), (consts.TABLE_ROW_MODIFIED, changed)):
-            for spot in spots:
-                at = places[spot]
-                prior = _index(order[at - 1]) if at else structs.NULL_PROP
-                row = self._table._values(self._table._rows(), range(at, at + 1), self._table.columns)
-                found.append(structs.TABLE_NOTIFICATION(kind, 0, _index(spot), prior, self._told(row)[0]))
-        return found
+    def _done(self, what: int) -> None:
+        if self._watch is not None:
+            self._tell(list(self._sinks.values()), self._watch.done(what))
+
+    def _looked(self) -> None:
+        """The program has changed by itself which rows it sees."""
+        if self._watch is not None:
+            self._watch.look()
+
+    def _tell(self, sinks: Sequence[IMAPIAdviseSink], news: News) -> None:
+        for sink in sinks if news else ():
+            sink.OnNotify(news)
 
 
 def _instance(key: bytes) -> tuple[int, int]:
-    if len(key) != _KEY.size:
+    if len(key) != KEY.size:
         raise fail("MAPI_E_INVALID_PARAMETER", "no instance key of this table")
-    row, instance = _KEY.unpack(key)
+    row, instance = KEY.unpack(key)
     return row, instance
-
-
-def _index(spot: tuple[int, int]) -> structs.SPropValue:
-    return structs.SPropValue(pr.INSTANCE_KEY, _KEY.pack(*spot))
 
 
 def of_bags(

@@ -23,7 +23,7 @@ from __future__ import annotations
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from quintet.mapi.bag import Bag, Item, Key
@@ -133,7 +133,10 @@ class Thing(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened.  For MOVED and COPIED the ``old_`` ids tell where it was (or is)."""
+    """One thing that happened.  For MOVED and COPIED the ``old_`` ids tell where it was (or is).
+
+    ``more``: others of the same moment follow, so that who looks at everything does so after the last.
+    """
 
     kind: Kind
     thing: Thing
@@ -142,6 +145,12 @@ class Event:
     old_entry: EntryId = b""
     old_parent: EntryId = b""
     message_class: str = ""  # of NEW_MAIL
+    more: bool = False
+
+
+def together(events: Sequence[Event]) -> list[Event]:
+    """Events of one moment, in their order."""
+    return [*[replace(one, more=True) for one in events[:-1]], *events[-1:]]
 
 
 Listener = Callable[[Event], None]

@@ -70,7 +70,7 @@ class MemoryStore(base.MessageStore):
 
     def _tell(self, *events: Event) -> None:
         for listener in list(self._listeners):
-            for event in events:
+            for event in base.together(events):
                 listener(event)
 
     # --- looking ------------------------------------------------------------------------------------

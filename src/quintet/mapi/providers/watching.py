@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 
 from quintet.mapi.errors import MapiError
-from quintet.mapi.providers.base import Cancel, EntryId, Event, Kind, Listener, Thing
+from quintet.mapi.providers.base import Cancel, EntryId, Event, Kind, Listener, Thing, together
 
 Picture = dict[EntryId, dict[EntryId, frozenset[str]]]
 """By folder and message: its marks."""
@@ -60,7 +60,7 @@ class Watch:
             if listeners:
                 self._told.update([(event.kind, event.entry) for event in events])
         for listener in listeners:
-            for event in events:
+            for event in together(events):
                 listener(event)
 
     def look(self) -> None:
@@ -76,7 +76,7 @@ class Watch:
                 self._told.clear()
                 listeners = list(self._listeners)
         for listener in listeners:
-            for event in events:
+            for event in together(events):
                 listener(event)
 
     def _known(self, event: Event) -> bool:

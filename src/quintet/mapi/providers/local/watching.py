@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from quintet import log
 from quintet.errors import Problem
-from quintet.mapi.providers.base import Cancel, Event, Kind, Listener, Thing
+from quintet.mapi.providers.base import Cancel, Event, Kind, Listener, Thing, together
 from quintet.mapi.rop import events
 from quintet.mapi.rop.serve.notices import Notices, Subscription
 from quintet.store.db import Tx
@@ -72,14 +72,16 @@ class Watching:
                 host.store.peek(self._notices.collect)
             except Problem as problem:  # the next hint comes
                 logger.warning("news not read", reason=problem.reason.value)
-            while self._notices.queue:
-                for event in self._of(self._notices.queue.popleft().event):
-                    host.tellers.submit(self._tell, event)
+            found = [event for one in self._notices.queue for event in self._of(one.event)]
+            self._notices.queue.clear()
+            if found:
+                host.tellers.submit(self._tell, together(found))
             await self._notices.event.wait()
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, events: list[Event]) -> None:
         for listener in list(self._listeners.values()):
-            listener(event)
+            for event in events:
+                listener(event)
 
     def _of(self, event: events.Event) -> Iterator[Event]:
         box = self._store.box

@@ -10,7 +10,7 @@ from typing import Any
 from quintet.errors import BadSyntax, Hangup
 from quintet.mapi.errors import MapiError
 from quintet.mapi.http.channel import ChannelError
-from quintet.mapi.providers.base import Cancel, Event, Kind, Listener, Thing
+from quintet.mapi.providers.base import Cancel, Event, Kind, Listener, Thing, together
 from quintet.mapi.providers.wire.entries import Entries
 from quintet.mapi.providers.wire.link import Link, Talk
 from quintet.mapi.rop import events, others
@@ -78,11 +78,14 @@ class Watching:
 
     def _tell(self) -> None:
         while not self._stop.is_set():
-            notice = self._link.notices.get()
-            if notice is None:
+            notices = [self._link.notices.get()]
+            while not self._link.notices.empty():
+                notices.append(self._link.notices.get())
+            if None in notices:
                 return
-            for event in self._of(notice) if isinstance(notice, others.Notify) else ():
-                for listener in list(self._listeners.values()):
+            events = [event for one in notices if isinstance(one, others.Notify) for event in self._of(one)]
+            for listener in list(self._listeners.values()):
+                for event in together(events):
                     listener(event)
 
     def _of(self, notice: Any) -> Iterator[Event]:  # Any: `others.Notify`
