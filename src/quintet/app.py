@@ -22,9 +22,7 @@ from quintet.clock import Clock, SystemClock
 from quintet.config import root
 from quintet.config.listeners import Listener as ListenerConfig
 from quintet.delivery import expiry
-from quintet.delivery.post import PostOffice
 from quintet.delivery.rules import Rules
-from quintet.delivery.screening import Screen
 from quintet.net.listener import Listener
 from quintet.net.seam import Service
 from quintet.policy.hooks import BadHooks
@@ -154,13 +152,9 @@ class App:
 
     def _join(self) -> None:
         """What services share, one of each a process; and begins to send mail on."""
-        config, store, clock, hostname = self.config, self.store, self.clock, self.config.hostname
+        config, store, clock = self.config, self.store, self.clock
         self.inbound = joined.inbound(config, store, clock, self.rules)
-        self.office = PostOffice(
-            store, config.nntp, config.news, hostname=hostname, clock=clock, inbound=self.inbound
-        )
-        self.office.filter.hooks = self.rules.hooks
-        self.office.screen = Screen(store, config.news, clock, self.rules.hooks)
+        self.office = joined.post_office(config, store, clock, self.inbound, self.rules)
         # connections stay over a reload, and go on with what they were asked for
         offers = self.arrivals.offers if self.arrivals is not None else None
         self.arrivals = joined.arrivals(config, store, clock, workers=self._count, offers=offers)
@@ -398,16 +392,8 @@ def _smtp(app: App, wanted: ListenerConfig) -> Service:
 
 
 def _imap(app: App, wanted: ListenerConfig) -> Service:
-    from quintet.imap.service import ImapService  # as above
-
-    return ImapService(
-        app.store,
-        app.auth,
-        app.config.imap,
-        hostname=app.config.hostname,
-        clock=app.clock,
-        office=app.office,
-        starttls=_starttls(app, wanted),
+    return joined.imap_service(
+        app.config, app.store, app.auth, app.office, clock=app.clock, starttls=_starttls(app, wanted)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from tests.support.mailclients import (
     run,
     token,
 )
-from tests.support.server import Server
+from tests.support.server import Server, write_config
 
 pytestmark = pytest.mark.interop
 
@@ -135,6 +136,12 @@ class Mbsync:
             )
         )
 
+    def through(self, tunnel: str) -> None:
+        """From now on it speaks to a command, and has no name and no password."""
+        given = ("Port ", "User ", "Pass ", "SSLType ", "CertificateFile ", "AuthMechs ")
+        lines = [one for one in self._rc.read_text().splitlines() if not one.startswith(given)]
+        self._rc.write_text("\n".join(lines).replace("Host localhost", f'Tunnel "{tunnel}"'))
+
     def copy(self, name: str = "INBOX") -> Maildir:
         return Maildir(self._home / "mail" / name)
 
@@ -193,6 +200,18 @@ async def test_mbsync_logs_in(server: Server, tmp_path: Path, mechanism: str, tl
     mbsync = Mbsync(server, tmp_path, mechanism, tls)
     await mbsync.sync()
     assert len(mbsync.copy().state()) == 5
+
+
+async def test_mbsync_syncs_through_a_tunnel(server: Server, tmp_path: Path) -> None:
+    """RFC 9051 7.1.4: it is PREAUTH that spares the password; the tunnel works beside the server."""
+    mbsync = Mbsync(server, tmp_path)
+    config = write_config(tmp_path / "server", server.app.config)
+    mbsync.through(f"{sys.executable} -m quintet imap --stdio --user {USER} -c {config}")
+    await mbsync.sync()
+    mbsync.copy().mark(2, "S")
+    await mbsync.sync()
+    same = {f"m{number}": "S" if number == 2 else "" for number in range(1, 6)}
+    assert mbsync.copy().state() == there(server) == same
 
 
 async def test_mbsync_takes_a_large_mailbox_and_large_letters(server: Server, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from quintet.delivery.waysin import inbound as inbound  # noqa: PLC0414 (part of this module's face)
+from quintet.delivery.waysin import rules_of as rules_of  # noqa: PLC0414 (the same)
 
 if TYPE_CHECKING:
     from quintet.auth.service import AuthService
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from quintet.delivery.gateways import Gateways
     from quintet.delivery.inbound import Inbound
     from quintet.delivery.offers import Offers
+    from quintet.delivery.post import PostOffice
+    from quintet.delivery.rules import Rules
+    from quintet.imap.service import ImapService
     from quintet.smtp.desk import Role
     from quintet.smtp.service import SmtpService
     from quintet.store.store import Store
@@ -123,4 +127,38 @@ def smtp_service(
         starttls=starttls,
         resolve_burl=UrlAuth(way_in.store, clock, auth.canonical).submitted,
         turns=turns,
+    )
+
+
+def post_office(config: Config, store: Store, clock: Clock, way_in: Inbound, rules: Rules) -> PostOffice:
+    """What takes articles from people; one a process."""
+    from quintet.delivery.post import PostOffice  # as above
+    from quintet.delivery.screening import Screen
+
+    made = PostOffice(store, config.nntp, config.news, hostname=config.hostname, clock=clock, inbound=way_in)
+    made.filter.hooks = rules.hooks
+    made.screen = Screen(store, config.news, clock, rules.hooks)
+    return made
+
+
+def imap_service(
+    config: Config,
+    store: Store,
+    auth: AuthService,
+    office: PostOffice,
+    *,
+    clock: Clock,
+    starttls: bool = False,
+) -> ImapService:
+    """IMAP over a store; ``office`` takes what is appended to newsgroups."""
+    from quintet.imap.service import ImapService  # as above
+
+    return ImapService(
+        store,
+        auth,
+        config.imap,
+        hostname=config.hostname,
+        clock=clock,
+        office=office,
+        starttls=starttls,
     )

@@ -173,6 +173,23 @@ class AuthService:
         logger.debug("login remembered", conn=peer.id, account=entry.account, scope=scope)
         return identity
 
+    def vouched(self, peer: Peer, scope: str) -> Identity:
+        """Who the system says is at the other end (`Peer.user`): nothing is asked of them.
+
+        Raises:
+            BadSyntax: a name that can be nobody's.
+            Refused(NO_SUCH_ACCOUNT, ACCOUNT_DISABLED).
+        """
+        login = self.canonical(peer.user)
+        found = self.store.peek(vault.lookup, login)
+        if found is None:
+            raise Refused(Reason.NO_SUCH_ACCOUNT, f"there is no account {login}")
+        if found.account.disabled:
+            raise Refused(Reason.ACCOUNT_DISABLED)
+        identity = Identity(found.account.id, found.account.name, "EXTERNAL", scope)
+        self.gate.entered(peer, login, identity)
+        return identity
+
     async def password(
         self, name: str, secret: str, peer: Peer, scope: str, *, mechanism: str = "PLAIN", authzid: str = ""
     ) -> Identity:

@@ -17,13 +17,7 @@ if TYPE_CHECKING:
 def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = None) -> Inbound:
     """The way in; one a process.  Raises TryLater where ``rules`` must be made and cannot."""
     if rules is None:
-        from quintet.delivery.rules import Rules  # a server has them already
-        from quintet.policy.hooks import BadHooks
-
-        try:
-            rules = Rules(config.policy, store, clock)
-        except BadHooks as error:
-            raise TryLater(Reason.BUSY, str(error)) from error
+        rules = rules_of(config, store, clock)  # a server has them already
     from quintet.delivery.bounces import Bounces  # as above
 
     made = Inbound(
@@ -40,3 +34,14 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
     )
     made.directory.gateways = {one.address.lower(): one for one in config.gateway}
     return made
+
+
+def rules_of(config: Config, store: Store, clock: Clock) -> Rules:
+    """Checks, filters and hooks.  Raises TryLater where the hooks cannot be used."""
+    from quintet.delivery.rules import Rules
+    from quintet.policy.hooks import BadHooks
+
+    try:
+        return Rules(config.policy, store, clock)
+    except BadHooks as error:
+        raise TryLater(Reason.BUSY, str(error)) from error

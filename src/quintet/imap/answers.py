@@ -103,11 +103,13 @@ def line(tag: bytes, status: bytes, code: bytes, words: str, language: str = lan
     return b"%b %b [%b] %b\r\n" % (tag, status, code, text) if code else b"%b %b %b\r\n" % (tag, status, text)
 
 
-def problem(error: Problem, command: commands.Command | None, language: str = languages.DEFAULT) -> bytes:
-    """The answer to a command that failed; ``*`` where its tag is not known."""
-    tag = command.tag if command is not None and command.tag else b"*"
-    if isinstance(error, BadCommand):
-        tag = error.tag
+def turned_away(error: Problem) -> bytes:
+    """The greeting of a connection that ends with it."""
+    return line(b"*", b"BYE", _answer(error)[1], error.text[:1].upper() + error.text[1:])
+
+
+def _answer(error: Problem) -> tuple[bytes, bytes]:
+    """Status and response code."""
     found = REASONS.get(error.reason)
     if found is None:
         found = next(
@@ -116,8 +118,15 @@ def problem(error: Problem, command: commands.Command | None, language: str = la
     status, code = found
     if isinstance(error, (Coded, CodedSyntax)):
         code = error.code
-    if isinstance(error, Hangup):
-        status, code = NO, b"SERVERBUG"
+    return (NO, b"SERVERBUG") if isinstance(error, Hangup) else (status, code)
+
+
+def problem(error: Problem, command: commands.Command | None, language: str = languages.DEFAULT) -> bytes:
+    """The answer to a command that failed; ``*`` where its tag is not known."""
+    tag = command.tag if command is not None and command.tag else b"*"
+    if isinstance(error, BadCommand):
+        tag = error.tag
+    status, code = _answer(error)
     if error.reason is Reason.NO_SUCH_FOLDER and isinstance(command, (commands.Append, commands.Copy)):
         code = b"TRYCREATE"  # RFC 9051 6.3.12, 6.4.7: and only there
     if isinstance(error, BadSyntax) and error.reason in _BAD:

@@ -202,6 +202,8 @@ class Session:
         return config.login_timeout_s if self.state is State.GUEST else config.idle_timeout_s
 
     def greet(self) -> Replies:
+        if self.peer.user:
+            return auth.preauthenticated(self)
         words = capabilities.told(self)
         return [
             b"* OK [CAPABILITY %b] %b Quintet ready\r\n"

@@ -43,6 +43,7 @@ COMMANDS: dict[str, str] = {
     "queue": "queue",
     "policy": "policy",
     "smtp": "smtp",
+    "imap": "imap",
     "sendmail": "sendmail",
     "trace": "trace",
     "check": "upkeep",

@@ -13,27 +13,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quintet.admin.cli import common
+from quintet.admin.cli import common, stdio
 from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from quintet.config.root import Config
-    from quintet.net.seam import Peer
     from quintet.smtp.batch import Told
     from quintet.smtp.desk import Role
     from quintet.smtp.service import SmtpService
     from quintet.store.store import Store
 
-STDIN, STDOUT, STDERR = 0, 1, 2
-WAIT_S = 60.0  # without a connection, before a server that inetd started with "wait" ends
-DRAIN_S = 10.0
-
 
 def smtp(
-    stdio: Annotated[
+    on_stdio: Annotated[
         bool, typer.Option("--stdio", help="Speak on standard input and output: for ssh, inetd, a pipe.")
     ] = False,
     batch: Annotated[
@@ -51,11 +45,11 @@ def smtp(
     as_json: JsonOption = False,
 ) -> None:
     """Serve one SMTP session without a server, or take a batch file; what is accepted is in the store."""
-    if stdio == (batch is not None) or (lmtp and submission):
+    if on_stdio == (batch is not None) or (lmtp and submission):
         raise Failed(
             "which?", "Give --stdio or --batch FILE; and --lmtp or --submission, or none.", Exit.USAGE
         )
-    if stdio:
+    if on_stdio:
         serve_stdio(config, lmtp=lmtp, submission=submission)
     else:
         assert batch is not None
@@ -72,111 +66,36 @@ def role_of(*, lmtp: bool, submission: bool) -> Role:
     return Role.LMTP if lmtp else Role.SUBMISSION if submission else Role.MX
 
 
-def local_user() -> str:
-    """The login name of who runs this, or the number of a user without one."""
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
-
-
-def peer_for(service: SmtpService, sock: socket.socket | None = None) -> Peer:
-    """Who is at the other end.  Only a submission is believed to be the local user's: who has ``ssh`` to a
-    gate for mail to us may not send on to others."""
-    from quintet.net import single
-
-    clock, user = service.desk.clock, local_user() if service.name == "submission" else ""
-    return single.peer_of(sock, clock.token(5), user=user, started_at=clock.now())
-
-
-def keep_errors_apart() -> None:
-    """inetd gives the connection as standard error too: nothing of ours may be said there."""
-    from quintet import log
-
-    for number in (STDIN, STDOUT):
-        if _same(STDERR, number) and not os.isatty(STDERR):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, STDERR)
-            os.close(nowhere)
-    log.configure("warning")
-
-
-def _same(one: int, other: int) -> bool:
-    try:
-        return os.path.sameopenfile(one, other)
-    except OSError:  # one of them is closed
-        return False
-
-
 # --- a session --------------------------------------------------------------------------------------
 
 
 def serve_stdio(config: Path | None, *, lmtp: bool = False, submission: bool = False) -> None:
     """Serves what standard input is: a connection, a listening socket (inetd's "wait"), or pipes."""
-    keep_errors_apart()
+    stdio.keep_errors_apart()
     role = role_of(lmtp=lmtp, submission=submission)
 
     async def work(store: Store, settings: Config) -> None:
-        await _with_services(store, settings, role, _serve_session)
+        await _with_services(store, settings, role, _serve)
 
     common.with_store(config, work)
 
 
-async def _serve_session(service: SmtpService, settings: Config, context: Any) -> None:
-    from quintet.net import single
-
-    given = single.socket_at(STDIN)
-    if given is not None and single.listens(given):
-        await _serve_listening(service, settings, given, context)
-        return
-    if given is not None and _same(STDIN, STDOUT):
-        await _serve_one(service, settings, given, given, context)
-        return
-    if given is not None:
-        given.close()  # ssh may give a socket for each direction
-    bridge = single.Bridge(STDIN, STDOUT)
-    await _serve_one(service, settings, bridge.sock, None, None)
-    bridge.finish()
+async def _serve(service: SmtpService, settings: Config, context: Any) -> None:
+    await stdio.serve(door_for(service, settings, context))
 
 
-async def _serve_one(
-    service: SmtpService, settings: Config, sock: socket.socket, given: socket.socket | None, context: Any
-) -> None:
-    import asyncio
-    import signal
-
-    from quintet.net import single
-    from quintet.net.driver import Driver
-
-    peer = peer_for(service, given)
-
-    def opened(driver: Driver) -> None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, driver.shutdown)
-
-    await single.serve(service, sock, peer, net=settings.net, context=context, opened=opened)
-
-
-async def _serve_listening(service: SmtpService, settings: Config, sock: socket.socket, context: Any) -> None:
-    """inetd's "wait": connections until none came for a while."""
-    import asyncio
-
-    from quintet.config.listeners import Listener as Options
-    from quintet.net.listener import Listener
-
-    sock.setblocking(False)
-    unix = not isinstance(sock.getsockname(), tuple)
-    options = Options(
-        name="stdio", tls="starttls" if context else "none", local_users=unix and service.name == "submission"
+def door_for(service: SmtpService, settings: Config, context: Any = None) -> stdio.Door:
+    """Only a submission is believed to be the local user's: who has ``ssh`` to a gate for mail to us may not
+    send on to others."""
+    local = service.name == "submission"
+    return stdio.Door(
+        service,
+        settings,
+        service.desk.clock,
+        context,
+        user=stdio.local_user() if local else "",
+        local_users=local,
     )
-    listener = Listener(service, [sock], options, clock=service.desk.clock, net=settings.net, context=context)
-    await listener.start()
-    quiet = 0.0
-    while quiet < WAIT_S:
-        await asyncio.sleep(1.0)
-        quiet = 0.0 if listener.connections else quiet + 1.0
-    await listener.drain(DRAIN_S)
 
 
 async def _with_services(
@@ -217,7 +136,7 @@ def _take_batch(
     log.configure("warning")  # the report says the rest
     role = role_of(lmtp=lmtp, submission=submission)
     try:
-        number = STDIN if str(path) == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        number = stdio.STDIN if str(path) == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise Failed(f"{path}: {error.strerror}") from error
     told: list[Told] = []
@@ -226,13 +145,13 @@ def _take_batch(
     async def read(size: int) -> bytes:
         return await asyncio.to_thread(os.read, number, size)
 
-    async def take(service: SmtpService, *_: Any) -> None:
+    async def take(service: SmtpService, settings: Config, _: Any) -> None:
         nonlocal accepted, reports
         desk = service.desk
         patient = dataclasses.replace(desk.config, max_errors=1_000_000, tarpit_s=0.0, greet_delay_s=0.0)
         service.desk = dataclasses.replace(desk, config=patient, starttls=False)
         undelivered = Undelivered(desk.inbound, desk.terms)
-        found = Batch(service, peer_for(service), read, undelivered)
+        found = Batch(service, door_for(service, settings).peer(), read, undelivered)
         async with aclosing(found.run()) as replies:
             async for one in replies:
                 told.append(one)
@@ -246,7 +165,7 @@ def _take_batch(
     try:
         common.with_store(config, work)
     finally:
-        if number != STDIN:
+        if number != stdio.STDIN:
             os.close(number)
     _report(told, accepted, reports, as_json)
 

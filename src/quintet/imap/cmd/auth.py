@@ -1,4 +1,4 @@
-"""STARTTLS, LOGIN, AUTHENTICATE (RFC 9051 6.2)."""
+"""STARTTLS, LOGIN, AUTHENTICATE (RFC 9051 6.2), and who needs none of them (RFC 9051 7.1.4)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from quintet import log
 from quintet.auth import dialogue
-from quintet.errors import BadSyntax, Reason, Refused
-from quintet.imap import capabilities, referrals
+from quintet.errors import BadSyntax, Problem, Reason, Refused
+from quintet.imap import answers, capabilities, referrals
+from quintet.imap import format as fmt
 from quintet.net.seam import Ask
 
 if TYPE_CHECKING:
@@ -18,6 +19,20 @@ if TYPE_CHECKING:
     from quintet.net.seam import Input, Replies
 
 logger = log.get("imap")
+
+
+def preauthenticated(session: Session) -> Replies:
+    """The greeting of whom the system vouches for; others hear BYE (RFC 9051 7.1.4, 7.1.5, RFC 2221 4.2)."""
+    house, peer = session.house, session.peer
+    try:
+        _stays(session, peer.user)
+        identity = house.auth.vouched(peer, "imap")
+    except Problem as error:
+        return [answers.turned_away(error), Ask.CLOSE]
+    session.welcome(identity)
+    told = b"* PREAUTH [CAPABILITY %b] %b Quintet ready, logged in as %b\r\n"
+    host, name = fmt.text(house.hostname), fmt.text(identity.name)
+    return [told % (capabilities.told(session), host, name)]
 
 
 def start_tls(session: Session, command: commands.StartTls, _: Input) -> Replies:
