@@ -207,7 +207,7 @@ class Table:
         start, end = (at, min(at + count, len(rows))) if forward else (max(at - count, 0), at)
         found = self._values(rows, range(start, end), columns)
         if advance:
-            self._go(end if forward else start)
+            self._go(rows, end if forward else start)
         return found
 
     def origin(self, *, forward: bool = True) -> Origin:
@@ -219,24 +219,23 @@ class Table:
 
     def seek(self, origin: Origin, rows: int) -> int:
         """Moves the cursor; returns by how many rows, negative for backwards (R496, R497)."""
-        total = len(self._rows())
-        start = {Origin.BEGINNING: 0, Origin.CURRENT: self._cursor.at, Origin.END: total}[origin]
-        return self._moved(start, rows, total)
+        shown = self._rows()
+        start = {Origin.BEGINNING: 0, Origin.CURRENT: self._cursor.at, Origin.END: len(shown)}[origin]
+        return self._moved(shown, start, rows)
 
     def seek_fraction(self, numerator: int, denominator: int) -> None:
         """To about that part of the table (R514 to R516).  Raises MapiError(INVALID_BOOKMARK): of nothing."""
         if denominator == 0:
             raise MapiError(Code.INVALID_BOOKMARK, "a fraction of nothing")
-        total = len(self._rows())
-        self._go(total if numerator >= denominator else total * numerator // denominator)
+        rows = self._rows()
+        self._go(rows, len(rows) if numerator >= denominator else len(rows) * numerator // denominator)
 
-    def _moved(self, start: int, rows: int, total: int) -> int:
-        target = min(max(start + rows, 0), total)
-        self._go(target)
+    def _moved(self, rows: Layout, start: int, by: int) -> int:
+        target = min(max(start + by, 0), len(rows))
+        self._go(rows, target)
         return target - start
 
-    def _go(self, at: int) -> None:
-        rows = self._rows()
+    def _go(self, rows: Layout, at: int) -> None:
         self._cursor = _Mark(at, rows.spot(at) if 0 < at < len(rows) else None)
 
     def find(
@@ -259,7 +258,7 @@ class Table:
         found = self._first(rows, wanted, mark.at if mark is not None else starts[origin], backwards)
         if found is None:
             raise MapiError(Code.NOT_FOUND)
-        self._go(found)
+        self._go(rows, found)
         (row,) = self._values(rows, range(found, found + 1), columns)
         return row, mark is not None and mark.lost
 
@@ -333,9 +332,9 @@ class Table:
 
         Raises MapiError(INVALID_BOOKMARK): sorting, restricting or resetting forgot it (R505).
         """
-        total = len(self._rows())
+        shown = self._rows()
         mark = self._mark(bookmark)
-        return self._moved(mark.at, rows, total), mark.lost
+        return self._moved(shown, mark.at, rows), mark.lost
 
     def _mark(self, bookmark: bytes) -> _Mark:
         found = self._marks.get(bookmark)

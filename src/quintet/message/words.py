@@ -19,6 +19,7 @@ _FOLD = re.compile(rb"\r?\n(?=[ \t])|\r?\n\Z")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
 _OCTETS = {b"%02X" % octet: bytes((octet,)) for octet in range(256)}
+_WELL_QUOTED = re.compile(rb"(?:[^=]|=[0-9A-Fa-f]{2})*")  # the standard library's own tolerance is another
 
 # Names that travel in mail and Python does not know, or means otherwise.
 _ALIASES = {
@@ -118,9 +119,9 @@ def _payload(encoding: bytes, text: bytes) -> bytes:
         if len(text) % 4 == 1:
             text = text[:-1]
         return binascii.a2b_base64(text + b"=" * (-len(text) % 4))
+    if _WELL_QUOTED.fullmatch(text):
+        return binascii.a2b_qp(text, header=True)
     text = text.replace(b"_", b" ")
-    if b"=" not in text:
-        return text
     return _HEX.sub(lambda found: _OCTETS[found[1].upper()], text)
 
 

@@ -45,11 +45,12 @@ _URGENT = frozenset((b"importance", b"x-priority", b"x-msmail-priority", b"prior
 class Head:
     """What lists want to know of a letter's MIME; a message is never changed, so it may be remembered."""
 
-    __slots__ = ("_subject", "attached", "fields", "more", "ordinary")
+    __slots__ = ("_subject", "attached", "fields", "more", "ordinary", "size")
 
     def __init__(self, digest: Digest) -> None:
         self.fields: dict[bytes, bytes] = {}  # raw, by names in lower case
         self.more: list[tuple[bytes, bytes]] = []
+        self.size = 0  # bytes of its fields
         for name, value in digest.headers:
             lower = name.lower()
             if lower in _FIELDS:
@@ -57,17 +58,13 @@ class Head:
                     self.fields[lower] = value
                 elif lower in _LISTS:  # two fields are one longer list
                     self.more.append((lower, value))
+                self.size += len(value)
         bare = _is_bare(digest.root)
         # no report, no invitation, nothing signed or packed
         self.ordinary = bare or _is_ordinary(digest.root)
         # PidTagHasAttachments; None: only the item can tell, and who asked it may note it here
         self.attached = (not bare and _has_attached(digest.root)) if self.ordinary else None
         self._subject: Bag | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes of its fields."""
-        return sum(map(len, self.fields.values())) + sum([len(value) for _, value in self.more])
 
     def subject(self, tag: Tag) -> Value:
         if self._subject is None:
@@ -190,9 +187,15 @@ def _names(raw: bytes) -> str:
 def _is_bare(part: Part) -> bool:
     """A text, or its two forms, and nothing else: what most letters are."""
     if part.type == "text":
-        return part.disposition is None and part.subtype in _TEXTS and part.size <= structure.MAX_BODY
-    forms = [child.subtype for child in part.children if child.type == "text" and _is_bare(child)]
-    return part.subtype == "alternative" and 0 < len(set(forms)) == len(part.children)
+        return _is_text(part)
+    if part.subtype != "alternative":
+        return False
+    forms = {child.subtype for child in part.children if child.type == "text" and _is_text(child)}
+    return 0 < len(forms) == len(part.children)
+
+
+def _is_text(part: Part) -> bool:
+    return part.disposition is None and part.subtype in _TEXTS and part.size <= structure.MAX_BODY
 
 
 def _has_attached(root: Part) -> bool | None:

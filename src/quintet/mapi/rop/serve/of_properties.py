@@ -46,7 +46,7 @@ def get_properties_specific(call: Call) -> properties.GetPropertiesSpecificAnswe
     body: properties.GetPropertiesSpecific = call.body
     found = _object(call).get(body.tags)
     if body.want_unicode:
-        raw = values.encoder(body.tags, call.page)(found)
+        (raw,) = values.encoder(body.tags, call.page)((found,))
     else:
         raw = values.row(body.tags, found, call.page, unicode=False)
     if len(raw) > call.room:

@@ -142,10 +142,8 @@ def _fitting(
 
     Raises MapiError(BUFFER_TOO_SMALL): not a single one, and there ``must`` be one (R478).
     """
-    encode = values.encoder(table.columns, call.page, table=True)
     made: list[bytes] = []
-    for each in found:
-        raw = encode(each)
+    for raw in values.encoder(table.columns, call.page, table=True)(found):
         if len(raw) > room:
             if must and not made:
                 raise MapiError(Code.BUFFER_TOO_SMALL)

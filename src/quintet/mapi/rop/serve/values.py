@@ -119,61 +119,70 @@ _ABSENT_CELL: Final = b"\x0a" + struct.pack("<I", Code.NOT_FOUND)
 _ODD = (BadSyntax, TypeError, AttributeError, ValueError, LookupError, struct.error)
 
 Cell = Callable[[Value], bytes]
-Encoder = Callable[[Sequence[Value]], bytes]
+Column = Callable[[Sequence[Value]], Sequence[bytes | None]]  # None: no value
+Encoder = Callable[[Sequence[Sequence[Value]]], list[bytes]]
 
 
-def _cell(kind: int, page: str, table: bool) -> Cell:
-    """How the values of a column are written; raises one of `_ODD` for what is none of its type."""
+def _cell(kind: int, page: str, most: int | None) -> Cell:
+    """How one value is written, ``most`` bytes of it; raises one of `_ODD` for what is none of its type."""
     if kind in _NUMBERS:
         return _NUMBERS[kind]
-    most = MAX_CELL_TEXT if table else None
     if kind == types.BOOLEAN:
         return {True: b"\1", False: b"\0"}.__getitem__
     if kind == types.STRING:
-
-        def wide(value: Value) -> bytes:
-            if "\0" in value:
-                raise TypeError
-            raw: bytes = value[:most].encode("utf-16-le", "surrogatepass")
-            return raw + b"\0\0"
-
-        return wide
+        return lambda value: _wide((value,), most)[0]
     if kind == types.BINARY:
-        longest = MAX_CELL if table else None
-
-        def binary(value: Value) -> bytes:
-            raw: bytes = value[:longest]
-            return _COUNT(len(raw)) + raw
-
-        return binary
+        return lambda value: _COUNT(len(value[:most])) + value[:most]
 
     def general(value: Value) -> bytes:
         writer = Writer()
         made = outgoing(types.tag_of(0, kind), value, page)
-        types.put(writer, kind, cut(made) if table else made)
+        types.put(writer, kind, cut(made) if most else made)
         return writer.done()
 
     return general
 
 
+def _wide(texts: Sequence[str], most: int | None) -> list[bytes]:
+    if "\0" in "".join(texts):
+        raise TypeError
+    longest = most and most // 2
+    return [(text[:longest] + "\0").encode("utf-16-le", "surrogatepass") for text in texts]
+
+
+def _column(kind: int, page: str, most: int | None) -> Column:
+    """How the values of a column are written, those of many rows at once."""
+    cell = _cell(kind, page, most)
+
+    def encode(found: Sequence[Value]) -> Sequence[bytes | None]:
+        if None in found:
+            return [None if value is None else cell(value) for value in found]
+        return _wide(found, most) if kind == types.STRING else list(map(cell, found))
+
+    return encode
+
+
 @functools.lru_cache(maxsize=512)
 def encoder(columns: tuple[Tag, ...], page: str, *, table: bool = False) -> Encoder:
     """Writes PropertyRows (MS-OXCDATA 2.8.1) of these columns; None and `Error` are told as errors."""
-    cells = [_cell(types.type_of(tag), page, table) for tag in columns]
+    each = [_column(types.type_of(tag), page, MAX_CELL if table else None) for tag in columns]
 
-    def encode(found: Sequence[Value]) -> bytes:
+    def encode(found: Sequence[Sequence[Value]]) -> list[bytes]:
         try:
-            if None in found:
-                parts = [
-                    _ABSENT_CELL if value is None else b"\0" + cell(value)
-                    for cell, value in zip(cells, found, strict=True)
-                ]
-                return b"\1" + b"".join(parts)
-            return b"\0" + b"".join([cell(value) for cell, value in zip(cells, found, strict=True)])
+            cells = [column(values) for column, values in zip(each, zip(*found, strict=True), strict=True)]
         except _ODD:  # an error, or a value that is none of its column's type
-            return row(columns, found, page, table=table)
+            if len(found) == 1:
+                return [row(columns, found[0], page, table=table)]
+            return [encode((one,))[0] for one in found]
+        return list(map(_joined, zip(*cells, strict=True)))
 
-    return encode
+    return encode if columns else lambda found: [b"\0"] * len(found)
+
+
+def _joined(cells: tuple[bytes | None, ...]) -> bytes:
+    if None not in cells:
+        return b"\0" + b"".join(cells)  # type: ignore[arg-type] # none of them is None
+    return b"\1" + b"".join([_ABSENT_CELL if cell is None else b"\0" + cell for cell in cells])
 
 
 def row(
