@@ -10,7 +10,8 @@ from quintet.mapi.buffer import bad
 WINDOW = 8192  # bytes back that 13 bits can tell (MS-OXCRPC_R1252)
 MIN_MATCH = 3  # R876
 MAX_MATCH = 65535 + MIN_MATCH  # R934
-MAX_CHAIN = 16  # earlier places with the same three bytes that are compared; more cost more than they save
+SAME = 4  # bytes by which an earlier place is found; three find more, and mostly what is no shorter
+PATIENCE = 32  # places without a match, after which one more is left out each time
 
 
 def decompress(data: bytes, size: int) -> bytes:
@@ -73,50 +74,90 @@ def _long_length(data: bytes, at: int, shared: int) -> tuple[int, int, int]:
         raise bad("compressed data ends too early") from None
 
 
-def compress(data: bytes) -> bytes:
-    """What `decompress` reads; may be longer than ``data``, and then nobody sends it."""
-    out = bytearray(4)
-    mask, bits, mask_at = 0, 32, 0
-    shared = -1
-    seen: dict[bytes, list[int]] = {}
-    at, end = 0, len(data)
-    while at < end:
-        length, offset = _match(data, at, seen)
-        if length:
-            mask |= 1 << (bits - 1)
-            shared = _put_match(out, offset, length, shared)
+class _Output:
+    """Elements behind their bitmasks (3.1.4.1.1.2.2.1)."""
+
+    __slots__ = ("at", "bits", "mask", "out", "shared")
+
+    def __init__(self) -> None:
+        self.out = bytearray(4)
+        self.at = 0  # where the mask of the elements now written stands
+        self.mask, self.bits = 0, 32
+        self.shared = -1  # as in `decompress`
+
+    def _used(self, count: int) -> None:
+        self.bits -= count
+        if not self.bits:
+            self._keep()
+            self.mask, self.bits, self.at = 0, 32, len(self.out)
+            self.out += bytes(4)
+
+    def _keep(self) -> None:
+        self.out[self.at : self.at + 4] = self.mask.to_bytes(4, "little")
+
+    def literals(self, data: bytes, start: int, end: int) -> None:
+        while start < end:
+            count = min(end - start, self.bits)
+            self.out += data[start : start + count]
+            start += count
+            self._used(count)
+
+    def match(self, offset: int, length: int) -> None:
+        self.mask |= 1 << (self.bits - 1)
+        rest = length - MIN_MATCH
+        self.out += ((offset - 1) << 3 | min(rest, 7)).to_bytes(2, "little")
+        if rest >= 7:
+            self._long(rest)
+        self._used(1)
+
+    def _long(self, rest: int) -> None:
+        nibble = min(rest - 7, 15)
+        if self.shared < 0:
+            self.shared = len(self.out)
+            self.out.append(nibble)
         else:
-            length = 1
-            out.append(data[at])
-        for place in range(at, min(at + length, end - MIN_MATCH + 1)):
-            seen.setdefault(data[place : place + MIN_MATCH], []).append(place)
-        at += length
-        bits -= 1
-        if not bits:
-            out[mask_at : mask_at + 4] = mask.to_bytes(4, "little")
-            mask, bits, mask_at = 0, 32, len(out)
-            out += bytes(4)
-    mask |= (1 << bits) - 1  # the end (R1873, R1877), and what nobody reads
-    out[mask_at : mask_at + 4] = mask.to_bytes(4, "little")
-    return bytes(out)
+            self.out[self.shared] |= nibble << 4
+            self.shared = -1
+        if nibble == 15:
+            if rest - 22 < 255:
+                self.out.append(rest - 22)
+            else:
+                self.out.append(255)
+                self.out += rest.to_bytes(2, "little")
+
+    def done(self) -> bytes:
+        self.mask |= (1 << self.bits) - 1  # the end (R1873, R1877), and what nobody reads
+        self._keep()
+        return bytes(self.out)
 
 
-def _match(data: bytes, at: int, seen: dict[bytes, list[int]]) -> tuple[int, int]:
-    """The longest earlier run that goes on here: length and distance; (0, 0) for none."""
-    places = seen.get(data[at : at + MIN_MATCH])
-    if not places:
-        return 0, 0
-    best, distance = 0, 0
-    most = min(len(data) - at, MAX_MATCH)
-    for place in reversed(places[-MAX_CHAIN:]):
-        if at - place > WINDOW:
-            break
-        length = _common(data, place, at, most)
-        if length > best:
-            best, distance = length, at - place
-            if best == most:
-                break
-    return (best, distance) if best >= MIN_MATCH else (0, 0)
+def compress(data: bytes) -> bytes:
+    """What `decompress` reads; may be longer than ``data``, and then nobody sends it.
+
+    Only the latest place of each four bytes is looked at, and where nothing repeats itself for long ever
+    fewer places are: a tenth of the time for a tenth more bytes.
+    """
+    made, seen = _Output(), dict[bytes, int]()
+    at = start = missed = 0  # ``start``: of what is not written yet
+    end = len(data)
+    while at <= end - SAME:
+        key = data[at : at + SAME]
+        place = seen.get(key, -1)
+        seen[key] = at
+        if place < 0 or at - place > WINDOW:
+            missed += 1
+            at += 1 + missed // PATIENCE
+            continue
+        missed = 0
+        while at > start and place and data[at - 1] == data[place - 1]:
+            at, place = at - 1, place - 1
+        length = _common(data, place, at, min(end - at, MAX_MATCH))
+        made.literals(data, start, at)
+        made.match(at - place, length)
+        at = start = at + length
+        seen[data[at - 2 : at - 2 + SAME]] = at - 2
+    made.literals(data, start, end)
+    return made.done()
 
 
 def _common(data: bytes, one: int, two: int, most: int) -> int:
@@ -132,24 +173,3 @@ def _common(data: bytes, one: int, two: int, most: int) -> int:
         else:
             step = size // 2
     return low
-
-
-def _put_match(out: bytearray, offset: int, length: int, shared: int) -> int:
-    rest = length - MIN_MATCH
-    out += ((offset - 1) << 3 | min(rest, 7)).to_bytes(2, "little")
-    if rest < 7:
-        return shared
-    nibble = min(rest - 7, 15)
-    if shared < 0:
-        shared = len(out)
-        out.append(nibble)
-    else:
-        out[shared] |= nibble << 4
-        shared = -1
-    if nibble == 15:
-        if rest - 22 < 255:
-            out.append(rest - 22)
-        else:
-            out.append(255)
-            out += rest.to_bytes(2, "little")
-    return shared

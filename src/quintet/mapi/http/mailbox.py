@@ -6,6 +6,7 @@ The bodies are those of MS-OXCRPC's methods; what the operations in an Execute d
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -149,10 +150,12 @@ class MailboxEndpoint:
         except Problem:
             state.lost = True
             raise
-        wrapped = frame.wrap(
-            [answers], compress=not flags & NO_COMPRESSION, obfuscate=not flags & NO_OBFUSCATION
+        wrap = functools.partial(
+            frame.wrap, [answers], compress=not flags & NO_COMPRESSION, obfuscate=not flags & NO_OBFUSCATION
         )
-        return _executed(0, wrapped)
+        if flags & NO_COMPRESSION or len(answers) < frame.WORTH:
+            return _executed(0, wrap())
+        return _executed(0, await asyncio.to_thread(wrap))
 
     # --- NotificationWait ---------------------------------------------------------------------------------
 

@@ -153,17 +153,17 @@ async def test_sizes_beyond_the_limits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("flags, seen", [(0, 3), (1, 2), (2, 1), (3, 0)])
 async def test_answers_are_packed_as_asked(tmp_path: Path, flags: int, seen: int) -> None:
-    """MS-OXCRPC R634, R638: NoCompression, NoXorMagic; requests in every packing are read."""
+    """MS-OXCRPC R634, R638, R1635: NoCompression, NoXorMagic; requests in every packing are read."""
     async with desk(tmp_path) as it:
         box = await it.box()
         writer = Writer()
-        for _ in range(100):
+        for _ in range(1000):
             registry.put_request(writer, 0x49, 0, 0)
         payload = registry.join(writer.done(), [box.handle])
         for raw in (frame.wrap([payload]), frame.wrap([payload], compress=False, obfuscate=True)):
             answer = executed(await it.endpoint.answer(box.state, "execute", execute(raw, flags=flags)))[2]
             assert answer[2] == seen | frame.LAST
-            assert len(registry.read_answers(frame.unwrap(answer)[0]).told) == 100
+            assert len(registry.read_answers(frame.unwrap(answer)[0]).told) == 1000
 
 
 async def test_what_does_not_fit_comes_back(tmp_path: Path) -> None:
