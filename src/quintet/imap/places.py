@@ -114,7 +114,11 @@ def own(tx: Tx, account_id: AccountId) -> Iterator[Place]:
 
 def newsgroups(tx: Tx, account_id: AccountId) -> Iterator[Place]:
     """The newsgroups that the account may look up, below ``Groups/``."""
+    closed = access.of_groups(tx)
     for folder in groups.listing(tx):
+        if folder.id not in closed:
+            yield Place(folder, GROUPS + folder.name, access.open_group(folder.status), account_id)
+            continue
         found = place(tx, account_id, folder, GROUPS + folder.name)
         if found is not None and found.may("l"):
             yield found

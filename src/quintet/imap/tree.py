@@ -136,8 +136,17 @@ def attributes(tree: Tree, name: str) -> list[bytes]:
     return told
 
 
-def choose(tree: Tree, select: frozenset[bytes], give: frozenset[bytes], asked: list[str]) -> list[Line]:
-    """The names that match a pattern and the selection options, INBOX first, then by name (RFC 5258 3.3)."""
+def choose(
+    tree: Tree,
+    select: frozenset[bytes],
+    give: frozenset[bytes],
+    asked: list[str],
+    besides: frozenset[str] = frozenset(),
+) -> list[Line]:
+    """The names that match a pattern and the selection options, INBOX first, then by name (RFC 5258 3.3).
+
+    ``besides``: names above others that are told, but are not in the tree.
+    """
     criteria = tuple(option for option in (b"SUBSCRIBED", b"SPECIAL-USE") if option in select)
     tests = [names.matcher(pattern) for pattern in asked]
     known: set[str] = set(tree.nodes) | tree.parents
@@ -147,7 +156,7 @@ def choose(tree: Tree, select: frozenset[bytes], give: frozenset[bytes], asked: 
     matching.sort(key=lambda name: (name != "INBOX", name))
     if not criteria:
         # a name that only lies above others is told where no pattern reaches those (RFC 3501 6.3.8, "%")
-        reached = ancestors(name for name in matching if name in tree.nodes)
+        reached = ancestors(name for name in matching if name in tree.nodes) | besides
         return [_told(tree, name, give) for name in matching if name in tree.nodes or name not in reached]
     meeting = _meeting(tree, criteria)
     if b"RECURSIVEMATCH" not in select:

@@ -41,7 +41,7 @@ def of_folder(tx: Tx, account_id: AccountId | None, folder: Folder) -> str:
         return ALL
     rows = dict(tx.all("SELECT who, rights FROM access WHERE folder_id = ?", folder.id))
     if folder.kind == FolderKind.GROUP and not rows:
-        return _GROUP.get(folder.status, _GROUP_READ) if account_id is not None else "lr"
+        return open_group(folder.status) if account_id is not None else "lr"
     if not rows:
         return ""
     names: tuple[str, ...] = (ANONYMOUS, ANYONE)
@@ -49,6 +49,30 @@ def of_folder(tx: Tx, account_id: AccountId | None, folder: Folder) -> str:
         name = tx.value("SELECT name FROM account WHERE id = ?", account_id) or ""
         names = (name, ANYONE, AUTHENTICATED, *_teams(tx, account_id, rows))
     return _sum(rows, names, names)
+
+
+def of_groups(tx: Tx) -> set[FolderId]:
+    """The groups that have rows, and so no longer the rule."""
+    rows = tx.all(
+        "SELECT DISTINCT a.folder_id FROM access a CROSS JOIN folder f WHERE f.id = a.folder_id"
+        " AND f.kind = 'group'"
+    )
+    return {FolderId(number) for (number,) in rows}
+
+
+def any_of_groups(tx: Tx) -> bool:
+    """Whether there is such a group."""
+    return (
+        tx.value(
+            "SELECT 1 FROM access a CROSS JOIN folder f WHERE f.id = a.folder_id AND f.kind = 'group' LIMIT 1"
+        )
+        is not None
+    )
+
+
+def open_group(status: str) -> str:
+    """What everybody who logged in may in a group without rows."""
+    return _GROUP.get(status, _GROUP_READ)
 
 
 def by_name(tx: Tx, account_id: AccountId, folder: Folder) -> str:

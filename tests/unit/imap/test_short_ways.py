@@ -10,9 +10,9 @@ import pytest
 
 from quintet.imap import render, searching
 from quintet.imap import tree as trees
-from quintet.imap.cmd import fetch, fetch_whole
+from quintet.imap.cmd import fetch, fetch_whole, listing
 from quintet.net.memory import Talk
-from quintet.store import entries, hints, search
+from quintet.store import access, entries, groups, hints, search
 from quintet.store.model import AccountId, FolderId
 from tests.unit.imap.world import World, letter, open_world
 
@@ -85,6 +85,61 @@ async def test_answers_are_the_same_the_long_way(tmp_path: Path, long_way: Calla
     assert len(short[0]) > len(LARGE)
     assert short[5].count(b" FETCH ") == 2
     assert short[10].startswith(b"* SEARCH 10 11\r\n")
+
+
+async def test_newsgroups_that_are_kept_are_told_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patterns = (
+        "*",
+        "%",
+        "Groups/%",
+        "Groups/comp.*",
+        "Groups",
+        "G*s",
+        "Z%",
+        "Groups/none",
+        '("Groups/%" "*")',
+    )
+    said = [
+        f'{word} "" {one}'
+        for one in patterns
+        for word in ("LIST", "XLIST")
+        if word == "LIST" or one[0] != "("
+    ]
+    said += [
+        'LIST (SUBSCRIBED) "" "*"',
+        'LIST "" "*" RETURN (SUBSCRIBED CHILDREN)',
+        'LIST "" "*" RETURN (CHILDREN)',
+    ]
+    async with open_world(tmp_path / "data", people=("alice", "bob")) as world:
+        talk = await talk_to(world)
+        for name in ("Groups", "Groups-old", "Aa", "Zz", "INBOX/below"):
+            await world.given(f"folder {name}")
+
+        async def compare() -> list[bytes]:
+            """The same at once, by the long way that keeps something, and by what was kept."""
+            monkeypatch.setattr(listing, "PAGE", 200)
+            small = [await ask(talk, command) for command in said]
+            monkeypatch.setattr(listing, "PAGE", 7)
+            for _ in range(2):
+                assert [await ask(talk, command) for command in said] == small
+            return small
+
+        await compare()  # no group yet
+        for name in ("comp.lang", "comp.os", "alt.x", *(f"misc.{n}" for n in range(9))):
+            group = await world.store.write(groups.create, name)
+        before = await compare()
+        assert b"Groups/comp.lang" in before[0]
+        assert before[0].index(b"Groups-old") < before[0].index(b"Groups/alt.x") < before[0].index(b"Zz")
+        await world.store.write(groups.remove, group.id)
+        await world.store.write(groups.create, "misc.new")
+        after = await compare()
+        assert b"misc.8" in before[0] and b"misc.8" not in after[0] and b"misc.new" in after[0]
+        # rights of its own: each sees other groups, and nothing is kept
+        await world.store.write(access.grant, world.folder("Groups/comp.os").id, "bob@example.org", "lr")
+        assert b"comp.os" not in (await compare())[0]
+        await talk.end()
 
 
 async def test_a_kept_order_is_told_only_of_the_messages_that_it_orders(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 from quintet.imap import format as fmt
-from quintet.imap import languages, names, places, referrals, tree, tree_commands, updates
+from quintet.imap import languages, names, newsgroups, places, referrals, tree, tree_commands, updates
 from quintet.imap.cmd import acl, metadata, status
 from quintet.store import folders
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from quintet.net.seam import Input, Replies
     from quintet.store.db import Tx
 
+GROUPS = names.GROUPS.removesuffix("/")
 PAGE = 200  # mailboxes answered before others get their turn
 USES = tree.USES
 _OLD_USES = {b"\\All": b"\\AllMail", b"\\Flagged": b"\\Starred", b"\\Junk": b"\\Spam"}  # of XLIST
@@ -33,10 +34,10 @@ def list_(session: Session, command: commands.List, _: Input) -> Replies:
         return updates.then(session, b'* %b (\\Noselect) "/" ""\r\n%b OK Done\r\n' % (word, command.tag))
     asked = [_pattern(session, command.reference, pattern) for pattern in command.patterns]
     if not (command.status or command.metadata or b"MYRIGHTS" in command.give):
-        lines = session.house.store.peek(_few, session, command, asked)
-        if lines is not None:
-            told = b"".join([_line(session, one, command) for one in lines])
-            return updates.then(session, b"%b%b OK Done\r\n" % (told, command.tag))
+        told = session.house.store.peek(_few, session, command, asked)
+        if told is not None:
+            news = updates.then(session, b"%b OK Done\r\n" % command.tag)
+            return [*told, *news] if isinstance(news, list) else updates.after(told, news)
     return _list(session, command, asked)
 
 
@@ -57,7 +58,7 @@ async def _list(session: Session, command: commands.List, asked: list[str]) -> A
         elif more:
             yield await session.house.store.read(_with_more, session, page, command)
         else:
-            yield b"".join([_line(session, one, command) for one in page])
+            yield b"".join(_lines(session, page, command))
         await asyncio.sleep(0)  # a fast reader never makes us wait: others get their turn all the same
     for reply in await updates.told(session):
         yield reply
@@ -75,12 +76,54 @@ def remote(session: Session) -> dict[str, tuple[str, ...]]:
     return referrals.mailboxes(session.house.config.remote_mailboxes, session.house.hostname)
 
 
-def _few(tx: Tx, session: Session, command: commands.List, asked: list[str]) -> list[tree.Line] | None:
-    """On the loop thread, of those who have few mailboxes; None where there may be many."""
-    account = session.user.account_id
-    if not tree.is_small(tx, account, asked, groups=session.house.config.list_groups, most=PAGE):
+def _few(tx: Tx, session: Session, command: commands.List, asked: list[str]) -> list[bytes] | None:
+    """On the loop thread, of those who have few mailboxes beside newsgroups; None where there may be many."""
+    account, house = session.user.account_id, session.house
+    if tree.is_small(tx, account, asked, groups=house.config.list_groups, most=PAGE):
+        return _lines(session, _chosen(tx, session, command, asked), command)
+    if not _alike(command) or not tree.is_small(tx, account, asked, groups=False, most=PAGE):
         return None
-    return _chosen(tx, session, command, asked)
+    block = house.newsgroups.get(tx, _block_name(session, command, asked))
+    if block is None:
+        return None
+    others = tree.read(tx, account, asked, groups=False, remote={})
+    if block.above:
+        others.parents.add(GROUPS)
+    lines = tree.choose(
+        others, command.select, command.give, asked, frozenset((GROUPS,) if block.reached else ())
+    )
+    at = sum(one.name == "INBOX" or one.name < names.GROUPS for one in lines)
+    return [
+        *_lines(session, lines[:at], command), *block.pieces, *_lines(session, lines[at:], command)
+    ]  # fmt: skip
+
+
+def _alike(command: commands.List) -> bool:
+    """Everybody who asks so is told the same of newsgroups: nothing of it is the reader's own."""
+    return not command.select and b"SUBSCRIBED" not in command.give
+
+
+def _block_name(session: Session, command: commands.List, asked: list[str]) -> newsgroups.Name:
+    return (_word(command), session.utf8, *asked)
+
+
+def _keep(
+    tx: Tx,
+    session: Session,
+    command: commands.List,
+    asked: list[str],
+    found: tree.Tree,
+    lines: list[tree.Line],
+) -> None:
+    """Keeps what is told of newsgroups."""
+    told = [one for one in lines if one.name.startswith(names.GROUPS)]
+    session.house.newsgroups.put(
+        tx,
+        _block_name(session, command, asked),
+        _lines(session, told, command),
+        above=GROUPS in found.parents,
+        reached=any(one.present for one in told),
+    )
 
 
 def _chosen(tx: Tx, session: Session, command: commands.List, asked: list[str]) -> list[tree.Line]:
@@ -88,7 +131,14 @@ def _chosen(tx: Tx, session: Session, command: commands.List, asked: list[str]) 
     far = remote(session) if b"REMOTE" in command.select else {}
     account, groups = session.user.account_id, session.house.config.list_groups
     found = tree.read(tx, account, asked, groups=groups, remote=far)
-    return tree.choose(found, command.select, command.give, asked)
+    lines = tree.choose(found, command.select, command.give, asked)
+    if groups and len(lines) > PAGE and _alike(command):
+        _keep(tx, session, command, asked, found, lines)
+    return lines
+
+
+def _lines(session: Session, lines: list[tree.Line], command: commands.List) -> list[bytes]:
+    return [_line(session, one, command) for one in lines]
 
 
 def _line(session: Session, one: tree.Line, command: commands.List) -> bytes:
