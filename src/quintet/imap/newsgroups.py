@@ -6,11 +6,13 @@ us of changes.  Where one of them has rights of its own, each reader sees other 
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from quintet.imap.names import GROUPS
 from quintet.store import access, groups
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Blocks:
     def __init__(self) -> None:
         self._kept: dict[Name, Block] = {}
         self._putting = threading.Lock()
+        self.making = asyncio.Lock()  # many log in together and ask for the same
 
     def get(self, tx: Tx, name: Name) -> Block | None:
         """The block, if it is kept and still holds; 2 ms for 10,000 groups."""
@@ -57,11 +60,15 @@ class Blocks:
             return None
         return found
 
-    def put(self, tx: Tx, name: Name, lines: Sequence[bytes], *, above: bool, reached: bool) -> None:
-        """Keeps what was made in this very transaction; see `Block`."""
+    def make(self, tx: Tx, name: Name, matches: Callable[[str], bool], write: Callable[[str], bytes]) -> None:
+        """Makes and keeps a block, where all groups stand side by side and have no rights of their own."""
         if access.any_of_groups(tx):
             return
-        block = Block(groups.outline(tx), tuple(_pieces(lines)), above, reached)
+        every = [GROUPS + group for group in groups.names(tx)]
+        if any("/" in one[len(GROUPS) :] for one in every):
+            return
+        lines = [write(one) for one in every if matches(one)]
+        block = Block(groups.outline(tx), tuple(_pieces(lines)), bool(every), bool(lines))
         with self._putting:
             kept = {other: one for other, one in self._kept.items() if one.state == block.state}
             kept.pop(name, None)

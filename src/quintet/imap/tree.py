@@ -23,7 +23,7 @@ USES = {
     "all": b"\\All", "archive": b"\\Archive", "drafts": b"\\Drafts", "flagged": b"\\Flagged",
     "junk": b"\\Junk", "sent": b"\\Sent", "trash": b"\\Trash", "important": b"\\Important",
 }  # fmt: skip
-_HAS, _HAS_NO = b"\\HasChildren", b"\\HasNoChildren"
+_HAS, HAS_NO = b"\\HasChildren", b"\\HasNoChildren"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def attributes(tree: Tree, name: str) -> list[bytes]:
         told.append(b"\\Noselect")
     if node is not None and node.remote:
         told.append(b"\\Remote")
-    told.append(_HAS if name in tree.parents and (node is None or not node.leaf) else _HAS_NO)
+    told.append(_HAS if name in tree.parents and (node is None or not node.leaf) else HAS_NO)
     if node is not None and node.use:
         told.append(node.use)
     return told

@@ -132,6 +132,11 @@ def outline(tx: Tx) -> str:
     return found or ""
 
 
+def names(tx: Tx) -> list[str]:
+    """How all groups are called, in order."""
+    return sorted(name for (name,) in tx.all("SELECT name FROM folder WHERE kind = 'group'"))
+
+
 def listing(tx: Tx, since: int = 0) -> list[Folder]:
     """All groups, or those made at or after a time (NEWGROUPS), in the order of their names."""
     rows = tx.all(f"SELECT {folders.COLUMNS} FROM folder WHERE kind = 'group' AND created_at >= ?", since)

@@ -48,7 +48,10 @@ def _word(command: commands.List) -> bytes:
 async def _list(session: Session, command: commands.List, asked: list[str]) -> AsyncGenerator[Any, None]:
     if b"HIGHESTMODSEQ" in command.status:
         session.enable((b"CONDSTORE",))
-    lines = await session.house.store.read(_chosen, session, command, asked)
+    together = await _together(session, command, asked)
+    for text in together or ():
+        yield text
+    lines = [] if together is not None else await session.house.store.read(_chosen, session, command, asked)
     more = bool(command.status) or b"MYRIGHTS" in command.give
     for start in range(0, len(lines), PAGE):
         page = lines[start : start + PAGE]
@@ -89,40 +92,46 @@ def _few(tx: Tx, session: Session, command: commands.List, asked: list[str]) -> 
     others = tree.read(tx, account, asked, groups=False, remote={})
     if block.above:
         others.parents.add(GROUPS)
-    lines = tree.choose(
-        others, command.select, command.give, asked, frozenset((GROUPS,) if block.reached else ())
-    )
+    reached = frozenset((GROUPS,) if block.reached else ())
+    lines = tree.choose(others, command.select, command.give, asked, reached)
     at = sum(one.name == "INBOX" or one.name < names.GROUPS for one in lines)
-    return [
-        *_lines(session, lines[:at], command), *block.pieces, *_lines(session, lines[at:], command)
-    ]  # fmt: skip
+    before, after = _lines(session, lines[:at], command), _lines(session, lines[at:], command)
+    return [b"".join(before), *block.pieces, b"".join(after)]
 
 
 def _alike(command: commands.List) -> bool:
     """Everybody who asks so is told the same of newsgroups: nothing of it is the reader's own."""
-    return not command.select and b"SUBSCRIBED" not in command.give
+    more = command.status or command.metadata or command.select
+    return not (more or command.give & {b"SUBSCRIBED", b"MYRIGHTS"})
 
 
 def _block_name(session: Session, command: commands.List, asked: list[str]) -> newsgroups.Name:
     return (_word(command), session.utf8, *asked)
 
 
-def _keep(
-    tx: Tx,
-    session: Session,
-    command: commands.List,
-    asked: list[str],
-    found: tree.Tree,
-    lines: list[tree.Line],
-) -> None:
-    """Keeps what is told of newsgroups."""
-    told = [one for one in lines if one.name.startswith(names.GROUPS)]
-    session.house.newsgroups.put(
+async def _together(session: Session, command: commands.List, asked: list[str]) -> list[bytes] | None:
+    """As `_few`, after what is told of newsgroups was made; None where that does not help."""
+    house = session.house
+    if not (_alike(command) and house.config.list_groups):
+        return None
+    async with house.newsgroups.making:
+        told = house.store.peek(_few, session, command, asked)  # somebody else may have made it
+        if told is None:
+            await house.store.read(_make, session, command, asked)
+            told = house.store.peek(_few, session, command, asked)
+    return told
+
+
+def _make(tx: Tx, session: Session, command: commands.List, asked: list[str]) -> None:
+    """In a reader thread: 10,000 newsgroups take 50 ms."""
+    if not tree.is_small(tx, session.user.account_id, asked, groups=False, most=PAGE):
+        return
+    tests = [names.matcher(pattern) for pattern in asked]
+    session.house.newsgroups.make(
         tx,
         _block_name(session, command, asked),
-        _lines(session, told, command),
-        above=GROUPS in found.parents,
-        reached=any(one.present for one in told),
+        lambda name: any(test(name) for test in tests),
+        lambda name: line(session, _word(command), name, (tree.HAS_NO,)),
     )
 
 
@@ -131,10 +140,7 @@ def _chosen(tx: Tx, session: Session, command: commands.List, asked: list[str]) 
     far = remote(session) if b"REMOTE" in command.select else {}
     account, groups = session.user.account_id, session.house.config.list_groups
     found = tree.read(tx, account, asked, groups=groups, remote=far)
-    lines = tree.choose(found, command.select, command.give, asked)
-    if groups and len(lines) > PAGE and _alike(command):
-        _keep(tx, session, command, asked, found, lines)
-    return lines
+    return tree.choose(found, command.select, command.give, asked)
 
 
 def _lines(session: Session, lines: list[tree.Line], command: commands.List) -> list[bytes]:
