@@ -32,7 +32,8 @@ COLUMNS = (
 )  # fmt: skip
 UID, FLAGS, KEYWORDS, MODSEQ, RECEIVED, SAVED, SIZE, MESSAGE, SENT, THREAD, PREFIX = range(11)
 OWN = 8  # columns that need no look at the message
-FEW = 8  # digests of a page that are read one by one before all are
+FEW = 8  # digests of a page that are read one by one before all are, and bodies before some
+TOGETHER = 20  # bodies read by one query: a third of the time
 ROW, HEADER, TEXT = 0, 1, 2  # what a question needs: costs about 0.2, 20, 200 us a message
 
 Row = tuple[Any, ...]
@@ -52,8 +53,9 @@ class Reader:
         self._uids = list(uids)
         self._fetch_digests, self._fetch_bodies, self._read = digests, bodies, read
         self._digests: dict[Any, Digest] = {}
+        self._bodies: dict[Any, BodyRef] = {}
         self._annotations = annotations
-        self._asked = 0
+        self._asked = self._opened = 0
 
     def digest(self, row: Row) -> Digest | None:
         """One by one for the few that an index left over, in one query when it seems to be all of them."""
@@ -65,7 +67,12 @@ class Reader:
 
     def body(self, row: Row) -> bytes:
         """Prefix and blob."""
-        found = self._fetch_bodies([row[UID]]).get(row[UID])
+        uid = row[UID]
+        if uid not in self._bodies:
+            self._opened += 1
+            more = [uid] if self._opened <= FEW else self._uids[self._uids.index(uid) :][:TOGETHER]
+            self._bodies = self._fetch_bodies(more)  # one at a time, or a mebibyte
+        found = self._bodies.pop(uid, None)
         return self._read(found) if found is not None else b""
 
     def annotations(self, row: Row, account: AccountId) -> list[remarks.Live]:
