@@ -182,6 +182,9 @@ data = "data"
 [auth]
 default_domain = "bench.test"
 
+[imap]
+list_groups = false  # the peers of IMAP have no newsgroups, and LIST is part of what is compared
+
 [nntp]
 post = "anyone"
 acknowledge = "received"

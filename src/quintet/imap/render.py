@@ -6,8 +6,9 @@ a template and a handful of column operations.  Sections of bodies are `cmd.fetc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -71,11 +72,12 @@ class Plan:
         return zip(numbers, *made, strict=True)
 
 
+@lru_cache(maxsize=64)  # a client asks for the same all day
 def compile_items(
-    items: Collection[Item],
+    items: tuple[Item, ...],
     *,
-    more: Iterable[bytes] = (),
-    columns: Sequence[str] = ("uid",),
+    more: tuple[bytes, ...] = (),
+    columns: tuple[str, ...] = ("uid",),
     by_uid: bool = False,
 ) -> Plan:
     """The plan for ``items``, with ``more`` plain ones where they are missing.

@@ -176,7 +176,7 @@ async def test_search_all_leaves_out_what_is_gone_and_not_told(tmp_path: Path) -
 
 def test_lines_of_a_page_are_those_of_its_rows() -> None:
     plan = render.compile_items(
-        [render.Item(name) for name in (b"UID", b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE")]
+        tuple(render.Item(name) for name in (b"UID", b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE"))
     )
     rows = [(uid, uid % 4, " $x " if uid == 3 else "", 10**12 * uid, 5 * uid) for uid in range(1, 9)]
     assert plan.columns == ("uid", "flags", "keywords", "received_at", "size")

@@ -207,7 +207,7 @@ def next_rows(
 ) -> tuple[list[render.Row], Ranges]:
     """Rows of one wide range, or of many narrow ones in one query; and the ranges that are left."""
     low, high = ranges[0]
-    if high - low >= NARROW:
+    if high - low >= NARROW or len(ranges) == 1:
         rows = entries.lines(tx, here.folder_id, low, high, limit, columns)
         if len(rows) < limit or rows[-1][0] >= high:
             return rows, ranges[1:]
