@@ -61,11 +61,11 @@ def set_flags(
     folder = folder or folders.get(tx, folder_id)
     own_seen = reader is not None and seen.is_own(folder, reader)
     marks = seen.get(tx, folder_id, reader) if own_seen and reader is not None else None
-    members, param = dialect.among(tx.engine, numbers)
+    members, params = dialect.numbered(tx.engine, sorted(set(numbers)))
     rows: list[Row] = tx.all(
         "SELECT uid, flags, keywords, modseq, read_modseq FROM entry"
         f" WHERE folder_id = ? AND uid {members} AND hidden = 0 ORDER BY uid",
-        folder_id, param,
+        folder_id, *params,
     )  # fmt: skip
     modified = []
     if unchanged_since is not None:
@@ -134,9 +134,9 @@ def _write(
         result.append(Changed(Uid(uid), new, unpack_keywords(words), Modseq(modseq)))
     if updates:
         for (new, words, sql), uids in updates.items():
-            members, param = dialect.among(tx.engine, uids)
+            members, params = dialect.numbered(tx.engine, uids)
             numbers = [modseq] * (3 if sql is _BOTH else 2)
-            tx.run(sql + members, new, words, *numbers, folder.id, param)
+            tx.run(sql + members, new, words, *numbers, folder.id, *params)
         tx.run(
             "UPDATE folder SET unseen = unseen + ?, deleted = deleted + ?, highest_modseq = ? WHERE id = ?",
             unseen, deleted, modseq, folder.id,

@@ -30,7 +30,7 @@ from quintet.store.model import (
 )
 from quintet.store.ranges import RangeSet
 
-_COPIED = "uid, flags, keywords, size, received_at, message_id"
+_COPIED = "uid, flags, keywords, size, received_at, message_id, id"
 ALONG = Along()  # what goes along where nobody says otherwise
 _INSERT = (
     "INSERT INTO entry (folder_id, uid, flags, keywords, size, received_at, modseq, message_id, id, saved_at,"
@@ -82,12 +82,14 @@ def _less(rows: list[tuple[Any, ...]], flags: int, keywords: bool) -> list[tuple
     return [(r[0], r[1] & flags, r[2] if keywords else "", *r[3:]) for r in rows]
 
 
-def _insert_for(tx: Tx, target: Folder, rows: list[tuple[Any, ...]], taker: AccountId | None) -> list[Copied]:
+def _insert_for(
+    tx: Tx, target: Folder, rows: list[tuple[Any, ...]], taker: AccountId | None, first_id: int | None = None
+) -> list[Copied]:
     """`insert_rows`; in a folder where \\Seen is the taker's own it becomes a mark."""
     if taker is None or not seen.is_own(target, taker):
-        return insert_rows(tx, target, rows)
+        return insert_rows(tx, target, rows, first_id)
     marked = {r[0] for r in rows if r[1] & SEEN}
-    pairs = insert_rows(tx, target, [(r[0], r[1] & ~SEEN, *r[2:]) for r in rows])
+    pairs = insert_rows(tx, target, [(r[0], r[1] & ~SEEN, *r[2:]) for r in rows], first_id)
     if marked:
         numbers = [pair.target_uid for pair in pairs if pair.source_uid in marked]
         seen.mark(tx, target.id, taker, numbers, True)
@@ -96,26 +98,38 @@ def _insert_for(tx: Tx, target: Folder, rows: list[tuple[Any, ...]], taker: Acco
 
 def _rows(tx: Tx, source: Folder, numbers: Iterable[int], reader: AccountId | None) -> list[tuple[Any, ...]]:
     """What is copied of each entry, with the flags as ``reader`` sees them."""
-    members, param = dialect.among(tx.engine, numbers)
+    members, params = dialect.numbered(tx.engine, sorted(set(numbers)))
     rows = tx.all(
         f"SELECT {_COPIED} FROM entry WHERE folder_id = ? AND uid {members} AND hidden = 0 ORDER BY uid",
-        source.id, param,
+        source.id, *params,
     )  # fmt: skip
-    if rows and reader is not None and seen.is_own(source, reader):
-        marks = seen.get(tx, source.id, reader)
-        rows = [(r[0], r[1] & ~SEEN | (SEEN if r[0] in marks else 0), *r[2:]) for r in rows]
-    return rows
+    return _seen_by(tx, source, rows, reader)
 
 
-def insert_rows(tx: Tx, target: Folder, rows: list[tuple[Any, ...]]) -> list[Copied]:
-    """Files messages that are there, as (any number, flags, keywords, size, arrival, message row)."""
+def _seen_by(
+    tx: Tx, source: Folder, rows: list[tuple[Any, ...]], reader: AccountId | None
+) -> list[tuple[Any, ...]]:
+    """Rows of `_COPIED` with the reader's own \\Seen."""
+    if not rows or reader is None or not seen.is_own(source, reader):
+        return rows
+    marks = seen.get(tx, source.id, reader)
+    return [(r[0], r[1] & ~SEEN | (SEEN if r[0] in marks else 0), *r[2:]) for r in rows]
+
+
+def insert_rows(
+    tx: Tx, target: Folder, rows: list[tuple[Any, ...]], first_id: int | None = None
+) -> list[Copied]:
+    """Files messages that are there, as (any number, flags, keywords, size, arrival, message row, ...).
+
+    ``first_id`` is the first of as many object numbers, where the caller has taken them already.
+    """
     if not rows:
         return []
     size = sum(row[3] for row in rows)
     if target.uid_next + len(rows) - 1 > MAX_UID:
         raise TryLater(Reason.NUMBERS_EXHAUSTED, target.name)
     modseq = folders.book(tx, target.account_id, size, len(rows))
-    entry_id = tx.new_ids(len(rows))
+    entry_id = tx.new_ids(len(rows)) if first_id is None else first_id
     uid = target.uid_next
     tx.many(
         _INSERT,
@@ -158,22 +172,20 @@ def move(
     source, place = folders.get(tx, folder_id), folders.get(tx, target)
     if source.account_id == place.account_id:
         # what moves inside an account needs no room, so the old ones go first
-        rows = _less(_rows(tx, source, numbers, reader), flags, keywords)
-        if not rows:
+        found = _rows(tx, source, numbers, None)
+        if not found:
             return []
-        uids = [row[0] for row in rows]
+        uids = [row[0] for row in found]
+        rows = _less(_seen_by(tx, source, found, reader), flags, keywords)
         kept = entry_annotations.held(tx, folder_id, uids, along)
         beside = props.held(tx, folder_id, uids)
         keeping.keep(tx, source, uids, moved=True)
-        _take_away(tx, source, tx.all(*_chosen(tx, source, uids, False, 0, MAX_UID)))
-        pairs = _insert_for(tx, folders.get(tx, target), rows, taker)
+        first_id = tx.new_ids(len(rows))
+        gone = [(row[0], row[6], row[1], row[3], row[5]) for row in found]
+        _take_away(tx, source, gone, moved_to=first_id)
+        pairs = _insert_for(tx, folders.get(tx, target), rows, taker, first_id)
         entry_annotations.hand_over(tx, place, pairs, kept)
         props.hand_over(tx, place.id, pairs, beside)
-        tx.many(
-            "UPDATE tombstone SET moved_to = (SELECT id FROM entry WHERE folder_id = ? AND uid = ?)"
-            " WHERE folder_id = ? AND uid = ?",
-            [(target, pair.target_uid, folder_id, pair.source_uid) for pair in pairs],
-        )
         return pairs
     pairs = copy(
         tx,
@@ -226,19 +238,14 @@ def _chosen(
     if numbers is None or only_deleted:
         sql += f" AND flags & {DELETED} <> 0"
     if numbers is not None:
-        members, param = dialect.among(tx.engine, numbers)
+        members, some = dialect.numbered(tx.engine, sorted(set(numbers)))
         sql += f" AND uid {members}"
-        params += (param,)
+        params += some
     return (sql + " ORDER BY uid LIMIT ?", *params, limit)
 
 
 def chosen(tx: Tx, folder: Folder, numbers: Sequence[int]) -> list[tuple[Any, ...]]:
     """The rows of `remove_rows` for some numbers, ascending."""
-    if numbers[-1] - numbers[0] == len(numbers) - 1:  # one run of numbers, as expiry has it: a third cheaper
-        return tx.all(
-            "SELECT uid, id, flags, size, message_id FROM entry WHERE folder_id = ? AND uid BETWEEN ? AND ?"
-            " AND hidden = 0 ORDER BY uid", folder.id, numbers[0], numbers[-1],
-        )  # fmt: skip
     return tx.all(*_chosen(tx, folder, numbers, False, 0, MAX_UID))
 
 
@@ -256,23 +263,31 @@ def remove_rows(tx: Tx, folder: Folder, rows: list[tuple[Any, ...]], *, detach: 
     return modseq
 
 
-def _take_away(tx: Tx, folder: Folder, rows: list[tuple[Any, ...]]) -> Modseq:
+def _take_away(tx: Tx, folder: Folder, rows: list[tuple[Any, ...]], *, moved_to: int | None = None) -> Modseq:
+    """``moved_to``: the first object number of as many entries that the same messages get in their order."""
     size = sum(row[3] for row in rows)
     modseq = folders.book(tx, folder.account_id, -size, -len(rows))
-    members, uids = dialect.among(tx.engine, [row[0] for row in rows])
-    tx.run(
-        "INSERT INTO tombstone (folder_id, uid, entry_id, modseq)"
-        f" SELECT folder_id, uid, id, CAST(? AS BIGINT) FROM entry WHERE folder_id = ? AND uid {members}",
-        modseq, folder.id, uids,
-    )  # fmt: skip
-    tx.run(f"DELETE FROM entry WHERE folder_id = ? AND uid {members}", folder.id, uids)
-    members, messages = dialect.among(tx.engine, [row[4] for row in rows])
-    tx.run(
-        "INSERT INTO garbage (message_id, doomed_at)"
-        f" SELECT id, CAST(? AS BIGINT) FROM message WHERE id {members}"
-        " ON CONFLICT (message_id) DO UPDATE SET doomed_at = excluded.doomed_at",
-        tx.now, messages,
-    )  # fmt: skip
+    members, uids = dialect.numbered(tx.engine, [row[0] for row in rows])
+    if moved_to is None:
+        tx.run(
+            "INSERT INTO tombstone (folder_id, uid, entry_id, modseq)"
+            f" SELECT folder_id, uid, id, CAST(? AS BIGINT) FROM entry WHERE folder_id = ? AND uid {members}",
+            modseq, folder.id, *uids,
+        )  # fmt: skip
+    else:
+        tx.many(
+            "INSERT INTO tombstone (folder_id, uid, entry_id, modseq, moved_to) VALUES (?, ?, ?, ?, ?)",
+            [(folder.id, row[0], row[1], modseq, moved_to + i) for i, row in enumerate(rows)],
+        )
+    tx.run(f"DELETE FROM entry WHERE folder_id = ? AND uid {members}", folder.id, *uids)
+    if moved_to is None:  # else no message loses its last entry
+        members, messages = dialect.among(tx.engine, [row[4] for row in rows])
+        tx.run(
+            "INSERT INTO garbage (message_id, doomed_at)"
+            f" SELECT id, CAST(? AS BIGINT) FROM message WHERE id {members}"
+            " ON CONFLICT (message_id) DO UPDATE SET doomed_at = excluded.doomed_at",
+            tx.now, messages,
+        )  # fmt: skip
     if folder.kind == FolderKind.ITEM or props.any_of_entries(tx):
         tx.many(
             f"DELETE FROM prop WHERE kind IN (2, 3, 4) AND object_id = ? AND {props.NOT_KEPT}",
