@@ -32,6 +32,7 @@ COLUMNS = (
 )  # fmt: skip
 UID, FLAGS, KEYWORDS, MODSEQ, RECEIVED, SAVED, SIZE, MESSAGE, SENT, THREAD, PREFIX = range(11)
 OWN = 8  # columns that need no look at the message
+MANY = 500  # messages that the index leaves over: fewer are looked into one by one
 FEW = 8  # digests of a page that are read one by one before all are, and bodies before some
 TOGETHER = 20  # bodies read by one query: a third of the time
 ROW, HEADER, TEXT = 0, 1, 2  # what a question needs: costs about 0.2, 20, 200 us a message
@@ -82,15 +83,24 @@ class Reader:
 class Needle:
     """A text that is looked for, and what the index of trigrams knows of it."""
 
-    __slots__ = ("candidates", "few", "indexed", "required", "text", "upto")
+    __slots__ = ("candidates", "comparator", "few", "field", "indexed", "required", "text", "upto")
 
-    def __init__(self, text: str, comparator: collation.Collation = collation.CASEMAP) -> None:
+    def __init__(
+        self, text: str, comparator: collation.Collation = collation.CASEMAP, field: bytes = b""
+    ) -> None:
         self.text = comparator.image(text)
+        self.comparator = comparator
+        self.field = field  # the header field (lower case) that alone is looked into
         self.indexed = search.fold(text)  # every comparator's matches are among this one's
         self.required = False  # what does not hold it cannot match
         self.upto = 0  # messages up to this row are in the index
         self.candidates: Container[int] = ()  # those of them that may hold the text
         self.few: list[int] | None = None  # the same one by one, where they are few and known
+
+    @property
+    def is_common(self) -> bool:
+        """The index leaves many messages over, or knows nothing of it."""
+        return self.few is None or len(self.few) > MANY
 
     def may_be_in(self, message_row: int) -> bool:
         return message_row > self.upto or message_row in self.candidates
@@ -284,21 +294,24 @@ def _with_remark(key: commands.WithRemark, context: Context) -> Question:
 
 
 def _in_header(key: commands.InHeader, context: Context) -> Question:
-    needle = Needle(decoded(key.text, context), context.comparator)
-    text, field, image = needle.text, key.field.lower(), context.comparator.image
+    needle = Needle(decoded(key.text, context), context.comparator, key.field.lower())
+    text, field, image = needle.text, needle.field, context.comparator.image
 
     def ask(row: Row, reader: Reader) -> bool:
         if text and not needle.may_be_in(row[MESSAGE]):
             return False
-        digest = reader.digest(row)
-        values = digest.all(field) if digest is not None else []
-        if row[PREFIX]:
-            values = [*_prefix_values(row[PREFIX], field), *values]
+        values = values_of(field, row[PREFIX], reader.digest(row))
         if not text:
             return bool(values)  # RFC 9051 6.4.4: an empty text matches every message with the field
         return any(text in image(words.decode_words(value)) for value in values)
 
     return Question(HEADER, ask, (needle,) if text else (), joined=True)
+
+
+def values_of(field: bytes, prefix: bytes, digest: Digest | None) -> list[bytes]:
+    """A message's fields of a name (lower case), ours before it among them."""
+    values = digest.all(field) if digest is not None else []
+    return [*_prefix_values(prefix, field), *values] if prefix else values
 
 
 def _prefix_values(prefix: bytes, field: bytes) -> list[bytes]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
-from quintet.imap import commands, filters, limits, matching, narrowing, sets
+from quintet.imap import commands, fields, filters, limits, matching, narrowing, sets
 from quintet.imap.cmd import fetch
 from quintet.imap.progress import Progress
 from quintet.store import entries, entry_annotations, folders, seen
@@ -142,6 +142,7 @@ class Finder:
             self._ranges, self.short = limits.cut(session, limited, self._ranges)
         self._total = sets.size(self._ranges)
         self._progress = Progress(session, command.tag, self._total)
+        self._decided = False  # header fields that are kept told all there is to find
         self.found = Found()
 
     def _within(self, key: commands.Key) -> fetch.Ranges:
@@ -165,9 +166,12 @@ class Finder:
         read = self._store.read
         if self.at_once():
             return
-        if self.question.needles:
-            await read(_ask_index, self._store, self.question, self._index)
         ranges = self._ranges
+        if self.question.needles:
+            ranges = await self._by_fields(ranges)
+        if self._decided:
+            self.found.uids = await read(self._present, ranges)
+            return
         while ranges:
             if self._exact and len(ranges) <= narrowing.MAX_RANGES:
                 ranges = await read(self._matches, ranges)
@@ -179,6 +183,24 @@ class Finder:
                 near = await read(self._scan, near)
                 for reply in self._progress.at(self._total - sets.size(near) - sets.size(ranges)):
                     yield reply
+
+    async def _by_fields(self, ranges: fetch.Ranges) -> fetch.Ranges:
+        """Without what header fields that are kept rule out; the index is asked about all else."""
+        place, kept = self._place, self._session.house.fields
+        inside = [one for one in self.question.needles if one.required and one.field]
+        known = [one for one in inside if kept.has(place.folder_id, one)]
+        unknown = [one for one in self.question.needles if one not in known]
+        if unknown:
+            await self._store.read(_ask_index, self._store, unknown, self._index)
+        if self._total <= fields.MAX_MESSAGES:
+            known += [one for one in inside if one in unknown and one.is_common]
+        for needle in known:
+            found = await kept.find(place.folder_id, needle, place.span[1])
+            ranges = sets.intersect(ranges, sets.runs(found))
+        keys = self._key.keys if isinstance(self._key, commands.And) else (self._key,)
+        plainly = not (self._with_modseq or self._scored) and len(known) == len(keys)
+        self._decided = plainly and all(isinstance(one, commands.InHeader) for one in keys)
+        return ranges
 
     def _quick(self, tx: Tx) -> bool:
         """On the loop thread; false where it would take too long."""
@@ -200,6 +222,14 @@ class Finder:
         return True
 
     # --- in reader threads ----------------------------------------------------------------------------
+
+    def _present(self, tx: Tx, ranges: fetch.Ranges) -> array[int]:
+        """Those of a set that are there."""
+        found = array("I")
+        while ranges:
+            rows, ranges = fetch.next_rows(tx, self._place, ("uid",), ranges, WINDOW)
+            found.extend([uid for (uid,) in rows])
+        return found
 
     def _matches(self, tx: Tx, ranges: fetch.Ranges) -> fetch.Ranges:
         """What the store finds by itself in the next window."""
@@ -287,9 +317,9 @@ def matching_of(
     return [row[0] for row in rows if question.ask(row, reader)]
 
 
-def _ask_index(_: Tx, store: Store, question: matching.Question, known: Candidates) -> None:
+def _ask_index(_: Tx, store: Store, needles: list[matching.Needle], known: Candidates) -> None:
     """Asks the index of trigrams what may hold each text."""
-    for needle in question.needles:
+    for needle in needles:
         if not search_index.usable(needle.indexed):
             continue
         if needle.indexed not in known:

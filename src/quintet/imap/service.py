@@ -10,7 +10,7 @@ from quintet import log
 from quintet.clock import Clock, SystemClock
 from quintet.config.imap import Imap
 from quintet.errors import Problem
-from quintet.imap import capabilities, newsgroups, orders, recents
+from quintet.imap import capabilities, fields, newsgroups, orders, recents
 from quintet.imap.cmd import select, thread
 from quintet.imap.session import Session
 from quintet.imap.wire import LITERAL_MINUS, Wire
@@ -51,6 +51,7 @@ class House:
         self.shapes: select.Shapes = {}
         self.told: dict[capabilities.Kind, tuple[Imap, bytes]] = {}
         self.orders = orders.Orders(store)
+        self.fields = fields.Fields(store)
         self.newsgroups = newsgroups.Blocks()
         self.threads = thread.Kept()
         self._tasks: set[asyncio.Task[None]] = set()

@@ -399,12 +399,12 @@ def digest(tx: Tx, message_row: MessageId) -> Digest:
 
 
 def digests(tx: Tx, folder_id: FolderId, numbers: Sequence[int]) -> dict[Uid, Digest]:
-    """Of many entries; for searches in headers."""
-    members, param = dialect.among(tx.engine, numbers)
+    """Of many entries, by ascending numbers; for searches in headers."""
+    members, params = dialect.numbered(tx.engine, numbers)
     rows = tx.rows(
         f"{_DIGEST}, e.uid FROM entry e JOIN message m ON m.id = e.message_id"
         f" JOIN blob b ON b.id = m.blob_id WHERE e.folder_id = ? AND e.uid {members} ORDER BY e.uid",
-        folder_id, param,
+        folder_id, *params,
     )  # fmt: skip
     return {uid: ondemand.digest(packed, data) for packed, data, uid in rows}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from quintet.imap import render, searching
+from quintet.imap import fields, matching, render, searching
 from quintet.imap import tree as trees
 from quintet.imap.cmd import fetch, fetch_whole, listing
 from quintet.net.memory import Talk
@@ -160,6 +160,69 @@ async def test_a_kept_order_is_told_only_of_the_messages_that_it_orders(tmp_path
         assert {b"251", b"252"} <= set(after)
         # by number, which is no longer the UID
         assert b"252" not in (await ask(talk, "SORT (REVERSE ARRIVAL) UTF-8 ALL")).split()
+        await talk.end()
+
+
+async def test_header_fields_that_are_kept_find_what_the_letters_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = (
+        "From: =?utf-8?q?Zo=C3=AB?= <zoe@example.net>\r\nFrom: second@example.net",
+        "Subject: Re: Straße",
+        "From: a@example.net\r\nSubject:\r\nX-Own: one",
+        "To: nobody@example.net",
+    )
+    commands = (
+        "UID SEARCH FROM example",
+        "UID SEARCH FROM a",
+        "SEARCH CHARSET UTF-8 FROM {4+}\r\nzoë",
+        "SEARCH CHARSET UTF-8 SUBJECT {7+}\r\nstraße",
+        "SEARCH SUBJECT strasse",
+        "SEARCH FROM second",
+        "SEARCH FROM netsecond",  # of two fields no text is made that stands in neither
+        "SEARCH HEADER X-Own on",
+        'SEARCH HEADER X-Own ""',
+        "SEARCH HEADER Received with",
+        "SEARCH UNSEEN FROM a SUBJECT e",
+        "SEARCH 2:4 FROM a",
+        "SEARCH NOT FROM a",
+        "SEARCH OR FROM zoe SUBJECT letter",
+        "SEARCH FROM a MODSEQ 1",
+        "UID SEARCH RETURN (MIN COUNT) FROM a",
+    )
+    monkeypatch.setattr(matching, "MANY", -1)
+    monkeypatch.setattr(fields, "PAGE", 3)
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        await world.fill("INBOX", 4)
+        talk = await talk_to(world)
+        await ask(talk, "ENABLE CONDSTORE")
+
+        async def compare() -> list[bytes]:
+            told = [[await ask(talk, command) for command in commands] for _ in range(2)]
+            monkeypatch.setattr(fields, "MAX_MESSAGES", -1)
+            world.service.house.fields = fields.Fields(world.store)
+            assert told == [[await ask(talk, command) for command in commands]] * 2
+            monkeypatch.undo()
+            monkeypatch.setattr(matching, "MANY", -1)
+            return told[0]
+
+        await compare()
+        for number, head in enumerate(odd):
+            prefix = b"Received: by us with ESMTP\r\n\tfor alice\r\n" if number == 2 else b""
+            await world.put("INBOX", head.encode() + b"\r\n\r\nx\r\n", prefix=prefix)
+        await ask(talk, "NOOP")
+        told = await compare()
+        assert told[2].startswith(b"* SEARCH 5\r\n")
+        assert told[3].startswith(b"* SEARCH 6\r\n")
+        assert told[6].startswith(b"* SEARCH\r\n")
+        assert told[8].startswith(b"* SEARCH 7\r\n") and told[9].startswith(b"* SEARCH 7\r\n")
+        await world.store.write(entries.expunge, world.folder("INBOX").id, [2, 7])
+        gone = await ask(talk, "SEARCH FROM example")  # kept, and by numbers that are not told yet
+        assert gone.startswith(b"* SEARCH 1 3 4 5\r\n")
+        await ask(talk, "NOOP")
+        await compare()
+        await ask(talk, "COMPARATOR i;octet")
+        await compare()
         await talk.end()
 
 

@@ -1,0 +1,134 @@
+"""Header fields that are searched, kept side by side: looking for a text in them is one pass over bytes.
+
+A message never changes, so neither does what its fields say.  For each folder and field that somebody
+searched, the images of all values, one after the other, shared by the sessions of a process; new messages are
+added behind.  What is gone stays until the whole goes: whoever asks looks whether the messages are there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from bisect import bisect_right
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from quintet.imap import matching
+from quintet.message import words
+from quintet.store import entries
+
+if TYPE_CHECKING:
+    from quintet.message.collation import Collation
+    from quintet.store.db import Tx
+    from quintet.store.model import FolderId
+    from quintet.store.store import Store
+
+MAX_KEPT = 32 * 1024 * 1024  # bytes of all fields of a process; the least used go first
+MAX_MESSAGES = 200_000  # of a folder whose fields are kept: they are read once, in 2 s
+PAGE = 1000  # messages read in one stay in a reader thread: 15 ms
+_END = b"\xff"  # between values: no octet of UTF-8
+
+Name = tuple["FolderId", bytes, str]  # folder, field in lower case, comparator
+
+
+class Field:
+    """One field of a folder's messages up to a number."""
+
+    __slots__ = ("_data", "_starts", "_uids", "upto")
+
+    def __init__(
+        self,
+        data: bytes = b"",
+        starts: array[int] | None = None,
+        uids: array[int] | None = None,
+        upto: int = 0,
+    ) -> None:
+        self._data = data
+        self._starts = array("I") if starts is None else starts  # where each message's values begin
+        self._uids = array("I") if uids is None else uids
+        self.upto = upto
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self._data) + 8 * len(self._uids)
+
+    def find(self, text: str) -> list[int]:
+        """UIDs of the messages that hold an image, ascending."""
+        wanted = _octets(text)
+        data, starts, uids = self._data, self._starts, self._uids
+        found: list[int] = []
+        at = data.find(wanted)
+        while at >= 0:
+            index = bisect_right(starts, at)
+            found.append(uids[index - 1])
+            if index == len(starts):
+                break
+            at = data.find(wanted, starts[index])
+        return found
+
+    def extended(self, more: list[tuple[int, bytes]], upto: int) -> Field:
+        """With the values of messages that came later; somebody may be reading the old one."""
+        starts, uids = self._starts[:], self._uids[:]
+        at = len(self._data)
+        for uid, values in more:
+            starts.append(at)
+            uids.append(uid)
+            at += len(values)
+        return Field(self._data + b"".join([values for _, values in more]), starts, uids, upto)
+
+
+def _octets(text: str) -> bytes:
+    """UTF-8 has each character begin where no other goes on, so octets hold what characters hold."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+class Fields:
+    """Those that a process keeps."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: OrderedDict[Name, Field] = OrderedDict()
+        self._building = asyncio.Lock()  # one at a time
+
+    def has(self, folder_id: FolderId, needle: matching.Needle) -> bool:
+        """Whether what ``needle`` is looked for in is kept, perhaps without the newest messages."""
+        return self._name(folder_id, needle) in self._kept
+
+    async def find(self, folder_id: FolderId, needle: matching.Needle, upto: int) -> list[int]:
+        """UIDs up to ``upto`` and perhaps more, ascending; some may be of messages that are gone."""
+        name = self._name(folder_id, needle)
+        kept = self._kept.get(name)
+        if kept is None or kept.upto < upto:
+            async with self._building:
+                kept = self._kept.get(name) or Field()
+                while kept.upto < upto:  # somebody else may have been here
+                    kept = await self._store.read(
+                        _more, folder_id, needle.field, needle.comparator, kept, upto
+                    )
+                self._keep(name, kept)
+        self._kept.move_to_end(name)
+        return kept.find(needle.text)
+
+    def _name(self, folder_id: FolderId, needle: matching.Needle) -> Name:
+        return folder_id, needle.field, needle.comparator.name
+
+    def _keep(self, name: Name, field: Field) -> None:
+        self._kept[name] = field
+        total = sum(one.size for one in self._kept.values())
+        while total > MAX_KEPT and len(self._kept) > 1:
+            total -= self._kept.popitem(last=False)[1].size
+
+
+def _more(tx: Tx, folder_id: FolderId, field: bytes, comparator: Collation, kept: Field, upto: int) -> Field:
+    """With the next messages."""
+    rows = entries.lines(tx, folder_id, kept.upto + 1, 1 << 40, PAGE, ("uid", "prefix"))
+    digests = entries.digests(tx, folder_id, [uid for uid, _ in rows]) if rows else {}
+    made = []
+    for uid, prefix in rows:
+        digest = digests.get(uid)
+        values = matching.values_of(field, prefix, digest)
+        if values:
+            images = [_octets(comparator.image(words.decode_words(value))) + _END for value in values]
+            made.append((uid, b"".join(images)))
+    return kept.extended(made, rows[-1][0] if len(rows) == PAGE else max(upto, rows[-1][0] if rows else 0))
