@@ -182,12 +182,25 @@ def file_all(
 class _Batch:
     """The rows of a batch, table by table."""
 
-    __slots__ = ("_blobs", "_ends", "_entries", "_history", "_host", "_messages", "_modseq", "_now")
+    __slots__ = (
+        "_blobs",
+        "_ends",
+        "_entries",
+        "_history",
+        "_host",
+        "_messages",
+        "_modseq",
+        "_now",
+        "_raw_blobs",
+        "_raw_messages",
+    )
 
     def __init__(self, modseq: Modseq, now: int, host: bytes) -> None:
         self._modseq, self._now, self._host = modseq, now, host
         self._blobs: list[tuple[object, ...]] = []
         self._messages: list[tuple[object, ...]] = []
+        self._raw_blobs: list[tuple[object, ...]] = []
+        self._raw_messages: list[tuple[object, ...]] = []
         self._entries: list[tuple[object, ...]] = []
         self._history: list[tuple[object, ...]] = []
         self._ends: list[tuple[object, ...]] = []
@@ -202,16 +215,19 @@ class _Batch:
             xref = b"%b %b" % (self._host, b" ".join(words))
         prefix = b"Path: %b\r\nXref: %b\r\n" % (one.path, xref)
         size = len(prefix) + content.size
-        self._blobs.append(filing.blob_row(content, row_id + 1))
         if type(content) is Raw:
-            derived = filing.unrendered(content, prefix, xref)
+            blob, message = filing.raw_rows(content, row_id, prefix, xref)
+            self._raw_blobs.append(blob)
+            self._raw_messages.append(message)
         else:
             assert isinstance(content, Content)
-            derived = filing.derived(content, prefix, xref)
+            self._blobs.append(filing.blob_row(content, row_id + 1))
+            self._messages.append(
+                (row_id, content.sha256, prefix, *filing.derived(content, prefix, xref))
+            )
             ends = ends_at(content)
             if ends is not None:
                 self._ends.append((row_id, ends))
-        self._messages.append((row_id, content.sha256, prefix, *derived))
         self._history.append((one.message_id, row_id, now))
         entry_id = row_id + 2
         for place in targets:
@@ -238,8 +254,12 @@ class _Batch:
             entry_id += 1
 
     def write(self, tx: Tx) -> None:
-        tx.many(_BLOB, self._blobs)
-        tx.many(filing.MESSAGE_BY_HASH, self._messages)
+        if self._blobs:
+            tx.many(_BLOB, self._blobs)
+            tx.many(filing.MESSAGE_BY_HASH, self._messages)
+        if self._raw_blobs:
+            tx.many(filing.RAW_BLOB, self._raw_blobs)
+            tx.many(filing.RAW_MESSAGE, self._raw_messages)
         tx.many(filing.ENTRY, self._entries)
         tx.many(_HISTORY, self._history)
         if self._ends:

@@ -49,7 +49,6 @@ class Content(msgspec.Struct, frozen=True):  # a dataclass that is frozen takes 
 class Raw(msgspec.Struct, frozen=True):
     """A small body that is filed as it came, with its overview alone: see `ondemand`."""
 
-    sha256: bytes
     size: int  # bytes
     lines: int
     has_dot_line: bool
@@ -57,8 +56,6 @@ class Raw(msgspec.Struct, frozen=True):
     message_id: str
     sent_at: int | None
     data: bytes
-    packed: bytes = b""  # there is no digest yet
-    path: None = None
 
     @property
     def digest(self) -> Digest:
@@ -72,7 +69,6 @@ def raw(
     """Of ``data``, whose header has these ``fields`` (first of each name in lower case) and ends there."""
     lines = data.count(b"\n", header_end) + (len(data) > header_end and not data.endswith(b"\n"))
     return Raw(
-        hashlib.sha256(data).digest(),
         len(data),
         lines,
         b"\n." in data or data.startswith(b"."),

@@ -414,13 +414,15 @@ def by_message_id(tx: Tx, account_id: AccountId | None, message_id: str) -> list
     columns = ", ".join(f"e.{name}" for name in COLUMNS.split(", "))
     sql = (
         f"SELECT {columns} FROM message m JOIN entry e ON e.message_id = m.id"
-        " WHERE m.message_key = ? AND m.message_id = ? AND e.hidden = 0"
+        # an article has no key until it is rendered
+        " WHERE (m.message_key = ? OR m.id = (SELECT message_row FROM history WHERE message_id = ?))"
+        " AND m.message_id = ? AND e.hidden = 0"
     )
-    key = text_key(message_id)
+    words = text_key(message_id), message_id, message_id
     if account_id is None:
-        return [_entry(row) for row in tx.all(sql + " ORDER BY e.id", key, message_id)]
+        return [_entry(row) for row in tx.all(sql + " ORDER BY e.id", *words)]
     sql += " AND e.folder_id IN (SELECT id FROM folder WHERE account_id = ?) ORDER BY e.id"
-    return [_entry(row) for row in tx.all(sql, key, message_id, account_id)]
+    return [_entry(row) for row in tx.all(sql, *words, account_id)]
 
 
 def places(tx: Tx, message_row: MessageId) -> list[tuple[FolderId, Uid]]:

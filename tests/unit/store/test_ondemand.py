@@ -125,3 +125,27 @@ async def test_no_more_waits_to_be_rendered_than_fits(
             while store.peek(_unrendered) != waiting:
                 await asyncio.sleep(0.01)
     await store.close()
+
+
+async def test_an_article_without_a_key_is_found_by_its_message_id_before_and_after(tmp_path: Path) -> None:
+    store = await Store.open(StoreConfig(data=str(tmp_path)))
+    folder = await _filed(store, 3, early=True)
+    row = store.peek(entries.listing, folder)[1].message_id
+    for _ in "before", "after":
+        found = store.peek(entries.by_message_id, None, "<1@example.org>")
+        assert [(one.uid, one.message_id) for one in found] == [(2, row)]
+        await store.write(ondemand.write, [row])
+    assert store.peek(_unrendered) == 2
+    assert not store.peek(entries.by_message_id, None, "<9@example.org>")
+    await store.close()
+
+
+async def test_damage_to_an_article_without_a_hash_is_noticed(tmp_path: Path) -> None:
+    store = await Store.open(StoreConfig(data=str(tmp_path)))
+    await _filed(store, 3, early=True)
+    assert not store.peek(check.all, store.blobs)
+    await store.write(
+        lambda tx: tx.run("UPDATE blob SET data = ? WHERE id = (SELECT max(id) FROM blob)", b"x" * 300)
+    )
+    assert [one[:3] for one in store.peek(check.all, store.blobs) if "hash" in one] == ["41:"]
+    await store.close()
