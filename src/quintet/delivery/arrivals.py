@@ -221,7 +221,7 @@ class Arrivals:
                     if isinstance(article, No):
                         break
                     spool = self._store.spool()
-                    spool.write(article.header + b"\r\n" + article.body)
+                    spool.write(article.data)
                     lines = article.body.count(b"\n")
             if work.outcomes[0] is None and isinstance(article, No):
                 work.refuse(0, article)
@@ -307,7 +307,7 @@ class Arrivals:
     # --- one batch ---------------------------------------------------------------------------
 
     def _look(self, source: Source, work: _Work, at: int, claimed: bytes, data: bytes) -> None:
-        article = arrive.read(data)
+        article = arrive.read(data, claimed)
         if isinstance(article, No):
             work.refuse(at, article)
             return
@@ -387,9 +387,9 @@ class Arrivals:
 
     def _choose(self, source: Source, work: _Work) -> _Targets | None:
         """The groups of each article; None when a group that we make ourselves must be made first."""
-        names = {name for article in work.articles.values() for name in arrive.candidates(article)}
-        if not names:
+        if not work.articles:
             return {}
+        names = arrive.candidates(work.articles.values())
         numbers = self._numbers(work)
         here = self._groups(names.union(*[each for each in numbers.values() if not isinstance(each, No)]))
         aliases = {status[1:] for _, status in here.values() if status.startswith("=")}
@@ -442,15 +442,17 @@ class Arrivals:
         return {name: found[name] for name in names if name in found}
 
     async def _look_again(self) -> None:
-        """Forgets the groups that are remembered when any has changed."""
+        """Reads all groups anew when any has changed; asking for each by its name takes ten times as long."""
         try:
             changed = await self._store.read(arriving.groups_changed)
+            found = self._found
+            if changed != self._found_as_of:
+                found = await self._store.read(arriving.every_group)
         except Problem:
-            changed = -1
+            changed, found = -1, {}
         if changed != self._found_as_of:
-            self._found.clear()
             self._missing.clear()
-            self._found_as_of = changed
+        self._found, self._found_as_of = found, changed
 
     async def _fill(self, source: Source, work: _Work, targets: _Targets) -> None:
         for at, places in targets.items():
@@ -473,17 +475,16 @@ class Arrivals:
             or (self.screen is not None and self.screen.looks)
         ):
             return None
-        data = article.header + b"\r\n" + article.body
-        self._store.blobs.check_space(len(data))
-        return raw(data, len(article.header) + 2, article.fields, article.message_id, article.sent_at)
+        self._store.blobs.check_space(len(article.data))
+        return raw(article.data, article.header_end + 2, article.fields, article.message_id, article.sent_at)
 
     async def _content(self, work: _Work, at: int, article: Arriving) -> Content:
         spool = work.spools.get(at)
         if spool is None:
-            data = article.header + b"\r\n" + article.body
+            data = article.data
             if len(data) <= IN_ROW:
                 self._store.blobs.check_space(len(data))
-                known = quick.digest(article.listed, data, len(article.header) + 2)
+                known = quick.digest(article.listed, data, article.header_end + 2)
                 if known is not None:
                     return of_digest(known, hashlib.sha256(data).digest(), data, None)
                 return content_of(data)

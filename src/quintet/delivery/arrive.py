@@ -9,7 +9,7 @@ write.  RFC 5536 section 3, RFC 5537 3.6 (relaying).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,18 +62,29 @@ class Arriving:
     newsgroups: tuple[str, ...]  # as the header names them
     path: str  # as it came
     fields: Mapping[bytes, bytes]  # first of each name in lower case, values as they came
-    all: list[tuple[bytes, bytes]]  # every field, as it came
-    header: bytes  # without the fields that are ours, without the blank line
-    body: bytes  # what came of it
+    data: bytes  # what came of it, without the fields that are ours
+    header_end: int  # of ``data``: where the blank line stands
     size: int  # bytes of the article as it came, so far
     is_plain: bool  # its header is made of fields as they should be
     sent_at: int | None = None  # Date, UTC ms; known when it was judged
     lines: int = -1  # of the body, where not all of it is in ``body``
 
     @property
+    def header(self) -> bytes:
+        """Without the fields that are ours, without the blank line."""
+        return self.data[: self.header_end]
+
+    @property
+    def body(self) -> bytes:
+        """What came of it."""
+        return self.data[self.header_end + 2 :]
+
+    @property
     def listed(self) -> list[tuple[bytes, bytes]]:
-        """All fields but ours."""
-        return [one for one in self.all if one[0].lower() not in _NOT_KEPT]
+        """All fields but ours, as they came."""
+        found = _closely(self.header)[0]
+        assert not isinstance(found, No)  # as it was read before
+        return found
 
     @property
     def approved(self) -> bool:
@@ -82,7 +93,8 @@ class Arriving:
     @property
     def control(self) -> str:
         """The verb of a control message, lower case, or ""."""
-        words = self.fields.get(b"control", b"").split(None, 1)
+        raw = self.fields.get(b"control")
+        words = raw.split(None, 1) if raw else ()
         return words[0].decode("latin-1").lower() if words else ""
 
     @property
@@ -115,24 +127,22 @@ def is_message_id(raw: bytes) -> bool:
 # --- reading -----------------------------------------------------------------------------------
 
 
-def read(data: bytes) -> Arriving | No:
-    """Takes an article apart, of which the end may be missing."""
+def read(data: bytes, claimed: bytes = b"") -> Arriving | No:
+    """Takes an article apart, of which the end may be missing; ``claimed``: a Message-ID known to be one."""
     end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
     if end <= 0:
         return _no_header(data)
-    found, is_plain = _usual(data[:end]), True
-    if found is None:
-        found = _FIELD.findall(data, 0, end + 2)
-        is_plain = sum([len(name) + len(value) + 4 for name, value in found]) == end + 2
-    if not is_plain:
-        slowly = _lines(data[: end + 2])
-        if isinstance(slowly, No):
-            return slowly
-        found = slowly
-    # backwards, so that the first of a name stays
-    first = {name.lower(): value for name, value in reversed(found)}
+    first, is_plain = _usual(data[:end]), True
+    several: list[tuple[bytes, bytes]] = []  # all fields, where a name may stand twice
+    if first is None:
+        found, is_plain = _closely(data[: end + 2])
+        if isinstance(found, No):
+            return found
+        several = found
+        # backwards, so that the first of a name stays
+        first = {name.lower(): value for name, value in reversed(several)}
     message_id = first.get(b"message-id", b"").strip()
-    known = message_id.decode() if is_message_id(message_id) else ""
+    known = message_id.decode() if message_id == claimed or is_message_id(message_id) else ""
     if b"\0" in data:
         where = "header" if data.find(b"\0") < end else "body"
         return No(f"Nul character in {where}", known)
@@ -141,8 +151,8 @@ def read(data: bytes) -> Arriving | No:
         return No("Illegal path element" if b"path" in first else 'Missing "Path" header field')
     if b"message-id" not in first:
         return No('Missing "Message-ID" header field')
-    if len(first) != len(found):
-        refused = _doubled(found, known)
+    if len(several) > len(first):
+        refused = _doubled(several, known)
         if refused is not None:
             return refused
     for name in _NEEDED:
@@ -154,48 +164,55 @@ def read(data: bytes) -> Arriving | No:
     names = tuple(newsgroups.split(",")) if newsgroups.isascii() and " " not in newsgroups else None
     if names is None or "\t" in newsgroups:
         names = tuple(word for word in (part.strip() for part in newsgroups.split(",")) if word)
+    kept = _without_ours(data, end + 2, first)
     return Arriving(
         known,
         names,
         path.decode("latin-1"),
         first,
-        found,
-        _without_ours(data, end + 2, first),
-        data[end + 4 :],
+        kept,
+        end + 2 - len(data) + len(kept),
         len(data),
         is_plain,
     )
 
 
-def _usual(head: bytes) -> list[tuple[bytes, bytes]] | None:
-    """The fields of a header of "Name: value" lines with names that were seen before; None: look closely."""
+def _usual(head: bytes) -> dict[bytes, bytes] | None:
+    """The fields of a header of "Name: value" lines, each name once and seen before; None: look closely."""
     lines = head.split(b"\r\n")
-    breaks = len(lines) - 1
-    if b"\r\n " in head or b"\r\n\t" in head or head.count(b"\n") != breaks or head.count(b"\r") != breaks:
+    count = len(lines)
+    if head.count(b"\n") >= count or head.count(b"\r") >= count:
         return None
-    parts = [line.partition(b": ") for line in lines]
-    names = [name for name, _, _ in parts]
-    if not _seen.issuperset(names):
-        if not all(_NAME.fullmatch(name) for name in names):
-            return None
-        short = [name for name in names if len(name) <= MAX_SEEN_NAME]
-        _seen.update(short[: MAX_SEEN - len(_seen)])
-    if not all(blank for _, blank, _ in parts):
+    try:
+        names = _seen
+        found = {names[name]: value for name, value in [line.split(b": ", 1) for line in lines]}
+    except (KeyError, ValueError):  # another name, or a line that does not begin with one
         return None
-    return [(name, value) for name, _, value in parts]
+    return found if len(found) == count else None
 
 
-_seen: set[bytes] = set()  # names of fields that are well-formed
+_seen: dict[bytes, bytes] = {}  # names of fields that are well-formed, and the same in lower case
+
+
+def _closely(block: bytes) -> tuple[list[tuple[bytes, bytes]] | No, bool]:
+    """All fields of a header with its last line end, and whether they are as fields should be."""
+    found: list[tuple[bytes, bytes]] = _FIELD.findall(block)
+    if sum([len(name) + len(value) + 4 for name, value in found]) != len(block):
+        return _lines(block), False
+    for name, _ in found:
+        if len(_seen) < MAX_SEEN and len(name) <= MAX_SEEN_NAME:
+            _seen[name] = name.lower()
+    return found, True
 
 
 def _without_ours(data: bytes, end: int, fields: Mapping[bytes, bytes]) -> bytes:
-    """The header, up to ``end``, without the fields that are ours."""
+    """An article, of which the header ends at ``end``, without the fields that are ours."""
     if b"xref" in fields or b"bytes" in fields or data[:5].lower() != b"path:":
-        return _OURS.sub(b"", data[:end])
+        return _OURS.sub(b"", data[:end]) + data[end:]
     at = data.find(b"\r\n") + 2  # most often Path stands first, and alone: then it is only cut off
     while data[at : at + 1] in (b" ", b"\t"):
         at = data.find(b"\r\n", at) + 2
-    return data[at:end]
+    return data[at:]
 
 
 def _no_header(data: bytes) -> No:
@@ -290,7 +307,7 @@ def _lines_off(article: Arriving, limits: Limits) -> No | None:
     said = article.fields.get(b"lines", b"").strip()
     if not limits.lines_fuzz or not said:
         return None
-    lines = article.lines if article.lines >= 0 else article.body.count(b"\r\n")
+    lines = article.lines if article.lines >= 0 else article.data.count(b"\r\n", article.header_end + 2)
     if said.isdigit() and len(said) < 10 and abs(int(said) - lines) <= limits.lines_fuzz:
         return None
     return No(f"Linecount {_shown(said)} != {lines} +- {limits.lines_fuzz}", article.message_id)
@@ -327,10 +344,14 @@ JUNK: Final = "junk"  # what came for groups of status "j"
 _MAKES_GROUPS: Final = frozenset(("newgroup", "rmgroup", "checkgroups"))
 
 
-def candidates(article: Arriving) -> list[str]:
+def candidates(articles: Iterable[Arriving]) -> set[str]:
     """The groups whose status `choose` must know."""
-    verb = article.control
-    return [*article.newsgroups, JUNK, *((f"control.{verb}", CONTROL) if verb else ())]
+    found = {JUNK}
+    for article in articles:
+        found.update(article.newsgroups)
+        if verb := article.control:
+            found.update((f"control.{verb}", CONTROL))
+    return found
 
 
 def special(article: Arriving) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from quintet.message import params
 
 _FAST = re.compile(
-    rb"(?:[A-Za-z]{3}, )?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)([0-5]\d)"
-    rb"(?: \([^()\\]*\))?[ ]*"
+    rb"(?:[A-Za-z]{3}, )?(\d{1,2} [A-Z][a-z]{2} \d{4}) ([01]\d|2[0-3]):([0-5]\d):([0-5]\d)"
+    rb" ([+-](?:[01]\d|2[0-3])[0-5]\d)(?: \([^()\\]*\))?[ ]*"
 )
 _LOOSE = re.compile(
     rb"(?:[A-Za-z]{2,10}\.?[,\s]\s*)?(\d{1,2})[\s-]+([A-Za-z]{3})[A-Za-z]{0,6}\.?[\s,-]+(\d{2,4})"
@@ -59,6 +60,7 @@ def _stamp(year: int, month: int, day: int, time: tuple[int, int, int], zone: in
     return ((_days(year, month, day) * 1440 + hour * 60 + minute - zone) * 60 + second) * 1000
 
 
+@functools.lru_cache(maxsize=256)
 def _zone(raw: bytes | None) -> int:
     """Minutes east of UTC; what is invalid is UTC (RFC 5256 2.2)."""
     if not raw:
@@ -86,13 +88,19 @@ def parse_date(raw: bytes) -> int | None:
     Invalid zones count as UTC and an invalid time as 00:00:00 (RFC 5256 2.2).
     """
     if fast := _FAST.fullmatch(raw):
-        day, name, year, hour, minute, second, sign, zone_hour, zone_minute = fast.groups()
-        month = _MONTHS_AS_WRITTEN.get(name)
-        if month is not None and zone_hour < b"24":
-            zone = int(zone_hour) * 60 + int(zone_minute)
-            zone = -zone if sign == b"-" else zone
-            return _stamp(int(year), month, int(day), (int(hour), int(minute), int(second)), zone)
+        date, hour, minute, second, zone = fast.groups()
+        day = _midnight(date)
+        if day is not None:
+            return day + ((int(hour) * 60 + int(minute) - _zone(zone)) * 60 + int(second)) * 1000
     return _parse_loose(raw)
+
+
+@functools.lru_cache(maxsize=512)
+def _midnight(date: bytes) -> int | None:
+    """When a day "30 Nov 2026" begins in UTC, in milliseconds; None where there is no such day."""
+    day, name, year = date.split(b" ")
+    month = _MONTHS_AS_WRITTEN.get(name)
+    return None if month is None else _stamp(int(year), month, int(day), (0, 0, 0), 0)
 
 
 def _parse_loose(raw: bytes) -> int | None:

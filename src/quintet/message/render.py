@@ -20,7 +20,7 @@ _UNSAFE = re.compile(rb'[\x00\r\n"\\\x80-\xff]')
 _ESCAPE = re.compile(rb'(["\\])')
 _OVERVIEW = bytes.maketrans(b"\t\r\n\0", b"    ")
 _IN_OVERVIEW = (b"subject", b"from", b"date", b"message-id", b"references")
-_ODD = (b"\r", b"\n", b"\0", b"\x0b", b"\x0c", b" \t", b"\t ")  # with these `overview_of` does more than join
+_ODD = b"\r\n\0\x0b\x0c"  # with these `overview_of` does more than join
 _ENCODINGS = {
     name: b'"%b"' % name.encode() for name in ("7bit", "8bit", "binary", "base64", "quoted-printable")
 }
@@ -81,7 +81,9 @@ def overview_of(fields: Mapping[bytes, bytes]) -> bytes:
         len(values[4]) <= MAX_REFERENCES
         and joined.count(b"\t") == 4
         and b" " not in ends
-        and not any(odd in joined for odd in _ODD)
+        and b" \t" not in joined
+        and b"\t " not in joined
+        and len(joined.translate(None, _ODD)) == len(joined)
     ):
         return joined  # as nearly all are
     return _overview(

@@ -93,14 +93,15 @@ class Frames:
         begun, match = at, _TAKETHIS.match
         while found := match(data, at):
             start = found.end()
-            end = data.find(_END, max(start - 2, at + self._searched))
+            end, is_plain = self._end(data, start - 2, at + self._searched)
             if end < 0:
                 if not items:
                     return self._unfinished(data, at)
                 break
             self._searched = 0
             # an empty article's end begins with the line end of the command
-            items.append((found[1], _plain(data[start : end + 2]) if end >= start else b""))
+            article = data[start : end + 2] if end >= start else b""
+            items.append((found[1], article if is_plain else _plain(article)))
             at = end + len(_END)
             if len(items) >= MAX_ARTICLES or at - begun > MAX_TOGETHER:
                 break
@@ -110,7 +111,7 @@ class Frames:
         """The article at ``at`` that was announced; (None, -1) when more of it must come."""
         if data.startswith(b".\r\n", at):
             return Sent(message_id, b""), at + 3
-        end = data.find(_END, at + self._searched)
+        end, is_plain = self._end(data, at, at + self._searched)
         if end < 0:
             if len(data) - at > MAX_HELD:
                 self._searched = 0
@@ -118,7 +119,20 @@ class Frames:
             self._searched = max(len(data) - at - len(_END) + 1, 0)
             return None, -1
         self._searched = 0
-        return Sent(message_id, _plain(data[at : end + 2])), end + len(_END)
+        article = data[at : end + 2]
+        return Sent(message_id, article if is_plain else _plain(article)), end + len(_END)
+
+    @staticmethod
+    def _end(data: bytes, start: int, unsearched: int) -> tuple[int, bool]:
+        """Where `_END` stands behind ``start``, or -1; and whether surely no line before begins with a dot.
+
+        One search tells both of most articles: the first line that begins with a dot is their end.
+        """
+        begun = max(start, unsearched)
+        first = data.find(b"\n.", begun)
+        if data.startswith(_END, first - 1) and first > begun:
+            return first - 1, begun == start and not data.startswith(b".", start)
+        return (data.find(_END, begun) if first >= 0 else -1), False
 
     def _unfinished(self, data: bytes, at: int) -> tuple[None, int]:
         held = len(data) - at

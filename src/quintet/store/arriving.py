@@ -17,6 +17,7 @@ from quintet.store.groups import END, ends_at
 from quintet.store.model import MAX_ARTICLE, NEWS, FolderId, MessageId, Modseq
 
 AT_ONCE = 256  # articles of one call; more of them would hold the loop too long
+KEPT = 50_000  # groups that `every_group` reads, 200 bytes each: more than the public hierarchies have
 
 _BLOB = (
     "INSERT INTO blob (id, sha256, size, dotless, place, digest, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -89,6 +90,16 @@ def groups(tx: Tx, names: Iterable[str]) -> dict[str, tuple[FolderId, str]]:
         # the left side of a CROSS JOIN is read first: a probe for each name
         f"SELECT f.name, f.id, f.status FROM {table} CROSS JOIN folder f"
         " WHERE f.account_id = ? AND f.name = listed.value AND f.kind = 'group'", param, owner,
+    )  # fmt: skip
+    return {name: (FolderId(number), status) for name, number, status in rows}
+
+
+def every_group(tx: Tx, limit: int = KEPT) -> dict[str, tuple[FolderId, str]]:
+    """The same of all groups, or of ``limit`` of them."""
+    rows = tx.all(
+        "SELECT name, id, status FROM folder WHERE account_id = (SELECT id FROM account WHERE name = ?)"
+        " AND kind = 'group' LIMIT ?",
+        NEWS, limit,
     )  # fmt: skip
     return {name: (FolderId(number), status) for name, number, status in rows}
 
@@ -222,9 +233,7 @@ class _Batch:
         else:
             assert isinstance(content, Content)
             self._blobs.append(filing.blob_row(content, row_id + 1))
-            self._messages.append(
-                (row_id, content.sha256, prefix, *filing.derived(content, prefix, xref))
-            )
+            self._messages.append((row_id, content.sha256, prefix, *filing.derived(content, prefix, xref)))
             ends = ends_at(content)
             if ends is not None:
                 self._ends.append((row_id, ends))

@@ -59,7 +59,8 @@ RAW_BLOB = "INSERT INTO blob (id, sha256, size, dotless, place, digest, data) VA
 _RAW = {
     **dict.fromkeys(("message_key", "thread_key", "is_reply", "ready"), "0"),
     **dict.fromkeys(
-        ("from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display", "base_subject", "refs"), "''"
+        ("from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display", "base_subject", "refs"),
+        "''",
     ),
 }
 RAW_MESSAGE = (

@@ -251,7 +251,7 @@ def test_junk_for_others(groups: str, filed: list[str] | None) -> None:
 
 
 def test_names_of_fields_that_are_remembered_are_few_and_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: set[bytes] = set()
+    seen: dict[bytes, bytes] = {}
     monkeypatch.setattr(arrive, "_seen", seen)
     many = b"".join([b"X-%d: x\r\n" % number for number in range(3000)])
     for added in (b"X-" + b"y" * 100_000 + b": x\r\n", many, many):

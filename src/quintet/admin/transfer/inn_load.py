@@ -168,7 +168,7 @@ class _Load:
         if not places and group in self._ids:
             places = [(self._ids[group], number)]
             raw = f"unknown {group}:{number}"
-        data = article.header + b"\r\n" + article.body
+        data = article.data
         small = len(data) <= IN_ROW
         made = Brought(
             article.message_id,

@@ -1,0 +1,40 @@
+"""Articles are framed as they were sent, wherever the reads end (RFC 4644 2.5, RFC 3977 3.1.1)."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quintet.nntp.stream import Articles, Frames, Sent
+
+pieces = st.sampled_from([b".", b"..", b"\n", b"\r", b"\r\n", b"\n.", b"a", b"\r\n.", b"\r\n.\n", b"x: y"])
+articles = st.lists(pieces, max_size=9).map(lambda made: b"".join(made) + b"\r\n")
+
+
+def _stuffed(article: bytes) -> bytes:
+    """The article with its end; dots are doubled where CRLF stands before them, and at the front."""
+    return (b"\r\n" + article).replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n"
+
+
+@given(st.lists(articles, min_size=1, max_size=4), st.lists(st.integers(0, 60), max_size=4))
+def test_takethis_is_framed_wherever_reads_end(sent: list[bytes], ends: list[int]) -> None:
+    data = b"".join([b"TAKETHIS <%d@x>\r\n%b" % (n, _stuffed(one)) for n, one in enumerate(sent)])
+    frames, came, at = Frames(), [], 0
+    for end in (*sorted(ends), len(data)):
+        while True:
+            found, after = frames.take(data[:end], at)
+            if not isinstance(found, Articles):
+                break
+            came += found.items
+            at = after
+    assert came == [(b"<%d@x>" % n, one) for n, one in enumerate(sent)]
+    assert at == len(data)
+
+
+@given(articles, st.lists(st.integers(0, 60), max_size=4))
+def test_an_article_that_was_asked_for_is_framed_wherever_reads_end(article: bytes, ends: list[int]) -> None:
+    data, frames = _stuffed(article), Frames()
+    for end in (*sorted(ends), len(data)):
+        found, after = frames.sent(data[:end], 0, b"<a@b>")
+        if found is not None:
+            break
+    assert found == Sent(b"<a@b>", article)
+    assert after == len(data)
