@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from quintet.config.field import opt
 
 _HASHFEED = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?/(\d{1,6})\Z")
+_ORIGINATOR = re.compile(r"!?[A-Za-z0-9._:?-]*(?:\*[A-Za-z0-9._:?-]*)?\Z")  # one star is enough
 _IDENTITY = re.compile(r"[A-Za-z0-9._:-]+\Z")  # RFC 5536 3.1.5
 
 
@@ -84,6 +85,22 @@ class Peer:
     min_size: int = opt(0, "Smallest article sent.", unit="bytes", minimum=0)
     max_hops: int = opt(0, "Most names in Path of what is sent; 0: any.", minimum=0)
     max_groups: int = opt(0, "Most groups in Newsgroups of what is sent; 0: any.", minimum=0)
+    max_followups: int = opt(
+        0,
+        "Most groups that an answer would go to: those of Followup-To, or of Newsgroups; 0: any.",
+        minimum=0,
+    )
+    max_spread: int = opt(
+        0,
+        "Most groups in Newsgroups plus the square of the number that an answer would go to; 30 is usual"
+        " against excessive cross-posts. 0: any.",
+        minimum=0,
+    )
+    originators: tuple[str, ...] = opt(
+        (),
+        "Only what was injected at one of these: wildmats over the first word of Injection-Info, or X-Trace;"
+        " ! before one leaves it out. Empty: from anywhere.",
+    )
     exclude: tuple[str, ...] = opt(
         (), "Names in Path of articles that it has already, beside identity, host and name."
     )
@@ -157,6 +174,9 @@ class Peer:
         for each in (*self.identity, *self.exclude):
             if not _IDENTITY.match(each):
                 yield "identity", f"expected a name as in Path, got {each!r}"
+        for each in self.originators:
+            if not each.lstrip("!") or not _ORIGINATOR.match(each):
+                yield "originators", f"expected a name, perhaps with one *, got {each!r}"
         if self.hashfeed:
             found = _HASHFEED.match(self.hashfeed)
             low, high, modulus = self.share()

@@ -105,6 +105,17 @@ class Smtp:
         minimum=0,
         maximum=999_999_999,
     )
+    hold_messages: int = opt(
+        1000,
+        "Messages that one account may have held at a time (RFC 4865 6); 0: any number.",
+        minimum=0,
+        maximum=10_000,
+    )
+    priority_policy: str = opt(
+        "",
+        "Name of the Priority Assignment Policy that is announced with MT-PRIORITY, such as MIXER or NSEP "
+        "(RFC 6710 9.2); all of -9 to 9 are told apart in any case. Empty: none.",
+    )
     by_min_s: int = opt(
         0, "Shortest deadline taken with BY=...;R (DELIVERBY, RFC 2852 2).", unit="s", minimum=0
     )
@@ -134,6 +145,12 @@ class Smtp:
     )
     check_sender: bool = opt(
         True, "Who logged in may send only from own addresses (envelope; a foreign From gets a Sender)."
+    )
+    check_addresses: bool = opt(
+        True,
+        "Refuse submitted messages with an address that is none, or whose domain is one label that is not "
+        "ours (RFC 6409 4.2, 5.1); a bare name in To, From and so on gets the sender's domain where somebody "
+        "there has it.",
     )
     postmaster: str = opt(
         "",

@@ -3,6 +3,7 @@
 One message has one Message-ID on both sides, so the history knows it whichever way it comes back; beside
 that every crossing leaves a mark (X-Gateway, and X-Loop in mail), and what bears ours or the list's is not
 sent back.  New articles are mailed in the transaction that notes how far the group was read: each once.
+The letter is the article's own bytes behind a prefix, unless its header has what mail would misunderstand.
 RFC 5537 3.10 (gateways), RFC 2046 5.1.5 (digests), RFC 2919 (List-Id).
 """
 
@@ -41,11 +42,15 @@ MAX_HELD = 8 * 1024 * 1024  # bytes of articles that are held at once, so in one
 EXPIRES_MS = 5 * 86_400_000  # how long mail to a list is tried
 HOUR_MS = 3_600_000
 
-# what is of news only, or not for the list's readers (RFC 5537 3.10.1 asks for a clean crossing)
+# fields that mean something else in mail, or are not for the list's readers: an article without any of them
+# is mailed as it is, from the same blob
+_MISREAD = frozenset(
+    b"approved control expires supersedes cancel-key to cc bcc x-gateway x-loop return-path".split()
+)
+# what goes as well from one that must be rewritten; Date and Injection-Date stay (RFC 5537 3.10.1)
 _NEWS_ONLY = frozenset(
-    b"path xref lines bytes injection-date injection-info approved control distribution expires supersedes"
-    b" cancel-lock cancel-key nntp-posting-host nntp-posting-date x-trace x-complaints-to to cc bcc x-gateway"
-    b" x-loop return-path".split()
+    b"path xref lines bytes injection-info distribution cancel-lock nntp-posting-host nntp-posting-date"
+    b" x-trace x-complaints-to".split()
 )
 _ANGLE = re.compile(r"<([^<>]*)>")
 
@@ -77,7 +82,10 @@ async def post(office: PostOffice, gateway: Gateway, envelope: Envelope, content
         return
     if gateway.list_id and gateway.list_id.lower() not in _list_ids(digest):
         raise Refused(Reason.NO_PERMISSION, "Only mail of the list is taken here")
-    extra = {"X-Gateway": mark(gateway, office.path_host)}
+    extra = {
+        "X-Gateway": mark(gateway, office.path_host),
+        "Sender": f'"Gateway of {gateway.group}" <{office.complaints_to}>',  # RFC 5537 3.10.2: a MUST
+    }
     if office.is_moderated(gateway.group):
         extra["Approved"] = gateway.address
     await togroup.inject_mail(office, None, envelope, [gateway.group], content, extra=extra, grants=_All())
@@ -120,16 +128,22 @@ def _list_ids(digest: Digest) -> set[str]:
 # --- articles become mail ---------------------------------------------------------------------------
 
 
-def mail_header(block: bytes, gateway: Gateway, host: str) -> bytes:
-    """An article's header as that of mail to the list, without the blank line."""
+def mail_header(block: bytes) -> bytes:
+    """An article's header as that of mail, without the blank line and `mail_prefix`."""
     kept = []
     for match in togroup.FIELD.finditer(block):
         name, value = match.groups()
-        if name.lower() in _NEWS_ONLY or not value.strip():
+        if name.lower() in _NEWS_ONLY or name.lower() in _MISREAD or not value.strip():
             continue
         kept.append(b"%b: %b\r\n" % (name, value))
-    ours = f"To: {gateway.list}\r\nX-Gateway: {mark(gateway, host)}\r\nX-Loop: {gateway.address.lower()}\r\n"
-    return b"".join(kept) + ours.encode()
+    return b"".join(kept)
+
+
+def mail_prefix(gateway: Gateway, host: str) -> bytes:
+    """What stands in front of an article that is mailed: for whom, and the marks of the crossing."""
+    return (
+        f"To: {gateway.list}\r\nX-Gateway: {mark(gateway, host)}\r\nX-Loop: {gateway.address.lower()}\r\n"
+    ).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +151,9 @@ class Fresh:
     """A new article of a group."""
 
     uid: Uid
-    data: bytes
-    digest: Digest  # of the blob; the prefix before it is in ``data`` as well
+    data: bytes  # prefix and blob
+    blob_at: int  # where the blob begins in it
+    digest: Digest  # of the blob
 
 
 class Gateways:
@@ -205,7 +220,9 @@ class Gateways:
         while read < folder.high:
             fresh, upto = await self._fresh(folder, read)
             works = [
-                self._work(gateway, (gateway.list,), content_of(self._as_mail(gateway, one)))
+                self._work(
+                    gateway, (gateway.list,), content_of(_letter(one)), mail_prefix(gateway, self._host)
+                )
                 for one in fresh
                 if not self._stays(gateway, one.digest)
             ]
@@ -222,10 +239,6 @@ class Gateways:
             or digest.header("control") is not None
             or bool(gateway.list_id and gateway.list_id.lower() in _list_ids(digest))
         )
-
-    def _as_mail(self, gateway: Gateway, one: Fresh) -> bytes:
-        end = one.data.find(b"\r\n\r\n")
-        return mail_header(one.data[: end + 2], gateway, self._host) + one.data[end + 2 :]
 
     async def _begin(self, source: str, folder: Folder) -> int:
         """The number up to which a group was read; what was there before the first time counts as read."""
@@ -252,10 +265,12 @@ class Gateways:
                 if fresh and size > MAX_HELD:
                     return fresh, fresh[-1].uid
                 data = await asyncio.to_thread(self._store.read_body, refs[uid])
-                fresh.append(Fresh(uid, data, digests[uid]))
+                fresh.append(Fresh(uid, data, len(refs[uid].prefix), digests[uid]))
         return fresh, folder.high if len(listed) < most else uids[-1]
 
-    def _work(self, gateway: Gateway, to: Sequence[str], content: Content) -> filing.Work:
+    def _work(
+        self, gateway: Gateway, to: Sequence[str], content: Content, prefix: bytes = b""
+    ) -> filing.Work:
         """Mail from the gateway, for the queue."""
         envelope = Envelope(
             Peer("gateway", ""), protocol="NNTP", sender=mailbox(gateway.address), id=self._clock.token(6)
@@ -263,7 +278,7 @@ class Gateways:
         envelope.recipients.extend(Recipient(mailbox(address)) for address in to)
         decisions = [filing.Send((address,)) for address in to]
         now = self._clock.now()
-        return filing.Work(envelope, content, decisions, b"", now, now + EXPIRES_MS, event="gateway")
+        return filing.Work(envelope, content, decisions, prefix, now, now + EXPIRES_MS, event="gateway")
 
     # --- digests --------------------------------------------------------------------------------
 
@@ -319,6 +334,15 @@ class Gateways:
             b"--%b--\r\n\r\n--%b--\r\n" % (inner, boundary),
         ]
         return content_of(b"".join(parts))
+
+
+def _letter(one: Fresh) -> bytes:
+    """An article as mail, but for `mail_prefix`: the bytes of its blob where mail can have them."""
+    blob = one.data[one.blob_at :]
+    if not any(name.lower() in _MISREAD for name, _ in one.digest.headers):
+        return blob
+    end = blob.find(b"\r\n\r\n")
+    return mail_header(blob[: end + 2]) + blob[end + 2 :]
 
 
 def _text(digest: Digest, name: str) -> str:

@@ -38,10 +38,10 @@ ONCE = frozenset(
     b" user-agent xref cancel-lock cancel-key bcc cc to in-reply-to reply-to mime-version content-type"
     b" content-transfer-encoding".split()
 )
-# RFC 5536 3.3, RFC 5537 3.4.1: gone, or never a poster's to set
+# RFC 5536 3.3, RFC 5537 3.4.1 and 3.5 (2), RFC 8098 2.1: gone, never a poster's to set, or mail's
 OBSOLETE = frozenset(
-    b"also-control article-names article-updates date-received nntp-posting-date nntp-posting-host"
-    b" posting-version relay-version see-also x-complaints-to x-trace".split()
+    b"also-control article-names article-updates date-received disposition-notification-to nntp-posting-date"
+    b" nntp-posting-host posting-version relay-version see-also x-complaints-to x-trace".split()
 )
 SYSTEM = frozenset((b"xref", b"injection-info"))
 # what a message carries that came by mail or from another group, dropped when it is put in by hand

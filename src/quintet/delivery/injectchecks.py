@@ -14,7 +14,7 @@ from quintet.errors import Reason, Refused
 from quintet.message import headers
 
 CONTROLS = frozenset(("cancel", "newgroup", "rmgroup", "checkgroups"))  # what may be posted; RFC 5537 5
-FUTURE_MS = 24 * 3600 * 1000  # RFC 5537 3.5: articles dated further ahead are refused
+FUTURE_MS = 24 * 3600 * 1000  # RFC 5537 3.5 (3): articles dated further ahead are refused
 MIN_QUOTED = 20  # lines of a body from which on it is looked at whether most of it is quoted
 QUOTES = (b">", b"|", b":")  # what quoted lines begin with
 
@@ -115,8 +115,8 @@ def _check_dates(proto: Proto, now: int, max_age_ms: int) -> None:
             raise bad(f"{shown} is no date")
         if at > now + FUTURE_MS:
             raise bad(f"{shown} is in the future")
-        if name == b"date" and 0 < max_age_ms < now - at:
-            raise bad("Date is too old")
+        if 0 < max_age_ms < now - at:
+            raise bad(f"{shown} is too old")
 
 
 def _check_control(proto: Proto) -> None:

@@ -330,9 +330,9 @@ def _send_post(
     to: Sequence[lists.Member],
 ) -> None:
     """To members: a sender that names each, and of the original's wishes (RFC 3461 5.2.7.1) only REQUIRETLS
-    (RFC 8689 6).
+    (RFC 8689 6) and its priority (RFC 6710 4.4).
     """
-    names = ("id", "eight_bit", "utf8", "require_tls")
+    names = ("id", "eight_bit", "utf8", "require_tls", "priority")
     kept: dict[str, object] = {name: one.item_params[name] for name in names if name in one.item_params}
     item = queue.QueueItem(
         content=content, sender=found.role("bounces"), prefix=prefix, params={**kept, "verp": True}

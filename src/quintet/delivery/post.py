@@ -115,6 +115,11 @@ class PostOffice:
         """Our name in Path and Xref."""
         return self._config.path_host or self._hostname
 
+    @property
+    def complaints_to(self) -> str:
+        """The address of who runs this news server."""
+        return self._config.complaints_to or f"usenet@{self.path_host}"
+
     def is_moderated(self, name: str) -> bool:
         """The group is here, and needs approval."""
         folder = self._store.peek(groups.find, name)
@@ -403,7 +408,7 @@ class PostOffice:
                 ("posting-host", peer.address if config.posting_host else ""),
                 ("posting-account", identity.name if identity is not None and config.posting_account else ""),
                 ("logging-data", peer.id),
-                ("mail-complaints-to", config.complaints_to or f"usenet@{self.path_host}"),
+                ("mail-complaints-to", self.complaints_to),
             ),
         )
         return inject.Additions(

@@ -95,7 +95,10 @@ class Reports:
             deliver_by=int((one.item_params.get("by") or {}).get("at", 0)),
             hold=str(one.item_params.get("hold", "")),
         )
-        return self._work(about, fates, way, f"queue-{one.queue_id}", expires_at, guarded=guarded)
+        priority = int(one.item_params.get("priority") or 0)
+        return self._work(
+            about, fates, way, f"queue-{one.queue_id}", expires_at, guarded=guarded, priority=priority
+        )
 
     async def _returned(self, row: MessageId, digest: Digest, limit: int) -> tuple[bytes, bool]:
         """The message when it is no larger than ``limit``, else its header block; RFC 3461 6.2."""
@@ -180,9 +183,9 @@ class Reports:
                 [_good(one, dsn.EXPANDED, work.now) for one in expanded],
             )
             ready = replace(way, decision=filing.Send((str(way.to.address),))) if careful else way
-            conn, guarded = envelope.peer.id, envelope.wishes.require_tls
+            conn, guarded, priority = envelope.peer.id, envelope.wishes.require_tls, envelope.wishes.priority
             return [
-                self._work(about, fates, ready, conn, work.expires_at, guarded=guarded)
+                self._work(about, fates, ready, conn, work.expires_at, guarded=guarded, priority=priority)
                 for fates in mix
                 if fates
             ]
@@ -251,11 +254,12 @@ class Reports:
         expires_at: int,
         *,
         guarded: bool = False,
+        priority: int = 0,
     ) -> filing.Work:
         data = dsn.report(
             about, fates, hostname=self._hostname, now=self._clock.now(), token=self._clock.token(12)
         )
-        return self.ready(data, way, conn=conn, expires_at=expires_at, guarded=guarded)
+        return self.ready(data, way, conn=conn, expires_at=expires_at, guarded=guarded, priority=priority)
 
     def ready(
         self,
@@ -266,10 +270,12 @@ class Reports:
         expires_at: int,
         event: str = "reported",
         guarded: bool = False,
+        priority: int = 0,
     ) -> filing.Work:
         """A report with its envelope: a null sender, so that nothing ever answers it (RFC 5321 4.5.5).
 
         ``guarded``: it is about a message with REQUIRETLS, and asks for that too (RFC 8689 5).
+        ``priority`` is that message's (RFC 6710 4.6).
         """
         envelope = Envelope(
             peer=Peer(conn, ""),
@@ -278,7 +284,7 @@ class Reports:
             recipients=[way.to],
             eight_bit=not data.isascii(),
             utf8=not way.to.address.ascii,
-            wishes=replace(USUAL, require_tls=True) if guarded else USUAL,
+            wishes=replace(USUAL, require_tls=guarded, priority=priority) if guarded or priority else USUAL,
         )
         return filing.Work(
             envelope=envelope,

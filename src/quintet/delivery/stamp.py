@@ -1,7 +1,7 @@
 """The trace fields that we put in front of a message: Return-Path and Received.
 
 Pure.  They are the prefix of a message; the bytes that came are never changed.  RFC 5321 4.4,
-RFC 3848 and 6531 4.3 (with), RFC 8314 4.3 (tls).
+RFC 3848 and 6531 4.3 (with), RFC 3865 2.6 (solicit), RFC 8314 4.3 (tls), RFC 6710 4.1 (priority).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from quintet.net.seam import Peer
 
 HIDDEN = "submission.invalid"  # RFC 2606 2: a name that nobody has
 MAX_CLAUSE = 250  # octets of one word that the client chose
+MAX_SOLICIT = 900  # octets; RFC 3865 2.2 allows 1000, a line holds 998
 MAX_ORCPT = 900  # octets; RFC 3461 5.4 asks for 500, a line holds 998
 
 _DOMAIN = re.compile(
@@ -49,6 +50,8 @@ def received(envelope: Envelope, hostname: str, now: int, *, hide: bool = False)
     peer = envelope.peer
     client = HIDDEN if hide else _client(envelope.helo, peer)
     parts = [f"Received: from {client}\r\n\tby {hostname} with {with_protocol(envelope)}"]
+    if envelope.wishes.solicit and len(envelope.wishes.solicit) <= MAX_SOLICIT:
+        parts.append(f"\r\n\t(SOLICIT={envelope.wishes.solicit})")  # RFC 3865 2.6
     if peer.tls is not None:
         parts.append(f" ({peer.tls.version} cipher {peer.tls.cipher})")
     parts.append(f"\r\n\tid {envelope.id}")

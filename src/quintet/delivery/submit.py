@@ -1,9 +1,10 @@
 """Submission: completes what a mail program left out, and cuts what must not leak, as the bytes pass.
 
 Holds the header block only; the body passes through.  Date, Message-ID and From are added where they are
-missing; a From that is not the sender's is told, changed or refused; Bcc, Return-Path and what the rules name
-are removed; lines that are too long and octets that nobody announced are mended.  Filing a copy in "Sent"
-is the client's business.  RFC 6409 section 8, RFC 5322 2.1.1 and 3.6, RFC 2047.
+missing or none; addresses are judged and completed (`qualify`); a From that is not the sender's is told,
+changed or refused; Bcc, Return-Path and what the rules name are removed; lines that are too long and octets
+that nobody announced are mended.  Filing a copy in "Sent" is the client's business.  RFC 6409 section 8,
+RFC 5322 2.1.1 and 3.6, RFC 2047.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 from quintet.clock import Clock
 from quintet.config.smtp import Smtp
+from quintet.delivery import qualify
 from quintet.delivery.envelope import Mailbox
 from quintet.errors import Reason, Refused
 from quintet.message import build, headers, words
@@ -30,6 +32,9 @@ _ONCE = frozenset({b"from", b"sender", b"date", b"message-id", b"subject"})
 MAX_LINE = 998  # octets without CRLF, RFC 5322 2.1.1
 FOLD_AT = 78  # octets, where a line may be cut; RFC 5322 2.1.1
 
+# RFC 5322 3.6.4, with any visible characters at both sides: odd ones are left, as others may refer to them
+_MESSAGE_ID = re.compile(rb"\s*<[!-;=?A-~\x80-\xff]+@[!-;=?A-~\x80-\xff]+>\s*")
+
 Owns = Callable[[str], bool]
 
 
@@ -40,11 +45,14 @@ class Rules:
     foreign: str = "sender"  # a From that is not the sender's: "keep", "sender", "rewrite", "refuse"
     cut: frozenset[bytes] = frozenset()  # fields that go besides Bcc, in lower case
     utf8: bool = True  # octets beyond ASCII may stand in the header (SMTPUTF8)
+    addresses: tuple[qualify.Home, qualify.Ours] | None = None  # how they are judged; None: not at all
 
     @classmethod
-    def of(cls, config: Smtp, *, utf8: bool) -> Rules:
+    def of(
+        cls, config: Smtp, *, utf8: bool, addresses: tuple[qualify.Home, qualify.Ours] | None = None
+    ) -> Rules:
         cut = [*config.cut_fields, *(("received",) if config.cut_received else ())]
-        return cls(config.foreign_from, frozenset(name.lower().encode() for name in cut), utf8)
+        return cls(config.foreign_from, frozenset(name.lower().encode() for name in cut), utf8, addresses)
 
 
 class Completer:
@@ -77,6 +85,7 @@ class Completer:
         Raises:
             Refused(TOO_BIG): a header block beyond MAX_HEADER.
             Refused(SENDER_DENIED): From is somebody else's, and the rules refuse that.
+            Refused(BAD_CONTENT): an address that is none (RFC 6409 5.1).
         """
         if self._passing:
             return chunk
@@ -132,7 +141,7 @@ def complete(
     what they take them for, so a Bcc behind them is cut all the same.
 
     Raises:
-        Refused(SENDER_DENIED): as `Completer.feed`.
+        Refused(SENDER_DENIED, BAD_CONTENT): as `Completer.feed`.
     """
     kept: list[tuple[bytes, bytes]] = []  # name, field
     have: dict[bytes, bytes] = {}
@@ -150,6 +159,10 @@ def complete(
         field = found[0]
         at = found.end()
         name = _name(field)
+        if _void(name, field):
+            continue
+        if rules.addresses is not None and name in qualify.FIELDS:
+            field = qualify.qualified(field, *rules.addresses)
         again = name in have and name in _ONCE
         have.setdefault(name, field[field.index(b":") + 1 :])
         if not again and name not in _DROPPED and name not in rules.cut:
@@ -239,12 +252,22 @@ def _missing(have: dict[bytes, bytes], author: Mailbox, hostname: str, clock: Cl
     added: list[bytes] = []
     if b"date" not in have:
         added.append(f"Date: {headers.format_date(clock.now())}\r\n".encode())
-    if not have.get(b"message-id", b"").strip():
+    if b"message-id" not in have:
         domain = author.domain if author.domain and not author.literal else hostname
         added.append(f"Message-ID: <{clock.token(12)}@{domain}>\r\n".encode())
     if b"from" not in have and author:
         added.append(f"From: <{author}>\r\n".encode())
     return added
+
+
+def _void(name: bytes, field: bytes) -> bool:
+    """What we add ourselves, and what stands there is none: it goes (RFC 6409 8.2, 8.3)."""
+    value = field[field.index(b":") + 1 :]
+    if name == b"message-id":
+        return not _MESSAGE_ID.fullmatch(value)
+    if name == b"date":
+        return headers.parse_date(words.unfold(value).strip()) is None
+    return name in (b"from", b"sender") and not value.strip()
 
 
 def _authored(value: bytes, owns: Owns) -> bool:

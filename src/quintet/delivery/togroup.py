@@ -180,6 +180,8 @@ def article_header(block: bytes, names: Sequence[str], without: frozenset[bytes]
     for match in FIELD.finditer(block):
         name, value = match.groups()
         key = name.lower()
+        if key == b"sender" and key in without:
+            name, key = b"Original-Sender", b"original-sender"  # RFC 5537 3.10.2, 3.10.3
         if key in _DROPPED or key in without or not value.strip():
             continue
         if (key == b"date" and headers.parse_date(value) is None) or (

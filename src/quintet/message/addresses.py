@@ -116,7 +116,7 @@ class _Slow:
         while at < len(raw):
             char = raw[at]
             if char == 0x28 and comments_left:
-                end = _comment_end(raw, at)
+                end = comment_end(raw, at)
                 if end < 0:
                     comments_left = False  # unclosed: the rest is text, and is not searched again
                 else:
@@ -238,7 +238,7 @@ class _Slow:
 _COMMENT_STOP = re.compile(rb"[()\\]")
 
 
-def _comment_end(raw: bytes, start: int) -> int:
+def comment_end(raw: bytes, start: int) -> int:
     """Offset after the comment that opens at ``start``, or -1 where it is not closed."""
     depth = 0
     at = start

@@ -17,9 +17,17 @@ from dataclasses import dataclass
 SCHEME = "sha256"  # the one that must be there, and the only one we make. RFC 8315 2
 MAX_ELEMENTS = 64  # of one field; each agent on an article's way may add one or two
 
-_HASHES = {"sha256": hashlib.sha256, "sha1": hashlib.sha1}  # sha1 is checked, never made. RFC 8315 6
+# RFC 8315 2 and 8.3; all but sha256 are checked, never made
+_HASHES = {
+    "sha1": hashlib.sha1,
+    "sha224": hashlib.sha224,
+    "sha256": hashlib.sha256,
+    "sha384": hashlib.sha384,
+    "sha512": hashlib.sha512,
+}
 _BRACKET = re.compile(r"\\.|[()]", re.DOTALL)
-_ELEMENT = re.compile(r"([A-Za-z0-9/+-]+):([A-Za-z0-9+/]{1,512}={0,2})(?::\S*)?\Z")
+# RFC 8315 6: keys of old programs are any octets of base64
+_ELEMENT = re.compile(r"([A-Za-z0-9/+-]+):([A-Za-z0-9+/=]{1,512})(?::\S*)?\Z")
 
 
 @dataclass(frozen=True, slots=True)

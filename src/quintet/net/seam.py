@@ -186,6 +186,10 @@ class TlsInfo:
     peer_certificate: bytes = b""  # DER, verified; empty when the client gave none
     server_end_point: bytes = b""  # tls-server-end-point channel binding (RFC 5929)
 
+    def __str__(self) -> str:
+        """For logs: "TLSv1.3 TLS_AES_256_GCM_SHA384"."""
+        return f"{self.version} {self.cipher}"
+
 
 @dataclass(slots=True)
 class Peer:

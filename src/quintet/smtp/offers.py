@@ -79,6 +79,10 @@ def _deliver_by(asker: Asker) -> str:
     return f"DELIVERBY {shortest}" if shortest else "DELIVERBY"
 
 
+def _priority(asker: Asker) -> str:
+    return f"MT-PRIORITY {asker.desk.config.priority_policy}".rstrip()
+
+
 def _no_soliciting(asker: Asker) -> str:
     return " ".join(("NO-SOLICITING", ",".join(asker.desk.config.no_soliciting))).rstrip()
 
@@ -139,7 +143,7 @@ ROWS: tuple[Row, ...] = (
     _limits,  # RFC 9422 3
     _future_release,  # RFC 4865 4.2
     _deliver_by,  # RFC 2852 2
-    _always("MT-PRIORITY"),  # RFC 6710 3
+    _priority,  # RFC 6710 3
     _no_soliciting,  # RFC 3865 2
     _prdr,  # draft-hall-prdr 2
     _burl,  # RFC 4468 3.1

@@ -36,12 +36,12 @@ def binary(offers: Offers, hop: Hop) -> bool:
 def cannot(offers: Offers, hop: Hop, letter: Letter, now: int) -> Answer | None:
     """Why the message cannot be given to this host; None: it can.  ``now`` in ms."""
     host, wishes = hop.host, letter.wishes
+    if letter.utf8_header and "SMTPUTF8" not in offers:
+        return _own("5.6.9", f"{host} takes no UTF-8 header")  # RFC 6531 3.2, 3.5
     if wishes.binary and not binary(offers, hop):
         return _own("5.6.3", f"{host} takes no binary mail")  # RFC 3030 3
     if letter.eight_bit and "8BITMIME" not in offers and not wishes.binary:
         return _own("5.6.3", f"{host} takes no 8-bit mail")  # RFC 6152 3
-    if letter.utf8_header and "SMTPUTF8" not in offers:
-        return _own("5.6.7", f"{host} takes no UTF-8 header")  # RFC 6531 3.2
     if 0 < offers.size < letter.body.size:
         return _own("5.3.4", f"message is larger than the {offers.size} bytes that {host} takes")
     by = wishes.by
@@ -91,7 +91,7 @@ def mail(
     # RFC 8689 5: a report asks for it too, where it can be had
     if (letter.demand is Demand.REQUIRE or (secure and wishes.require_tls)) and "REQUIRETLS" in offers:
         words.append("REQUIRETLS")
-    if wishes.priority and "MT-PRIORITY" in offers:
+    if "MT-PRIORITY" in offers:  # RFC 6710 4.2: also when it is 0
         words.append(f"MT-PRIORITY={wishes.priority}")
     if wishes.by is not None and "DELIVERBY" in offers:
         # the time that is left; it may have passed for mode N (RFC 2852 4.1.4)

@@ -33,7 +33,7 @@ _BY = re.compile(rb"([+-]?[0-9]{1,9});([NRnr])([Tt]?)")  # RFC 2852 4
 _DATE_TIME = re.compile(
     rb"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
-_PRIORITY = re.compile(rb"-?[0-9]")  # RFC 6710 7
+_PRIORITY = re.compile(rb"-?[1-9]|0")  # RFC 6710 7
 _SOLICIT = re.compile(rb"[A-Za-z][A-Za-z0-9._:-]*(?:,[A-Za-z][A-Za-z0-9._:-]*)*")  # RFC 3865 2.2
 _ORCPT = re.compile(rb"([A-Za-z0-9-]{1,40});(.+)", re.DOTALL)
 _XTEXT = re.compile(rb"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")  # RFC 3461 4

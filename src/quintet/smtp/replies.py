@@ -14,7 +14,10 @@ from quintet.errors import Problem, Reason, TryLater
 from quintet.policy import outcomes
 from quintet.smtp.address import BadAddress
 
-NEEDS_UTF8 = "Non-ASCII address needs SMTPUTF8"  # RFC 6531 3.5 gives it a code of its own
+NEEDS_UTF8 = "Non-ASCII address needs SMTPUTF8"  # RFC 6531 3.5 gives it codes of its own, at RCPT
+SENDER_NEEDS_UTF8 = "Non-ASCII sender needs SMTPUTF8"  # and at MAIL
+UNQUALIFIED = "Domain is not fully qualified"
+TOO_MANY_HELD = "You have too many messages held for later"
 HEADER_TOO_BIG = "Header of the message too big"
 HAS_NUL = "Message has a NUL"
 NEEDS_UTF8_REPLY = "The answer needs SMTPUTF8"  # RFC 6531 3.7.4.2
@@ -175,6 +178,9 @@ PROBLEMS: dict[Reason, Status] = {
 
 SPECIAL: dict[str, tuple[int, str]] = {
     NEEDS_UTF8: (553, "5.6.7"),
+    SENDER_NEEDS_UTF8: (550, "5.6.7"),
+    UNQUALIFIED: (554, "5.1.2"),  # RFC 6409 4.2
+    TOO_MANY_HELD: (552, "5.7.16"),  # RFC 4865 6
     NEEDS_UTF8_REPLY: (553, "5.6.8"),
     NO_MEMBERS: (550, "5.7.2"),
     BURL_NOWHERE: (554, "5.6.6"),

@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from quintet import log, metrics
 from quintet.delivery import solicitation
-from quintet.delivery.envelope import NULL, Envelope, Recipient, mailbox
+from quintet.delivery.envelope import NULL, Envelope, Mailbox, Recipient, mailbox
 from quintet.delivery.submit import Completer, Rules
 from quintet.errors import Hangup, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Input, Peer
 from quintet.smtp import commands, parameters, replies
 from quintet.smtp.desk import Desk, ResolveBurl, Role
 from quintet.smtp.repair import BinaryGuard, Repairer
+from quintet.store import queue
 from quintet.store.blobs import Spool
 
 if TYPE_CHECKING:
@@ -96,11 +98,23 @@ class Transaction:
             envelope.size, envelope.eight_bit, envelope.utf8 = asked.size, asked.eight_bit, asked.utf8
             envelope.wishes = asked.wishes()
             self._prdr = asked.prdr
+            if envelope.wishes.release_at:
+                self._holdable()
             if asked.lowered:
                 self.reply = replies.PRIORITY_LOWERED
         if not envelope.utf8 and not command.sender.ascii:
-            raise Refused(Reason.BAD_NAME, replies.NEEDS_UTF8)
+            raise Refused(Reason.BAD_NAME, replies.SENDER_NEEDS_UTF8)
+        if command.sender and self._strict and not self._whole(command.sender.domain):
+            raise Refused(Reason.BAD_CONTENT, replies.UNQUALIFIED)
         return desk.inbound.sender(envelope)
+
+    def _holdable(self) -> None:
+        """RFC 4865 6: an account may have so many messages held.  Raises Refused(OVER_QUOTA)."""
+        limit, identity = self._desk.config.hold_messages, self.envelope.identity
+        if not limit or identity is None:
+            return
+        if self._desk.store.peek(queue.held_by, identity.account_id, limit) >= limit:
+            raise Refused(Reason.OVER_QUOTA, replies.TOO_MANY_HELD)
 
     def rcpt(self, command: commands.Rcpt) -> Awaitable[None] | None:
         """RFC 5321 4.1.1.3; what comes back must be awaited, unless it is None.
@@ -115,6 +129,8 @@ class Transaction:
             if len(envelope.recipients) >= desk.config.max_recipients:
                 raise TryLater(Reason.TOO_MANY)
             found = desk.inbound.recipient(envelope, command.recipient, local_only=desk.role is Role.LMTP)
+            if found.elsewhere and self._strict and not self._whole(found.address.domain):
+                raise Refused(Reason.BAD_CONTENT, replies.UNQUALIFIED)
             if notify or orcpt:
                 found = replace(found, notify=notify, orcpt=orcpt)
             later = desk.inbound.probe(envelope, found)
@@ -243,8 +259,42 @@ class Transaction:
                 owns=self._owns,
                 hostname=desk.hostname,
                 clock=desk.clock,
-                rules=Rules.of(config, utf8=envelope.utf8),
+                rules=Rules.of(
+                    config,
+                    utf8=envelope.utf8,
+                    addresses=(partial(self._home, name or envelope.sender), self._whole)
+                    if self._strict
+                    else None,
+                ),
             )
+
+    @property
+    def _strict(self) -> bool:
+        """Addresses must be well-formed and whole: what RFC 6409 4.2 and 5.1 ask of a submission."""
+        return self._desk.role is Role.SUBMISSION and self._desk.config.check_addresses
+
+    def _whole(self, domain: str) -> bool:
+        """A domain that others know, or one label that we do."""
+        desk = self._desk
+        return (
+            "." in domain
+            or domain.startswith("[")
+            or domain == desk.hostname.lower()
+            or desk.inbound.directory.is_local(domain)
+            or domain in desk.config.relay_domains
+        )
+
+    def _home(self, author: Mailbox, local: str) -> str:
+        """What a bare name gets for a domain: the author's, where it is somebody's (RFC 6409 8)."""
+        if self.envelope.peer.user:
+            return author.domain  # a program of this host: all its names are the host's
+        try:
+            found = self._desk.inbound.directory.find(mailbox(f"{local}@{author.domain}"))
+        except TryLater:
+            return author.domain
+        except Refused:
+            return ""
+        return author.domain if found is not None else ""
 
     def _owns(self, address: str) -> bool:
         identity = self.envelope.identity

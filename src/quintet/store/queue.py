@@ -103,10 +103,10 @@ def put(tx: Tx, item: QueueItem, recipients: Sequence[To]) -> QueueId:
     first = tx.new_ids(1 + len(recipients))
     release_at = int(item.params.get("release_at") or 0)
     tx.run(
-        "INSERT INTO queue (id, message_id, account_id, sender, params, created_at, expires_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO queue (id, message_id, account_id, sender, params, created_at, expires_at, release_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         first, message_row, item.account_id, item.sender, json.dumps(dict(item.params)), tx.now,
-        _expiry(tx, item, release_at),
+        _expiry(tx, item, release_at), release_at,
     )  # fmt: skip
     rank = lanes.rank(int(item.params.get("priority") or 0), len(recipients))
     rules = queue_rules.listing(tx)
@@ -131,6 +131,16 @@ def put(tx: Tx, item: QueueItem, recipients: Sequence[To]) -> QueueId:
     lanes.wait(tx, waiting)
     _hint(tx)
     return QueueId(first)
+
+
+@single
+def held_by(tx: Tx, account_id: AccountId, limit: int) -> int:
+    """How many messages an account has that wait for their release (RFC 4865), counted up to ``limit``."""
+    return int(tx.value(
+        "SELECT count(*) FROM (SELECT 1 FROM queue WHERE account_id = ? AND release_at > ?"
+        " AND release_at > 0 LIMIT ?) AS held",
+        account_id, tx.now, limit,
+    ))  # fmt: skip
 
 
 def _expiry(tx: Tx, item: QueueItem, release_at: int) -> int:

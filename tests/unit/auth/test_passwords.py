@@ -9,6 +9,7 @@ import pytest
 from quintet import log, metrics
 from quintet.auth import admin, passwords, vault
 from quintet.errors import BadSyntax, Reason, Refused, TryLater
+from quintet.net.seam import TlsInfo
 from quintet.store import accounts
 from tests.unit.auth.conftest import House, peer
 
@@ -291,6 +292,17 @@ async def test_each_attempt_leaves_a_line_and_a_count_without_the_secret(house: 
     assert all(line["conn"] == "c1" and line["account"] == ALICE for line in lines)
     assert "secret" not in repr(lines)
     assert (counted("ok") - before[0], counted("failed") - before[1]) == (2, 1)
+
+
+async def test_the_cipher_is_logged_with_each_login(house: House) -> None:
+    """RFC 8314 4."""
+    under = peer()
+    under.tls = TlsInfo("TLSv1.3", "TLS_AES_128_GCM_SHA256", 128)
+    with log.capture() as lines:
+        await house.auth.password(ALICE, SECRET, under, "imap")
+        await house.auth.password(ALICE, SECRET, peer(), "imap")
+    assert lines[0]["tls"] == "TLSv1.3 TLS_AES_128_GCM_SHA256"
+    assert not lines[-1].get("tls")
 
 
 async def test_apop_needs_to_be_configured(house: House) -> None:

@@ -86,6 +86,40 @@ def test_number_of_groups() -> None:
 
 
 @pytest.mark.parametrize(
+    ("groups", "more", "followups", "spread"),
+    [
+        ("a", "", 1, 2),
+        ("a,b,c", "", 3, 12),  # where nothing is said, answers go to all of them
+        ("a,b,c", "Followup-To: a\r\n", 1, 4),
+        ("a,b,c", "Followup-To: poster\r\n", 1, 4),
+        ("a,b,c", "Followup-To: a,\r\n b\r\n", 2, 7),
+    ],
+)
+def test_spread_of_an_article_and_its_answers(groups: str, more: str, followups: int, spread: int) -> None:
+    """INN's U flag, and C: groups plus the square of those that answers go to."""
+    article = listed(groups, more=more)
+    assert wants(article, max_followups=followups, max_spread=spread)
+    assert followups == 1 or not wants(article, max_followups=followups - 1)
+    assert not wants(article, max_spread=spread - 1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "more", "goes"),
+    [
+        (("us.test",), 'Injection-Info: us.test; posting-host="x"\r\n', True),
+        (("us.test",), "Injection-Info: other.test\r\n", False),
+        (("us.test",), "X-Trace: us.test 1234 192.0.2.1\r\n", True),
+        (("us.test",), "", False),
+        (("*.test", "!us.test"), "Injection-Info: us.test\r\n", False),
+        (("!us.test",), "Injection-Info: other.test\r\n", True),
+    ],
+)
+def test_where_it_was_injected(wanted: tuple[str, ...], more: str, goes: bool) -> None:
+    """INN's O flag."""
+    assert wants(listed(more=more), originators=wanted) is goes
+
+
+@pytest.mark.parametrize(
     ("path", "goes"),
     [
         ("us.test!other.test!user", True),

@@ -138,9 +138,37 @@ async def test_articles_become_mail_to_the_list_once(out: Out) -> None:
     assert made["References"] == "<0@news>"
     assert made["X-Loop"] == ADDRESS
     assert made.get_content() == "Hi\r\n"
-    for name in ("Path", "Xref", "Injection-Info", "Injection-Date", "Cancel-Lock"):
+    for name in ("Path", "Xref"):
         assert made[name] is None
     assert made["Newsgroups"] == GROUP
+    (article,) = gate.articles()
+    assert text.partition(b"X-Loop: " + ADDRESS.encode() + b"\r\n")[2] in article  # one blob, two prefixes
+    ref = gate.house.store.peek(entries.message_body, row.message_row)
+    folder = gate.house.store.peek(groups.find, GROUP)
+    assert folder is not None
+    assert ref.blob_id == gate.house.store.peek(entries.bodies, folder.id, [1])[1].blob_id
+
+
+async def test_an_article_that_mail_would_misread_is_written_anew(out: Out) -> None:
+    gate = Gate(out)
+    await gate.begin()
+    await gate.post("1", "To: someone@else.example\r\nExpires: Fri, 28 Nov 2025 09:00:00 +0000\r\n")
+    await gate.work.round()
+    made = email.message_from_bytes((await gate.sent())[0], policy=email.policy.default)
+    assert made.get_all("To") == [THEIRS]
+    for name in ("Path", "Xref", "Injection-Info", "Cancel-Lock", "Expires"):
+        assert made[name] is None
+    assert made["Injection-Date"] or made["Date"]  # RFC 5537 3.10.1
+
+
+async def test_the_gateway_answers_for_what_it_posts(out: Out) -> None:
+    """RFC 5537 3.10.2: a Sender of its own; the one that was there is kept by another name (3.10.3)."""
+    gate = Gate(out)
+    await gate.begin()
+    await gate.mail("1", more="Sender: talk-owner@lists.example\r\n")
+    made = email.message_from_bytes(gate.articles()[0], policy=email.policy.default)
+    assert made["Sender"] == f'"Gateway of {GROUP}" <usenet@{gate.house.office.path_host}>'
+    assert made["Original-Sender"] == "talk-owner@lists.example"
 
 
 async def test_what_comes_back_from_the_list_goes_no_further(out: Out) -> None:
@@ -149,7 +177,7 @@ async def test_what_comes_back_from_the_list_goes_no_further(out: Out) -> None:
     await gate.post("1")
     await gate.work.round()
     (text,) = await gate.sent()
-    mail = text[text.index(b"From:") :] if not text.startswith(b"From:") else text
+    mail = text[text.index(b"To:") :]
     head = b"List-Id: <talk.lists.example>\r\n"
     for back in (
         mail,

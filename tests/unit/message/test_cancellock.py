@@ -1,5 +1,7 @@
 """Locks and keys against the examples of RFC 8315 5, and fields as the world writes them."""
 
+import base64
+import hashlib
 import time
 
 import pytest
@@ -28,6 +30,10 @@ def test_key_and_lock_of_a_user() -> None:
     assert (made.text, str(cancellock.lock(made))) == (USER_KEY, f"sha256:{USER_LOCK}")
 
 
+def hashed(scheme: str, key: bytes) -> str:
+    return base64.b64encode(hashlib.new(scheme, key).digest()).decode()
+
+
 @pytest.mark.parametrize(
     ("keys", "locks", "fits"),
     [
@@ -41,6 +47,8 @@ def test_key_and_lock_of_a_user() -> None:
         (f"sha256:{LOCK}", f"sha256:{LOCK}", False),  # who only saw the lock has no key
         (f"sha1:{KEY}", f"sha256:{LOCK}", False),
         ("md5:AAAA", "md5:AAAA", False),
+        ("sha512:abc", "sha512:" + hashed("sha512", b"abc"), True),  # RFC 8315 2
+        ("sha384:a=b=", "sha384:" + hashed("sha384", b"a=b="), True),  # 6: no base64, and taken
         (f"sha256:{USER_KEY}(his)sha256:{KEY}", f"sha256:{LOCK}", True),  # RFC 8315 2: CFWS may be a comment
         (f"(a \\) ( b) c) sha256:{KEY}", f") sha256:{LOCK}", True),
         (f"(open sha256:{KEY}", f"sha256:{LOCK}", False),

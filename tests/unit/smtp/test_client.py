@@ -93,6 +93,11 @@ async def test_all_that_was_asked_for_is_passed_on():
     assert answers[0].passed_on  # RFC 3461 5.2.2: the reports are that host's from here on
 
 
+async def test_a_priority_of_nought_is_told_as_well():
+    host, _ = await exchange(letter(), *to("a@b.test"), offers=[*PLAIN, "MT-PRIORITY MIXER"])
+    assert any(line.startswith("MAIL") and line.endswith(" MT-PRIORITY=0") for line in host.heard)  # 6710 4.2
+
+
 async def test_nothing_is_asked_of_a_host_that_does_not_offer_it():
     asked = Wishes(ret="full", envid="x", priority=-3, by=DeliverBy(FrozenClock().now() + 1000, "N"))
     bob = To(Mailbox("bob", "b.test"), ("never",), "rfc822;b@old.test")
@@ -273,6 +278,15 @@ async def test_lmtp_answers_for_each_recipient_by_data_and_by_bdat():
         assert results(answers) == ["DONE", "LATER", "NEVER"]
         # RFC 3461 5.2.2: who offers DSN tells the sender itself
         assert answers[0].final and answers[0].passed_on is (offers is ALL)
+
+
+async def test_a_utf8_header_goes_to_no_host_without_smtputf8():
+    # RFC 6531 3.5; also where the host takes no 8-bit mail either
+    for offers in ([each for each in PLAIN if each != "SMTPUTF8"], []):
+        _, answers = await exchange(
+            replace(letter(), utf8_header=True, eight_bit=True), *to("a@b.test"), offers=offers
+        )
+        assert [answer.status for answer in answers] == ["5.6.9"]
 
 
 async def test_utf8_addresses_go_as_they_are_or_by_a_labels():

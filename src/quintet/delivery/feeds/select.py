@@ -12,10 +12,12 @@ from collections.abc import Callable
 from quintet.config.peers import Peer
 from quintet.delivery.arrive import is_message_id
 from quintet.policy.newsfilter import Says, patterns, wants
+from quintet.policy.wildmat import wildmat
 from quintet.store.feeding import Listed
 
 _FIELD = re.compile(
-    rb"(?im)^(path|newsgroups|distribution|control|archive):[ \t]*([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)"
+    rb"(?im)^(path|newsgroups|followup-to|distribution|control|archive|injection-info|x-trace):"
+    rb"[ \t]*([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)"
 )
 _NO_ARCHIVE = re.compile(rb"(?i)(?:\s|\([^()]*\))*no\b")
 _HOP = re.compile(rb"[^!\s]+")
@@ -31,6 +33,9 @@ class Choice:
         names = (own | set(peer.exclude)) - {""}
         self._excluded = frozenset(name.lower().encode() for name in names)
         self._low, self._high, self._modulus = peer.share()
+        # refusals alone let all others through
+        positive = any(not one.startswith("!") for one in peer.originators)
+        self._originators = wildmat(",".join((*(() if positive else ("*",)), *peer.originators)))
 
     def wants(self, article: Listed) -> bool:
         peer = self.peer
@@ -66,15 +71,30 @@ class Choice:
             words = fields[b"distribution"].decode("latin-1").replace(",", " ").split()
             if not wants(peer.distributions, words):
                 return False
-        raw = fields.get(b"newsgroups", b"").decode("utf-8", "replace")
-        groups = [
-            name for name in raw.replace("\r\n", "").replace(" ", "").replace("\t", "").split(",") if name
-        ]
+        if peer.originators and not self._comes_from_there(fields):
+            return False
+        groups = _names(fields.get(b"newsgroups", b""))
         if peer.max_groups and len(groups) > peer.max_groups:
+            return False
+        followups = len(_names(fields.get(b"followup-to", b"")) or groups)  # "poster" is one, as in INN
+        if peer.max_followups and followups > peer.max_followups:
+            return False
+        if peer.max_spread and len(groups) + followups**2 > peer.max_spread:
             return False
         if peer.moderated != "all":
             groups = [name for name in groups if self._is_moderated(name) is (peer.moderated == "only")]
         return self._patterns.of(groups) is Says.YES
+
+    def _comes_from_there(self, fields: dict[bytes, bytes]) -> bool:
+        """Whether the server that injected it is one of those asked for (INN's O flag)."""
+        value = fields.get(b"injection-info") or fields.get(b"x-trace") or b""
+        words = value.replace(b";", b" ").split(None, 1)
+        return bool(words) and self._originators(words[0].decode("utf-8", "replace"))
+
+
+def _names(value: bytes) -> list[str]:
+    """The words of a list with commas."""
+    return [name for name in b"".join(value.split()).decode("utf-8", "replace").split(",") if name]
 
 
 def share_of(message_id: str, modulus: int) -> int:
