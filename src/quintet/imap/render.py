@@ -47,6 +47,11 @@ class Plan:
     remarks: tuple[Item, ...] = ()  # ANNOTATION: put into the lines afterwards (`annotating`)
 
     @property
+    def plain_flags(self) -> bool:
+        """``(UID FLAGS)`` and no more, as clients ask for all messages at each start: see `flag_lines`."""
+        return self.template == _FLAGS_TEMPLATE
+
+    @property
     def joined(self) -> bool:
         """Its rows hold what is kept with the message."""
         return not _OWN.issuperset(self.columns)
@@ -70,6 +75,23 @@ class Plan:
         if self.by_uid:
             numbers = columns[0]
         return zip(numbers, *made, strict=True)
+
+
+_FLAGS_TEMPLATE = b"* %d FETCH (UID %d FLAGS (%b))\r\n"
+_FLAG_ENDS = {str(bits): f" FLAGS ({text.decode('ascii')}))\r\n" for bits, text in enumerate(fmt.FLAG_TEXT)}
+
+
+def flag_lines(start: int, uids: list[str], flags: list[str]) -> bytes:
+    """``(UID FLAGS)`` of messages from sequence number ``start``; `glance.marks` gives the others.
+
+    The texts are put between each other and joined: nothing is formatted.
+    """
+    numbers = uids if uids[0] == str(start) and uids[-1] == str(start + len(uids) - 1) else None
+    pieces = ["* ", "", " FETCH (UID ", "", ""] * len(uids)
+    pieces[1::5] = numbers or map(str, range(start, start + len(uids)))
+    pieces[3::5] = uids
+    pieces[4::5] = map(_FLAG_ENDS.__getitem__, flags)
+    return "".join(pieces).encode("ascii")
 
 
 @lru_cache(maxsize=64)  # a client asks for the same all day

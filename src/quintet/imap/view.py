@@ -143,11 +143,17 @@ class View:
         """
         if not uids:
             return ()
-        start = self.number(uids[0])
-        size = len(uids)
-        if start and start + size - 1 <= len(self) and self.uid(start + size - 1) == uids[-1]:
-            return range(start, start + size)  # as many messages as numbers: nothing lies between
+        start = self.run(uids[0], uids[-1], len(uids))
+        if start:
+            return range(start, start + len(uids))
         return [self.number(uid) for uid in uids]
+
+    def run(self, first: int, last: int, size: int) -> int:
+        """The sequence number of ``first``, if the view has ``size`` messages from it to ``last``; else 0."""
+        start = self.number(first)
+        if start and start + size - 1 <= len(self) and self.uid(start + size - 1) == last:
+            return start  # as many messages as numbers: nothing lies between
+        return 0
 
     def cut(self, ranges: Ranges, first: int, last: int) -> Ranges:
         """Of the messages in UID ``ranges``, those from the ``first`` to the ``last``, from 1.

@@ -5,7 +5,7 @@ Whether anything changed, which keywords are in use, where the first unread entr
 
 from __future__ import annotations
 
-from quintet.store import seen
+from quintet.store import dialect, seen
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, Folder, FolderId, Uid
 
@@ -57,3 +57,20 @@ def first_unseen(tx: Tx, folder: Folder, reader: AccountId | None) -> Uid | None
         " ORDER BY uid LIMIT ?) AS first WHERE flags & 1 = 0 LIMIT 1", folder.id, MAX_SCAN,
     )  # fmt: skip
     return None if found is None else Uid(found)
+
+
+def marks(tx: Tx, folder_id: FolderId, low: int, high: int, limit: int) -> tuple[list[str], list[str]] | None:
+    """Numbers and flags of the first entries of a range, as decimal texts; None where one has keywords.
+
+    Neither a tuple nor a number is made for an entry: it takes a third less time than to read rows.
+    """
+    numbers = dialect.joined_numbers(tx.engine, "uid"), dialect.joined_numbers(tx.engine, "flags")
+    row = tx.one(
+        f"SELECT {numbers[0]}, {numbers[1]}, max(keywords) FROM (SELECT uid, flags, keywords FROM entry"
+        " WHERE folder_id = ? AND uid BETWEEN ? AND ? AND hidden = 0 ORDER BY uid LIMIT ?) AS page",
+        folder_id, low, high, limit,
+    )  # fmt: skip
+    assert row is not None
+    if row[0] is None:
+        return [], []
+    return (row[0].split(","), row[1].split(",")) if not row[2] else None

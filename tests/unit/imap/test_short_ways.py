@@ -247,6 +247,56 @@ def test_lines_of_a_page_are_those_of_its_rows() -> None:
     assert plan.text([], range(0)) == b""
 
 
+async def test_flags_alone_are_those_of_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = (
+        "FETCH 1:* (UID FLAGS)",
+        "UID FETCH 2:* FLAGS",
+        "FETCH 3:7 (FLAGS UID)",
+        "FETCH 1:3,5:9 (UID FLAGS)",
+    )
+    short = fetch._flags
+    ways: list[bool] = []
+
+    def counted(*args: Any) -> Any:
+        made = short(*args)
+        ways.append(made[0] is not None)
+        return made
+
+    monkeypatch.setattr(fetch, "NARROW", 0)
+    monkeypatch.setattr(fetch, "PAGE", 1)  # pages of four
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        await world.fill("INBOX", 11)
+        talk = await talk_to(world)  # to whom all are recent
+        await talk.end()
+        talk = await talk_to(world)
+
+        async def compare() -> None:
+            ways.clear()
+            monkeypatch.setattr(fetch, "_flags", counted)
+            told = [await ask(talk, command) for command in commands]
+            monkeypatch.setattr(fetch, "_flags", lambda _session, _here, ranges, _size: (None, ranges))
+            monkeypatch.setattr(fetch, "AT_ONCE", 0)
+            assert told == [await ask(talk, command) for command in commands]
+
+        await compare()
+        assert all(ways)
+        inbox = world.folder("INBOX").id
+        for bits in range(1, 12):
+            await world.store.write(entries.set_flags, inbox, [bits], "=", bits * 2 % 32, ())
+        await ask(talk, "NOOP")
+        await compare()
+        await world.store.write(entries.expunge, inbox, [2, 3, 8])
+        assert b"* 9 FETCH (UID 9 FLAGS" in await ask(talk, "FETCH 1:* (UID FLAGS)")  # until it is told
+        await ask(talk, "NOOP")
+        await compare()
+        assert all(ways)
+        await world.store.write(entries.set_flags, inbox, [6], "+", 0, ("$x",))
+        await ask(talk, "NOOP")
+        await compare()
+        assert not all(ways)
+        await talk.end()
+
+
 async def test_the_first_hint_goes_at_once_and_the_next_are_gathered(tmp_path: Path) -> None:
     one, other = hints.Hub(tmp_path), hints.Hub(tmp_path)
     sent: list[hints.Hints] = []

@@ -17,7 +17,7 @@ from quintet.errors import BadSyntax
 from quintet.imap import annotating, limits, render, sets, updates
 from quintet.imap.annotating import Reading
 from quintet.imap.cmd import fetch_bodies, fetch_whole, resync
-from quintet.store import changes, entries, seen
+from quintet.store import changes, entries, glance, seen
 from quintet.store.model import SEEN
 from quintet.store.ranges import RangeSet
 
@@ -144,9 +144,32 @@ def _pages(
     """The lines, page by page."""
     here, store = session.here, session.house.store
     size = PAGE if plan.joined else 4 * PAGE
+    quick = plan.plain_flags and changed_since is None and here.reader is None and not here.recent
     while ranges:
+        if quick and ranges[0][1] - ranges[0][0] >= NARROW:
+            made, ranges = _flags(session, here, ranges, size)
+            if made is not None:
+                yield made
+                continue
         found, ranges = store.peek(page, here, plan.columns, ranges, size, changed_since, reading)
         yield text(here, plan, found)
+
+
+def _flags(session: Session, here: Selected, ranges: Ranges, size: int) -> tuple[bytes | None, Ranges]:
+    """The next lines of ``(UID FLAGS)`` by the shortest way, and what is left; None where it does not go."""
+    low, high = ranges[0]
+    found = session.house.store.ask(glance.marks, here.folder_id, low, high, size)
+    if found is None:
+        return None, ranges
+    uids, flags = found
+    if not uids:
+        return b"", ranges[1:]
+    last = int(uids[-1])
+    start = here.view.run(int(uids[0]), last, len(uids))
+    if not start:
+        return None, ranges
+    rest = ranges[1:] if len(uids) < size or last >= high else [(last + 1, high), *ranges[1:]]
+    return render.flag_lines(start, uids, flags), rest
 
 
 @dataclass(frozen=True, slots=True)
