@@ -39,14 +39,14 @@ class Rendered(NamedTuple):
 
 def everything(digest: Digest) -> Rendered:
     """Return all four at once; cheaper than one by one."""
-    first = _first_fields(digest.headers)
+    first = first_fields(digest.headers)
     plain, extended = _structure(digest.root)
-    return Rendered(_envelope(first), plain, extended, _overview(first))
+    return Rendered(_envelope(first), plain, extended, overview_line(first))
 
 
 def envelope(digest: Digest) -> bytes:
     """Return the ENVELOPE list."""
-    return _envelope(_first_fields(digest.headers))
+    return _envelope(first_fields(digest.headers))
 
 
 def body(digest: Digest) -> bytes:
@@ -69,7 +69,7 @@ def overview(digest: Digest) -> bytes:
 
     Unfolded; TAB, CR, LF and NUL inside a value become a space each.
     """
-    return _overview(_first_fields(digest.headers))
+    return overview_line(first_fields(digest.headers))
 
 
 def overview_of(fields: Mapping[bytes, bytes]) -> bytes:
@@ -86,7 +86,7 @@ def overview_of(fields: Mapping[bytes, bytes]) -> bytes:
         and len(joined.translate(None, _ODD)) == len(joined)
     ):
         return joined  # as nearly all are
-    return _overview(
+    return overview_line(
         {
             name: raw.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t").strip()
             for name, raw in zip(_IN_OVERVIEW, values, strict=True)
@@ -108,12 +108,12 @@ def _nstring(value: bytes | None) -> bytes:
     return b"NIL" if value is None else string(value)
 
 
-def _first_fields(headers: Fields) -> dict[bytes, bytes]:
+def first_fields(headers: Fields) -> dict[bytes, bytes]:
     """The first field of each name, names in lower case."""
     return {name.lower(): value for name, value in reversed(headers)}
 
 
-def _overview(first: dict[bytes, bytes]) -> bytes:
+def overview_line(first: dict[bytes, bytes]) -> bytes:
     get = first.get
     values = (
         get(b"subject", b""),
@@ -280,7 +280,7 @@ def _embedded(part: Part) -> tuple[bytes, bytes]:
     if part.message is None:
         envelope = b" (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) "
         return envelope + _NO_BODY + b")", envelope + _NO_BODY + b" NIL NIL NIL NIL)"
-    envelope = b" " + _envelope(_first_fields(part.message.headers)) + b" "
+    envelope = b" " + _envelope(first_fields(part.message.headers)) + b" "
     plain, extended = _structure(part.message.body)
     return envelope + plain, envelope + extended
 

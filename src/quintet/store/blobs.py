@@ -126,10 +126,10 @@ def flush_folder(folder: Path) -> None:
 class Spool:
     """One body while it arrives.  Call `finish`, and `discard` in a ``finally``, whatever happened."""
 
-    __slots__ = ("_blobs", "_chunks", "_fd", "_hash", "_path", "_scanner", "size")
+    __slots__ = ("_blobs", "_chunks", "_content_of", "_fd", "_hash", "_path", "_scanner", "size")
 
-    def __init__(self, blobs: Blobs) -> None:
-        self._blobs = blobs
+    def __init__(self, blobs: Blobs, content_of: Callable[[bytes], Content] = content.content_of) -> None:
+        self._blobs, self._content_of = blobs, content_of  # the second for a small body
         self._chunks: list[bytes] = []
         self._scanner: Scanner | None = None
         self._hash: Any = None  # of hashlib, once there is a file
@@ -156,20 +156,20 @@ class Spool:
         self.size += len(chunk)
 
     async def finish(self) -> Content:
-        """The whole body, hashed, scanned, rendered and, when it is large, durable in its file.
+        """The whole body as `Content`; when it is large, durable in its file.
 
         Raises:
             TryLater(DISK_FULL | STORAGE): it could not be made durable.
         """
         self._blobs.check_space(self.size)
         if self._fd < 0:
-            return content.content_of(b"".join(self._chunks))
+            return self._content_of(b"".join(self._chunks))
         return await asyncio.to_thread(self._settle)
 
     def finish_now(self) -> Content:
         """The same for callers that are in a thread anyway."""
         self._blobs.check_space(self.size)
-        return content.content_of(b"".join(self._chunks)) if self._fd < 0 else self._settle()
+        return self._content_of(b"".join(self._chunks)) if self._fd < 0 else self._settle()
 
     def discard(self) -> None:
         """Removes what is left of it; may be called at any time, also twice."""

@@ -73,7 +73,7 @@ class Tx(Protocol):
         ...
 
     def unrendered(self, message_rows: Iterable[int]) -> None:
-        """Says that somebody reads these messages, of which nothing is rendered yet (`ondemand`)."""
+        """Says that these messages shall be rendered soon: read or filed, and not yet so (`ondemand`)."""
         ...
 
 
@@ -116,6 +116,7 @@ class SqliteTx:
         "_used_ids",
         "doubt",
         "hints",
+        "late",
         "learned",
         "now",
         "render",
@@ -133,6 +134,7 @@ class SqliteTx:
         self.now = 0
         self.hints: set[tuple[AccountId, FolderId]] = set()
         self.learned: list[str] = []  # ids for the history
+        self.late: list[int] = []  # message rows that shall be rendered after the commit
         self.teach: Callable[[list[str]], None] | None = None  # told of them just before the commit
         self.doubt: Callable[[Sequence[str]], Sequence[str]] | None = None  # which ids were perhaps taught
         self.render: Callable[[Iterable[int]], None] | None = None  # told of what is read unrendered
@@ -193,6 +195,8 @@ class SqliteTx:
     def unrendered(self, message_rows: Iterable[int]) -> None:
         if self.render is not None:
             self.render(message_rows)
+        else:
+            self.late.extend(message_rows)
 
     # for whoever drives the transaction
 
@@ -204,6 +208,8 @@ class SqliteTx:
         self.hints = set()
         if self.learned:
             self.learned = []
+        if self.late:
+            self.late = []
         self._sealed = 0
         self._starts.clear()
 
@@ -266,6 +272,7 @@ class DrivenTx(Tx, Protocol):
 
     hints: set[tuple[AccountId, FolderId]]
     learned: list[str]
+    late: list[int]
 
     def begin(self, now: int, sql: str = ...) -> None: ...
     def seal(self) -> None: ...

@@ -98,6 +98,8 @@ def add(
         TryLater(OVER_QUOTA | NUMBERS_EXHAUSTED).
     """
     message_id = put_message(tx, content, prefix)
+    if content.ready is None:
+        tx.unrendered((message_id,))
     size = len(prefix) + content.size
     packed = pack_keywords(tuple(keywords))
     added = []
@@ -180,7 +182,10 @@ def refresh(tx: Tx, message_id: MessageId, content: Content, prefix: bytes, xref
 
 def derived(content: Content, prefix: bytes, xref: bytes) -> tuple[object, ...]:
     """The columns of _DERIVED."""
-    keys = content.keys
+    ready = content.ready
+    if ready is None:
+        return unrendered(content, prefix, xref)
+    keys = ready.keys
     size = len(prefix) + content.size
     overview = b"%b\t%d\t%d" % (content.overview, size, content.lines)
     if xref:
@@ -189,7 +194,7 @@ def derived(content: Content, prefix: bytes, xref: bytes) -> tuple[object, ...]:
     root = keys.thread_root
     own_key = text_key(own)
     return (
-        content.envelope, content.bodystructure, overview, content.body, size, content.lines, own_key,
+        ready.envelope, ready.bodystructure, overview, ready.body, size, content.lines, own_key,
         keys.sent_at, own_key if root == own else text_key(root), text(keys.from_mailbox),
         text(keys.to_mailbox), text(keys.cc_mailbox), text(keys.from_display), text(keys.to_display),
         text(keys.base_subject), int(keys.is_reply), READY, text(own),
@@ -210,6 +215,19 @@ def raw_rows(
             message_row, blob_id, prefix, b"", b"", overview, b"", size, lines, content.sent_at,
             content.message_id,
         ),
+    )  # fmt: skip
+
+
+def unrendered(content: Content, prefix: bytes, xref: bytes) -> tuple[object, ...]:
+    """The columns of _DERIVED of what is rendered when somebody asks (`ondemand`)."""
+    size = len(prefix) + content.size
+    key = text_key(content.message_id)
+    overview = b"%b\t%d\t%d" % (content.overview, size, content.lines)
+    if xref:
+        overview += b"\tXref: " + xref
+    return (
+        b"", b"", overview, b"", size, content.lines, key, content.sent_at, key, "", "", "", "", "", "", 0, 0,
+        text(content.message_id), "",
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quintet.errors import Reason, Refused
-from quintet.store import dialect, folders, pages, props
+from quintet.store import dialect, folders, ondemand, pages, props
 from quintet.store.db import Tx
 from quintet.store.filing import text
 from quintet.store.model import (
@@ -28,6 +28,13 @@ from quintet.store.model import (
 WHOLE = FolderId(0)  # a hold on all folders of an account
 WINDOW = "undelete"  # the setting: the longest window of any folder, ms
 _COLUMNS = "folder_id, uid, account_id, folder_name, message_id, size, received_at, expunged_at"
+_TITLE = {
+    "base_subject": "base_subject",
+    "from_display": "from_display",
+    "message_id": "message_id",
+    "message_row": "id",
+    ondemand.MARK: "length(envelope)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +167,17 @@ def whole(tx: Tx, entry_id: int) -> pages.Whole:
     if row is None:
         raise Refused(Reason.NO_SUCH_MESSAGE)
     return pages.Whole(*row)
+
+
+def title(tx: Tx, kept: Kept) -> tuple[str, str, str]:
+    """Base subject, sender's name and Message-ID, for people."""
+
+    def read(names: tuple[str, ...]) -> list[ondemand.Row]:
+        columns = ", ".join([_TITLE[name] for name in names])
+        return tx.all(f"SELECT {columns} FROM message WHERE id = ?", kept.message_row)
+
+    rows = ondemand.rows(tx, ("base_subject", "from_display", "message_id"), read)
+    return (rows[0][0], rows[0][1], rows[0][2]) if rows else ("", "", "")
 
 
 def restore(tx: Tx, kept: Sequence[Kept], target: str = "") -> list[tuple[FolderId, Copied]]:

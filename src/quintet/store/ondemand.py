@@ -1,10 +1,10 @@
-"""What was filed as it came, rendered when somebody asks for it.
+"""What was filed as it came, rendered when somebody asks for it, or when there is time.
 
 Most articles of a news feed are read as they are or not at all: `content.Raw` is filed with its overview
-line alone, and without a digest.  Whoever lists more of such rows than that gets them rendered
-all the same; the transaction is told (`Tx.unrendered`), and the store writes soon afterwards what was
-rendered, once for all readers.  A row that is not rendered has an empty ENVELOPE, as no other of a message
-with bytes has.
+line alone, and without a digest.  Mail that comes in a crowd has its digest, and waits for the crowd to go
+(`Store.content_of`).  Whoever lists more of such rows than the overview gets them rendered all the same.  The
+transaction is told of both (`Tx.unrendered`), and the store writes soon afterwards what is rendered, once for
+all readers.  A row that is not rendered has an empty ENVELOPE, as no other of a message with bytes has.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COLUMNS = frozenset(
 """Columns of `entries.LINE_COLUMNS` that mean nothing until a row is rendered."""
 
 STEP = 100  # messages rendered in one transaction, in the writer's thread
-MAX_WAITING = 10_000  # messages that are to be rendered; others are when they are read again
+MAX_WAITING = 20_000  # messages that are to be rendered: some seconds; others are when they are read again
 MARK = "envelope_size"  # a column that is read along where none of OCTETS is asked for
 
 Row = tuple[Any, ...]  # Any: of columns
@@ -72,13 +72,20 @@ def _made(tx: Tx, late: Sequence[int]) -> dict[int, dict[str, object]]:
     """The columns of messages, rendered now; an item without bytes has none."""
     members, param = dialect.among(tx.engine, late)
     bodies = tx.all(
-        f"SELECT m.id, b.data FROM message m JOIN blob b ON b.id = m.blob_id WHERE m.id {members}", param
-    )
-    return {number: filing.columns(_content(data)) for number, data in bodies if data is not None}
+        "SELECT m.id, b.digest, b.data FROM message m JOIN blob b ON b.id = m.blob_id"
+        f" WHERE m.id {members}", param,
+    )  # fmt: skip
+    return {
+        number: filing.columns(_content(packed, data)) for number, packed, data in bodies if data is not None
+    }
 
 
-def _content(data: bytes) -> Content:
-    return content.of_digest(scan(data), b"", data, None)
+def _content(packed: bytes, data: bytes) -> Content:
+    try:
+        found = digest(packed, data)
+    except ValueError:
+        found = scan(data)
+    return content.of_digest(found, b"", data, None)
 
 
 def _filled(columns: tuple[str, ...], row: Row, made: dict[str, object]) -> Row:
@@ -98,10 +105,11 @@ def write(tx: Tx, numbers: Sequence[int]) -> None:
     """Puts what is derived into the rows of messages that lack it."""
     members, param = dialect.among(tx.engine, numbers)
     late = tx.all(
-        "SELECT m.id, m.prefix, m.overview, b.id, b.data FROM message m JOIN blob b ON b.id = m.blob_id"
-        f" WHERE m.id {members} AND m.ready = 0", param,
+        "SELECT m.id, m.prefix, m.overview, b.id, b.digest, b.data FROM message m"
+        f" JOIN blob b ON b.id = m.blob_id WHERE m.id {members} AND m.ready = 0", param,
     )  # fmt: skip
-    for number, prefix, overview, blob_id, data in late:
-        made = _content(data)
-        tx.run("UPDATE blob SET digest = ? WHERE id = ?", made.packed, blob_id)
+    for number, prefix, overview, blob_id, packed, data in late:
+        made = _content(packed, data)
+        if not packed:
+            tx.run("UPDATE blob SET digest = ? WHERE id = ?", made.packed, blob_id)
         filing.refresh(tx, number, made, prefix, bytes(overview).partition(b"\tXref: ")[2])

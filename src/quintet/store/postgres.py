@@ -27,6 +27,7 @@ class PgTx:
         self.now = 0
         self.hints: set[tuple[AccountId, FolderId]] = set()
         self.learned: list[str] = []
+        self.late: list[int] = []
 
     @property
     def engine(self) -> dialect.Engine:

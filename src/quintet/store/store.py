@@ -23,11 +23,12 @@ from quintet import log as events
 from quintet.clock import Clock, SystemClock
 from quintet.config.store import Store as StoreConfig
 from quintet.errors import Problem
-from quintet.store import blobs, db, dialect, hints, history, known, migrate, ondemand
+from quintet.store import blobs, content, db, dialect, hints, history, known, migrate, ondemand
 from quintet.store.blobs import Spool, StoredBody
+from quintet.store.content import Content
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, BodyRef, FolderId, Uid
-from quintet.store.writer import Gate, Writer
+from quintet.store.writer import CROWD_S, Gate, Writer
 
 if TYPE_CHECKING:
     from quintet.store import search
@@ -60,7 +61,7 @@ class Store:
         self._polling: asyncio.Task[None] | None = None
         self._behind: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
-        self._unrendered: set[int] = set()  # message rows that were read, and shall be rendered
+        self._unrendered: set[int] = set()  # message rows that were read or filed, and shall be rendered
         self._peek.render = self._unrendered_read
 
     @classmethod
@@ -99,7 +100,12 @@ class Store:
         db.transact(tx, clock.now(), store.known.begin_empty)
         connection.set_busy_timeout(0)  # waiting is the writer's business, never the loop's
         store._writer = Writer(
-            tx, Gate(data / "gate"), clock, store.hub.publish, learned=store.known.committed
+            tx,
+            Gate(data / "gate"),
+            clock,
+            store.hub.publish,
+            learned=store.known.committed,
+            late=store._render_soon,
         )
         store.hub.listen()
         store._polling = asyncio.create_task(store._slow_poll())
@@ -198,9 +204,15 @@ class Store:
             task.add_done_callback(self._behind.discard)
 
     async def _render(self) -> None:
-        """Writes what readers had rendered for them, so that it is done once."""
+        """Writes what readers had rendered for them, so that it is done once, and what was filed in a crowd.
+
+        While the crowd is there it waits.
+        """
         try:
             while self._unrendered:
+                if self._writer.crowded:
+                    await asyncio.sleep(CROWD_S)
+                    continue
                 step = list(itertools.islice(self._unrendered, ondemand.STEP))
                 await self._quietly(ondemand.write, (step,), {})
                 self._unrendered.difference_update(step)
@@ -220,7 +232,12 @@ class Store:
 
     def spool(self) -> Spool:
         """Where an incoming body goes."""
-        return Spool(self.blobs)
+        return Spool(self.blobs, self.content_of)
+
+    def content_of(self, data: bytes) -> Content:
+        """A small body that arrived; rendered at once, unless so much arrives that this is left for later."""
+        late = self._writer.crowded and len(self._unrendered) < ondemand.MAX_WAITING
+        return content.content_of(data, late=late)
 
     def body(self, row: BodyRef) -> StoredBody:
         """A stored body for a `seam.Slice`."""

@@ -33,9 +33,12 @@ from quintet.store import db
 MAX_BATCH = 512  # transactions in one commit
 MAX_LOOP_S = 0.008  # seconds the loop may be held by one batch; house rule: 10 ms
 MAX_BEGIN_S = 10.0  # seconds to wait for another process before "busy"
+CROWD = 3  # transactions in one commit: more come than one by one
+CROWD_S = 0.1  # seconds that this is remembered
 
 Publish = Callable[[set[tuple[Any, Any]]], None]
 Learned = Callable[[list[str]], None]
+Late = Callable[[list[int]], None]
 
 
 class Job:
@@ -107,10 +110,12 @@ class Writer:
         publish: Publish,
         *,
         learned: Learned = lambda _: None,
+        late: Late = lambda _: None,
         inline: bool = True,
     ) -> None:
         self._tx = tx
         self._learned = learned
+        self._late = late
         self._gate = gate
         self._clock = clock
         self._publish = publish
@@ -127,6 +132,12 @@ class Writer:
         self._thread.start()
         self.commits = 0
         self.transactions = 0
+        self._crowded_until = 0.0
+
+    @property
+    def crowded(self) -> bool:
+        """So much is written that what can be done later should be."""
+        return time.monotonic() < self._crowded_until
 
     def submit(
         self,
@@ -207,6 +218,8 @@ class Writer:
         if done < len(jobs):
             self._waiting.extendleft(reversed(jobs[done:]))
             jobs = jobs[:done]
+        if done >= CROWD:
+            self._crowded_until = time.monotonic() + CROWD_S
         self._orders.put(lambda: self._commit(jobs))
 
     def _finish(self, jobs: list[Job], trouble: BaseException | None) -> None:
@@ -218,6 +231,8 @@ class Writer:
                 self._publish(hints)
             if self._tx.learned:
                 self._learned(self._tx.learned)
+            if self._tx.late:
+                self._late(self._tx.late)
         else:
             trouble = _told(trouble)
         for job in jobs:

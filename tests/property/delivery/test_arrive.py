@@ -98,7 +98,7 @@ def test_what_is_filed_unrendered_is_what_a_scan_would_file(
     whole = content.content_of(kept)
     for name in ("size", "lines", "has_dot_line", "overview", "message_id", "digest"):
         assert getattr(early, name) == getattr(whole, name)
-    assert early.sent_at == whole.keys.sent_at
+    assert early.sent_at == whole.sent_at
 
 
 def test_a_usual_article_needs_no_scan() -> None:

@@ -57,8 +57,9 @@ def test_line_is_what_the_renderer_made(tx: DrivenTx, inbox: FolderId) -> None:
         columns=("uid", "flags", "keywords", "envelope", "bodystructure", "overview", "sent_at"),
     )
     assert (uid, flags, unpack_keywords(words)) == (1, SEEN, ("$Junk", "a"))
-    assert bytes(envelope) == content.envelope
-    assert bytes(structure) == content.bodystructure
+    assert content.ready is not None
+    assert bytes(envelope) == content.ready.envelope
+    assert bytes(structure) == content.ready.bodystructure
     size = len(PREFIX) + content.size
     assert bytes(overview) == content.overview + b"\t%d\t%d" % (size, content.lines)
     assert sent == 1_763_715_600_000

@@ -7,7 +7,7 @@ import pytest
 
 from quintet.config.store import Store as StoreConfig
 from quintet.delivery import arrive
-from quintet.store import arriving, articles, check, entries, groups, ondemand
+from quintet.store import accounts, arriving, articles, check, entries, folders, groups, ondemand, writer
 from quintet.store.arriving import Filing
 from quintet.store.content import Content, Raw, content_of, raw
 from quintet.store.db import Tx
@@ -148,4 +148,51 @@ async def test_damage_to_an_article_without_a_hash_is_noticed(tmp_path: Path) ->
         lambda tx: tx.run("UPDATE blob SET data = ? WHERE id = (SELECT max(id) FROM blob)", b"x" * 300)
     )
     assert [one[:3] for one in store.peek(check.all, store.blobs) if "hash" in one] == ["41:"]
+    await store.close()
+
+
+LETTER = ARTICLE.partition("Newsgroups")[0].partition("\r\n")[2] + ARTICLE.partition("local.test\r\n")[2]
+
+
+async def _delivered(store: Store, count: int) -> FolderId:
+    account = await store.write(accounts.create, f"a{count}@example.org")
+    folder = store.peek(folders.find, account.id, "INBOX")
+    assert folder is not None
+    made = [store.content_of(LETTER.format(n=number).encode()) for number in range(count)]
+    await asyncio.gather(
+        *(store.write(entries.add, [folder.id], one, prefix=b"X: y\r\n", received_at=5) for one in made)
+    )
+    return folder.id
+
+
+async def test_mail_of_a_crowd_is_rendered_when_the_crowd_has_gone(tmp_path: Path) -> None:
+    store = await Store.open(StoreConfig(data=str(tmp_path)))
+    await store.write(accounts.add_domain, "example.org")
+    early = await _delivered(store, writer.CROWD)
+    assert store.peek(_unrendered) == 0  # nobody knew of a crowd yet
+    late = await _delivered(store, writer.CROWD + 1)
+    assert store.peek(_unrendered) == writer.CROWD + 1
+    columns = tuple(name for name in SAME if name not in {"created_modseq", "saved_at"})
+    read = store.peek(entries.lines, late, 1, writer.CROWD, columns=columns)
+    assert [row[: len(columns)] for row in read] == [
+        row[: len(columns)] for row in store.peek(entries.lines, early, 1, 9, columns=columns)
+    ]
+    assert store.peek(entries.digests, late, [1]) == store.peek(entries.digests, early, [1])
+    async with asyncio.timeout(10):
+        while store.peek(_unrendered):
+            await asyncio.sleep(0.01)
+    assert store.peek(entries.lines, late, 1, writer.CROWD, columns=columns) == read
+    assert not store.peek(check.all, store.blobs)
+    await store.close()
+
+
+async def test_mail_is_rendered_at_once_where_too_much_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ondemand, "MAX_WAITING", 2)
+    store = await Store.open(StoreConfig(data=str(tmp_path)))
+    await store.write(accounts.add_domain, "example.org")
+    await _delivered(store, writer.CROWD)
+    await _delivered(store, writer.CROWD + 1)
+    assert store.content_of(LETTER.encode()).ready is not None
     await store.close()

@@ -176,15 +176,15 @@ def undelete(
 
 
 def _kept_row(tx: Tx, kept: Kept) -> dict[str, Any]:
-    row = tx.one(
-        "SELECT base_subject, from_display, message_id FROM message WHERE id = ?", kept.message_row
-    ) or ("", "", "")
+    from quintet.store import keeping
+
+    subject, author, message_id = keeping.title(tx, kept)
     return {
         "folder": kept.folder_name,
         "number": kept.uid,
-        "subject": row[0],
-        "from": row[1],
-        "message_id": row[2],
+        "subject": subject,
+        "from": author,
+        "message_id": message_id,
         "size": kept.size,
         "received": common.moment(kept.received_at),
         "expunged": common.moment(kept.expunged_at),

@@ -79,7 +79,7 @@ async def _put(store: Store, folder: FolderId, content: Content, message: Incomi
     flags, keywords = message.flags, message.keywords
     if message.status_headers:
         flags, keywords = mbox.flags_of(content.digest)
-    received_at = message.received_at or content.keys.sent_at or store.clock.now()
+    received_at = message.received_at or content.sent_at or store.clock.now()
     return await store.write(_add, folder, content, received_at, flags, keywords, again)
 
 

@@ -23,7 +23,6 @@ from quintet.imap.tokens import Cursor
 from quintet.imap.wire import MAX_COMMAND
 from quintet.net.seam import Ask, Pending
 from quintet.store import accounts, entries, seen
-from quintet.store.content import content_of
 from quintet.store.db import bounded
 from quintet.store.model import IN_ROW, SEEN, Added, FolderId, FolderKind, Uid
 
@@ -85,7 +84,7 @@ def _at_once(session: Session, command: commands.Append) -> Letter | None:
         return None
     marks = flags_of(begin.flags)  # refused or not, the literal was read
     session.house.store.blobs.check_space(len(data))
-    content = content_of(data)
+    content = session.house.store.content_of(data)
     check_octets(content)
     return Letter(content, *marks, begin.moment)
 
