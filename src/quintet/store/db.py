@@ -306,9 +306,10 @@ def open_sqlite(
             flags |= apsw.SQLITE_OPEN_NOMUTEX
         connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=STATEMENTS)
         connection.set_busy_timeout(10_000)
+        # before a file is made; and of readers too: whoever closes last writes the log back into the file
+        connection.execute(f"PRAGMA synchronous = {'FULL' if sync == 'full' else 'OFF'}")
         if writable:
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(f"PRAGMA synchronous = {'FULL' if sync == 'full' else 'OFF'}")
             connection.execute("PRAGMA foreign_keys = ON")
             # checkpoints cost two flushes and a page write each: every 16 MB instead of every 4
             connection.execute("PRAGMA wal_autocheckpoint = 4000")
