@@ -81,4 +81,4 @@ async def test_mutt_logs_in_by_certificate(server: Server, tmp_path: Path) -> No
         'set imap_authenticators="external" index_format="%Z %s"\n'
     )
     async with Screen(program("mutt"), "-F", str(tmp_path / "muttrc"), home=tmp_path) as screen:
-        await screen.shows("Letter 5")
+        assert "Letter 5" in await screen.shows("Letter 5")

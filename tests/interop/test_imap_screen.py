@@ -156,7 +156,7 @@ async def test_mutt_logs_in(
         offering(server, *filter(None, [mechanism]))
         given = mechanism.lower() or "login"
         async with mutt(name, server, tmp_path, more, mechanism=given, security=security) as screen:
-            await screen.shows("Letter 5")
+            assert "Letter 5" in await screen.shows("Letter 5")
 
 
 # --- alpine -----------------------------------------------------------------------------------------------

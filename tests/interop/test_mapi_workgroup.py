@@ -23,10 +23,11 @@ NO_MAIL = dovecot.missing() or postfix.missing()
 @pytest.mark.skipif(bool(NO_MAIL), reason=NO_MAIL or "there")
 async def test_dovecot_and_postfix() -> None:
     async with postfix.postfix(9, users=("ann", "bob")) as mta:
-        await asyncio.to_thread(_letters, mta)
+        assert await asyncio.to_thread(_letters, mta) == MAIL | PLANS | LETTERS
 
 
-def _letters(mta: postfix.Postfix) -> None:
+def _letters(mta: postfix.Postfix) -> set[str]:
+    """What of it was done."""
     with dovecot.running(mta.folder / "vmail") as port:
 
         def opened(name: str) -> Session:
@@ -37,7 +38,7 @@ def _letters(mta: postfix.Postfix) -> None:
             )  # fmt: skip
 
         with opened("ann") as ann, opened("bob") as bob:
-            assert workgroup.run(ann, bob, "bob@postfix.test") == MAIL | PLANS | LETTERS
+            return workgroup.run(ann, bob, "bob@postfix.test")
 
 
 @pytest.mark.skipif(bool(inn.missing()), reason=inn.missing() or "there")
@@ -47,13 +48,13 @@ async def test_innd() -> None:
     await asyncio.to_thread(server.prepare)
     try:
         await server.start()
-        await asyncio.to_thread(_post, server.port)
+        assert await asyncio.to_thread(_post, server.port) == {"posts"}
     finally:
         await asyncio.to_thread(server.stop)
 
 
-def _post(port: int) -> None:
+def _post(port: int) -> set[str]:
     with mapi.connect(
         "NNTP", host="127.0.0.1", port=str(port), tls="no", address="ann@example.org", name="Ann"
     ) as ann:
-        assert workgroup.run(ann, group="local.test") == {"posts"}
+        return workgroup.run(ann, group="local.test")

@@ -263,6 +263,7 @@ def _nntplib(port: int, certificate: Path) -> None:
 async def test_nntplib(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         await asyncio.to_thread(_nntplib, server.ports["nntp"], server.certificate)
+        assert articles(server) == 4
 
 
 # --- what Thunderbird says --------------------------------------------------------------------

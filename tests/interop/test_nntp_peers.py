@@ -168,6 +168,8 @@ async def test_innd_takes_batches_that_we_send(tmp_path: Path) -> None:
             kept = other.folder / "spool/incoming"
             await until(lambda: _in_batches(kept) == 30, "not all arrived")
             await until(lambda: a.store.peek(feeding.backlogs)[0].ranges == 0)
+            assert (count(a), _in_batches(kept)) == (30, 30)
+            assert await a.store.read(check.all) == []
 
 
 def _in_batches(folder: Path) -> int:

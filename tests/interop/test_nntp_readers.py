@@ -151,6 +151,7 @@ def _nntplib(port: int) -> None:
 async def test_nntplib_searches_follows_up_and_cancels(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         await asyncio.to_thread(_nntplib, server.ports["nntp"])
+        assert articles(server, OTHER) == 1
 
 
 # --- on the screen ----------------------------------------------------------------------------

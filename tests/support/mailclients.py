@@ -219,11 +219,13 @@ class Screen:
         os.write(self._ours, text.encode())
         await self.shows(shows)
 
-    async def shows(self, text: str) -> None:
+    async def shows(self, text: str) -> str:
+        """What is drawn when ``text`` is in it; AssertionError when it does not come."""
         try:
             await until(lambda: text in self.drawn, seconds=TIME_S)
         except TimeoutError:
             raise AssertionError(f"no {text!r} on the screen, only:\n{self.drawn[-3000:]}") from None
+        return self.drawn
 
     async def ended(self) -> int:
         return await asyncio.wait_for(self._process.wait(), TIME_S)

@@ -424,6 +424,8 @@ async def test_all_sessions_are_in_step(seed: int, tmp_path: Path, monkeypatch: 
                 one.heard(may_expunge=one.idle)
         for client in clients:
             await client.agree()
+        assert len({tuple(client.numbers) for client in clients}) == 1
+        for client in clients:
             await client.die()
         if mailbox == GROUP:
             await readers_agree(workers, rng)

@@ -180,5 +180,7 @@ async def test_every_session_sees_the_same_mailbox(seed: int) -> None:
                     await step(world, clients, rng)
                 for client in clients:
                     await client.agree()
+            seen = {tuple(message["uid"] for message in client.messages) for client in clients}
+            assert len(seen) == 1
             for client in clients:
                 await client.talk.end()
