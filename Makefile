@@ -7,18 +7,18 @@ SHELL := /bin/sh
 
 PYTHON ?=
 ARGS ?=
-JOBS ?= 3
-WAITING_JOBS ?= 4# for tests that wait for kills, clients and time more than they work
+JOBS ?= 4# for tests: half of them wait for kills, clients and time
+TESTS ?= tests
 FUZZ_SECONDS ?= 60
 
 BIN := .venv/bin
 STAMP := .venv/.stamp
 COVERAGE := build/coverage
-# Measuring what is covered doubles the time of a test, so only those that are quick are measured.
-UNIT ?= tests/unit
-OTHERS ?= tests/crash tests/fuzz tests/interop tests/network tests/property tests/scenario tests/system
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report= --cov-fail-under=0
+# Where the modules are not kept compiled, each of the servers that tests start spends a second on them.
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test unit check lint coverage fuzz bench docs lock clean
+.PHONY: help run test unit check lint style types imports pages coverage fuzz bench docs lock clean
 
 help: ## show this list
 	@echo "Quintet: make COMMAND [ARGS=...]"
@@ -34,22 +34,31 @@ $(STAMP): requirements.lock pyproject.toml tools/venv.sh
 run: $(STAMP) ## start the demonstration server (ARGS="--port-base 20000 --data DIR")
 	@$(BIN)/quintet demo $(ARGS)
 
+# The modules of tests are compiled once, while the peers are installed, and not by every worker.
 test: $(STAMP) ## run every test, with foreign clients and servers where they can be installed
-	@sh tests/interop/install.sh
 	@mkdir -p $(COVERAGE)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report= --cov-fail-under=0 $(ARGS) $(UNIT)
-	$(BIN)/python -m pytest -n $(WAITING_JOBS) --dist loadfile --no-loadscope-reorder $(ARGS) $(OTHERS)
+	@$(BIN)/python -m pytest --collect-only -q $(TESTS) >/dev/null 2>&1 & sh tests/interop/install.sh; wait
+	TMPDIR=$$(sh tools/tmpdir.sh) $(PYTEST) $(ARGS) $(TESTS)
 
 unit: $(STAMP) ## run the fast tests only, without coverage
 	$(BIN)/python -m pytest -q -m "not interop and not slow" $(ARGS) tests/unit
 
-check: lint coverage ## every gate: format, lint, types, imports, generated docs, coverage
+check: $(STAMP) ## every gate: format, lint, types, imports, generated docs, coverage
+	@$(MAKE) --no-print-directory -j 2 types coverage style imports pages
 
-lint: $(STAMP)
+lint: style types imports pages
+
+style: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types: $(STAMP)
 	$(BIN)/mypy --strict src
+
+imports: $(STAMP)
 	$(BIN)/lint-imports
+
+pages: $(STAMP)
 	$(BIN)/python -m tools.docs --check
 
 # `make test` leaves its measurements; only where they are absent or older than the sources are the unit tests run.
@@ -57,7 +66,7 @@ coverage: $(STAMP)
 	@if [ ! -f $(COVERAGE)/data ] || [ -n "$$(find src -name '*.py' -newer $(COVERAGE)/data | head -n 1)" ]; then \
 		echo "coverage: no fresh measurement from 'make test', running the unit tests"; \
 		mkdir -p $(COVERAGE) && \
-		$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --cov --cov-report= --cov-fail-under=0 tests/unit; \
+		TMPDIR=$$(sh tools/tmpdir.sh) $(PYTEST) -q tests/unit; \
 	fi
 	$(BIN)/coverage report
 

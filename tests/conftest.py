@@ -1,8 +1,10 @@
-"""What every test shares: how Hypothesis runs, and the folder of shared data."""
+"""What every test shares: how Hypothesis runs, in which order files run, and which tests are measured."""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
+import coverage
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -28,14 +30,29 @@ def shared() -> Path:
 _WAITING = ("crash", "interop", "network", "scenario", "system")  # they wait for others more than they work
 
 
+def _place(path: Path) -> str:
+    """The folder of tests/ that a file is in."""
+    return path.relative_to(Path(__file__).parent).parts[0]
+
+
+def _measured(item: pytest.Item) -> bool:
+    """Whether it counts for coverage: counting doubles the cost of a test (docs/decisions/0140)."""
+    return _place(item.path) == "unit" and item.get_closest_marker("unmeasured") is None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that wait stand between those that work; none at the end, where one worker would run it alone."""
+    """Files that wait stand between those that work; none at the end, where one worker would run it alone.
+
+    Of those that work the long ones come first: properties, units that are not measured, those of many tests.
+    """
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
-    here = Path(__file__).parent
-    waiting = [path for path in files if set(_WAITING) & set(path.parts[len(here.parts) :])]
-    working = [path for path in files if path not in waiting]
+    waiting = [path for path in files if _place(path) in _WAITING]
+    working = [path for path in files if _place(path) not in _WAITING]
+    working.sort(
+        key=lambda path: (all(map(_measured, files[path])), _place(path) == "unit", -len(files[path]))
+    )
     step = max(len(working) * 4 // (5 * max(len(waiting), 1)), 1)
     order: list[Path] = []
     for place, path in enumerate(working):
@@ -43,3 +60,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             order.append(waiting.pop(0))
         order.append(path)
     items[:] = [item for path in (*order, *waiting) for item in files[path]]
+
+
+_TO_CHILDREN = "COVERAGE_PROCESS_CONFIG"  # by which coverage tells programs that tests start to count as well
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Coverage looks away from what is not measured, and from the programs that it starts."""
+    counting = coverage.Coverage.current()
+    if counting is None or _measured(item):
+        return (yield)
+    told = os.environ.pop(_TO_CHILDREN, None)
+    counting.stop()
+    try:
+        return (yield)
+    finally:
+        counting.start()
+        if told is not None:
+            os.environ[_TO_CHILDREN] = told

@@ -20,8 +20,8 @@ from tests.support.relays import Quintet, missing_peers, start_exim, start_opens
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing() or "there")]
 
 ALICE, BOB = "alice@start.test", "bob@end.test"
-OURS = int(os.environ.get("QUINTET_MESSAGES", "1000"))  # through four of ours
-MIXED = int(os.environ.get("QUINTET_MESSAGES", "150"))  # through one of each
+OURS = int(os.environ.get("QUINTET_MESSAGES", "2000"))  # through four of ours
+MIXED = int(os.environ.get("QUINTET_MESSAGES", "300"))  # through one of each
 PATIENCE_S = 30.0 + (OURS + MIXED) / 20
 
 

@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 import re
 import ssl
 from collections.abc import Iterator
@@ -34,6 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import pytest
 import trustme
 
 from quintet.net import tls
@@ -43,8 +43,10 @@ from quintet.net.seam import Service, TlsInfo
 from quintet.net.stream import NOBODY
 
 FOLDER = Path(__file__).parent.parent / "dialogues"
-# Bytes a packet. With QUINTET_CHUNKS=all all of them, else the least, an odd one, and all at once.
-CHUNKS = (1, 2, 3, 7, 1 << 20) if os.environ.get("QUINTET_CHUNKS") == "all" else (1, 7, 1 << 20)
+# bytes a packet
+AT_ONCE = (1 << 20,)
+IN_PIECES = (1, 2, 3, 7)
+CHUNKS = (*IN_PIECES, *AT_ONCE)
 TIME_S = 30.0  # for one dialogue
 TLS_NAME = "server.example.org"
 
@@ -345,7 +347,10 @@ class _Run:
 
 
 def cases(protocol: str) -> Iterator[Any]:
-    """For ``pytest.mark.parametrize("dialogue, chunk", dialogue.cases("pop3"), ids=str)``."""
+    """For ``pytest.mark.parametrize(("talk", "chunks"), dialogue.cases("pop3"))``; each chunk wants a world.
+
+    Pieces take the same ways through our code as the whole, so that they are not measured for coverage.
+    """
     for one in load(protocol):
-        for chunk in CHUNKS:
-            yield one, chunk
+        yield pytest.param(one, AT_ONCE, id=str(one))
+        yield pytest.param(one, IN_PIECES, id=f"{one}-in-pieces", marks=pytest.mark.unmeasured)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from quintet.auth.identity import Identity
 from quintet.auth.service import AuthService
@@ -268,15 +268,18 @@ async def _settle(folder: Path) -> None:
     await store.close()
 
 
+House = TypeVar("House", bound=MailHouse)
+
+
 @asynccontextmanager
-async def mail_house(folder: Path) -> AsyncIterator[MailHouse]:
+async def mail_house(folder: Path, kind: type[House] = MailHouse) -> AsyncIterator[House]:  # type: ignore[assignment]
     """Opens one in ``folder``: alice, bob and carol at example.org with the password "demo"."""
     await prepare(folder, "mail house", _settle)
     clock = FrozenClock()
     store = await Store.open(StoreConfig(data=str(folder), sync="off", readers=1), clock=clock)
     auth = AuthService(store, CHEAP, clock=clock)
     try:
-        yield MailHouse(store, auth, clock)
+        yield kind(store, auth, clock)
     finally:
         await auth.close()
         await store.close()

@@ -37,6 +37,7 @@ from quintet.store.content import content_of
 from quintet.store.db import Tx
 from quintet.store.model import Folder
 from quintet.store.store import Store
+from tests.support.prepared import prepare
 
 CHEAP = Auth(argon2_memory=64, argon2_time=1, scram_iterations=4096)
 CONFIG = Nntp(post="anyone")
@@ -302,16 +303,22 @@ def _rule(options: list[str]) -> Access:
     return rule
 
 
-@asynccontextmanager
-async def news_house(folder: Path, config: Nntp = CONFIG) -> AsyncIterator[NewsHouse]:
-    """Opens the house; at the end the invariants of the store must hold."""
-    clock = FrozenClock()
-    store = await Store.open(StoreConfig(data=str(folder), sync="off"), clock=clock)
-    auth = AuthService(store, CHEAP, clock=clock)
+async def _settle(folder: Path) -> None:
+    store = await Store.open(StoreConfig(data=str(folder), sync="off"), clock=FrozenClock())
     await store.write(accounts.add_domain, "example.org")
     for name in PEOPLE:
         account = await store.write(accounts.create, f"{name}@example.org")
         await admin.set_password(store, account.id, f"{name}'s secret", CHEAP)
+    await store.close()
+
+
+@asynccontextmanager
+async def news_house(folder: Path, config: Nntp = CONFIG) -> AsyncIterator[NewsHouse]:
+    """Opens the house; at the end the invariants of the store must hold."""
+    await prepare(folder, "news house", _settle)
+    clock = FrozenClock()
+    store = await Store.open(StoreConfig(data=str(folder), sync="off"), clock=clock)
+    auth = AuthService(store, CHEAP, clock=clock)
     house = NewsHouse(store, auth, clock, config)
     try:
         yield house

@@ -18,6 +18,8 @@ import pytest
 from quintet.admin import control
 from tests.support.server import HOST, Spawned, configured, spawn_server, write_config
 
+pytestmark = pytest.mark.unmeasured
+
 ANSWER_S = 30.0
 
 

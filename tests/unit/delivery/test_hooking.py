@@ -61,17 +61,22 @@ async def sent(way: Inbound, *names: str, each: bool = False, content=LETTER) ->
     return await way.accept(made, content, each=each)
 
 
-@pytest.mark.parametrize(("talk", "chunk"), list(dialogue.cases("hooks")), ids=str)
-async def test_example_of_the_documentation(talk: dialogue.Dialogue, chunk: int, house: MailHouse) -> None:
-    given = house.given
+class HookedHouse(MailHouse):
+    """A mail house with the example's hooks."""
 
-    async def with_hooks(text: str) -> None:
-        await given(text)
-        house.inbound = hooked(house, hooks.Hooks(EXAMPLE), tag=1)
+    async def given(self, text: str) -> None:
+        await super().given(text)
+        self.inbound = hooked(self, hooks.Hooks(EXAMPLE), tag=1)
 
-    house.given = with_hooks  # type: ignore[method-assign]
-    house.inbound = hooked(house, hooks.Hooks(EXAMPLE), tag=1)
-    await talk.run(house, chunk)
+
+@pytest.mark.parametrize(("talk", "chunks"), list(dialogue.cases("hooks")))
+async def test_example_of_the_documentation(
+    talk: dialogue.Dialogue, chunks: tuple[int, ...], tmp_path: Path
+) -> None:
+    for chunk in chunks:
+        async with mail_house(tmp_path / str(chunk), HookedHouse) as house:
+            house.inbound = hooked(house, hooks.Hooks(EXAMPLE), tag=1)
+            await talk.run(house, chunk)
 
 
 async def test_example_files_where_it_says(house):

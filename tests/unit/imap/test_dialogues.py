@@ -10,7 +10,8 @@ from tests.support import dialogue
 from tests.unit.imap.world import open_world
 
 
-@pytest.mark.parametrize(("one", "chunk"), list(dialogue.cases("imap")), ids=str)
-async def test_dialogue(one: dialogue.Dialogue, chunk: int, tmp_path: Path) -> None:
-    async with open_world(tmp_path / "data") as world:
-        await one.run(world, chunk)
+@pytest.mark.parametrize(("one", "chunks"), list(dialogue.cases("imap")))
+async def test_dialogue(one: dialogue.Dialogue, chunks: tuple[int, ...], tmp_path: Path) -> None:
+    for chunk in chunks:
+        async with open_world(tmp_path / f"data{chunk}") as world:
+            await one.run(world, chunk)

@@ -7,10 +7,14 @@ import time
 import tracemalloc
 from pathlib import Path
 
+import pytest
+
 from quintet.net.memory import Talk
 from quintet.store import entries
 from quintet.store.content import content_of
 from tests.unit.imap.world import World, letter, open_world
+
+pytestmark = pytest.mark.unmeasured
 
 LOGIN = b"a LOGIN alice@example.org demo\r\n"
 

@@ -17,6 +17,8 @@ from quintet.net.memory import Talk
 from quintet.store import entries
 from tests.unit.imap.world import World, letter, open_world
 
+pytestmark = pytest.mark.unmeasured
+
 GONE = int(os.environ.get("GONE", "30000"))  # every second message of twice as many: a range each
 STATES = max(GONE // 10, 100)  # the same, where a client comes back from many older states
 MEMORY = 12 * 1024 * 1024 + 8 * GONE  # bytes; two arrays of the UIDs that are there, 4 bytes each

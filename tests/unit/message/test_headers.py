@@ -131,6 +131,7 @@ def test_the_fast_and_the_tolerant_parser_agree() -> None:
         assert headers.parse_addresses(raw) == addresses._Slow(raw).parse()
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("piece", [b"(", b'"', b'\\"', b"[", b"<", b":", b";", b"@", b'"\\', b"(\\", b"a,", b"x:", b"()", b"((a)"])  # fmt: skip
 def test_hostile_lists_take_linear_time(piece: bytes) -> None:
     with linear():
@@ -229,6 +230,7 @@ def test_parse_params(raw: bytes, value: str, params: dict[str, str]) -> None:
     assert headers.parse_params(raw) == (value, params)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "raw",
     [
@@ -247,6 +249,7 @@ def test_hostile_parameters_take_linear_time(raw: bytes) -> None:
         headers.parse_params(raw)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "piece", [b"=?", b"=?a?q?", b"=?a?q??=", b"<", b"<a ", b" ", b"=?utf-8?b?w6k=?= ", b"1 "]
 )

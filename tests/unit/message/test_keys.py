@@ -47,6 +47,7 @@ def test_base_subject(raw: bytes, expected: str, is_reply: bool) -> None:
     assert keys.base_subject(raw) == (expected, is_reply)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("piece", [b"[a]", b"[", b"re:", b"[a] re:", b"(fwd)", b"[fwd:", b" "])
 def test_hostile_subjects_take_linear_time(piece: bytes) -> None:
     with linear():

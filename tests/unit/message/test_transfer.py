@@ -114,6 +114,7 @@ def test_uuencode_is_the_standard_librarys(data: bytes) -> None:
     assert transfer.decode("x-uuencode", body) == data
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("piece", [b" ", b"=", b"= ", b"=\r\n", b"a=", b"begin 644 f\n"])
 def test_hostile_bodies_take_linear_time(piece: bytes) -> None:
     for encoding in ("base64", "quoted-printable", "x-uuencode"):

@@ -8,7 +8,8 @@ from tests.support import dialogue
 from tests.support.newshouse import news_house
 
 
-@pytest.mark.parametrize(("talk", "chunk"), list(dialogue.cases("nntp")), ids=str)
-async def test_dialogue(talk: dialogue.Dialogue, chunk: int, tmp_path: Path) -> None:
-    async with news_house(tmp_path) as house:
-        await talk.run(house, chunk)
+@pytest.mark.parametrize(("talk", "chunks"), list(dialogue.cases("nntp")))
+async def test_dialogue(talk: dialogue.Dialogue, chunks: tuple[int, ...], tmp_path: Path) -> None:
+    for chunk in chunks:
+        async with news_house(tmp_path / str(chunk)) as house:
+            await talk.run(house, chunk)

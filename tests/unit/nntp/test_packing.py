@@ -4,12 +4,15 @@ import re
 import zlib
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quintet.net.memory import converse
 from quintet.nntp import packing
 from tests.support.newshouse import news_house
+
+pytestmark = pytest.mark.unmeasured
 
 
 def unyenc(data: bytes) -> bytes:

@@ -10,11 +10,12 @@ from tests.support import dialogue as dialogues
 from tests.unit.pop3.world import opened
 
 
-@pytest.mark.parametrize(("dialogue", "chunk"), list(dialogues.cases("pop3")), ids=str)
-async def test_dialogue(dialogue: dialogues.Dialogue, chunk: int, tmp_path: Path) -> None:
-    async with opened(tmp_path / "data") as world:
-        await dialogue.run(world, chunk)
-        assert not world.service.locks._held
+@pytest.mark.parametrize(("dialogue", "chunks"), list(dialogues.cases("pop3")))
+async def test_dialogue(dialogue: dialogues.Dialogue, chunks: tuple[int, ...], tmp_path: Path) -> None:
+    for chunk in chunks:
+        async with opened(tmp_path / f"data{chunk}") as world:
+            await dialogue.run(world, chunk)
+            assert not world.service.locks._held
 
 
 PLAIN_WORDS = ("CAPA", "STLS", "address")  # what TLS makes another dialogue of

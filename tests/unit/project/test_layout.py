@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.shared import ROOT
 
+pytestmark = pytest.mark.unmeasured
+
 MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 80
 

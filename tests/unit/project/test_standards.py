@@ -7,6 +7,8 @@ import pytest
 from tests.support.shared import ROOT
 from tools import citations, standards
 
+pytestmark = pytest.mark.unmeasured
+
 HERE = ROOT / "src" / "quintet" / "nntp" / "session.py"
 
 TABLE = '''

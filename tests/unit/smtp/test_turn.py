@@ -83,11 +83,11 @@ class TurnHouse:
                 await self.house.check(text)
 
 
-@pytest.mark.parametrize("chunk", dialogue.CHUNKS)
-@pytest.mark.parametrize("one", DIALOGUES, ids=str)
-async def test_turn(one: dialogue.Dialogue, chunk: int, tmp_path: Path) -> None:
-    async with mail_house(tmp_path) as house:
-        await one.run(TurnHouse(house), chunk)
+@pytest.mark.parametrize(("one", "chunks"), list(dialogue.cases("turn")))
+async def test_turn(one: dialogue.Dialogue, chunks: tuple[int, ...], tmp_path: Path) -> None:
+    for chunk in chunks:
+        async with mail_house(tmp_path / str(chunk)) as house:
+            await one.run(TurnHouse(house), chunk)
 
 
 async def test_many_messages_are_given_in_rounds(tmp_path: Path) -> None:

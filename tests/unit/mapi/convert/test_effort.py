@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from quintet.errors import BadSyntax
 from quintet.mapi.convert import (
     bodies,
@@ -15,6 +17,8 @@ from quintet.mapi.convert import (
     to_mime,
 )
 from tests.support.effort import linear
+
+pytestmark = pytest.mark.unmeasured
 
 
 def test_flowed_text_that_is_one_paragraph() -> None:
