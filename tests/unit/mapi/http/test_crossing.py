@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,9 +20,17 @@ async def pair(folder: Path) -> AsyncIterator[tuple[House, House]]:
             crossing = it.http.crossing = Crossing(run, number, it.http.begin_here)
             await crossing.start()
             crossings.append(crossing)
-        yield one, two
-        for crossing in crossings:
-            await crossing.close()
+        try:
+            yield one, two
+        finally:
+            for crossing in crossings:
+                await crossing.close()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.005)
 
 
 async def test_a_session_is_served_by_every_worker(tmp_path: Path) -> None:
@@ -45,15 +53,13 @@ async def test_a_wait_elsewhere_wakes_and_ends_with_its_client(tmp_path: Path) -
     async with pair(tmp_path) as (one, two), one.client() as first, two.client() as second:
         opened = await first.post("Connect")
         gone = asyncio.create_task(second.post("NotificationWait", b"", opened.cookie))
-        await asyncio.sleep(0.1)
         context = next(iter(one.http.contexts._by_name.values()))
-        assert len(context.waiting) == 1
+        await until(lambda: len(context.waiting) == 1)
         gone.cancel()
         await asyncio.gather(gone, return_exceptions=True)
-        await asyncio.sleep(0.1)
-        assert not context.waiting
+        await until(lambda: not context.waiting)
         waiting = asyncio.create_task(second.post("NotificationWait", b"", opened.cookie))
-        await asyncio.sleep(0.1)
+        await until(lambda: len(context.waiting) == 1)
         one.toy.go.set()
         assert (await waiting).body.startswith(b"notificationwait")
 
