@@ -12,6 +12,7 @@ from quintet.imap import answers, limits, names, places, sets, updates
 from quintet.imap.cmd import annotate, fetch
 from quintet.imap.progress import Progress
 from quintet.store import entries
+from quintet.store.db import bounded
 from quintet.store.model import Copied, FolderKind
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 WHOLE = 5000  # messages copied in one transaction: 100 ms or so
 SLICE = 1000  # of more
+FEW = 16  # messages that go between two turns of the loop
 
 
 async def copy(session: Session, command: commands.Copy, _: Input) -> AsyncGenerator[Any, None]:
@@ -138,6 +140,7 @@ def _undo(tx: Tx, account_id: AccountId, name: str, uid_validity: int, uids: lis
         entries.expunge(tx, target.folder.id, uids)
 
 
+@bounded(lambda _, __, ___, uids, ____: len(uids) <= FEW)
 def _transfer(
     tx: Tx, session: Session, here: Selected, name: str, uids: list[int], move: bool
 ) -> tuple[Place, list[Copied]]:
