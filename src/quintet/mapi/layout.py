@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from quintet.mapi import match, types
 from quintet.mapi.errors import Code, MapiError
@@ -58,6 +58,17 @@ class Rows(Protocol):
     def version(self) -> Hashable:
         """Compares equal as long as neither rows nor values changed."""
         ...
+
+    def moment(self) -> Hashable:
+        """As `version`, where counts of what is in a row change without other rows coming of it."""
+        return self.version()
+
+    def touched(self, since: Any, dirty: Collection[int]) -> Collection[int] | None:  # Any: a `moment`
+        """Rows whose values may be others than at a moment; ``dirty``: folders where something happened.
+
+        None: nobody can tell.
+        """
+        return None
 
     def arranged(self, restriction: Restriction | None, order: SortOrder | None) -> Sequence[int] | None:
         """The rows that match, in order, where the source can do that faster; None: the table does it."""

@@ -89,6 +89,11 @@ class Table:
     def restriction(self) -> Restriction | None:
         return self._wanted.restriction
 
+    @property
+    def instance(self) -> Tag | None:
+        """The column whose values have rows of their own."""
+        return self._wanted.instance
+
     def set_columns(self, tags: Sequence[Tag]) -> None:
         """Chooses the columns; one that has the instance bit gives a row to each of its values (R433).
 
@@ -294,6 +299,10 @@ class Table:
         return _bare(next((each for each in self.source.columns() if each >> 16 == tag >> 16), tag))
 
     # --- news ---------------------------------------------------------------------------------------
+
+    def current(self) -> Layout:
+        """What is shown now: another object whenever the rows, their order or what they say are others."""
+        return self._rows()
 
     def picture(self) -> Picture:
         """The visible rows, to be compared with those of another moment (`tablenews.compare`)."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from quintet.errors import Reason, Refused, TryLater
-from quintet.store import props
+from quintet.store import dialect, props
 from quintet.store.db import Tx, bounded
 from quintet.store.model import AccountId, Folder, FolderId, FolderKind, Modseq
 
@@ -220,6 +220,22 @@ def shape(tx: Tx, account_id: AccountId) -> tuple[int, int, int]:
     )  # fmt: skip
     assert row is not None
     return row[0], row[1], row[2]
+
+
+def changed(tx: Tx, modseq: Modseq, among: Iterable[int]) -> list[FolderId]:
+    """Those of some folders of an account in which something happened after a change number."""
+    members, param = dialect.among(tx.engine, among)
+    rows = tx.all(f"SELECT id FROM folder WHERE id {members} AND highest_modseq > ?", param, modseq)
+    return [FolderId(number) for (number,) in rows]
+
+
+def changed_of(tx: Tx, account_id: AccountId, modseq: Modseq, limit: int = 1000) -> list[FolderId]:
+    """Folders of an account in which something happened after a change number, up to ``limit`` of them."""
+    rows = tx.all(
+        "SELECT id FROM folder WHERE account_id = ? AND highest_modseq > ? LIMIT ?",
+        account_id, modseq, limit,
+    )  # fmt: skip
+    return [FolderId(number) for (number,) in rows]
 
 
 def touch(tx: Tx, folder_id: FolderId) -> Modseq:

@@ -65,8 +65,10 @@ class Watch:
         """May be called twice."""
         for folder in list(self.folders or ()):
             self._hub.forget(folder, self)
-        self.folders = set() if self.folders is not None else None
-        self._hub.broad.discard(self)
+        if self.folders is None:
+            self._hub.forget_broad(self)
+        else:
+            self.folders.clear()
 
 
 class Hub:
@@ -74,7 +76,7 @@ class Hub:
 
     def __init__(self, run: Path | None) -> None:
         self.by_folder: dict[FolderId, set[Watch]] = {}
-        self.broad: set[Watch] = set()  # watches of a whole account
+        self.broad: dict[AccountId | None, set[Watch]] = {}  # watches of a whole account, or of everything
         self._run = run
         self._socket: socket.socket | None = None
         self._name = ""
@@ -90,7 +92,7 @@ class Hub:
     ) -> Watch:
         watch = Watch(self, event, None if folders is None else set(), account)
         if folders is None:
-            self.broad.add(watch)
+            self.broad.setdefault(account, set()).add(watch)
         else:
             for folder in folders:
                 watch.add(folder)
@@ -101,6 +103,12 @@ class Hub:
             watches.discard(watch)
             if not watches:
                 del self.by_folder[folder]
+
+    def forget_broad(self, watch: Watch) -> None:
+        if watches := self.broad.get(watch.account):
+            watches.discard(watch)
+            if not watches:
+                del self.broad[watch.account]
 
     def publish(self, hints: Hints) -> None:
         """After a commit: wakes our own waiters and tells the other processes, at once if they had rest."""
@@ -124,20 +132,21 @@ class Hub:
 
     def wake(self, hints: Iterable[tuple[int, int]]) -> None:
         by_folder, broad = self.by_folder, self.broad
+        everywhere = broad.get(None, ())
         for account, folder in hints:
             if watches := by_folder.get(FolderId(folder)):
                 for watch in watches:
                     watch.wake(FolderId(folder))
-            for watch in broad:
-                if watch.account is None or watch.account == account:
+            if watches := broad.get(AccountId(account)):
+                for watch in watches:
                     watch.wake(FolderId(folder))
+            for watch in everywhere:
+                watch.wake(FolderId(folder))
 
     def wake_all(self) -> None:
-        for watches in self.by_folder.values():
+        for watches in (*self.by_folder.values(), *self.broad.values()):
             for watch in watches:
                 watch.wake()
-        for watch in self.broad:
-            watch.wake()
 
     def compare(self, modseqs: dict[FolderId, int]) -> None:
         """The slow poll's answer: wakes the watchers of folders that moved since the last one."""
@@ -146,9 +155,10 @@ class Hub:
             if old.get(folder, modseq) != modseq:
                 for watch in self.by_folder.get(folder, ()):
                     watch.wake(folder)
-        for watch in self.broad:
-            if watch.dirty is not None:  # it alone knows what it knew
-                watch.wake()
+        for watches in self.broad.values():
+            for watch in watches:
+                if watch.dirty is not None:  # it alone knows what it knew
+                    watch.wake()
         self._modseqs = modseqs
 
     # other processes

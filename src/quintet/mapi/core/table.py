@@ -22,7 +22,7 @@ from quintet.mapi.core.unknown import IUnknown
 from quintet.mapi.providers.base import EntryId, Event, Thing
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.rows import SortOrder
-from quintet.mapi.table import Origin, Table
+from quintet.mapi.table import Origin, Rows, Table
 from quintet.mapi.types import Tag, Value
 
 _HIDDEN = (layout.INST_ID, layout.INSTANCE_NUM)
@@ -39,7 +39,7 @@ class Source(Protocol):
     def values(self, ids: Sequence[EntryId], keys: Sequence[Key]) -> list[list[Value | None]]: ...
 
 
-class _Numbered:
+class _Numbered(Rows):
     """`layout.Rows` over a provider's rows: entry ids become numbers, numbers of names their keys."""
 
     def __init__(

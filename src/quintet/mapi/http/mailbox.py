@@ -24,7 +24,7 @@ from quintet.mapi.nspi import names
 from quintet.mapi.rop import registry
 from quintet.mapi.rop.serve import values
 from quintet.mapi.rop.serve.notices import Notices
-from quintet.mapi.rop.serve.run import TooSmall, run
+from quintet.mapi.rop.serve.run import TooSmall, collect, run
 from quintet.mapi.rop.serve.session import Session
 from quintet.net.seam import Peer
 from quintet.store import accounts
@@ -181,7 +181,7 @@ class MailboxEndpoint:
         notices = state.session.notices
         while True:
             async with state.lock:
-                self._store.peek(notices.collect)
+                await collect(notices, self._store)
                 if notices.queue:
                     return
             await notices.event.wait()

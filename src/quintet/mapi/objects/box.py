@@ -119,6 +119,12 @@ class Box:
         self.turn = 0  # counts transactions and changes: what was read before is read anew
         self._tx: Tx | None = None
 
+    def twin(self) -> Box:
+        """The same logon once more, for who works beside it in another thread."""
+        made = Box(self.account, self.reader, self.special, files=self.files, owner=self.owner)
+        made.store_entry_id = self.store_entry_id
+        return made
+
     # --- the transaction ------------------------------------------------------------------------------
 
     @property

@@ -7,12 +7,12 @@ knows makes an item of the row's MIME.  An invitation or a card may tell any pro
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from quintet.mapi.bag import Bag, Item, Key, NamedTag
 from quintet.mapi.convert import bodies, differences, fields, names
-from quintet.mapi.objects import flags, glance, packed, pid, stored
+from quintet.mapi.objects import flags, glance, happening, packed, pid, stored
 from quintet.mapi.objects.glance import Head, Line
 from quintet.mapi.objects.itemlike import MADE_BODIES, has_shown
 from quintet.mapi.restrict import RECIPIENTS, Restriction
@@ -55,6 +55,9 @@ class Contents(Rows):
     def version(self) -> Hashable:
         found: Hashable = folders.get(self.folder.box.tx, self.folder.id).highest_modseq
         return found
+
+    def touched(self, since: Any, dirty: Collection[int]) -> Collection[int] | None:  # Any: a version
+        return happening.changed(self.folder, since)
 
     def columns(self) -> Sequence[Tag]:
         return [*glance.ENTRY, *glance.MIME, pid.BODY]
@@ -167,6 +170,10 @@ class Deleted(Contents):
 
     def version(self) -> Hashable:
         return tuple(self.ids())
+
+    def touched(self, since: Hashable, dirty: Collection[int]) -> Collection[int]:
+        """They only come and go."""
+        return ()
 
     def arranged(self, restriction: Restriction | None, order: SortOrder | None) -> Sequence[int] | None:
         return None

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Hashable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Refused
 from quintet.mapi.objects import pid
 from quintet.mapi.objects.bagged import Bagged
 from quintet.mapi.table import Rows
 from quintet.mapi.types import Error, Tag, Value
-from quintet.store import access, folders
+from quintet.store import access, accounts, folders
 from quintet.store.model import Folder as FolderRow
-from quintet.store.model import FolderId
+from quintet.store.model import FolderId, Modseq
 
 if TYPE_CHECKING:
+    from quintet.mapi.objects.box import Box
     from quintet.mapi.objects.folder import Folder
 
 MAX_FOLDERS = 100_000  # rows of one table
@@ -42,6 +43,14 @@ class Hierarchy(Rows):
 
     def version(self) -> Hashable:
         return self.folder.box.tree_version()
+
+    def moment(self) -> tuple[Hashable, Modseq]:
+        box = self.folder.box
+        return box.tree_version(), accounts.get(box.tx, box.account.id).modseq
+
+    def touched(self, since: Any, dirty: Collection[int]) -> Collection[int]:  # Any: a moment
+        """Those in which something happened: their counts may be others."""
+        return folders.changed(self.folder.box.tx, since[1], dirty)
 
     def columns(self) -> Sequence[Tag]:
         from quintet.mapi.objects.folder import Folder
@@ -71,7 +80,7 @@ def _children(folder: Folder) -> dict[int, list[int]]:
     box = folder.box
     found: dict[int, list[int]] = {}
     rows = folders.listing(box.tx, box.account.id)
-    seen = visible(folder, rows)
+    seen = visible(box, rows)
     for row in rows:
         if row.id in seen:
             parent = box.parent_of(row)
@@ -80,9 +89,8 @@ def _children(folder: Folder) -> dict[int, list[int]]:
     return found
 
 
-def visible(folder: Folder, rows: Sequence[FolderRow]) -> set[int]:
+def visible(box: Box, rows: Sequence[FolderRow]) -> set[int]:
     """Those that the reader may look up; rights are looked at only where somebody gave some."""
-    box = folder.box
     if box.is_owner:
         return {row.id for row in rows}
     ruled = {

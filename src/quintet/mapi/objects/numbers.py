@@ -13,7 +13,8 @@ from collections.abc import Iterable
 
 from quintet.mapi import ids
 from quintet.mapi.buffer import Reader, Writer, bad
-from quintet.mapi.ids import Counter
+from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.ids import Counter, ShortId
 
 OWN_REPLICA = 1  # the account's own, in every logon
 MAX_CHANGES = 1000  # replicas in a predecessor change list; a mailbox meets some tens of clients in its life
@@ -28,6 +29,18 @@ def from_wire(value: int) -> tuple[int, Counter]:
     """Replica and counter of a PtypInteger64."""
     raw = (value & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "little")
     return int.from_bytes(raw[:2], "little"), int.from_bytes(raw[2:], "big")
+
+
+def short(number: int) -> ShortId:
+    """A folder or message as operations name it; 0 is none."""
+    return ShortId(OWN_REPLICA, number) if number else ShortId(0, 0)
+
+
+def counter(one: ShortId) -> int:
+    """The number of an object of this store.  Raises MapiError(NOT_FOUND): of another replica, or none."""
+    if one.replica != OWN_REPLICA or not one.counter:
+        raise MapiError(Code.NOT_FOUND)
+    return one.counter
 
 
 def key(replica: uuid.UUID, counter: Counter) -> bytes:

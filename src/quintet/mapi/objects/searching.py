@@ -8,20 +8,21 @@ A static search keeps the answer that it found when it was started.
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from quintet.mapi import match, restrict
 from quintet.mapi.buffer import Reader, Writer
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.match import Matcher
+from quintet.mapi.objects import happening
 from quintet.mapi.objects.contents import Contents
 from quintet.mapi.objects.hierarchy import Hierarchy
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.rows import SortOrder
 from quintet.store import folders, pages, props
-from quintet.store.model import FolderId
+from quintet.store.model import FolderId, Modseq
 
 if TYPE_CHECKING:
     from quintet.mapi.objects.folder import Folder
@@ -142,7 +143,7 @@ def _packed(one: Criteria) -> bytes:
 class _Place:
     """What was found in one folder, up to a change number."""
 
-    modseq: int
+    modseq: Modseq
     found: set[int] = field(default_factory=set)
 
 
@@ -156,8 +157,9 @@ class Answer:
         self._changes = 0  # counts looks that found another answer
 
     @property
-    def version(self) -> Hashable:
-        return self._changes, sum(place.modseq for place in self._places.values())
+    def version(self) -> tuple[int, Mapping[FolderId, Modseq]]:
+        """How often it was another one, and up to where each folder was looked at."""
+        return self._changes, {number: place.modseq for number, place in self._places.items()}
 
     def numbers(self) -> list[int]:
         """The messages, in the order of their numbers; at most `MAX_FOUND`."""
@@ -250,9 +252,22 @@ class Found(Contents):
     def version(self) -> Hashable:
         self._folders.clear()
         try:
-            return answer(self.folder).version, self.folder.row.changed_modseq
+            changes, places = answer(self.folder).version
         except MapiError:  # nobody asked anything yet
             return None
+        return changes, tuple(places.items()), self.folder.row.changed_modseq
+
+    def touched(self, since: Any, dirty: Collection[int]) -> Collection[int] | None:  # Any: a version
+        known: dict[FolderId, Modseq] = dict(since[1]) if since is not None else {}
+        found: set[int] = set()
+        for number, modseq in known.items():
+            if number not in dirty:
+                continue
+            changed = happening.changed(self.folder.box.folder(number), modseq)
+            if changed is None:
+                return None
+            found.update(changed)
+        return found
 
     def arranged(self, restriction: Restriction | None, order: SortOrder | None) -> Sequence[int] | None:
         return None

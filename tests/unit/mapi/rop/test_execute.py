@@ -12,8 +12,10 @@ from quintet.mapi import frame
 from quintet.mapi.buffer import Reader, Writer
 from quintet.mapi.http.endpoint import Failed
 from quintet.mapi.ids import ShortId
-from quintet.mapi.rop import events, folders, others, registry, stores, tables
-from tests.support.mapiclient import INBOX, MID, SUBJECT
+from quintet.mapi.rop import events, folders, messages, others, properties, registry, stores, streams, tables
+from quintet.mapi.rows import Key, Order, SortOrder
+from quintet.store import db
+from tests.support.mapiclient import BODY, INBOX, MID, SUBJECT
 from tests.unit.mapi.rop.desk import connect, desk, execute, executed
 
 
@@ -247,7 +249,7 @@ async def test_waiting(tmp_path: Path) -> None:
         assert [one.event.flags for one in box.notices] == [events.Kind.CREATED | events.Kind.MESSAGE]
 
 
-async def test_tables_tell_that_they_changed(tmp_path: Path) -> None:
+async def test_tables_tell_what_happened_to_their_rows(tmp_path: Path) -> None:
     """MS-OXCNOTIF R246 to R256: once somebody has looked; R258, R272: without notices, or reset, not."""
     async with desk(tmp_path) as it:
         box = await it.box()
@@ -260,22 +262,88 @@ async def test_tables_tell_that_they_changed(tmp_path: Path) -> None:
         await it.letter("One")
         await it.letter("Two")
         await box.run(box.batch())
-        assert [(one.handle, one.event.table) for one in box.notices] == [(told, 1)]
+        assert [(one.handle, one.event.table) for one in box.notices] == [(told, 3), (told, 3)]
         assert unseen
         box.notices.clear()
         await it.letter("Three")
-        await box.run(box.batch())
-        assert box.notices == []  # it has been told, and nobody looked since
-        await box.rows(told, (SUBJECT,))
+        assert (
+            len(await box.rows(told, (SUBJECT,))) == 3
+        )  # the same snapshot: what it shows is told beside it
+        assert [one.event.data for one in box.notices] == [b"\0" + "Three\0".encode("utf-16-le")]
+        box.notices.clear()
+        await box.ask(0x81, told)
         await it.letter("Four")
         await box.run(box.batch())
-        assert len(box.notices) == 1
-        box.notices.clear()
+        assert box.notices == []
         await box.rows(told, (SUBJECT,))
-        await box.ask(0x81, told)
         await it.letter("Five")
         await box.run(box.batch())
-        assert box.notices == []
+        assert len(box.notices) == 1
+
+
+async def test_a_row_that_is_added_as_bytes(tmp_path: Path) -> None:
+    """MS-OXCNOTIF 2.2.1.4.1.2, MS-OXCROPS 2.2.14.2: each field; the first row stands behind nothing."""
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        table = await box.open(folders.GetContentsTable(0), await box.folder(INBOX))
+        await box.rows(table, (SUBJECT, 0x0E070003))
+        first = await it.letter("A")
+        raw = frame.wrap([registry.join(b"", [])], compress=False)
+        answer = executed(await it.endpoint.answer(box.state, "execute", execute(raw)))[2]
+        folder = b"\1\0" + box.folders[INBOX].counter.to_bytes(6, "big")
+        data = b"\0" + "A\0".encode("utf-16-le") + bytes(4)
+        assert frame.unwrap(answer)[0][2:] == (
+            b"\x2a" + table.to_bytes(4, "little") + b"\0"  # RopId, NotificationHandle, LogonId
+            + b"\x00\x81\x03\x00"  # TableModified of messages, TableRowAdded
+            + folder + b"\1\0" + first.to_bytes(6, "big") + bytes(4)  # the row
+            + bytes(20)  # the one before it
+            + len(data).to_bytes(2, "little") + data
+        )  # fmt: skip
+
+
+async def test_an_execute_that_reads_is_one_transaction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 6, section 4: all its operations, and what it tells unasked, see one snapshot of the store."""
+    begun: list[str] = []
+    begin = db.SqliteTx.begin
+
+    def counted(tx: db.SqliteTx, now: int, sql: str = "BEGIN IMMEDIATE") -> None:
+        begun.append(sql)
+        begin(tx, now, sql)
+
+    async with desk(tmp_path) as it:
+        number = await it.letter("One")
+        box = await it.box()
+        await box.open(others.RegisterNotification(0x1FE, None))
+        inbox = await box.folder(INBOX)
+        looked = await box.open(folders.GetContentsTable(0), inbox)
+        await box.rows(looked, (SUBJECT,))
+        await it.letter("Two")  # which both are to be told of
+        monkeypatch.setattr(db.SqliteTx, "begin", counted)
+        batch = box.batch()
+        table = batch.add(folders.GetContentsTable(0), inbox).opens
+        batch.add(tables.SetColumns(0, (SUBJECT,)), table)
+        batch.add(tables.SortTable(0, SortOrder((Key(SUBJECT, Order.ASCENDING),))), table)
+        rows = batch.add(tables.QueryRows(0, True, 50), table)
+        message = batch.add(
+            messages.OpenMessage(0x0FFF, box.folders[INBOX], 0, ShortId(1, number)), box.handle
+        ).opens
+        batch.add(properties.GetPropertiesAll(0, True), message)
+        stream = batch.add(streams.OpenStream(BODY, 0), message).opens
+        batch.add(streams.ReadStream(1000), stream)
+        batch.add(folders.GetHierarchyTable(0), inbox)
+        batch.add(registry.RELEASE, message)
+        await box.run(batch)
+        assert [step.told.code for step in batch.steps if step.told] == [0] * 9
+        assert len(rows.answer.rows) == 2
+        assert {one.handle for one in box.notices} > {looked}
+        assert begun == ["BEGIN"]
+        begun.clear()
+        await box.run(box.batch())
+        assert begun == []  # nothing happened
+        await box.ask(0x16, looked)
+        assert begun == ["BEGIN"]
 
 
 async def test_more_notices_than_fit_are_pending(tmp_path: Path) -> None:

@@ -11,10 +11,14 @@ from quintet import log
 from quintet.errors import Problem
 from quintet.mapi.providers.base import Cancel, Event, Kind, Listener, Thing, together
 from quintet.mapi.rop import events
-from quintet.mapi.rop.serve.notices import Notices, Subscription
+from quintet.mapi.rop.serve.listening import Subscription
+from quintet.mapi.rop.serve.notices import Notices
+from quintet.mapi.rop.serve.run import collect
 from quintet.store.db import Tx
 
 if TYPE_CHECKING:
+    from quintet.mapi.ids import ShortId
+    from quintet.mapi.objects import Box
     from quintet.mapi.providers.local.store import LocalStore
 
 logger = log.get("mapi")
@@ -54,10 +58,8 @@ class Watching:
         self._task = asyncio.create_task(self._run(), name="mapi-watch")
 
     def _subscribe(self, tx: Tx) -> None:
-        box = self._store.box
-        inbox = box.special.get("inbox")
-        one = Subscription(0, EVERYTHING, box.account.id, box.reader.id, inbox=inbox)
-        self._notices.subscribe(tx, HANDLE, one)
+        with self._store.box.twin().using(tx) as box:
+            self._notices.subscribe(box, 0, HANDLE, Subscription(EVERYTHING))
 
     async def _end(self) -> None:
         self._notices.close()
@@ -69,7 +71,7 @@ class Watching:
         host = self._store.host
         while True:
             try:
-                host.store.peek(self._notices.collect)
+                await collect(self._notices, host.store)
             except Problem as problem:  # the next hint comes
                 logger.warning("news not read", reason=problem.reason.value)
             found = [event for one in self._notices.queue for event in self._of(one.event)]
@@ -84,12 +86,17 @@ class Watching:
                 listener(event)
 
     def _of(self, event: events.Event) -> Iterator[Event]:
-        box = self._store.box
-        folder, message = event.folder.counter, event.message.counter
-        where = box.folder_entry_id(folder)
-        kind = Kind(event.flags & 0xFF)
+        box, kind = self._store.box, Kind(event.flags & 0xFF)
+        where, old_where = _entry(box, event.folder), _entry(box, event.old_folder)
         if event.flags & events.Kind.MESSAGE:
-            entry = box.message_entry_id(folder, message)
-            yield Event(kind, Thing.MESSAGE, entry, where, message_class=event.message_class)
+            entry = box.message_entry_id(event.folder.counter, event.message.counter)
+            old = event.old_message.counter
+            before = box.message_entry_id(event.old_folder.counter, old) if old else b""
+            yield Event(kind, Thing.MESSAGE, entry, where, before, old_where, event.message_class)
         else:
-            yield Event(kind, Thing.FOLDER, where)
+            parents = _entry(box, event.parent), _entry(box, event.old_parent)
+            yield Event(kind, Thing.FOLDER, where, parents[0], old_where, parents[1])
+
+
+def _entry(box: Box, folder: ShortId) -> bytes:
+    return box.folder_entry_id(folder.counter) if folder.counter else b""

@@ -108,5 +108,8 @@ class Watching:
                 entries.folder(event.old_folder) if old else b"",
                 event.message_class,
             )
-        parent = entries.folder(event.parent) if event.parent.counter else b""
-        return Event(kind, Thing.FOLDER, entries.folder(event.folder), parent)
+        parent, old, old_parent = [
+            entries.folder(one) if one.counter else b""
+            for one in (event.parent, event.old_folder, event.old_parent)
+        ]
+        return Event(kind, Thing.FOLDER, entries.folder(event.folder), parent, old, old_parent)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.ids import ShortId
 from quintet.mapi.objects import Box, Folder
+from quintet.mapi.objects.numbers import OWN_REPLICA, counter, short
 from quintet.mapi.rop import folders
 from quintet.mapi.rop.folders import DeleteFlag, Partial
 from quintet.mapi.rop.messages import ReadFlag
 from quintet.mapi.rop.serve.desk import Call, serves
-from quintet.mapi.rop.serve.of_stores import OWN, counter, short
 from quintet.mapi.rop.serve.values import decoded
 
 GENERIC, SEARCH = 1, 2  # FolderType (2.2.1.2.1)
@@ -19,7 +19,7 @@ GENERIC, SEARCH = 1, 2  # FolderType (2.2.1.2.1)
 
 def _counters(ids: Sequence[ShortId]) -> list[int]:
     """Those that are of this store: another's is not here, which makes an operation partial."""
-    return [one.counter for one in ids if one.replica == OWN]
+    return [one.counter for one in ids if one.replica == OWN_REPLICA]
 
 
 @serves(0x02, light=True)

@@ -12,11 +12,11 @@ from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.ids import ShortId
 from quintet.mapi.nspi import names
 from quintet.mapi.objects import Attachment, Box, Embedded, Folder, ItemLike, Message, packed, pid
+from quintet.mapi.objects.numbers import counter, short
 from quintet.mapi.rop import messages
 from quintet.mapi.rop.messages import OpenMode, ReadFlag, SaveFlag
 from quintet.mapi.rop.serve import values
 from quintet.mapi.rop.serve.desk import Call, serves
-from quintet.mapi.rop.serve.of_stores import counter, short
 from quintet.mapi.types import Tag
 from quintet.store import props
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.objects.numbers import counter
 from quintet.mapi.rop.events import Kind
 from quintet.mapi.rop.serve.desk import Call, serves
-from quintet.mapi.rop.serve.notices import Subscription
-from quintet.mapi.rop.serve.of_stores import counter
-from quintet.store.model import FolderId
+from quintet.mapi.rop.serve.listening import Subscription
 
 KNOWN = (
     Kind.NEW_MAIL
@@ -29,11 +28,9 @@ def register_notification(call: Call) -> None:
     call.held(call.asked.index)
     if body.kinds & ~KNOWN:
         raise MapiError(Code.INVALID_PARAMETER)
-    one = Subscription(
-        call.asked.logon, body.kinds, box.account.id, box.reader.id, inbox=box.special.get("inbox")
-    )
+    one = Subscription(body.kinds)
     if body.scope is not None:
         folder, message = body.scope
-        one.folder = FolderId(box.folder(counter(folder)).id)
+        one.folder = box.folder(counter(folder)).id
         one.message = message.counter
-    call.session.notices.subscribe(call.tx, call.give(one), one)
+    call.session.notices.subscribe(box, call.asked.logon, call.give(one), one)

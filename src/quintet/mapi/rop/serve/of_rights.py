@@ -25,7 +25,7 @@ def get_permissions_table(call: Call) -> None:
     """No fields in its answer."""
     if call.body.flags & ~INCLUDE_FREE_BUSY:
         raise MapiError(Code.INVALID_PARAMETER)
-    call.give(OpenTable(call.thing(Folder).permissions(), folder=None, told=False, hierarchy=True))
+    call.give(OpenTable(call.thing(Folder).permissions(), hierarchy=True))
 
 
 @serves(0x40, writes=True)
@@ -76,4 +76,4 @@ class NoRules(Rows):
 def get_rules_table(call: Call) -> None:
     """Empty, as long as RopModifyRules is not served."""
     call.thing(Folder)
-    call.give(OpenTable(Table(NoRules()), folder=None, told=False, hierarchy=True))
+    call.give(OpenTable(Table(NoRules()), hierarchy=True))

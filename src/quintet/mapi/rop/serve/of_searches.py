@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from quintet.mapi.objects import Folder
+from quintet.mapi.objects.numbers import counter, short
 from quintet.mapi.rop import folders
 from quintet.mapi.rop.serve.desk import Call, serves
-from quintet.mapi.rop.serve.of_stores import counter, short
-from quintet.store.model import FolderId
 
 
 @serves(0x30, writes=True)
@@ -15,7 +14,7 @@ def set_search_criteria(call: Call) -> None:
     body: folders.SetSearchCriteria = call.body
     folder = call.thing(Folder)
     folder.search(body.restriction, [counter(one) for one in body.folders], body.flags)
-    call.session.notices.searched(call.box.account.id, FolderId(folder.id))
+    call.session.notices.searched(call.box, folder.id)
 
 
 @serves(0x31)

@@ -10,6 +10,7 @@ from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.ids import LongId, ShortId
 from quintet.mapi.nspi import names
 from quintet.mapi.objects import Box, numbers
+from quintet.mapi.objects.numbers import OWN_REPLICA, counter, short
 from quintet.mapi.rop import stores
 from quintet.mapi.rop.registry import Asked
 from quintet.mapi.rop.serve.desk import Call, serves
@@ -19,24 +20,11 @@ from quintet.store import accounts
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, AccountKind
 
-OWN = 1  # the replica that each logon's own store is
 RESERVED, OWNER_RIGHT, SEND_AS_RIGHT = 0x01, 0x02, 0x04  # ResponseFlags (MS-OXCSTOR 2.2.1.1.3)
 _KNOWN_FLAGS = 0x07
 _KNOWN_OPEN_FLAGS = sum(OpenFlag)
 _PUBLIC_FLAGS = OpenFlag.PUBLIC | OpenFlag.ALTERNATE_SERVER
 _NEVER = uuid.UUID(int=0)
-
-
-def short(number: int) -> ShortId:
-    """A folder or message as it goes over the wire; 0 is none."""
-    return ShortId(OWN, number) if number else ShortId(0, 0)
-
-
-def counter(one: ShortId) -> int:
-    """The number of an object of this store.  Raises MapiError(NOT_FOUND): of another replica, or none."""
-    if one.replica != OWN or not one.counter:
-        raise MapiError(Code.NOT_FOUND)
-    return one.counter
 
 
 @serves(0xFE, writes=True)
@@ -59,7 +47,7 @@ def logon(call: Call) -> stores.LogonAnswer:
     with box.using(call.tx):
         folders = tuple([short(number) for number in box.logon_folders()])
     if not private:
-        return stores.LogonAnswer(stores.PublicLogon(flags & ~1, folders, OWN, box.replica, _NEVER))
+        return stores.LogonAnswer(stores.PublicLogon(flags & ~1, folders, OWN_REPLICA, box.replica, _NEVER))
     rights = OWNER_RIGHT | SEND_AS_RIGHT if box.is_owner else 0
     now = datetime.datetime.fromtimestamp(call.tx.now / 1000, datetime.UTC)
     time = stores.LogonTime(
@@ -67,7 +55,7 @@ def logon(call: Call) -> stores.LogonAnswer:
     )
     return stores.LogonAnswer(
         stores.PrivateLogon(
-            flags, folders, RESERVED | rights, box.replica, OWN, box.replica, time, call.tx.now, 0
+            flags, folders, RESERVED | rights, box.replica, OWN_REPLICA, box.replica, time, call.tx.now, 0
         )
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+import functools
+from collections.abc import Sequence
 
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import Folder, ItemLike
@@ -10,13 +11,11 @@ from quintet.mapi.rop import tables
 from quintet.mapi.rop.folders import RowCount, TableFlag
 from quintet.mapi.rop.serve import values
 from quintet.mapi.rop.serve.desk import Call, serves
-from quintet.mapi.rop.serve.notices import Shown
 from quintet.mapi.rop.serve.parts import AttachmentRows
+from quintet.mapi.rop.serve.shown import Shown
 from quintet.mapi.rop.tables import COMPLETE, FindFlag, QueryFlag, TableStatus
 from quintet.mapi.table import Origin, Table
 from quintet.mapi.types import Value
-from quintet.store.db import Tx
-from quintet.store.model import FolderId
 
 PAGE = 64  # rows that are made at once; an answer holds some hundreds
 SIGN = 1 << 63  # category ids travel unsigned
@@ -25,10 +24,12 @@ SIGN = 1 << 63  # category ids travel unsigned
 class OpenTable:
     """A table with what the wire knows of it."""
 
-    def __init__(self, table: Table, *, folder: FolderId | None, told: bool, hierarchy: bool = False) -> None:
+    def __init__(
+        self, table: Table, *, told: bool = False, quiet: bool = False, hierarchy: bool = False
+    ) -> None:
         self.table = table
-        self.folder = folder  # whose messages it shows
         self.told = told  # whether the client wants to hear of changes
+        self.quiet = quiet  # but not of its own
         self.hierarchy = hierarchy
 
 
@@ -43,8 +44,8 @@ def get_hierarchy_table(call: Call) -> RowCount:
     if flags & 0x01 or flags & TableFlag.ASSOCIATED:  # R314: bits that mean nothing here
         raise MapiError(Code.NOT_SUPPORTED)
     table = folder.hierarchy(deep=bool(flags & TableFlag.DEPTH))
-    told = not flags & (TableFlag.NO_NOTIFICATIONS | TableFlag.SUPPRESSES_NOTIFICATIONS)
-    return _opened(call, OpenTable(table, folder=None, told=told, hierarchy=True))
+    told, quiet = not flags & TableFlag.NO_NOTIFICATIONS, bool(flags & TableFlag.SUPPRESSES_NOTIFICATIONS)
+    return _opened(call, OpenTable(table, told=told, quiet=quiet, hierarchy=True))
 
 
 @serves(0x05)
@@ -57,7 +58,7 @@ def get_contents_table(call: Call) -> RowCount:
     table = folder.contents(
         associated=bool(flags & TableFlag.ASSOCIATED), deleted=bool(flags & TableFlag.SOFT_DELETES)
     )
-    return _opened(call, OpenTable(table, folder=folder.id, told=not flags & TableFlag.NO_NOTIFICATIONS))
+    return _opened(call, OpenTable(table, told=not flags & TableFlag.NO_NOTIFICATIONS))
 
 
 # --- what is shown ----------------------------------------------------------------------------------------
@@ -71,25 +72,24 @@ def _looked(call: Call) -> Table:
     """The table, which from now on is looked at: its changes are told (MS-OXCNOTIF R246 to R255)."""
     one = call.thing(OpenTable)
     if one.told:
-        handle = call.handles[call.asked.index]
-        shown = Shown(call.asked.logon, call.box.account.id, one.folder, _version_of(call, one))
-        call.session.notices.show(call.tx, handle, shown)
+        box, logon = call.box, call.asked.logon
+        make = functools.partial(Shown, box, logon, one.table, call.page, quiet=one.quiet)
+        call.session.notices.show(box, call.handles[call.asked.index], make)
     return one.table
 
 
-def _version_of(call: Call, one: OpenTable) -> Callable[[Tx], Hashable]:
-    box = call.box
-
-    def version(tx: Tx) -> Hashable:
-        with box.using(tx):
-            return one.table.source.version()
-
-    return version
+def _arranged(call: Call) -> None:
+    """The client has made another table of it, and knows that."""
+    call.session.notices.looked(call.handles[call.asked.index])
 
 
 @serves(0x12, light=True)
 def set_columns(call: Call) -> TableStatus:
-    _table(call).set_columns(call.body.tags)
+    table = _table(call)
+    before = table.instance
+    table.set_columns(call.body.tags)
+    if table.instance != before:  # other rows, which are made when the client looks at them
+        call.session.notices.hide(call.handles[call.asked.index])
     return TableStatus(COMPLETE)
 
 
@@ -99,12 +99,14 @@ def sort_table(call: Call) -> TableStatus:
     if one.hierarchy:
         raise MapiError(Code.NOT_SUPPORTED)  # R450
     one.table.sort(order if order.keys else None)
+    _arranged(call)
     return TableStatus(COMPLETE)
 
 
 @serves(0x14)
 def restrict(call: Call) -> TableStatus:
     _table(call).restrict(call.body.restriction)
+    _arranged(call)
     return TableStatus(COMPLETE)
 
 
@@ -260,13 +262,16 @@ def _signed(number: int) -> int:
 def expand_row(call: Call) -> tables.ExpandRowAnswer:
     table = _looked(call)
     shown, found = table.expand(_signed(call.body.category), min(call.body.most, 4 * PAGE))
+    _arranged(call)
     made: list[bytes] = _fitting(call, table, found, call.room - 6) if found else []
     return tables.ExpandRowAnswer(shown, made)
 
 
 @serves(0x5A)
 def collapse_row(call: Call) -> tables.CollapseRowAnswer:
-    return tables.CollapseRowAnswer(_looked(call).collapse(_signed(call.body.category)))
+    hidden = _looked(call).collapse(_signed(call.body.category))
+    _arranged(call)
+    return tables.CollapseRowAnswer(hidden)
 
 
 @serves(0x6B)
@@ -277,7 +282,9 @@ def get_collapse_state(call: Call) -> tables.GetCollapseStateAnswer:
 
 @serves(0x6C)
 def set_collapse_state(call: Call) -> tables.SetCollapseStateAnswer:
-    return tables.SetCollapseStateAnswer(_table(call).set_collapse_state(call.body.state))
+    bookmark = _table(call).set_collapse_state(call.body.state)
+    _arranged(call)
+    return tables.SetCollapseStateAnswer(bookmark)
 
 
 # --- attachments of a message ------------------------------------------------------------------------------
@@ -287,4 +294,4 @@ def set_collapse_state(call: Call) -> tables.SetCollapseStateAnswer:
 def get_attachment_table(call: Call) -> None:
     """No fields: its answer tells no number of rows (MS-OXCROPS 2.2.6.17)."""
     rows = AttachmentRows(call.thing(ItemLike))
-    call.give(OpenTable(Table(rows), folder=None, told=False))
+    call.give(OpenTable(Table(rows)))

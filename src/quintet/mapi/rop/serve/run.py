@@ -32,8 +32,10 @@ from quintet.mapi.rop.serve import (  # noqa: F401 - they fill the table
     of_tables,
 )
 from quintet.mapi.rop.serve.desk import SERVED, Call, Served
+from quintet.mapi.rop.serve.notices import Hints, Notices
 from quintet.mapi.rop.serve.session import Session
 from quintet.store.db import Tx
+from quintet.store.store import Store
 
 MAX_PAYLOAD = 0xFFFF  # bytes of a frame: RopSize and the frame's own sizes have 16 bits
 LEAST = 48  # bytes that must be left for an operation to be begun: no answer of fixed size needs more
@@ -65,6 +67,8 @@ class _Doing:
     full: bool = False
     errands: list[Errand] = field(default_factory=list)
     owed: tuple[Asked, Any] | None = None  # the answer that waits for the errands
+    hints: Hints = field(default_factory=Hints)  # where something happened before
+    wrote: bool = False
 
     @property
     def left(self) -> int:
@@ -84,16 +88,33 @@ async def run(session: Session, buffer: Buffer, most: int, services: Services) -
     """
     room = min(most, MAX_PAYLOAD) - 2 - 4 * len(buffer.handles)
     doing = _Doing(buffer, room)
-    while doing.next < len(buffer.asked) and not doing.full:
+    doing.hints = session.notices.take()
+    while (doing.next < len(buffer.asked) or doing.hints) and not doing.full:
         await _transact(session, doing, services)
         await _do_errands(doing, services)
+    if doing.wrote:
+        await collect(session.notices, services.store, own=True)
+    session.notices.settle()
     if doing.full:
         _put_too_small(doing, most)
     else:
-        session.notices.settle()
-        services.store.peek(session.notices.collect)
         _put_notices(session, doing)
     return registry.join(doing.out.done(), buffer.handles)
+
+
+async def collect(notices: Notices, store: Store, *, own: bool = False) -> None:
+    """Reads what hints named, where none of the operations' transactions does."""
+    await _collect(notices, store, notices.take(), own=own)
+
+
+async def _collect(notices: Notices, store: Store, hints: Hints, *, own: bool) -> None:
+    if not hints:
+        return
+    work = functools.partial(notices.collect, hints=hints, own=own)
+    if notices.heavy(hints):
+        await store.read(work)
+    else:
+        store.peek(work)
 
 
 async def _transact(session: Session, doing: _Doing, services: Services) -> None:
@@ -102,8 +123,11 @@ async def _transact(session: Session, doing: _Doing, services: Services) -> None
     writes = session.unsettled or any(_writes(one, session, asked, doing) for asked, one in rest)
     work = functools.partial(_some, session=session, doing=doing, services=services, writes=writes)
     if writes:
+        await _collect(session.notices, store, doing.hints, own=False)
+        doing.hints = Hints()
         await store.write_once(work)
-    elif all(one is None or one.light for _, one in rest):
+        doing.wrote = True
+    elif all(one is None or one.light for _, one in rest) and not session.notices.heavy(doing.hints):
         store.peek(work)
     else:
         await store.read(work)
@@ -118,7 +142,13 @@ def _writes(served: Served | None, session: Session, asked: Asked, doing: _Doing
 
 
 def _some(tx: Tx, *, session: Session, doing: _Doing, services: Services, writes: bool) -> None:
-    """Carries out operations until all are done, no answer fits, or one leaves an errand."""
+    """Carries out operations until all are done, no answer fits, or one leaves an errand.
+
+    What happened before is read first, on the same snapshot: so tables tell all of it, and show it.
+    """
+    if doing.hints:
+        session.notices.collect(tx, doing.hints)
+        doing.hints = Hints()
     with contextlib.ExitStack() as stack:
         entered: set[int] = set()
         while doing.next < len(doing.buffer.asked):
