@@ -152,14 +152,15 @@ def test_unix_socket_knows_its_users(server: Spawned) -> None:
     assert b"Subject: by a socket" in subjects(server, "bob")
 
 
-@pytest.mark.parametrize("where", ["file", "stdin"])
+@pytest.mark.parametrize("where", ["file", "stdin", "labelled"])
 def test_batch_file_and_its_report(server: Spawned, tmp_path: Path, where: str) -> None:
     text = (
         b"EHLO uucp.test\nMAIL FROM:<x@y.test>\nRCPT TO:<bob@example.org>\nRCPT TO:<nobody@example.org>\n"
         b"DATA\nSubject: by a file\n\n..dot\n.\nQUIT\n"
     )
     path = tmp_path / "b.bsmtp"
-    path.write_bytes(text)
+    label = b"Content-Type: application/batch-SMTP\n\n" if where == "labelled" else b""  # RFC 2442
+    path.write_bytes(label + text)
     words = ["--batch", "-" if where == "stdin" else str(path)]
     given = text if where == "stdin" else b""
     done = subprocess.run(

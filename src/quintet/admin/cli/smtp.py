@@ -32,7 +32,10 @@ def smtp(
     ] = False,
     batch: Annotated[
         Path | None,
-        typer.Option(help="Take a file of batch SMTP (RFC 2442), - for standard input; report each reply."),
+        typer.Option(
+            help="Take a file of batch SMTP (RFC 2442), - for standard input, bare or with a MIME header of "
+            "application/batch-SMTP; report each reply."
+        ),
     ] = None,
     lmtp: Annotated[bool, typer.Option("--lmtp", help="LMTP: local delivery, a status a recipient.")] = False,
     submission: Annotated[
@@ -130,7 +133,9 @@ def _take_batch(
     import dataclasses
 
     from quintet import log
+    from quintet.errors import Refused
     from quintet.smtp.batch import Batch
+    from quintet.smtp.labelled import unwrapped
     from quintet.smtp.undelivered import Undelivered
 
     log.configure("warning")  # the report says the rest
@@ -151,7 +156,11 @@ def _take_batch(
         patient = dataclasses.replace(desk.config, max_errors=1_000_000, tarpit_s=0.0, greet_delay_s=0.0)
         service.desk = dataclasses.replace(desk, config=patient, starttls=False)
         undelivered = Undelivered(desk.inbound, desk.terms)
-        found = Batch(service, door_for(service, settings).peer(), read, undelivered)
+        try:
+            commands = await unwrapped(read)
+        except Refused as problem:
+            raise Failed(f"{path}: {problem}", code=Exit.REFUSED) from problem
+        found = Batch(service, door_for(service, settings).peer(), commands, undelivered)
         async with aclosing(found.run()) as replies:
             async for one in replies:
                 told.append(one)
