@@ -363,13 +363,13 @@ async def test_a_list_rewrites_only_as_it_can(out):
 
 
 async def test_post_that_demands_tls_demands_it_of_every_member(out):
-    """RFC 8689 6; also what the owner is shown of one that waits."""
+    """RFC 8689 6; also what the owner is shown of one that waits.  RFC 6710 4.4: its priority is kept."""
     await make(out, "dora@elsewhere.example")
     await make_owner_elsewhere(out)
     way = out.house.inbound
     for sender in ("dora@elsewhere.example", "stranger@elsewhere.example"):
         made = Envelope(Peer("c1", "192.0.2.1"), helo="a.test", id="abc", sender=mailbox(sender))
-        made.wishes = Wishes(require_tls=True)
+        made.wishes = Wishes(require_tls=True, priority=3)
         made.recipients.append(way.recipient(made, mailbox(LIST)))
         text = f"From: {sender}\r\nMessage-ID: <{sender}>\r\nSubject: x\r\n\r\nbody\r\n"
         await way.accept(made, content_of(text.encode()))
@@ -377,6 +377,7 @@ async def test_post_that_demands_tls_demands_it_of_every_member(out):
     rows = await away(out)
     assert {row.address for row in rows} == {"dora@elsewhere.example", "carol@elsewhere.example"}
     assert all(row.item_params["require_tls"] is True for row in rows)
+    assert [row.item_params["priority"] for row in rows if row.address == "dora@elsewhere.example"] == [3]
 
 
 async def make_owner_elsewhere(out: Out) -> None:

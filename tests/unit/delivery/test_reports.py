@@ -208,6 +208,16 @@ async def test_report_of_a_message_that_required_tls_has_its_header_only_and_req
     assert report.item_params["require_tls"] is True
 
 
+async def test_a_report_has_the_priority_of_its_message(out):
+    """RFC 6710 4.6."""
+    runner = out.runner()
+    await put(out.house, queue.To("z@example.net"), params={"priority": 4}, sender="zoe@far.example")
+    rows = await out.house.store.write(queue.lease, "me", out.house.clock.now() + 1000, 10)
+    await runner.aftermath.settle(rows, [Answer(Result.NEVER, "5.0.0", "x", "mx.test")])
+    (report,) = await out.house.queued()
+    assert (report.sender, report.item_params["priority"], report.rank) == ("", 4, rows[0].rank)
+
+
 async def test_one_report_for_all_that_failed_together(out, to_host):
     """RFC 3461 5.2.8: and nobody in it who did not ask."""
     async with next_host(replies={"RCPT": "550 5.1.1 no"}) as host:
