@@ -8,7 +8,7 @@ protocols know who posts and what to answer.  RFC 5537 3.5 (injecting agent), 3.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from quintet import log, metrics
@@ -189,7 +189,12 @@ class PostOffice:
         if moderator:
             header = inject.to_moderator(proto, moderator, message_id, now)
         else:
-            header = inject.complete(proto, self._additions(identity, peer, message_id, now, proto))
+            more = self._additions(identity, peer, message_id, now, proto)
+            if group and grants is not None:
+                more = replace(
+                    more, sender=None
+                )  # a gateway's own or a poster's, whatever `sender` says: RFC 5537 3.10.2
+            header = inject.complete(proto, more)
         spool = self._store.spool()
         spools = [spool]
         try:
