@@ -18,8 +18,8 @@ from tests.unit.imap.world import World, open_world
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, size in (
-        (copy, "WHOLE", 4), (copy, "SLICE", 3), (expunge, "SLICE", 3), (updates, "PAGE", 4),
-        (store, "PAGE", 3), (resync, "GONE", 3), (resync, "RANGES", 2),
+        (copy, "WHOLE", 4), (copy, "SLICE", 3), (expunge, "SLICE", 3), (expunge, "FEW", 0),
+        (updates, "PAGE", 4), (store, "PAGE", 3), (resync, "GONE", 3), (resync, "RANGES", 2),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, size)
 
