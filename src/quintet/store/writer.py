@@ -35,6 +35,7 @@ MAX_LOOP_S = 0.008  # seconds the loop may be held by one batch; house rule: 10 
 MAX_BEGIN_S = 10.0  # seconds to wait for another process before "busy"
 CROWD = 3  # transactions in one commit: more come than one by one
 CROWD_S = 0.1  # seconds that this is remembered
+GATHER_S = 0.004  # seconds that a crowd's batch waits to be whole; about what a flush takes
 
 Publish = Callable[[set[tuple[Any, Any]]], None]
 Learned = Callable[[list[str]], None]
@@ -124,6 +125,8 @@ class Writer:
         self._waiting: collections.deque[Job] = collections.deque()
         self._busy = False  # a batch is under way
         self._planned = False  # `_start` will be called
+        self._gathering: asyncio.TimerHandle | None = None  # when, if not all come before that
+        self._hoped = 0  # transactions of the last commit, and of those who came meanwhile
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -152,11 +155,13 @@ class Writer:
         future = self._loop.create_future()
         bounded = self._inline and db.is_bounded(fn, args, kwargs)
         self._waiting.append(Job(fn, args, kwargs, future, bounded, once))
-        if not self._busy and not self._planned:
-            # not at once: what other handlers of this turn bring shares the flush
-            self._planned = True
-            self._idle.clear()
-            self._loop.call_soon(self._start)
+        if self._gathering is not None:
+            if len(self._waiting) >= self._hoped:
+                self._gathering.cancel()
+                self._gathering = None
+                self._loop.call_soon(self._start)
+        elif not self._busy and not self._planned:
+            self._plan()
         return future
 
     async def close(self) -> None:
@@ -170,8 +175,21 @@ class Writer:
 
     # a batch, step by step
 
+    def _plan(self) -> None:
+        """Not at once: what other handlers of this turn bring shares the flush.
+
+        In a crowd, nor do we begin without those whom the last flush answered: they are about to ask again,
+        and would be a second group; each group would wait for the other's flush before its own.
+        """
+        self._planned = True
+        self._idle.clear()
+        if self.crowded and len(self._waiting) < self._hoped:
+            self._gathering = self._loop.call_later(GATHER_S, self._start)
+        else:
+            self._loop.call_soon(self._start)
+
     def _start(self) -> None:
-        self._planned = False
+        self._planned, self._gathering = False, None
         jobs = [job for job in self._take() if not job.future.cancelled()]
         if not jobs:
             self._rest()
@@ -246,17 +264,12 @@ class Writer:
             else:
                 future.set_result(job.value)
         self._busy = False
-        if self._waiting:
-            # after the waiters have run: what they ask next joins this batch
-            self._planned = True
-            self._loop.call_soon(self._start)
-        else:
-            self._rest()
+        self._hoped = min(len(jobs) + len(self._waiting), MAX_BATCH)
+        self._rest()
 
     def _rest(self) -> None:
         if self._waiting:
-            self._planned = True
-            self._loop.call_soon(self._start)
+            self._plan()
         else:
             self._idle.set()
 

@@ -1,0 +1,50 @@
+"""In a crowd a commit waits for those whom the last one answered, so that nobody waits for two flushes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from quintet.config.store import Store as StoreConfig
+from quintet.store import writer
+from quintet.store.db import Tx, bounded
+from quintet.store.store import Store
+
+CLIENTS, ROUNDS = 6, 10
+
+
+@bounded()
+def _note(tx: Tx, name: str) -> None:
+    tx.run(
+        "INSERT INTO setting (name, value) VALUES (?, '') ON CONFLICT (name) DO UPDATE SET value = ''", name
+    )
+
+
+@pytest.fixture
+async def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
+    monkeypatch.setattr(writer, "CROWD_S", 60.0)  # however slow the machine is
+    store = await Store.open(StoreConfig(data=str(tmp_path)))
+    yield store
+    await store.close()
+
+
+async def _client(store: Store, number: int, rounds: int) -> None:
+    for _ in range(rounds):
+        await store.write(_note, f"client {number}")
+        await asyncio.sleep(0.0005 * number)  # on its way to the next
+
+
+async def test_lock_step_clients_share_every_flush(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "GATHER_S", 60.0)
+    before = store.commits
+    await asyncio.gather(*(_client(store, number, ROUNDS) for number in range(CLIENTS)))
+    assert store.commits - before == ROUNDS
+
+
+async def test_who_does_not_come_again_is_not_waited_for_long(store: Store) -> None:
+    await asyncio.gather(*(_client(store, number, 1) for number in range(CLIENTS)))
+    before = store.commits
+    async with asyncio.timeout(10):
+        await _client(store, 0, 3)
+    assert store.commits - before == 3
