@@ -201,6 +201,7 @@ class App:
                 if each.enabled and each.protocol == "smtp"
             ],
             workers=self._count,
+            sorter=self.inbound.sorter,
         )
         known = verify.VerifyRecipient(
             config.relay, config.smtp.relay_domains, self.runner.router, smtp, clock=clock

@@ -13,10 +13,10 @@ import pytest
 from quintet.config.store import Store as StoreConfig
 from quintet.mapi import objects
 from quintet.mapi.objects import Box, pid
-from quintet.store import accounts, check, pages
+from quintet.store import accounts, check, folders, pages, queue, rules
 from quintet.store.db import Tx
 from quintet.store.store import Store
-from tests.crash.objectwriter import FOLDERS, OWN
+from tests.crash.objectwriter import COPIES, FOLDERS, OWN, TOGETHER, WORDS
 
 KILLS = 16
 
@@ -32,9 +32,9 @@ async def test_saved_items_and_sent_messages_survive_kills(tmp_path: Path) -> No
     await store.close()
     out = await asyncio.to_thread(_kill, data)
     lines = [line.split() for line in out.splitlines()]
-    told = {word: {int(n) for w, n in lines if w == word} for word in ("saved", "sent")}
-    assert len(told["saved"]) > KILLS / 2
-    assert len(told["sent"]) > KILLS / 2
+    words = [word.decode() for word in WORDS]
+    told = {word: {int(n) for w, n in lines if w == word} for word in words}
+    assert all(len(told[word]) > KILLS / 2 for word in words)
     store = await Store.open(config)
     try:
         assert store.peek(check.everything, store.blobs) == []
@@ -44,6 +44,7 @@ async def test_saved_items_and_sent_messages_survive_kills(tmp_path: Path) -> No
         boxes = [await store.write(objects.logon, one.id, one.id, files=store.blobs) for one in (ann, bob)]
         await store.read(_look_at_items, boxes[0], told["saved"])
         await store.read(_look_at_mail, boxes, told["sent"])
+        await store.read(_look_at_rules, boxes[0], told["ruled"], told["came"])
     finally:
         await store.close()
 
@@ -86,6 +87,32 @@ def _look_at_mail(tx: Tx, boxes: list[Box], sent: set[int]) -> None:
         table = ann.folder(ann.special["outbox"]).contents()
         table.set_columns([pid.MESSAGE_FLAGS])
         assert all(flags & pid.MF_SUBMITTED for (flags,) in table.query(1000))
+
+
+def _look_at_rules(tx: Tx, box: Box, ruled: set[int], came: set[int]) -> None:
+    """A table is whole and no older than the last that was told; a letter is everywhere once, or nowhere."""
+    names = Counter(row.name for row in rules.listing(tx, box.special["drafts"]))
+    ((name, number),) = names.items()
+    assert number == TOGETHER
+    assert int(name.removeprefix("rules ")) >= max(ruled)
+    copies = folders.find(tx, box.account.id, COPIES)
+    assert copies is not None
+    with box.using(tx):
+        found = []
+        for place in (box.special["inbox"], copies.id):
+            table = box.folder(place).contents()
+            table.set_columns([pid.SUBJECT, OWN])
+            rows = [row for row in table.query(100_000) if row[0].startswith("came ")]
+            assert all(own == 1 for _, own in rows)
+            found.append(Counter(int(subject.removeprefix("came ")) for subject, _ in rows))
+    queued = Counter(
+        int(tx.value("SELECT message_id FROM message WHERE id = ?", one.message_row)[1:].partition("@")[0])
+        for one in queue.listing(tx, limit=100_000)
+        if one.address == "far@example.com"
+    )
+    assert found[0] == found[1] == queued
+    assert set(queued.values()) <= {1}
+    assert came <= queued.keys()
 
 
 def _subjects(tx: Tx, box: Box, role: str) -> Counter[str]:

@@ -5,12 +5,14 @@ What a service is and how long it lives is for others; here stands only what goe
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from quintet.delivery.waysin import inbound as inbound  # noqa: PLC0414 (part of this module's face)
-from quintet.delivery.waysin import rules_of as rules_of  # noqa: PLC0414 (the same)
+from quintet.delivery import waysin
+from quintet.delivery.waysin import rules_of as rules_of  # noqa: PLC0414 (part of this module's face)
 
 if TYPE_CHECKING:
     from quintet.auth.service import AuthService
@@ -19,15 +21,39 @@ if TYPE_CHECKING:
     from quintet.config.root import Config
     from quintet.delivery.arrivals import Arrivals
     from quintet.delivery.feeds.runner import Feeds
+    from quintet.delivery.filing import Decision
     from quintet.delivery.gateways import Gateways
     from quintet.delivery.inbound import Inbound
     from quintet.delivery.offers import Offers
     from quintet.delivery.post import PostOffice
     from quintet.delivery.rules import Rules
+    from quintet.delivery.sorting import Arrived, Sorter
     from quintet.imap.service import ImapService
     from quintet.smtp.desk import Role
     from quintet.smtp.service import SmtpService
     from quintet.store.store import Store
+
+
+def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = None) -> Inbound:
+    """The way in, with what runs the rules of folders.  Raises as `waysin.inbound`."""
+    made = waysin.inbound(config, store, clock, rules)
+    made.sorter = _LateSorter(made)
+    return made
+
+
+class _LateSorter:
+    """A `delivery.sorting.Sorter` that is loaded, with all of MAPI's codecs, when a folder has rules."""
+
+    def __init__(self, way_in: Inbound) -> None:
+        self._way_in = way_in
+        self._made: Sorter | None = None
+
+    async def sort(self, one: Arrived) -> Decision:
+        """See `delivery.sorting.Sorter`."""
+        if self._made is None:
+            module = await asyncio.to_thread(importlib.import_module, "quintet.mapi.objects.sorting")
+            self._made = module.Sorter(self._way_in)
+        return await self._made.sort(one)
 
 
 def gateways(config: Config, store: Store, clock: Clock) -> Gateways | None:

@@ -130,6 +130,14 @@ def delivered_to(digest: Digest) -> frozenset[str]:
     return frozenset(found[:MAX_TRAIL])
 
 
+def trail(prefix: bytes) -> frozenset[str]:
+    """The addresses of ours that trace lines name, by which the message came so far."""
+    lines = prefix.decode("utf-8", "replace").lower().split("\r\n")
+    return frozenset(
+        line.removeprefix("delivered-to:").strip() for line in lines if line.startswith("delivered-to:")
+    )
+
+
 def outcomes(of: Sequence[int], found: Sequence[Problem | None], asked: int) -> list[Problem | None]:
     """One outcome for each recipient as it was named: good when any of its destinations is."""
     told: list[Problem | None] = [None] * asked

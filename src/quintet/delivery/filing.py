@@ -6,6 +6,7 @@ The bytes are stored once, whoever gets them.  Deciding is `inbound`'s and the f
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -13,10 +14,10 @@ from quintet.delivery import notify, stamp
 from quintet.delivery.directory import ascii_domain
 from quintet.delivery.envelope import USUAL, Envelope, Mailbox, Recipient, Wishes, mailbox
 from quintet.errors import Problem, Reason, Refused, TryLater
-from quintet.store import accounts, db, entries, folders, queue, trace
+from quintet.store import accounts, db, entries, folders, queue, rules, trace
 from quintet.store.content import Content
 from quintet.store.db import Tx
-from quintet.store.model import FolderId
+from quintet.store.model import Added, FolderId
 
 MAX_INLINE = 20  # recipients; more of them take longer than the loop may be held
 MAX_TRACED = 100  # addresses named in one trace row
@@ -55,7 +56,24 @@ class Reject:
     problem: Problem
 
 
-Decision = File | Send | Discard | Reject
+Carry = Callable[[Tx, Sequence[Added]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """Into the folders that rules want, none or several; ``home`` is the one whose rules they are.
+
+    ``then`` does the rest in the same transaction, with the entries that were made; ``refused``: the queue
+    tells the sender so.  Where a folder is gone or full, the message goes home and nothing else is done.
+    """
+
+    home: File
+    places: tuple[File, ...]
+    then: Carry | None = None
+    refused: str = ""
+
+
+Decision = File | Send | Discard | Reject | Sorted
 
 
 def usual(recipient: Recipient) -> Decision:
@@ -63,6 +81,14 @@ def usual(recipient: Recipient) -> Decision:
     if recipient.folder_id:
         return File(recipient.folder_id)
     return Send((str(recipient.address),))
+
+
+class Say(enum.Enum):
+    """What becomes of a message that the rules of a folder have a say in."""
+
+    ASK = enum.auto()  # nothing is filed; whoever files it asks them, and comes again
+    QUEUE = enum.auto()  # it goes through the queue, whose runner asks them
+    NOBODY = enum.auto()  # it is filed as if there were none
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +105,15 @@ class Work:
     event: str = "accepted"  # the word in the trace
     careful: bool = False  # look before each write: a first try failed for one of many
     tell: Tell | None = None  # makes the reports about those that are there now (`reports`)
+    rules: Say = Say.QUEUE
+    tries: int = 0  # how often it came back as `Unsorted`
+
+
+@dataclass(frozen=True, slots=True)
+class Unsorted:
+    """Nothing was filed: rules have a say in what is filed for these recipients (numbers, ascending)."""
+
+    numbers: Sequence[int]
 
 
 Tell = Callable[[Sequence[int], bool], Sequence[Work]]
@@ -90,31 +125,43 @@ def _quick(work: Work) -> bool:
 
 
 @db.bounded(_quick)
-def file(tx: Tx, work: Work) -> list[Problem | None]:
+def file(tx: Tx, work: Work) -> list[Problem | None] | Unsorted:
     """Carries out all decisions; one outcome a recipient.
 
+    Where rules have a say it does what ``work.rules`` tells.
     Raises what the first write that fails raises.  When that is one of `ONE_RECIPIENT`, the caller asks
     again with ``careful``: then a full mailbox is that recipient's outcome where the protocol can say so,
     else the queue tries it again; TryLater comes only when nobody could be served.
     """
     decisions = work.decisions if work.envelope.wishes is USUAL else _held_back(work)
+    unsorted = [] if work.rules is Say.NOBODY else _unsorted(tx, decisions)
+    if unsorted and work.rules is Say.ASK:
+        return Unsorted(unsorted)
+    if unsorted:
+        decisions = _to_queue(work, decisions, unsorted)
+    if work.careful:
+        decisions = [_at_home(tx, work, one) for one in decisions]
     outcomes: list[Problem | None] = [
         decision.problem if isinstance(decision, Reject) else _trouble(tx, work, decision)
         for decision in decisions
     ]
     waiting, refused = _left_over(work, outcomes)
     groups: dict[tuple[int, tuple[str, ...]], dict[FolderId, Recipient]] = {}
+    ruled: list[tuple[Recipient, Sorted]] = []
     for recipient, decision, outcome in zip(work.envelope.recipients, decisions, outcomes, strict=True):
         if isinstance(decision, Send):
             waiting.update(dict.fromkeys(decision.addresses, recipient))
+        elif isinstance(decision, Sorted) and outcome is None:
+            ruled.append((recipient, decision))
+            if decision.refused:
+                refused[str(recipient.address)] = recipient, decision.refused
         elif isinstance(decision, File) and outcome is None:
             group = groups.setdefault((decision.flags, decision.keywords), {})
             group[FolderId(decision.folder_id)] = recipient  # two names of one mailbox: one copy
     prefix = stamp.return_path(work.envelope.sender)
     if len(groups) == 1 and len(only := next(iter(groups.values()))) == 1:
         # a copy that several have must not tell one about the others
-        recipient = next(iter(only.values()))
-        prefix += stamp.delivered_to(recipient.address) + stamp.original_recipient(recipient.orcpt)
+        prefix += _named(next(iter(only.values())))
     prefix += work.received
     note: trace.Note | None = _note(work, list(waiting))
     for (flags, keywords), places in groups.items():
@@ -129,6 +176,8 @@ def file(tx: Tx, work: Work) -> list[Problem | None]:
             trace_note=note,
         )
         note = None  # one row a message
+    for recipient, decision in ruled:
+        note = _file_sorted(tx, work, recipient, decision, note)
     if waiting or refused:
         _queue(tx, work, waiting, refused)
     if note is not None:
@@ -139,6 +188,55 @@ def file(tx: Tx, work: Work) -> list[Problem | None]:
     if not work.each:
         outcomes = [None] * len(outcomes)
     return outcomes
+
+
+def _named(recipient: Recipient) -> bytes:
+    """Whom a copy is for that nobody else has."""
+    return stamp.delivered_to(recipient.address) + stamp.original_recipient(recipient.orcpt)
+
+
+def _file_sorted(
+    tx: Tx, work: Work, recipient: Recipient, decision: Sorted, note: trace.Note | None
+) -> trace.Note | None:
+    """A copy of its own in each place, and what the rules want besides; the note that is still to be kept."""
+    prefix = stamp.return_path(work.envelope.sender) + _named(recipient) + work.received
+    added: list[Added] = []
+    for place in decision.places:
+        added += entries.add(
+            tx,
+            [FolderId(place.folder_id)],
+            work.content,
+            prefix=prefix,
+            received_at=work.now,
+            flags=place.flags,
+            keywords=place.keywords,
+            trace_note=note,
+        )
+        note = None
+    if decision.then is not None:
+        decision.then(tx, added)
+    return note
+
+
+def _unsorted(tx: Tx, decisions: Sequence[Decision]) -> list[int]:
+    """Recipients whose folders have rules that nobody has asked yet."""
+    wanted = {FolderId(one.folder_id) for one in decisions if isinstance(one, File)}
+    found = rules.with_say(tx, wanted) if wanted else wanted
+    if not found:
+        return []
+    return [
+        number for number, one in enumerate(decisions) if isinstance(one, File) and one.folder_id in found
+    ]
+
+
+def _to_queue(work: Work, decisions: Sequence[Decision], numbers: Sequence[int]) -> list[Decision]:
+    """With the queue in place of those folders, where the address leads there again."""
+    found = list(decisions)
+    for number in numbers:
+        recipient, home = work.envelope.recipients[number], decisions[number]
+        if isinstance(home, File) and home == File(recipient.folder_id):
+            found[number] = Send((str(recipient.address),))
+    return found
 
 
 def _held_back(work: Work) -> Sequence[Decision]:
@@ -156,11 +254,20 @@ def _there(decisions: Sequence[Decision], outcomes: Sequence[Problem | None]) ->
     return [
         number
         for number, (decision, outcome) in enumerate(zip(decisions, outcomes, strict=True))
-        if outcome is None and isinstance(decision, File | Discard)
+        if outcome is None and isinstance(decision, File | Discard | Sorted)
     ]
 
 
-def _trouble(tx: Tx, work: Work, decision: Decision) -> Problem | None:
+def _at_home(tx: Tx, work: Work, decision: Decision) -> Decision:
+    """What rules want where all its folders can take it, else the folder whose rules they are."""
+    if not isinstance(decision, Sorted):
+        return decision
+    if any(_trouble(tx, work, place, len(decision.places)) is not None for place in decision.places):
+        return decision.home
+    return decision
+
+
+def _trouble(tx: Tx, work: Work, decision: Decision, copies: int = 1) -> Problem | None:
     """Why a mailbox cannot take it; looked at only when ``careful``."""
     if not work.careful or not isinstance(decision, File):
         return None
@@ -168,7 +275,7 @@ def _trouble(tx: Tx, work: Work, decision: Decision) -> Problem | None:
         account = accounts.get(tx, folders.get(tx, FolderId(decision.folder_id)).account_id)
     except Refused as problem:
         return problem
-    size = account.used_bytes + work.content.size + len(work.received)
+    size = account.used_bytes + copies * (work.content.size + len(work.received))
     if account.full or 0 < account.quota_bytes < size:
         return TryLater(Reason.OVER_QUOTA)
     return None

@@ -23,7 +23,7 @@ from quintet.clock import Clock
 from quintet.config.policy import Policy
 from quintet.config.reports import Reports as ReportsConfig
 from quintet.config.smtp import Smtp
-from quintet.delivery import authres, checks, expand, filing, lists, stamp, togroup, weighing
+from quintet.delivery import authres, checks, expand, filing, lists, sorting, stamp, togroup, weighing
 from quintet.delivery.checks import Check, Filter, Later, Places, Probe, Score
 from quintet.delivery.directory import Directory
 from quintet.delivery.envelope import Envelope, Mailbox, Recipient
@@ -53,7 +53,7 @@ class Passage:
     asked: Envelope | None = None  # as the client named the recipients, before aliases were followed
     of: list[int] = field(default_factory=list)  # for each recipient, the number of the one that was named
     work: filing.Work | None = None  # what the transaction does
-    filing: asyncio.Future[list[Problem | None]] | None = None  # and its outcome
+    filing: asyncio.Future[list[Problem | None] | filing.Unsorted] | None = None  # and its outcome
 
 
 Step = Callable[[Passage], Awaitable[Any] | None]
@@ -154,6 +154,7 @@ def file(passage: Passage) -> Awaitable[Any]:
         now=passage.now,
         expires_at=inbound.expires_at(envelope, passage.now),
         each=passage.each,
+        rules=filing.Say.QUEUE if inbound.sorter is None else filing.Say.ASK,
     )
     passage.work = work
     asked = (passage.asked or envelope).recipients
@@ -176,19 +177,46 @@ def filed(passage: Passage) -> Later:
     """What became of it; what one recipient alone is in the way of is done again, with care."""
     assert passage.filing is not None
     try:
-        passage.outcomes = passage.filing.result()
+        found = passage.filing.result()
     except (Refused, TryLater) as problem:
         if problem.reason not in filing.ONE_RECIPIENT:
             raise
         return _file_again(passage)
+    if isinstance(found, filing.Unsorted):
+        return _sort(passage, found)
+    passage.outcomes = found
     return None
+
+
+async def _sort(passage: Passage, found: filing.Unsorted) -> None:
+    """Asks the rules, then files what they say."""
+    inbound = passage.inbound
+    assert passage.work is not None
+    assert inbound.sorter is not None
+    passage.work = await sorting.settled(passage.work, found, inbound.sorter)
+    passage.decisions = list(passage.work.decisions)
+    try:
+        again = await inbound.store.write(filing.file, passage.work)
+    except (Refused, TryLater) as problem:
+        if problem.reason not in filing.ONE_RECIPIENT:
+            raise
+        await _file_again(passage)
+        return
+    if isinstance(again, filing.Unsorted):
+        await _sort(passage, again)
+    else:
+        passage.outcomes = again
 
 
 async def _file_again(passage: Passage) -> None:
     inbound, work = passage.inbound, passage.work
     assert work is not None
     inbound.directory.forget()
-    passage.outcomes = await inbound.store.write(filing.file, replace(work, careful=True))
+    found = await inbound.store.write(filing.file, replace(work, careful=True))
+    if isinstance(found, filing.Unsorted):
+        await _sort(passage, found)
+    else:
+        passage.outcomes = found
 
 
 def notify(passage: Passage) -> None:
@@ -210,6 +238,7 @@ def notify(passage: Passage) -> None:
 
 _RESULTS: dict[type[filing.Decision], Counter] = {
     filing.File: metrics.MAIL_TO.labels("filed"),
+    filing.Sorted: metrics.MAIL_TO.labels("filed"),
     filing.Send: metrics.MAIL_TO.labels("queued"),
     filing.Discard: metrics.MAIL_TO.labels("discarded"),
     filing.Reject: metrics.MAIL_TO.labels("refused"),
@@ -248,7 +277,7 @@ class Begun:
         return None
 
     @property
-    def flushing(self) -> asyncio.Future[list[Problem | None]] | None:
+    def flushing(self) -> asyncio.Future[list[Problem | None] | filing.Unsorted] | None:
         """What `go` gave when all that is left to wait for is the disk; go on when it is done."""
         return self._passage.filing
 
@@ -304,6 +333,7 @@ class Inbound:
         self.authserv_id = self.policy.authserv_id or hostname
         self.steps, self.places = tuple(steps), Places.of(checks)
         self.scores, self.filters, self.probes = tuple(scores), tuple(filters), tuple(probes)
+        self.sorter: sorting.Sorter | None = None  # runs the rules of folders; joined from above
         self._ids_of, self._ids = clock.token(5), itertools.count(1)
         self._counters: dict[str, Counter] = {}
         self._expire_ms = round(expire_s * 1000), round(expire_report_s * 1000)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quintet.clock import Clock
-from quintet.delivery import expand, filing, letter, togroup
+from quintet.delivery import expand, filing, letter, sorting, togroup
 from quintet.delivery.directory import Directory
 from quintet.delivery.envelope import Envelope, mailbox
 from quintet.delivery.envelope import Recipient as Addressee
@@ -31,13 +31,22 @@ from quintet.store.store import Store
 if TYPE_CHECKING:
     from quintet.delivery.aftermath import Aftermath
     from quintet.delivery.reports import Reports
+    from quintet.delivery.sorting import Sorter
 
 
 class Local:
     """One a process."""
 
-    def __init__(self, store: Store, directory: Directory, *, clock: Clock, resolver: Resolver) -> None:
-        self._store, self._directory, self._clock = store, directory, clock
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        *,
+        clock: Clock,
+        resolver: Resolver,
+        sorter: Sorter | None = None,
+    ) -> None:
+        self._store, self._directory, self._clock, self._sorter = store, directory, clock, sorter
         self._lists = Lists(store, clock=clock, resolver=resolver)
 
     async def deliver(self, recipients: Sequence[Recipient], aftermath: Aftermath) -> None:
@@ -54,15 +63,28 @@ class Local:
                 deed = None
                 if found.mailing_list:
                     deed = await self._lists.deed(one, found, content, work.received)
-                try:
-                    await self._store.write(_file, one, work, deed)
-                except (Refused, TryLater) as problem:
-                    if work.tell is None or problem.reason not in filing.ONE_RECIPIENT:
-                        raise
-                    # it may be the sender's own mailbox, which the report does not fit into
-                    await self._store.write(_file, one, replace(work, careful=True), deed)
+                await self._file(one, work, deed)
             except (Refused, TryLater) as problem:
                 await aftermath.settle([one], [_answer(problem)])
+
+    async def _file(self, one: Recipient, work: filing.Work, deed: Deed | None) -> None:
+        """Raises `filing.ONE_RECIPIENT`, TryLater."""
+        while True:
+            try:
+                found = await self._store.write(_file, one, work, deed)
+            except (Refused, TryLater) as problem:
+                again = work.tell is not None or any(
+                    isinstance(each, filing.Sorted) for each in work.decisions
+                )
+                if work.careful or not again or problem.reason not in filing.ONE_RECIPIENT:
+                    raise
+                # the sender's own mailbox may have no room for the report, or a rule's folder be gone
+                work = replace(work, careful=True)
+                continue
+            if found is None:
+                return
+            assert self._sorter is not None
+            work = await sorting.settled(work, found, self._sorter)
 
     async def _work(
         self, one: Recipient, found: Addressee, content: Content, reports: Reports
@@ -84,7 +106,7 @@ class Local:
         asked = replace(
             found, notify=tuple(one.params.get("notify", ())), orcpt=str(one.params.get("orcpt", ""))
         )
-        trail = expand.delivered_to(content.digest) | _trail(ref.prefix)
+        trail = expand.delivered_to(content.digest) | expand.trail(ref.prefix)
         envelope.recipients = await expand.leads(self._store, self._directory, envelope, asked, trail, now)
         if not envelope.recipients:
             raise Refused(Reason.LOOP, "Mail loop: it was forwarded from here before")
@@ -99,6 +121,7 @@ class Local:
             now=now,
             expires_at=one.expires_at,
             event="filed",
+            rules=filing.Say.NOBODY if self._sorter is None else filing.Say.ASK,
         )
         trusted = one.account_id is not None
         return await reports.arriving(work, [asked], arrived_at=one.created_at, trusted=trusted)
@@ -119,27 +142,22 @@ class Local:
 
 
 @db.bounded(lambda one, work, deed: deed is None or not deed.steps)
-def _file(tx: Tx, one: Recipient, work: filing.Work, deed: Deed | None) -> None:
+def _file(tx: Tx, one: Recipient, work: filing.Work, deed: Deed | None) -> filing.Unsorted | None:
     """Into the folder, or to a list's members, and out of the queue, at once.
 
-    Raises `filing.ONE_RECIPIENT`.
+    Gives what rules have a say in: nothing is done then.  Raises `filing.ONE_RECIPIENT`.
     """
     if deed is None or not (deed.hold or deed.again):
-        filing.file(tx, work)
+        found = filing.file(tx, work)
+        if isinstance(found, filing.Unsorted):
+            return found
     for step in deed.steps if deed is not None else ():
         step(tx)
     if deed is not None and deed.hold:
         queue.hold(tx, one.id, lists.waiting(deed.hold))
     else:
         queue.done(tx, [one.id])
-
-
-def _trail(prefix: bytes) -> frozenset[str]:
-    """The addresses of ours by which it came into the queue."""
-    lines = prefix.decode("utf-8", "replace").lower().split("\r\n")
-    return frozenset(
-        line.removeprefix("delivered-to:").strip() for line in lines if line.startswith("delivered-to:")
-    )
+    return None
 
 
 def _answer(problem: Problem) -> Answer:

@@ -49,7 +49,7 @@ def prefix_field(prefix: bytes, name: str) -> str:
 def asked_by(digest: Digest, prefix: bytes) -> Mailbox:
     """Who may be sent a receipt without asking the reader; NULL for nobody (RFC 8098 2.1, 2.2)."""
     fields = digest.all("Disposition-Notification-To")
-    if len(fields) != 1 or _automatic(digest):
+    if len(fields) != 1 or automatic(digest):
         return NULL
     if any(_REQUIRED.search(value) for value in digest.all("Disposition-Notification-Options")):
         return NULL  # 2.2: something that must be understood, and we understand nothing
@@ -62,7 +62,7 @@ def asked_by(digest: Digest, prefix: bytes) -> Mailbox:
     return sender if asks == sender and asks.local and asks.domain else NULL
 
 
-def _automatic(digest: Digest) -> bool:
+def automatic(digest: Digest) -> bool:
     """Lists, programs, reports: nobody there waits for a receipt."""
     automatic = (digest.header("Auto-Submitted") or b"no").strip().lower()
     return (

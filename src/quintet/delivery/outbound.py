@@ -28,6 +28,7 @@ from quintet.delivery.reports import Reports
 from quintet.delivery.route import Destination, Policies, Router
 from quintet.delivery.shaping import Shape
 from quintet.delivery.sites import Batch, Site, Sites
+from quintet.delivery.sorting import Sorter
 from quintet.delivery.transport import Answer, Transport
 from quintet.errors import Problem, TryLater
 from quintet.message.digest import Digest
@@ -75,6 +76,7 @@ class Runner:
         policies: Policies | None = None,
         listens: Collection[tuple[str, int]] = (),
         workers: int = 1,
+        sorter: Sorter | None = None,
     ) -> None:
         self.store, self.config, self.clock = store, config, clock
         self.owner = f"{hostname}:{os.getpid()}:{clock.token(8)}"
@@ -93,7 +95,7 @@ class Runner:
         )
         self.sites = Sites()
         self._attempts = Attempts(store, self.links, clock=clock)
-        self._local = Local(store, directory, clock=clock, resolver=resolver)
+        self._local = Local(store, directory, clock=clock, resolver=resolver, sorter=sorter)
         self._workers = workers
         self._site_of: dict[str, tuple[str, float]] = {}  # destination's key: site, believed until
         self._flushed_at = clock.now()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import enum
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from quintet.mapi import restrict, types
 from quintet.mapi.buffer import Reader, Writer, bad
@@ -126,6 +126,21 @@ def folder_of(target: Target) -> ShortId | None:
     Raises BadSyntax: malformed.
     """
     return ServerId.read(target.folder).folder if target.here else None
+
+
+def restated(actions: Sequence[Action], change: Callable[[Tag], Tag]) -> tuple[Action, ...]:
+    """The same actions with other tags, of what they set and of recipients' properties."""
+
+    def one(action: Action) -> Action:
+        data: Value = action.data
+        if action.op == Op.TAG and isinstance(data, tuple):
+            return replace(action, data=(change(data[0]), data[1]))
+        if action.op in (Op.FORWARD, Op.DELEGATE) and isinstance(data, tuple):
+            rows = tuple([tuple([(change(tag), value) for tag, value in row]) for row in data])
+            return replace(action, data=rows)
+        return action
+
+    return tuple([one(action) for action in actions])
 
 
 # --- actions --------------------------------------------------------------------------------------------

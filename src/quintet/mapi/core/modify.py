@@ -13,6 +13,7 @@ from quintet.mapi.core.structs import ROWENTRY
 from quintet.mapi.core.table import IMAPITable, of_bags
 from quintet.mapi.core.unknown import IUnknown
 from quintet.mapi.providers.base import EntryId, Which
+from quintet.mapi.types import Tag
 
 if TYPE_CHECKING:
     from quintet.mapi.core.store import IMsgStore
@@ -50,24 +51,30 @@ class IExchangeModifyTable(IUnknown):
 
         All or nothing.  Raises MAPIErrorNotFound: no row has the number of one to change.
         """
-        number = NUMBERS[self._which]
-        now = [] if flags & consts.ROWLIST_REPLACE else self._store.source.table(self._folder, self._which)
-        if len(now) + len(rows) > MAX_ROWS:
-            raise fail("MAPI_E_TABLE_TOO_BIG")
-        for entry in rows:
-            bag = values.bag_of(entry.rgPropVals)
-            if entry.ulRowFlags == consts.ROW_ADD:
-                bag.pop(number, None)
-                now.append(bag)
-                continue
-            at = _place(now, bag, number)
-            if entry.ulRowFlags == consts.ROW_MODIFY:
-                now[at] = {**now[at], **bag}
-            elif entry.ulRowFlags == consts.ROW_REMOVE:
-                del now[at]
-            else:
-                raise fail("MAPI_E_INVALID_PARAMETER", "no such change of a row")
-        self._store.source.set_table(self._folder, self._which, now)
+        changes = [(entry.ulRowFlags, values.bag_of(entry.rgPropVals)) for entry in rows]
+        replaced, number = bool(flags & consts.ROWLIST_REPLACE), NUMBERS[self._which]
+        self._store.source.change_table(
+            self._folder, self._which, lambda now: _changed([] if replaced else now, changes, number)
+        )
+
+
+def _changed(now: Sequence[Bag], changes: Sequence[tuple[int, Bag]], number: Tag) -> list[Bag]:
+    """The rows after all changes, each upon what the one before has left."""
+    if len(now) + len(changes) > MAX_ROWS:
+        raise fail("MAPI_E_TABLE_TOO_BIG")
+    found = list(now)
+    for kind, bag in changes:
+        if kind == consts.ROW_ADD:
+            found.append({key: value for key, value in bag.items() if key != number})
+            continue
+        at = _place(found, bag, number)
+        if kind == consts.ROW_MODIFY:
+            found[at] = {**found[at], **bag}
+        elif kind == consts.ROW_REMOVE:
+            del found[at]
+        else:
+            raise fail("MAPI_E_INVALID_PARAMETER", "no such change of a row")
+    return found
 
 
 def _place(rows: list[Bag], wanted: Bag, number: int) -> int:

@@ -13,7 +13,7 @@ from quintet.mapi.objects import defaults, numbers, packed, permissions, pid, pl
 from quintet.mapi.objects.bagged import Bagged, Fact, put_in
 from quintet.mapi.objects.box import mapped
 from quintet.mapi.types import Tag, Value
-from quintet.store import access, entries, folders, pages, props, seen
+from quintet.store import access, entries, folders, pages, props, rules, seen
 from quintet.store.model import SEEN, FolderId, FolderKind
 from quintet.store.model import Folder as FolderRow
 from quintet.store.ranges import RangeSet
@@ -249,6 +249,7 @@ class FolderCore(Bagged):
         pid.MESSAGE_SIZE_EXTENDED: lambda self: self.row.bytes,
         pid.CREATION_TIME: lambda self: types.of_ms(self.row.created_at),
         **defaults.FACTS,
+        pid.HAS_RULES: lambda self: rules.any_in(self.box.tx, self.id),
         pid.RIGHTS: lambda self: permissions.of_letters(
             self._letters(), access.more_of(self.box.tx, self.box.reader.id, self.id)
         ),

@@ -123,6 +123,12 @@ class Message(ItemLike):
         self.box.written()
         return self.number
 
+    def save_beside(self) -> None:
+        """Keeps properties of one that is there, and leaves its letter as it came whatever they say."""
+        self._save_props()
+        self.changed.clear()
+        self.box.written()
+
     def _check_unchanged(self, force: bool) -> None:
         assert self.row is not None
         now = self.box.tx.value("SELECT content_modseq FROM entry WHERE id = ?", self.row.id)

@@ -44,6 +44,7 @@ FOLDER_FLAGS: Final[Tag] = 0x66A80003
 RIGHTS: Final[Tag] = 0x66390003
 ATTRIBUTE_HIDDEN: Final[Tag] = 0x10F4000B
 HIERARCHY_REV: Final[Tag] = 0x40820040
+HAS_RULES: Final[Tag] = 0x663A000B  # MS-OXORULE 2.2.8.1
 DEPTH: Final[Tag] = 0x30050003
 
 # messages (MS-OXCMSG 2.2.1.1 and on)
@@ -98,6 +99,8 @@ DELETE_AFTER_SUBMIT: Final[Tag] = 0x0E01000B
 SENT_MAIL: Final[Tag] = 0x0E0A0102
 CREATOR: Final[Tag] = 0x3FF8001F  # PidTagCreatorName; kept of those who are not the owner
 DELETED_ON: Final[Tag] = 0x668F0040
+
+AWAY: Final[Tag] = 0x661D000B  # PidTagOutOfOfficeState, of the store
 
 # attachments (MS-OXCMSG 2.2.2.1 and on)
 ATTACH_NUMBER: Final[Tag] = 0x0E210003

@@ -316,6 +316,12 @@ class MessageStore(ABC):
         """All rows at once; one without a number is new and gets one."""
         raise MapiError(Code.NOT_SUPPORTED)
 
+    def change_table(
+        self, folder: EntryId, which: Which, change: Callable[[list[Bag]], Sequence[Bag]]
+    ) -> None:
+        """`set_table` to what ``change`` makes of `table`, which nobody changes meanwhile if that can be."""
+        self.set_table(folder, which, change(self.table(folder, which)))
+
     def receive_folder(self, message_class: str) -> tuple[EntryId, str]:
         """Where new messages of a class go, and the class that was found for it (the longest prefix).
 

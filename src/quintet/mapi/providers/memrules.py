@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from quintet.mapi import match, names, pr, restrict
-from quintet.mapi.bag import Attachment, Bag, Item
-from quintet.mapi.errors import MapiError
+from quintet.mapi import names, pr, restrict, rulemail, ruling
+from quintet.mapi.bag import Bag, Item
+from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import derive
-from quintet.mapi.rules import Action, Flavor, Op, Recipient, State, Target, TemplateEntry
+from quintet.mapi.rules import Action, Op, Recipient, Target, TemplateEntry
+from quintet.mapi.ruling import Cause, Deed, Failure, Rule
 from quintet.mapi.types import Tag, Value
 
 MAX_HOPS = 5  # a message that rules made starts no more than so many further ones
@@ -19,42 +18,87 @@ HOPS: Tag = 0x67F00003  # on such a message, in this process only
 
 
 @dataclass(slots=True)
-class Outcome:
-    """What the rules want.  ``moved``: it is filed there only; ``copies``: there too."""
+class Delivered:
+    """What became of a message."""
 
-    item: Item
-    moved: list[bytes] = field(default_factory=list)
-    copies: list[bytes] = field(default_factory=list)
-    deleted: bool = False
     refused: str = ""
+    places: list[bytes] = field(default_factory=list)
     out: list[Item] = field(default_factory=list)  # to be sent
     filed: list[bytes] = field(default_factory=list)  # the ids that it has now
+    failed: list[Failure[bytes]] = field(default_factory=list)
 
 
-def run(rows: Iterable[Bag], item: Item, load: Callable[[bytes], Item], me: Bag) -> Outcome:
-    """Runs the enabled rules in their order; one that nobody can answer is passed over."""
-    found = Outcome(item)
-    for row in sorted(rows, key=lambda row: row.get(pr.RULE_SEQUENCE) or 0):
-        state = row.get(pr.RULE_STATE) or 0
-        if not state & State.ENABLED or state & State.ONLY_WHEN_OOF or not _matches(row, item):
-            continue
-        for action in row.get(pr.RULE_ACTIONS) or ():
-            _act(found, action, load, me)
-        if state & State.EXIT_LEVEL:
-            break
-    return found
+class Box:
+    """What rules ask an account: rows by folder, messages by entry id, its owner."""
+
+    def __init__(
+        self,
+        rows: Callable[[bytes], Iterable[Bag]],
+        is_folder: Callable[[bytes], bool],
+        load: Callable[[bytes], Item],
+        me: Bag,
+    ) -> None:
+        self.rows, self.is_folder, self.load, self.me = rows, is_folder, load, me
 
 
-def _matches(row: Bag, item: Item) -> bool:
-    condition = row.get(pr.RULE_CONDITION)
-    if condition is None:
-        return True
-    try:
-        matcher = match.compiled(condition)
-    except MapiError:
+class _Ground:
+    """`ruling.Ground` of one message.  An account in memory is never Out of Office."""
+
+    away = False
+
+    def __init__(self, box: Box, item: Item) -> None:
+        self._box, self._item = box, item
+        self._bag = derive.row_of(item)
+
+    def rules(self, folder: bytes) -> Sequence[Rule]:
+        return [_rule(row) for row in self._box.rows(folder)]
+
+    def values(self, tags: Sequence[Tag]) -> Sequence[Value]:
+        return [self._bag.get(names.key(tag)) for tag in tags]
+
+    def parts(self, table: Tag) -> Sequence[Mapping[Tag, Value]]:
+        return parts(self._item, table)
+
+    def target(self, action: Action) -> bytes | None:
+        if not isinstance(action.data, Target) or not self._box.is_folder(action.data.folder):
+            raise MapiError(Code.NOT_FOUND)
+        return action.data.folder
+
+    def told(self, rule: Rule) -> bool:
         return False
-    bag = derive.row_of(item)
-    return matcher.test([bag.get(names.key(tag)) for tag in matcher.keys], functools.partial(parts, item))
+
+
+def _rule(row: Bag) -> Rule:
+    return Rule(
+        row.get(pr.RULE_ID) or 0,
+        row.get(pr.RULE_SEQUENCE) or 0,
+        row.get(pr.RULE_STATE) or 0,
+        row.get(pr.RULE_PROVIDER) or "",
+        row.get(pr.RULE_CONDITION),
+        row.get(pr.RULE_ACTIONS) or (),
+    )
+
+
+def run(folder: bytes, item: Item, box: Box) -> Delivered:
+    """Runs the rules of a folder, and of those that it is moved to; the item is as they want it then."""
+    outcome = ruling.run(folder, _Ground(box, item))
+    found = Delivered(places=outcome.places, failed=outcome.failed)
+    if outcome.refused is not None:
+        found.refused = "the receiver's rules refuse it"
+    if outcome.read:
+        item.props[pr.MESSAGE_FLAGS] = item.props.get(pr.MESSAGE_FLAGS, 0) | derive.READ
+    for deed in outcome.letters:
+        made = _letter(item, deed, box)
+        if made is None:
+            found.failed.append(Failure(deed.folder, deed.rule, Cause.TEMPLATE, deed.number, deed.action))
+        elif made.recipients and (hops := item.props.get(HOPS, 0) + 1) <= MAX_HOPS:
+            made.props[HOPS] = hops
+            found.out.append(made)
+    for deed in outcome.tags:
+        tag, value = deed.action.data  # type: ignore[misc]  # it was looked at before
+        assert isinstance(tag, int)
+        item.props[names.key(tag)] = value
+    return found
 
 
 def parts(item: Item, table: Tag) -> Sequence[Mapping[Tag, Value]]:
@@ -63,78 +107,18 @@ def parts(item: Item, table: Tag) -> Sequence[Mapping[Tag, Value]]:
     return [{names.tag(key): value for key, value in bag.items()} for bag in bags]
 
 
-def _act(found: Outcome, action: Action, load: Callable[[bytes], Item], me: Bag) -> None:
-    props = found.item.props
-    if action.op in (Op.MOVE, Op.COPY) and isinstance(action.data, Target):
-        (found.moved if action.op == Op.MOVE else found.copies).append(action.data.folder)
-    elif action.op == Op.DELETE:
-        found.deleted = True
-    elif action.op == Op.MARK_AS_READ:
-        props[pr.MESSAGE_FLAGS] = props.get(pr.MESSAGE_FLAGS, 0) | derive.READ
-    elif action.op == Op.BOUNCE:
-        found.refused = "the receiver's rules refuse it"
-    elif action.op == Op.TAG and isinstance(action.data, tuple):
-        tag, value = action.data
-        assert isinstance(tag, int)
-        props[names.key(tag)] = value
-    elif action.op in (Op.FORWARD, Op.DELEGATE) and isinstance(action.data, tuple):
-        rows: Any = action.data  # recipients, with these actions
-        _send(found, _forwarded(found.item, action, me), rows)
-    elif action.op == Op.REPLY and isinstance(action.data, TemplateEntry):
-        _reply(found, action.data, load, me)
-
-
-def _send(found: Outcome, item: Item, rows: Iterable[Recipient]) -> None:
-    hops = found.item.props.get(HOPS, 0) + 1
-    if hops > MAX_HOPS:
-        return
-    item.props[HOPS] = hops
-    item.recipients = [
-        {pr.RECIPIENT_TYPE: derive.TO, **{tag: value for tag, value in row if tag != pr.RECIPIENT_TYPE}}
-        for row in rows
-    ]
-    found.out.append(item)
-
-
-def _forwarded(item: Item, action: Action, me: Bag) -> Item:
-    """As it is, or within another message."""
-    if action.flavor & Flavor.UNCHANGED or action.op == Op.DELEGATE:
-        return derive.copied(item)
-    subject = item.props.get(pr.SUBJECT) or ""
-    sender: Bag = {
-        pr.SENDER_NAME: me.get(pr.DISPLAY_NAME),
-        pr.SENDER_ADDRTYPE: me.get(pr.ADDRTYPE),
-        pr.SENDER_EMAIL_ADDRESS: me.get(pr.EMAIL_ADDRESS),
-    }
-    made = derive.copied(item)
-    if action.flavor & Flavor.AS_ATTACHMENT:
-        made = Item({pr.MESSAGE_CLASS: "IPM.Note", pr.BODY: ""})
-        made.attachments.append(
-            Attachment(
-                {pr.ATTACH_METHOD: derive.EMBEDDED, pr.DISPLAY_NAME: subject}, item=derive.copied(item)
-            )
-        )
-    for part in (pr.SUBJECT_PREFIX, pr.NORMALIZED_SUBJECT):
-        made.props.pop(part, None)
-    made.props[pr.SUBJECT] = f"FW: {subject}"
-    made.props.update(sender)
-    return made
-
-
-def _reply(found: Outcome, template: TemplateEntry, load: Callable[[bytes], Item], me: Bag) -> None:
-    """The template, to who wrote; nobody answers a message without an author."""
-    address = found.item.props.get(pr.SENDER_EMAIL_ADDRESS)
-    try:
-        item = load(template.entry)
-    except MapiError:
-        return
-    if not address:
-        return
-    kind = found.item.props.get(pr.SENDER_ADDRTYPE, "SMTP")
-    name = found.item.props.get(pr.SENDER_NAME, address)
-    item.props[pr.MESSAGE_CLASS] = "IPM.Note"
-    item.props[pr.SENDER_NAME] = me.get(pr.DISPLAY_NAME)
-    item.props[pr.SENDER_ADDRTYPE] = me.get(pr.ADDRTYPE)
-    item.props[pr.SENDER_EMAIL_ADDRESS] = me.get(pr.EMAIL_ADDRESS)
-    row = ((pr.DISPLAY_NAME, name), (pr.ADDRTYPE, kind), (pr.EMAIL_ADDRESS, address))
-    _send(found, item, (row,))
+def _letter(item: Item, deed: Deed[bytes], box: Box) -> Item | None:
+    """What a rule sends, without recipients where there is nobody to have it; None: no such template."""
+    action = deed.action
+    if action.op in (Op.REPLY, Op.OOF_REPLY):
+        try:
+            assert isinstance(action.data, TemplateEntry)
+            template = box.load(action.data.entry)
+        except MapiError:
+            return None
+        author = rulemail.author(item)
+        made = rulemail.replied(item, template, action, box.me)
+        return rulemail.addressed(made, [] if author is None else [author])
+    rows: tuple[Recipient, ...] = action.data  # type: ignore[assignment]  # those of a forward
+    made = derive.copied(item) if rulemail.passes_whole(action) else rulemail.forwarded(item, action, box.me)
+    return rulemail.addressed(made, rows)

@@ -14,6 +14,7 @@ from quintet.mapi.bag import Bag, Item, Key
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import base, derive, listing, memfolders, memrules
 from quintet.mapi.providers.base import Can, Criteria, EntryId, Event, Kind, Rows, Special, Thing, View, Which
+from quintet.mapi.rules import State
 from quintet.mapi.types import Value
 
 _FOLDER, _MESSAGE, _STORE = b"\1", b"\2", b"\0"
@@ -207,7 +208,7 @@ class MemoryStore(base.MessageStore):
             Event(Kind.MODIFIED, Thing.FOLDER, message.folder.entry, message.folder.parent),
         ]
 
-    def deliver(self, item: Item, me: Bag | None = None) -> memrules.Outcome:
+    def deliver(self, item: Item, me: Bag | None = None) -> memrules.Delivered:
         """What comes from outside, into the folder for its class, or where that folder's rules say.
 
         ``me``: who the receiver is, for what the rules send.
@@ -215,18 +216,24 @@ class MemoryStore(base.MessageStore):
         item.props[pr.MESSAGE_DELIVERY_TIME] = self._now()
         message_class = str(item.props.get(pr.MESSAGE_CLASS, "IPM.Note"))
         folder, _ = self.receive_folder(message_class)
-        found = memrules.run(self.table(folder, Which.RULES), item, self.load, me or {})
-        if found.refused:
-            return found
-        places = [*found.copies, *(found.moved or ([] if found.deleted else [folder]))]
-        for place in places:
-            if place not in self._folders:
-                continue
+        box = memrules.Box(
+            lambda one: self.table(one, Which.RULES), self._folders.__contains__, self.load, me or {}
+        )
+        found = memrules.run(folder, item, box)
+        for failure in found.failed:
+            self._mark(failure.folder, failure.rule.id, State.ERROR)
+        for place in [] if found.refused else found.places:
             entry = self.save(place, item)
             found.filed.append(entry)
             event = Event(Kind.NEW_MAIL, Thing.MESSAGE, entry, place, message_class=message_class)
             self._tell(event)
         return found
+
+    def _mark(self, folder: EntryId, number: int, bits: int) -> None:
+        with self._lock:
+            for row in self._folder(folder).tables.get(Which.RULES, ()):
+                if row.get(pr.RULE_ID) == number:
+                    row[pr.RULE_STATE] = (row.get(pr.RULE_STATE) or 0) | bits
 
     def update(self, entry: EntryId, changes: Bag, gone: Collection[Key] = ()) -> None:
         with self._lock:

@@ -7,11 +7,26 @@ from collections.abc import Sequence
 from quintet.mapi import match, names, pr
 from quintet.mapi.bag import Bag
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import Box, Folder, members, searching
-from quintet.mapi.providers.base import Criteria
+from quintet.mapi.objects import Box, Folder, members, ruletable, searching
+from quintet.mapi.providers.base import Criteria, Which
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.types import Tag
 from quintet.store import folders, pages, seen
+
+
+def table(folder: Folder, which: Which) -> list[Bag]:
+    """Rights or rules.  Raises MapiError(ACCESS_DENIED)."""
+    if which is Which.RIGHTS:
+        return rights(folder)
+    return ruletable.listing(folder, lambda tag: _outside(folder.box, tag))
+
+
+def set_table(folder: Folder, which: Which, rows: Sequence[Bag]) -> None:
+    """These are all rows now.  Raises MapiError: as `members.change` and `ruletable.change`."""
+    if which is Which.RIGHTS:
+        set_rights(folder, rows)
+    else:
+        ruletable.change(folder, rows, lambda tag: _inside(folder.box, tag))
 
 
 def rights(folder: Folder) -> list[Bag]:

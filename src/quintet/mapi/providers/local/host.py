@@ -151,9 +151,11 @@ class Host:
         if self._ways is None:
             from quintet.delivery.post import PostOffice  # half a second; most programs only read
             from quintet.delivery.waysin import inbound
+            from quintet.mapi.objects.sorting import Sorter
 
             config = self.config
             made = inbound(config, self.store, self.clock)
+            made.sorter = Sorter(made)
             office = PostOffice(
                 self.store, config.nntp, config.news, hostname=config.hostname, clock=self.clock, inbound=made
             )

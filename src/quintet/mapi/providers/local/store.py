@@ -56,7 +56,8 @@ class LocalStore(base.MessageStore):
 
     can = (
         Can.SAVE | Can.FOLDERS | Can.ITEMS | Can.PROPS | Can.READ_MARKS | Can.ASSOCIATED | Can.NOTIFY
-        | Can.SUBMIT | Can.SOFT_DELETE | Can.SEARCH_FOLDERS | Can.RIGHTS | Can.RECEIVE_FOLDERS | Can.CHANGES
+        | Can.SUBMIT | Can.SOFT_DELETE | Can.SEARCH_FOLDERS | Can.RIGHTS | Can.RULES | Can.RECEIVE_FOLDERS
+        | Can.CHANGES
     )  # fmt: skip
 
     def __init__(self, host: Host, owner: AccountId, reader: Reader) -> None:
@@ -341,14 +342,19 @@ class LocalStore(base.MessageStore):
         self.write(work)
 
     def table(self, folder: EntryId, which: Which) -> list[Bag]:
-        if which is not Which.RIGHTS:
-            raise MapiError(Code.NOT_SUPPORTED)
-        return self.read(lambda: extras.rights(self._folder(folder)))
+        return self.read(lambda: extras.table(self._folder(folder), which))
 
     def set_table(self, folder: EntryId, which: Which, rows: Sequence[Bag]) -> None:
-        if which is not Which.RIGHTS:
-            raise MapiError(Code.NOT_SUPPORTED)
-        self.write(lambda: extras.set_rights(self._folder(folder), rows))
+        self.write(lambda: extras.set_table(self._folder(folder), which, rows))
+
+    def change_table(
+        self, folder: EntryId, which: Which, change: Callable[[list[Bag]], Sequence[Bag]]
+    ) -> None:
+        def work() -> None:
+            one = self._folder(folder)
+            extras.set_table(one, which, change(extras.table(one, which)))
+
+        self.write(work)
 
     def receive_folder(self, message_class: str) -> tuple[EntryId, str]:
         found, number = self.read(lambda: receiving.find(self.box, message_class))

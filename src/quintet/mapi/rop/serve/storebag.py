@@ -11,8 +11,8 @@ from quintet.mapi.nspi import names
 from quintet.mapi.objects import defaults, pid, stored
 from quintet.mapi.objects.bagged import Bagged, Fact, put_in
 from quintet.mapi.objects.foldercore import packed_value
-from quintet.mapi.types import Tag
-from quintet.store import accounts, props
+from quintet.mapi.types import Tag, Value
+from quintet.store import accounts, props, rules
 
 _FOLDERS: Final = {  # PidTag...EntryId of folders by their roles
     0x35E00102: "subtree",
@@ -70,6 +70,14 @@ class StoreObject(Bagged):
         props.remove(tx, props.ACCOUNT, account)
         props.put(tx, props.ACCOUNT, account, {tag: value for tag, value in raw.items() if tag is not None})
 
+    def _set_fact(self, tag: Tag, value: Value) -> None:
+        """Who comes back has told nobody yet, the next time (MS-OXORULE 3.2.4.2)."""
+        if tag != pid.AWAY or not isinstance(value, bool):
+            raise MapiError(Code.COMPUTED_VALUE)
+        self._put({pid.AWAY: value})
+        if not value:
+            rules.forget_told(self.box.tx, self.box.account.id)
+
     def _size(self) -> int:
         return accounts.get(self.box.tx, self.box.account.id).used_bytes
 
@@ -90,7 +98,7 @@ class StoreObject(Bagged):
         0x661B0102: lambda self: None if self.box.public else _owner_entry(self),
         0x661C001F: lambda self: None if self.box.public else self.box.owner.display_name,
         0x66190102: _user_entry,
-        0x661D000B: lambda self: False,  # PidTagOutOfOfficeState: rules of absence are another half's
+        pid.AWAY: lambda self: bool(self._bag().get(pid.AWAY)),
         0x666D0003: lambda self: MAX_SUBMIT_KIB,
         0x66A10003: lambda self: 0x0409,  # PidTagLocaleId
         0x66C30003: lambda self: 1252,  # PidTagCodePageId
