@@ -116,20 +116,6 @@ async def test_operations_of_one_buffer_use_each_others_handles(tmp_path: Path) 
         assert position.told.code == 0x80040108
 
 
-async def test_what_nobody_serves_is_not_supported(tmp_path: Path) -> None:
-    """MS-OXCDATA R927, R928; those around it are done."""
-    async with desk(tmp_path) as it:
-        box = await it.box()
-        writer = Writer()
-        writer.put(bytes((0x86, 0, 0)) + bytes(6))  # RopTellVersion
-        registry.put_request(writer, 0x7B, 0, 0)
-        raw = frame.wrap([registry.join(writer.done(), [box.handle])])
-        body = await it.endpoint.answer(box.state, "execute", execute(raw))
-        payload = frame.unwrap(executed(body)[2])[0]
-        first, second = registry.read_answers(payload).told
-        assert (first.code, second.code) == (0x80040102, 0)
-
-
 @pytest.mark.parametrize("payload", [b"\x05\0\x28\0\0", b"\x05\0\x02\0\0", b"\x01", b"\x09\0\0\0"])
 async def test_buffers_that_cannot_be_read(tmp_path: Path, payload: bytes) -> None:
     """R4551, R18, MS-OXCRPC R697: ErrorCode ecRpcFormat, and no ROP buffer; nothing was done."""
