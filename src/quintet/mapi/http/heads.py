@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Final
@@ -24,22 +24,19 @@ MAX_CLIENT_INFO = 256  # bytes; a GUID and a counter
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a request's head says; ``echo`` are the headers that the answer repeats (R2040, R156)."""
+    """What a request's head says."""
 
     kind: str  # lower case
-    echo: dict[str, str]
     context: str
     sequence: str | None
 
 
-def echoes(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers to repeat, as far as they came and can be repeated."""
-    found = {}
+def _echoes(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The headers to repeat, as far as they came and can be repeated (R2040, R156)."""
     for name in ("X-RequestType", "X-RequestId", "X-ClientInfo"):
         value = headers.get(name, "")
         if value and len(value) <= MAX_CLIENT_INFO and value.isascii() and value.isprintable():
-            found[name] = value
-    return found
+            yield name, value
 
 
 def read(method: str, headers: Mapping[str, str]) -> Head:
@@ -59,7 +56,7 @@ def read(method: str, headers: Mapping[str, str]) -> Head:
     if not _KIND.fullmatch(kind):
         raise Wrong(Code.INVALID_REQUEST_TYPE, "X-RequestType is not a word")
     context, sequence = cookies(headers.get("Cookie", ""))
-    return Head(kind.lower(), echoes(headers), context, sequence)
+    return Head(kind.lower(), context, sequence)
 
 
 def cookies(text: str) -> tuple[str, str | None]:
@@ -68,26 +65,27 @@ def cookies(text: str) -> tuple[str, str | None]:
     return found.get(CONTEXT, ""), found.get(SEQUENCE)
 
 
-def answer(echo: Mapping[str, str], code: int) -> list[tuple[str, str]]:
+def answer(asked: Mapping[str, str], code: int) -> list[tuple[str, str]]:
     """Headers of every answer (R44, R164); ``code`` 0 promises a binary body (R2037)."""
     return [
         ("Content-Type", BINARY if not code else DIAGNOSTIC),
         ("Cache-Control", "private"),
-        *echo.items(),
+        *_echoes(asked),
         ("X-ResponseCode", str(int(code))),
         ("X-ServerApplication", SERVER),
     ]
 
 
 def of_context(begun: Begun, path: str, *, secure: bool, idle_s: float) -> list[tuple[str, str]]:
-    """The cookies, on every answer that has a context (R1236), and when it will be forgotten (R167)."""
+    """The cookies, on every answer that has a context (R1236), and when one is forgotten (R167)."""
+    expiration = ("X-ExpirationInfo", str(round(idle_s * 1000)))
     if not begun.context:
-        return []
+        return [expiration]
     tail = f"; path={path}; HttpOnly" + ("; Secure" if secure else "")
     return [
         ("Set-Cookie", f"{CONTEXT}={begun.context}{tail}"),
         ("Set-Cookie", f"{SEQUENCE}={begun.sequence}{tail}"),
-        ("X-ExpirationInfo", str(round(idle_s * 1000))),
+        expiration,
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -23,6 +24,7 @@ from quintet.mapi.http.entrance import peer_of
 from quintet.net.seam import Peer
 
 if TYPE_CHECKING:
+    from quintet.auth.identity import Identity
     from quintet.mapi.http.crossing import Crossing
     from quintet.mapi.http.entrance import Entrance
 
@@ -30,8 +32,18 @@ if TYPE_CHECKING:
 MAX_BODY = 0x42000
 BODY_S = 60.0  # that a whole body may take to come
 AT_ONCE_S = 0.25  # an answer that is there by then comes in one piece
+SOON_S = 0.02  # and one of a request that waits: there was an event already, or it is refused
+PROCESSING = b"PROCESSING\r\n"  # R1238
 
 logger = log.get("mapi")
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """When a request began: seconds since 1970, and monotonic ones."""
+
+    at_s: float
+    monotonic: float
 
 
 class MapiHttp:
@@ -60,38 +72,31 @@ class MapiHttp:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to any request below /mapi/."""
-        started_s, started = self._clock.now() / 1000, self._clock.monotonic()
+        start = _Start(self._clock.now() / 1000, self._clock.monotonic())
         entered = await self._entrance.enter(request)
         if isinstance(entered, web.StreamResponse):
             return entered
-        echo = heads.echoes(request.headers)
-        begun = Begun()
         path = re.sub("/+", "/", request.path.lower()).rstrip("/")
-        secure = request.transport is not None and request.transport.get_extra_info("ssl_object") is not None
         try:
-            endpoint = self._endpoints.get(path)
-            if endpoint is None:
-                raise Wrong(Code.INVALID_PATH, "nothing is served at this path")
-            head = heads.read(request.method, request.headers)
-            if head.kind not in (endpoint.opening, endpoint.closing, "ping", *endpoint.kinds):
-                raise Wrong(Code.INVALID_REQUEST_TYPE, "this path knows no such X-RequestType")
-            body = await read_body(request)
-            call = Call(path, head.kind, entered, body, head.context, head.sequence)
-            running = await self._begin(endpoint, call, peer_of(request))
-            begun = running.begun
+            running = await self._accept(request, path, entered)
+            try:
+                return await self._answer(request, path, running, start)
+            finally:
+                if running.begun.waits:
+                    running.done.cancel()  # its client is gone, or has its answer
         except Wrong as wrong:
-            cookies = heads.of_context(wrong.begun, path, secure=secure, idle_s=self._config().idle_s)
-            return self._refuse(wrong, [*heads.answer(echo, wrong.code), *cookies], request)
-        headers = [
-            *heads.answer(echo, 0),
-            ("X-PendingPeriod", str(round(self._config().pending_s * 1000))),
-            *heads.of_context(begun, path, secure=secure, idle_s=self._config().idle_s),
-        ]
-        try:
-            return await self._stream(request, headers, running, (started_s, started))
-        finally:
-            if running.begun.waits:
-                running.done.cancel()  # its client is gone, or has its answer
+            return self._refuse(request, path, wrong)
+
+    async def _accept(self, request: web.BaseRequest, path: str, identity: Identity) -> Running:
+        """Raises Wrong: it is none of ours, or comes at the wrong time."""
+        endpoint = self._endpoints.get(path)
+        if endpoint is None:
+            raise Wrong(Code.INVALID_PATH, "nothing is served at this path")
+        head = heads.read(request.method, request.headers)
+        if head.kind not in (endpoint.opening, endpoint.closing, "ping", *endpoint.kinds):
+            raise Wrong(Code.INVALID_REQUEST_TYPE, "this path knows no such X-RequestType")
+        call = Call(path, head.kind, identity, await read_body(request), head.context, head.sequence)
+        return await self._begin(endpoint, call, peer_of(request))
 
     async def _begin(self, endpoint: Endpoint, call: Call, peer: Peer) -> Running:
         if call.kind == "ping" and not call.context:
@@ -127,37 +132,59 @@ class MapiHttp:
         except Wrong:
             pass
 
-    @staticmethod
-    def _refuse(wrong: Wrong, headers: list[tuple[str, str]], request: web.BaseRequest) -> web.Response:
-        logger.debug("request refused", code=int(wrong.code), text=wrong.text, path=request.path)
-        response = web.Response(text=wrong.text + "\n", headers=headers)
-        if wrong.code in (Code.TOO_LARGE, Code.INVALID_REQUEST_BODY):  # the rest of it is not awaited
-            response.force_close()
+    # --- answers ------------------------------------------------------------------------------------
+
+    async def _answer(
+        self, request: web.BaseRequest, path: str, running: Running, start: _Start
+    ) -> web.StreamResponse:
+        """In one piece where it is there soon.  Raises Wrong: it failed before anything was said (R2226)."""
+        await asyncio.wait((running.done,), timeout=SOON_S if running.begun.waits else AT_ONCE_S)
+        headers = [
+            *heads.answer(request.headers, 0),
+            ("X-PendingPeriod", str(round(self._config().pending_s * 1000))),
+            *self._of_context(request, path, running.begun),
+        ]
+        if not running.done.done():
+            return await self._stream(request, headers, running, start)
+        done = _result(running.done)
+        if done.code:
+            raise Wrong(Code(done.code), done.body.decode(), running.begun)
+        body = PROCESSING + heads.additional(0, start.at_s, self._elapsed_ms(start)) + done.body
+        response = web.Response(body=body, headers=headers)
+        response.enable_chunked_encoding()  # also this one, as clients know it (R1229)
         return response
 
+    def _of_context(self, request: web.BaseRequest, path: str, begun: Begun) -> list[tuple[str, str]]:
+        secure = request.transport is not None and request.transport.get_extra_info("ssl_object") is not None
+        return heads.of_context(begun, path, secure=secure, idle_s=self._config().idle_s)
+
+    def _refuse(self, request: web.BaseRequest, path: str, wrong: Wrong) -> web.Response:
+        logger.debug("request refused", code=int(wrong.code), text=wrong.text, path=request.path)
+        headers = [
+            *heads.answer(request.headers, wrong.code),
+            *self._of_context(request, path, wrong.begun),
+        ]
+        response = web.Response(text=wrong.text + "\n", headers=headers)
+        if wrong.code in (Code.TOO_LARGE, Code.INVALID_REQUEST_BODY) and not request.content.is_eof():
+            response.force_close()  # the rest of the body is not awaited
+        return response
+
+    def _elapsed_ms(self, start: _Start) -> int:
+        return round((self._clock.monotonic() - start.monotonic) * 1000)
+
     async def _stream(
-        self,
-        request: web.BaseRequest,
-        headers: list[tuple[str, str]],
-        running: Running,
-        started: tuple[float, float],
+        self, request: web.BaseRequest, headers: list[tuple[str, str]], running: Running, start: _Start
     ) -> web.StreamResponse:
-        await asyncio.wait((running.done,), timeout=0.0 if running.begun.waits else AT_ONCE_S)
         response = web.StreamResponse(headers=headers)
         response.enable_chunked_encoding()
         await response.prepare(request)
-        early = b"PROCESSING\r\n"  # R1238
-        if not running.done.done():
-            await response.write(early)
-            early = b""
+        await response.write(PROCESSING)
         while not running.done.done():
             over, _ = await asyncio.wait((running.done,), timeout=self._config().pending_s)
             if not over:
                 await response.write(b"PENDING\r\n")  # R1241
         done = _result(running.done)
-        elapsed_ms = round((self._clock.monotonic() - started[1]) * 1000)
-        await response.write(early + heads.additional(done.code, started[0], elapsed_ms) + done.body)
-        await response.write_eof()
+        await response.write_eof(heads.additional(done.code, start.at_s, self._elapsed_ms(start)) + done.body)
         return response
 
 

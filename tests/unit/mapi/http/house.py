@@ -52,9 +52,9 @@ class Toy:
         return Opened(identity.name, b"hello " + identity.name.encode())
 
     async def answer(self, state: Any, kind: str, body: bytes) -> bytes:
-        if body == b"wait" or kind in self.waiting:
+        if body.startswith(b"wait") or (kind in self.waiting and not body):
             await self.go.wait()
-        if body == b"bad":
+        if body.endswith(b"bad"):
             raise BadSyntax("bad body")
         if body == b"fail":
             raise Failed(0x1234)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from quintet.config.mapi import Mapi
+from quintet.mapi.http import service
 from tests.unit.mapi.http.house import house
 
 
@@ -128,21 +129,35 @@ async def test_signs_of_life(tmp_path: Path) -> None:
         assert answer.tags[-1] == "DONE"
 
 
-async def test_failures_after_acceptance(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """R2229, R2230: a later X-ResponseCode among the additional headers; R257: or a StatusCode."""
+async def test_failures(tmp_path: Path) -> None:
+    """R148, R2226: in the head, as long as nothing was said; R257: or a StatusCode; R1236: with cookies."""
     async with house(tmp_path) as it, it.client() as client:
         cookie = (await client.post("Connect")).cookie
         bad = await client.post("Execute", b"bad", cookie)
-        assert bad.code == 0
+        assert (bad.code, bad.body) == (12, b"bad body\n")
+        assert bad.headers["Content-Type"].startswith("text/html")
+        failed = await client.post("Execute", b"fail", bad.cookie)
+        assert failed.code == 0
+        assert failed.body == b"\x34\x12\0\0\0\0\0\0"
+        bug = await client.post("Execute", b"bug", failed.cookie)
+        assert (bug.code, bug.body) == (1, b"internal error\n")
+        assert (await client.post("Execute", b"on", bug.cookie)).body == b"execute on"
+        assert (await client.post("NotificationWait", b"bad", bug.cookie)).code == 12
+
+
+async def test_failures_after_acceptance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R2229, R2230, R2232: a later X-ResponseCode among the additional headers, with its Content-Type."""
+    monkeypatch.setattr(service, "AT_ONCE_S", 0.01)
+    async with house(tmp_path) as it, it.client() as client:
+        cookie = (await client.post("Connect")).cookie
+        waiting = asyncio.create_task(client.post("Execute", b"wait, bad", cookie))
+        await asyncio.sleep(0.1)
+        it.toy.go.set()
+        bad = await waiting
+        assert (bad.code, bad.tags) == (0, ["PROCESSING", "DONE"])
         assert bad.additional["X-ResponseCode"] == "12"
         assert bad.additional["Content-Type"] == "text/html"
         assert bad.body == b"bad body"
-        failed = await client.post("Execute", b"fail", bad.cookie)
-        assert "X-ResponseCode" not in failed.additional
-        assert failed.body == b"\x34\x12\0\0\0\0\0\0"
-        bug = await client.post("Execute", b"bug", failed.cookie)
-        assert bug.additional["X-ResponseCode"] == "1"
-        assert bug.body == b"internal error"
 
 
 async def test_ping(tmp_path: Path) -> None:
