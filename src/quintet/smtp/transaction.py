@@ -274,10 +274,11 @@ class Transaction:
         return self._desk.role is Role.SUBMISSION and self._desk.config.check_addresses
 
     def _whole(self, domain: str) -> bool:
-        """A domain that others know, or one label that we do."""
+        """A domain that others know, or one label that we do; programs of this host have names like that."""
         desk = self._desk
         return (
             "." in domain
+            or bool(self.envelope.peer.user)
             or domain.startswith("[")
             or domain == desk.hostname.lower()
             or desk.inbound.directory.is_local(domain)
