@@ -11,7 +11,7 @@ from quintet.mapi import objects, restrict, rows
 from quintet.mapi.buffer import Reader
 from quintet.mapi.objects import Box, numbers, pid
 from quintet.mapi.rop.events import Event, Kind, TableEvent
-from quintet.mapi.rop.serve import listening, notices
+from quintet.mapi.rop.serve import listening
 from quintet.mapi.rop.serve.listening import Subscription
 from quintet.mapi.rop.serve.notices import Notices
 from quintet.mapi.rop.serve.shown import Shown
@@ -187,7 +187,7 @@ async def test_too_much_is_told_by_counts_alone(listener: Listener, monkeypatch:
 
 
 async def test_queue_is_bounded(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notices, "MAX_QUEUE", 2)
+    monkeypatch.setattr(listener.notices, "_most", 2)
     listener.subscribe()
     for number in range(3):
         await add(listener, number + 1)
@@ -313,7 +313,7 @@ async def test_headings_are_rows(listener: Listener) -> None:
 
 async def test_more_than_can_be_told_is_a_change(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
     """R270: TableChanged, once until the client has fetched it; rows again afterwards."""
-    monkeypatch.setattr(notices, "MAX_QUEUE", 2)
+    monkeypatch.setattr(listener.notices, "_most", 2)
     listener.show(newest_first, pid.MESSAGE_ID)
     for number in range(3):
         await arrive(listener, number + 1)

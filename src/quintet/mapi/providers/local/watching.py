@@ -14,7 +14,9 @@ from quintet.mapi.rop import events
 from quintet.mapi.rop.serve.listening import Subscription
 from quintet.mapi.rop.serve.notices import Notices
 from quintet.mapi.rop.serve.run import collect
+from quintet.store import folders
 from quintet.store.db import Tx
+from quintet.store.model import FolderId
 
 if TYPE_CHECKING:
     from quintet.mapi.ids import ShortId
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 logger = log.get("mapi")
 
 EVERYTHING = 0xFFFF
+MAX_NEWS = 100_000  # of one look; they are told at once, so nothing waits for a client to fetch it
 HANDLE = 1  # one subscription serves all listeners
 
 
@@ -52,7 +55,7 @@ class Watching:
     # --- on the loop --------------------------------------------------------------------------------
 
     async def _begin(self) -> None:
-        self._notices = Notices(self._store.host.store)
+        self._notices = Notices(self._store.host.store, MAX_NEWS)
         self._store.host.store.peek(self._subscribe)
         self._notices.settle()
         self._task = asyncio.create_task(self._run(), name="mapi-watch")
@@ -94,8 +97,17 @@ class Watching:
             before = box.message_entry_id(event.old_folder.counter, old) if old else b""
             yield Event(kind, Thing.MESSAGE, entry, where, before, old_where, event.message_class)
         else:
-            parents = _entry(box, event.parent), _entry(box, event.old_parent)
-            yield Event(kind, Thing.FOLDER, where, parents[0], old_where, parents[1])
+            parent = _entry(box, event.parent) or self._parent(event.folder)
+            yield Event(kind, Thing.FOLDER, where, parent, old_where, _entry(box, event.old_parent))
+
+    def _parent(self, folder: ShortId) -> bytes:
+        """Where a folder stands whose event does not tell; b"" for one that is gone."""
+        store = self._store
+        try:
+            row = store.host.store.peek(folders.get, FolderId(folder.counter))
+        except Problem:
+            return b""
+        return store.box.folder_entry_id(store.box.parent_of(row))
 
 
 def _entry(box: Box, folder: ShortId) -> bytes:

@@ -202,11 +202,11 @@ def _kind(news: FolderNews) -> tuple[Kind, Place, Place]:
 
 
 def _counts(where: ShortId, known: _Known, fresh: _Known, happened: Happened | None) -> Event | None:
-    """That a folder holds another number of messages, or of unread ones (R113, R116)."""
+    """That a folder holds another number of messages, or of unread ones (R113, R116), or changed somehow."""
     moved = happened is None or bool(happened.came or happened.gone)
     total = moved if known.total < 0 else fresh.total != known.total
     unread = known.unread < 0 or fresh.unread != known.unread
-    if not total and not unread:
+    if not total and not unread and happened is not None:
         return None
     flags = Kind.MODIFIED | (Kind.TOTAL if total else 0) | (Kind.UNREAD if unread else 0)
     return Event(flags, where, total=fresh.total, unread=fresh.unread)

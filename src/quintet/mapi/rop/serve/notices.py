@@ -39,10 +39,10 @@ class Hints:
 
 
 class Notices:
-    """Those of one session; ``event`` is set when there may be something."""
+    """Those of one session; ``event`` is set when there may be something.  ``most``: that wait to be told."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, most: int = MAX_QUEUE) -> None:
+        self._store, self._most = store, most
         self.event = asyncio.Event()
         self.queue: collections.deque[Notify] = collections.deque()
         self._listening: dict[int, Listening] = {}  # by the number of the logon
@@ -131,14 +131,14 @@ class Notices:
         return any(self._concerned(table, hints) for table in self._tables.values())
 
     def _put(self, handle: int, logon: int, event: Event) -> None:
-        if len(self.queue) < MAX_QUEUE:
+        if len(self.queue) < self._most:
             self.queue.append(Notify(handle, logon, event))
 
     def _put_rows(self, handle: int, table: Shown, events: list[Event]) -> None:
         """Nothing more of a table that is known to have changed somehow; no rows where they are too many."""
         if any(one.handle == handle and one.event.table == TableEvent.CHANGED for one in self.queue):
             return
-        if len(self.queue) + len(events) > MAX_QUEUE:
+        if len(self.queue) + len(events) > self._most:
             self._take_back(handle)
             events = [table.changed()]
         self.queue.extend([Notify(handle, table.logon, event) for event in events])
