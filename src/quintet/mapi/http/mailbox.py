@@ -21,6 +21,7 @@ from quintet.mapi.buffer import Reader, Writer, bad
 from quintet.mapi.errors import Code as MapiCode
 from quintet.mapi.http.endpoint import Code, Failed, Opened, Wrong
 from quintet.mapi.nspi import names
+from quintet.mapi.objects import people
 from quintet.mapi.rop import registry
 from quintet.mapi.rop.serve import values
 from quintet.mapi.rop.serve.notices import Notices
@@ -32,7 +33,7 @@ from quintet.store.db import Tx
 from quintet.store.model import Account
 from quintet.store.store import Store
 
-MAX_ROP_BUFFER = 0x40000  # bytes of requests (MS-OXCRPC R1373)
+MAX_ROP_BUFFER = 0x40000  # bytes of requests, and of answers that may be asked for (MS-OXCRPC R1373, R666)
 MAX_AUXILIARY = 0x1008  # bytes (MS-OXCRPC R678)
 LEAST_ROP_OUT = 8  # MS-OXCRPC R663: a frame's header
 POLLS_MAX_MS, RETRY_COUNT, RETRY_DELAY_MS = 60_000, 6, 10_000  # what Exchange tells
@@ -87,19 +88,18 @@ class MailboxEndpoint:
         self._hostname = hostname
 
     async def open(self, identity: Identity, body: bytes, peer: Peer | None = None) -> Opened:
-        """Connect (2.2.4.1): for whom the credentials say, whatever part of the address book names them."""
+        """Connect (2.2.4.1): for whom the credentials say, who has to be whom the DN names."""
         reader = Reader(body)
         dn = reader.text8()
         reader.u32()  # Flags
         code_page = reader.u32()
         reader.u32(), reader.u32()  # LcidSort, LcidString
-        _auxiliary(reader)
-        account = self._store.peek(_account, identity)
+        refused = 0 if _auxiliary(reader) else RPC_FAILED
+        account, code = self._store.peek(_named, identity, dn)
         page = values.charset(code_page)
-        if not dn or not dn.isascii():
-            return Opened(None, _connected(MapiCode.UNKNOWN_USER, ""))
-        if page is None:
-            return Opened(None, _connected(MapiCode.UNKNOWN_CODE_PAGE, ""))
+        refused = refused or code or (0 if page is not None else MapiCode.UNKNOWN_CODE_PAGE)
+        if refused or page is None:
+            return Opened(None, _connected(refused, ""))
         inbound, office = self._rooms()
         services = Services(
             self._store, inbound, office, identity, peer or Peer("mapi", "memory"), self._hostname
@@ -127,10 +127,12 @@ class MailboxEndpoint:
         if size > MAX_ROP_BUFFER:
             raise Failed(BAD_STUB_DATA)
         raw, most = reader.take(size), reader.u32()
-        _auxiliary(reader)
+        whole = _auxiliary(reader)
+        if most > MAX_ROP_BUFFER:
+            raise Failed(BAD_STUB_DATA)
         if state.lost:
             raise Wrong(Code.CONTEXT_NOT_FOUND, "the session context was lost")
-        if size < LEAST_ROP_OUT or most < LEAST_ROP_OUT:
+        if size < LEAST_ROP_OUT or most < LEAST_ROP_OUT or not whole:
             return _executed(RPC_FAILED, b"")
         async with state.lock:
             return await self._operations(state, flags, raw, most)
@@ -187,14 +189,30 @@ class MailboxEndpoint:
             await notices.event.wait()
 
 
-def _account(tx: Tx, identity: Identity) -> Account:
-    return accounts.get(tx, identity.account_id)
+def _named(tx: Tx, identity: Identity, dn: bytes) -> tuple[Account, int]:
+    """Who is logged in, and why they are not whom a DN names (MS-OXCRPC R1369, R600, R4888); 0: they are.
+
+    A DN that names nobody (no "cn=") is taken for one's own, as programs send it that never asked for theirs.
+    """
+    own = accounts.get(tx, identity.account_id)
+    if not dn:
+        return own, MapiCode.ACCESS_DENIED
+    if b"cn=" not in dn.lower():
+        return own, 0
+    try:
+        found = people.account_of(tx, dn.decode("ascii"), own)
+    except UnicodeDecodeError:
+        found = None
+    if found is None:
+        return own, MapiCode.UNKNOWN_USER
+    return own, 0 if found.id == own.id else MapiCode.ACCESS_DENIED
 
 
-def _auxiliary(reader: Reader) -> None:
+def _auxiliary(reader: Reader) -> bool:
     """The auxiliary buffer at a body's end: telemetry of clients, read and let go.
 
-    Raises BadSyntax: malformed; Failed: longer than it may be.
+    False: it is too short for a header (MS-OXCRPC R1367).  Raises BadSyntax: malformed; Failed: longer than
+    it may be.
     """
     size = reader.u32()
     if size > MAX_AUXILIARY:
@@ -202,8 +220,8 @@ def _auxiliary(reader: Reader) -> None:
     raw = reader.take(size)
     if len(reader):
         raise bad("more behind the auxiliary buffer")
-    if not raw:
-        return
+    if len(raw) < LEAST_ROP_OUT:
+        return not raw
     for payload in frame.unwrap(raw):
         inner = Reader(payload)
         while len(inner):  # AUX_HEADER: size with itself, version, type (MS-OXCRPC 2.2.2.2)
@@ -211,6 +229,7 @@ def _auxiliary(reader: Reader) -> None:
             if block < 4:
                 raise bad("an auxiliary block without a header")
             inner.take(block - 2)
+    return True
 
 
 def _numbers(*numbers: int) -> bytes:

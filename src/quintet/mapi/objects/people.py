@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from quintet.errors import BadSyntax
+from quintet.errors import BadSyntax, Refused
 from quintet.mapi import entrylists
 from quintet.mapi.bag import Bag, Item
 from quintet.mapi.convert import addressing
@@ -16,8 +16,9 @@ from quintet.mapi.convert import names as converted
 from quintet.mapi.nspi import names
 from quintet.mapi.objects import pid
 from quintet.mapi.types import Tag
-from quintet.store import directory
+from quintet.store import accounts, directory
 from quintet.store.db import Tx
+from quintet.store.model import Account, AccountId
 
 BOOK = "EX"  # the type of addresses that are distinguished names
 
@@ -30,6 +31,25 @@ def complete(tx: Tx, item: Item) -> None:
         _say(tx, item.props, (tags.kind, tags.email, tags.smtp, tags.entry, tags.search))
     if isinstance(item.props.get(converted.REPLY_ENTRIES), bytes):
         _say_replies(tx, item.props)
+
+
+def account_of(tx: Tx, dn: str, own: Account) -> Account | None:
+    """Whose mailbox a DN names.
+
+    Clients that were set up by hand send a DN of which only the last name is right: that is a login name,
+    perhaps without the domain of whoever asks (``own``).
+    """
+    number = names.number_of(dn)
+    last = dn.rpartition("=")[2].lower()
+    try:
+        if number is not None:
+            return accounts.get(tx, AccountId(number))
+    except Refused:
+        return None
+    found = accounts.find(tx, last)
+    if found is None and "@" not in last:
+        found = accounts.find(tx, f"{last}@{own.name.partition('@')[2]}")
+    return found
 
 
 _ROW: Final = (pid.ADDRESS_TYPE, pid.EMAIL_ADDRESS, pid.SMTP_ADDRESS, pid.ENTRY_ID, pid.SEARCH_KEY)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import enum
 from typing import Annotated
 
-from quintet.mapi.buffer import Reader, Writer
+from quintet.mapi.buffer import Reader, Writer, bad
 from quintet.mapi.rop.fields import I64, MORE, U8, U16, U32, U64, Field, Raw16
 from quintet.mapi.rop.registry import Head, answer, bare, request
+
+MOST_BYTES = 0x80000000  # that RopReadStream may ask for
 
 
 class StreamMode(enum.IntEnum):
@@ -19,9 +21,14 @@ class StreamMode(enum.IntEnum):
 
 
 def _get_most(reader: Reader) -> int:
-    """ByteCount, or MaximumByteCount behind 0xBABE (R3212 to R3214)."""
+    """ByteCount, or MaximumByteCount behind 0xBABE (R3212 to R3214).  Raises BadSyntax: beyond R3215."""
     count = reader.u16()
-    return reader.u32() if count == MORE else count
+    if count != MORE:
+        return count
+    most = reader.u32()
+    if most > MOST_BYTES:
+        raise bad("more bytes at once than there can be")
+    return most
 
 
 def _put_most(writer: Writer, value: int) -> None:

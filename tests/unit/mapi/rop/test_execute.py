@@ -12,6 +12,7 @@ from quintet.mapi import frame
 from quintet.mapi.buffer import Reader, Writer
 from quintet.mapi.http.endpoint import Failed
 from quintet.mapi.ids import ShortId
+from quintet.mapi.nspi import names
 from quintet.mapi.rop import events, folders, messages, others, properties, registry, stores, streams, tables
 from quintet.mapi.rows import Key, Order, SortOrder
 from quintet.store import db
@@ -28,10 +29,20 @@ async def test_connect(tmp_path: Path) -> None:
         assert reader.text8().startswith(b"/o=Quintet/")
         assert reader.text() == "Alice"
         assert reader.u32() == 0
-        for body, code in ((connect(b""), 0x3EB), (connect(code_page=99999), 0x3EF)):
+        bob = names.of_object(it.people["bob"].account_id, "bob").encode()
+        for body, code in (
+            (connect(b""), 0x80070005),  # R1369
+            (connect(bob), 0x80070005),  # R4888
+            (connect(b"/o=x/ou=y/cn=Recipients/cn=nobody"), 0x3EB),  # R600
+            (connect(code_page=99999), 0x3EF),
+            (connect()[:-4] + b"\4\0\0\0abcd", 0x80040115),  # R1367
+        ):
             refused = await it.endpoint.open(it.people["alice"], body)
             assert refused.state is None
             assert Reader(refused.body[4:]).u32() == code
+        own = names.of_object(it.people["alice"].account_id, "alice").encode()
+        for dn in (own, b"/o=x/ou=y/cn=Recipients/cn=ALICE", b"/o=x/cn=alice@example.org"):
+            assert (await it.endpoint.open(it.people["alice"], connect(dn))).state
         with pytest.raises(BadSyntax):
             await it.endpoint.open(it.people["alice"], connect() + b"x")
         with pytest.raises(BadSyntax):
@@ -132,8 +143,11 @@ async def test_sizes_beyond_the_limits(tmp_path: Path) -> None:
     async with desk(tmp_path) as it:
         box = await it.box()
         empty = frame.wrap([registry.join(b"", [])])
-        with pytest.raises(Failed):
-            await it.endpoint.answer(box.state, "execute", execute(bytes(0x40001)))
+        for body in (execute(bytes(0x40001)), execute(empty, most=0x40001)):  # R1373, R666
+            with pytest.raises(Failed):
+                await it.endpoint.answer(box.state, "execute", body)
+        short = execute(empty)[:-4] + b"\1\0\0\0x"
+        assert executed(await it.endpoint.answer(box.state, "execute", short)) == (0, 0x80040115, b"")
         for body in (execute(b"1234567"), execute(empty, most=7)):
             assert executed(await it.endpoint.answer(box.state, "execute", body)) == (0, 0x80040115, b"")
         assert executed(await it.endpoint.answer(box.state, "execute", execute(empty)))[1] == 0

@@ -9,7 +9,7 @@ from quintet.mapi import ids, objects, types
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.ids import LongId, ShortId
 from quintet.mapi.nspi import names
-from quintet.mapi.objects import Box, numbers
+from quintet.mapi.objects import Box, numbers, people
 from quintet.mapi.objects.numbers import OWN_REPLICA, counter, short
 from quintet.mapi.rop import stores
 from quintet.mapi.rop.registry import Asked
@@ -61,20 +61,10 @@ def logon(call: Call) -> stores.LogonAnswer:
 
 
 def _mailbox(tx: Tx, essdn: str, reader: AccountId) -> AccountId:
-    """Whose mailbox a DN names (R787, R788); "" is one's own.
-
-    Clients that were set up by hand send a DN of which only the last name is right: that is a login name.
-    """
+    """Whose mailbox a DN names (R787, R788); "" is one's own.  Raises MapiError(UNKNOWN_USER)."""
     if not essdn:
         return reader
-    number = names.number_of(essdn)
-    if number is not None:
-        return accounts.get(tx, AccountId(number)).id
-    last = essdn.rpartition("=")[2].lower()
-    found = accounts.find(tx, last)
-    if found is None and "@" not in last:
-        own = accounts.get(tx, reader).name
-        found = accounts.find(tx, f"{last}@{own.partition('@')[2]}")
+    found = people.account_of(tx, essdn, accounts.get(tx, reader))
     if found is None:
         raise MapiError(Code.UNKNOWN_USER)
     return found.id

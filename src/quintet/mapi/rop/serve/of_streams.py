@@ -186,7 +186,7 @@ def _check_writable(owner: Bagged) -> None:
 
 @serves(0x2C)
 def read_stream(call: Call) -> streams.ReadStreamAnswer:
-    most = min(call.body.most, call.room - 2, 0xFFFF)
+    most = min(call.body.most, call.room - 2)
     return streams.ReadStreamAnswer(call.thing(Stream).read(most))
 
 

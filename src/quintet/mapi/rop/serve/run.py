@@ -37,7 +37,7 @@ from quintet.mapi.rop.serve.session import Session
 from quintet.store.db import Tx
 from quintet.store.store import Store
 
-MAX_PAYLOAD = 0xFFFF  # bytes of a frame: RopSize and the frame's own sizes have 16 bits
+MAX_PAYLOAD = 0x8000  # bytes of all answers together (MS-OXCRPC R961, R1628)
 LEAST = 48  # bytes that must be left for an operation to be begun: no answer of fixed size needs more
 LEAST_LOGON = 176  # but this one
 
