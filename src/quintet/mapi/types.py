@@ -86,7 +86,8 @@ def to_ms(time: int) -> int:
 
 def of_ms(ms: int) -> int:
     """The FILETIME of UTC milliseconds; what lies outside is the nearest that can be told."""
-    return min(max((ms + _EPOCH_MS) * 10_000, 0), MAX_TIME)
+    time = (ms + _EPOCH_MS) * 10_000
+    return time if 0 <= time <= MAX_TIME else min(max(time, 0), MAX_TIME)
 
 
 # --- values -----------------------------------------------------------------------------------------

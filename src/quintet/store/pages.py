@@ -30,9 +30,8 @@ _SHOWN = "e.folder_id = ? AND e.hidden = 0"
 _HIDDEN = "e.id IN (SELECT id FROM entry WHERE folder_id = ? AND hidden = 1)"
 
 LINE: Final = (
-    "e.id, e.folder_id, e.uid, e.message_id, e.flags, e.size, e.received_at, e.saved_at, e.modseq,"
-    " e.content_modseq, e.created_modseq, e.hidden, m.blob_id, m.sent_at, m.message_id,"
-    " m.from_display, m.to_display"
+    "e.id, e.folder_id, e.uid, e.message_id, e.flags, e.size, e.received_at, e.saved_at, e.content_modseq,"
+    " e.hidden, m.blob_id, m.sent_at, m.message_id, m.from_display"
 )
 DIGEST: Final = (
     ", b.digest, CASE WHEN length(b.digest) = 0 THEN b.data END",

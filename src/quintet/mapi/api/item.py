@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import enum
+import functools
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -52,6 +53,7 @@ class FlagStatus(enum.IntEnum):
     FLAGGED = 2
 
 
+@functools.lru_cache(maxsize=1024)
 def kind_of(message_class: str | None) -> type[Item]:
     """The class of Python for a message class: ``IPM.Note.Own`` is a `Message`."""
     name = (message_class or "IPM.Note").upper()
@@ -101,6 +103,7 @@ class Item:
         super().__init_subclass__(**more)
         if "message_class" in cls.__dict__:
             KINDS.setdefault(cls.message_class.upper(), cls)
+            kind_of.cache_clear()
 
     def __init__(
         self,

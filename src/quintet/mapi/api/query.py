@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 from quintet.mapi import match, names, pr
 from quintet.mapi.api.fields import Bit, Field, Where, condition
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from quintet.mapi.api.folder import Folder
 
 I = TypeVar("I", bound=Item)  # noqa: E741 (an item)
-PAGE = 1000  # items whose columns are asked for at once
+FIRST = 250  # items whose columns are asked for at first
+PAGE = 10_000  # at once later: each question to the own store waits for its thread, some milliseconds
 MAX_AT_ONCE = 50_000  # items that are put in order with all their columns
 _Row = tuple[EntryId, list[Value | None]]
 
@@ -27,16 +28,6 @@ COLUMNS: tuple[Key, ...] = (
     pr.DISPLAY_TO, pr.DISPLAY_CC, pr.IMPORTANCE,
 )  # fmt: skip
 """What a listing brings along; everything else opens the item when it is looked at."""
-
-
-def _by(place: int) -> Callable[[_Row], tuple[bool, Any]]:  # Any: a value of any kind, ready to be compared
-    """Rows without the value come first."""
-
-    def key(row: _Row) -> tuple[bool, Any]:
-        value = row[1][place]
-        return (False, 0) if value is None else (True, match.key_of(value))
-
-    return key
 
 
 class Items(Generic[I]):
@@ -96,7 +87,9 @@ class Items(Generic[I]):
     def _sorted(self, pairs: list[_Row], places: Sequence[int]) -> list[_Row]:
         """Rows in order; ``places``: of the values that count, in a row."""
         for name, place in reversed(list(zip(self._order, places, strict=True))):
-            pairs = sorted(pairs, key=_by(place), reverse=name.startswith("-"))
+            keys = [match.sort_key(values[place]) for _, values in pairs]
+            order = sorted(range(len(pairs)), key=keys.__getitem__, reverse=name.startswith("-"))
+            pairs = [pairs[at] for at in order]
         return pairs
 
     def _condition(self) -> Restriction | None:
@@ -116,8 +109,7 @@ class Items(Generic[I]):
         keys = [names.key(tag) for tag in test.keys]
         rows = source.messages(self._folder.entry, self._view)
         found: list[EntryId] = []
-        for start in range(0, len(ids), PAGE):
-            page = ids[start : start + PAGE]
+        for page in _pages(ids, PAGE):
             for entry, values in zip(page, rows.values(page, keys), strict=True):
                 if test.test(values, lambda table, entry=entry: self._parts(entry, table)):  # type: ignore[misc]
                     found.append(entry)
@@ -135,10 +127,10 @@ class Items(Generic[I]):
             return found.key
         raise AttributeError(f"items are not ordered by {name!r}")
 
-    def _rows(self, ids: Sequence[EntryId]) -> Iterator[_Row]:
+    def _rows(self, ids: Sequence[EntryId], first: int = FIRST) -> Iterator[_Row]:
+        """In pages that grow, so that the first items come soon, and many cost few questions."""
         rows = self._folder.store.source.messages(self._folder.entry, self._view)
-        for start in range(0, len(ids), PAGE):
-            page = ids[start : start + PAGE]
+        for page in _pages(ids, first):
             yield from zip(page, rows.values(page, self._columns), strict=True)
 
     def _made(self, rows: Iterable[_Row]) -> Iterator[I]:
@@ -154,7 +146,7 @@ class Items(Generic[I]):
             ids = self._found()
             if len(ids) <= MAX_AT_ONCE:
                 places = [self._columns.index(key) for key in keys]
-                return self._made(self._sorted(list(self._rows(ids)), places))
+                return self._made(self._sorted(list(self._rows(ids, PAGE)), places))
         return self._made(self._rows(self.ids()))
 
     def __len__(self) -> int:
@@ -187,3 +179,11 @@ class Items(Generic[I]):
 
     def mark_read(self, read: bool = True) -> None:
         self._folder.store.source.mark_read(list(self.ids()), read)
+
+
+def _pages(ids: Sequence[EntryId], first: int) -> Iterator[Sequence[EntryId]]:
+    """``first`` ids, then four times as many, and so on up to `PAGE` at once."""
+    start = 0
+    while start < len(ids):
+        yield ids[start : start + first]
+        start, first = start + first, min(first * 4, PAGE)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from quintet.mapi import types
+from quintet.mapi import subjects, types
 from quintet.mapi.bag import Bag, Item
 from quintet.mapi.convert import addressing, contentclass, fields, languages, names, reports
 from quintet.message import build, dates, words
@@ -16,12 +15,9 @@ from quintet.message.digest import Fields
 MAX_RECIPIENTS = 10_000  # rows of one letter; what is beyond stays in its header only
 MAX_TRANSPORT = 256 * 1024  # bytes of the header that PidTagTransportMessageHeaders shows
 
-# MS-OXCMAIL 2.2.3.2.6.1: up to three characters, neither blank, digit nor colon; a colon; blanks, if any
-_PREFIX = re.compile(r"([^:\s\d]{1,3}): *")
 _RECIPIENTS = {b"to": names.TO, b"cc": names.CC, b"bcc": names.BCC}
 NOTE, POST = "IPM.Note", "IPM.Post"
 FLAGGED = 2  # PidTagFlagStatus (MS-OXOFLAG 2.2.1.1)
-_BLANKS = re.compile(r"[\r\n\t\x00]+")
 
 
 # --- from MIME --------------------------------------------------------------------------------------------
@@ -68,11 +64,9 @@ def _read_people(firsts: dict[bytes, bytes], bag: Bag) -> None:
 
 def put_subject(bag: Bag, subject: str) -> None:
     """The subject as it is, its prefix, and what is left without it (MS-OXCMAIL 2.2.3.2.6.1)."""
-    subject = _BLANKS.sub(" ", subject)
-    prefix = _PREFIX.match(subject)
+    subject = subjects.plain(subject)
     bag[names.SUBJECT] = subject
-    bag[names.SUBJECT_PREFIX] = f"{prefix.group(1)}: " if prefix else ""
-    bag[names.NORMALIZED_SUBJECT] = subject[prefix.end() :] if prefix else subject
+    bag[names.SUBJECT_PREFIX], bag[names.NORMALIZED_SUBJECT] = subjects.parts(subject)
 
 
 def _read_receipt(bag: Bag, raw: bytes) -> None:

@@ -80,7 +80,8 @@ class Contents(Rows):
         if not ids:
             return []
         if len(ids) > pages.MAX_PAGE:
-            return self.values(ids[: pages.MAX_PAGE], keys) + self.values(ids[pages.MAX_PAGE :], keys)
+            starts = range(0, len(ids), pages.MAX_PAGE)
+            return [row for at in starts for row in self.values(ids[at : at + pages.MAX_PAGE], keys)]
         lines = self._lines(ids, keys)
         kept = props.of_many(self.folder.box.tx, props.ENTRY, ids)
         getters = [glance.ENTRY.get(key) or glance.MIME.get(key) for key in keys]
@@ -117,20 +118,18 @@ class Contents(Rows):
     def _lines(self, ids: Sequence[int], keys: Sequence[Tag]) -> dict[int, Line]:
         if all(key in glance.ENTRY for key in keys):
             return {row[0]: Line(self.folder_of(row[1]), row) for row in self.lines(ids)}
-        store, found = str(self.folder.box.files.root), {}
-        known = [number for number in ids if glance.is_known(store, number)]
+        heads, found = glance.heads(str(self.folder.box.files.root)), dict[int, Line]()
+        known = [number for number in ids if number in heads]
         for row in self.lines(known) if known else ():
-            line = Line(self.folder_of(row[1]), row)
-            head = glance.known_head(store, line)
-            if head is not None:
-                line.head = head
-                found[line.id] = line
+            head = heads.get(row[0])
+            if head is not None and head.message_row == row[3]:
+                found[row[0]] = Line(self.folder_of(row[1]), row, head)
         fresh = [number for number in ids if number not in found]
         for row in self.lines(fresh, digests=True) if fresh else ():
             line = found[row[0]] = Line(self.folder_of(row[1]), row[:-2])
             if row[-2] is not None:
-                line.head = Head(self._digest(row[-2], row[-1], line))
-                glance.remember(store, line)
+                line.head = Head(self._digest(row[-2], row[-1], line), line.message_row)
+                glance.remember(heads, line)
         return found
 
     def _digest(self, packed: bytes, data: bytes | None, line: Line) -> Digest:

@@ -6,13 +6,14 @@ so that nothing is acknowledged before it is on the disk.  One that fails raises
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from quintet.auth.identity import Identity
-from quintet.delivery.inbound import Inbound
-from quintet.delivery.post import PostOffice
-from quintet.net.seam import Peer
-from quintet.store.store import Store
+if TYPE_CHECKING:  # of those who wait, half of the server: a program that only reads needs none of it
+    from quintet.auth.identity import Identity
+    from quintet.delivery.inbound import Inbound
+    from quintet.delivery.post import PostOffice
+    from quintet.net.seam import Peer
+    from quintet.store.store import Store
 
 
 class Services(Protocol):

@@ -8,27 +8,26 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from quintet.mapi import types
-from quintet.mapi.bag import Bag
+from quintet.mapi import subjects, types
 from quintet.mapi.convert import addressing, structure
-from quintet.mapi.convert.envelope import put_subject
 from quintet.mapi.convert.fields import text
 from quintet.mapi.objects import flags, numbers, pid
 from quintet.mapi.types import Tag, Value
 from quintet.message import scan, words
 from quintet.message.addresses import mailboxes
 from quintet.message.digest import Digest, Part
-from quintet.store.model import ANSWERED, FLAGGED
+from quintet.store.model import ANSWERED, DRAFT, FLAGGED
 
 if TYPE_CHECKING:
     from quintet.mapi.objects.folder import Folder
 
 T = TypeVar("T")
 
-MAX_HEADS = 20_000  # remembered by a process; 0.6 KB each
+MAX_HEADS = 20_000  # remembered of a store; 0.6 KB each
+MAX_STORES = 8  # of a process, whose heads are remembered
 MAX_HEAD = 4 * 1024  # bytes of fields: a letter to hundreds is looked at again
 
 _FIELDS = frozenset((
@@ -45,32 +44,37 @@ _URGENT = frozenset((b"importance", b"x-priority", b"x-msmail-priority", b"prior
 class Head:
     """What lists want to know of a letter's MIME; a message is never changed, so it may be remembered."""
 
-    __slots__ = ("_subject", "attached", "fields", "more", "ordinary", "size")
+    __slots__ = ("_subject", "attached", "fields", "message_row", "more", "ordinary", "size")
 
-    def __init__(self, digest: Digest) -> None:
-        self.fields: dict[bytes, bytes] = {}  # raw, by names in lower case
-        self.more: list[tuple[bytes, bytes]] = []
-        self.size = 0  # bytes of its fields
+    def __init__(self, digest: Digest, message_row: int = 0) -> None:
+        self.message_row = message_row  # whose it is
+        fields: dict[bytes, bytes] = {}
+        more: list[tuple[bytes, bytes]] = []
+        size = 0
         for name, value in digest.headers:
             lower = name.lower()
             if lower in _FIELDS:
-                if lower not in self.fields:
-                    self.fields[lower] = value
+                if lower not in fields:
+                    fields[lower] = value
                 elif lower in _LISTS:  # two fields are one longer list
-                    self.more.append((lower, value))
-                self.size += len(value)
+                    more.append((lower, value))
+                size += len(value)
+        self.fields = fields  # raw, by names in lower case
+        self.more: Sequence[tuple[bytes, bytes]] = more or ()  # not a list each: thousands are remembered
+        self.size = size  # bytes of its fields
         bare = _is_bare(digest.root)
         # no report, no invitation, nothing signed or packed
         self.ordinary = bare or _is_ordinary(digest.root)
         # PidTagHasAttachments; None: only the item can tell, and who asked it may note it here
         self.attached = (not bare and _has_attached(digest.root)) if self.ordinary else None
-        self._subject: Bag | None = None
+        self._subject: str | None = None
 
     def subject(self, tag: Tag) -> Value:
         if self._subject is None:
-            self._subject = {}
-            put_subject(self._subject, words.decode_words(self.fields.get(b"subject", b"")))
-        return self._subject[tag]
+            self._subject = subjects.plain(words.decode_words(self.fields.get(b"subject", b"")))
+        if tag == pid.SUBJECT:
+            return self._subject
+        return subjects.parts(self._subject)[tag == pid.NORMALIZED_SUBJECT]
 
 
 @functools.cache
@@ -79,51 +83,47 @@ def _no_head() -> Head:
     return Head(scan.scan(b"\r\n"))
 
 
-_heads: dict[
-    tuple[str, int], tuple[int, Head]
-] = {}  # by the store's directory and the entry: message and head
+_Heads = dict[int, Head]
+_heads: dict[str, _Heads] = {}  # by the store's directory, then by the entry
 
 
-def is_known(store: str, entry_id: int) -> bool:
-    """Whether a head of the entry is remembered; perhaps of the message that it had before."""
-    return (store, entry_id) in _heads
+def heads(store: str) -> _Heads:
+    """Heads that are remembered, by their entries; each perhaps of the message that its entry had before."""
+    known = _heads.get(store)
+    if known is None:
+        for oldest in list(_heads)[: max(len(_heads) - MAX_STORES + 1, 0)]:
+            _heads.pop(oldest, None)
+        known = _heads.setdefault(store, {})
+    return known
 
 
-def known_head(store: str, line: Line) -> Head | None:
-    """The head of the entry's message, if it is remembered."""
-    message_row, head = _heads.get((store, line.id), (0, None))
-    return head if message_row == line.message_row else None
-
-
-def remember(store: str, line: Line) -> None:
+def remember(known: _Heads, line: Line) -> None:
     """Keeps the head for whoever lists the entry next; the oldest are forgotten, long ones not kept."""
     if line.head.size > MAX_HEAD:
         return
-    if len(_heads) >= MAX_HEADS:
-        for key in list(itertools.islice(_heads, MAX_HEADS // 4)):
-            _heads.pop(key, None)  # another thread may have done it
-    _heads[store, line.id] = line.message_row, line.head
+    if len(known) >= MAX_HEADS:
+        for key in list(itertools.islice(known, MAX_HEADS // 4)):
+            known.pop(key, None)  # another thread may have done it
+    known[line.id] = line.head
 
 
 class Line:
     """One entry."""
 
     __slots__ = (
-        "blob_id", "content_modseq", "created_modseq", "flags", "folder", "from_display", "head", "hidden",
-        "id", "message_id", "message_row", "modseq", "received_at", "saved_at", "sent_at", "size",
-        "to_display", "uid",
+        "blob_id", "content_modseq", "flags", "folder", "from_display", "head", "hidden", "id", "message_id",
+        "message_row", "received_at", "saved_at", "sent_at", "size", "uid",
     )  # fmt: skip
 
-    def __init__(self, folder: Folder, row: tuple[Any, ...]) -> None:
-        """``row``: of `store.pages.LINE`."""
+    def __init__(self, folder: Folder, row: tuple[Any, ...], head: Head | None = None) -> None:
+        """``row``: of `store.pages.LINE`; ``head`` None: that of an item without MIME."""
         self.folder = folder
         self.id: int = row[0]
         (
             _, _, self.uid, self.message_row, self.flags, self.size, self.received_at, self.saved_at,
-            self.modseq, self.content_modseq, self.created_modseq, self.hidden, self.blob_id, self.sent_at,
-            self.message_id, self.from_display, self.to_display,
+            self.content_modseq, self.hidden, self.blob_id, self.sent_at, self.message_id, self.from_display,
         ) = row  # fmt: skip
-        self.head = _no_head()
+        self.head = head or _no_head()
 
     def name_of(self, fields: tuple[bytes, bytes]) -> Value:
         """The name in the first of two fields that names somebody; mostly it is that of the row."""
@@ -162,7 +162,7 @@ class Line:
     def message_flags(self) -> Any:  # an integer or NotImplemented
         if self.head.attached is None:
             return NotImplemented
-        found = flags.shown(self.flags, {}) | (pid.MF_ASSOCIATED if self.hidden else 0)
+        found = (pid.MF_UNSENT if self.flags & DRAFT else 0) | (pid.MF_ASSOCIATED if self.hidden else 0)
         found |= pid.MF_READ | pid.MF_EVER_READ if self.folder.is_read(self.uid, self.flags) else 0
         return found | (pid.MF_HAS_ATTACH if self.head.attached else 0)
 

@@ -4,24 +4,15 @@
 
 from __future__ import annotations
 
-from quintet.mapi import pr
+from quintet.mapi import pr, subjects
 from quintet.mapi.bag import Attachment, Bag, Item
 from quintet.mapi.types import Value
 
 # PidTagMessageFlags, MS-OXCMSG 2.2.1.6
 READ, UNMODIFIED, SUBMITTED, UNSENT, HAS_ATTACH, FROM_ME, ASSOCIATED = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20, 0x40
 TO, CC, BCC = 1, 2, 3  # PidTagRecipientType
-LONGEST_PREFIX = 3  # characters before the colon, MS-OXCMSG 2.2.1.9
 BY_VALUE, EMBEDDED = 1, 5  # PidTagAttachMethod
 HIDDEN = pr.ATTACHMENT_HIDDEN
-
-
-def subject_parts(subject: str) -> tuple[str, str]:
-    """Prefix and normalized subject: "RE: a" is ("RE: ", "a") (MS-OXCMSG 2.2.1.9)."""
-    head, colon, rest = subject.partition(":")
-    if colon and 0 < len(head) <= LONGEST_PREFIX and rest[:1] == " " and head.isalpha():
-        return f"{head}: ", rest.lstrip(" ")
-    return "", subject
 
 
 def row_of(item: Item) -> Bag:
@@ -58,7 +49,7 @@ def complete_subject(row: Bag) -> None:
     if subject is None:
         row[pr.SUBJECT] = f"{prefix or ''}{normal}"
     elif prefix is None or prefix + subject[len(prefix) :] != subject:
-        prefix, normal = subject_parts(subject)
+        prefix, normal = subjects.parts(subject)
     else:
         normal = subject[len(prefix) :]
     row[pr.SUBJECT_PREFIX], row[pr.NORMALIZED_SUBJECT] = prefix or "", normal

@@ -4,7 +4,3 @@
 ``folders``, ``tables``, ``messages``, ``properties``, ``streams`` and ``others``, requests and answers alike
 in both directions, so that a client can use them.  What a server does for each stands in ``serve``.
 """
-
-from quintet.mapi.rop import folders, messages, others, properties, stores, streams, tables
-
-__all__ = ["folders", "messages", "others", "properties", "stores", "streams", "tables"]

@@ -98,8 +98,21 @@ def test_what_is_remembered_is_of_one_store(box: Box, deliver: Callable[..., int
     table = box.inbox.contents()
     table.set_columns([pid.SUBJECT])
     assert table.query(1) == [["Re: Caf\u00e9 menu"]]
-    assert glance.is_known(str(box.files.root), number)
-    assert not glance.is_known("of another", number)  # a copy of the store has the same numbers
+    assert number in glance.heads(str(box.files.root))
+    assert number not in glance.heads("of another")  # a copy of the store has the same numbers
+
+
+def test_heads_of_few_stores_are_remembered(box: Box, deliver: Callable[..., int]) -> None:
+    glance._heads.clear()
+    number, store = deliver(), str(box.files.root)
+    table = box.inbox.contents()
+    table.set_columns([pid.SUBJECT])
+    assert table.query(1)
+    for name in range(1, glance.MAX_STORES):
+        glance.heads(f"store {name}")
+        assert number in glance.heads(store)
+    glance.heads("one more")
+    assert list(glance._heads) == [f"store {name}" for name in range(1, glance.MAX_STORES)] + ["one more"]
 
 
 def test_long_headers_are_listed_and_not_remembered(box: Box, deliver: Callable[..., int]) -> None:
@@ -108,7 +121,7 @@ def test_long_headers_are_listed_and_not_remembered(box: Box, deliver: Callable[
     table = box.inbox.contents()
     table.set_columns([pid.DISPLAY_TO])
     assert table.query(1) == [["; ".join(people)]]
-    assert not glance.is_known(str(box.files.root), number)
+    assert number not in glance.heads(str(box.files.root))
 
 
 def test_an_article_that_nobody_rendered_is_listed(tx: DrivenTx, files: Blobs, ann: Account) -> None:
