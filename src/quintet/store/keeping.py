@@ -149,7 +149,8 @@ def lines(tx: Tx, wanted: Sequence[int], *, digests: bool = False) -> list[tuple
     more, join = pages.DIGEST if digests else ("", "")
     return tx.all(
         "SELECT x.entry_id, x.folder_id, x.uid, x.message_id, x.flags, x.size, x.received_at, x.expunged_at,"
-        f" 0, 0, m.blob_id, m.sent_at, m.message_id, m.from_display{more} FROM expunged x JOIN message m ON m.id = x.message_id{join}"
+        f" 0, 0, m.blob_id, m.sent_at, m.message_id, m.from_display{more}"
+        f" FROM expunged x JOIN message m ON m.id = x.message_id{join}"
         f" WHERE x.entry_id {members} AND x.entry_id <> 0", param,
     )  # fmt: skip
 

@@ -12,32 +12,28 @@ Everything stands on `quintet.mapi.core`, which is one to one with Extended MAPI
 `quintet.mapi.errors.MapiError`.
 """
 
-from quintet.mapi.api.calendar import Appointment, Busy, Occurrence, Recurrence, Response, between
+from quintet.mapi.api.calendar import Appointment, Busy, Occurrence, Response, between
 from quintet.mapi.api.contacts import Contact, Group
 from quintet.mapi.api.documents import Document, Version
 from quintet.mapi.api.fields import Field, Where
 from quintet.mapi.api.folder import Change, Folder, Sync
 from quintet.mapi.api.item import FlagStatus, Importance, Item, Message, Post, Report, Sensitivity
-from quintet.mapi.api.meetings import (
-    MeetingCancellation,
-    MeetingRequest,
-    MeetingResponse,
-    calendars_of,
-    find_times,
-    free_busy,
-)
+from quintet.mapi.api.meetings import MeetingCancellation, MeetingRequest, MeetingResponse
 from quintet.mapi.api.parts import Attachment
 from quintet.mapi.api.people import Person
+from quintet.mapi.api.planning import calendars_of, find_times, free_busy
 from quintet.mapi.api.query import Items
+from quintet.mapi.api.series import Recurrence
 from quintet.mapi.api.session import Session, connect
 from quintet.mapi.api.session import open_profile as open  # noqa: A004 (mapi.open, as one says)
 from quintet.mapi.api.store import Store
-from quintet.mapi.api.tasks import Note, Progress, Task, TaskRequest, TaskUpdate
+from quintet.mapi.api.tasks import Note, Progress, Task, TaskAcceptance, TaskRefusal, TaskRequest, TaskUpdate
 
 __all__ = [
     "Appointment", "Attachment", "Busy", "Change", "Contact", "Document", "Field", "FlagStatus", "Folder",
     "Group", "Importance", "Item", "Items", "MeetingCancellation", "MeetingRequest", "MeetingResponse",
     "Message", "Note", "Occurrence", "Person", "Post", "Progress", "Recurrence", "Report", "Response",
-    "Sensitivity", "Session", "Store", "Sync", "Task", "TaskRequest", "TaskUpdate", "Version", "Where",
+    "Sensitivity", "Session", "Store", "Sync", "Task", "TaskAcceptance", "TaskRefusal", "TaskRequest",
+    "TaskUpdate", "Version", "Where",
     "between", "calendars_of", "connect", "find_times", "free_busy", "open",
 ]  # fmt: skip

@@ -5,28 +5,28 @@ from __future__ import annotations
 import datetime
 import enum
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from quintet.errors import Problem
 from quintet.mapi import pr, recur, rrule
 from quintet.mapi.api import fields
 from quintet.mapi.api.fields import Choice, Field, Flag, Span, Text
 from quintet.mapi.api.item import Item
 from quintet.mapi.api.people import Person
+from quintet.mapi.api.series import Recurrence
 from quintet.mapi.bag import Bag
 from quintet.mapi.convert import calendars, calevents, calseries
 from quintet.mapi.convert import calkeys as keys
 from quintet.mapi.convert.caltimes import When, put_zone, zone_of
-from quintet.mapi.errors import Code, MapiError, of_problem
+from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.globalid import GlobalId
 from quintet.mapi.providers import derive
 
 if TYPE_CHECKING:
     from quintet.mapi.api.folder import Folder
 
-MAX_OCCURRENCES = 10_000  # that one question gives: a daily series of 27 years
+USUAL = datetime.timedelta(minutes=30)  # of an appointment whose end nobody told
 
 
 class Busy(enum.IntEnum):
@@ -67,6 +67,7 @@ class Zoned(Field[datetime.datetime]):
         if value is not None and value.tzinfo is None:
             value = value.replace(tzinfo=item.zone)
         super().__set__(item, value)
+        item._moved = True
         if value is not None and value.tzinfo not in (None, item.zone, datetime.UTC):
             item.zone = value.tzinfo
 
@@ -84,111 +85,13 @@ class Occurrence:
     original: datetime.datetime
 
 
-class Recurrence:
-    """The series of an appointment: a rule, and what is different on some days."""
-
-    def __init__(self, value: recur.Appointment, zone: datetime.tzinfo) -> None:
-        self.value, self.zone = value, zone
-
-    @classmethod
-    def of(cls, rule: str, start: datetime.datetime, end: datetime.datetime) -> Recurrence:
-        """By an RRULE of iCalendar (RFC 5545 3.3.10): ``"FREQ=WEEKLY;BYDAY=MO,WE;COUNT=10"``.
-
-        Raises MapiError(NOT_SUPPORTED): MAPI has no such series; INVALID_PARAMETER: no rule.
-        """
-        zone = start.tzinfo or datetime.UTC
-        local = start.replace(tzinfo=None)
-        length = round((end - start).total_seconds() / 60)
-        minutes = local.hour * 60 + local.minute
-        try:
-            pattern = rrule.from_rrule(rule, local, zone)
-        except Problem as error:
-            raise MapiError(of_problem(error).code, f"{rule}: {error.text}") from error
-        return cls(recur.Appointment(pattern, minutes, minutes + length), zone)
-
-    @property
-    def rule(self) -> str:
-        return rrule.to_rrule(self.value.pattern, time=self.value.start, zone=self.zone)
-
-    def _local(self, at: datetime.datetime | None) -> datetime.datetime | None:
-        return None if at is None else at.astimezone(self.zone).replace(tzinfo=None)
-
-    def occurrences(
-        self, since: datetime.datetime | None = None, until: datetime.datetime | None = None
-    ) -> Iterator[rrule.Occurrence]:
-        """Those within a time, with zones; at most `MAX_OCCURRENCES`."""
-        found = rrule.occurrences(self.value, self._local(since), self._local(until))
-        for _, one in zip(range(MAX_OCCURRENCES), found, strict=False):
-            yield replace(
-                one,
-                start=one.start.replace(tzinfo=self.zone),
-                end=one.end.replace(tzinfo=self.zone),
-                original=one.original.replace(tzinfo=self.zone),
-            )
-
-    def __iter__(self) -> Iterator[rrule.Occurrence]:
-        return self.occurrences()
-
-    # --- exceptions
-
-    def without(self, day: datetime.date) -> Recurrence:
-        """The same, but not on that day.  Raises MapiError(NOT_FOUND): it was not then anyway."""
-        midnight = self._midnight(day)
-        pattern = self.value.pattern
-        changes = tuple(
-            [one for one in self.value.changes if one.original // recur.DAY * recur.DAY != midnight]
-        )
-        pattern = replace(
-            pattern,
-            deleted=tuple(sorted({*pattern.deleted, midnight})),
-            modified=tuple(sorted([one.start // recur.DAY * recur.DAY for one in changes])),
-        )
-        return Recurrence(replace(self.value, pattern=pattern, changes=changes), self.zone)
-
-    def changed(
-        self,
-        day: datetime.date,
-        *,
-        start: datetime.datetime | None = None,
-        end: datetime.datetime | None = None,
-        subject: str | None = None,
-        location: str | None = None,
-    ) -> Recurrence:
-        """The same, but that day otherwise.  Raises MapiError(NOT_FOUND): it is not on that day."""
-        midnight = self._midnight(day)
-        usual_start = recur.moment(midnight + self.value.start)
-        usual_end = recur.moment(midnight + self.value.end)
-        begin = self._local(start) if start is not None else usual_start
-        assert begin is not None
-        stop = self._local(end) if end is not None else begin + (usual_end - usual_start)
-        assert stop is not None
-        change = recur.Change(
-            recur.minutes(begin), recur.minutes(stop), midnight + self.value.start, subject, location=location
-        )
-        others = [one for one in self.value.changes if one.original // recur.DAY * recur.DAY != midnight]
-        changes = tuple(sorted([*others, change], key=lambda one: one.start))
-        pattern = replace(
-            self.value.pattern,
-            deleted=tuple(sorted({*self.value.pattern.deleted, midnight})),
-            modified=tuple(sorted([one.start // recur.DAY * recur.DAY for one in changes])),
-        )
-        return Recurrence(replace(self.value, pattern=pattern, changes=changes), self.zone)
-
-    def _midnight(self, day: datetime.date) -> recur.Minutes:
-        if isinstance(day, datetime.datetime):
-            day = (self._local(day) if day.tzinfo else day).date()  # type: ignore[union-attr]
-        if next(rrule.days(self.value.pattern, day), None) != day:
-            raise MapiError(Code.NOT_FOUND, f"nothing of the series is on {day}")
-        return recur.minutes(day)
-
-    def __repr__(self) -> str:
-        return f"<Recurrence {self.rule}>"
-
-
 class Appointment(Item):
     """Something at a time, perhaps again and again, perhaps with others."""
 
+    __slots__ = ("_moved", "_zone")
+
     message_class = keys.APPOINTMENT
+    late = ("end", "duration", "recurrence")
 
     start = Zoned(keys.START, (keys.COMMON_START, keys.START_DATE), "when it begins")
     end = Zoned(keys.END, (keys.COMMON_END, keys.END_DATE), "when it ends")
@@ -202,12 +105,13 @@ class Appointment(Item):
     sequence = Field[int](keys.SEQUENCE)
     is_series = Flag(keys.RECURRING, fixed=True)
 
-    _zone: datetime.tzinfo | None = None
+    _zone: datetime.tzinfo
+    _moved: bool  # somebody set its start or end since it was read
 
     @property
     def zone(self) -> datetime.tzinfo:
-        """The zone in which it takes place; that of this machine where it tells none."""
-        if self._zone is None:
+        """The zone in which it takes place; UTC where it tells none."""
+        if not hasattr(self, "_zone"):
             found = zone_of(self.props())
             self._zone = found[0] if found else datetime.UTC
         return self._zone
@@ -222,6 +126,25 @@ class Appointment(Item):
             return datetime.timedelta()
         length: datetime.timedelta = self.end - self.start
         return length
+
+    @duration.setter
+    def duration(self, length: datetime.timedelta) -> None:
+        """Raises MapiError(INVALID_PARAMETER): it has no start yet."""
+        if self.start is None:
+            raise MapiError(Code.INVALID_PARAMETER, "a length needs a start")
+        self.end = self.start + length
+
+    def _complete(self) -> None:
+        """Without an end it takes half an hour, or the day.
+
+        Raises MapiError(INVALID_PARAMETER): there is no start, or the end is before it.
+        """
+        if self.start is None:
+            raise MapiError(Code.INVALID_PARAMETER, "an appointment has a start")
+        if self.end is None:
+            self.duration = datetime.timedelta(days=1) if self.whole_day else USUAL
+        if self.end < self.start:
+            raise MapiError(Code.INVALID_PARAMETER, "an appointment ends after it begins")
 
     @property
     def uid(self) -> str:
@@ -282,13 +205,12 @@ class Appointment(Item):
 
     @recurrence.setter
     def recurrence(self, value: Recurrence | str | None) -> None:
-        """A `Recurrence`, or an RRULE; needs ``start`` and ``end``."""
+        """A `Recurrence`, or an RRULE; needs ``start``."""
         if value is None:
             self.take({keys.RECURRING: False, keys.RECURRENCE_TYPE: 0}, (keys.RECUR,))
             return
         if isinstance(value, str):
-            if self.start is None or self.end is None:
-                raise MapiError(Code.INVALID_PARAMETER, "a series needs a first start and an end")
+            self._complete()
             value = Recurrence.of(value, self.start, self.end)
         pattern = value.value.pattern
         last = recur.moment(min(pattern.last, recur.NO_END))
@@ -305,52 +227,90 @@ class Appointment(Item):
     ) -> list[Occurrence]:
         """When it takes place within a time, the changed ones as they are now."""
         series = self.recurrence
-        subject, place, busy = self.subject or "", self.location or "", self.busy or Busy.FREE
+        if series is not None:
+            return [self._occurrence(one) for one in series.occurrences(since, until)]
+        start, end = self.start, self.end
+        if start is None or end is None or (until and start >= until) or (since and end <= since < end):
+            return []
+        if since is not None and end <= since and start < since:
+            return []
+        return [self._occurrence(rrule.Occurrence(start, end, start))]
+
+    def _occurrence(self, one: rrule.Occurrence) -> Occurrence:
+        found = Occurrence(
+            one.start,
+            one.end,
+            self.subject or "",
+            self.location or "",
+            self.busy or Busy.FREE,
+            self,
+            one.original,
+        )
+        change = one.change
+        if change is None:
+            return found
+        return replace(
+            found,
+            subject=found.subject if change.subject is None else change.subject,
+            location=found.location if change.location is None else change.location,
+            busy=found.busy if change.busy_status is None else Busy(change.busy_status),
+        )
+
+    def is_series_of(self, day: datetime.date | None) -> bool:
+        """It is a series that has something on that day, or had before that was taken out."""
+        series = self.recurrence
+        return day is not None and series is not None and series.has(day)
+
+    def occurrence(self, day: datetime.date) -> Occurrence:
+        """That of a day of the series.  Raises MapiError(NOT_FOUND): there is none."""
+        series = self.recurrence
         if series is None:
-            start, end = self.start, self.end
-            if start is None or end is None or (until and start >= until) or (since and end <= since < end):
-                return []
-            if since is not None and end <= since and start < since:
-                return []
-            return [Occurrence(start, end, subject, place, busy, self, start)]
-        found = []
-        for one in series.occurrences(since, until):
-            change = one.change
-            found.append(
-                Occurrence(
-                    one.start,
-                    one.end,
-                    subject if change is None or change.subject is None else change.subject,
-                    place if change is None or change.location is None else change.location,
-                    busy if change is None or change.busy_status is None else Busy(change.busy_status),
-                    self,
-                    one.original,
-                )
-            )
-        return found
+            raise MapiError(Code.NOT_FOUND, "it is no series")
+        return self._occurrence(series.on(day))
 
     # --- with others: see `meetings`
 
-    def invite(self, text: str = "") -> None:
-        """Sends requests, or after a change an update."""
+    def invite(self, text: str = "", *, day: datetime.date | None = None) -> None:
+        """Sends requests, or after a change an update; only of the occurrence of a ``day`` of a series."""
         from quintet.mapi.api import meetings  # it knows this class
 
-        meetings.invite(self, text)
+        meetings.invite(self, text, day)
 
-    def call_off(self, text: str = "") -> None:
-        """Tells everybody that it does not take place, and deletes it."""
+    def call_off(self, text: str = "", *, day: datetime.date | None = None) -> None:
+        """Tells everybody that it does not take place, and deletes it; or only what is on a ``day``."""
         from quintet.mapi.api import meetings  # it knows this class
 
-        meetings.call_off(self, text)
+        meetings.call_off(self, text, day)
+
+    def answer(
+        self,
+        response: Response,
+        text: str = "",
+        *,
+        day: datetime.date | None = None,
+        propose: tuple[datetime.datetime, datetime.datetime] | None = None,
+    ) -> None:
+        """Tells the organizer something else than before, of all or of the occurrence of a ``day``.
+
+        What is declined goes.  Raises MapiError(ACCESS_DENIED): it is one's own, or no meeting.
+        """
+        from quintet.mapi.api import meetings  # it knows this class
+
+        meetings.answer(self, response, text, day, propose)
 
     # --- life
 
     def before_save(self) -> None:
         """Completes what belongs together: duration, zone, identity, reminder."""
         changes: Bag = {}
+        self._complete()
         start, end = self.start, self.end
-        if start is None or end is None or end < start:
-            raise MapiError(Code.INVALID_PARAMETER, "an appointment has a start, and an end not before it")
+        assert start is not None
+        assert end is not None
+        series = self.recurrence if getattr(self, "_moved", False) else None
+        if series is not None and (series.first(), series.length) != (start, end - start):
+            self.recurrence = series.moved(start, end)
+        self._moved = False
         bag = self.props()
         when = When(start.replace(tzinfo=None), self.zone, bool(self.whole_day))
         put_zone(changes, when, recurring=bool(bag.get(keys.RECURRING)))

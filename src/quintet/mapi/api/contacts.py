@@ -9,6 +9,7 @@ from quintet.mapi.api.fields import Text
 from quintet.mapi.api.item import Item
 from quintet.mapi.api.people import Person
 from quintet.mapi.api.tasks import Day
+from quintet.mapi.api.whom import Given
 from quintet.mapi.bag import Bag
 from quintet.mapi.convert import cardkeys as keys
 from quintet.mapi.convert import cards
@@ -19,6 +20,8 @@ from quintet.mapi.tags import tag
 
 class Contact(Item):
     """Somebody in the own address book."""
+
+    __slots__ = ()
 
     message_class = keys.CONTACT
 
@@ -76,6 +79,10 @@ class Contact(Item):
         """For `to`, `required` and the like."""
         return Person(self.email.lower(), self.name or self.email)
 
+    def people(self) -> list[Person]:
+        """The person, where there is an address."""
+        return [self.person] if self.email else []
+
     def before_save(self) -> None:
         """The names agree: a whole one is made of its parts, and the subject is it."""
         parts = " ".join([part for part in (self.given_name, self.middle_name, self.surname) if part])
@@ -95,6 +102,8 @@ class Contact(Item):
 class Group(Item):
     """A list of people (a personal distribution list)."""
 
+    __slots__ = ()
+
     message_class = keys.GROUP
 
     name = Text(keys.GROUP_NAME)
@@ -109,10 +118,14 @@ class Group(Item):
         return found
 
     @members.setter
-    def members(self, people: Iterable[Person | str]) -> None:
-        found = dict.fromkeys(self.store.session.people(list(people)))
+    def members(self, people: Given) -> None:
+        found = dict.fromkeys(self.store.session.people(people))
         raw = [one_off(one.name or one.address, one.kind, one.address) for one in found]
         self.take({keys.MEMBERS: raw, keys.ONE_OFF_MEMBERS: raw})
+
+    def people(self) -> list[Person]:
+        """The members: a group can stand wherever people do."""
+        return self.members
 
     def before_save(self) -> None:
         title = self.name or ""

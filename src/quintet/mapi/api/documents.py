@@ -51,7 +51,10 @@ class Version:
 class Document(Item):
     """A file in a folder.  ``folder.create(Document, name="plan.txt", content=b"...")`` makes version 1."""
 
+    __slots__ = ()
+
     message_class = "IPM.Document"
+    late = ("content",)
 
     title = Text(TITLE)
     checked_out_by = Text(HOLDER, fixed=True, doc="an address; None: nobody has it")

@@ -1,7 +1,7 @@
 """Attributes of items that are properties; on the class they make conditions.
 
 item.subject = "Lunch"                          # sets PidTagSubject
-folder.items(where=Item.subject.contains("lunch") & (Item.received > yesterday))
+folder.items(where=Item.subject.contains("lunch") & (Item.received > yesterday) & Item.unread)
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from quintet.mapi import names, pr, restrict, types
 from quintet.mapi.bag import Key
+from quintet.mapi.core import values
+from quintet.mapi.core.errors import MAPIError
+from quintet.mapi.core.structs import SRestriction
 from quintet.mapi.restrict import Relation, Restriction
 from quintet.mapi.types import Value
 
@@ -31,11 +34,11 @@ class Where:
 
     restriction: Restriction
 
-    def __and__(self, other: Where) -> Where:
-        return Where(restrict.And((self.restriction, other.restriction)))
+    def __and__(self, other: Condition) -> Where:
+        return Where(restrict.And((self.restriction, condition(other).restriction)))
 
-    def __or__(self, other: Where) -> Where:
-        return Where(restrict.Or((self.restriction, other.restriction)))
+    def __or__(self, other: Condition) -> Where:
+        return Where(restrict.Or((self.restriction, condition(other).restriction)))
 
     def __invert__(self) -> Where:
         return Where(restrict.Not(self.restriction))
@@ -85,13 +88,16 @@ class Field(Generic[T]):
         return found
 
     def __set__(self, item: Item, value: T | None) -> None:
-        if self._fixed:
-            raise AttributeError(f"{self.name} is the system's to say")
+        self._must_be_ours()
         if value is None:
             item.take({}, (self.key, *self._also))
         else:
-            kept = self.kept(value)
+            kept = checked(self.name, self.key, self.kept(value))
             item.take({self.key: kept} | dict.fromkeys(self._also, kept))
+
+    def _must_be_ours(self) -> None:
+        if self._fixed:
+            raise AttributeError(f"{self.name} is the system's to say")
 
     def __delete__(self, item: Item) -> None:
         self.__set__(item, None)
@@ -107,7 +113,8 @@ class Field(Generic[T]):
         return names.tag(self.key)
 
     def _than(self, relation: Relation, value: T) -> Where:
-        return Where(restrict.Property(relation, self.tag, (self.tag, self.kept(value))))
+        kept = checked(self.name, self.key, self.kept(value))
+        return Where(restrict.Property(relation, self.tag, (self.tag, kept)))
 
     def __eq__(self, value: object) -> Where:  # type: ignore[override]
         if value is None:
@@ -168,42 +175,34 @@ class Words(Field[list[str]]):
     def shown(self, value: Value | None) -> list[str]:
         return list(value or ())
 
-    def __set__(self, item: Item, value: list[str] | tuple[str, ...] | set[str] | None) -> None:
-        super().__set__(item, list(dict.fromkeys(value)) if value else None)
+    def __set__(self, item: Item, value: Iterable[str] | None) -> None:
+        if isinstance(value, str):  # most likely meant as one word; it would be taken for its letters
+            raise TypeError(f"{self.name} takes a list of texts, not {value!r}")
+        super().__set__(item, list(dict.fromkeys(value or ())) or None)
 
     def contains(self, word: str) -> Where:
         one = self.tag & ~types.MULTIPLE
         return Where(restrict.Property(Relation.EQUAL, self.tag, (one, word)))
 
 
-class Bit(Field[bool]):
-    """A bit of a number; as a condition it stands for itself: ``where=Item.unread & ~Item.flagged``."""
-
-    def __init__(
-        self, key: Key, mask: int, *, inverted: bool = False, fixed: bool = False, doc: str = ""
-    ) -> None:
-        super().__init__(key, fixed=fixed, doc=doc)
-        self._mask, self._inverted = mask, inverted
+class Flag(Field[bool]):
+    """Yes or no; none is no.  As a condition it stands for itself: ``where=Item.unread & ~Item.draft``."""
 
     def shown(self, value: Value | None) -> bool:
-        return bool((value or 0) & self._mask) is not self._inverted
+        return bool(value)
 
-    def __set__(self, item: Item, value: bool | None) -> None:
-        if self._fixed:
-            raise AttributeError(f"{self.name} is the system's to say")
-        before = item.value(self.key) or 0
-        on = bool(value) is not self._inverted
-        item.take({self.key: before | self._mask if on else before & ~self._mask})
+    def kept(self, value: bool) -> Value:
+        return bool(value)
 
     @property
     def where(self) -> Where:
-        return Where(restrict.Bitmask(not self._inverted, self.tag, self._mask))
+        return Where(restrict.Property(Relation.EQUAL, self.tag, (self.tag, True)))
 
-    def __and__(self, other: Where | Bit) -> Where:
-        return self.where & condition(other)
+    def __and__(self, other: Condition) -> Where:
+        return self.where & other
 
-    def __or__(self, other: Where | Bit) -> Where:
-        return self.where | condition(other)
+    def __or__(self, other: Condition) -> Where:
+        return self.where | other
 
     __rand__, __ror__ = __and__, __or__
 
@@ -219,17 +218,30 @@ class Bit(Field[bool]):
     __hash__ = object.__hash__
 
 
-class Flag(Field[bool]):
-    """Yes or no; none is no."""
+class Bit(Flag):
+    """A bit of a number."""
 
-    def __init__(self, key: Key, *, also: Iterable[Key] = (), fixed: bool = False, doc: str = "") -> None:
-        super().__init__(key, also=also, fixed=fixed, doc=doc)
+    def __init__(
+        self, key: Key, mask: int, *, inverted: bool = False, fixed: bool = False, doc: str = ""
+    ) -> None:
+        super().__init__(key, fixed=fixed, doc=doc)
+        self._mask, self._inverted = mask, inverted
 
     def shown(self, value: Value | None) -> bool:
-        return bool(value)
+        return bool((value or 0) & self._mask) is not self._inverted
 
-    def kept(self, value: bool) -> Value:
-        return bool(value)
+    def __set__(self, item: Item, value: bool | None) -> None:
+        self._must_be_ours()
+        item.take({self.key: self.changed(item, on=bool(value))})
+
+    def changed(self, item: Item, *, on: bool) -> int:
+        """The number with this bit as it is to be."""
+        before = int(item.value(self.key) or 0)
+        return before | self._mask if on is not self._inverted else before & ~self._mask
+
+    @property
+    def where(self) -> Where:
+        return Where(restrict.Bitmask(not self._inverted, self.tag, self._mask))
 
 
 class Moment(Field[datetime.datetime]):
@@ -240,7 +252,7 @@ class Moment(Field[datetime.datetime]):
 
 
 class Choice(Field[E]):
-    """One of an enumeration; a value that it lacks is told as its first."""
+    """One of an enumeration, also by its number or its name; a value that it lacks is told as its first."""
 
     def __init__(self, key: Key, kind: type[E], *, doc: str = "") -> None:
         def read(value: int) -> E:
@@ -249,7 +261,15 @@ class Choice(Field[E]):
             except ValueError:
                 return next(iter(kind))
 
-        super().__init__(key, read, int, doc=doc)
+        def write(value: E | int | str) -> int:
+            if isinstance(value, str):
+                known = {one.name.lower(): one for one in kind}
+                if value.lower() not in known:
+                    raise ValueError(f"{self.name} is one of {', '.join(known)}, not {value!r}")
+                return int(known[value.lower()])
+            return int(kind(value))
+
+        super().__init__(key, read, write, doc=doc)
         self._first = next(iter(kind))
 
     def shown(self, value: Value | None) -> E:
@@ -270,8 +290,28 @@ class Span(Field[datetime.timedelta]):
         )
 
 
-def condition(one: Where | Bit) -> Where:
-    return one.where if isinstance(one, Bit) else one
+Condition = Where | Flag | Restriction | SRestriction
+"""What ``where=`` takes: conditions of attributes, and MAPI's restrictions of either kind."""
+
+
+def condition(one: Condition) -> Where:
+    """Raises TypeError: it is no condition."""
+    if isinstance(one, Where):
+        return one
+    if isinstance(one, Flag):
+        return one.where
+    if isinstance(one, Restriction | SRestriction):
+        return Where(values.restriction(one))
+    raise TypeError(f"a condition is made of attributes, like Item.subject.contains('lunch'): not {one!r}")
+
+
+def checked(name: str, key: Key, value: Value) -> Value:
+    """A value as its property keeps it.  Raises TypeError: it is none of the property's type."""
+    kind = types.type_of(key) if isinstance(key, int) else key.kind
+    try:
+        return values.inward(kind, value)
+    except MAPIError as error:
+        raise TypeError(f"{name or f'{names.tag(key):#010x}'} does not take {value!r}") from error
 
 
 def moment(value: int) -> datetime.datetime:
@@ -283,7 +323,9 @@ def moment(value: int) -> datetime.datetime:
 
 
 def filetime(at: datetime.datetime) -> int:
-    """The FILETIME of a time; without a zone it is this machine's."""
+    """The FILETIME of a time; without a zone it is this machine's.  Raises TypeError: a day is no time."""
+    if not isinstance(at, datetime.datetime):
+        raise TypeError(f"a time is a datetime: not {at!r}")
     return types.of_ms(round(at.timestamp() * 1000))
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from quintet.errors import Problem
 from quintet.mapi import convert, msgfile, pr
-from quintet.mapi.api.fields import Bit, Where, condition
+from quintet.mapi.api.fields import Condition, condition
 from quintet.mapi.api.item import Item, Message, Post, kind_of
-from quintet.mapi.api.query import Items
+from quintet.mapi.api.query import Items, Order
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.bag import Item as Values
 from quintet.mapi.convert import calendars, cards
@@ -165,8 +165,8 @@ class Folder:
     def items(
         self,
         *,
-        order: str | Sequence[str] = (),
-        where: Where | Bit | None = None,
+        order: Order = (),
+        where: Condition | None = None,
         columns: Sequence[Key] = (),
         deleted: bool = False,
     ) -> Items[Item]: ...
@@ -175,8 +175,8 @@ class Folder:
         self,
         kind: type[I],
         *,
-        order: str | Sequence[str] = (),
-        where: Where | Bit | None = None,
+        order: Order = (),
+        where: Condition | None = None,
         columns: Sequence[Key] = (),
         deleted: bool = False,
     ) -> Items[I]: ...
@@ -184,8 +184,8 @@ class Folder:
         self,
         kind: type[Any] = Item,
         *,
-        order: str | Sequence[str] = (),
-        where: Where | Bit | None = None,
+        order: Order = (),
+        where: Condition | None = None,
         columns: Sequence[Key] = (),
         deleted: bool = False,
     ) -> Items[Any]:
@@ -224,10 +224,10 @@ class Folder:
             self.store.mapi, self.entry, None, draft(kind.message_class), self.store.mapi._lock, writable=True
         )
         made = kind(self.store, self.entry, None, mapi=message)
-        for name, value in values.items():
-            if not hasattr(type(made), name):
-                raise TypeError(f"{kind.__name__} has no attribute {name!r}")
-            setattr(made, name, value)
+        if unknown := [name for name in values if not hasattr(kind, name)]:
+            raise TypeError(f"{kind.__name__} has no attribute {unknown[0]!r}")
+        for name in sorted(values, key=lambda name: kind.late.index(name) if name in kind.late else -1):
+            setattr(made, name, values[name])
         return made.save() if save else made
 
     def add(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import datetime
 import enum
 import functools
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from quintet.mapi import codepages, consts, convert, msgfile, named, pr, tags, types
-from quintet.mapi.api import fields
+from quintet.mapi.api import fields, whom
 from quintet.mapi.api.fields import Bit, Choice, Field, Moment, Text, Words
-from quintet.mapi.api.parts import Attachment, Attachments
-from quintet.mapi.api.people import Person, people
+from quintet.mapi.api.parts import Attachment
+from quintet.mapi.api.people import Person
+from quintet.mapi.api.whom import Given
 from quintet.mapi.bag import Attachment as Held
 from quintet.mapi.bag import Bag, Key, NamedTag
 from quintet.mapi.bag import Item as Values
@@ -65,15 +66,32 @@ def kind_of(message_class: str | None) -> type[Item]:
     return Item
 
 
+class Mark(Bit):
+    """A bit that is set at once, without `Item.save`: whether somebody read an item is no change of it."""
+
+    def __set__(self, item: Item, value: bool | None) -> None:
+        item.mark(read=bool(value) is not self._inverted)
+
+
 class Item:
     """Anything that lies in a folder.
 
     Attributes are properties; what is set is kept by `save`.  Any other property is ``item[...]``: by tag
-    (``0x0037001F``), by name (``"PidTagSubject"``, ``"PidLidLocation"``), or by a `NamedTag`.  ``item.mapi``
-    is the IMessage below.
+    (``0x0037001F``), by name (``"PidTagSubject"``, ``"PidLidLocation"``), or by a `NamedTag`; times are
+    datetimes.  ``item.mapi`` is the IMessage below.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_entry",
+        "_folder",
+        "_mapi",
+        "_row",
+        "store",
+    )  # a slip of the pen is an error
+
     message_class: ClassVar[str] = "IPM"
+    late: ClassVar[tuple[str, ...]] = ()  # attributes that need others: `Folder.create` sets them last
 
     subject = Text(pr.SUBJECT)
     topic = Text(pr.CONVERSATION_TOPIC, fixed=True, doc="the subject without RE: and FW:")
@@ -90,6 +108,11 @@ class Item:
     flag = Choice(pr.FLAG_STATUS, FlagStatus)
     has_attachments = fields.Flag(pr.HASATTACH, fixed=True)
     draft = Bit(pr.MESSAGE_FLAGS, derive.UNSENT, fixed=True)
+    read = Mark(pr.MESSAGE_FLAGS, derive.READ, doc="set at once: it is no change of the item")
+    unread = Mark(pr.MESSAGE_FLAGS, derive.READ, inverted=True)
+    sender = whom.Sender()
+    to, cc, bcc = whom.TO, whom.CC, whom.BCC
+    attachments = whom.Parts()
     sender_name = Text(pr.SENT_REPRESENTING_NAME, doc="for listings and conditions; see `sender`")
     sender_address = Text(pr.SENT_REPRESENTING_EMAIL_ADDRESS)
     display_to = Text(pr.DISPLAY_TO, fixed=True)
@@ -168,25 +191,37 @@ class Item:
 
     def __getitem__(self, key: Key | str) -> Any:
         """Raises KeyError: it has no such property, or nobody calls one so."""
-        found = self.value(key_of(key))
+        found = self.get(key)
         if found is None:
             raise KeyError(key)
         return found
 
     def get(self, key: Key | str, default: Any = None) -> Any:
-        found = self.value(key_of(key))
-        return default if found is None else found
+        """Raises KeyError: nobody calls a property so."""
+        tag = key_of(key)
+        found = self.value(tag)
+        if found is None:
+            return default
+        kind = tag.kind if isinstance(tag, NamedTag) else types.type_of(tag)
+        return fields.moment(found) if kind == types.TIME else found
 
     def __setitem__(self, key: Key | str, value: Any) -> None:
-        """A datetime is taken where the property is a time."""
+        """Raises KeyError: nobody calls a property so; TypeError: it has values of another type."""
         tag = key_of(key)
-        kind = tag.kind if isinstance(tag, NamedTag) else types.type_of(tag)
-        if kind == types.TIME and isinstance(value, datetime.datetime):
-            value = fields.filetime(value)
-        self.take({tag: value})
+        self.take({tag: fields.checked(key if isinstance(key, str) else "", tag, value)})
 
     def __delitem__(self, key: Key | str) -> None:
         self.take({}, (key_of(key),))
+
+    def __contains__(self, key: Key | str) -> bool:
+        """Raises KeyError: nobody calls a property so."""
+        return self.value(key_of(key)) is not None
+
+    def __iter__(self) -> Iterator[Key]:
+        """The keys of its properties."""
+        return iter(self.props())
+
+    keys = __iter__
 
     def props(self) -> dict[Key, Value]:
         """All of them."""
@@ -204,48 +239,15 @@ class Item:
     def html(self, text: str) -> None:
         self.take({pr.HTML: text.encode("utf-8"), pr.INTERNET_CPID: UTF8_PAGE})
 
-    @property
-    def attachments(self) -> Attachments:
-        return Attachments(self)
-
     def attach(self, held: Held) -> Attachment:
         """Adds an attachment as it is; see `Attachments.add`."""
-        number, opened = self.mapi.CreateAttach()
-        opened._one = held
-        opened.SaveChanges()
+        with self.store.session.errors():
+            number, opened = self.mapi.CreateAttach()
+            opened._one = held
+            opened.SaveChanges()
         return Attachment(self, number, self.mapi._attachments[number])
 
     # --- people
-
-    @property
-    def sender(self) -> Person | None:
-        """Whom it is from."""
-        for group in ("SENT_REPRESENTING", "SENDER"):
-            bag = {
-                tag: self.value(getattr(pr, f"{group}_{name}"))
-                for tag, name in (
-                    (pr.DISPLAY_NAME, "NAME"),
-                    (pr.ADDRTYPE, "ADDRTYPE"),
-                    (pr.EMAIL_ADDRESS, "EMAIL_ADDRESS"),
-                    (pr.SMTP_ADDRESS, "SMTP_ADDRESS"),
-                    (pr.ENTRYID, "ENTRYID"),
-                )
-            }
-            if bag[pr.EMAIL_ADDRESS] or bag[pr.DISPLAY_NAME]:
-                return Person.read({tag: value for tag, value in bag.items() if value is not None})
-        return None
-
-    @sender.setter
-    def sender(self, who: Person | str) -> None:
-        (one,) = people(who, self.store.session.resolve)
-        bag = one.bag()
-        self.take({
-            pr.SENT_REPRESENTING_NAME: bag[pr.DISPLAY_NAME],
-            pr.SENT_REPRESENTING_ADDRTYPE: one.kind,
-            pr.SENT_REPRESENTING_EMAIL_ADDRESS: one.address,
-            pr.SENT_REPRESENTING_SMTP_ADDRESS: one.address,
-            pr.SENT_REPRESENTING_ENTRYID: bag[pr.ENTRYID],
-        })  # fmt: skip
 
     def recipients(self, kind: int | None = None) -> list[Person]:
         """All, or those of a kind: 1 To, 2 Cc, 3 Bcc."""
@@ -255,9 +257,9 @@ class Item:
             if kind is None or bag.get(pr.RECIPIENT_TYPE, derive.TO) & 0xF == kind
         ]
 
-    def set_recipients(self, kind: int, who: Person | str | Iterable[Person | str] | None) -> None:
-        """In place of all of this kind.  Names are looked up (`Session.resolve`)."""
-        found = dict.fromkeys(people(who, self.store.session.resolve))
+    def set_recipients(self, kind: int, who: Given) -> None:
+        """In place of all of this kind.  Names are looked up (`Session.people`)."""
+        found = dict.fromkeys(self.store.session.people(who))
         bags = [{**one.bag(), pr.RECIPIENT_TYPE: kind} for one in found]
         others = [
             bag for bag in self.mapi._item.recipients if bag.get(pr.RECIPIENT_TYPE, derive.TO) & 0xF != kind
@@ -266,45 +268,14 @@ class Item:
         self.mapi._changed, self.mapi._row = True, None
         self.mapi._item.recipients.sort(key=lambda bag: bag.get(pr.RECIPIENT_TYPE, derive.TO) & 0xF)
 
-    @property
-    def to(self) -> list[Person]:
-        return self.recipients(derive.TO)
-
-    @to.setter
-    def to(self, who: Person | str | Iterable[Person | str] | None) -> None:
-        self.set_recipients(derive.TO, who)
-
-    @property
-    def cc(self) -> list[Person]:
-        return self.recipients(derive.CC)
-
-    @cc.setter
-    def cc(self, who: Person | str | Iterable[Person | str] | None) -> None:
-        self.set_recipients(derive.CC, who)
-
-    @property
-    def bcc(self) -> list[Person]:
-        return self.recipients(derive.BCC)
-
-    @bcc.setter
-    def bcc(self, who: Person | str | Iterable[Person | str] | None) -> None:
-        self.set_recipients(derive.BCC, who)
-
-    # --- marks
-
-    @property
-    def read(self) -> bool:
-        return bool((self.value(pr.MESSAGE_FLAGS) or 0) & derive.READ)
-
-    @read.setter
-    def read(self, value: bool) -> None:
-        """At once, without `save`: it is no change of the item."""
+    def mark(self, *, read: bool) -> None:
+        """As read or unread, at once."""
+        if self._entry is not None:
+            self.store.source.mark_read([self._entry], read)
+        flags = Item.read.changed(self, on=read)
         if self._entry is None:
-            self.take({pr.MESSAGE_FLAGS: _with(self.value(pr.MESSAGE_FLAGS), derive.READ, on=value)})
-            return
-        self.store.source.mark_read([self.entry], value)
-        flags = _with(self.value(pr.MESSAGE_FLAGS), derive.READ, on=value)
-        if self._mapi is not None:
+            self.take({pr.MESSAGE_FLAGS: flags})
+        elif self._mapi is not None:
             self._mapi._item.props[pr.MESSAGE_FLAGS] = flags
             self._mapi._row = None
         else:
@@ -379,6 +350,14 @@ class Item:
         """As a MIME message."""
         return b"".join(convert.to_mime(self.values()))
 
+    def ics(self) -> bytes:
+        """As iCalendar.  Raises MapiError(NOT_SUPPORTED): it is neither a date nor a task."""
+        raise MapiError(Code.NOT_SUPPORTED, f"a {type(self).__name__} is neither a date nor a task")
+
+    def vcf(self) -> bytes:
+        """As a vCard.  Raises MapiError(NOT_SUPPORTED): it is no contact and no group."""
+        raise MapiError(Code.NOT_SUPPORTED, f"a {type(self).__name__} is no contact and no group")
+
     def msg(self) -> bytes:
         """As a .msg file (MS-OXMSG)."""
         return msgfile.write(self.values())
@@ -398,6 +377,9 @@ class Item:
 class Message(Item):
     """A letter."""
 
+    __slots__ = ("_answers",)
+    _answers: tuple[Item, int]  # what it answers and how; only of an answer
+
     message_class = "IPM.Note"
 
     read_receipt = fields.Flag(pr.READ_RECEIPT_REQUESTED, doc="the sender wants to hear that it was read")
@@ -412,7 +394,7 @@ class Message(Item):
             answer.cc = [one for one in (*self.to, *self.cc) if one not in (me, sender)]
         return answer
 
-    def forward(self, to: Person | str | Iterable[Person | str], text: str = "") -> Message:
+    def forward(self, to: Given, text: str = "") -> Message:
         """The whole message, attachments too, for somebody else; a new, unsaved message."""
         made = self._follow("FW: ", text, _FORWARDED)
         made.to = to
@@ -438,11 +420,9 @@ class Message(Item):
         body = (self.body or "").replace("\r\n", "\n").rstrip("\n")
         return "\r\n".join([head, *[f"> {line}" for line in body.split("\n")], ""])
 
-    _answers: tuple[Item, int] | None = None
-
     def send(self) -> None:
         super().send()
-        if self._answers is not None:
+        if hasattr(self, "_answers"):
             original, verb = self._answers
             try:
                 now = fields.filetime(datetime.datetime.now(datetime.UTC))
@@ -456,6 +436,8 @@ class Message(Item):
 class Post(Message):
     """What is written into a folder for all who read there: an article in a newsgroup."""
 
+    __slots__ = ()
+
     message_class = "IPM.Post"
 
     def post(self) -> None:
@@ -465,6 +447,8 @@ class Post(Message):
 
 class Report(Item):
     """A delivery report or a receipt."""
+
+    __slots__ = ()
 
     message_class = "REPORT"
 
@@ -482,8 +466,3 @@ def key_of(key: Key | str) -> Key:
         return named.key(key)
     except KeyError:
         return tags.tag(key)
-
-
-def _with(flags: Value | None, bit: int, *, on: bool) -> int:
-    before = int(flags or 0)
-    return before | bit if on else before & ~bit

@@ -1,33 +1,33 @@
-"""Meetings: inviting, answering, changing, calling off; and finding a time that suits everybody.
+"""Meetings: inviting, answering, changing, calling off, the whole of a series or one occurrence of it.
 
 The organizer's appointment is the meeting; `invite` sends requests, and `MeetingResponse.apply` records in it
-what comes back.  Who answers a request has the meeting in the own calendar (MS-OXOCAL 3.1.4).
+what comes back.  Who answers a request has the meeting in the own calendar (MS-OXOCAL 3.1.4).  A message
+about one occurrence has that day in its identity; it changes an exception of the series, nothing else.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from quintet.errors import BadSyntax
 from quintet.mapi import pr
 from quintet.mapi.api import fields
-from quintet.mapi.api.calendar import Appointment, Busy, Response, between
+from quintet.mapi.api.calendar import Appointment, Busy, Occurrence, Response
 from quintet.mapi.api.fields import Flag, Moment, Text
-from quintet.mapi.api.item import Message
+from quintet.mapi.api.item import Item, Message
 from quintet.mapi.api.people import Person
-from quintet.mapi.bag import Key
+from quintet.mapi.bag import Bag, Key
+from quintet.mapi.convert import calendars
 from quintet.mapi.convert import calkeys as keys
+from quintet.mapi.convert.caltimes import filetime
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.globalid import GlobalId
-from quintet.mapi.providers.base import Special
 
 if TYPE_CHECKING:
     from quintet.mapi.api.folder import Folder
-    from quintet.mapi.api.session import Session
-    from quintet.mapi.api.store import Store
 
+Span = tuple[datetime.datetime, datetime.datetime]
 M = TypeVar("M", bound=Message)
 _NEW, _FULL_UPDATE = 0x1, 0x10000  # PidLidMeetingType, MS-OXOCAL 2.2.6.5
 _MEETING, _RECEIVED, _CANCELED = 1, 2, 4  # PidLidAppointmentStateFlags, 2.2.1.10
@@ -42,17 +42,20 @@ _SHARED: tuple[Key, ...] = (
 )  # fmt: skip
 
 
-def invite(meeting: Appointment, text: str = "") -> None:
+_OF_SERIES = frozenset((  # what a message about one occurrence does not tell
+    keys.RECUR, keys.RECURRENCE_TYPE, keys.CLIP_START, keys.CLIP_END, keys.ZONE_RECUR,
+))  # fmt: skip
+
+
+def invite(meeting: Appointment, text: str = "", day: datetime.date | None = None) -> None:
     """Sends requests to everybody who is required or optional; again after a change, as an update.
 
     Raises MapiError(NO_RECIPIENTS).
     """
-    store = meeting.store
-    me = store.session.me
     if not meeting.recipients():
         raise MapiError(Code.NO_RECIPIENTS, "nobody is invited")
     again = meeting.is_meeting
-    meeting.sender = me
+    meeting.sender = meeting.store.session.me
     sequence = (meeting.sequence or 0) + 1 if again else 0
     meeting.take({
         keys.STATE: _MEETING,
@@ -62,11 +65,11 @@ def invite(meeting: Appointment, text: str = "") -> None:
         pr.RESPONSE_REQUESTED: True,
     })  # fmt: skip
     for bag in meeting.mapi._item.recipients:
-        if again or keys.TRACK_STATUS not in bag:
+        if keys.TRACK_STATUS not in bag or (again and day is None):
             bag[keys.TRACK_STATUS] = int(Response.WAITING)
     meeting.mapi._changed = True
-    meeting.save(force=True)
-    request = _letter(meeting, MeetingRequest, text)
+    meeting.save()
+    request = _letter(meeting, MeetingRequest, text, day)
     request.take({
         keys.MEETING_TYPE: _FULL_UPDATE if again else _NEW,
         keys.INTENDED_BUSY: int(meeting.busy or Busy.BUSY),
@@ -79,8 +82,8 @@ def invite(meeting: Appointment, text: str = "") -> None:
     request.send()
 
 
-def call_off(meeting: Appointment, text: str = "") -> None:
-    """Tells everybody that it does not take place, and deletes it.
+def call_off(meeting: Appointment, text: str = "", day: datetime.date | None = None) -> None:
+    """Tells everybody that it does not take place, and deletes it; with ``day`` only that occurrence.
 
     Raises MapiError(ACCESS_DENIED): somebody else's meeting.
     """
@@ -88,7 +91,7 @@ def call_off(meeting: Appointment, text: str = "") -> None:
         raise MapiError(Code.ACCESS_DENIED, "only its organizer calls a meeting off")
     if meeting.is_meeting and meeting.recipients():
         meeting.take({keys.SEQUENCE: (meeting.sequence or 0) + 1})
-        letter = _letter(meeting, MeetingCancellation, text)
+        letter = _letter(meeting, MeetingCancellation, text, day)
         letter.subject = f"Canceled: {meeting.subject or ''}"
         letter.take({
             keys.STATE: _MEETING | _RECEIVED | _CANCELED,
@@ -97,14 +100,24 @@ def call_off(meeting: Appointment, text: str = "") -> None:
             keys.OWNER_CHANGE: _now(),
         })  # fmt: skip
         letter.send()
-    meeting.delete()
+    if day is None:
+        meeting.delete()
+    else:
+        _drop(meeting, day)
 
 
-def _letter(meeting: Appointment, kind: type[M], text: str) -> M:
+def _drop(meeting: Appointment, day: datetime.date) -> None:
+    """Takes one occurrence out of a series."""
+    series = meeting.recurrence
+    assert series is not None
+    meeting.recurrence = series.without(day)
+    meeting.save()
+
+
+def _letter(meeting: Appointment, kind: type[M], text: str, day: datetime.date | None) -> M:
     """A message about a meeting for all who are invited."""
     letter = meeting.store.new(kind)
-    bag = meeting.props()
-    letter.take({key: bag[key] for key in _SHARED if bag.get(key) is not None})
+    letter.take(_told(meeting, day))
     if text:
         letter.body = text
     me = meeting.store.session.me
@@ -113,12 +126,104 @@ def _letter(meeting: Appointment, kind: type[M], text: str) -> M:
     return letter
 
 
+def _told(meeting: Appointment, day: datetime.date | None) -> Bag:
+    """What a message tells of a meeting, or of the occurrence of a day of it."""
+    bag = meeting.props()
+    told = {key: bag[key] for key in _SHARED if bag.get(key) is not None}
+    if day is None:
+        return told
+    one = meeting.occurrence(day)
+    for key in _OF_SERIES:
+        told.pop(key, None)
+    return told | _of_occurrence(one, told[keys.GLOBAL_ID])
+
+
+def _of_occurrence(one: Occurrence, identity: bytes) -> Bag:
+    """Where one occurrence differs from its series (MS-OXOCAL 3.1.4.7.2)."""
+    start, end = filetime(one.start), filetime(one.end)
+    own = GlobalId.read(identity)
+    return {
+        keys.GLOBAL_ID: GlobalId(own.data, one.original.date(), own.created).write(),
+        keys.EXCEPTION_REPLACES: filetime(one.original),
+        keys.IS_EXCEPTION: True,
+        keys.RECURRING: False,
+        pr.SUBJECT: one.subject,
+        keys.LOCATION: one.location,
+        **dict.fromkeys((keys.START, keys.COMMON_START, pr.START_DATE), start),
+        **dict.fromkeys((keys.END, keys.COMMON_END, pr.END_DATE), end),
+        keys.DURATION: round((one.end - one.start).total_seconds() / 60),
+    }
+
+
+def answer(
+    meeting: Appointment,
+    response: Response,
+    text: str = "",
+    day: datetime.date | None = None,
+    propose: Span | None = None,
+) -> None:
+    """Tells the organizer of a meeting in the own calendar; see `Appointment.answer`."""
+    organizer = meeting.organizer
+    if not meeting.is_meeting or meeting.response is Response.ORGANIZER or organizer is None:
+        raise MapiError(Code.ACCESS_DENIED, "there is no other organizer to answer to")
+    told = {key: value for key, value in _told(meeting, day).items() if key in _IN_ANSWERS}
+    if day is None:
+        meeting.take(
+            {keys.RESPONSE: int(response), keys.REPLY_TIME: _now(), keys.BUSY: _busy(meeting, response)}
+        )
+        meeting.save()
+    _tell(meeting, organizer, told, response, text, propose)
+    if response is Response.DECLINED and day is None:
+        meeting.delete()
+    elif response is Response.DECLINED and day is not None:
+        _drop(meeting, day)
+
+
+def _busy(about: Item, response: Response) -> int:
+    """What an own copy is, after that answer."""
+    intended = int(about.get(keys.INTENDED_BUSY, Busy.BUSY))
+    return {Response.ACCEPTED: intended, Response.DECLINED: int(Busy.FREE)}.get(response, int(Busy.TENTATIVE))
+
+
+def _tell(
+    about: Item, organizer: Person | None, told: Bag, response: Response, text: str, propose: Span | None
+) -> None:
+    """Sends an answer about a request, or an appointment."""
+    kind, word = _ANSWERS[response]
+    letter = about.store.new(kind)
+    letter.take(told)
+    letter.subject = f"{'New Time Proposed' if propose else word}: {about.subject or ''}"
+    letter.body = text
+    letter.to = organizer
+    letter.take({keys.ATTENDEE_CHANGE: _now(), keys.REPLY_TIME: _now()})
+    if propose is not None:
+        start, end = propose
+        letter.take({
+            keys.COUNTER: True,
+            keys.PROPOSED_START: fields.filetime(start),
+            keys.PROPOSED_END: fields.filetime(end),
+            keys.PROPOSED_DURATION: round((end - start).total_seconds() / 60),
+        })  # fmt: skip
+    letter.send()
+
+
 def _now() -> int:
     return fields.filetime(datetime.datetime.now(datetime.UTC))
 
 
+def identity(item: Item) -> GlobalId | None:
+    """Of an appointment, or of a message about one; None: it has none, or a damaged one."""
+    raw = item.get(keys.GLOBAL_ID) or item.get(keys.CLEAN_ID)
+    try:
+        return GlobalId.read(raw) if raw else None
+    except BadSyntax:
+        return None
+
+
 class MeetingMessage(Message):
     """What is sent about a meeting."""
+
+    __slots__ = ()
 
     message_class = "IPM.Schedule.Meeting"
 
@@ -128,29 +233,45 @@ class MeetingMessage(Message):
 
     @property
     def uid(self) -> str:
-        raw = self.get(keys.CLEAN_ID) or self.get(keys.GLOBAL_ID)
-        return GlobalId.read(raw).uid() if raw else ""
+        found = identity(self)
+        return found.uid() if found else ""
+
+    @property
+    def day(self) -> datetime.date | None:
+        """Of the one occurrence of a series that it is about; None: it is about the whole meeting."""
+        found = identity(self)
+        return found.instance if found else None
 
     def appointment(self) -> Appointment | None:
         """The meeting in the own calendar; None: it is not there."""
         return find(self.store.calendar, self)
 
+    def ics(self) -> bytes:
+        """As iCalendar, with its METHOD (RFC 5546)."""
+        return calendars.write([self.values()]).encode("utf-8")
+
 
 def find(calendar: Folder, about: MeetingMessage) -> Appointment | None:
-    """The appointment in a calendar that a message is about."""
-    wanted = about.get(keys.CLEAN_ID) or about.get(keys.GLOBAL_ID)
-    if not wanted:
+    """The appointment in a calendar that a message is about: that occurrence alone, or else the series."""
+    wanted = identity(about)
+    if wanted is None:
         return None
-    clean = GlobalId.read(wanted).clean().write()
+    series = None
     for item in calendar.items(Appointment, columns=(keys.CLEAN_ID, keys.GLOBAL_ID)):
-        raw = item.get(keys.CLEAN_ID) or item.get(keys.GLOBAL_ID)
-        if raw and GlobalId.read(raw).clean().write() == clean:
+        own = identity(item)
+        if own is None or own.data != wanted.data:
+            continue
+        if own.instance == wanted.instance:
             return item
-    return None
+        if own.instance is None:
+            series = item
+    return series
 
 
 class MeetingRequest(MeetingMessage):
     """An invitation, or an update of one."""
+
+    __slots__ = ()
 
     message_class = keys.REQUEST
 
@@ -158,28 +279,21 @@ class MeetingRequest(MeetingMessage):
         """Puts it into the calendar and tells the organizer."""
         return self._answer(Response.ACCEPTED, text)
 
-    def tentative(
-        self, text: str = "", *, propose: tuple[datetime.datetime, datetime.datetime] | None = None
-    ) -> Appointment:
+    def tentative(self, text: str = "", *, propose: Span | None = None) -> Appointment:
         """Perhaps; ``propose`` is another time, from and to."""
         return self._answer(Response.TENTATIVE, text, propose)
 
-    def decline(
-        self, text: str = "", *, propose: tuple[datetime.datetime, datetime.datetime] | None = None
-    ) -> None:
+    def decline(self, text: str = "", *, propose: Span | None = None) -> None:
         """Tells the organizer; what was in the calendar goes."""
         self._answer(Response.DECLINED, text, propose)
 
-    def _answer(
-        self,
-        response: Response,
-        text: str,
-        propose: tuple[datetime.datetime, datetime.datetime] | None = None,
-    ) -> Appointment:
+    def _answer(self, response: Response, text: str, propose: Span | None = None) -> Appointment:
         own = self._filed(response)
         if self.get(pr.RESPONSE_REQUESTED, True):
-            self._tell(response, text, propose)
-        if response is Response.DECLINED:
+            bag = self.props()
+            told = {key: bag[key] for key in _IN_ANSWERS if bag.get(key) is not None}
+            _tell(self, self.sender, told, response, text, propose)
+        if response is Response.DECLINED and not own.is_series_of(self.day):
             own.delete()
         return own
 
@@ -188,6 +302,8 @@ class MeetingRequest(MeetingMessage):
         own = self.appointment()
         if own is not None and (own.sequence or 0) > (self.get(keys.SEQUENCE) or 0):
             raise MapiError(Code.OBJECT_CHANGED, "there is a newer request for this meeting")
+        if own is not None and own.is_series_of(self.day):
+            return self._filed_in(own, response)
         if own is None:
             own = self.store.calendar.create(Appointment, save=False)
         bag = self.props()
@@ -195,39 +311,32 @@ class MeetingRequest(MeetingMessage):
         if self.sender is not None:
             own.sender = self.sender
         own.to, own.cc = self.to, self.cc
-        busy = {Response.ACCEPTED: self.get(keys.INTENDED_BUSY, Busy.BUSY), Response.DECLINED: Busy.FREE}
         own.take({
             keys.STATE: _MEETING | _RECEIVED,
             keys.RESPONSE: int(response),
-            keys.BUSY: int(busy.get(response, Busy.TENTATIVE)),
+            keys.BUSY: _busy(self, response),
             keys.REPLY_TIME: _now(),
         })  # fmt: skip
-        return own.save(force=True)
+        return own.save()
 
-    def _tell(
-        self, response: Response, text: str, propose: tuple[datetime.datetime, datetime.datetime] | None
-    ) -> None:
-        kind, word = _ANSWERS[response]
-        letter = self.store.new(kind)
-        bag = self.props()
-        letter.take({key: bag[key] for key in _IN_ANSWERS if bag.get(key) is not None})
-        letter.subject = f"{'New Time Proposed' if propose else word}: {self.subject or ''}"
-        letter.body = text
-        letter.to = [self.sender] if self.sender else []
-        letter.take({keys.ATTENDEE_CHANGE: _now(), keys.REPLY_TIME: _now()})
-        if propose is not None:
-            start, end = propose
-            letter.take({
-                keys.COUNTER: True,
-                keys.PROPOSED_START: fields.filetime(start),
-                keys.PROPOSED_END: fields.filetime(end),
-                keys.PROPOSED_DURATION: round((end - start).total_seconds() / 60),
-            })  # fmt: skip
-        letter.send()
+    def _filed_in(self, series: Appointment, response: Response) -> Appointment:
+        """One occurrence of the own copy of a series, as the request says it is now."""
+        own, day = series.recurrence, self.day
+        assert own is not None
+        assert day is not None
+        if response is Response.DECLINED:
+            series.recurrence = own.without(day)
+        else:
+            series.recurrence = own.changed(
+                day, start=self.start, end=self.end, subject=self.subject, location=self.location
+            )
+        return series.save()
 
 
 class MeetingResponse(MeetingMessage):
     """What somebody answered.  `apply` records it in the organizer's appointment."""
+
+    __slots__ = ()
 
     message_class = "IPM.Schedule.Meeting.Resp"
     says = Response.NONE
@@ -237,13 +346,16 @@ class MeetingResponse(MeetingMessage):
     proposed_end = Moment(keys.PROPOSED_END)
 
     def apply(self) -> Appointment | None:
-        """Records the answer; gives the appointment, None where it is gone."""
+        """Records the answer; gives the appointment, None where it is gone.
+
+        An answer about one `day` of a series is not the answer to the others, and changes nothing.
+        """
         own = self.appointment()
         sender = self.sender
         if own is None or sender is None or own.response is not Response.ORGANIZER:
             return None
-        if (self.get(keys.SEQUENCE) or 0) < (own.sequence or 0):
-            return own  # it answers what is no longer so
+        if (self.get(keys.SEQUENCE) or 0) < (own.sequence or 0) or own.is_series_of(self.day):
+            return own  # it answers what is no longer so, or not the whole
         known = False
         for bag in own.mapi._item.recipients:
             if Person.read(bag) == sender:
@@ -254,29 +366,38 @@ class MeetingResponse(MeetingMessage):
                 [{**sender.bag(), pr.RECIPIENT_TYPE: 2, keys.TRACK_STATUS: int(self.says)}], keep=True
             )
         own.mapi._changed, own.mapi._row = True, None
-        return own.save(force=True)
+        return own.save()
 
     def take_proposal(self, text: str = "") -> Appointment:
-        """Moves the meeting to the time that was proposed, and sends the update."""
-        own = self.apply()
-        if own is None or self.proposed_start is None or self.proposed_end is None:
+        """Moves the meeting, or the one occurrence, to the time that was proposed, and sends the update."""
+        own, start, end = self.apply(), self.proposed_start, self.proposed_end
+        if own is None or start is None or end is None:
             raise MapiError(Code.NOT_FOUND, "no meeting, or no other time")
-        own.start, own.end = self.proposed_start, self.proposed_end
-        invite(own, text)
+        day, series = self.day, own.recurrence
+        if day is not None and series is not None:
+            own.recurrence = series.changed(day, start=start, end=end)
+            own.save()
+        else:
+            day = None
+            own.start, own.end = start, end
+        invite(own, text, day)
         return own
 
 
 class Acceptance(MeetingResponse):
+    __slots__ = ()
     message_class = keys.ACCEPTANCE
     says = Response.ACCEPTED
 
 
 class Refusal(MeetingResponse):
+    __slots__ = ()
     message_class = keys.DECLINE
     says = Response.DECLINED
 
 
 class Perhaps(MeetingResponse):
+    __slots__ = ()
     message_class = keys.TENTATIVE
     says = Response.TENTATIVE
 
@@ -284,12 +405,18 @@ class Perhaps(MeetingResponse):
 class MeetingCancellation(MeetingMessage):
     """It does not take place."""
 
+    __slots__ = ()
+
     message_class = keys.CANCELLATION
 
     def apply(self) -> None:
-        """Takes the meeting out of the calendar, if it is its organizer who says so."""
-        own = self.appointment()
-        if own is not None and own.organizer == self.sender:
+        """Takes the meeting, or its one occurrence, out of the calendar, if its organizer says so."""
+        own, day = self.appointment(), self.day
+        if own is None or own.organizer != self.sender:
+            return
+        if day is not None and own.is_series_of(day):
+            _drop(own, day)
+        else:
             own.delete()
 
 
@@ -298,101 +425,6 @@ _ANSWERS: dict[Response, tuple[type[MeetingResponse], str]] = {
     Response.TENTATIVE: (Perhaps, "Tentative"),
     Response.DECLINED: (Refusal, "Declined"),
 }
-_IN_ANSWERS = tuple(
-    [key for key in _SHARED if key not in (pr.BODY, pr.HTML, pr.INTERNET_CPID, keys.REMINDER_SET)]
-)
-
-
-# --- finding a time -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A time in which somebody is not free."""
-
-    start: datetime.datetime
-    end: datetime.datetime
-    busy: Busy
-
-
-def free_busy(calendar: Folder, start: datetime.datetime, end: datetime.datetime) -> list[Taken]:
-    """When the owner of a calendar is not free, in order; times that touch or overlap are one."""
-    found: list[Taken] = []
-    for one in between(calendar, start, end):
-        if one.busy is Busy.FREE:
-            continue
-        last = found[-1] if found else None
-        if last is not None and last.busy is one.busy and one.start <= last.end:
-            found[-1] = Taken(last.start, max(last.end, one.end), one.busy)
-        else:
-            found.append(Taken(one.start, one.end, one.busy))
-    return found
-
-
-def calendars_of(session: Session, people: Iterable[Person]) -> dict[Person, Folder]:
-    """Calendars that this session may read: the own one, and those of stores that belong to these people.
-
-    Who is not in it has none that is shared with us.
-    """
-    found: dict[Person, Folder] = {}
-    for person in people:
-        store = session.store if person == session.me else _store_of(session, person)
-        entry = store.special(Special.CALENDAR) if store is not None else None
-        if store is not None and entry is not None:
-            found[person] = store.folder_of(entry)
-    return found
-
-
-def _store_of(session: Session, person: Person) -> Store | None:
-    for store in session.stores:
-        owner = store.source.props().get(pr.MAILBOX_OWNER_NAME) or store.name
-        if person.address and person.address in str(owner).lower():
-            return store
-    return None
-
-
-def find_times(
-    calendars: Mapping[Person, Folder],
-    length: datetime.timedelta,
-    start: datetime.datetime,
-    end: datetime.datetime,
-    *,
-    hours: tuple[int, int] = (9, 17),
-    step: datetime.timedelta = datetime.timedelta(minutes=30),
-    weekends: bool = False,
-    most: int = 10,
-) -> list[tuple[datetime.datetime, datetime.datetime]]:
-    """Times within which all of these people are free, the earliest first.
-
-    ``hours``: of the day, in the zone of ``start``; ``step``: on what a time may begin.
-    Raises MapiError(INVALID_PARAMETER): no length, or steps of nothing.
-    """
-    if length <= datetime.timedelta() or step <= datetime.timedelta():
-        raise MapiError(Code.INVALID_PARAMETER, "a length and a step are positive")
-    taken = sorted(
-        [(one.start, one.end) for folder in calendars.values() for one in free_busy(folder, start, end)]
-    )
-    found: list[tuple[datetime.datetime, datetime.datetime]] = []
-    at = start
-    while at + length <= end and len(found) < most:
-        stop = at + length
-        clash = next((until for begin, until in taken if begin < stop and until > at), None)
-        if clash is not None:
-            at += max(-(-(clash - at) // step), 1) * step
-        elif _in_hours(at, stop, hours, weekends=weekends):
-            found.append((at, stop))
-            at += step
-        else:
-            at += step
-    return found
-
-
-def _in_hours(
-    start: datetime.datetime, end: datetime.datetime, hours: tuple[int, int], *, weekends: bool
-) -> bool:
-    if not weekends and start.weekday() >= 5:
-        return False
-    day = start.replace(hour=0, minute=0, second=0, microsecond=0)
-    return day + datetime.timedelta(hours=hours[0]) <= start and end <= day + datetime.timedelta(
-        hours=hours[1]
-    )
+_IN_ANSWERS = {*_SHARED, keys.EXCEPTION_REPLACES, keys.IS_EXCEPTION} - {
+    pr.BODY, pr.HTML, pr.INTERNET_CPID, keys.REMINDER_SET,
+}  # fmt: skip

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from quintet.mapi import pr
 from quintet.mapi.bag import Bag
 from quintet.mapi.convert.addressing import one_off, search_key
 
+_PARTS = re.compile(r'(?:"[^"]*"|[^;,])+')  # between commas and semicolons, those within quotes apart
 _WRITTEN = re.compile(r'\s*"?(?P<name>[^"<]*?)"?\s*<(?P<address>[^<>\s]+@[^<>\s]+)>\s*')
-
-PersonLike = "Person | str"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +61,33 @@ class Person:
         }
 
 
+class Peopled(Protocol):
+    """What stands for people: a contact, a group of them."""
+
+    def people(self) -> list[Person]: ...
+
+
 def people(
-    given: Person | str | Iterable[Person | str] | None, resolve: Callable[[str], Person]
+    given: Person | Peopled | str | Iterable[Person | Peopled | str] | None,
+    meant: Callable[[str], Iterable[Person]],
 ) -> list[Person]:
     """What programs write: one or several people, as such, as addresses or as names to be looked up.
 
-    A text may name several, with commas or semicolons between.  Raises as ``resolve``.
+    A text may name several, with commas or semicolons between.  ``meant``: whom a name means.
+    Raises as ``meant``; TypeError: something else.
     """
     if given is None:
         return []
     if isinstance(given, Person):
         return [given]
     if isinstance(given, str):
-        parts = [part for part in re.split(r"[;,](?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)", given) if part.strip()]
-        return [Person.parse(part) or resolve(part.strip()) for part in parts]
-    return [one for each in given for one in people(each, resolve)]
+        found: list[Person] = []
+        for part in filter(str.strip, _PARTS.findall(given)):
+            written = Person.parse(part)
+            found += meant(part.strip()) if written is None else [written]
+        return found
+    if hasattr(given, "people"):
+        return given.people()
+    if isinstance(given, Iterable):
+        return [one for each in given for one in people(each, meant)]
+    raise TypeError(f"people are a Person, a text, or several of them: not {given!r}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from quintet.mapi import match, names, pr
-from quintet.mapi.api.fields import Bit, Field, Where, condition
-from quintet.mapi.api.item import Item, kind_of
+from quintet.mapi import match, names, pr, restrict
+from quintet.mapi.api.fields import Condition, Field, Where, condition
+from quintet.mapi.api.item import KINDS, Item, kind_of
 from quintet.mapi.bag import Key
 from quintet.mapi.providers.base import EntryId, View
 from quintet.mapi.restrict import Restriction
@@ -21,6 +21,7 @@ FIRST = 250  # items whose columns are asked for at first
 PAGE = 10_000  # at once later: each question to the own store waits for its thread, some milliseconds
 MAX_AT_ONCE = 50_000  # items that are put in order with all their columns
 _Row = tuple[EntryId, list[Value | None]]
+Order = str | Field[Any] | Sequence[str | Field[Any]]
 
 COLUMNS: tuple[Key, ...] = (
     pr.MESSAGE_CLASS, pr.SUBJECT, pr.SENT_REPRESENTING_NAME, pr.SENT_REPRESENTING_EMAIL_ADDRESS,
@@ -41,17 +42,18 @@ class Items(Generic[I]):
         folder: Folder,
         kind: type[I],
         *,
-        order: str | Sequence[str] = (),
+        order: Order = (),
         where: Where | None = None,
         columns: Sequence[Key] = (),
         view: View = View.NORMAL,
     ) -> None:
         self._folder, self._kind, self._view = folder, kind, view
-        self._order = [order] if isinstance(order, str) else list(order)
+        names = [order] if isinstance(order, str | Field) else order
+        self._order = [one.name if isinstance(one, Field) else one for one in names]
         self._where = where
         self._columns: tuple[Key, ...] = (*COLUMNS, *[key for key in columns if key not in COLUMNS])
 
-    def where(self, *conditions: Where | Bit) -> Items[I]:
+    def where(self, *conditions: Condition) -> Items[I]:
         """Those among them that meet all of these as well."""
         found = self._where
         for one in conditions:
@@ -60,7 +62,7 @@ class Items(Generic[I]):
             self._folder, self._kind, order=self._order, where=found, columns=self._columns, view=self._view
         )
 
-    def order(self, *names: str) -> Items[I]:
+    def order(self, *names: str | Field[Any]) -> Items[I]:
         """By attributes, the first one first; "-" before a name turns it round."""
         return Items(
             self._folder, self._kind, order=names, where=self._where, columns=self._columns, view=self._view
@@ -96,7 +98,7 @@ class Items(Generic[I]):
         """The condition together with the kind of item, unless that is any."""
         if self._kind.message_class == "IPM":
             return None if self._where is None else self._where.restriction
-        own = Item.kind.startswith(self._kind.message_class)
+        own = _is_a(self._kind)
         return (own if self._where is None else own & self._where).restriction
 
     def _matching(self, ids: Sequence[EntryId], wanted: Restriction) -> list[EntryId]:
@@ -125,7 +127,9 @@ class Items(Generic[I]):
         found = getattr(self._kind, name, None) or getattr(Item, name, None)
         if isinstance(found, Field):
             return found.key
-        raise AttributeError(f"items are not ordered by {name!r}")
+        raise AttributeError(
+            f"{self._kind.__name__} is not ordered by {name!r}: no attribute that is a property"
+        )
 
     def _rows(self, ids: Sequence[EntryId], first: int = FIRST) -> Iterator[_Row]:
         """In pages that grow, so that the first items come soon, and many cost few questions."""
@@ -187,3 +191,22 @@ def _pages(ids: Sequence[EntryId], first: int) -> Iterator[Sequence[EntryId]]:
     while start < len(ids):
         yield ids[start : start + first]
         start, first = start + first, min(first * 4, PAGE)
+
+
+def _is_a(kind: type[Item]) -> Where:
+    """The message class is one whose items are of that kind: its own, and those of the kinds below it."""
+    wanted = [name for name, each in KINDS.items() if issubclass(each, kind)] or [kind.message_class]
+    others = [name for name, each in KINDS.items() if not issubclass(each, kind)]
+    found = _begins(_shortest(wanted))
+    apart = [name for name in others if any(name.startswith(f"{one}.") for one in wanted)]
+    return found & ~_begins(_shortest(apart)) if apart else found
+
+
+def _shortest(names: Sequence[str]) -> list[str]:
+    """Those that are below none of the others."""
+    return [name for name in names if not any(name.startswith(f"{one}.") for one in names)]
+
+
+def _begins(names: Sequence[str]) -> Where:
+    found = [one for name in names for one in (Item.kind.matches(name), Item.kind.startswith(f"{name}."))]
+    return Where(restrict.Or(tuple([one.restriction for one in found])))

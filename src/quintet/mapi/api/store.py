@@ -37,7 +37,8 @@ class Store:
 
     def __init__(self, session: Session, source: MessageStore) -> None:
         self.session, self.source = session, source
-        self.mapi: IMsgStore = session.mapi.OpenMsgStore(0, source.entry_id, None, consts.MDB_WRITE)
+        with session.errors():
+            self.mapi: IMsgStore = session.mapi.OpenMsgStore(0, source.entry_id, None, consts.MDB_WRITE)
 
     @property
     def name(self) -> str:
@@ -143,8 +144,14 @@ class Store:
     # --- items
 
     def item(self, entry: EntryId | str, folder: EntryId = b"") -> Item:
-        """By its entry id, as bytes or as `Item.id` wrote it.  Raises MapiError(NOT_FOUND)."""
-        key = bytes.fromhex(entry) if isinstance(entry, str) else entry
+        """By its entry id, as bytes or as `Item.id` wrote it.
+
+        Raises MapiError(NOT_FOUND): there is none; INVALID_ENTRY_ID: no id at all.
+        """
+        try:
+            key = bytes.fromhex(entry) if isinstance(entry, str) else entry
+        except ValueError:
+            raise MapiError(Code.INVALID_ENTRY_ID, f"{entry!r} is no id of an item") from None
         values = self.source.load(key)
         above = folder or values.props.get(pr.PARENT_ENTRYID) or b""
         message = IMessage(self.mapi, above, key, values, self.mapi._lock, writable=True)

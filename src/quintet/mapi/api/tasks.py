@@ -7,16 +7,17 @@ import enum
 import uuid
 from typing import Any
 
-from quintet.mapi import named, pr
+from quintet.errors import Problem
+from quintet.mapi import named, pr, recur, rrule
 from quintet.mapi.api import fields
 from quintet.mapi.api.fields import Choice, Field, Flag, Span, Text
 from quintet.mapi.api.item import Item, Message
-from quintet.mapi.api.people import Person
+from quintet.mapi.api.people import Peopled, Person
 from quintet.mapi.bag import Attachment as Held
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.convert import calendars
 from quintet.mapi.convert import calkeys as keys
-from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.errors import Code, MapiError, of_problem
 from quintet.mapi.globalid import GlobalId
 from quintet.mapi.providers import derive
 
@@ -57,7 +58,10 @@ def _midnight(day: datetime.date) -> int:
 class Task(Item):
     """Something to do."""
 
+    __slots__ = ()
+
     message_class = keys.TASK
+    late = ("recurrence",)
 
     start = Day(keys.TASK_START, also=(keys.COMMON_START,))
     due = Day(keys.TASK_DUE, also=(keys.COMMON_END,))
@@ -69,6 +73,32 @@ class Task(Item):
     worked = Span(keys.TASK_ACTUAL)
     remind = Flag(keys.REMINDER_SET)
     is_done = Flag(keys.TASK_COMPLETE, fixed=True)
+
+    @property
+    def recurrence(self) -> str | None:
+        """The rule by which it is to be done again, an RRULE (RFC 5545 3.3.10)."""
+        raw = self.get(keys.TASK_RECURRENCE) if self.get(keys.TASK_RECURRING) else None
+        try:
+            return None if raw is None else rrule.to_rrule(recur.read_pattern(raw), whole_day=True)
+        except Problem as error:
+            raise MapiError(of_problem(error).code, error.text) from error
+
+    @recurrence.setter
+    def recurrence(self, rule: str | None) -> None:
+        """Raises MapiError(INVALID_PARAMETER): no rule, or neither ``start`` nor ``due`` was told;
+        NOT_SUPPORTED: MAPI has no such rule.
+        """
+        first = self.start or self.due
+        if rule is None:
+            self.take({keys.TASK_RECURRING: False}, (keys.TASK_RECURRENCE,))
+        elif first is None:
+            raise MapiError(Code.INVALID_PARAMETER, "what recurs has a first day: start or due")
+        else:
+            try:
+                pattern = rrule.from_rrule(rule, datetime.datetime.combine(first, datetime.time()))
+            except Problem as error:
+                raise MapiError(of_problem(error).code, f"{rule}: {error.text}") from error
+            self.take({keys.TASK_RECURRENCE: recur.write_pattern(pattern), keys.TASK_RECURRING: True})
 
     @property
     def done(self) -> bool:
@@ -99,19 +129,30 @@ class Task(Item):
         changes.setdefault(pr.MESSAGE_FLAGS, bag.get(pr.MESSAGE_FLAGS, 0) & ~derive.UNSENT)
         self.take({key: value for key, value in changes.items() if bag.get(key) != value})
 
-    def assign(self, to: Person | str, text: str = "") -> None:
-        """Asks somebody to do it (MS-OXOTASK 3.1.4.4); the own copy stays, to be kept up to date."""
-        (person,) = self.store.session.people(to)
+    def assign(self, to: Person | Peopled | str, text: str = "") -> None:
+        """Asks somebody to do it (MS-OXOTASK 3.1.4.4); the own copy stays, to be kept up to date.
+
+        Raises MapiError(AMBIGUOUS_RECIPIENT): one person does a task.
+        """
+        people = self.store.session.people(to)
+        if len(people) != 1:
+            raise MapiError(Code.AMBIGUOUS_RECIPIENT, f"one person does a task: not {len(people)}")
+        (person,) = people
         me = self.store.session.me
-        self.take(
-            {
-                OWNERSHIP: _ASSIGNERS,
-                ASSIGNER: str(me.name or me.address),
-                keys.TASK_OWNER: person.name or person.address,
-            }
-        )
+        self.take({OWNERSHIP: _ASSIGNERS, ASSIGNER: str(me), keys.TASK_OWNER: person.name or person.address})
         self.save()
         _send(self, TaskRequest, person, _EMBEDDED, self.subject or "", text)
+
+    def report(self, text: str = "") -> None:
+        """Tells who assigned it how far it is (MS-OXOTASK 3.1.4.6).
+
+        Raises MapiError(NOT_FOUND): nobody did.
+        """
+        who = self.get(ASSIGNER)
+        if self.get(OWNERSHIP) != _ASSIGNEES or not who:
+            raise MapiError(Code.NOT_FOUND, "nobody assigned this task")
+        (person,) = self.store.session.people(who)
+        _send(self, TaskUpdate, person, _UPDATE, f"Task Update: {self.subject or ''}", text)
 
     def ics(self) -> bytes:
         """As iCalendar."""
@@ -131,6 +172,8 @@ def _send(task: Task, kind: type[TaskMessage], to: Person, mode: int, subject: s
 class TaskMessage(Message):
     """What is sent about a task; the task itself is within."""
 
+    __slots__ = ()
+
     def task(self) -> Task | None:
         """The task in the own folder; None: it is not there."""
         wanted = self.get(keys.TASK_GLOBAL_ID)
@@ -149,15 +192,18 @@ class TaskMessage(Message):
 class TaskRequest(TaskMessage):
     """Somebody asks for something to be done."""
 
+    __slots__ = ()
+
     message_class = "IPM.TaskRequest"
 
     def accept(self, text: str = "") -> Task:
         """The task is mine now, in the own folder; who asked is told."""
         own = self.task() or self.store.tasks.create(Task, save=False)
-        own.take(_kept(self._within()) | {OWNERSHIP: _ASSIGNEES, ACCEPTED: True})
+        assigner: Bag = {ASSIGNER: str(self.sender)} if self.sender else {}
+        own.take(_kept(self._within()) | {OWNERSHIP: _ASSIGNEES, ACCEPTED: True} | assigner)
         me = self.store.session.me
         own.owner = me.name or me.address
-        own.save(force=True)
+        own.save()
         if self.sender is not None:
             _send(own, TaskAcceptance, self.sender, _ACCEPT, f"Task Accepted: {self.subject or ''}", text)
         return own
@@ -174,6 +220,8 @@ class TaskRequest(TaskMessage):
 class TaskUpdate(TaskMessage):
     """How far it is."""
 
+    __slots__ = ()
+
     message_class = "IPM.TaskRequest.Update"
 
     def apply(self) -> Task | None:
@@ -183,15 +231,17 @@ class TaskUpdate(TaskMessage):
             kept = _kept(self._within())
             kept.pop(OWNERSHIP, None)
             own.take(kept)
-            own.save(force=True)
+            own.save()
         return own
 
 
 class TaskAcceptance(TaskUpdate):
+    __slots__ = ()
     message_class = "IPM.TaskRequest.Accept"
 
 
 class TaskRefusal(TaskMessage):
+    __slots__ = ()
     message_class = "IPM.TaskRequest.Decline"
 
     def apply(self) -> Task | None:
@@ -200,17 +250,8 @@ class TaskRefusal(TaskMessage):
         if own is not None:
             me = self.store.session.me
             own.take({OWNERSHIP: _NOT_ASSIGNED, keys.TASK_OWNER: me.name or me.address})
-            own.save(force=True)
+            own.save()
         return own
-
-
-def report(task: Task, text: str = "") -> None:
-    """Tells who assigned a task how far it is.  Raises MapiError(NOT_FOUND): nobody did."""
-    who = task.get(ASSIGNER)
-    if task.get(OWNERSHIP) != _ASSIGNEES or not who:
-        raise MapiError(Code.NOT_FOUND, "nobody assigned this task")
-    (person,) = task.store.session.people(who)
-    _send(task, TaskUpdate, person, _UPDATE, f"Task Update: {task.subject or ''}", text)
 
 
 _DESCRIBES: frozenset[Any] = frozenset((
@@ -226,6 +267,8 @@ def _kept(bag: Bag) -> Bag:
 
 class Note(Item):
     """A slip of paper; its subject is its first line."""
+
+    __slots__ = ()
 
     message_class = "IPM.StickyNote"
 

@@ -152,6 +152,11 @@ class IMAPISession(IUnknown):
         default = next((at for at, (uid, _) in enumerate(found) if uid == first), 0)
         return [found[default], *found[:default], *found[default + 1 :]]
 
+    def _opened_stores(self) -> list[MessageStore]:
+        """Those of `sources`, and the mailboxes of others that were opened."""
+        others = [one.store for one in self._others.values() if one.store is not None]
+        return [*[one for _, one in self.sources()], *others]
+
     def service_of(self, source: MessageStore) -> Opened:
         for uid, one in self.sources():
             if one is source:
@@ -246,7 +251,7 @@ class IMAPISession(IUnknown):
         other = manage.parsed(entry) if entry else None
         if other is not None:
             return IMsgStore(self, self._other(*other), self._lock, writable=writable)
-        for _, one in self.sources():
+        for one in self._opened_stores():
             if entry in (None, b"", one.entry_id):
                 return IMsgStore(self, one, self._lock, writable=writable)
         raise fail("MAPI_E_NOT_FOUND", "no store of this profile has that entry id")
@@ -281,7 +286,7 @@ class IMAPISession(IUnknown):
         self._must_be_open()
         if not entry:
             raise fail("MAPI_E_INVALID_ENTRYID")
-        for _, one in self.sources():
+        for one in self._opened_stores():
             if entry == one.entry_id:
                 return self.OpenMsgStore(0, entry, None, consts.MAPI_BEST_ACCESS)
             if entry[4:20] == one.uid:
@@ -358,7 +363,7 @@ class IMAPISession(IUnknown):
         self._must_be_open()
         hubs = [
             (self.hub(one), None if entry in (None, one.entry_id) else entry)
-            for _, one in self.sources()
+            for one in self._opened_stores()
             if entry is None or entry[4:20] == one.uid
         ]
         if not hubs:

@@ -78,7 +78,7 @@ def _parse(state: bytes) -> _State:
             return _decode(state)
     except msgspec.DecodeError:
         pass
-    raise MapiError(Code.CORRUPT_DATA)
+    raise MapiError(Code.CORRUPT_DATA, "no state that `changes` gave")
 
 
 def resolve(rows: Rows, text: str) -> list[bytes]:

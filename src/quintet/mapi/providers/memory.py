@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from quintet.clock import Clock, SystemClock
 from quintet.mapi import pr
@@ -113,7 +114,11 @@ def forget(name: str) -> None:
 
 
 def _open(options: Mapping[str, str]) -> Opened:
-    return world(options["world"]).account(options["account"], options["name"] or None)
+    found, other = world(options["world"]), options["mailbox"].strip().lower()
+    opened = found.account(options["account"], options["name"] or None)
+    if other and other not in found.stores:
+        raise MapiError(Code.NOT_FOUND, f"nobody here is called {other}")
+    return replace(opened, store=found.stores[other]) if other else opened
 
 
 SERVICE = Service(
@@ -124,6 +129,7 @@ SERVICE = Service(
         Option("world", "which system in memory", "default"),
         Option("account", "the address", "user@example.com"),
         Option("name", "how the person is called; empty: as the address says", ""),
+        Option("mailbox", "another's mailbox; empty: one's own", ""),
     ),
-    mailbox="account",
+    mailbox="mailbox",
 )

@@ -55,7 +55,7 @@ def get(name: str) -> Service:
     for point in metadata.entry_points(group=GROUP):
         if point.name.upper() == wanted:
             return _of(point.load())
-    raise MapiError(Code.NOT_FOUND, f"no message service is called {name}")
+    raise MapiError(Code.NOT_FOUND, f"no message service is called {name}: there are {', '.join(names())}")
 
 
 def _of(found: object) -> Service:
@@ -88,7 +88,10 @@ def opened(name: str, settings: Mapping[str, str]) -> Opened:
     known = {option.name: option.default for option in service.options}
     for setting in settings:
         if setting not in known:
-            raise MapiError(Code.INVALID_PARAMETER, f"{service.name} has no option {setting}")
+            some = ", ".join(known) or "none"
+            raise MapiError(
+                Code.INVALID_PARAMETER, f"{service.name} has no option {setting}: there are {some}"
+            )
     full = {**known, **settings}
     missing = [name for name, value in full.items() if value is None]
     if missing:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import uuid
-import zoneinfo
-from collections.abc import Iterator
-from pathlib import Path
 
 import icalendar
 import pytest
@@ -34,47 +30,9 @@ from quintet.mapi.api import (
     TaskUpdate,
     tasks,
 )
-from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.errors import Code
 from quintet.mapi.providers.base import Can
-
-ANN, BOB, CAROL = "ann@example.com", "bob@example.com", "carol@example.com"
-BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
-UTC = datetime.UTC
-DAY = datetime.timedelta(days=1)
-HOUR = datetime.timedelta(hours=1)
-
-
-def at(day: int, hour: int, minute: int = 0, *, month: int = 11) -> datetime.datetime:
-    return datetime.datetime(2026, month, day, hour, minute, tzinfo=BERLIN)
-
-
-@pytest.fixture
-def people() -> Iterator[dict[str, Session]]:
-    world = str(uuid.uuid4())
-    made = {
-        address: mapi.connect("MEMORY", world=world, account=address, name=address.partition("@")[0].title())
-        for address in (ANN, BOB, CAROL)
-    }
-    yield made
-    for one in made.values():
-        one.close()
-
-
-@pytest.fixture(params=["MEMORY", "MAILDIR"])
-def session(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session]:
-    if request.param == "MEMORY":
-        opened = mapi.connect("MEMORY", world=str(uuid.uuid4()), account=ANN)
-    else:
-        opened = mapi.connect("MAILDIR", path=str(tmp_path / "Maildir"), create="yes", address=ANN)
-    with opened:
-        yield opened
-
-
-def refused(code: Code, call: object, *args: object, **kwargs: object) -> None:
-    with pytest.raises(MapiError) as caught:
-        call(*args, **kwargs)  # type: ignore[operator]
-    assert caught.value.code == code
-
+from tests.unit.mapi.api.conftest import ANN, BOB, CAROL, DAY, HOUR, UTC, at, refused
 
 # --- appointments
 
@@ -210,7 +168,8 @@ def test_time_that_suits_everybody(people: dict[str, Session]) -> None:
     assert found[0] == (at(30, 16, 30), at(30, 17))
     assert found[1][0] == at(30, 0).replace(day=1, month=12, hour=9)
     assert mapi.find_times(calendars, HOUR, at(28, 0), at(29, 23)) == []  # a weekend
-    assert mapi.calendars_of(ann, [ann.me, bob.me]) == {ann.me: ann.store.calendar}
+    strangers = [Person("zoe@example.net")]
+    assert mapi.calendars_of(ann, [ann.me, bob.me, *strangers]) == calendars
     refused(Code.INVALID_PARAMETER, mapi.find_times, calendars, datetime.timedelta(), at(28, 0), at(29, 0))
 
 
@@ -242,7 +201,7 @@ def test_task_is_assigned_accepted_and_reported(people: dict[str, Session]) -> N
     assert (own.subject, own.due, own.owner) == ("Paint", datetime.date(2026, 12, 24), "Bob")
     own.percent = 50
     own.save()
-    tasks.report(own, "Half")
+    own.report("Half")
     for update in ann.store.inbox.items(TaskUpdate):
         update.apply()
     assert ann.store.item(task.id).percent == 50  # type: ignore[attr-defined]
@@ -252,7 +211,7 @@ def test_task_is_assigned_accepted_and_reported(people: dict[str, Session]) -> N
     (refusal,) = ann.store.inbox.items(tasks.TaskRefusal)
     refusal.apply()
     assert ann.store.item(other.id).owner == "Ann"  # type: ignore[attr-defined]
-    refused(Code.NOT_FOUND, tasks.report, other)
+    refused(Code.NOT_FOUND, other.report)
 
 
 def test_note_is_called_by_its_first_line(session: Session) -> None:
@@ -353,3 +312,52 @@ def test_items_as_msg_files(session: Session) -> None:
         assert isinstance(session.store.notes.add(msg=note.msg()), Note)
     refused(Code.INVALID_PARAMETER, session.store.drafts.add, msg=b"none")
     refused(Code.INVALID_PARAMETER, session.store.drafts.add, ics=b"")
+
+
+def test_task_that_recurs(session: Session) -> None:
+    tasks_folder = session.store.tasks
+    made = tasks_folder.create(
+        Task, recurrence="FREQ=WEEKLY;BYDAY=MO;COUNT=3", due=datetime.date(2026, 11, 30), subject="Water"
+    )
+    found = session.store.item(made.id)
+    assert isinstance(found, Task)
+    assert found.recurrence == "FREQ=WEEKLY;BYDAY=MO;COUNT=3;WKST=MO"
+    (todo,) = icalendar.Calendar.from_ical(found.ics()).walk("VTODO")
+    assert todo["RRULE"]["FREQ"] == ["WEEKLY"]
+    found.recurrence = None
+    assert session.store.item(found.save().id).recurrence is None  # type: ignore[attr-defined]
+    refused(Code.INVALID_PARAMETER, tasks_folder.create, Task, recurrence="FREQ=DAILY")
+    refused(
+        Code.INVALID_PARAMETER, tasks_folder.create, Task, due=datetime.date(2026, 1, 1), recurrence="often"
+    )
+
+
+def test_one_person_does_a_task(people: dict[str, Session]) -> None:
+    task = people[ANN].store.tasks.create(Task, subject="Paint")
+    refused(Code.AMBIGUOUS_RECIPIENT, task.assign, f"{BOB}, {CAROL}")
+    refused(Code.AMBIGUOUS_RECIPIENT, task.assign, "")
+
+
+def test_letters_to_own_contacts_and_groups(people: dict[str, Session]) -> None:
+    ann = people[ANN]
+    contacts = ann.store.contacts
+    zoe = contacts.create(Contact, name="Zoe Zander", email="Zoe@example.net")
+    nobody = contacts.create(Contact, name="No Address")
+    team = contacts.create(Group, name="Team", members=["Bob", zoe])
+    letter = ann.store.new(Message)
+    for given in (team, [team], "Team", "bob; zoe zander", [BOB, zoe, nobody]):
+        letter.to = given
+        assert letter.to == [Person(BOB), Person("zoe@example.net")]
+    assert ann.resolve("Zoe Zander") == zoe.person
+    refused(Code.NOT_FOUND, ann.resolve, "Team")  # several are not one
+    refused(Code.NOT_FOUND, ann.people, "No Address")
+    letter.to = '"Ahorn, Zoe" <zoe@example.net>, Bob'
+    assert [one.name for one in letter.to] == ["Ahorn, Zoe", "Bob"]
+    with pytest.raises(TypeError):
+        letter.to = 5
+
+
+def test_what_is_no_calendar_and_no_card(session: Session) -> None:
+    letter = session.store.drafts.create(Message, subject="Only text")
+    refused(Code.NOT_SUPPORTED, letter.ics)
+    refused(Code.NOT_SUPPORTED, letter.vcf)

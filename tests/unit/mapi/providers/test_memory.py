@@ -92,18 +92,3 @@ def test_mail_goes_to_the_folder_for_its_class(world: memory.World) -> None:
     item.props[pr.MESSAGE_CLASS] = "IPM.Schedule.Meeting.Request"
     store.deliver(item)
     assert subjects(store, folder) == ["come"]
-
-
-@pytest.mark.parametrize(
-    "subject,parts",
-    [
-        ("Hello", ("", "Hello")),
-        ("RE: Hello", ("RE: ", "Hello")),
-        ("Antw: Hello", ("", "Antw: Hello")),  # MS-OXCMSG 2.2.1.9: one to three characters
-        ("RE:Hello", ("", "RE:Hello")),  # and a space
-        ("12: Hello", ("", "12: Hello")),
-        ("", ("", "")),
-    ],
-)
-def test_subject_has_two_parts(subject: str, parts: tuple[str, str]) -> None:
-    assert derive.subject_parts(subject) == parts
