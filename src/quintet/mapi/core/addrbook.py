@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from quintet.errors import Problem
 from quintet.mapi import consts, ids, pr
@@ -37,6 +37,11 @@ RESOLVED = (  # what a resolved recipient gets
     pr.DISPLAY_TYPE, pr.SEARCH_KEY,
 )  # fmt: skip
 MAX_MEMBERS = 100_000  # of one list
+MAX_DEPTH = 8  # lists in lists
+_TEMPLATES: Final = {  # what an entry id of a container goes on with, for entries that are not there yet
+    pr.DEF_CREATE_MAILUSER: (b"\0person", Thing.MAIL_USER),
+    pr.DEF_CREATE_DL: (b"\0list", Thing.DIST_LIST),
+}
 
 
 class IMailUser(IMAPIProp):
@@ -98,7 +103,9 @@ class IABContainer(IMAPIContainer):
         )
 
     def _bag(self) -> Bag:
-        return self._own
+        if not self._writable or self.entry is None:
+            return self._own
+        return {**self._own, **{tag: self.entry + mark for tag, (mark, _) in _TEMPLATES.items()}}
 
     def GetHierarchyTable(self, flags: int = 0) -> IMAPITable:
         """The containers right below; all below with CONVENIENT_DEPTH."""
@@ -136,11 +143,17 @@ class IABContainer(IMAPIContainer):
         return self.book.OpenEntry(entry or self.entry, iid, flags)
 
     def CreateEntry(self, template: bytes | None = None, flags: int = 0) -> IMailUser:
-        """A new entry, kept by its SaveChanges; a copy of ``template`` where that is an entry."""
+        """A new entry, kept by its SaveChanges; a copy of ``template`` where that is an entry.
+
+        PR_DEF_CREATE_MAILUSER and PR_DEF_CREATE_DL are templates of a person and of a list.
+        """
         if self.source is None or self.entry is None or not self._writable:
             raise fail("MAPI_E_NO_ACCESS")
         bag: Bag = {pr.OBJECT_TYPE: int(Thing.MAIL_USER)}
-        if template:
+        fresh = {self.entry + mark: thing for mark, thing in _TEMPLATES.values()}
+        if template in fresh:
+            bag[pr.OBJECT_TYPE] = int(fresh[template])
+        elif template:
             found = self.book.load(template)
             bag = {key: value for key, value in found.items() if key not in IMailUser.computed}
             bag[pr.OBJECT_TYPE] = found.get(pr.OBJECT_TYPE, int(Thing.MAIL_USER))
@@ -447,6 +460,37 @@ class IAddrBook(IMAPIProp):
     def QueryDefaultRecipOpt(self, kind: str, flags: int = 0) -> list[SPropValue]:
         """The options of a kind of address: none."""
         return []
+
+    def expanded(self, rows: Sequence[Bag]) -> list[Bag]:
+        """Recipients with the members of lists that have no address of their own in their place, each once.
+
+        Raises MAPIErrorTooBig; MapiError(NOT_FOUND): a list is gone.
+        """
+        found: list[Bag] = []
+        for row in rows:
+            entry = row.get(pr.ENTRYID)
+            if row.get(pr.EMAIL_ADDRESS) or row.get(pr.SMTP_ADDRESS) or not isinstance(entry, bytes):
+                found.append(row)
+                continue
+            kind: Bag = {pr.RECIPIENT_TYPE: row.get(pr.RECIPIENT_TYPE, consts.MAPI_TO)}
+            found += [{**bag, **kind} for bag in self._people(entry, set(), 0) or [row]]
+            if len(found) > MAX_MEMBERS:
+                raise fail("MAPI_E_TOO_BIG")
+        return found
+
+    def _people(self, entry: EntryId, seen: set[EntryId], depth: int) -> list[Bag]:
+        """Everybody behind an entry; nobody behind one that no book here has."""
+        if entry in seen or depth > MAX_DEPTH or len(seen) > MAX_MEMBERS:
+            return []
+        seen.add(entry)
+        alone = one_off(entry)
+        if alone is None and not any(entry[4:20] == one.uid for one in self.sources):
+            return []
+        bag = alone or self.load(entry)
+        if bag.get(pr.OBJECT_TYPE) != Thing.DIST_LIST or bag.get(pr.EMAIL_ADDRESS):
+            return [{tag: bag[tag] for tag in RESOLVED if bag.get(tag) is not None}]
+        members = self.source_of(entry).members(entry)
+        return [each for one in members for each in self._people(one, seen, depth + 1)]
 
     # --- containers that have a part to play
 

@@ -176,6 +176,16 @@ class IMessage(IMAPIProp):
             self._next_row += 1
         self._item.recipients = [*before, *bags]
 
+    def expand_recipients(self, expanded: Callable[[Sequence[Bag]], list[Bag]]) -> None:
+        """Lists that only an address book knows become the people on them, as they are now.
+
+        Raises MAPIErrorTooBig.
+        """
+        found = expanded(self._item.recipients)
+        if found != self._item.recipients:
+            self._add_recipients(found, keep=False)
+            self._changed, self._row = True, None
+
     # --- attachments
 
     def GetAttachmentTable(self, flags: int = 0) -> table.IMAPITable:

@@ -38,6 +38,7 @@ def submit(message: IMessage, store: IMsgStore) -> None:
     """Saves the message and sends it.  Raises MAPIErrorNoSupport: nobody here sends."""
     if store.session is None:
         raise fail("MAPI_E_NO_SUPPORT", "a store without a session sends nothing")
+    message.expand_recipients(store.session.OpenAddressBook().expanded)
     service = store.session.service_of(store.source)
     changes = sender_of(message._item.props, service)
     changes[pr.CLIENT_SUBMIT_TIME] = values.now().filetime

@@ -45,7 +45,8 @@ def _open(options: Mapping[str, str]) -> Opened:
         public = host.run(host.public())
         if public is not None:
             stores.append(LocalStore(host, public, reader))
-        book = LocalBook(host, reader.name)
+        own = stores[0] if owner == reader.id else LocalStore(host, reader.id, reader)
+        book = LocalBook(host, reader, own)
         return _Held(
             host,
             store=stores[0],

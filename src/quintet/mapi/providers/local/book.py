@@ -1,26 +1,32 @@
-"""The server's address book in process: accounts, groups, lists, as `quintet.mapi.nspi` shows them."""
+"""The server's address book in process: accounts, groups, lists, as `quintet.mapi.nspi` shows them; contact
+folders that others share; and one's own, which can be written (`personal`).
+"""
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from quintet.errors import BadSyntax
 from quintet.mapi import ids, pr
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.nspi import consts, links, names, properties
+from quintet.mapi.nspi import consts, contacts, links, names, properties
 from quintet.mapi.nspi.containers import BY_MID, GLOBAL, HIERARCHY, Container
 from quintet.mapi.nspi.entries import Entry
 from quintet.mapi.nspi.properties import House
 from quintet.mapi.nspi.tables import Look
-from quintet.mapi.nspi.view import Eyes, View
 from quintet.mapi.objects import Reader
 from quintet.mapi.providers import base, listing
 from quintet.mapi.providers.base import Can, EntryId, Rows, Thing
 from quintet.mapi.providers.local.host import Host
+from quintet.mapi.providers.local.personal import Personal
 from quintet.mapi.types import Error, Value
+
+if TYPE_CHECKING:
+    from quintet.mapi.providers.local.store import LocalStore
 
 _ROOT: Final = 0xFF  # no container has this number
 MAX_FOUND: Final = 100
@@ -34,19 +40,27 @@ def entry_id_of(reader: Reader) -> EntryId:
 class LocalBook(base.AddressBook):
     """As an account sees it: who is hidden from it is not there."""
 
-    can = Can.GROUPS
+    can = Can.GROUPS | Can.WRITE | Can.NOTIFY
 
-    def __init__(self, host: Host, login: str) -> None:
-        self._host, self._login = host, login
+    def __init__(self, host: Host, reader: Reader, own: LocalStore) -> None:
+        self._host, self._reader = host, reader
+        self._personal = Personal(own)
+        self._shelves = contacts.Shelves()
         self.name = "Address Book"
         self.uid = ids.ADDRESS_BOOK.bytes_le
         self.root = names.permanent(consts.DT_CONTAINER, names.of_container(_ROOT))
         self._house = House(uuid.UUID(int=0), host.config.hostname)
+        self._lock = threading.Lock()
 
-    def _look(self) -> tuple[View, Eyes]:
+    def _look(self) -> Look:
         view = self._host.run(self._host.directory.view())
         rules = self._host.config.address_book
-        return view, view.eyes(self._login, rules.hide, own_domain=rules.own_domain)
+        eyes = view.eyes(self._reader.name, rules.hide, own_domain=rules.own_domain)
+        with self._lock:
+            kept, files = self._shelves.snapshot(), self._host.store.blobs
+            found = self._host.read(contacts.of, self._reader.id, view.server, kept, files)
+            self._shelves.keep(found)
+        return Look(view, eyes, {number: shelf for number, (_, shelf) in found.items()})
 
     def _container(self, entry: EntryId) -> int | None:
         """The number of a container; None for something else."""
@@ -57,12 +71,18 @@ class LocalBook(base.AddressBook):
         return names.container_of(found.x500) if isinstance(found, ids.AddressBookEntry) else None
 
     def containers(self, parent: EntryId) -> Rows:
-        number = self._container(parent)
-        if number is None or (number != _ROOT and number not in BY_MID):
+        number, look = self._container(parent), self._look()
+        if number is None or (number != _ROOT and not self._is_container(look, number)):
             raise MapiError(Code.NOT_FOUND)
         wanted = None if number == _ROOT else number
-        below = [one for one in HIERARCHY if one.parent == wanted]
-        return listing.BagRows({one.entry_id: self._container_bag(one) for one in below})
+        every = (*HIERARCHY, *[shelf.container for shelf in look.shelves.values()])
+        found = {one.entry_id: self._container_bag(one) for one in every if one.parent == wanted}
+        if number == _ROOT:
+            found[self._personal.entry_id] = self._personal.container()
+        return listing.BagRows(found)
+
+    def _is_container(self, look: Look, number: int) -> bool:
+        return number in BY_MID or number in look.shelves or number == self._personal.number
 
     def _container_bag(self, one: Container) -> Bag:
         kind = {GLOBAL: 0x00020000}.get(one.mid, consts.DT_CONTAINER)  # DT_GLOBAL
@@ -82,8 +102,9 @@ class LocalBook(base.AddressBook):
         number = self._container(container)
         if number == _ROOT:
             return listing.BagRows({})
-        view, eyes = self._look()
-        table = view.table(number, consts.BY_NAME, eyes) if number is not None else None
+        if number == self._personal.number:
+            return self._personal.rows()
+        table = self._look().table(number, consts.BY_NAME) if number is not None else None
         if table is None:
             raise MapiError(Code.NOT_FOUND)
         return _EntryRows(self, list(table.rows))
@@ -97,16 +118,18 @@ class LocalBook(base.AddressBook):
                 pr.OBJECT_TYPE: int(Thing.CONTAINER),
                 pr.CONTAINER_FLAGS: consts.AB_SUBCONTAINERS,
             }
-        if number is not None and number in BY_MID:
-            return self._container_bag(BY_MID[number])
-        return self.bag_of(self._entry(entry))
+        if number == self._personal.number:
+            return self._personal.container()
+        if number is not None:
+            found = BY_MID[GLOBAL] if number == GLOBAL else self._look().container(number)
+            if found is None:
+                raise MapiError(Code.NOT_FOUND)
+            return self._container_bag(found)
+        known = self._look().by_entry_id(entry)
+        return self._personal.load(entry) if known is None else self.bag_of(known)
 
-    def _entry(self, entry: EntryId) -> Entry:
-        view, eyes = self._look()
-        found = view.by_entry_id(entry, eyes)
-        if found is None:
-            raise MapiError(Code.NOT_FOUND)
-        return found
+    def _known(self, entry: EntryId) -> bool:
+        return self._look().by_entry_id(entry) is not None
 
     def bag_of(self, entry: Entry) -> Bag:
         """Everything that an entry has; addresses as mail programs write them."""
@@ -126,19 +149,23 @@ class LocalBook(base.AddressBook):
         return names.permanent(entry.display_type, entry.dn)
 
     def resolve(self, text: str, container: EntryId | None = None) -> list[EntryId]:
+        """Without a container one's own contacts are asked for whom the global list does not know."""
         number = GLOBAL if container is None else self._container(container)
         if number is None:
             raise MapiError(Code.NOT_FOUND)
-        view, eyes = self._look()
-        return [self.entry_id(one) for one in view.resolve(text, eyes, number, MAX_FOUND)]
+        if number == self._personal.number:
+            return self._personal.resolve(text)
+        found = [self.entry_id(one) for one in self._look().resolve(text, number, MAX_FOUND)]
+        return found or (self._personal.resolve(text) if container is None else [])
 
     def members(self, group: EntryId) -> list[EntryId]:
         """Members whom the address book knows; the others are one-off entries."""
-        entry = self._entry(group)
+        look = self._look()
+        entry = look.by_entry_id(group)
+        if entry is None:
+            return self._personal.members(group, self._known)
         if entry.display_type != consts.DT_DISTLIST:
             raise MapiError(Code.INVALID_OBJECT)
-        view, eyes = self._look()
-        look = Look(view, eyes)
         found = []
         for name in self._host.read(links.read, entry, links.MEMBER):
             known = links.entry_of(look, name)
@@ -147,6 +174,30 @@ class LocalBook(base.AddressBook):
             elif "@" in name:
                 found.append(ids.write(ids.OneOffEntry(ids.UNICODE, name, "SMTP", name)))
         return found
+
+    # --- one's own ----------------------------------------------------------------------------------
+
+    def save(self, container: EntryId, props: Bag, old: EntryId | None = None) -> EntryId:
+        """Raises MapiError(ACCESS_DENIED): the directory is its administrator's."""
+        if container != self._personal.entry_id or (old is not None and self._known(old)):
+            raise MapiError(Code.ACCESS_DENIED)
+        return self._personal.save(props, old)
+
+    def set_members(self, group: EntryId, members: Sequence[EntryId]) -> None:
+        if self._known(group):
+            raise MapiError(Code.ACCESS_DENIED)
+        self._personal.set_members(group, members, self.load)
+
+    def delete(self, entries: Sequence[EntryId]) -> int:
+        return self._personal.delete([one for one in entries if not self._known(one)])
+
+    def watch(self, listener: base.Listener) -> base.Cancel:
+        """News of one's own contacts; the directory tells of nothing by itself."""
+        return self._personal.watch(listener)
+
+    def close(self) -> None:
+        """One's own mailbox may be open for this alone."""
+        self._personal.store.close()
 
     def first(self) -> EntryId:
         return BY_MID[GLOBAL].entry_id
