@@ -11,7 +11,7 @@ from quintet.mapi.objects.members import Grant
 from quintet.mapi.rop import others
 from quintet.mapi.rop.others import RowChange
 from quintet.mapi.rop.serve.desk import Call, serves
-from quintet.mapi.rop.serve.of_tables import OpenTable
+from quintet.mapi.rop.serve.of_tables import Of, OpenTable
 from quintet.mapi.table import Rows, Table
 from quintet.mapi.types import Tag, Value
 
@@ -25,7 +25,7 @@ def get_permissions_table(call: Call) -> None:
     """No fields in its answer."""
     if call.body.flags & ~INCLUDE_FREE_BUSY:
         raise MapiError(Code.INVALID_PARAMETER)
-    call.give(OpenTable(call.thing(Folder).permissions(), hierarchy=True))
+    call.give(OpenTable(call.thing(Folder).permissions(), Of.PARTS))
 
 
 @serves(0x40, writes=True)
@@ -76,4 +76,4 @@ class NoRules(Rows):
 def get_rules_table(call: Call) -> None:
     """Empty, as long as RopModifyRules is not served."""
     call.thing(Folder)
-    call.give(OpenTable(Table(NoRules()), hierarchy=True))
+    call.give(OpenTable(Table(NoRules()), Of.RULES))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import Folder, ItemLike
@@ -21,16 +23,40 @@ PAGE = 64  # rows that are made at once; an answer holds some hundreds
 SIGN = 1 << 63  # category ids travel unsigned
 
 
+class Of(enum.Flag):
+    """What the rows of a table are."""
+
+    MESSAGES = enum.auto()
+    FOLDERS = enum.auto()
+    RULES = enum.auto()
+    PARTS = enum.auto()  # attachments, permissions
+
+
+_ONLY: Final[Mapping[int, Of]] = {
+    0x13: Of.MESSAGES,  # R450
+    0x14: Of.MESSAGES | Of.FOLDERS | Of.RULES,  # R461
+    0x19: Of.MESSAGES | Of.FOLDERS,  # R512
+    0x1B: Of.MESSAGES | Of.FOLDERS,  # R529
+    0x38: Of.MESSAGES | Of.FOLDERS,  # R486
+    0x4F: Of.MESSAGES | Of.FOLDERS | Of.RULES,  # R544
+    0x59: Of.MESSAGES,  # R572
+    0x5A: Of.MESSAGES,  # R578
+    0x6B: Of.MESSAGES,  # R584
+    0x6C: Of.MESSAGES,  # R590
+    0x81: Of.MESSAGES,  # R566
+    0x89: Of.MESSAGES | Of.FOLDERS,  # R548, R551
+}
+"""Operations that not every table supports."""
+
+
 class OpenTable:
     """A table with what the wire knows of it."""
 
-    def __init__(
-        self, table: Table, *, told: bool = False, quiet: bool = False, hierarchy: bool = False
-    ) -> None:
+    def __init__(self, table: Table, of: Of, *, told: bool = False, quiet: bool = False) -> None:
         self.table = table
+        self.of = of
         self.told = told  # whether the client wants to hear of changes
         self.quiet = quiet  # but not of its own
-        self.hierarchy = hierarchy
 
 
 def _opened(call: Call, one: OpenTable) -> RowCount:
@@ -45,7 +71,7 @@ def get_hierarchy_table(call: Call) -> RowCount:
         raise MapiError(Code.NOT_SUPPORTED)
     table = folder.hierarchy(deep=bool(flags & TableFlag.DEPTH))
     told, quiet = not flags & TableFlag.NO_NOTIFICATIONS, bool(flags & TableFlag.SUPPRESSES_NOTIFICATIONS)
-    return _opened(call, OpenTable(table, told=told, quiet=quiet, hierarchy=True))
+    return _opened(call, OpenTable(table, Of.FOLDERS, told=told, quiet=quiet))
 
 
 @serves(0x05)
@@ -58,19 +84,27 @@ def get_contents_table(call: Call) -> RowCount:
     table = folder.contents(
         associated=bool(flags & TableFlag.ASSOCIATED), deleted=bool(flags & TableFlag.SOFT_DELETES)
     )
-    return _opened(call, OpenTable(table, told=not flags & TableFlag.NO_NOTIFICATIONS))
+    return _opened(call, OpenTable(table, Of.MESSAGES, told=not flags & TableFlag.NO_NOTIFICATIONS))
 
 
 # --- what is shown ----------------------------------------------------------------------------------------
 
 
+def _open(call: Call) -> OpenTable:
+    """Raises MapiError(NOT_SUPPORTED): no table, or one of a kind that does not support the operation."""
+    one = call.thing(OpenTable)
+    if one.of not in _ONLY.get(call.asked.rop.id, one.of):
+        raise MapiError(Code.NOT_SUPPORTED)
+    return one
+
+
 def _table(call: Call) -> Table:
-    return call.thing(OpenTable).table
+    return _open(call).table
 
 
 def _looked(call: Call) -> Table:
     """The table, which from now on is looked at: its changes are told (MS-OXCNOTIF R246 to R255)."""
-    one = call.thing(OpenTable)
+    one = _open(call)
     if one.told:
         box, logon = call.box, call.asked.logon
         make = functools.partial(Shown, box, logon, one.table, call.page, quiet=one.quiet)
@@ -95,10 +129,8 @@ def set_columns(call: Call) -> TableStatus:
 
 @serves(0x13)
 def sort_table(call: Call) -> TableStatus:
-    one, order = call.thing(OpenTable), call.body.order
-    if one.hierarchy:
-        raise MapiError(Code.NOT_SUPPORTED)  # R450
-    one.table.sort(order if order.keys else None)
+    order = call.body.order
+    _table(call).sort(order if order.keys else None)
     _arranged(call)
     return TableStatus(COMPLETE)
 
@@ -294,4 +326,4 @@ def set_collapse_state(call: Call) -> tables.SetCollapseStateAnswer:
 def get_attachment_table(call: Call) -> None:
     """No fields: its answer tells no number of rows (MS-OXCROPS 2.2.6.17)."""
     rows = AttachmentRows(call.thing(ItemLike))
-    call.give(OpenTable(Table(rows)))
+    call.give(OpenTable(Table(rows), Of.PARTS))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from quintet import log
 from quintet.mapi.buffer import Writer
@@ -41,6 +41,10 @@ MAX_PAYLOAD = 0x8000  # bytes of all answers together (MS-OXCRPC R961, R1628)
 LEAST = 48  # bytes that must be left for an operation to be begun: no answer of fixed size needs more
 LEAST_LOGON = 176  # but this one
 
+# RopSeekRow, RopSeekRowBookmark, RopCreateBookmark: with these errors the last of a buffer that is processed
+_STOPPING: Final = frozenset((0x18, 0x19, 0x1B))  # MS-OXCTABL R501, R510, R528
+_STOPPING_CODES: Final = frozenset((Code.NOT_SUPPORTED, Code.INVALID_BOOKMARK))
+
 logger = log.get("mapi")
 
 
@@ -69,6 +73,7 @@ class _Doing:
     owed: tuple[Asked, Any] | None = None  # the answer that waits for the errands
     hints: Hints = field(default_factory=Hints)  # where something happened before
     wrote: bool = False
+    stopped: bool = False  # nothing that follows is done
 
     @property
     def left(self) -> int:
@@ -165,7 +170,7 @@ def _some(tx: Tx, *, session: Session, doing: _Doing, services: Services, writes
             if not _one(call, doing, writes=writes):
                 doing.full = True
                 return
-            doing.next += 1
+            doing.next = len(doing.buffer.asked) if doing.stopped else doing.next + 1
             if doing.errands:
                 return
 
@@ -217,6 +222,7 @@ def _serve(call: Call, served: Served, answer: Writer, doing: _Doing) -> bool | 
     except MapiError as error:
         _errands_of(call.session)
         registry.put_failure(answer, asked, error.code)
+        doing.stopped = asked.rop.id in _STOPPING and error.code in _STOPPING_CODES
         return False
     except Exception as bug:
         _errands_of(call.session)
