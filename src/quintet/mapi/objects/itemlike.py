@@ -5,6 +5,7 @@ Changes are seen at once by whoever holds the object, and by nobody else before 
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -239,6 +240,8 @@ def initial(now: int) -> Bag:
         pid.IMPORTANCE: 1,
         pid.MESSAGE_CLASS: "IPM.Note",
         pid.SENSITIVITY: 0,
+        pid.TRUST_SENDER: 1,
+        pid.SEARCH_KEY: uuid.uuid4().bytes,
         pid.CREATION_TIME: now,
         pid.LAST_MODIFICATION: now,
     }

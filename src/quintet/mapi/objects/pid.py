@@ -97,6 +97,7 @@ EMAIL_ADDRESS: Final[Tag] = 0x3003001F
 ADDRESS_TYPE: Final[Tag] = 0x3002001F
 DELETE_AFTER_SUBMIT: Final[Tag] = 0x0E01000B
 SENT_MAIL: Final[Tag] = 0x0E0A0102
+TRUST_SENDER: Final[Tag] = 0x0E790003
 CREATOR: Final[Tag] = 0x3FF8001F  # PidTagCreatorName; kept of those who are not the owner
 DELETED_ON: Final[Tag] = 0x668F0040
 

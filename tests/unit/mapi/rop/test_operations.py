@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from quintet.mapi import recipients, restrict
+from quintet.mapi import frame, recipients, restrict
 from quintet.mapi.buffer import Reader, Writer
 from quintet.mapi.ids import ShortId
 from quintet.mapi.nspi import names
-from quintet.mapi.rop import events, folders, messages, others, properties, stores, streams, tables
+from quintet.mapi.rop import events, folders, messages, others, properties, registry, stores, streams, tables
 from quintet.mapi.rop.batch import Step
 from quintet.mapi.rop.serve.of_messages import COLUMNS
 from quintet.mapi.rows import Key, Order, SortOrder
 from quintet.mapi.types import Error, Named
 from tests.support.mapiclient import BODY, CLASS, INBOX, NAME, SENT, SUBJECT, short
-from tests.unit.mapi.rop.desk import Direct, desk
+from tests.unit.mapi.rop.desk import Direct, desk, execute, executed
 
 DATA, FILE_NAME, HTML = 0x37010102, 0x3707001F, 0x10130102
 SUBJECT8, BODY8 = 0x0037001E, 0x1000001E
@@ -249,6 +249,11 @@ async def test_recipients(tmp_path: Path) -> None:
         found = (await box.ask(messages.ReadRecipients(6, 0), handle)).answer.rows
         assert [(one.id, one.kind) for one in found] == [(7, 2)]
         assert code(await box.try_(messages.ReadRecipients(8, 0), handle)) == 0x8004010F
+        raw = frame.wrap([registry.join(bytes((0x0F, 0, 0, 6, 0, 0, 0, 0, 0)), [handle])])
+        body = await it.endpoint.answer(
+            box.state, "execute", execute(raw, most=100)
+        )  # R1056: no room for one
+        assert frame.unwrap(executed(body)[2])[0][4:8] == b"\x7d\4\0\0"
         reloaded = (await box.ask(messages.ReloadCachedInformation(0), handle)).answer
         assert (reloaded.subject, reloaded.recipients) == ("To many", 2)
         await box.ask(messages.RemoveAllRecipients(0), handle)
@@ -353,6 +358,23 @@ async def test_widths_of_text(tmp_path: Path) -> None:
         assert SUBJECT in listed
         await box.ask(properties.DeleteProperties((SUBJECT,)), handle)
         assert await box.values(handle, SUBJECT) == [Error(0x8004010F)]
+
+
+async def test_a_message_has_a_code_page_of_its_own(tmp_path: Path) -> None:
+    """MS-OXCMSG R655, R656, R691, R692, R885, R1068: 0x0FFF is the logon's; an unknown one is refused."""
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        made = await box.open(messages.CreateMessage(1251, box.folders[INBOX], False))
+        await box.ask(properties.SetProperties(((SUBJECT8, "Чай".encode("cp1251")),)), made)
+        number = (await box.save(made)).counter
+        for page, text in ((1251, "Чай".encode("cp1251")), (866, "Чай".encode("cp866")), (0x0FFF, b"???")):
+            opening = messages.OpenMessage(page, box.folders[INBOX], 3, ShortId(1, number))
+            assert await box.values(await box.open(opening), SUBJECT8, SUBJECT) == [text, "Чай"]
+        for body in (
+            messages.OpenMessage(999, box.folders[INBOX], 3, ShortId(1, number)),
+            messages.CreateMessage(999, box.folders[INBOX], False),
+        ):
+            assert code(await box.try_(body)) == 0x3EF
 
 
 async def test_computed_properties_are_a_problem(tmp_path: Path) -> None:

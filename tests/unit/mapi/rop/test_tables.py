@@ -1,4 +1,4 @@
-"""Which tables support which operations, and in what state they have to be (MS-OXCTABL 3.2.5)."""
+"""Which tables support which operations, and in what state (MS-OXCTABL 3.2.5.2 to 3.2.5.20)."""
 
 from __future__ import annotations
 

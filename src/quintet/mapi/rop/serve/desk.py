@@ -48,7 +48,10 @@ class Call:
 
     @property
     def page(self) -> str:
-        return self.session.page
+        """The charset of 8-bit text of the object that the operation is asked of."""
+        index = self.asked.index
+        held = self.session.held.get(self.handles[index]) if index < len(self.handles) else None
+        return self.session.page if held is None else held.page
 
     def held(self, index: int) -> Held:
         """What the handle at an index stands for.  Raises MapiError(NULL_OBJECT) (R4712)."""
@@ -83,15 +86,17 @@ class Call:
         found: T = self._of(held, (kind,))
         return found
 
-    def give(self, thing: Any, *, logon: Logon | None = None) -> int:
+    def give(self, thing: Any, *, page: str = "") -> int:
         """Puts a new object into the table of handles, where the request wants it (R4558).
+
+        ``page``: the charset of its 8-bit text; "": that of what it was opened from.
 
         Raises MapiError(NULL_OBJECT): there is no such place.
         """
         index = self.asked.reply_index
         if index >= len(self.handles):
             raise MapiError(Code.NULL_OBJECT)
-        handle = self.session.give(logon or self.logon, thing)
+        handle = self.session.give(self.logon, thing, page or self.page)
         self.handles[index] = handle
         return handle
 

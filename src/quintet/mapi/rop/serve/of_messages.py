@@ -31,6 +31,7 @@ COLUMNS: tuple[Tag, ...] = (
     0x5FFF0003,  # PidTagRecipientTrackStatus: what was answered
     0x5FFB0040,  # PidTagRecipientTrackStatusTime
 )
+LOGONS_PAGES = frozenset((0x0FFF, 0, values.UNICODE_PAGE))
 MAX_SHOWN = 255  # recipient rows in one answer: their count has 8 bits
 
 
@@ -46,19 +47,20 @@ class Summary:
     rows: tuple[messages.OpenRecipient, ...]
 
 
-def _summary(call: Call, item: ItemLike) -> Summary:
+def _summary(call: Call, item: ItemLike, page: str) -> Summary:
     has_named, prefix, subject = item.get((pid.HAS_NAMED, pid.SUBJECT_PREFIX, pid.NORMALIZED_SUBJECT))
     rows = item.recipients
     prefix, subject = _text(prefix), _text(subject)
     used = 32 + 2 * (len(prefix or "") + len(subject or "")) + 4 * len(COLUMNS)
     shown: list[messages.OpenRecipient] = []
     for bag in list(rows.values())[:MAX_SHOWN]:  # the others are had by RopReadRecipients (R329)
-        raw = _row_of(bag, call.page)
+        raw = _row_of(bag, page)
         used += len(raw) + 7
         if used > call.room:
             break
         shown.append(messages.OpenRecipient(_kind(bag), 0x0FFF, raw))
-    return Summary(has_named is True, prefix, subject, len(rows), COLUMNS, tuple(shown))
+    total = min(len(rows), 0xFFFF)
+    return Summary(has_named is True, prefix, subject, total, COLUMNS, tuple(shown))
 
 
 def _text(value: Any) -> str | None:  # Any: of a property
@@ -88,9 +90,23 @@ def open_message(call: Call) -> messages.OpenMessageAnswer:
         folder = call.box.folder(counter(body.folder))
         if not folder.is_search:
             raise MapiError(Code.NOT_FOUND)  # R1477
+    page = _page(call, body.code_page)
     _set_mode(message, body.mode)
-    call.give(message)
-    return messages.OpenMessageAnswer(*_fields(_summary(call, message)))
+    call.give(message, page=page)
+    return messages.OpenMessageAnswer(*_fields(_summary(call, message, page)))
+
+
+def _page(call: Call, code_page: int) -> str:
+    """The charset of an object's 8-bit text; 0x0FFF is that of the logon (R655, R656).
+
+    Raises MapiError(UNKNOWN_CODE_PAGE) (R1068).
+    """
+    if code_page in LOGONS_PAGES:
+        return call.session.page
+    found = values.charset(code_page)
+    if found is None:
+        raise MapiError(Code.UNKNOWN_CODE_PAGE)
+    return found
 
 
 def _fields(one: Summary) -> tuple[Any, ...]:
@@ -111,7 +127,7 @@ def create_message(call: Call) -> messages.CreateMessageAnswer:
     """Nothing of it is in the store before it is saved (R339)."""
     body: messages.CreateMessage = call.body
     folder = call.box.folder(counter(body.folder))
-    call.give(folder.create_message(associated=body.associated))
+    call.give(folder.create_message(associated=body.associated), page=_page(call, body.code_page))
     return messages.CreateMessageAnswer(None)
 
 
@@ -133,7 +149,7 @@ def save_changes_message(call: Call) -> messages.SaveChangesMessageAnswer:
 
 @serves(0x10)
 def reload_cached_information(call: Call) -> messages.ReloadCachedInformationAnswer:
-    return messages.ReloadCachedInformationAnswer(*_fields(_summary(call, call.thing(ItemLike))))
+    return messages.ReloadCachedInformationAnswer(*_fields(_summary(call, call.thing(ItemLike), call.page)))
 
 
 # --- recipients -------------------------------------------------------------------------------------------
@@ -165,19 +181,26 @@ def modify_recipients(call: Call) -> None:
 
 @serves(0x0F)
 def read_recipients(call: Call) -> messages.ReadRecipientsAnswer:
-    """From a row id on, as many as fit.  Raises MapiError(NOT_FOUND): there are none (R1497)."""
+    """From a row id on, as many as fit; ids have gaps, and who reads on asks for the one behind the last.
+
+    Raises MapiError(NOT_FOUND): there are none (R1055, R403); MapiError(BUFFER_TOO_SMALL): not a single one
+    fits (R1056).
+    """
     found: list[messages.ReadRecipient] = []
     room = call.room - 1
-    for number, bag in call.thing(ItemLike).recipients.items():
-        if number < call.body.start:
-            continue
+    rows = {
+        number: bag for number, bag in call.thing(ItemLike).recipients.items() if number >= call.body.start
+    }
+    if not rows:
+        raise MapiError(Code.NOT_FOUND)
+    for number, bag in rows.items():
         raw = _row_of(bag, call.page)
         room -= len(raw) + 11
         if room < 0 or len(found) == MAX_SHOWN:
             break
         found.append(messages.ReadRecipient(number, _kind(bag), 0x0FFF, raw))
     if not found:
-        raise MapiError(Code.NOT_FOUND)
+        raise MapiError(Code.BUFFER_TOO_SMALL)
     return messages.ReadRecipientsAnswer(tuple(found))
 
 
@@ -271,11 +294,12 @@ def get_valid_attachments(call: Call) -> messages.GetValidAttachmentsAnswer:
 @serves(0x46)
 def open_embedded_message(call: Call) -> messages.OpenEmbeddedMessageAnswer:
     attachment, mode = call.thing(Attachment), call.body.mode
+    page = _page(call, call.body.code_page)
     found: Embedded = attachment.embedded(create=bool(mode & OpenMode.CREATE))
     if mode & 0x03 == OpenMode.READ_ONLY:
         found.writable = False
-    call.give(found)
-    return messages.OpenEmbeddedMessageAnswer(0, short(0), *_fields(_summary(call, found)))
+    call.give(found, page=page)
+    return messages.OpenEmbeddedMessageAnswer(0, short(0), *_fields(_summary(call, found, page)))
 
 
 # --- sending ----------------------------------------------------------------------------------------------

@@ -41,10 +41,11 @@ class Held:
 
     logon: Logon
     thing: Any  # a Box, a Folder, a Message, an Attachment, an `OpenTable`, a `Stream`, a `Subscription`
+    page: str  # the charset of its 8-bit text
 
 
 class Session:
-    """Everything that a Connect has made; ``page`` is the charset of its 8-bit text."""
+    """Everything that a Connect has made; ``page``: the charset of 8-bit text, where an object has no own."""
 
     def __init__(self, identity: Identity, page: str, notices: Notices) -> None:
         self.identity = identity
@@ -67,10 +68,10 @@ class Session:
         if len(self.logons) >= MAX_LOGONS:
             raise MapiError(Code.MAX_ATTACHMENTS, "too many logons")
         made = self.logons[number] = Logon(number, box)
-        self.held[made.handle] = Held(made, box)
+        self.held[made.handle] = Held(made, box, self.page)
         return made.handle
 
-    def give(self, logon: Logon, thing: Any) -> int:
+    def give(self, logon: Logon, thing: Any, page: str) -> int:
         """A handle for a new object (R4556).  Raises MapiError(MAX_OBJECTS): too many are open."""
         if len(self.held) >= MAX_OBJECTS:
             raise MapiError(Code.MAX_ATTACHMENTS, "too many objects are open")
@@ -78,7 +79,7 @@ class Session:
             logon.given += 1
             handle = logon.handle | logon.given & 0xFFFFFF
             if handle not in self.held and handle != NO_HANDLE:
-                self.held[handle] = Held(logon, thing)
+                self.held[handle] = Held(logon, thing, page)
                 return handle
 
     def find(self, logon_id: int, handle: int) -> Held:
