@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quintet.mapi import convert, match, types
+from quintet.mapi import changelists, convert, match, types
 from quintet.mapi.bag import Item
 from quintet.mapi.errors import MapiError
 from quintet.mapi.objects import numbers, packed
@@ -136,8 +136,8 @@ def test_identifiers_come_back(counter, replica):
 
 @given(st.dictionaries(st.uuids(), st.binary(min_size=1, max_size=8), max_size=5))
 def test_predecessors_come_back_and_join(changes):
-    assert numbers.read_changes(numbers.write_changes(changes)) == changes
-    assert numbers.includes(numbers.joined(changes, {}), changes)
+    assert changelists.read(changelists.write(changes)) == changes
+    assert changelists.includes(changelists.joined(changes, {}), changes)
 
 
 @given(st.binary(max_size=80))
@@ -145,10 +145,10 @@ def test_any_bytes_are_predecessors_or_refused(raw):
     from quintet.errors import BadSyntax
 
     try:
-        found = numbers.read_changes(raw)
+        found = changelists.read(raw)
     except BadSyntax:
         return
-    assert numbers.includes(numbers.joined(found, {}), found)
+    assert changelists.includes(changelists.joined(found, {}), found)
 
 
 @pytest.mark.parametrize("state", [b"", b"\0" * 28, b"\xff" * 36])

@@ -16,6 +16,7 @@ from quintet.mapi.core import (
     errors,
     folder,
     ics,
+    icsimport,
     message,
     modify,
     notify,
@@ -66,8 +67,8 @@ def mapicore() -> Names:
     found: Names = dict(consts.every())
     found |= {each.__name__: each for each in _INTERFACES}
     found |= {
-        "IExchangeImportContentsChanges": ics.ImportContentsChanges,
-        "IExchangeImportHierarchyChanges": ics.ImportHierarchyChanges,
+        "IExchangeImportContentsChanges": icsimport.ImportContentsChanges,
+        "IExchangeImportHierarchyChanges": icsimport.ImportHierarchyChanges,
         "MAPIInitialize": session.MAPIInitialize,
         "MAPIInitialize_Multithreaded": session.MAPIInitialize,
         "MAPIUninitialize": session.MAPIUninitialize,

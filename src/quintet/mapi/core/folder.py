@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from quintet.mapi import consts, pr
 from quintet.mapi.bag import Bag, Item, Key
-from quintet.mapi.core import ics, message, modify, structs, values
+from quintet.mapi.core import ics, icsimport, message, modify, structs, values
 from quintet.mapi.core.container import IMAPIContainer
 from quintet.mapi.core.errors import fail
 from quintet.mapi.core.message import IMessage
@@ -330,9 +330,9 @@ class IMAPIFolder(IMAPIContainer):
         if iid == consts.IID_IExchangeExportChanges:
             return ics.exporter(self.store, self.entry, hierarchy=tag == pr.HIERARCHY_SYNCHRONIZER)
         if iid == consts.IID_IExchangeImportContentsChanges:
-            return ics.ImportContentsChanges(self.store, self.entry)
+            return icsimport.ImportContentsChanges(self.store, self.entry)
         if iid == consts.IID_IExchangeImportHierarchyChanges:
-            return ics.ImportHierarchyChanges(self.store, self.entry)
+            return icsimport.ImportHierarchyChanges(self.store, self.entry)
         return super().OpenProperty(tag, iid, options, flags)
 
     def _copy_parts(self, without: Collection[int], target: IMAPIProp, flags: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from quintet.errors import Refused
-from quintet.mapi import types
+from quintet.mapi import changelists, types
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import defaults, numbers, packed, permissions, pid, places, searching, stored
@@ -228,8 +228,8 @@ class FolderCore(Bagged):
         pid.PARENT_SOURCE_KEY: lambda self: self.box.source_key(self.box.parent_of(self.row)),
         pid.CHANGE_KEY: lambda self: self.box.source_key(self.row.changed_modseq),
         pid.CHANGE_NUMBER: lambda self: numbers.on_wire(self.row.changed_modseq),
-        pid.PREDECESSORS: lambda self: numbers.write_changes(
-            numbers.change(self.box.replica, self.row.changed_modseq)
+        pid.PREDECESSORS: lambda self: changelists.write(
+            changelists.change(self.box.replica, self.row.changed_modseq)
         ),
         pid.MAPPING_SIGNATURE: lambda self: self.box.account.guid,
         pid.STORE_RECORD_KEY: lambda self: self.box.account.guid,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from quintet.mapi import convert, types
+from quintet.mapi import changelists, convert, types
 from quintet.mapi.bag import Attachment as AttachmentBag
 from quintet.mapi.bag import Bag, Item
 from quintet.mapi.convert import addressing
@@ -366,8 +366,8 @@ class Message(ItemLike):
         if self.row is None:
             return None
         known = self.item.props.get(pid.PREDECESSORS, b"")
-        own = numbers.change(self.box.replica, self.row.content_modseq)
-        return numbers.write_changes(numbers.joined(numbers.read_changes(known), own))
+        own = changelists.change(self.box.replica, self.row.content_modseq)
+        return changelists.write(changelists.joined(changelists.read(known), own))
 
     def _size(self) -> int:
         return stored.size_of(self.item) if self.row is None else self.row.size
