@@ -109,6 +109,11 @@ def lines(tx: Tx, numbers: Iterable[int], *, digests: bool = False) -> list[tupl
     )
 
 
+def size(tx: Tx, entry_id: int) -> int:
+    """Bytes of an entry's message; 0 where there is none."""
+    return int(tx.value("SELECT size FROM entry WHERE id = ?", entry_id) or 0)
+
+
 def within(tx: Tx, folder_id: FolderId, numbers: Iterable[int]) -> list[tuple[EntryId, Uid, bool]]:
     """(object number, number, hidden) of those entries that lie in a folder, ascending."""
     members, param = dialect.among(tx.engine, numbers)

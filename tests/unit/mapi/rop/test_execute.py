@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,10 @@ from quintet.mapi.http.endpoint import Failed
 from quintet.mapi.ids import ShortId
 from quintet.mapi.nspi import names
 from quintet.mapi.rop import events, folders, messages, others, properties, registry, stores, streams, tables
+from quintet.mapi.rop.serve import of_tables
 from quintet.mapi.rows import Key, Order, SortOrder
 from quintet.store import db
+from quintet.store.store import Store
 from tests.support.mapiclient import BODY, INBOX, MID, SUBJECT
 from tests.unit.mapi.rop.desk import connect, desk, execute, executed
 
@@ -266,9 +269,7 @@ async def test_tables_tell_what_happened_to_their_rows(tmp_path: Path) -> None:
         assert unseen
         box.notices.clear()
         await it.letter("Three")
-        assert (
-            len(await box.rows(told, (SUBJECT,))) == 3
-        )  # the same snapshot: what it shows is told beside it
+        assert len(await box.rows(told, (SUBJECT,))) == 3  # and beside what it shows it tells the same
         assert [one.event.data for one in box.notices] == [b"\0" + "Three\0".encode("utf-16-le")]
         box.notices.clear()
         await box.ask(0x81, told)
@@ -344,6 +345,44 @@ async def test_an_execute_that_reads_is_one_transaction(
         assert begun == []  # nothing happened
         await box.ask(0x16, looked)
         assert begun == ["BEGIN"]
+
+
+async def test_what_is_small_and_quick_is_read_on_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/decisions/0170: the second page of a table, a letter and its properties; nothing large or slow."""
+    beside: list[bool] = []
+    read = Store.read
+
+    async def noted(store: Store, *arguments: Any, **more: Any) -> Any:
+        beside.append(True)
+        return await read(store, *arguments, **more)
+
+    async with desk(tmp_path) as it:
+        small, large = await it.letter("Small"), await it.letter("Large", "x" * 70_000)
+        box = await it.box()
+        monkeypatch.setattr(Store, "read", noted)
+        table = await box.open(folders.GetContentsTable(0), await box.folder(INBOX))
+        for _ in range(2):  # made, and looked at once more since it is watched
+            await box.rows(table, (SUBJECT,))
+        assert len(beside) > 1
+        beside.clear()
+        await box.rows(table, (SUBJECT,))
+        await box.ask(0x17, table)
+        batch = box.batch()
+        opened = batch.add(messages.OpenMessage(0x0FFF, box.folders[INBOX], 0, ShortId(1, small)), box.handle)
+        batch.add(properties.GetPropertiesAll(0, True), opened.opens)
+        await box.run(batch)
+        assert not beside
+        await box.rows(table, (SUBJECT,), count=100)
+        await box.open(messages.OpenMessage(0x0FFF, box.folders[INBOX], 0, ShortId(1, large)))
+        assert len(beside) == 2
+        beside.clear()
+        monkeypatch.setattr(of_tables, "QUICK_S", 0.0)
+        await box.rows(table, (SUBJECT,))
+        assert not beside
+        await box.rows(table, (SUBJECT,))
+        assert beside
 
 
 async def test_more_notices_than_fit_are_pending(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from quintet.mapi.objects import Box
 from quintet.mapi.rop.registry import ROPS, Asked
 from quintet.mapi.rop.serve.session import Held, Logon, Session
 from quintet.store.db import Tx
+from quintet.store.store import Store
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -114,20 +115,24 @@ Writes = bool | Callable[[Session, Asked, list[int]], bool]
 """Whether it changes the store; where that depends, on what."""
 
 
+Light = bool | Callable[[Session, Asked, list[int], Store], bool]
+"""Whether it costs so little that the loop may do it; where that depends, on what."""
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
-    """An operation that is served; ``light``: costs so little that the loop may do it."""
+    """An operation that is served."""
 
     serve: Serve
     writes: Writes
-    light: bool
+    light: Light
 
 
 SERVED: dict[int, Served] = {}
 """By RopId; what is not here is answered with NotSupported (MS-OXCDATA R927)."""
 
 
-def serves(number: int, *, writes: Writes = False, light: bool = False) -> Callable[[Serve], Serve]:
+def serves(number: int, *, writes: Writes = False, light: Light = False) -> Callable[[Serve], Serve]:
     """Enters a function into the table."""
     assert number in ROPS
 

@@ -75,6 +75,10 @@ class Notices:
         if account not in self._since:
             self._since[account] = accounts.get(box.tx, account).modseq
 
+    def shows(self, handle: int) -> bool:
+        """Whether the client looks at a table."""
+        return handle in self._tables
+
     def looked(self, handle: int) -> None:
         """The client has arranged a table anew: it is told of what happens to that."""
         if handle in self._tables:

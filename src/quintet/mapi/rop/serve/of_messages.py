@@ -15,10 +15,13 @@ from quintet.mapi.objects import Attachment, Box, Embedded, Folder, ItemLike, Me
 from quintet.mapi.objects.numbers import counter, short
 from quintet.mapi.rop import messages
 from quintet.mapi.rop.messages import OpenMode, ReadFlag, SaveFlag
+from quintet.mapi.rop.registry import Asked
 from quintet.mapi.rop.serve import values
 from quintet.mapi.rop.serve.desk import Call, serves
+from quintet.mapi.rop.serve.session import Session
 from quintet.mapi.types import Tag
-from quintet.store import props
+from quintet.store import pages, props
+from quintet.store.store import Store
 
 # beside what each recipient row has: columns that clients look at (R330)
 COLUMNS: tuple[Tag, ...] = (
@@ -32,6 +35,7 @@ COLUMNS: tuple[Tag, ...] = (
     0x5FFB0040,  # PidTagRecipientTrackStatusTime
 )
 LOGONS_PAGES = frozenset((0x0FFF, 0, values.UNICODE_PAGE))
+SMALL = 64 * 1024  # bytes of a letter that the loop opens itself
 MAX_SHOWN = 255  # recipient rows in one answer: their count has 8 bits
 
 
@@ -81,7 +85,12 @@ def _row_of(bag: Bag, page: str) -> bytes:
 # --- opening, making, saving ------------------------------------------------------------------------------
 
 
-@serves(0x03)
+def _is_small(session: Session, asked: Asked, handles: list[int], store: Store) -> bool:
+    """Whether the letter to be opened is read at once; in a large one there may be much to unpack."""
+    return store.ask(pages.size, asked.body.message.counter) <= SMALL
+
+
+@serves(0x03, light=_is_small)
 def open_message(call: Call) -> messages.OpenMessageAnswer:
     body: messages.OpenMessage = call.body
     call.thing(Box, Folder)
@@ -147,7 +156,7 @@ def save_changes_message(call: Call) -> messages.SaveChangesMessageAnswer:
     return messages.SaveChangesMessageAnswer(call.asked.index, short(number))
 
 
-@serves(0x10)
+@serves(0x10, light=True)
 def reload_cached_information(call: Call) -> messages.ReloadCachedInformationAnswer:
     return messages.ReloadCachedInformationAnswer(*_fields(_summary(call, call.thing(ItemLike), call.page)))
 
@@ -179,7 +188,7 @@ def modify_recipients(call: Call) -> None:
     call.thing(ItemLike).modify_recipients(wanted)
 
 
-@serves(0x0F)
+@serves(0x0F, light=True)
 def read_recipients(call: Call) -> messages.ReadRecipientsAnswer:
     """From a row id on, as many as fit; ids have gaps, and who reads on asks for the one behind the last.
 

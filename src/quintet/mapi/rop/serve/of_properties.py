@@ -8,17 +8,19 @@ from quintet.errors import BadSyntax
 from quintet.mapi import types
 from quintet.mapi.buffer import Writer
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import Box, Folder, Trouble
+from quintet.mapi.objects import Box, Folder, Message, Trouble
 from quintet.mapi.objects.bagged import Bagged
 from quintet.mapi.rop import properties
 from quintet.mapi.rop.properties import WithProblems
 from quintet.mapi.rop.registry import Asked
 from quintet.mapi.rop.serve import values
 from quintet.mapi.rop.serve.desk import Call, serves
+from quintet.mapi.rop.serve.of_messages import SMALL
 from quintet.mapi.rop.serve.session import Session
 from quintet.mapi.rop.serve.storebag import StoreObject
 from quintet.mapi.rows import Problem
 from quintet.mapi.types import Named, Tag, Value
+from quintet.store.store import Store
 
 CREATE = 0x02  # of GetPropertyIdsFromNames: make those that are not there (2.2.12.1)
 NO_STRINGS, NO_IDS = 0x01, 0x02  # of QueryNamedProperties (2.2.9.1)
@@ -32,6 +34,16 @@ def _at_once(session: Session, asked: Asked, handles: list[int]) -> bool:
     return held is None or isinstance(held.thing, (Box, Folder))
 
 
+def _is_small(session: Session, asked: Asked, handles: list[int], store: Store) -> bool:
+    """Whether the values are at hand: those of a small letter, a folder, or what the same buffer opens so."""
+    index = asked.index
+    held = session.held.get(handles[index]) if index < len(handles) else None
+    if held is None or isinstance(held.thing, (Box, Folder)):
+        return True
+    row = held.thing.row if isinstance(held.thing, Message) else None
+    return row is not None and row.size <= SMALL
+
+
 def _object(call: Call) -> Bagged:
     held = call.held(call.asked.index)
     return StoreObject(held.thing) if isinstance(held.thing, Box) else call.thing(Bagged)
@@ -40,7 +52,7 @@ def _object(call: Call) -> Bagged:
 # --- reading ----------------------------------------------------------------------------------------------
 
 
-@serves(0x07)
+@serves(0x07, light=_is_small)
 def get_properties_specific(call: Call) -> properties.GetPropertiesSpecificAnswer:
     """In the order in which they are asked (R45701); what is too long is read as a stream (R90701)."""
     body: properties.GetPropertiesSpecific = call.body
@@ -55,7 +67,7 @@ def get_properties_specific(call: Call) -> properties.GetPropertiesSpecificAnswe
     return properties.GetPropertiesSpecificAnswer(raw)
 
 
-@serves(0x08)
+@serves(0x08, light=_is_small)
 def get_properties_all(call: Call) -> properties.GetPropertiesAllAnswer:
     """All that has a value; one that does not fit has an error in its place (R46803)."""
     body: properties.GetPropertiesAll = call.body
@@ -91,7 +103,7 @@ def _size(tag: Tag, value: Value) -> int:
     return len(writer.done())
 
 
-@serves(0x09)
+@serves(0x09, light=_is_small)
 def get_properties_list(call: Call) -> properties.GetPropertiesListAnswer:
     return properties.GetPropertiesListAnswer(tuple(_object(call).tags()))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -11,15 +12,19 @@ from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import Folder, ItemLike
 from quintet.mapi.rop import tables
 from quintet.mapi.rop.folders import RowCount, TableFlag
+from quintet.mapi.rop.registry import Asked
 from quintet.mapi.rop.serve import values
 from quintet.mapi.rop.serve.desk import Call, serves
 from quintet.mapi.rop.serve.parts import AttachmentRows
+from quintet.mapi.rop.serve.session import Session
 from quintet.mapi.rop.serve.shown import Shown
 from quintet.mapi.rop.tables import COMPLETE, FindFlag, QueryFlag, TableStatus
 from quintet.mapi.table import Origin, Table
 from quintet.mapi.types import Value
+from quintet.store.store import Store
 
 PAGE = 64  # rows that are made at once; an answer holds some hundreds
+QUICK_S = 0.01  # seconds of CPU that a page may take to be made on the loop the next time
 SIGN = 1 << 63  # category ids travel unsigned
 
 
@@ -57,6 +62,7 @@ class OpenTable:
         self.of = of
         self.told = told  # whether the client wants to hear of changes
         self.quiet = quiet  # but not of its own
+        self.quick = False  # whether its rows were had quickly the last time
 
 
 def _opened(call: Call, one: OpenTable) -> RowCount:
@@ -187,8 +193,28 @@ def _fitting(
     return made
 
 
-@serves(0x15)
+def _is_at_hand(session: Session, asked: Asked, handles: list[int], store: Store) -> bool:
+    """Whether the table is arranged, as one is of which everything is told that happens to it."""
+    return asked.index < len(handles) and session.notices.shows(handles[asked.index])
+
+
+def _is_quick(session: Session, asked: Asked, handles: list[int], store: Store) -> bool:
+    """A few more rows of a table whose rows were had quickly the last time: no letters to be taken apart."""
+    if not _is_at_hand(session, asked, handles, store) or asked.body.count > PAGE:
+        return False
+    one = session.held[handles[asked.index]].thing
+    return isinstance(one, OpenTable) and one.quick
+
+
+@serves(0x15, light=_is_quick)
 def query_rows(call: Call) -> tables.QueryRowsAnswer:
+    started_s = time.thread_time()
+    found = _query_rows(call)
+    call.thing(OpenTable).quick = time.thread_time() - started_s < QUICK_S
+    return found
+
+
+def _query_rows(call: Call) -> tables.QueryRowsAnswer:
     """As many as fit, read piece by piece (R464); at least one, if there is one (R466)."""
     body: tables.QueryRows = call.body
     if body.flags & ~(QueryFlag.NO_ADVANCE | QueryFlag.ENABLE_PACKED_BUFFERS):
@@ -213,7 +239,7 @@ def query_rows(call: Call) -> tables.QueryRowsAnswer:
     return tables.QueryRowsAnswer(origin, made if forward else made[::-1])
 
 
-@serves(0x17)
+@serves(0x17, light=_is_at_hand)
 def query_position(call: Call) -> tables.QueryPositionAnswer:
     return tables.QueryPositionAnswer(*_looked(call).position())
 
@@ -225,7 +251,7 @@ def _origin(number: int) -> Origin:
         raise MapiError(Code.INVALID_PARAMETER) from None
 
 
-@serves(0x18)
+@serves(0x18, light=_is_at_hand)
 def seek_row(call: Call) -> tables.SeekRowAnswer:
     body: tables.SeekRow = call.body
     moved = _looked(call).seek(_origin(body.origin), body.rows)

@@ -132,7 +132,9 @@ async def _transact(session: Session, doing: _Doing, services: Services) -> None
         doing.hints = Hints()
         await store.write_once(work)
         doing.wrote = True
-    elif all(one is None or one.light for _, one in rest) and not session.notices.heavy(doing.hints):
+    elif not session.notices.heavy(doing.hints) and all(
+        _is_light(one, session, asked, doing, store) for asked, one in rest
+    ):
         store.peek(work)
     else:
         await store.read(work)
@@ -144,6 +146,14 @@ def _writes(served: Served | None, session: Session, asked: Asked, doing: _Doing
     if isinstance(served.writes, bool):
         return served.writes
     return served.writes(session, asked, doing.buffer.handles)
+
+
+def _is_light(served: Served | None, session: Session, asked: Asked, doing: _Doing, store: Store) -> bool:
+    if served is None:
+        return True
+    if isinstance(served.light, bool):
+        return served.light
+    return served.light(session, asked, doing.buffer.handles, store)
 
 
 def _some(tx: Tx, *, session: Session, doing: _Doing, services: Services, writes: bool) -> None:
