@@ -74,12 +74,15 @@ class Session:
         return [one.book for one in self.mapi._services.values() if one.book is not None]
 
     def find(self, text: str) -> list[Person]:
-        """Whom a name, the beginning of one, or an address may mean, in all address books."""
+        """Whom a name, the beginning of one, or an address may mean, in all address books.
+
+        Lists without an address are not told: nothing can be sent to them, only to their members (`people`).
+        """
         found: dict[Person, None] = {}
         for book in self.books:
             for entry in book.resolve(text):
                 found.setdefault(Person.read(book.load(entry)))
-        return list(found)
+        return [one for one in found if one.address]
 
     def resolve(self, text: str) -> Person:
         """The one person that a text means: an address, somebody in an address book, an own contact.

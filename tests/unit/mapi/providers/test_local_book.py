@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quintet.mapi import consts, ids, pr
+from quintet.mapi import api, consts, ids, pr
 from quintet.mapi.bag import Item
 from quintet.mapi.convert import cardkeys
 from quintet.mapi.core import props
@@ -199,3 +199,16 @@ def test_the_pab_of_a_session(mapi: IMAPISession, empty: Path) -> None:
     pab.DeleteEntries([zoe.entry, group.entry])
     client.wait("-Zoë Z", "-Cooks")
     assert table.GetRowCount() == 0
+
+
+def test_own_contacts_and_groups_mean_people(ann: Opened, empty: Path) -> None:
+    book = book_of(ann)
+    pab = personal(book)
+    dora = book.save(pab, {pr.DISPLAY_NAME: "Dora", pr.EMAIL_ADDRESS: "dora@example.com"})
+    cooks = book.save(pab, {pr.DISPLAY_NAME: "Cooks", pr.OBJECT_TYPE: int(Thing.DIST_LIST)})
+    book.set_members(cooks, [dora])
+    with api.connect("QUINTET", data=str(empty), account=ANN) as session:
+        own = session.store.folder_of(session.store.special(Special.CONTACTS))
+        own.create(api.Group, name="Bakers", members=["bob@example.com", "Dora"]).save()
+        assert session.people("Cooks") == [api.Person("dora@example.com")] == session.find("Dora")
+        assert session.people("Bakers") == [api.Person("bob@example.com"), api.Person("dora@example.com")]
