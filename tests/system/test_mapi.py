@@ -6,8 +6,11 @@ import asyncio
 import email
 import email.policy
 import imaplib
+import os
 import poplib
+import re
 import shutil
+import signal
 import smtplib
 import socket
 import time
@@ -17,8 +20,10 @@ from typing import Any
 
 import pytest
 
+from quintet.errors import Hangup
 from quintet.mapi import recipients
 from quintet.mapi.buffer import Writer
+from quintet.mapi.http.channel import ChannelError
 from quintet.mapi.rop import events, folders, messages, others, properties, streams
 from tests.support.mapiclient import (
     FLAGS,
@@ -227,9 +232,14 @@ async def test_a_post_in_a_public_folder_is_an_article(tmp_path: Path) -> None:
         assert [(short(row[0]), row[1]) for row in rows] == [(saved, "Posted by an operation")]
 
         lines = await elsewhere(lambda: article(server.ports["nntp"]))
-        assert b"Subject: Posted by an operation" in lines
-        assert b"Newsgroups: local.test" in lines
         assert lines[-2:] == [b"An article.", b"."]
+        posted = email.message_from_bytes(b"\r\n".join(lines[:-1]), policy=email.policy.default)
+        assert (posted["subject"], posted["newsgroups"]) == ("Posted by an operation", "local.test")
+        assert posted["path"].startswith("mail.example.org!")
+        assert posted["from"].addresses[0].addr_spec == "alice@example.org"
+        assert re.fullmatch(r"<[^<>@\s]+@[^<>@\s]+>", posted["message-id"])
+        assert posted["date"].datetime
+        assert posted["bcc"] is None
 
 
 def article(port: int) -> list[bytes]:
@@ -267,6 +277,34 @@ def test_a_program_of_many_workers_serves_a_session_in_each(tmp_path: Path) -> N
                 assert await waiting is True
 
     with spawn_server(tmp_path, workers=3) as server:
+        asyncio.run(ask(server.ports["http"]))
+
+
+def test_a_worker_that_is_killed_takes_its_sessions_along(tmp_path: Path) -> None:
+    """MS-OXCMAPIHTTP R1283: X-ResponseCode 10, wherever the client asks; it connects anew, and goes on."""
+
+    async def ask(port: int) -> None:
+        async with mapi(port) as box:
+            await box.contents(await box.folder(INBOX))
+            for one in status:
+                os.kill(one["pid"], signal.SIGKILL)
+            refused = None
+            async with asyncio.timeout(WAIT_S):
+                while refused is None:
+                    box.line.close()
+                    try:
+                        await box.run(box.batch())
+                    except Hangup:  # nobody is there yet
+                        await asyncio.sleep(0.1)
+                    except ChannelError as error:
+                        refused = error.code, error.status
+            assert refused == (10, 200)
+            await elsewhere(box.mailbox.connect)
+            await box.log_on()
+            assert await box.contents(await box.folder(INBOX)) == []
+
+    with spawn_server(tmp_path, workers=2) as server:
+        status = server.status()
         asyncio.run(ask(server.ports["http"]))
 
 
