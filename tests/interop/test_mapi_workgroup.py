@@ -15,8 +15,8 @@ from tests.support import dovecot, inn, postfix, workgroup
 pytestmark = pytest.mark.interop
 
 MAIL = {"files", "marks", "categories", "moves", "searches", "syncs", "watches"}
-PLANS = {"appointments", "tasks", "contacts"}
-LETTERS = {"sends", "answers"}
+PLANS = {"appointments", "tasks", "contacts", "versions"}
+LETTERS = {"sends", "answers", "meets", "assigns"}
 NO_MAIL = dovecot.missing() or postfix.missing()
 
 

@@ -1,6 +1,7 @@
 """One program of a workgroup, the same on every system: it asks what a system is able to do, and does it.
 
-`run` files letters, sends and answers, plans, searches, watches and synchronizes by `quintet.mapi.api` alone;
+`run` files letters, sends and answers, plans alone and with another, keeps versions, searches, watches and
+synchronizes by `quintet.mapi.api` alone;
 what it did comes back, so that a test says what a system must have been able to do.
 """
 
@@ -16,13 +17,21 @@ from typing import TypeVar
 from quintet.mapi.api import (
     Appointment,
     Contact,
+    Document,
     Folder,
     Item,
+    MeetingCancellation,
+    MeetingRequest,
+    MeetingResponse,
     Message,
     Post,
+    Response,
     Session,
     Store,
     Task,
+    TaskAcceptance,
+    TaskRequest,
+    TaskUpdate,
     between,
 )
 from quintet.mapi.providers.base import Can
@@ -48,9 +57,19 @@ def run(mine: Session, theirs: Session | None = None, address: str = "", *, grou
             _plan(store, did)
             folder.delete()
     if theirs is not None and address:
-        _write(mine, theirs, address, did)
+        did |= together(mine, theirs, address)
     if group:
         _post(store, group, did)
+    return did
+
+
+def together(mine: Session, theirs: Session, address: str) -> Did:
+    """What takes two: letters, meetings, tasks."""
+    did: Did = set()
+    _write(mine, theirs, address, did)
+    if all(each.store.can(Can.SAVE | Can.FOLDERS) for each in (mine, theirs)):
+        _meet(mine, theirs, address, did)
+        _assign(mine, theirs, address, did)
     return did
 
 
@@ -175,20 +194,34 @@ def _plan(store: Store, did: Did) -> None:
     assert (known.name, known.emails, known.company) == ("Zoë Zimt", ["zoe@example.org"], "Zimt & Co")
     known.delete(hard=True)
     did.add("contacts")
+    folder = store.folder(f"Papers {uuid.uuid4().hex[:8]}", create=True)
+    paper = folder.create(Document, name="plan.txt", content=b"1. Begin")
+    paper.check_out()
+    paper.check_in(b"1. Begin\r\n2. End", "with an end")
+    (same,) = folder.items(Document)
+    assert [(one.number, one.comment) for one in same.versions] == [(1, ""), (2, "with an end")]
+    assert (same.content, same.checked_out_by) == (b"1. Begin\r\n2. End", None)
+    folder.delete()
+    did.add("versions")
 
 
 # --- letters to others ------------------------------------------------------------------------------------
 
 
-def arrived(store: Store, subject: str) -> Item:
+def arrived(store: Store, subject: str, kind: type[I] = Item) -> I:  # type: ignore[assignment]
     """The letter in the Inbox, after a fair wait."""
     end = time.monotonic() + WAIT_S
     while time.monotonic() < end:
         store.refresh()
-        for one in store.inbox.items(where=Item.subject == subject):
+        for one in store.inbox.items(kind, where=Item.subject == subject):
             return one
         time.sleep(0.1)
     raise AssertionError(f"no letter {subject!r} came")
+
+
+def _taken(store: Store, subject: str, kind: type[I]) -> I:
+    """The same; it is for the caller to do something with, and no more in the Inbox."""
+    return arrived(store, subject, kind).move(store.drafts)  # type: ignore[return-value]
 
 
 def _write(mine: Session, theirs: Session, address: str, did: Did) -> None:
@@ -207,6 +240,65 @@ def _write(mine: Session, theirs: Session, address: str, did: Did) -> None:
         did.add("answers")
         answer.delete(hard=True)
     got.delete(hard=True)
+
+
+def _days(store: Store, subject: str) -> list[str]:
+    """What of a meeting stands in a calendar."""
+    found = [one for one in store.calendar.items(Appointment) if one.subject == subject]
+    return [f"{one.start:%d %H}" for each in found for one in each.occurrences()]
+
+
+def _meet(mine: Session, theirs: Session, address: str, did: Did) -> None:
+    """A series: one of its days is moved, another time is proposed for one, one is called off; then all."""
+    start, title = datetime.datetime(2026, 12, 1, 9, tzinfo=datetime.UTC), f"Meeting {uuid.uuid4().hex[:8]}"
+    meeting = mine.store.calendar.create(
+        Appointment, subject=title, start=start, recurrence="FREQ=DAILY;COUNT=4", required=address
+    )
+    meeting.invite("As every day")
+    _taken(theirs.store, title, MeetingRequest).accept("Gladly")
+    _taken(mine.store, f"Accepted: {title}", MeetingResponse).apply()
+    (meeting,) = mine.store.calendar.items(Appointment, where=Item.subject == title)
+    assert list(meeting.responses.values()) == [Response.ACCEPTED]
+
+    second, third = start + DAY, start + 2 * DAY
+    series = meeting.recurrence
+    assert series is not None
+    meeting.recurrence = series.changed(second.date(), start=second + HOUR)
+    meeting.invite("Later, once", day=second.date())
+    _taken(theirs.store, title, MeetingRequest).accept()
+    _taken(mine.store, f"Accepted: {title}", MeetingResponse)
+
+    (own,) = theirs.store.calendar.items(Appointment, where=Item.subject == title)
+    late = third + 3 * HOUR
+    own.answer(Response.TENTATIVE, "Later?", day=third.date(), propose=(late, late + HOUR))
+    _taken(mine.store, f"New Time Proposed: {title}", MeetingResponse).take_proposal()
+    _taken(theirs.store, title, MeetingRequest).accept()
+    (meeting,) = mine.store.calendar.items(Appointment, where=Item.subject == title)
+    meeting.call_off("A holiday", day=(start + 3 * DAY).date())
+    _taken(theirs.store, f"Canceled: {title}", MeetingCancellation).apply()
+    assert _days(mine.store, title) == _days(theirs.store, title) == ["01 09", "02 10", "03 12"]
+
+    (meeting,) = mine.store.calendar.items(Appointment, where=Item.subject == title)
+    meeting.call_off()
+    _taken(theirs.store, f"Canceled: {title}", MeetingCancellation).apply()
+    assert _days(mine.store, title) == _days(theirs.store, title) == []
+    did.add("meets")
+
+
+def _assign(mine: Session, theirs: Session, address: str, did: Did) -> None:
+    title = f"Paint {uuid.uuid4().hex[:8]}"
+    mine.store.tasks.create(Task, subject=title, due=datetime.date(2026, 12, 24)).assign(address, "Please")
+    own = _taken(theirs.store, title, TaskRequest).accept("Yes")
+    assert own.due == datetime.date(2026, 12, 24)
+    assert _taken(mine.store, f"Task Accepted: {title}", TaskAcceptance).apply() is not None
+    own.percent = 50
+    own.save().report("Half of it")
+    update = _taken(mine.store, f"Task Update: {title}", TaskUpdate).apply()
+    assert update is not None
+    (task,) = mine.store.tasks.items(Task, where=Item.subject == title)
+    assert (task.percent, task) == (50, update)
+    task.delete(hard=True)
+    did.add("assigns")
 
 
 def _new(store: Store, subject: str, body: str) -> Message:

@@ -18,7 +18,7 @@ from quintet.mapi.convert import calendars, cards
 from quintet.mapi.core.folder import IMAPIFolder
 from quintet.mapi.core.message import IMessage, draft
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.providers import derive
+from quintet.mapi.providers import derive, listing
 from quintet.mapi.providers.base import EntryId, Event, Kind, Thing, View
 
 if TYPE_CHECKING:
@@ -133,12 +133,10 @@ class Folder:
         """By names with "/" between.  Raises MapiError(NOT_FOUND), unless it is to be made."""
         found = self
         for name in [part for part in path.split("/") if part]:
-            below = next((one for one in found.folders() if one.name.casefold() == name.casefold()), None)
-            if below is None:
-                if not create:
-                    raise MapiError(Code.NOT_FOUND, f"no folder {path!r} in {self.name!r}")
-                below = found.make(name, kind=kind)
-            found = below
+            entry = listing.named(self.store.source.folders(found.entry), name)
+            if entry is None and not create:
+                raise MapiError(Code.NOT_FOUND, f"no folder {path!r} in {self.name!r}")
+            found = found.make(name, kind=kind) if entry is None else Folder(self.store, entry)
         return found
 
     def make(self, name: str, *, kind: str = "IPF.Note") -> Folder:

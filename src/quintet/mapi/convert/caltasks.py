@@ -43,7 +43,7 @@ def read(todo: Component, item: Item, zones: Zones) -> None:
     _read_reminder(todo, bag, zones, due or start)
     uid = (todo.text("UID") or "").strip()[:MAX_UID]
     if uid:
-        bag[keys.TASK_GLOBAL_ID] = uid.encode("utf-8", "replace")
+        bag[keys.TASK_GLOBAL_ID] = _identity(uid)
     owner = todo.get("ATTENDEE") or todo.get("ORGANIZER")
     if owner is not None and (one := calevents.address(owner)) is not None:
         bag[keys.TASK_OWNER] = addressing.person(one)[0]
@@ -145,6 +145,15 @@ def write(item: Item) -> Component:
         alarm.add("TRIGGER", f"{moment(at):%Y%m%dT%H%M%SZ}", {"VALUE": ["DATE-TIME"]})
         todo.children.append(alarm)
     return todo
+
+
+def _identity(uid: str) -> bytes:
+    """The inverse of `_uid`."""
+    try:
+        raw = bytes.fromhex(uid)
+    except ValueError:
+        return uid.encode("utf-8", "replace")
+    return raw if _uid(raw) == uid else uid.encode("utf-8", "replace")
 
 
 def _uid(raw: bytes) -> str:

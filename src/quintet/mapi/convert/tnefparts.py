@@ -25,7 +25,13 @@ _KINDS = frozenset(("application/ms-tnef", "application/vnd.ms-tnef"))
 _NOT_SENT = ((0x0E00, 0x0FFF), (0x3400, 0x36FF), (0x6000, 0x7FFF))
 # what the header or the MIME body may say worse than the part does
 _BETTER = frozenset((names.MESSAGE_CLASS, names.CODEPAGE, names.NATIVE_BODY))
+_ABOUT_TASKS = "IPM.TASKREQUEST"
 _BODIES = frozenset((names.BODY, names.HTML, names.RTF))
+
+
+def is_needed(item: Item) -> bool:
+    """A message about a task (MS-OXOTASK 2.2.3): only its properties and the task within say what it is."""
+    return str(item.props.get(names.MESSAGE_CLASS) or "").upper().startswith(_ABOUT_TASKS)
 
 
 def is_tnef(part: Part) -> bool:

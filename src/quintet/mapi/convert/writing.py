@@ -50,13 +50,14 @@ def to_mime(
     """The letter that an item is.
 
     ``bcc``: with the blind copies, as the sender keeps it.  ``now_ms``: the Date of an item that tells none.
-    ``tnef``: with all properties and the attachments in a TNEF part, for readers of MAPI.
+    ``tnef``: with all properties and the attachments in a TNEF part, for readers of MAPI; what asks for a
+    task always has one, as nothing of MIME says so.
 
     Raises:
         BadSyntax: messages nested deeper than `MAX_DEPTH`, before the first piece; with ``tnef``, a value
             that is none of its type, while its piece is made.
     """
-    return _Writer(item, bcc=bcc, tnef=tnef).letter(now_ms)
+    return _Writer(item, bcc=bcc, tnef=tnef or tnefparts.is_needed(item)).letter(now_ms)
 
 
 class _Writer:
@@ -115,7 +116,10 @@ class _Writer:
                 pieces = [self._attachment(one, inline=True) for one in inline]
                 entity = self._multipart("related", [entity, *pieces], b';\r\n type="text/html"')
             texts.append(entity)
-        texts += _other_forms(self._item)
+        forms = _other_forms(self._item)
+        if self._tnef and forms and not texts:
+            texts = [_EMPTY]  # a calendar beside the part would be a file; one form of two is none
+        texts += forms
         body = self._multipart("alternative", texts) if len(texts) > 1 else texts[0] if texts else None
         if self._tnef:
             return self._multipart("mixed", [body or _EMPTY, self._tnef_part()])

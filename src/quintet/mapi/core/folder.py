@@ -14,7 +14,7 @@ from quintet.mapi.core.errors import fail
 from quintet.mapi.core.message import IMessage
 from quintet.mapi.core.props import IMAPIProp
 from quintet.mapi.core.table import IMAPITable, of_bags
-from quintet.mapi.providers import derive
+from quintet.mapi.providers import derive, listing
 from quintet.mapi.providers.base import Can, Criteria, EntryId, Kind, Thing, View, Which
 from quintet.mapi.restrict import And
 
@@ -195,7 +195,7 @@ class IMAPIFolder(IMAPIContainer):
         """
         source = self.store.source
         if flags & consts.OPEN_IF_EXISTS:
-            found = self._named(name)
+            found = listing.named(source.folders(self.entry), name)
             if found is not None:
                 return IMAPIFolder(self.store, found, writable=True)
         props: Bag = {pr.DISPLAY_NAME: name, pr.FOLDER_TYPE: kind}
@@ -204,14 +204,6 @@ class IMAPIFolder(IMAPIContainer):
         entry = source.make_folder(self.entry, props)
         self.store.hub.did(Kind.CREATED, Thing.FOLDER, entry, self.entry)
         return IMAPIFolder(self.store, entry, writable=True)
-
-    def _named(self, name: str) -> EntryId | None:
-        rows = self.store.source.folders(self.entry)
-        ids = rows.ids()
-        for one, (title,) in zip(ids, rows.values(ids, [pr.DISPLAY_NAME]), strict=True):
-            if str(title).casefold() == name.casefold():
-                return one
-        return None
 
     def CopyFolder(
         self,

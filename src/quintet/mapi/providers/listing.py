@@ -38,6 +38,15 @@ class BagRows:
         return [[get(key) for key in keys] for get in found]
 
 
+def named(rows: Rows, name: str) -> bytes | None:
+    """The row of that display name, whatever its case; None: there is none."""
+    ids, wanted = rows.ids(), name.casefold()
+    titles = rows.values(ids, [pr.DISPLAY_NAME])
+    return next(
+        (one for one, (title,) in zip(ids, titles, strict=True) if str(title).casefold() == wanted), None
+    )
+
+
 def compare(
     rows: Rows, state: bytes, touched: tuple[Sequence[bytes], Sequence[bytes]] | None = None
 ) -> tuple[bytes, list[bytes], list[tuple[bytes, bool]], list[bytes]]:

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from quintet.mapi import convert, pr, types
-from quintet.mapi.bag import Bag, Item, Key
+from quintet.mapi.bag import Bag, Item, Key, NamedTag
 from quintet.mapi.convert.names import KEYWORDS
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import base, derive, listing, mailboxes, watching
@@ -24,6 +24,8 @@ KEPT_ROWS = 20_000  # about a kilobyte each
 PAGE = 500  # messages asked for at once
 _STORE, _FOLDER, _MESSAGE = b"\0", b"\1", b"\2"
 _BODIES = frozenset((pr.BODY, pr.HTML, pr.RTF_COMPRESSED))  # a row of them is a whole message
+_COUNTS = frozenset((pr.CONTENT_COUNT, pr.CONTENT_UNREAD))
+_LETTERS = ("IPM.NOTE", "IPM.POST", "IPM.SCHEDULE", "REPORT")  # classes that MIME is made for
 _FLAGGED, _REPLIED = 2, 102  # PidTagFlagStatus; PidTagLastVerbExecuted
 _CLASSES = {
     Special.CALENDAR: "IPF.Appointment",
@@ -97,19 +99,29 @@ class MailStore(base.MessageStore):
         with self.lock:
             above = self._path(parent)
             places = self._places()
-            return listing.BagRows(
-                {
-                    self.folder_entry(path): self._folder_bag(place, places)
-                    for path, place in places.items()
-                    if path and _above(path) == above
-                }
-            )
+            found = {
+                self.folder_entry(path): self._folder_bag(place, places)
+                for path, place in places.items()
+                if path and _above(path) == above
+            }
+            return _FolderRows(self, found)
 
     def folder(self, entry: EntryId) -> Bag:
         with self.lock:
             path = self._path(entry)
             places = self._places()
-            return self._folder_bag(places.get(path, Place(path, holds=False)), places)
+            place = places.get(path, Place(path, holds=False))
+            return self._folder_bag(place, places) | self.counts(entry)
+
+    def counts(self, entry: EntryId) -> Bag:
+        """How much is in a folder: a question of its own to many systems."""
+        with self.lock:
+            path = self._path(entry)
+            holds = self._places().get(path, Place(path, holds=False)).holds
+            return {
+                pr.CONTENT_COUNT: self.boxes.count(path) if holds else 0,
+                pr.CONTENT_UNREAD: self.boxes.unread(path) if holds else 0,
+            }
 
     def _folder_bag(self, place: Place, places: Iterable[str]) -> Bag:
         path = place.path
@@ -124,8 +136,6 @@ class MailStore(base.MessageStore):
             pr.DISPLAY_NAME: path.rpartition("/")[2],
             pr.CONTAINER_CLASS: self._container_class(place),
             pr.FOLDER_TYPE: 1 if path else 0,
-            pr.CONTENT_COUNT: self.boxes.count(path) if place.holds else 0,
-            pr.CONTENT_UNREAD: self.boxes.unread(path) if place.holds else 0,
             pr.ASSOC_CONTENT_COUNT: 0,
             pr.SUBFOLDERS: any(one.startswith(below) and one != path for one in places),
         }
@@ -314,7 +324,7 @@ class MailStore(base.MessageStore):
                 before = self.load(old).props[pr.CHANGE_KEY]
                 if expected is not None and expected != before:
                     raise MapiError(Code.OBJECT_CHANGED)
-            pieces = convert.to_mime(item, now_ms=now)
+            pieces = _as_mime(item, now)
             at = now if received is None else types.to_ms(received)
             key = self.boxes.add(path, pieces, marks_of(item.props), at)
             if old is not None:
@@ -459,6 +469,35 @@ class _Rows:
 
     def values(self, ids: Sequence[EntryId], keys: Sequence[Key]) -> list[list[Value | None]]:
         return self._store.values(ids, keys)
+
+
+class _FolderRows:
+    """Folders right below one; how much is in them is asked for where a column tells it."""
+
+    def __init__(self, store: MailStore, bags: Mapping[EntryId, Bag]) -> None:
+        self._store, self._bags = store, bags
+
+    def ids(self) -> Sequence[EntryId]:
+        return list(self._bags)
+
+    def values(self, ids: Sequence[EntryId], keys: Sequence[Key]) -> list[list[Value | None]]:
+        bags = {one: self._bags[one] for one in ids if one in self._bags}
+        if not _COUNTS.isdisjoint(keys):
+            bags = {one: bag | self._store.counts(one) for one, bag in bags.items()}
+        return listing.BagRows(bags).values(ids, keys)
+
+
+def _as_mime(item: Item, now_ms: int) -> Iterable[bytes]:
+    """What no letter says of a meeting, a task or a document goes along as TNEF (MS-OXCMAIL 2.4)."""
+    kind = str(item.props.get(pr.MESSAGE_CLASS) or "IPM.NOTE").upper()
+    if kind.startswith(_LETTERS):
+        return convert.to_mime(item, now_ms=now_ms)
+    plain = b"".join(convert.to_mime(item, now_ms=now_ms))
+    lost = convert.difference(item, convert.from_mime(plain))
+    names = [key for key in lost.change.props if isinstance(key, NamedTag) or key == pr.MESSAGE_CLASS]
+    if lost.attachments is None and set(names) <= {KEYWORDS}:
+        return (plain,)
+    return convert.to_mime(item, now_ms=now_ms, tnef=True)
 
 
 def _above(path: str) -> str:

@@ -15,8 +15,8 @@ from tests.support import workgroup
 
 ANN, BOB = "ann@example.com", "bob@example.com"
 MAIL = {"files", "marks", "categories", "moves", "searches", "syncs", "watches"}
-PLANS = {"appointments", "tasks", "contacts"}
-LETTERS = {"sends", "answers"}
+PLANS = {"appointments", "tasks", "contacts", "versions"}
+LETTERS = {"sends", "answers", "meets", "assigns"}
 
 
 def test_memory() -> None:

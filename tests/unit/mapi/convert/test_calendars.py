@@ -448,3 +448,11 @@ def test_several_items_and_what_is_none() -> None:
     text = calendars.write([item, Item({names.MESSAGE_CLASS: "IPM.Note"}), _task("SUMMARY:t")])
     assert [one.props[names.MESSAGE_CLASS] for one in calendars.read(text)] == ["IPM.Appointment", "IPM.Task"]
     assert "METHOD:PUBLISH\r\n" in text
+
+
+@pytest.mark.parametrize("raw", [b"t1", b"\x04\0\0\0\x82\0\xe0\0", "Zo\u00eb".encode(), b"ABCDEF", b"61"])
+def test_identity_of_a_task_comes_back(raw: bytes) -> None:
+    """As text where it is one, in hexadecimal else."""
+    item = _task()
+    item.props[keys.TASK_GLOBAL_ID] = raw
+    assert only(calendars.write([item])).props[keys.TASK_GLOBAL_ID] == raw

@@ -10,7 +10,7 @@ import tnefparse
 
 from quintet.mapi import rtf, tnef, types
 from quintet.mapi.bag import Attachment, Bag, Item, NamedTag
-from quintet.mapi.convert import from_mime, names, richwrite, tnefparts, to_mime
+from quintet.mapi.convert import addressing, calkeys, from_mime, names, richwrite, tnefparts, to_mime
 from quintet.mapi.convert.sources import Whole
 from quintet.mapi.tags import tag
 from quintet.message import build
@@ -114,3 +114,29 @@ def test_large_attachments_stream_through_tnef() -> None:
     pieces = list(to_mime(item, tnef=True))
     assert max(map(len, pieces)) < 200_000
     assert from_mime(b"".join(pieces)).attachments[0].data == big
+
+
+def test_what_asks_for_a_task_always_has_the_part() -> None:
+    """MS-OXOTASK 2.2.3: the task lies within, and no header says what the message is."""
+    task = Item({names.MESSAGE_CLASS: "IPM.Task", names.SUBJECT: "Paint", FLAG: 7})
+    request = Item(
+        {names.MESSAGE_CLASS: "IPM.TaskRequest", names.SUBJECT: "Paint", names.BODY: "Please"},
+        attachments=[Attachment({names.ATTACH_METHOD: 5}, item=task)],
+    )
+    found = from_mime(b"".join(to_mime(request)))
+    assert (found.props[names.MESSAGE_CLASS], found.props[names.BODY]) == ("IPM.TaskRequest", "Please")
+    (within,) = found.attachments
+    assert within.item is not None
+    assert (within.item.props[names.MESSAGE_CLASS], within.item.props[FLAG]) == ("IPM.Task", 7)
+
+
+def test_a_calendar_beside_the_part_is_what_the_item_is() -> None:
+    """Not a file of it, though nobody wrote a text: recipients have their answers from it."""
+    bag: Bag = {names.MESSAGE_CLASS: "IPM.Appointment", names.SUBJECT: "Lunch", FLAG: 7}
+    bag |= {calkeys.START: 134_000_000_000_000_000, calkeys.END: 134_000_001_000_000_000}
+    bag[calkeys.STATE] = 1
+    who = addressing.row(("Bob", "SMTP", "bob@b.org"), 1) | {calkeys.TRACK_STATUS: 3}
+    found = from_mime(b"".join(to_mime(Item(bag, [who]), tnef=True)))
+    assert (found.props[names.MESSAGE_CLASS], found.props[FLAG]) == ("IPM.Appointment", 7)
+    assert found.attachments == []
+    assert [row[calkeys.TRACK_STATUS] for row in found.recipients] == [3]

@@ -41,7 +41,7 @@ def _open(options: Mapping[str, str]) -> Opened:
     opened = Opened()
     try:
         own = Logon(LogonFlag.PRIVATE, OpenFlag(0), 0, options["mailbox"])
-        store = opened.store = WireStore(link(own))
+        store = opened.store = WireStore(link(own), options["mailbox"])
         opened.more_stores = _public(link)
         book = opened.book = WireBook(line(found.book, TIMEOUT_S)) if found.book else None
         opened.identity = _identity(book, address, store.link.name)

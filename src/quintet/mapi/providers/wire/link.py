@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from quintet.errors import BadSyntax, Hangup
-from quintet.mapi import names, types
+from quintet.mapi import named, names, types
 from quintet.mapi.bag import Key, NamedTag
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.http.channel import ChannelError
@@ -50,6 +50,7 @@ class Link:
         self._replicas: dict[int, bytes] = {}
         self._tags: dict[tuple[object, int | str], int] = {}
         self._names: dict[int, Named | None] = {}
+        self._learned = False
         try:
             self.call(lambda: None)
         except BaseException:
@@ -177,8 +178,8 @@ class Link:
 
     def tags_of(self, keys: Sequence[Key], *, create: bool = False) -> list[Tag]:
         """The server's number for each key; 0 for a name that it does not know."""
-        named = dict.fromkeys(one for one in keys if isinstance(one, NamedTag))
-        asked = [one for one in named if (one.guid, one.name) not in self._tags]
+        by_name = dict.fromkeys(one for one in keys if isinstance(one, NamedTag))
+        asked = [one for one in by_name if (one.guid, one.name) not in self._tags]
         if asked:
             batch = self.batch()
             wanted = tuple([Named(one.guid, one.name) for one in asked])
@@ -196,6 +197,16 @@ class Link:
             else 0
             for key in keys
         ]
+
+    def learn(self) -> None:
+        """Has the server number every name that Microsoft gave, once.
+
+        What has no number in a mailbox (what came as MIME: a meeting, a contact) is left out where all
+        properties of an object are told.
+        """
+        if not self._learned:
+            self._learned = True
+            self.tags_of(list(named.names().values()), create=True)
 
     def keys_of(self, tags: Sequence[Tag]) -> list[Key | None]:
         """The inverse; None for a number that no name has."""
@@ -300,7 +311,8 @@ def check(step: Step) -> Any:  # Any: the fields of the answer
     if step.told is None:
         raise MapiError(Code.CORRUPT_DATA, "a request without an answer")
     if failed(step):
-        raise MapiError(_code(step.told.code), f"{step.told.rop.name}: 0x{step.told.code:08X}")
+        code = _code(step.told.code)
+        raise MapiError(code, f"{step.told.rop.name}: {MapiError(code).text}")
     if isinstance(step.answer, properties.WithProblems):
         for problem in step.answer.problems:
             if problem.code not in _IGNORED:

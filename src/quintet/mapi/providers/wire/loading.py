@@ -37,6 +37,7 @@ def opened(talk: Talk, pair: tuple[ShortId, ShortId], mode: int = OpenMode.READ_
 
 def item(link: Link, pair: tuple[ShortId, ShortId]) -> Item:
     """The whole message.  Raises MapiError(NOT_FOUND)."""
+    link.learn()
     talk = Talk(link)
     try:
         handle, told = opened(talk, pair)

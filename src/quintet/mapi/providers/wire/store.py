@@ -41,6 +41,13 @@ _TOLD: Final = {  # properties of the Inbox that name folders (MS-OXOSFLD 2.2.3)
     Special.TASKS: 0x36D40102,
     Special.DRAFTS: 0x36D70102,
 }
+_HOLDS: Final = {  # container classes of those
+    "IPF.Appointment": Special.CALENDAR,
+    "IPF.Contact": Special.CONTACTS,
+    "IPF.Journal": Special.JOURNAL,
+    "IPF.StickyNote": Special.NOTES,
+    "IPF.Task": Special.TASKS,
+}
 _ADDITIONAL, _JUNK_AT = 0x36D81102, 4  # PidTagAdditionalRenEntryIds
 _FLAGS: Final = {
     View.NORMAL: TableFlag(0),
@@ -58,7 +65,8 @@ class WireStore(base.MessageStore):
         | Can.SEARCH_FOLDERS | Can.RIGHTS | Can.RECEIVE_FOLDERS | Can.NOTIFY | Can.SUBMIT
     )  # fmt: skip
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, owner: str = "") -> None:
+        """``owner``: of another's mailbox."""
         self.link = link
         logon = link.logon
         self.public = isinstance(logon, stores.PublicLogon)
@@ -68,7 +76,7 @@ class WireStore(base.MessageStore):
         self.entry_id = bytes(4) + self.uid + b"\0store"
         self.root = self.entries.folder(logon.folders[_ROOT])
         self.top = self.entries.folder(logon.folders[_PUBLIC_TOP if self.public else _PRIVATE_TOP])
-        self.name = "Public Folders" if self.public else f"Mailbox - {link.name}"
+        self.name = "Public Folders" if self.public else f"Mailbox - {owner or link.name}"
         if self.public:
             self.can &= ~(Can.RECEIVE_FOLDERS | Can.SUBMIT)
         self._special: dict[Special, EntryId] | None = None
@@ -101,11 +109,26 @@ class WireStore(base.MessageStore):
         found = {one: self.entries.folder(numbers[at]) for one, at in _SPECIAL.items() if numbers[at].counter}
         talk = Talk(self.link)
         inbox = talk.open(folders.OpenFolder(numbers[_INBOX], 0))
-        told = loading.some(talk, inbox, [*_TOLD.values(), _ADDITIONAL])
+        try:
+            told = loading.some(talk, inbox, [*_TOLD.values(), _ADDITIONAL])
+        except MapiError as error:
+            if error.code not in (Code.NOT_FOUND, Code.ACCESS_DENIED):
+                raise
+            return found | self._shared()  # another's mailbox, of which we see some folders
         found |= {one: entry for one, entry in zip(_TOLD, told, strict=False) if entry}
         additional = told[-1] or []
         if len(additional) > _JUNK_AT and additional[_JUNK_AT]:
             found[Special.JUNK] = additional[_JUNK_AT]
+        return found
+
+    def _shared(self) -> dict[Special, EntryId]:
+        """Folders right below the top that are known by what they hold; the first of a kind."""
+        below = rows.FolderRows(self, self.top)
+        found: dict[Special, EntryId] = {}
+        entries = below.ids()
+        for entry, (kind,) in zip(entries, below.values(entries, [pr.CONTAINER_CLASS]), strict=True):
+            if kind in _HOLDS:
+                found.setdefault(_HOLDS[kind], entry)
         return found
 
     def folders(self, parent: EntryId) -> Rows:
