@@ -12,6 +12,7 @@ from quintet.mapi.bag import Bag
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import base, listing
 from quintet.mapi.providers.base import Can, EntryId, Event, Kind, Rows, Thing
+from quintet.mapi.providers.listeners import Listeners
 
 GLOBAL, PERSONAL = b"\1", b"\2"
 _USER, _LIST = 0, 1  # PidTagDisplayType: DT_MAILUSER, DT_DISTLIST
@@ -59,7 +60,7 @@ class MemoryBook(base.AddressBook):
         self._numbers = itertools.count(1)
         self._prefix = self._head + b"\5" + address.encode() + b"\0"
         self._lock = lock
-        self._listeners: list[base.Listener] = []
+        self._listeners = Listeners()
 
     def _container(self, kind: bytes, title: str) -> Bag:
         entry = self._head + kind
@@ -165,10 +166,7 @@ class MemoryBook(base.AddressBook):
         return len(gone)
 
     def watch(self, listener: base.Listener) -> base.Cancel:
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+        return self._listeners.add(listener)
 
     def _tell(self, kind: Kind, entry: EntryId) -> None:
-        event = Event(kind, Thing.MAIL_USER, entry, self._head + PERSONAL)
-        for listener in list(self._listeners):
-            listener(event)
+        self._listeners.tell([Event(kind, Thing.MAIL_USER, entry, self._head + PERSONAL)])

@@ -14,6 +14,7 @@ from quintet.mapi.bag import Bag, Item, Key
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import base, derive, listing, memfolders, memrules
 from quintet.mapi.providers.base import Can, Criteria, EntryId, Event, Kind, Rows, Special, Thing, View, Which
+from quintet.mapi.providers.listeners import Listeners
 from quintet.mapi.rules import State
 from quintet.mapi.types import Value
 
@@ -58,7 +59,7 @@ class MemoryStore(base.MessageStore):
         self._props: Bag = {}
         self._folders: dict[EntryId, Folder] = {}
         self._messages: dict[EntryId, Message] = {}
-        self._listeners: list[base.Listener] = []
+        self._listeners = Listeners()
         self._receive: dict[str, EntryId] = {}
         self.root = self._add_folder(b"", {pr.DISPLAY_NAME: "", pr.FOLDER_TYPE: 0})
         self.top, self._special = memfolders.plant(self._add_folder, self.root)
@@ -70,9 +71,7 @@ class MemoryStore(base.MessageStore):
         return types.of_ms(self._clock.now())
 
     def _tell(self, *events: Event) -> None:
-        for listener in list(self._listeners):
-            for event in base.together(events):
-                listener(event)
+        self._listeners.tell(events)
 
     # --- looking ------------------------------------------------------------------------------------
 
@@ -271,7 +270,14 @@ class MemoryStore(base.MessageStore):
         self._tell(*events)
 
     def move(self, messages: Sequence[EntryId], target: EntryId) -> list[EntryId]:
+        return self._go(messages, target, copy=False)
+
+    def copy(self, messages: Sequence[EntryId], target: EntryId) -> list[EntryId]:
+        return self._go(messages, target, copy=True)
+
+    def _go(self, messages: Sequence[EntryId], target: EntryId, *, copy: bool) -> list[EntryId]:
         events, found = [], []
+        kind = Kind.COPIED if copy else Kind.MOVED
         with self._lock:
             folder = self._folder(target)
             for entry in messages:
@@ -280,41 +286,27 @@ class MemoryStore(base.MessageStore):
                     found.append(b"")
                     continue
                 old = one.folder
-                del old.messages[one.view][entry]
-                one.folder = folder
-                one.view = View.NORMAL if one.view is View.DELETED else one.view
-                self._file(one)
-                found.append(entry)
+                made = self._put(one, folder, copy=copy)
+                found.append(made.entry)
                 events.append(
-                    Event(Kind.MOVED, Thing.MESSAGE, entry, target, old_entry=entry, old_parent=old.entry)
+                    Event(kind, Thing.MESSAGE, made.entry, target, old_entry=entry, old_parent=old.entry)
                 )
-                events.append(Event(Kind.MODIFIED, Thing.FOLDER, old.entry, old.parent))
+                if not copy:
+                    events.append(Event(Kind.MODIFIED, Thing.FOLDER, old.entry, old.parent))
                 events.append(Event(Kind.MODIFIED, Thing.FOLDER, target, folder.parent))
         self._tell(*events)
         return found
 
-    def copy(self, messages: Sequence[EntryId], target: EntryId) -> list[EntryId]:
-        events, found = [], []
-        with self._lock:
-            folder = self._folder(target)
-            for entry in messages:
-                one = self._messages.get(entry)
-                if one is None:
-                    found.append(b"")
-                    continue
-                view = View.NORMAL if one.view is View.DELETED else one.view
-                twin = Message(self._entry(_MESSAGE), folder, view, derive.copied(one.item))
-                self._file(twin)
-                found.append(twin.entry)
-                events.append(
-                    Event(
-                        Kind.COPIED, Thing.MESSAGE, twin.entry, target,
-                        old_entry=entry, old_parent=one.folder.entry,
-                    )
-                )  # fmt: skip
-                events.append(Event(Kind.MODIFIED, Thing.FOLDER, target, folder.parent))
-        self._tell(*events)
-        return found
+    def _put(self, one: Message, folder: Folder, *, copy: bool) -> Message:
+        """Into a folder; what was deleted is back there."""
+        view = View.NORMAL if one.view is View.DELETED else one.view
+        if copy:
+            one = Message(self._entry(_MESSAGE), folder, view, derive.copied(one.item))
+        else:
+            del one.folder.messages[one.view][one.entry]
+            one.folder, one.view = folder, view
+        self._file(one)
+        return one
 
     def delete(self, messages: Sequence[EntryId], *, hard: bool = False) -> int:
         events: list[Event] = []
@@ -396,8 +388,7 @@ class MemoryStore(base.MessageStore):
     # --- what some systems have ---------------------------------------------------------------------
 
     def watch(self, listener: base.Listener) -> base.Cancel:
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+        return self._listeners.add(listener)
 
     def criteria(self, folder: EntryId) -> Criteria:
         with self._lock:

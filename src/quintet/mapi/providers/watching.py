@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable
 
 from quintet.mapi.errors import MapiError
-from quintet.mapi.providers.base import Cancel, EntryId, Event, Kind, Listener, Thing, together
+from quintet.mapi.providers.base import Cancel, EntryId, Event, Kind, Listener, Thing
+from quintet.mapi.providers.listeners import Listeners
 
 Picture = dict[EntryId, dict[EntryId, frozenset[str]]]
 """By folder and message: its marks."""
@@ -21,7 +22,7 @@ class Watch:
     def __init__(self, look: Callable[[], Picture], poll_s: float) -> None:
         self._picture_now = look
         self._poll_s = poll_s
-        self._listeners: list[Listener] = []
+        self._listeners = Listeners()
         self._lock = threading.Lock()  # of the list
         self._looking = threading.Lock()  # one at a time
         self._seen: Picture = {}
@@ -33,7 +34,7 @@ class Watch:
         """Tells it from now on."""
         with self._lock:
             first = not self._listeners
-            self._listeners.append(listener)
+            forget = self._listeners.add(listener)
         if first:
             with self._looking:
                 self._seen = self._picture_now()
@@ -46,8 +47,7 @@ class Watch:
 
         def cancel() -> None:
             with self._lock:
-                if listener in self._listeners:
-                    self._listeners.remove(listener)
+                forget()
                 if not self._listeners:
                     self._stop.set()
 
@@ -56,12 +56,9 @@ class Watch:
     def tell(self, *events: Event) -> None:
         """What was done through us."""
         with self._lock:
-            listeners = list(self._listeners)
-            if listeners:
+            if self._listeners:
                 self._told.update([(event.kind, event.entry) for event in events])
-        for listener in listeners:
-            for event in together(events):
-                listener(event)
+        self._listeners.tell(events)
 
     def look(self) -> None:
         """Looks now, and tells what is new."""
@@ -74,10 +71,7 @@ class Watch:
             self._seen = now
             with self._lock:
                 self._told.clear()
-                listeners = list(self._listeners)
-        for listener in listeners:
-            for event in together(events):
-                listener(event)
+        self._listeners.tell(events)
 
     def _known(self, event: Event) -> bool:
         alike = {event.kind, Kind.MOVED, Kind.COPIED} if event.kind is Kind.CREATED else {event.kind}

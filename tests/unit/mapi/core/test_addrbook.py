@@ -194,7 +194,7 @@ def test_tables_of_a_book_share_one_watch(book: IAddrBook, personal: IABContaine
         personal.GetContentsTable()
     assert len(source._listeners) == 1
     book.close()
-    assert source._listeners == []
+    assert len(source._listeners) == 0
 
 
 def test_a_connection_that_ended_leaves_its_number_to_nobody_who_still_listens(

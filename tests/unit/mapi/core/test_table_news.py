@@ -21,6 +21,7 @@ from quintet.mapi.core.structs import (
 from quintet.mapi.core.table import IMAPITable
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers.base import Event, Kind, Thing
+from quintet.mapi.providers.listeners import Listeners
 from quintet.mapi.providers.memstore import MemoryStore
 from tests.unit.mapi.core.tableclient import Client
 
@@ -96,7 +97,7 @@ def test_too_much_is_told_as_one_change(
     assert isinstance(source, MemoryStore)
     client = Client(table)
     item = source.load(source.messages(inbox.entry).ids()[0])
-    tell, source._listeners = source._listeners, []
+    tell, source._listeners = source._listeners, Listeners()
     entries = [source.save(inbox.entry, item) for _ in range(201)]
     source._listeners = tell
     for one in entries[:2]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from quintet import log
 from quintet.errors import Problem
-from quintet.mapi.providers.base import Cancel, Event, Kind, Listener, Thing, together
+from quintet.mapi.providers.base import Cancel, Event, Kind, Listener, Thing
+from quintet.mapi.providers.listeners import Listeners
 from quintet.mapi.rop import events
 from quintet.mapi.rop.serve.listening import Subscription
 from quintet.mapi.rop.serve.notices import Notices
@@ -35,18 +35,12 @@ class Watching:
 
     def __init__(self, store: LocalStore) -> None:
         self._store = store
-        self._listeners: dict[int, Listener] = {}
-        self._numbers = itertools.count(1)
+        self._listeners = Listeners()
         self._task: asyncio.Task[None] | None = None
         store.host.run(self._begin())
 
     def add(self, listener: Listener) -> Cancel:
-        number = next(self._numbers)
-        self._listeners[number] = listener
-        return lambda: self._forget(number)
-
-    def _forget(self, number: int) -> None:
-        self._listeners.pop(number, None)
+        return self._listeners.add(listener)
 
     def close(self) -> None:
         self._listeners.clear()
@@ -80,13 +74,9 @@ class Watching:
             found = [event for one in self._notices.queue for event in self._of(one.event)]
             self._notices.queue.clear()
             if found:
-                host.tellers.submit(self._tell, together(found))
+                # what comes meanwhile waits where it is counted (`Notices`)
+                await host.loop.run_in_executor(host.tellers, self._listeners.tell, found)
             await self._notices.event.wait()
-
-    def _tell(self, events: list[Event]) -> None:
-        for listener in list(self._listeners.values()):
-            for event in events:
-                listener(event)
 
     def _of(self, event: events.Event) -> Iterator[Event]:
         box, kind = self._store.box, Kind(event.flags & 0xFF)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 from quintet.errors import BadSyntax, Hangup
 from quintet.mapi.errors import MapiError
 from quintet.mapi.http.channel import ChannelError
-from quintet.mapi.providers.base import Cancel, Event, Kind, Listener, Thing, together
+from quintet.mapi.providers.base import Cancel, Event, Kind, Listener, Thing
+from quintet.mapi.providers.listeners import Listeners
 from quintet.mapi.providers.wire.entries import Entries
 from quintet.mapi.providers.wire.link import Link, Talk
 from quintet.mapi.rop import events, others
@@ -25,8 +25,7 @@ class Watching:
 
     def __init__(self, link: Link, entries: Entries) -> None:
         self._link, self._entries = link, entries
-        self._listeners: dict[int, Listener] = {}
-        self._numbers = itertools.count(1)
+        self._listeners = Listeners()
         self._stop = threading.Event()
         link.watch(KINDS)
         self._threads = [
@@ -37,12 +36,7 @@ class Watching:
             one.start()
 
     def add(self, listener: Listener) -> Cancel:
-        number = next(self._numbers)
-        self._listeners[number] = listener
-        return lambda: self._forget(number)
-
-    def _forget(self, number: int) -> None:
-        self._listeners.pop(number, None)
+        return self._listeners.add(listener)
 
     def close(self) -> None:
         self._listeners.clear()
@@ -84,9 +78,7 @@ class Watching:
             if None in notices:
                 return
             events = [event for one in notices if isinstance(one, others.Notify) for event in self._of(one)]
-            for listener in list(self._listeners.values()):
-                for event in together(events):
-                    listener(event)
+            self._listeners.tell(events)
 
     def _of(self, notice: Any) -> Iterator[Event]:  # Any: `others.Notify`
         event: events.Event = notice.event
