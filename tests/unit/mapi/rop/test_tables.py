@@ -121,3 +121,14 @@ async def test_errors_after_which_nothing_follows(tmp_path: Path) -> None:
         await box.run(batch)
         assert (code(failed), code(last)) == (NOT_SUPPORTED, 0)
         assert await opened(box, number)
+
+
+async def test_folders_that_were_deleted_are_gone(tmp_path: Path) -> None:
+    """MS-OXCFOLD R806, R1219: with SoftDeletes only the deleted ones, of which there are none (R22002)."""
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        inbox = await box.folder(INBOX)
+        await box.ask(folders.CreateFolder((1, False, False, "Below", "")), inbox)
+        for flags, names in ((0, ["Below"]), (0x20, [])):
+            table = await box.open(folders.GetHierarchyTable(flags), inbox)
+            assert [row[0] for row in await box.rows(table, (NAME,))] == names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
 from typing import Final
 
 from quintet.mapi.errors import Code, MapiError
@@ -12,11 +11,12 @@ from quintet.mapi.rop import others
 from quintet.mapi.rop.others import RowChange
 from quintet.mapi.rop.serve.desk import Call, serves
 from quintet.mapi.rop.serve.of_tables import Of, OpenTable
-from quintet.mapi.table import Rows, Table
-from quintet.mapi.types import Tag, Value
+from quintet.mapi.rop.serve.parts import NoRows
+from quintet.mapi.table import Table
 
 REPLACE_ROWS, INCLUDE_FREE_BUSY = 0x01, 0x02  # ModifyFlags (MS-OXCPERM 2.2.2.1)
 ADD, MODIFY, REMOVE = 0x01, 0x02, 0x04  # PermissionDataFlags
+RULE_COLUMNS: Final = (0x66740014, 0x66760003, 0x66770003, 0x6682001F)  # id, sequence, state, name
 FREE_BUSY: Final = 0x0800 | 0x1000  # FreeBusySimple, FreeBusyDetailed of PidTagMemberRights
 
 
@@ -56,24 +56,8 @@ def _grant(change: RowChange, replace: bool, *, keep: bool) -> Grant:
     raise MapiError(Code.INVALID_PARAMETER)
 
 
-class NoRules(Rows):
-    """The rules of a folder: there is no way to have some."""
-
-    def ids(self) -> Sequence[int]:
-        return ()
-
-    def values(self, ids: Sequence[int], keys: Sequence[Tag]) -> list[list[Value]]:
-        return [[None] * len(keys) for _ in ids]
-
-    def columns(self) -> Sequence[Tag]:
-        return (0x66740014, 0x66760003, 0x66770003, 0x6682001F)  # id, sequence, state, name
-
-    def version(self) -> Hashable:
-        return 0
-
-
 @serves(0x3F)
 def get_rules_table(call: Call) -> None:
     """Empty, as long as RopModifyRules is not served."""
     call.thing(Folder)
-    call.give(OpenTable(Table(NoRules()), Of.RULES))
+    call.give(OpenTable(Table(NoRows(RULE_COLUMNS)), Of.RULES))

@@ -15,7 +15,7 @@ from quintet.mapi.rop.folders import RowCount, TableFlag
 from quintet.mapi.rop.registry import Asked
 from quintet.mapi.rop.serve import values
 from quintet.mapi.rop.serve.desk import Call, serves
-from quintet.mapi.rop.serve.parts import AttachmentRows
+from quintet.mapi.rop.serve.parts import AttachmentRows, NoRows
 from quintet.mapi.rop.serve.session import Session
 from quintet.mapi.rop.serve.shown import Shown
 from quintet.mapi.rop.tables import COMPLETE, FindFlag, QueryFlag, TableStatus
@@ -76,6 +76,8 @@ def get_hierarchy_table(call: Call) -> RowCount:
     if flags & 0x01 or flags & TableFlag.ASSOCIATED:  # R314: bits that mean nothing here
         raise MapiError(Code.NOT_SUPPORTED)
     table = folder.hierarchy(deep=bool(flags & TableFlag.DEPTH))
+    if flags & TableFlag.SOFT_DELETES:  # R806: folders that were deleted are not there any more (R22002)
+        table = Table(NoRows(table.all_columns()))
     told, quiet = not flags & TableFlag.NO_NOTIFICATIONS, bool(flags & TableFlag.SUPPRESSES_NOTIFICATIONS)
     return _opened(call, OpenTable(table, Of.FOLDERS, told=told, quiet=quiet))
 

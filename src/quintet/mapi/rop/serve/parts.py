@@ -1,4 +1,4 @@
-"""The attachments of a message as rows of a table (MS-OXCMSG 2.2.3.17)."""
+"""Rows of small tables: the attachments of a message (MS-OXCMSG 2.2.3.17), and none at all."""
 
 from __future__ import annotations
 
@@ -42,3 +42,22 @@ class AttachmentRows(Rows):
 
 
 _WATCHED = (pid.ATTACH_SIZE, pid.LAST_MODIFICATION, pid.DISPLAY_NAME)
+
+
+class NoRows(Rows):
+    """Of what there is nothing, and no way to have some."""
+
+    def __init__(self, columns: Sequence[Tag]) -> None:
+        self._columns = columns
+
+    def ids(self) -> Sequence[int]:
+        return ()
+
+    def values(self, ids: Sequence[int], keys: Sequence[Tag]) -> list[list[Value]]:
+        return [[None] * len(keys) for _ in ids]
+
+    def columns(self) -> Sequence[Tag]:
+        return self._columns
+
+    def version(self) -> Hashable:
+        return 0
