@@ -140,70 +140,69 @@ _MIDS = ("mids", maybe(WORDS))
 _PAGE = ("code_page", U32)
 _ERROR = ("error", U32)
 _TABLE = ("table", maybe(TABLE))
-_AUXILIARY = ("auxiliary", SIZED)
 
 Layout = tuple[tuple[str, Field], ...]
 
 REQUESTS: Final[dict[str, tuple[type[Any], Layout]]] = {  # Any: a class of this module
-    "bind": (m.Bind, (_FLAGS, _STATE, _AUXILIARY)),
-    "unbind": (m.Unbind, (_RESERVED, _AUXILIARY)),
-    "compareminids": (m.CompareMinIds, (_RESERVED, _STATE, ("first", U32), ("second", U32), _AUXILIARY)),
-    "dntominid": (m.DnToMinId, (_RESERVED, ("names", maybe(array(TEXT8, 1, MAX_NAMES))), _AUXILIARY)),
+    "bind": (m.Bind, (_FLAGS, _STATE)),
+    "unbind": (m.Unbind, (_RESERVED,)),
+    "compareminids": (m.CompareMinIds, (_RESERVED, _STATE, ("first", U32), ("second", U32))),
+    "dntominid": (m.DnToMinId, (_RESERVED, ("names", maybe(array(TEXT8, 1, MAX_NAMES))))),
     "getmatches": (m.GetMatches, (
         _RESERVED, _STATE, _MIDS, ("options", U32), ("filter", maybe(FILTER)), ("property", maybe(PROPERTY)),
-        ("most", U32), _COLUMNS, _AUXILIARY,
+        ("most", U32), _COLUMNS,
     )),
-    "getproplist": (m.GetPropList, (_FLAGS, ("mid", U32), _PAGE, _AUXILIARY)),
-    "getprops": (m.GetProps, (_FLAGS, _STATE, ("tags", maybe(WORDS)), _AUXILIARY)),
-    "getspecialtable": (m.GetSpecialTable, (_FLAGS, _STATE, ("version", maybe(U32)), _AUXILIARY)),
+    "getproplist": (m.GetPropList, (_FLAGS, ("mid", U32), _PAGE)),
+    "getprops": (m.GetProps, (_FLAGS, _STATE, ("tags", maybe(WORDS)))),
+    "getspecialtable": (m.GetSpecialTable, (_FLAGS, _STATE, ("version", maybe(U32)))),
     "gettemplateinfo": (m.GetTemplateInfo, (
-        _FLAGS, ("display_type", U32), ("dn", maybe(TEXT8)), _PAGE, ("locale", U32), _AUXILIARY,
+        _FLAGS, ("display_type", U32), ("dn", maybe(TEXT8)), _PAGE, ("locale", U32),
     )),
     "modlinkatt": (m.ModLinkAtt, (
-        _FLAGS, ("tag", U32), ("mid", U32), ("entry_ids", maybe(array(SIZED, 4, MAX_NAMES))), _AUXILIARY,
+        _FLAGS, ("tag", U32), ("mid", U32), ("entry_ids", maybe(array(SIZED, 4, MAX_NAMES))),
     )),
     "modprops": (m.ModProps, (
-        _RESERVED, _STATE, ("gone", maybe(WORDS)), ("values", maybe(VALUES)), _AUXILIARY,
+        _RESERVED, _STATE, ("gone", maybe(WORDS)), ("values", maybe(VALUES)),
     )),
-    "queryrows": (m.QueryRows, (_FLAGS, _STATE, ("table", WORDS), ("count", U32), _COLUMNS, _AUXILIARY)),
-    "querycolumns": (m.QueryColumns, (_RESERVED, _FLAGS, _AUXILIARY)),
+    "queryrows": (m.QueryRows, (_FLAGS, _STATE, ("table", WORDS), ("count", U32), _COLUMNS)),
+    "querycolumns": (m.QueryColumns, (_RESERVED, _FLAGS)),
     "resolvenames": (m.ResolveNames, (
-        _RESERVED, _STATE, _COLUMNS, ("names", maybe(array(TEXT, 2, MAX_NAMES))), _AUXILIARY,
+        _RESERVED, _STATE, _COLUMNS, ("names", maybe(array(TEXT, 2, MAX_NAMES))),
     )),
-    "resortrestriction": (m.ResortRestriction, (_RESERVED, _STATE, _MIDS, _AUXILIARY)),
+    "resortrestriction": (m.ResortRestriction, (_RESERVED, _STATE, _MIDS)),
     "seekentries": (m.SeekEntries, (
-        _RESERVED, _STATE, ("target", maybe(TAGGED)), ("table", maybe(WORDS)), _COLUMNS, _AUXILIARY,
+        _RESERVED, _STATE, ("target", maybe(TAGGED)), ("table", maybe(WORDS)), _COLUMNS,
     )),
-    "updatestat": (m.UpdateStat, (_RESERVED, _STATE, ("delta_wanted", FLAG), _AUXILIARY)),
-    "getmailboxurl": (m.GetMailboxUrl, (_FLAGS, ("dn", TEXT), _AUXILIARY)),
-    "getaddressbookurl": (m.GetAddressBookUrl, (_FLAGS, ("dn", TEXT), _AUXILIARY)),
+    "updatestat": (m.UpdateStat, (_RESERVED, _STATE, ("delta_wanted", FLAG))),
+    "getmailboxurl": (m.GetMailboxUrl, (_FLAGS, ("dn", TEXT))),
+    "getaddressbookurl": (m.GetAddressBookUrl, (_FLAGS, ("dn", TEXT))),
 }  # fmt: skip
 
-_PROPS = (_ERROR, _PAGE, ("values", maybe(VALUES)), _AUXILIARY)
-_TAGS = (_ERROR, ("tags", maybe(WORDS)), _AUXILIARY)
-_ROWS = (_ERROR, _STATE, _TABLE, _AUXILIARY)
-_URL = (_ERROR, ("url", TEXT), _AUXILIARY)
+_PROPS = (_ERROR, _PAGE, ("values", maybe(VALUES)))
+_TAGS = (_ERROR, ("tags", maybe(WORDS)))
+_ROWS = (_ERROR, _STATE, _TABLE)
+_URL = (_ERROR, ("url", TEXT))
 
 RESPONSES: Final[dict[str, tuple[type[Any], Layout]]] = {  # the same
-    "bind": (m.Bound, (_ERROR, ("server", GUID), _AUXILIARY)),
-    "unbind": (m.Plain, (_ERROR, _AUXILIARY)),
-    "compareminids": (m.Compared, (_ERROR, ("result", I32), _AUXILIARY)),
-    "dntominid": (m.Mapped, (_ERROR, _MIDS, _AUXILIARY)),
-    "getmatches": (m.Matched, (_ERROR, _STATE, _MIDS, _TABLE, _AUXILIARY)),
+    "bind": (m.Bound, (_ERROR, ("server", GUID))),
+    "unbind": (m.Plain, (_ERROR,)),
+    "compareminids": (m.Compared, (_ERROR, ("result", I32))),
+    "dntominid": (m.Mapped, (_ERROR, _MIDS)),
+    "getmatches": (m.Matched, (_ERROR, _STATE, _MIDS, _TABLE)),
     "getproplist": (m.Columns, _TAGS),
     "getprops": (m.Props, _PROPS),
     "getspecialtable": (m.SpecialTable, (
-        _ERROR, _PAGE, ("version", maybe(U32)), ("rows", maybe(array(VALUES, 4))), _AUXILIARY,
+        _ERROR, _PAGE, ("version", maybe(U32)), ("rows", maybe(array(VALUES, 4))),
     )),
     "gettemplateinfo": (m.Props, _PROPS),
-    "modlinkatt": (m.Plain, (_ERROR, _AUXILIARY)),
-    "modprops": (m.Plain, (_ERROR, _AUXILIARY)),
+    "modlinkatt": (m.Plain, (_ERROR,)),
+    "modprops": (m.Plain, (_ERROR,)),
     "queryrows": (m.Rows, _ROWS),
     "querycolumns": (m.Columns, _TAGS),
-    "resolvenames": (m.Resolved, (_ERROR, _PAGE, _MIDS, _TABLE, _AUXILIARY)),
-    "resortrestriction": (m.Resorted, (_ERROR, _STATE, _MIDS, _AUXILIARY)),
+    "resolvenames": (m.Resolved, (_ERROR, _PAGE, _MIDS, _TABLE)),
+    "resortrestriction": (m.Resorted, (_ERROR, _STATE, _MIDS)),
     "seekentries": (m.Rows, _ROWS),
-    "updatestat": (m.Updated, (_ERROR, _STATE, ("delta", maybe(I32)), _AUXILIARY)),
+    "updatestat": (m.Updated, (_ERROR, _STATE, ("delta", maybe(I32)))),
     "getmailboxurl": (m.Url, _URL),
     "getaddressbookurl": (m.Url, _URL),
 }  # fmt: skip
@@ -247,6 +246,7 @@ def write_response(kind: str, response: Any) -> bytes:  # the same
 
 def _read(reader: Reader, made: type[Any], layout: Layout) -> Any:
     found = made(*[get(reader) for _, (get, _) in layout])
+    _get_sized(reader)  # the auxiliary buffer: telemetry of clients, let go
     if len(reader):
         raise BadSyntax("more than a body")
     return found
@@ -255,3 +255,4 @@ def _read(reader: Reader, made: type[Any], layout: Layout) -> Any:
 def _write(writer: Writer, body: Any, layout: Layout) -> None:
     for name, (_, put) in layout:
         put(writer, getattr(body, name))
+    _put_sized(writer, b"")

@@ -1,12 +1,14 @@
 """What is asked of the address book and what it answers, as values (MS-OXCMAPIHTTP 2.2.5.1 to 2.2.5.19).
 
-A field that may be absent is None then.  How they look as bytes is `bodies`'.
+A field that may be absent is None then.  How they look as bytes is `bodies`', which also knows the auxiliary
+buffer that each of them ends with.
 """
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from typing import dataclass_transform
 
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.types import Tag, Value
@@ -40,40 +42,39 @@ class Table:
     rows: tuple[list[Value], ...]
 
 
+@dataclass_transform(frozen_default=True)
+class Body:
+    """What all have in common: each is a frozen dataclass."""
+
+    def __init_subclass__(cls) -> None:
+        dataclass(frozen=True)(cls)
+
+
 # --- requests ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(Body):
     flags: int = 0
     state: Stat | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Unbind:
+class Unbind(Body):
     reserved: int = 0
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class CompareMinIds:
+class CompareMinIds(Body):
     reserved: int = 0
     state: Stat | None = None
     first: int = 0
     second: int = 0
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class DnToMinId:
+class DnToMinId(Body):
     reserved: int = 0
     names: tuple[bytes, ...] | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class GetMatches:
+class GetMatches(Body):
     reserved: int = 0
     state: Stat | None = None
     mids: Mids | None = None
@@ -82,233 +83,178 @@ class GetMatches:
     property: tuple[uuid.UUID, int] | None = None  # a named property: set and id
     most: int = 0  # rows
     columns: Tags | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class GetPropList:
+class GetPropList(Body):
     flags: int = 0
     mid: int = 0
     code_page: int = 1252
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class GetProps:
+class GetProps(Body):
     flags: int = 0
     state: Stat | None = None
     tags: Tags | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class GetSpecialTable:
+class GetSpecialTable(Body):
     flags: int = 0
     state: Stat | None = None
     version: int | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class GetTemplateInfo:
+class GetTemplateInfo(Body):
     flags: int = 0
     display_type: int = 0
     dn: bytes | None = None
     code_page: int = 1252
     locale: int = 0x409
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class ModLinkAtt:
+class ModLinkAtt(Body):
     flags: int = 0
     tag: Tag = 0
     mid: int = 0
     entry_ids: tuple[bytes, ...] | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class ModProps:
+class ModProps(Body):
     reserved: int = 0
     state: Stat | None = None
     gone: Tags | None = None
     values: tuple[Tagged, ...] | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class QueryRows:
+class QueryRows(Body):
     flags: int = 0
     state: Stat | None = None
     table: Mids = ()
     count: int = 0  # rows
     columns: Tags | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class QueryColumns:
+class QueryColumns(Body):
     reserved: int = 0
     flags: int = 0
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class ResolveNames:
+class ResolveNames(Body):
     reserved: int = 0
     state: Stat | None = None
     columns: Tags | None = None
     names: tuple[str, ...] | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class ResortRestriction:
+class ResortRestriction(Body):
     reserved: int = 0
     state: Stat | None = None
     mids: Mids | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class SeekEntries:
+class SeekEntries(Body):
     reserved: int = 0
     state: Stat | None = None
     target: Tagged | None = None
     table: Mids | None = None
     columns: Tags | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateStat:
+class UpdateStat(Body):
     reserved: int = 0
     state: Stat | None = None
     delta_wanted: bool = False
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class GetMailboxUrl:
+class GetMailboxUrl(Body):
     flags: int = 0
     dn: str = ""
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class GetAddressBookUrl:
+class GetAddressBookUrl(Body):
     flags: int = 0
     dn: str = ""
-    auxiliary: bytes = b""
 
 
 # --- answers ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Body):
     error: int
     server: uuid.UUID
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Plain:
+class Plain(Body):
     """Of Unbind, ModProps and ModLinkAtt."""
 
     error: int
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(Body):
     error: int
     result: int = 0
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(Body):
     error: int
     mids: Mids | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Matched:
+class Matched(Body):
     error: int
     state: Stat | None = None
     mids: Mids | None = None
     table: Table | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(Body):
     """Of GetPropList and QueryColumns."""
 
     error: int
     tags: Tags | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Props:
+class Props(Body):
     """Of GetProps and GetTemplateInfo."""
 
     error: int
     code_page: int
     values: tuple[Tagged, ...] | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class SpecialTable:
+class SpecialTable(Body):
     error: int
     code_page: int
     version: int | None = None
     rows: tuple[tuple[Tagged, ...], ...] | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Body):
     """Of QueryRows and SeekEntries."""
 
     error: int
     state: Stat | None = None
     table: Table | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Body):
     error: int
     code_page: int
     mids: Mids | None = None
     table: Table | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Resorted:
+class Resorted(Body):
     error: int
     state: Stat | None = None
     mids: Mids | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Updated:
+class Updated(Body):
     error: int
     state: Stat | None = None
     delta: int | None = None
-    auxiliary: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Url:
+class Url(Body):
     error: int
     url: str = ""
-    auxiliary: bytes = b""
