@@ -20,6 +20,7 @@ from quintet.config.news import News
 from quintet.config.nntp import Nntp
 from quintet.config.peers import Peer
 from quintet.delivery import arrive, quarantine, screening
+from quintet.delivery.arrivalgroups import SPECIAL, ArrivalGroups
 from quintet.delivery.arrive import Arriving, No
 from quintet.delivery.control import acts, orders
 from quintet.delivery.offers import Offers
@@ -28,7 +29,7 @@ from quintet.delivery.screening import Screen, Word
 from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.message import quick
 from quintet.policy.newsfilter import patterns
-from quintet.store import arriving, groups, trace
+from quintet.store import arriving, trace
 from quintet.store.arriving import Filing
 from quintet.store.blobs import Spool
 from quintet.store.content import Content, Raw, content_of, of_digest, raw
@@ -36,13 +37,8 @@ from quintet.store.model import IN_ROW, FolderId, MessageId
 from quintet.store.store import Store
 
 DAY_MS = 86_400_000
-FOUND_S = 5.0  # how late a changed status of a group may be heeded; a new group is seen at once
 TURN_S = 0.005  # of work on one batch before others get their turn
 MAX_UNFLUSHED = 1000  # articles acknowledged when received and not on the disk yet
-SPECIAL = {
-    arrive.CONTROL: "Control messages (no posting)",
-    arrive.JUNK: "Articles of groups that are filed here (no posting)",
-}
 
 _WISHES = frozenset((b"control", b"supersedes"))  # fields by which an article asks for something
 _LOOKED_AT = _WISHES | {b"expires"}  # fields that are read when it is filed
@@ -118,11 +114,7 @@ class Arrivals:
             config.take_distributions,
             config.lines_fuzz,
         )
-        self._found: dict[str, tuple[FolderId, str]] = {}  # groups, by name
-        self._found_until = 0.0
-        self._found_as_of = -1  # what `groups_changed` said then
-        self._missing: set[str] = set()  # groups that we make ourselves, and that nobody needed yet
-        self._looking: asyncio.Task[None] | None = None
+        self._groups = ArrivalGroups(store, clock)
         self._ahead: set[bytes] = set()  # acknowledged, and not on the disk yet
         self._soon: list[_Soon] = []  # acknowledged, to be filed
         self._flushing: asyncio.Task[None] | None = None
@@ -335,7 +327,7 @@ class Arrivals:
         targets = self._choose(source, work)
         if targets is None:
             names = {name for article in work.articles.values() for name in arrive.special(article)}
-            await self._make(names)
+            await self._groups.make(names)
             targets = self._choose(source, work) or {}
         await self._fill(source, work, targets)
         if self.screen is not None and self.screen.looks:
@@ -391,10 +383,11 @@ class Arrivals:
             return {}
         names = arrive.candidates(work.articles.values())
         numbers = self._numbers(work)
-        here = self._groups(names.union(*[each for each in numbers.values() if not isinstance(each, No)]))
+        given = [each for each in numbers.values() if not isinstance(each, No)]
+        here = self._groups.find(names.union(*given))
         aliases = {status[1:] for _, status in here.values() if status.startswith("=")}
         if unknown := aliases - here.keys():
-            here.update(self._groups(unknown))
+            here.update(self._groups.find(unknown))
         accept = patterns(source.peer.accept)
         status = {name: found[1] for name, found in here.items()}
         chosen: _Targets = {}
@@ -427,32 +420,6 @@ class Arrivals:
         """The groups and numbers of each article where another server gives them, else nothing."""
         host = self._config.numbers_from
         return {at: arrive.numbered(one, host) for at, one in work.articles.items()} if host else {}
-
-    def _groups(self, names: set[str]) -> dict[str, tuple[FolderId, str]]:
-        """Those of the groups that are here; what was found lately is not asked for again."""
-        now = self._clock.monotonic()
-        if now > self._found_until and (self._looking is None or self._looking.done()):
-            self._found_until = now + FOUND_S
-            self._looking = asyncio.ensure_future(self._look_again())
-        found = self._found
-        unsure = [name for name in names if name not in found and name not in self._missing]
-        if unsure:
-            found.update(self._store.peek(arriving.groups, unsure))
-            self._missing.update([name for name in unsure if name in SPECIAL and name not in found])
-        return {name: found[name] for name in names if name in found}
-
-    async def _look_again(self) -> None:
-        """Reads all groups anew when any has changed; asking for each by its name takes ten times as long."""
-        try:
-            changed = await self._store.read(arriving.groups_changed)
-            found = self._found
-            if changed != self._found_as_of:
-                found = await self._store.read(arriving.every_group)
-        except Problem:
-            changed, found = -1, {}
-        if changed != self._found_as_of:
-            self._missing.clear()
-        self._found, self._found_as_of = found, changed
 
     async def _fill(self, source: Source, work: _Work, targets: _Targets) -> None:
         for at, places in targets.items():
@@ -491,16 +458,6 @@ class Arrivals:
             spool = work.spools[at] = self._store.spool()
             spool.write(data)
         return await spool.finish()
-
-    async def _make(self, names: set[str]) -> None:
-        """Groups for control messages and junk, where they are missing."""
-        self._missing.clear()
-        for name in names & SPECIAL.keys():
-            try:
-                await self._store.write(groups.create, name, "n", SPECIAL[name], created_by="quintet")
-            except Refused as refused:
-                if refused.reason is not Reason.ALREADY_EXISTS:
-                    raise
 
     async def _file(self, source: Source, work: _Work) -> None:
         if not work.filings:
@@ -550,8 +507,7 @@ class Arrivals:
         """Waits for what was acknowledged already."""
         if self._flushing is not None:
             await asyncio.gather(self._flushing, return_exceptions=True)
-        if self._looking is not None:
-            await asyncio.gather(self._looking, return_exceptions=True)
+        await self._groups.close()
         await self.peers.close()
         self.offers.close()
 
