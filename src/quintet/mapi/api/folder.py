@@ -15,7 +15,7 @@ from quintet.mapi.api.query import Items, Order
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.bag import Item as Values
 from quintet.mapi.convert import calendars, cards
-from quintet.mapi.core.folder import IMAPIFolder
+from quintet.mapi.core.folder import IMAPIFolder, carried
 from quintet.mapi.core.message import IMessage, draft
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import derive, listing
@@ -239,6 +239,8 @@ class Folder:
     ) -> Item:
         """One item, saved here: of its properties, of MIME, iCalendar, a vCard or a .msg file.
 
+        Where a system keeps MIME, ``eml`` stays what it is, byte for byte.
+
         Raises MapiError(INVALID_PARAMETER): there is none in it, or several; see `add_all`.
         """
         if values is None:
@@ -246,7 +248,11 @@ class Folder:
             if len(found) != 1:
                 raise MapiError(Code.INVALID_PARAMETER, f"{len(found)} items, and not one")
             (values,) = found
-        entry = self.store.source.save(self.entry, derive.copied(values))
+        source = self.store.source
+        if eml is None:
+            entry = source.save(self.entry, derive.copied(values))
+        else:
+            entry = source.add(self.entry, values, eml)
         self.store.mapi.hub.did(Kind.CREATED, Thing.MESSAGE, entry, self.entry)
         return kind_of(values.props.get(pr.MESSAGE_CLASS))(self.store, self.entry, entry)
 
@@ -265,10 +271,11 @@ class Folder:
             kind = Kind.COPIED if keep else Kind.MOVED
             self.store.mapi.hub.did(kind, Thing.MESSAGE, entry, self.entry)
             return type(item)(self.store, self.entry, entry)
-        made = self.add(source.load(item.entry))
+        entry = carried(source, item.entry, self.store.source, self.entry)
+        self.store.mapi.hub.did(Kind.CREATED, Thing.MESSAGE, entry, self.entry)
         if not keep:
             source.delete([item.entry], hard=True)
-        return made
+        return self.store.item(entry, self.entry)
 
     def publish(self, item: Post) -> None:
         """See `Post.post`: by a transport for newsgroups where the store is one of news, else kept here."""

@@ -347,7 +347,11 @@ class Item:
         )
 
     def eml(self) -> bytes:
-        """As a MIME message."""
+        """As a MIME message: the one that came, where the system keeps it and nothing was set since."""
+        if self._entry is not None and (self._mapi is None or not self._mapi._changed):
+            came = self.store.source.mime(self._entry)
+            if came is not None:
+                return came if isinstance(came, bytes) else came.read(0, came.size)
         return b"".join(convert.to_mime(self.values()))
 
     def ics(self) -> bytes:

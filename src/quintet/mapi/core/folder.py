@@ -15,7 +15,7 @@ from quintet.mapi.core.message import IMessage
 from quintet.mapi.core.props import IMAPIProp
 from quintet.mapi.core.table import IMAPITable, of_bags
 from quintet.mapi.providers import derive, listing
-from quintet.mapi.providers.base import Can, Criteria, EntryId, Kind, Thing, View, Which
+from quintet.mapi.providers.base import Can, Criteria, EntryId, Kind, MessageStore, Thing, View, Which
 from quintet.mapi.restrict import And
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class IMAPIFolder(IMAPIContainer):
             done = source.move(messages, target.entry) if move else source.copy(messages, target.entry)
             self._tell_moved(messages, done, target, move=move)
         else:
-            done = [self._across(one, target) for one in messages]
+            done = [carried(self.store.source, one, target.store.source, target.entry) for one in messages]
             if move:
                 self.store.source.delete([one for one, new in zip(messages, done, strict=True) if new])
         if b"" in done:
@@ -144,16 +144,6 @@ class IMAPIFolder(IMAPIContainer):
                 self.store.hub.did(Kind.CREATED, Thing.MESSAGE, new, target.entry)
             if new and move:
                 self.store.hub.did(Kind.DELETED, Thing.MESSAGE, old, self.entry)
-
-    def _across(self, entry: EntryId, target: IMAPIFolder) -> EntryId:
-        """A copy in another store."""
-        item = self.store.source.load(entry)
-        item.props = {
-            key: value
-            for key, value in item.props.items()
-            if key not in IMessage.computed or key == pr.HASATTACH
-        }
-        return target.store.source.save(target.entry, item)
 
     def DeleteMessages(
         self, messages: Sequence[EntryId], ui: int = 0, progress: object = None, flags: int = 0
@@ -337,6 +327,17 @@ class IMAPIFolder(IMAPIContainer):
         if pr.CONTAINER_HIERARCHY >> 16 not in without:
             for one in self.store.source.folders(self.entry).ids():
                 self.CopyFolder(one, None, target, None, 0, None, consts.COPY_SUBFOLDERS)
+
+
+def carried(source: MessageStore, entry: EntryId, target: MessageStore, folder: EntryId) -> EntryId:
+    """A copy of a message in a folder of another store; what came as MIME stays the same bytes."""
+    item, letter = source.load(entry), source.mime(entry)
+    item.props = {
+        key: value for key, value in item.props.items() if key not in IMessage.computed or key == pr.HASATTACH
+    }
+    if letter is None:
+        return target.save(folder, item)
+    return target.add(folder, item, letter if isinstance(letter, bytes) else letter.read(0, letter.size))
 
 
 class _Folders:

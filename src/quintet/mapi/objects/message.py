@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from quintet.mapi import changelists, convert, types
 from quintet.mapi.bag import Attachment as AttachmentBag
-from quintet.mapi.bag import Bag, Item
+from quintet.mapi.bag import Bag, Data, Item
 from quintet.mapi.convert import addressing
 from quintet.mapi.convert import names as converted
 from quintet.mapi.errors import Code, MapiError
@@ -52,6 +52,7 @@ class Message(ItemLike):
         self.hidden = hidden
         self._read: bool | None = None  # for a new one: as which it is to be saved
         self.reserved = EntryId(0)  # the id of one that is about to be posted
+        self.letter: bytes | None = None  # of a new one that came as MIME: kept as it is
         if row is not None:
             flags.overlay(item.props, row.flags)
 
@@ -163,7 +164,7 @@ class Message(ItemLike):
 
     def adopt(self, number: EntryId) -> None:
         """The entry that it has become: keeps beside its MIME what that does not say."""
-        self.row = stored.row(self.box.tx, number)
+        self.row, self.letter = stored.row(self.box.tx, number), None
         self._keep(stored.derived(self.box, self.row))
 
     def _save_content(self) -> None:
@@ -232,11 +233,16 @@ class Message(ItemLike):
         """The letter that it is, scanned; large ones go beside the database."""
         spool = Spool(self.box.files)
         try:
-            for piece in self.mime(bcc=bcc):
+            for piece in self.mime(bcc=bcc) if self.letter is None else (self.letter,):
                 spool.write(piece)
             return spool.finish_now()
         finally:
             spool.discard()
+
+    @property
+    def original(self) -> bytes | Data | None:
+        """The letter byte for byte as all protocols fetch it; None: it is none, or was not saved yet."""
+        return None if self.row is None else stored.original(self.box, self.row)
 
     def mime(self, *, bcc: bool = True) -> list[bytes]:
         """The letter in pieces; who says no From writes in the name of the mailbox."""

@@ -26,7 +26,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from quintet.mapi.bag import Bag, Item, Key
+from quintet.mapi.bag import Bag, Data, Item, Key
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import listing
 from quintet.mapi.restrict import Restriction
@@ -223,6 +223,13 @@ class MessageStore(ABC):
         One that was deleted and can come back has PidTagDeletedOn.
         """
 
+    def mime(self, message: EntryId) -> bytes | Data | None:
+        """The letter byte for byte as it came, where the system keeps such; None: it is made of properties.
+
+        Raises MapiError(NOT_FOUND).
+        """
+        return None
+
     def search(self, folder: EntryId, restriction: Restriction) -> Collection[EntryId] | None:
         """Messages that may match, where the system can tell faster than by reading all; else None.
 
@@ -248,6 +255,13 @@ class MessageStore(ABC):
         Raises MapiError(NOT_FOUND, OBJECT_CHANGED, ACCESS_DENIED).
         """
         raise MapiError(Code.NOT_SUPPORTED)
+
+    def add(self, folder: EntryId, item: Item, letter: bytes) -> EntryId:
+        """Keeps a new message that came as MIME; a system that keeps MIME keeps these very bytes.
+
+        ``item``: what the letter says, and what is known beside it (flags, categories).  Raises as `save`.
+        """
+        return self.save(folder, item)
 
     def update(self, entry: EntryId, changes: Bag, gone: Collection[Key] = ()) -> None:
         """Sets and removes properties of a folder, of the store itself, or (Can.PROPS) of a message."""

@@ -44,6 +44,7 @@ class Mailboxes(ABC):
     """The folders of one account.  Called under one lock; what is not there is passed over."""
 
     can: Can = Can.NOTHING
+    exact = True  # what is kept are the bytes that came
 
     @abstractmethod
     def places(self) -> list[Place]:

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from quintet.mapi import convert, pr, types
-from quintet.mapi.bag import Bag, Item, Key, NamedTag
+from quintet.mapi.bag import Bag, Data, Item, Key, NamedTag
 from quintet.mapi.convert.names import KEYWORDS
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import base, derive, listing, mailboxes, watching
@@ -206,13 +206,25 @@ class MailStore(base.MessageStore):
                 return []
             return [self._entry(_MESSAGE, path, key) for key in self.boxes.keys(path)]
 
+    def _found(self, message: EntryId) -> tuple[str, str, Marks, Head]:
+        """Where a message is, and what tells that it is there.  Raises MapiError(NOT_FOUND)."""
+        kind, path, key = self._parts(message)
+        marks = self.boxes.marks(path, [key]).get(key) if kind == _MESSAGE and key else None
+        head = self.boxes.heads(path, [key]).get(key) if marks is not None else None
+        if marks is None or head is None:
+            raise MapiError(Code.NOT_FOUND, "the message is gone")
+        return path, key, marks, head
+
+    def mime(self, message: EntryId) -> bytes | Data | None:
+        with self.lock:
+            path, key, _, head = self._found(message)
+            if not self.boxes.exact:
+                return None
+            return head.raw if head.whole else self.boxes.message(path, key)
+
     def load(self, message: EntryId) -> Item:
         with self.lock:
-            kind, path, key = self._parts(message)
-            marks = self.boxes.marks(path, [key]).get(key) if kind == _MESSAGE and key else None
-            head = self.boxes.heads(path, [key]).get(key) if marks is not None else None
-            if marks is None or head is None:
-                raise MapiError(Code.NOT_FOUND)
+            path, key, marks, head = self._found(message)
             source = head.raw if head.whole else self.boxes.message(path, key)
         item = convert.from_mime(source, received_ms=head.received_ms)
         item.props = {**self._row(path, key, item, head), **self._marked(marks)}
@@ -314,22 +326,34 @@ class MailStore(base.MessageStore):
         expected: bytes | None = None,
         view: View = View.NORMAL,
     ) -> EntryId:
-        if Can.SAVE not in self.can or view is not View.NORMAL:
+        if view is not View.NORMAL:
             raise MapiError(Code.NOT_SUPPORTED)
         now = time.time_ns() // 1_000_000
+        if old is None:
+            return self._filed(folder, item, _as_mime(item, now), now)
+        with self.lock:
+            before = self.load(old).props[pr.CHANGE_KEY]
+            if expected is not None and expected != before:
+                raise MapiError(Code.OBJECT_CHANGED)
+            entry = self._filed(folder, item, _as_mime(item, now), now, old)
+            _, before_path, before_key = self._parts(old)
+            self.boxes.remove(before_path, [before_key])
+        return entry
+
+    def add(self, folder: EntryId, item: Item, letter: bytes) -> EntryId:
+        return self._filed(folder, item, (letter,), time.time_ns() // 1_000_000)
+
+    def _filed(
+        self, folder: EntryId, item: Item, pieces: Iterable[bytes], now_ms: int, old: EntryId | None = None
+    ) -> EntryId:
+        """A letter in a folder; ``old``: the one that it stands for now."""
+        if Can.SAVE not in self.can:
+            raise MapiError(Code.NOT_SUPPORTED)
         received = item.props.get(pr.MESSAGE_DELIVERY_TIME)
+        at = now_ms if received is None else types.to_ms(received)
         with self.lock:
             path = self._path(folder)
-            if old is not None:
-                before = self.load(old).props[pr.CHANGE_KEY]
-                if expected is not None and expected != before:
-                    raise MapiError(Code.OBJECT_CHANGED)
-            pieces = _as_mime(item, now)
-            at = now if received is None else types.to_ms(received)
             key = self.boxes.add(path, pieces, marks_of(item.props), at)
-            if old is not None:
-                _, before_path, before_key = self._parts(old)
-                self.boxes.remove(before_path, [before_key])
         entry = self._entry(_MESSAGE, path, key)
         if old is None:
             self._watch.tell(Event(Kind.CREATED, Thing.MESSAGE, entry, folder))

@@ -35,6 +35,7 @@ _STATUS = {  # letters of Status and X-Status
 }
 _SEQUENCES = {mailboxes.ANSWERED: "replied", mailboxes.FLAGGED: "flagged", mailboxes.DRAFT: "draft"}
 _BELOW = ".sbd"
+_STATUS_FIELD = re.compile(rb"(?i)(?:x-)?status:")
 _QUOTED = re.compile(rb"^>+From ", re.MULTILINE)
 _OWN_FIELDS = (b"status:", b"x-status:")
 
@@ -218,6 +219,8 @@ class Mbox(Tree):
     What lies below a folder with messages is in a directory beside it, "Archive.sbd", as Mozilla has it.
     """
 
+    exact = False  # such a file has fields of its own, and other line ends
+
     def __init__(self, root: Path, inbox: str) -> None:
         super().__init__(root, inbox)
         self._read: dict[str, tuple[tuple[int, int], dict[str, _Listed]]] = {}
@@ -294,12 +297,19 @@ class Mbox(Tree):
     def add(self, path: str, pieces: Iterable[bytes], marks: Marks, received_ms: int) -> str:
         # mboxrd: each line that begins so gets one more; `mailbox` does it for those without any
         content = _QUOTED.sub(rb">\g<0>", b"".join(pieces).replace(b"\r\n", b"\n"))
-        made = mailbox.mboxMessage(content)
-        made.set_from("MAILER-DAEMON", time.gmtime(received_ms / 1000))
-        made.set_flags(_letters(marks))
+        head, _, body = (
+            content.partition(b"\n\n") if not content.startswith(b"\n") else (b"", b"", content[1:])
+        )
+        flags = mailbox.mboxMessage()
+        flags.set_flags(_letters(marks))
+        lines = [
+            f"From MAILER-DAEMON {time.asctime(time.gmtime(received_ms / 1000))}".encode(),
+            *[line for line in head.split(b"\n") if line and not _STATUS_FIELD.match(line)],
+            *[f"{name}: {flags[name]}".encode() for name in ("Status", "X-Status")],
+        ]
         before = set(self._listed(path))
-        with self._opened(path, write=True) as box:
-            box.add(made)
+        with self._opened(path, write=True) as box:  # as bytes: the library would write its header anew
+            box.add(b"\n".join([*lines, b"", body]))
         (key,) = [one for one in self._listed(path) if one not in before]
         return key
 

@@ -202,6 +202,21 @@ def test_message_as_mime_and_back(session: Session) -> None:
     assert b"\r\nMessage-ID: <1@x>\r\n" in b"\r\n" + item.eml()
 
 
+def test_letter_stays_the_same_bytes_on_its_way(session: Session, tmp_path: Path) -> None:
+    raw = b"From:  zoe@example.net\r\nsubject: as   it\tcame\r\n\r\nText\r\n"
+    with mapi.connect("MH", path=tmp_path / "mh", create=True, address=ANN) as other:
+        there = other.store.inbox.add(eml=raw)
+        assert there.eml() == raw
+        here = there.copy(session.store.folder("Here", create=True))
+        back = here.move(other.store.folder("Back", create=True))
+        if Can.ITEMS not in session.store.source.can:  # else it was properties in between
+            assert back.eml() == raw
+        assert back.subject == "as   it\tcame".replace("\t", " ")
+        back.subject = "Another"
+        assert b"Another" in back.eml()
+        assert raw not in (back.eml(), back.save().eml())
+
+
 def test_sync_tells_what_changed(session: Session) -> None:
     folder = filled(session)
     first = folder.sync()

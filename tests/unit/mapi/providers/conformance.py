@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import pytest
 
-from quintet.mapi import names, pr, restrict, types
+from quintet.mapi import convert, names, pr, restrict, types
 from quintet.mapi.bag import Attachment, Bag, Item, NamedTag
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import derive
@@ -186,6 +186,21 @@ class MessageStoreContract:
         (one,) = store.load(store.save(folder, item)).attachments
         assert one.item is not None
         assert one.item.props[pr.SUBJECT] == "inner"
+
+    def test_letter_that_came_stays_what_it_is(self, store: MessageStore, folder: EntryId) -> None:
+        raw = b"From: Zoe  <zoe@example.net>\r\nSubject:  odd   spaces\r\nX-Odd:\tyes\r\n\r\n a\r\n\r\n"
+        item = convert.from_mime(raw)
+        item.props[KEYWORDS] = ["red"]
+        if Can.SAVE not in store.can:
+            refused(Code.NOT_SUPPORTED, store.add, folder, item, raw)
+            return
+        entry = store.add(folder, item, raw)
+        assert store.mime(entry) in (raw, None)  # a system that keeps properties has no bytes
+        assert store.load(entry).props[pr.SUBJECT] == "odd   spaces"
+        if Can.PROPS in store.can:
+            assert store.load(entry).props[KEYWORDS] == ["red"]
+        store.delete([entry], hard=True)
+        refused(Code.NOT_FOUND, store.load, entry)
 
     def test_what_is_changed_is_replaced(self, store: MessageStore, folder: EntryId) -> None:
         self.needs(store, Can.SAVE, store.save, folder, letter("x"))

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from quintet.errors import BadSyntax
 from quintet.mapi import ids, objects, pr
-from quintet.mapi.bag import Bag, Item, Key
+from quintet.mapi.bag import Bag, Data, Item, Key
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import Box, Folder, Message, Reader, numbers, receiving, searching
 from quintet.mapi.objects.bagged import Bagged
@@ -185,6 +185,9 @@ class LocalStore(base.MessageStore):
         item.props.setdefault(pr.MESSAGE_DELIVERY_TIME, item.props.get(pr.CREATION_TIME))
         return item
 
+    def mime(self, message: EntryId) -> bytes | Data | None:
+        return self.read(lambda: self._message(message, deleted=True).original)
+
     def bag_of(self, one: Bagged) -> Bag:
         """Everything that an object says of itself, by keys."""
         bag = dict(one._bag())
@@ -213,6 +216,16 @@ class LocalStore(base.MessageStore):
                 message = self._message(old)
                 saving.replace(message, item, expected)
             message.save(force=True)
+            return message
+
+        with self._lock:
+            return self._entry(self.write(work))
+
+    def add(self, folder: EntryId, item: Item, letter: bytes) -> EntryId:
+        def work() -> Message:
+            message = saving.fresh(self._folder(folder), item, hidden=False)
+            message.letter = letter if message.is_mime and not message.folder.is_group else None
+            message.save()
             return message
 
         with self._lock:
