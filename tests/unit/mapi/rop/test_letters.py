@@ -12,8 +12,8 @@ from quintet.mapi.rop import messages, properties, streams
 from quintet.store import entries, folders
 from quintet.store.db import Tx
 from quintet.store.model import EntryId
+from tests.unit.mapi.rop.asking import DATA, FILE_NAME, HTML, new_message, row
 from tests.unit.mapi.rop.desk import Desk, Direct, desk
-from tests.unit.mapi.rop.test_operations import DATA, FILE_NAME, HTML, new_message, row
 
 METHOD, MIME_TAG, CONTENT_ID, FLAGS, HIDDEN, NAME = (
     0x37050003, 0x370E001F, 0x3712001F, 0x37140003, 0x7FFE000B, 0x3001001F,

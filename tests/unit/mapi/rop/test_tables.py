@@ -9,8 +9,8 @@ from quintet.mapi import restrict
 from quintet.mapi.rop import folders, messages, others, tables
 from quintet.mapi.rows import Key, Order, SortOrder
 from tests.support.mapiclient import INBOX, NAME, SUBJECT
+from tests.unit.mapi.rop.asking import code, new_message, opened
 from tests.unit.mapi.rop.desk import Direct, desk
-from tests.unit.mapi.rop.test_operations import code, new_message, opened
 
 NOT_SUPPORTED, NULL_OBJECT, INVALID_BOOKMARK = 0x80040102, 0x4B9, 0x80040405
 WANTED = restrict.Exist(NAME)
