@@ -117,8 +117,8 @@ class _Writer:
                 entity = self._multipart("related", [entity, *pieces], b';\r\n type="text/html"')
             texts.append(entity)
         forms = _other_forms(self._item)
-        if self._tnef and forms and not texts:
-            texts = [_EMPTY]  # a calendar beside the part would be a file; one form of two is none
+        if forms and not texts and (self._tnef or apart):
+            texts = [_EMPTY]  # a calendar beside other parts would be a file; one form of two is none
         texts += forms
         body = self._multipart("alternative", texts) if len(texts) > 1 else texts[0] if texts else None
         if self._tnef:

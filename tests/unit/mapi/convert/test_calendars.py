@@ -11,7 +11,7 @@ import pytest
 import vobject
 
 from quintet.mapi import recur, rrule, timezones, types, zonenames
-from quintet.mapi.bag import Item, Key
+from quintet.mapi.bag import Attachment, Item, Key
 from quintet.mapi.convert import calendars, calevents, calseries, difference, from_mime, names, to_mime
 from quintet.mapi.convert import calkeys as keys
 from quintet.mapi.globalid import GlobalId
@@ -441,6 +441,16 @@ def test_appointment_of_a_client_is_a_letter_with_a_calendar() -> None:
                  keys.END: utc(2026, 1, 5, 10), keys.BUSY: 3, keys.LOCATION: "here"})  # fmt: skip
     back = from_mime(b"".join(to_mime(item)))
     assert item.props.items() <= back.props.items()
+
+
+def test_appointment_with_a_file_and_no_text_stays_one() -> None:
+    """A calendar directly beside other parts would be read as a file."""
+    item = Item({names.MESSAGE_CLASS: "IPM.Appointment", names.SUBJECT: "x", keys.START: utc(2026, 1, 5, 9),
+                 keys.END: utc(2026, 1, 5, 10)})  # fmt: skip
+    item.attachments.append(Attachment({names.ATTACH_LONG_NAME: "a.bin"}, b"\0\1"))
+    back = from_mime(b"".join(to_mime(item)))
+    assert item.props.items() <= back.props.items()
+    assert [one.data for one in back.attachments] == [b"\0\1"]
 
 
 def test_several_items_and_what_is_none() -> None:
