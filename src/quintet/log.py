@@ -83,6 +83,7 @@ class Sink:
         self._stream: TextIO = sys.stderr
         self._human = self._colours = False
         self.configure()
+        self.configured = False  # by somebody else
 
     def level_of(self, room: str) -> int:
         """The least level that a room writes."""
@@ -104,6 +105,7 @@ class Sink:
     ) -> None:
         """``style`` is "human", "json" or "auto" (human on a terminal)."""
         self.set_levels(LEVELS[level], {room: LEVELS[each] for room, each in (levels or {}).items()})
+        self.configured = True
         self._stream = stream or sys.stderr
         self._colours = self._stream.isatty()
         self._human = style == "human" or (style == "auto" and self._colours)
@@ -183,6 +185,12 @@ def configure(
     root = logging.getLogger()
     root.handlers = [_Foreign()]
     root.setLevel(logging.WARNING)
+
+
+def quiet() -> None:
+    """For a library in somebody's program: warnings alone, unless the program said what it wants."""
+    if not _SINK.configured and _SINK.captured is None:
+        _SINK.set_levels(LEVELS["warning"], {})
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import mailbox
 import uuid
@@ -12,6 +13,8 @@ import pytest
 from quintet import mapi
 from quintet.admin import cli
 from quintet.admin.cli.common import Exit
+from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.providers.memstore import MemoryStore
 
 
 class Shell:
@@ -51,9 +54,20 @@ def test_profiles(shell: Shell, tmp_path: Path) -> None:
     assert (tmp_path / "profiles.json").stat().st_mode & 0o077 == 0
     assert "no Maildir" in shell("profile", "add", "x", "MAILDIR", "path=/nowhere", code=Exit.REFUSED)
     assert "name=value" in shell("profile", "add", "x", "MAILDIR", "path", code=Exit.USAGE)
+    assert "DISK_ERROR" not in shell(
+        "profile", "add", "x", "MH", "path=/dev/null/x", "create=yes", code=Exit.REFUSED
+    )
+    shell("profile", "add", "work", "MEMORY")
+    assert shell("profile", "default", "work") == "work is the default profile\n"
+    assert [row["default"] for row in shell.json("profile", "list")] == [False, True]  # type: ignore[attr-defined]
+    assert "no profile" in shell("profile", "default", "x", code=Exit.REFUSED)
+    shell("profile", "remove", "work")
     shell("profile", "remove", "home")
     assert "no profile is called home" in shell("profile", "remove", "home", code=Exit.REFUSED)
-    assert "there is no default profile" in shell("list", code=Exit.REFUSED)
+    for command in ("folders", "list", "agenda", "contacts"):
+        told = shell(command, code=Exit.REFUSED)
+        assert "there is no default profile" in told
+        assert "profile add" in told
 
 
 def test_services_say_what_they_want(shell: Shell) -> None:
@@ -108,7 +122,7 @@ def test_calendar_and_contacts(shell: Shell, world: str) -> None:
         "FREQ=DAILY;COUNT=3",
     )
     rows = shell.json("agenda", "--from", "2026-11-30", "--days", "2")
-    assert [(row["subject"], row["start"][11:]) for row in rows] == [  # type: ignore[attr-defined]
+    assert [(row["subject"], row["start"][11:16]) for row in rows] == [  # type: ignore[attr-defined]
         ("Standup", "09:00"), ("Plan", "14:00"), ("Standup", "09:00"),
     ]  # fmt: skip
     assert shell.json("list", "-p", "bob")[0]["subject"] == "Plan"  # type: ignore[index]
@@ -120,6 +134,69 @@ def test_calendar_and_contacts(shell: Shell, world: str) -> None:
         session.store.contacts.create(mapi.Contact, given_name="Zoë", surname="Zimt", email="zoe@example.org")
     assert shell.json("contacts") == [{"name": "Zoë Zimt", "address": "zoe@example.org"}]
     assert shell.json("contacts", "bob") == [{"name": "Bob", "address": "bob@example.com"}]
+
+
+def test_looking_makes_no_folders(shell: Shell, tmp_path: Path) -> None:
+    shell("profile", "add", "home", "MAILDIR", f"path={tmp_path / 'M'}", "create=yes")
+    assert shell("agenda") == "nothing to do\n"
+    assert shell("contacts") == shell("contacts", "ann") == "nobody\n"
+    assert [row["folder"] for row in shell.json("folders")] == ["INBOX"]  # type: ignore[attr-defined]
+    assert "no service of this profile sends" in shell("send", "--to", "a@b.org", "x", code=Exit.REFUSED)
+    shell("profile", "add", "cards", "VCARD", f"path={tmp_path / 'c.vcf'}", "create=yes")
+    assert shell("contacts", "ann", "-p", "cards") == "nobody\n"
+    assert "has a message store" in shell("list", "-p", "cards", code=Exit.REFUSED)
+
+
+def test_what_is_told_to_programs(shell: Shell, world: str) -> None:
+    shell("schedule", "Plan", "--start", "2026-11-30T14:00+01:00")
+    (row,) = shell.json("agenda", "--from", "2026-11-30")  # type: ignore[misc]
+    start = datetime.datetime.fromisoformat(row["start"])
+    assert start == datetime.datetime(2026, 11, 30, 13, tzinfo=datetime.UTC)
+    shell("send", "--to", "ann", "Hello")
+    (letter,) = shell.json("list")  # type: ignore[misc]
+    for told in (letter, shell.json("read", "1")):
+        assert datetime.datetime.fromisoformat(told["received"]).tzinfo is not None  # type: ignore[index]
+    assert shell.json("profile", "default", "bob") == {"done": "bob is the default profile", "profile": "bob"}
+
+
+def test_a_system_without_marks_shows_letters_and_other_failures_are_told(
+    shell: Shell, world: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell("send", "--to", "ann", "Hello")
+    for code, exit_code in (
+        (Code.NOT_SUPPORTED, 0),
+        (Code.ACCESS_DENIED, 0),
+        (Code.DISK_ERROR, Exit.REFUSED),
+    ):
+
+        def refuse(*_: object, code: Code = code) -> None:
+            raise MapiError(code)
+
+        monkeypatch.setattr(MemoryStore, "mark_read", refuse)
+        assert ("Hello" in shell("read", "1", code=exit_code)) == (exit_code == 0)
+
+
+def test_raw_is_what_came(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    raw = b"Subject:  odd\r\n\r\n\xff\r\n"
+    with mapi.connect("MAILDIR", path=tmp_path / "M", create=True) as session:
+        session.store.inbox.add(eml=raw)
+    capfdbinary.readouterr()
+    assert (
+        cli.run(["mapi", "read", "1", "--raw", "--service", "MAILDIR", "--set", f"path={tmp_path / 'M'}"])
+        == 0
+    )
+    assert capfdbinary.readouterr().out == raw
+
+
+def test_export_of_a_kind(shell: Shell, world: str, tmp_path: Path) -> None:
+    shell("send", "--to", "ann", "Hello")
+    shell("schedule", "Plan", "--start", "2026-11-30T14:00")
+    assert shell("export", str(tmp_path / "a.ics"), "--format", "ics").startswith("0 items")
+    assert shell("export", str(tmp_path / "b.ics"), "--format", "ics", "--folder", "Calendar").startswith(
+        "1 "
+    )
+    assert "SUMMARY:Plan" in (tmp_path / "b.ics").read_text()
+    assert shell("export", str(tmp_path / "c.vcf"), "--format", "vcf").startswith("0 items")
 
 
 def test_export(shell: Shell, tmp_path: Path) -> None:

@@ -80,3 +80,17 @@ def test_every_metric_is_ours_and_told() -> None:
     assert len(names) == len(set(names))
     assert all(name.startswith("quintet_") for name in names)
     assert "quintet_connections_total" in names
+
+
+def test_a_library_is_quiet_unless_its_program_wants_to_hear(monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = log.Sink()
+    monkeypatch.setattr(log, "_SINK", sink)
+    log.quiet()
+    assert (sink.level_of("mapi"), log.get("mapi").enabled("warning")) == (30, True)
+    log.configure("debug")
+    log.quiet()
+    assert log.get("mapi").enabled("debug")
+    with log.capture() as heard:
+        log.quiet()
+        log.get("mapi").info("told")
+    assert [one["event"] for one in heard] == ["told"]

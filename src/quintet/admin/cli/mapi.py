@@ -132,6 +132,16 @@ def profile_add(
     common.done(f"profile {name} has {offer.title}", as_json, profile=name, service=offer.name)
 
 
+@profile.command("default")
+def profile_default(name: Annotated[str, typer.Argument(help="Which.")], as_json: JsonOption = False) -> None:
+    """Use a profile when none is named."""
+    with _profiles().change() as book:
+        if name not in book.profiles:
+            raise Failed(f"no profile is called {name}", "`quintet mapi profile list` shows them.")
+        book.default = name
+    common.done(f"{name} is the default profile", as_json, profile=name)
+
+
 @profile.command("remove")
 def profile_remove(name: Annotated[str, typer.Argument(help="Which.")], as_json: JsonOption = False) -> None:
     """Remove a profile; the mail stays where it is."""
@@ -166,7 +176,7 @@ def _session(name: str | None, service: str | None, settings: list[str] | None) 
     from quintet.mapi.core.errors import MAPIError
     from quintet.mapi.errors import MapiError
 
-    hint = "" if service else "`quintet mapi profile list` shows your profiles."
+    hint = "" if service else "`quintet mapi profile list` shows your profiles, `... profile add` makes one."
     try:
         opened = api.connect(service, **_settings(settings)) if service else api.open(name)
     except MapiError as error:
@@ -174,9 +184,7 @@ def _session(name: str | None, service: str | None, settings: list[str] | None) 
     with opened as session:
         try:
             yield session
-        except MapiError as error:
-            raise Failed(error.text) from error
-        except MAPIError as error:
+        except (MapiError, MAPIError) as error:
             raise Failed(error.text or str(error)) from error
 
 
@@ -184,8 +192,20 @@ def _folder(session: Session, path: str) -> Folder:
     return session.store.folder(path) if path else session.store.inbox
 
 
-def _time(at: datetime.datetime | None) -> str:
-    return "" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M")
+def _time(at: datetime.datetime | None, as_json: bool = False) -> str:
+    """Of this machine's clock; for programs with its zone (ISO 8601)."""
+    if at is None:
+        return ""
+    local = at.astimezone()
+    return local.isoformat() if as_json else local.strftime("%Y-%m-%d %H:%M")
+
+
+def _there(session: Session, which: str) -> Folder | None:
+    """The folder for dates or people, where there is one: to look for it makes none."""
+    from quintet.mapi.providers.base import Special
+
+    entry = session.store.special(Special(which)) if session.stores else None
+    return None if entry is None else session.store.folder_of(entry)
 
 
 # --- mail -------------------------------------------------------------------------------------------------
@@ -233,7 +253,7 @@ def listing(
                 continue
             rows.append({
                 "number": place.get(one.entry, 0),
-                "received": _time(one.received),
+                "received": _time(one.received, as_json),
                 "from": one.sender_name or one.sender_address or "",
                 "subject": one.subject or "",
                 "read": one.read,
@@ -260,10 +280,12 @@ def read(
     as_json: JsonOption = False,
 ) -> None:
     """Show an item, and mark it as read."""
+    import sys
+
     with _session(name, service, settings) as session:
         item = _item(session, folder, which)
         if raw and not as_json:
-            typer.echo(item.eml().decode("utf-8", "replace"), nl=False)
+            sys.stdout.buffer.write(item.eml())
             return
         facts = {
             "id": item.id,
@@ -272,20 +294,30 @@ def read(
             "to": [str(one) for one in item.to],
             "cc": [str(one) for one in item.cc],
             "subject": item.subject or "",
-            "received": _time(item.received),
+            "received": _time(item.received, as_json),
             "attachments": [one.name for one in item.attachments if not one.inline],
         }
         if save is not None:
             save.mkdir(parents=True, exist_ok=True)
             facts["saved"] = [str(one.save(save / Path(one.name).name)) for one in item.attachments]
         body = item.body or ""
-        with contextlib.suppress(Exception):  # a system without marks shows it all the same
-            item.read = True
+        _mark_read(item)
     if as_json:
         common.emit({**facts, "body": body})
         return
     common.record({key: value for key, value in facts.items() if value and key != "id"}, False)
     typer.echo("\n" + body.replace("\r\n", "\n").rstrip("\n"))
+
+
+def _mark_read(item: Item) -> None:
+    """Where the system has marks, and we may set them."""
+    from quintet.mapi.errors import Code, MapiError
+
+    try:
+        item.read = True
+    except MapiError as error:
+        if error.code not in (Code.NOT_SUPPORTED, Code.ACCESS_DENIED):
+            raise
 
 
 def _item(session: Session, folder: str, which: str) -> Item:
@@ -294,9 +326,13 @@ def _item(session: Session, folder: str, which: str) -> Item:
         if not 1 <= int(which) <= len(ids):
             raise Failed(f"there is no item {which}", "`quintet mapi list` numbers them.")
         return session.store.item(ids[int(which) - 1])
+    from quintet.mapi.errors import Code, MapiError
+
     try:
         return session.store.item(which)
-    except ValueError as error:
+    except MapiError as error:
+        if error.code != Code.INVALID_ENTRY_ID:
+            raise
         raise Failed(f"{which!r} is no number and no id", code=Exit.USAGE) from error
 
 
@@ -354,17 +390,18 @@ def agenda(
 
     first = _day(start)
     with _session(name, service, settings) as session:
-        found = between(session.store.calendar, first, first + datetime.timedelta(days=days))
+        calendar = _there(session, "calendar")
+        until = first + datetime.timedelta(days=days)
         rows = [
             {
-                "start": _time(one.start),
-                "end": _time(one.end),
+                "start": _time(one.start, as_json),
+                "end": _time(one.end, as_json),
                 "subject": one.subject,
                 "location": one.location,
                 "busy": one.busy.name.lower(),
                 "with": [str(each) for each in one.item.required + one.item.optional],
             }
-            for one in found
+            for one in (between(calendar, first, until) if calendar else ())
         ]
     common.table(
         rows, ("start", "end", "subject", "location", "busy", "with"), as_json, empty="nothing to do"
@@ -457,15 +494,10 @@ def contacts(
     from quintet.mapi.api import Contact
 
     with _session(name, service, settings) as session:
-        if text:
-            rows = [{"name": one.name, "address": one.address} for one in session.find(text)]
-            wanted = Contact.subject.contains(text)
-            mine = (
-                session.store.contacts.items(Contact, where=wanted, order="subject") if session.stores else ()
-            )
-        else:
-            rows = []
-            mine = session.store.contacts.items(Contact, order="subject")
+        rows = [{"name": one.name, "address": one.address} for one in session.find(text)] if text else []
+        folder = _there(session, "contacts")
+        wanted = Contact.subject.contains(text) if text else None
+        mine = folder.items(Contact, where=wanted, order="subject") if folder else ()
         rows += [{"name": one.name or "", "address": one.email} for one in mine]
     common.table(rows, ("name", "address"), as_json, empty="nobody")
 
@@ -480,7 +512,7 @@ def export(
     settings: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the items of a folder into files."""
+    """Write the items of a folder into files; dates and tasks (ics), contacts and groups (vcf), or all."""
     if form not in FORMATS:
         raise Failed(f"no format {form!r}", f"One of {', '.join(FORMATS)}.", Exit.USAGE)
     with _session(name, service, settings) as session:
@@ -491,18 +523,20 @@ def export(
 def _exported(folder: Folder, where: Path, form: str) -> int:
     import mailbox
 
+    from quintet.mapi.api import Appointment, Contact, Group, Task
     from quintet.mapi.convert import calendars, cards
 
     count = 0
     if form in ("ics", "vcf"):
-        values = [item.values() for item in folder]
+        kinds = (Appointment, Task) if form == "ics" else (Contact, Group)
+        values = [item.values() for item in folder if isinstance(item, kinds)]
         written = calendars.write(values) if form == "ics" else cards.write(values)
         where.write_text(written, encoding="utf-8", newline="")
         return len(values)
     if form == "mbox":
         with contextlib.closing(mailbox.mbox(where)) as box:
             for item in folder.items(order="received"):
-                box.add(item.eml())
+                box.add(item.eml().replace(b"\r\n", b"\n"))
                 count += 1
         return count
     where.mkdir(parents=True, exist_ok=True)

@@ -135,7 +135,7 @@ class Folder:
         for name in [part for part in path.split("/") if part]:
             entry = listing.named(self.store.source.folders(found.entry), name)
             if entry is None and not create:
-                raise MapiError(Code.NOT_FOUND, f"no folder {path!r} in {self.name!r}")
+                raise MapiError(Code.NOT_FOUND, f"no folder {path!r} in {self.name or self.store.name!r}")
             found = found.make(name, kind=kind) if entry is None else Folder(self.store, entry)
         return found
 

@@ -50,7 +50,7 @@ def submit(message: IMessage, store: IMsgStore) -> None:
         return
     transports = store.session.transports(service)
     if not transports:
-        raise fail("MAPI_E_NO_SUPPORT", "no service of this profile sends")
+        raise fail("MAPI_E_NO_SUPPORT", "no service of this profile sends: SMTP or SENDMAIL would")
     flags = message._item.props.get(pr.MESSAGE_FLAGS, 0) & ~derive.UNSENT
     changes[pr.MESSAGE_FLAGS] = flags | derive.SUBMITTED | derive.FROM_ME | derive.READ
     message._take(changes, ())
@@ -209,7 +209,7 @@ def receipt(store: IMsgStore, item: Item) -> bool:
     else:
         transports = session.transports(service)
         if not transports:
-            raise fail("MAPI_E_NO_SUPPORT", "no service of this profile sends")
+            raise fail("MAPI_E_NO_SUPPORT", "no service of this profile sends: SMTP or SENDMAIL would")
         _send(note, transports)
     return True
 

@@ -230,7 +230,7 @@ def _open(options: Mapping[str, str]) -> Opened:
     boxes = Maildir(root, plus=options["layout"] != "fs")
     if not _is_maildir(root):
         if options["create"] != "yes":
-            raise MapiError(Code.NOT_FOUND, f"no Maildir at {root}")
+            raise MapiError(Code.NOT_FOUND, f"no Maildir at {root}: create=yes makes one")
         boxes.make(INBOX)
     store = MailStore(options["name"] or root.name, f"maildir:{root.resolve()}", boxes)
     return Opened(store=store, identity=identity.of(options["address"], options["name"]))

@@ -465,7 +465,7 @@ def _opened(kind: str, options: Mapping[str, str]) -> Opened:
     boxes: Tree = Mh(root, inbox) if kind == "mh" else Mbox(root, inbox)
     if not (root / inbox).exists():
         if options["create"] != "yes":
-            raise MapiError(Code.NOT_FOUND, f"no {inbox} in {root}")
+            raise MapiError(Code.NOT_FOUND, f"no {inbox} in {root}: create=yes makes one")
         root.mkdir(parents=True, exist_ok=True)
         boxes.make(inbox)
     store = MailStore(options["name"] or root.name, f"{kind}:{root.resolve()}", boxes)

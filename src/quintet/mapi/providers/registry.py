@@ -11,8 +11,11 @@ import importlib
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 
+from quintet import log
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers.base import Opened, Service
+
+logger = log.get("mapi")
 
 GROUP = "quintet.mapi.providers"
 
@@ -54,8 +57,16 @@ def get(name: str) -> Service:
         return _of(getattr(importlib.import_module(module), attribute))
     for point in metadata.entry_points(group=GROUP):
         if point.name.upper() == wanted:
-            return _of(point.load())
+            return _loaded(point)
     raise MapiError(Code.NOT_FOUND, f"no message service is called {name}: there are {', '.join(names())}")
+
+
+def _loaded(point: metadata.EntryPoint) -> Service:
+    """A third party's.  Raises MapiError(NOT_FOUND): its package is broken."""
+    try:
+        return _of(point.load())
+    except Exception as error:  # somebody else's module: whatever it raises
+        raise MapiError(Code.NOT_FOUND, f"{point.name} cannot be loaded: {error}") from error
 
 
 def _of(found: object) -> Service:
@@ -71,18 +82,19 @@ def names() -> list[str]:
 
 
 def every() -> Iterator[Service]:
-    """Every service; imports them all, and passes over one whose library is not installed."""
+    """Every service; imports them all, and passes over those that cannot be loaded."""
     for name in names():
         try:
             yield get(name)
-        except ImportError:
-            continue
+        except (ImportError, MapiError) as error:
+            logger.warning("service not loaded", service=name, error=str(error))
 
 
 def opened(name: str, settings: Mapping[str, str]) -> Opened:
     """Opens a service with these settings and the defaults of the others.
 
-    Raises MapiError(INVALID_PARAMETER): a setting is missing or unknown; and what the service raises.
+    Raises MapiError(INVALID_PARAMETER): a setting is missing or unknown; DISK_ERROR: a place that cannot be
+    read or made; and what the service raises.
     """
     service = get(name)
     known = {option.name: option.default for option in service.options}
@@ -96,4 +108,7 @@ def opened(name: str, settings: Mapping[str, str]) -> Opened:
     missing = [name for name, value in full.items() if value is None]
     if missing:
         raise MapiError(Code.INVALID_PARAMETER, f"{service.name} needs {', '.join(missing)}")
-    return service.open({name: value for name, value in full.items() if value is not None})
+    try:
+        return service.open({name: value for name, value in full.items() if value is not None})
+    except OSError as error:  # of a place that cannot be read or made
+        raise MapiError(Code.DISK_ERROR, f"{service.name}: {error}") from error

@@ -333,7 +333,7 @@ def _open(options: Mapping[str, str]) -> Opened:
     path = Path(options["path"]).expanduser()
     if not path.exists():
         if options["create"] != "yes":
-            raise MapiError(Code.INVALID_PARAMETER, f"{path} is not there")
+            raise MapiError(Code.INVALID_PARAMETER, f"{path} is not there: create=yes makes it")
         try:
             if path.suffix.lower() == ".vcf":
                 path.touch()

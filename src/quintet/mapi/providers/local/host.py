@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+from quintet import log
 from quintet.auth.identity import Identity
 from quintet.clock import SystemClock
 from quintet.config import root
@@ -79,6 +80,7 @@ class Host:
     store: Store
 
     def __init__(self, path: Path) -> None:
+        log.quiet()  # what the server tells its administrator is nothing to a program's user
         self._path = path
         self.holders = 0
         try:
