@@ -18,6 +18,7 @@ from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.match import Matcher
 from quintet.mapi.objects import happening
 from quintet.mapi.objects.contents import Contents
+from quintet.mapi.objects.foldercore import SEARCH_ROLE
 from quintet.mapi.objects.hierarchy import Hierarchy
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.rows import SortOrder
@@ -25,6 +26,7 @@ from quintet.store import folders, pages, props
 from quintet.store.model import FolderId, Modseq
 
 if TYPE_CHECKING:
+    from quintet.mapi.objects.box import Box
     from quintet.mapi.objects.folder import Folder
 
 # SearchFlags of a request (2.2.1.4.1)
@@ -33,6 +35,8 @@ CONTENT_INDEXED, NOT_INDEXED, STATIC = 0x10000, 0x20000, 0x40000
 _KNOWN = 0x7003F
 # of an answer (2.2.1.5.2)
 IS_RECURSIVE, IS_FOREGROUND, IS_COMPLETE, IS_STATIC = 0x4, 0x8, 0x1000, 0x10000
+
+HAS_SEARCHES = 0x01000000  # of PidTagStoreState
 
 MAX_SCOPE = 1000  # folders of one search, before those below them
 MAX_FOUND = 100_000  # messages of one search folder; what is beyond them is not shown
@@ -58,6 +62,12 @@ class Criteria:
             | (IS_RECURSIVE if self.recursive else 0)
             | (IS_STATIC if self.static else IS_FOREGROUND)
         )
+
+
+def store_state(box: Box) -> int:
+    """PidTagStoreState: whether the mailbox has search folders (MS-OXCSTOR R889, R890)."""
+    there = folders.by_role(box.tx, box.account.id, SEARCH_ROLE)
+    return 0 if there is None else HAS_SEARCHES
 
 
 def criteria(folder: Folder) -> Criteria:

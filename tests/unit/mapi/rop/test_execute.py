@@ -446,3 +446,41 @@ async def test_identifiers(tmp_path: Path) -> None:
         step = await box.try_(stores.LongTermIdFromId(ShortId(77, 5)))
         assert step.told is not None
         assert step.told.code == 0x8004010F
+
+
+async def test_another_mailbox_beside_the_first(tmp_path: Path) -> None:
+    """MS-OXCSTOR R803: only for who knows that each has names and replicas of its own."""
+    async with desk(tmp_path) as it:
+        box, other = await it.box(), await it.box("bob")
+        (who,) = await box.values(box.handle, 0x661B0102)
+        add = others.RowChange(1, ((0x0FFF0102, who), (0x66730003, 0x401)))
+        await other.ask(others.ModifyPermissions(0, (add,)), await other.folder(INBOX))
+        dn = "/o=Quintet/cn=Recipients/cn=bob"
+        for logon, flags, code in ((1, 0, 0x80070057), (1, 0x01000000, 0), (0, 0, 0)):
+            batch = box.mailbox.batch(logon)
+            step = batch.add(stores.Logon(1, flags, 0, dn))
+            await box.run(batch)
+            assert step.told is not None
+            assert step.told.code == code
+
+
+async def test_state_of_the_mailbox(tmp_path: Path) -> None:
+    """MS-OXCSTOR R129: who is away; R889, R890, R888: whether there are searches."""
+    async with desk(tmp_path) as it:
+        box, public = await it.box(), await it.box(public=True)
+        assert (await box.ask(0x7B)).answer.state == 0
+        made = folders.CreateFolder((2, False, False, "Fruit", ""))
+        await box.ask(made, await box.folder(10))
+        assert (await box.ask(0x7B)).answer.state == 0x01000000
+        assert await box.values(box.handle, 0x340E0003) == [0x01000000]
+        step = await public.try_(0x7B)
+        assert step.told is not None
+        assert step.told.code == 0x80040102
+        states = []
+        for away in (False, True):
+            await box.ask(properties.SetProperties(((0x661D000B, away),)))
+            batch = box.mailbox.batch(0)
+            step = batch.add(stores.Logon(1, 0, 0, ""))
+            await box.run(batch)
+            states.append(step.answer.logon.response_flags)
+        assert states == [0x07, 0x17]

@@ -40,7 +40,7 @@ def _open(options: Mapping[str, str]) -> Opened:
 
     opened = Opened()
     try:
-        own = Logon(LogonFlag.PRIVATE, OpenFlag(0), 0, options["mailbox"])
+        own = Logon(LogonFlag.PRIVATE, OpenFlag.USE_PER_MDB_REPLID_MAPPING, 0, options["mailbox"])
         store = opened.store = WireStore(link(own), options["mailbox"])
         opened.more_stores = _public(link)
         book = opened.book = WireBook(line(found.book, TIMEOUT_S)) if found.book else None

@@ -9,7 +9,7 @@ from quintet.mapi import ids, objects, types
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.ids import LongId, ShortId
 from quintet.mapi.nspi import names
-from quintet.mapi.objects import Box, numbers, people
+from quintet.mapi.objects import Box, numbers, people, searching, sorting
 from quintet.mapi.objects.numbers import OWN_REPLICA, counter, short
 from quintet.mapi.rop import stores
 from quintet.mapi.rop.registry import Asked
@@ -20,7 +20,7 @@ from quintet.store import accounts
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, AccountKind
 
-RESERVED, OWNER_RIGHT, SEND_AS_RIGHT = 0x01, 0x02, 0x04  # ResponseFlags (MS-OXCSTOR 2.2.1.1.3)
+RESERVED, OWNER_RIGHT, SEND_AS_RIGHT, AWAY = 0x01, 0x02, 0x04, 0x10  # ResponseFlags (MS-OXCSTOR 2.2.1.1.3)
 _KNOWN_FLAGS = 0x07
 _KNOWN_OPEN_FLAGS = sum(OpenFlag)
 _PUBLIC_FLAGS = OpenFlag.PUBLIC | OpenFlag.ALTERNATE_SERVER
@@ -40,6 +40,10 @@ def logon(call: Call) -> stores.LogonAnswer:
         raise MapiError(Code.NULL_OBJECT)
     reader = session.identity.account_id
     account = _mailbox(call.tx, body.essdn, reader) if private else _news(call.tx)
+    others = [one.box for one in session.logons.values() if one.id != call.asked.logon and not one.box.public]
+    mapped = body.open_flags & OpenFlag.USE_PER_MDB_REPLID_MAPPING
+    if private and others and others[0].account.id != account and not mapped:  # R803
+        raise MapiError(Code.INVALID_PARAMETER)
     box = objects.logon(call.tx, account, reader, files=call.services.store.blobs)
     owner = "" if box.public else names.of_object(box.owner.id, box.owner.name)
     box.store_entry_id = ids.write(ids.StoreEntry(call.services.hostname, owner))
@@ -48,14 +52,16 @@ def logon(call: Call) -> stores.LogonAnswer:
         folders = tuple([short(number) for number in box.logon_folders()])
     if not private:
         return stores.LogonAnswer(stores.PublicLogon(flags & ~1, folders, OWN_REPLICA, box.replica, _NEVER))
-    rights = OWNER_RIGHT | SEND_AS_RIGHT if box.is_owner else 0
+    state = OWNER_RIGHT | SEND_AS_RIGHT if box.is_owner else 0
+    with box.using(call.tx):
+        state |= AWAY if sorting.is_away(box) else 0
     now = datetime.datetime.fromtimestamp(call.tx.now / 1000, datetime.UTC)
     time = stores.LogonTime(
         now.second, now.minute, now.hour, now.isoweekday() % 7, now.day, now.month, now.year
     )
     return stores.LogonAnswer(
         stores.PrivateLogon(
-            flags, folders, RESERVED | rights, box.replica, OWN_REPLICA, box.replica, time, call.tx.now, 0
+            flags, folders, RESERVED | state, box.replica, OWN_REPLICA, box.replica, time, call.tx.now, 0
         )
     )
 
@@ -130,10 +136,10 @@ def get_receive_folder_table(call: Call) -> stores.GetReceiveFolderTableAnswer:
 
 @serves(0x7B, light=True)
 def get_store_state(call: Call) -> stores.GetStoreStateAnswer:
-    """No search folder is at work: they are always current (R327)."""
-    if call.thing(Box).public:
+    box = call.thing(Box)
+    if box.public:  # R888
         raise MapiError(Code.NOT_SUPPORTED)
-    return stores.GetStoreStateAnswer(0)
+    return stores.GetStoreStateAnswer(searching.store_state(box))
 
 
 @serves(0x60, light=True)
@@ -155,7 +161,8 @@ def get_owning_servers(call: Call) -> stores.GetOwningServersAnswer:
 
 @serves(0x45, light=True)
 def public_folder_is_ghosted(call: Call) -> stores.PublicFolderIsGhostedAnswer:
-    """All content is here."""
+    """All content is here; of a mailbox that is the answer for any folder (R917)."""
     box = call.thing(Box)
-    box.folder(counter(call.body.folder))
+    if box.public:
+        box.folder(counter(call.body.folder))
     return stores.PublicFolderIsGhostedAnswer(None)

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.nspi import names
-from quintet.mapi.objects import defaults, pid, stored
+from quintet.mapi.objects import defaults, pid, searching, sorting, stored
 from quintet.mapi.objects.bagged import Bagged, Fact, put_in
 from quintet.mapi.objects.foldercore import packed_value
 from quintet.mapi.types import Tag, Value
@@ -93,12 +93,12 @@ class StoreObject(Bagged):
         pid.MESSAGE_SIZE: lambda self: min(self._size(), 0x7FFFFFFF),
         pid.MESSAGE_SIZE_EXTENDED: _size,
         0x340D0003: lambda self: SUPPORT,
-        0x340E0003: lambda self: 0,  # PidTagStoreState: no search folder is at work
+        0x340E0003: lambda self: searching.store_state(self.box),
         0x35DF0003: lambda self: None if self.box.public else VALID_FOLDERS,
         0x661B0102: lambda self: None if self.box.public else _owner_entry(self),
         0x661C001F: lambda self: None if self.box.public else self.box.owner.display_name,
         0x66190102: _user_entry,
-        pid.AWAY: lambda self: bool(self._bag().get(pid.AWAY)),
+        pid.AWAY: lambda self: sorting.is_away(self.box),
         0x666D0003: lambda self: MAX_SUBMIT_KIB,
         0x66A10003: lambda self: 0x0409,  # PidTagLocaleId
         0x66C30003: lambda self: 1252,  # PidTagCodePageId
