@@ -126,6 +126,11 @@ class Store:
         return self.place(Special.JOURNAL)
 
     @property
+    def reminders(self) -> Folder:
+        """The search folder of what reminds, or comes again."""
+        return self.place(Special.REMINDERS)
+
+    @property
     def public(self) -> Folder:
         """The root of public folders."""
         return self.place(Special.PUBLIC)

@@ -55,6 +55,7 @@ _INBOX = {  # where the inbox and the root say theirs are (MS-OXOSFLD 2.2.3)
     Special.JOURNAL: pr.IPM_JOURNAL_ENTRYID,
     Special.NOTES: pr.IPM_NOTE_ENTRYID,
     Special.TASKS: pr.IPM_TASK_ENTRYID,
+    Special.REMINDERS: pr.REM_ONLINE_ENTRYID,
     Special.DRAFTS: pr.IPM_DRAFTS_ENTRYID,
 }
 SEARCHED = ("", "IPM", "REPORT")

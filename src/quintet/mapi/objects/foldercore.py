@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MAX_TAG = 1 << 32  # above stand what are no properties (`searching`)
 SLASH = "\u2215"  # stands in a path for a "/" within a name
 SEARCH_ROLE = "search"
+_SEARCHES = frozenset((SEARCH_ROLE, "reminders"))
 ROOT_TYPE, GENERIC, SEARCH = 0, 1, 2  # PidTagFolderType (MS-OXCFOLD 2.2.2.2.2.7)
 
 
@@ -85,12 +86,12 @@ class FolderCore(Bagged):
 
     @property
     def is_search(self) -> bool:
-        return self.row.role == SEARCH_ROLE
+        return self.row.role in _SEARCHES
 
     @property
     def is_special(self) -> bool:
         """One that every mailbox has: neither renamed, moved nor deleted."""
-        return not self.is_search and self.box.special.get(self.row.role) == self.id
+        return self.row.role != SEARCH_ROLE and self.box.special.get(self.row.role) == self.id
 
     @property
     def parent(self) -> Folder:

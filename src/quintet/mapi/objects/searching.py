@@ -12,11 +12,11 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from quintet.mapi import match, restrict
+from quintet.mapi import match, reminding, restrict
 from quintet.mapi.buffer import Reader, Writer
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.match import Matcher
-from quintet.mapi.objects import happening
+from quintet.mapi.objects import happening, places
 from quintet.mapi.objects.contents import Contents
 from quintet.mapi.objects.foldercore import SEARCH_ROLE
 from quintet.mapi.objects.hierarchy import Hierarchy
@@ -75,12 +75,22 @@ def criteria(folder: Folder) -> Criteria:
     if not folder.is_search:
         raise MapiError(Code.NOT_SEARCH_FOLDER)
     raw = props.get(folder.box.tx, props.FOLDER, folder.id).get(_QUESTION)
+    if raw is None and folder.is_special:
+        return _of_reminders(folder)
     if raw is None:
         raise MapiError(Code.NOT_INITIALIZED)
     reader = Reader(raw, wide=True)
     flags, number = reader.u32(), reader.u32()
     scope = tuple([FolderId(reader.u64()) for _ in range(number)])
     return Criteria(restrict.get(reader), scope, bool(flags & RECURSIVE), bool(flags & STATIC))
+
+
+def _of_reminders(folder: Folder) -> Criteria:
+    """Until a client asks for something else."""
+    box = folder.box
+    apart = [box.folder_entry_id(box.special[role]) for role in reminding.ROLES if role in box.special]
+    restriction = reminding.asked([box.tag_of(key) for key in reminding.KEYS], apart)
+    return Criteria(restriction, (box.special[places.SUBTREE],), recursive=True, static=False)
 
 
 def ask(folder: Folder, restriction: Restriction | None, scope: Sequence[int], flags: int) -> None:
@@ -129,6 +139,8 @@ def take_question(folder: Folder, other: Folder) -> None:
     """A copy of a search folder looks for the same."""
     own = props.get(folder.box.tx, props.FOLDER, other.id)
     kept = {tag: value for tag, value in own.items() if tag in (_QUESTION, _ANSWER)}
+    if _QUESTION not in kept and other.is_special:
+        kept[_QUESTION] = _packed(criteria(other))
     props.put(folder.box.tx, props.FOLDER, folder.id, kept)
 
 

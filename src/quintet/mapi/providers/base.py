@@ -74,6 +74,7 @@ class Special(enum.Enum):
     JOURNAL = "journal"
     VIEWS = "views"  # common views
     FINDER = "finder"  # the root of search folders
+    REMINDERS = "reminders"  # a search folder: what reminds
     PUBLIC = "public"  # the root of public folders
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from quintet.mapi import match, names, pr
+from quintet.mapi import match, names, pr, reminding
 from quintet.mapi.bag import Bag
 from quintet.mapi.providers import memrules
 from quintet.mapi.providers.base import Criteria, EntryId, Special
@@ -14,6 +14,7 @@ from quintet.mapi.providers.base import Criteria, EntryId, Special
 if TYPE_CHECKING:
     from quintet.mapi.providers.memstore import Message
 
+SEARCH = 2  # PidTagFolderType
 TITLES = {  # MS-OXOSFLD 2.2.2: what it is for, what people call it, what it holds
     Special.INBOX: ("Inbox", "IPF.Note"),
     Special.OUTBOX: ("Outbox", "IPF.Note"),
@@ -38,7 +39,16 @@ def plant(add: Callable[[EntryId, Bag], EntryId], root: EntryId) -> tuple[EntryI
     }
     for one, (title, holds) in TITLES.items():
         special[one] = add(top, {pr.DISPLAY_NAME: title, pr.CONTAINER_CLASS: holds})
+    kept: Bag = {pr.DISPLAY_NAME: "Reminders", pr.CONTAINER_CLASS: "Outlook.Reminder", pr.FOLDER_TYPE: SEARCH}
+    special[Special.REMINDERS] = add(root, kept)
     return top, special
+
+
+def reminders(top: EntryId, special: Mapping[Special, EntryId]) -> Criteria:
+    """What the Reminders folder shows."""
+    apart = [special[one] for one in (Special.DELETED, Special.JUNK, Special.DRAFTS, Special.OUTBOX)]
+    asked = reminding.asked([names.tag(key) for key in reminding.KEYS], apart)
+    return Criteria(asked, (top,), recursive=True)
 
 
 def found(criteria: Criteria, messages: Iterable[Message]) -> list[Message]:

@@ -19,7 +19,6 @@ from quintet.mapi.rules import State
 from quintet.mapi.types import Value
 
 _FOLDER, _MESSAGE, _STORE = b"\1", b"\2", b"\0"
-SEARCH = 2  # PidTagFolderType
 _FIXED = frozenset((pr.ENTRYID, pr.PARENT_ENTRYID, pr.RECORD_KEY, pr.OBJECT_TYPE, pr.CREATION_TIME))
 
 
@@ -63,6 +62,8 @@ class MemoryStore(base.MessageStore):
         self._receive: dict[str, EntryId] = {}
         self.root = self._add_folder(b"", {pr.DISPLAY_NAME: "", pr.FOLDER_TYPE: 0})
         self.top, self._special = memfolders.plant(self._add_folder, self.root)
+        reminders = self._folders[self._special[Special.REMINDERS]]
+        reminders.criteria = memfolders.reminders(self.top, self._special)
 
     def _entry(self, kind: bytes) -> EntryId:
         return bytes(4) + self.uid + kind + next(self._numbers).to_bytes(8, "big")
@@ -162,7 +163,7 @@ class MemoryStore(base.MessageStore):
         with self._lock:
             if old is None:
                 target = self._folder(folder)
-                if target.criteria is not None or target.props.get(pr.FOLDER_TYPE) == SEARCH:
+                if target.criteria is not None or target.props.get(pr.FOLDER_TYPE) == memfolders.SEARCH:
                     raise MapiError(Code.ACCESS_DENIED)
                 message = Message(self._entry(_MESSAGE), target, view, item)
                 message.item = derive.copied(item)
@@ -393,7 +394,7 @@ class MemoryStore(base.MessageStore):
     def criteria(self, folder: EntryId) -> Criteria:
         with self._lock:
             found = self._folder(folder)
-            if found.props[pr.FOLDER_TYPE] != SEARCH:
+            if found.props[pr.FOLDER_TYPE] != memfolders.SEARCH:
                 raise MapiError(Code.NOT_SUPPORTED)
             if found.criteria is None:
                 raise MapiError(Code.NOT_INITIALIZED)
@@ -402,7 +403,7 @@ class MemoryStore(base.MessageStore):
     def set_criteria(self, folder: EntryId, criteria: Criteria) -> None:
         with self._lock:
             found = self._folder(folder)
-            if found.props[pr.FOLDER_TYPE] != SEARCH:
+            if found.props[pr.FOLDER_TYPE] != memfolders.SEARCH:
                 raise MapiError(Code.NOT_SUPPORTED)
             if folder in criteria.folders:
                 raise MapiError(Code.FOLDER_CYCLE)

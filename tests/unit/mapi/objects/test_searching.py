@@ -196,3 +196,17 @@ def test_copy_of_a_search_folder_looks_for_the_same(tx: DrivenTx, box: Box, find
     assert copied.is_search
     assert sorted(map(str, shown(copied))) == ["menu of today", "menu of tomorrow"]
     assert copied.search_criteria() == finder.search_criteria()
+
+
+def test_reminders_look_for_what_a_client_asks(tx: DrivenTx, box: Box) -> None:
+    reminders, inbox = box.folder(box.special["reminders"]), box.special["inbox"]
+    add(tx, inbox, "menu")
+    assert shown(reminders) == []
+    assert (reminders.value(pid.FOLDER_TYPE), reminders.is_special) == (2, True)
+    assert searching.criteria(reminders).scope == (box.special["subtree"],)
+    twin = reminders.parent.copy_folder(reminders.id, box.folder(box.special["finder"]), "Mine", deep=True)
+    assert searching.criteria(twin) == searching.criteria(reminders)
+    reminders.search(MENU, [inbox])
+    assert shown(reminders) == ["menu"]
+    with pytest.raises(MapiError):
+        reminders.create_message()

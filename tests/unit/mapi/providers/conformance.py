@@ -19,6 +19,7 @@ import pytest
 
 from quintet.mapi import convert, names, pr, restrict, types
 from quintet.mapi.bag import Attachment, Bag, Item, NamedTag
+from quintet.mapi.convert import calkeys
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import derive
 from quintet.mapi.providers.base import (
@@ -341,6 +342,27 @@ class MessageStoreContract:
         assert subjects(store, found) == ["one"]
         store.update(one, {}, [KEYWORDS])
         assert subjects(store, found) == []
+
+    def test_what_reminds_is_found_in_one_place(self, store: MessageStore, folder: EntryId) -> None:
+        special = store.special()
+        if Special.REMINDERS not in special:
+            pytest.skip(f"{store.name} has no Reminders")
+        reminders = special[Special.REMINDERS]
+        remind: Bag = {calkeys.REMINDER_SET: True}
+        one, two = (store.save(folder, letter(text)) for text in ("one", "two"))
+        again = store.save(special[Special.CALENDAR], letter("again"))
+        store.update(again, {calkeys.RECURRING: True})
+        store.update(one, remind)
+        assert subjects(store, reminders) == ["again", "one"]
+        store.update(one, {calkeys.REMINDER_SET: False})
+        store.update(two, remind)
+        assert subjects(store, reminders) == ["again", "two"]
+        store.move([two], special[Special.DELETED])
+        store.delete([again])
+        assert subjects(store, reminders) == []
+        with pytest.raises(MapiError):
+            store.save(reminders, letter("three"))
+        assert store.criteria(reminders).folders == (store.top,)
 
     def test_rights_are_rows(self, store: MessageStore, folder: EntryId) -> None:
         self.needs(store, Can.RIGHTS, store.table, folder, Which.RIGHTS)

@@ -48,6 +48,7 @@ _ROLES = {
     Special.JOURNAL: "journal",
     Special.VIEWS: "common_views",
     Special.FINDER: "finder",
+    Special.REMINDERS: "reminders",
 }
 
 

@@ -39,6 +39,7 @@ _TOLD: Final = {  # properties of the Inbox that name folders (MS-OXOSFLD 2.2.3)
     Special.JOURNAL: 0x36D20102,
     Special.NOTES: 0x36D30102,
     Special.TASKS: 0x36D40102,
+    Special.REMINDERS: 0x36D50102,
     Special.DRAFTS: 0x36D70102,
 }
 _HOLDS: Final = {  # container classes of those
