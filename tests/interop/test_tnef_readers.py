@@ -63,6 +63,37 @@ def test_tnefparse(item: Item) -> None:
     assert embedded["attachments"][0]["filename"] == "in.txt"
 
 
+LONG = "žluťoučký kůň" * 8
+ODD = Item(
+    {tag("PR_SUBJECT"): LONG, named.key("PidNameKeywords"): []},
+    [],
+    [
+        Attachment({tag("PR_ATTACH_FILENAME"): "empty.txt"}, b""),
+        Attachment({tag("PR_ATTACH_LONG_FILENAME"): LONG + ".txt"}, b"full"),
+    ],
+)
+
+
+def test_tnefparse_of_what_others_stumble_over() -> None:
+    found = pytest.importorskip("tnefparse").TNEF(tnef.write(ODD), do_checksum=True)
+    assert [len(each.data or b"") for each in found.attachments] == [0, 4]
+    assert {each.name_str: each.data for each in found.mapiprops}["MAPI_SUBJECT"] == LONG
+
+
+@pytest.mark.parametrize("program", ["tnef", "ytnef"])
+def test_what_readers_stumble_over(program: str, tmp_path: Path) -> None:
+    """Long texts among the attributes, attachments of nothing, several values that are none."""
+    if shutil.which(program) is None:
+        pytest.skip(f"no {program} here: tests/interop/install.sh")
+    packed, folder = tmp_path / "winmail.dat", tmp_path / "out"
+    folder.mkdir()
+    packed.write_bytes(tnef.write(ODD))
+    where = ["-f", str(packed), "-C", str(folder)] if program == "tnef" else ["-f", str(folder), str(packed)]
+    found = subprocess.run([program, *where], check=True, timeout=20, capture_output=True)
+    assert b"ERROR" not in found.stdout + found.stderr
+    assert b"full" in [path.read_bytes() for path in folder.iterdir()]
+
+
 @pytest.mark.skipif(shutil.which("tnef") is None, reason="no tnef here: tests/interop/install.sh")
 def test_tnef_of_debian(item: Item, tmp_path: Path) -> None:
     packed = tmp_path / "winmail.dat"

@@ -230,5 +230,15 @@ def test_large_messages_nest_less_deeply(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_what_tnef_cannot_tell_is_left_out() -> None:
-    item = Item({SUBJECT: "x", 0x3FF700FD: b"", 0x6700000A: 5, 0x67010003: None})
+    item = Item({SUBJECT: "x", 0x3FF700FD: b"", 0x6700000A: 5, 0x67010003: None, 0x6702101F: []})
     assert tnef.read(tnef.write(item)).props == {CLASS: "IPM.Note", SUBJECT: "x"}
+
+
+def test_long_texts_are_whole_in_the_list_alone() -> None:
+    """libytnef 2.0 takes 100 bytes with their NUL."""
+    subject, name = "\u017elu\u0165" * 40, "n" * 200 + ".docx"
+    made = tnef.write(Item({SUBJECT: subject}, [], [Attachment({0x3707001F: name}, b"x")]))
+    back = tnef.read(made)
+    assert back.props[SUBJECT] == subject
+    (file,) = back.attachments
+    assert (file.props[0x3707001F], file.props[0x3704001F]) == (name, "n" * 94 + ".docx")

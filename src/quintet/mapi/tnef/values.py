@@ -118,11 +118,11 @@ def narrow(raw: bytes, page: int) -> str:
 
 
 def put_list(writer: Writer, bag: Bag) -> None:
-    """What TNEF cannot tell (restrictions, actions, errors) is left out.
+    """What TNEF cannot tell (restrictions, actions, errors) is left out, and several values that are none.
 
     Raises BadSyntax: a value that is none of its type.
     """
-    told = [(key, value) for key, value in bag.items() if value is not None and _is_told(kind_of(key))]
+    told = [(key, value) for key, value in bag.items() if value is not None and _is_told(kind_of(key), value)]
     # several values come first: libytnef 2.0 cannot read them at the very end
     told.sort(key=lambda pair: not kind_of(pair[0]) & types.MULTIPLE)
     writer.u32(len(told))
@@ -141,7 +141,9 @@ def kind_of(key: Key) -> int:
     return key.kind if isinstance(key, NamedTag) else key & 0xFFFF
 
 
-def _is_told(kind: int) -> bool:
+def _is_told(kind: int, value: Value) -> bool:
+    if kind & types.MULTIPLE and value == []:  # readers break off there
+        return False
     one = kind & ~types.MULTIPLE
     return one == types.GUID or one in _VARIABLE or (one in _FIXED and one != types.ERROR_CODE)
 

@@ -18,6 +18,8 @@ from quintet.mapi.tnef import attributes as att
 from quintet.mapi.tnef import values
 from quintet.mapi.tnef.reading import MAX_EMBEDDED
 
+MAX_TEXT = 99  # bytes of a text among the attributes
+MAX_SUFFIX = 8  # characters behind the last point of a file's name
 PIECE = 64 * 1024  # bytes of an attachment that are read at once
 _PAGE = 65001
 _RENDERING = struct.Struct("<HiHHI")
@@ -70,8 +72,13 @@ def _list(bag: Bag) -> bytes:
     return writer.done()
 
 
-def _narrow(text: str) -> bytes:
-    return text.encode("utf-8", "replace") + b"\0"
+def _narrow(text: str, end: str = "") -> bytes:
+    """As much of a text as libytnef 2.0 takes, with the ``end`` of a longer one; it is whole in the list."""
+    raw = text.encode("utf-8", "replace")
+    if len(raw) > MAX_TEXT:
+        last = end.encode("utf-8", "replace")
+        raw = raw[: MAX_TEXT - len(last)].decode("utf-8", "ignore").encode() + last
+    return raw + b"\0"
 
 
 def _old(bag: Bag) -> Iterator[bytes]:
@@ -116,7 +123,7 @@ def _attachment(attachment: Attachment, key: int, depth: int) -> Iterator[bytes]
     names = (bag.get(tag) for tag in (att.ATTACH_FILENAME, att.ATTACH_LONG_FILENAME, att.DISPLAY_NAME))
     title = next(filter(None, names), None)
     if title is not None:
-        yield _attribute(att.ATTACHMENT, att.ATTACHMENT_TITLE, _narrow(title))
+        yield _attribute(att.ATTACHMENT, att.ATTACHMENT_TITLE, _narrow(title, _suffix(title)))
     if attachment.item is not None:
         inner = b"".join(_stream(attachment.item, key, depth + 1))
         found = guids.INTERFACES["IID_IMessage"].bytes_le + inner
@@ -124,7 +131,7 @@ def _attachment(attachment: Attachment, key: int, depth: int) -> Iterator[bytes]
     elif method == att.OLE:
         found = _STORAGE + b"".join(_pieces(attachment.data))
         bag |= {att.ATTACH_OBJECT: found}
-    else:
+    elif _size(attachment.data):  # libytnef 2.0 breaks off at an empty one
         yield from _data(attachment.data)
     yield _attribute(att.ATTACHMENT, att.ATTACHMENT_PROPS, _list(bag))
 
@@ -134,7 +141,7 @@ _STORAGE = uuid.UUID("0000000b-0000-0000-c000-000000000046").bytes_le  # IID_ISt
 
 def _data(data: bytes | Data) -> Iterator[bytes]:
     """attAttachData, its checksum behind it."""
-    size = len(data) if isinstance(data, bytes) else data.size
+    size = _size(data)
     if size > 0xFFFFFFFF:
         raise bad("an attachment that is too large")
     yield struct.pack("<BII", att.ATTACHMENT, att.ATTACHMENT_DATA, size)
@@ -143,6 +150,16 @@ def _data(data: bytes | Data) -> Iterator[bytes]:
         total += sum(piece)
         yield piece
     yield struct.pack("<H", total & 0xFFFF)
+
+
+def _size(data: bytes | Data) -> int:
+    return len(data) if isinstance(data, bytes) else data.size
+
+
+def _suffix(name: str) -> str:
+    """What tells a file's kind; none where it is no short one."""
+    _, dot, kind = name.rpartition(".")
+    return dot + kind if len(kind) <= MAX_SUFFIX else ""
 
 
 def _pieces(data: bytes | Data) -> Iterator[bytes]:
