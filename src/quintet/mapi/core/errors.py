@@ -29,8 +29,15 @@ class MAPIError(Exception):
     def __repr__(self) -> str:
         return f"MAPI error {self.hr:X}"
 
+    @property
+    def name(self) -> str:
+        """MAPI's name of the code; "" where it has none there."""
+        known = _by_code.get(self.hr & 0xFFFFFFFF)
+        return str(known.__doc__) if known is not None else ""
+
     def __str__(self) -> str:
-        return f"{self!r} ({self.text})" if self.text else repr(self)
+        more = ": ".join(filter(None, (self.name, self.text)))
+        return f"{self!r} ({more})" if more else repr(self)
 
 
 def class_name(code: str) -> str:

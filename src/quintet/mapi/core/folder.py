@@ -32,6 +32,11 @@ FOLDER_COLUMNS = (
     pr.CONTENT_UNREAD, pr.CONTAINER_CLASS, pr.FOLDER_TYPE, pr.COMMENT, pr.PARENT_ENTRYID, pr.RECORD_KEY,
     pr.OBJECT_TYPE,
 )  # fmt: skip
+_ACCESS = {
+    Can.SAVE: consts.MAPI_ACCESS_MODIFY | consts.MAPI_ACCESS_DELETE | consts.MAPI_ACCESS_CREATE_CONTENTS,
+    Can.FOLDERS: consts.MAPI_ACCESS_CREATE_HIERARCHY,
+    Can.ASSOCIATED: consts.MAPI_ACCESS_CREATE_ASSOCIATED,
+}
 MAX_DEPTH = 1000  # folders below folders: a damaged tree ends here
 SEARCH = 2  # PidTagFolderType
 
@@ -53,7 +58,15 @@ class IMAPIFolder(IMAPIContainer):
         store.source.folder(entry)  # says at once that there is none
 
     def _bag(self) -> Bag:
-        return {**self.store.source.folder(self.entry), **self.store.fixed}
+        level: Bag = {pr.ACCESS: self._access(), pr.ACCESS_LEVEL: int(self._writable)}
+        return {**level, **self.store.source.folder(self.entry), **self.store.fixed}
+
+    def _access(self) -> int:
+        """As far as the system's abilities tell; one with rights tells more."""
+        found: int = consts.MAPI_ACCESS_READ
+        for flag, bits in _ACCESS.items() if self._writable else ():
+            found |= bits if flag in self.store.source.can else 0
+        return found
 
     def _take(self, changes: Bag, gone: Collection[Key]) -> None:
         self.store.source.update(self.entry, changes, gone)
@@ -157,12 +170,32 @@ class IMAPIFolder(IMAPIContainer):
     def SetReadFlags(
         self, messages: Sequence[EntryId] | None, ui: int = 0, progress: object = None, flags: int = 0
     ) -> None:
-        """Marks as read, or (CLEAR_READ_FLAG) unread; None: all in the folder."""
-        source = self.store.source
-        chosen = source.messages(self.entry).ids() if messages is None else messages
-        source.mark_read(list(chosen), not flags & consts.CLEAR_READ_FLAG)
+        """Marks as read, or (CLEAR_READ_FLAG) unread; None: all in the folder.
+
+        Receipts are sent as by IMessage.SetReadFlag, with SUPPRESS_RECEIPT none, with GENERATE_RECEIPT_ONLY
+        nothing else is done.
+        """
+        source, read = self.store.source, not flags & consts.CLEAR_READ_FLAG
+        chosen = list(source.messages(self.entry).ids() if messages is None else messages)
+        if read and not flags & consts.SUPPRESS_RECEIPT:
+            self._answer(chosen, flags)
+        if flags & consts.GENERATE_RECEIPT_ONLY:
+            return
+        source.mark_read(chosen, read)
         for one in chosen:
             self.store.hub.did(Kind.MODIFIED, Thing.MESSAGE, one, self.entry)
+
+    def _answer(self, messages: Sequence[EntryId], flags: int) -> None:
+        """Sends the receipts that senders of these messages asked for."""
+        from quintet.mapi.core import spool  # it knows messages
+
+        if self.store.session is None:
+            return
+        source = self.store.source
+        found = source.messages(self.entry).values(messages, [pr.READ_RECEIPT_REQUESTED])
+        for one, (asked,) in zip(messages, found, strict=True):
+            if asked:
+                spool.answer(self.store, one, source.load(one), flags)
 
     def GetMessageStatus(self, entry: EntryId, flags: int = 0) -> int:
         """Its PR_MSG_STATUS.  Raises MAPIErrorNotFound."""

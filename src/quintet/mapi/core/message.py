@@ -16,6 +16,7 @@ from quintet.mapi.core.structs import SPropValue
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import derive
 from quintet.mapi.providers.base import Can, EntryId, Kind, Thing, View
+from quintet.mapi.types import Value
 
 if TYPE_CHECKING:
     from quintet.mapi.core.store import IMsgStore
@@ -103,7 +104,15 @@ class IMessage(IMAPIProp):
                     self._row[tag] = made
             if self._store is not None:
                 self._row |= self._store.fixed
+            access = consts.MAPI_ACCESS_MODIFY | consts.MAPI_ACCESS_DELETE if self._writable else 0
+            self._row.setdefault(pr.ACCESS, consts.MAPI_ACCESS_READ | access)
+            self._row[pr.ACCESS_LEVEL] = int(self._writable)
+            self._row.setdefault(pr.MSG_STATUS, 0)
         return self._row
+
+    def _made(self, key: Key) -> Value | None:
+        """The compressed RTF of a message that has another form of its body, where somebody asks for it."""
+        return bodies.synthesized(self._bag(), key) if key == pr.RTF_COMPRESSED else None
 
     def _whole(self) -> Bag:
         return derive.row_of(self._item)
@@ -243,7 +252,7 @@ class IMessage(IMAPIProp):
         elif self._store is not None:
             self._keep(self._store, force=bool(flags & consts.FORCE_SAVE))
         if not flags & consts.KEEP_OPEN_READWRITE:
-            self._writable = False
+            self._writable, self._row = False, None
 
     def _keep(self, store: IMsgStore, *, force: bool) -> None:
         source = store.source
@@ -317,7 +326,7 @@ class IMessage(IMAPIProp):
         read = not flags & consts.CLEAR_READ_FLAG
         only = bool(flags & consts.GENERATE_RECEIPT_ONLY)
         if read and not flags & consts.SUPPRESS_RECEIPT:
-            self._receipt()
+            self._receipt(flags)
         if only:
             return
         now = self._item.props.get(pr.MESSAGE_FLAGS, 0)
@@ -327,17 +336,13 @@ class IMessage(IMAPIProp):
             self._store.source.mark_read([self._entry], read)
             self._store.hub.did(Kind.MODIFIED, Thing.MESSAGE, self._entry, self._folder)
 
-    def _receipt(self) -> None:
+    def _receipt(self, flags: int) -> None:
         from quintet.mapi.core import spool  # it knows this class
 
-        asked = self._item.props.get(pr.READ_RECEIPT_REQUESTED)
-        if not asked or self._store is None or self._entry is None or self._store.session is None:
+        if self._store is None or self._entry is None or self._store.session is None:
             return
-        if spool.receipt(self._store, self._item):
-            self._item.props[pr.READ_RECEIPT_REQUESTED] = False
+        if spool.answer(self._store, self._entry, self._item, flags):
             self._row = None
-            if Can.PROPS in self._store.source.can:
-                self._store.source.update(self._entry, {pr.READ_RECEIPT_REQUESTED: False})
 
     def OpenProperty(self, tag: int, iid: bytes | None = None, options: int = 0, flags: int = 0) -> Any:
         """PR_MESSAGE_RECIPIENTS and PR_MESSAGE_ATTACHMENTS open tables; anything else a stream."""

@@ -17,7 +17,7 @@ from quintet.mapi.core import stream, values
 from quintet.mapi.core.errors import MAPIError, fail
 from quintet.mapi.core.structs import MAPINAMEID, SPropProblem, SPropValue
 from quintet.mapi.core.unknown import IUnknown
-from quintet.mapi.types import Named, Tag
+from quintet.mapi.types import Named, Tag, Value
 
 COMPUTED_CODE = 0x8004011A  # MAPI_E_COMPUTED
 MAX_PROPS = 32_767  # of one call, as Exchange counts
@@ -42,6 +42,10 @@ class IMAPIProp(IUnknown):
         """Every property as it is now."""
         raise fail("MAPI_E_NO_SUPPORT")
 
+    def _made(self, key: Key) -> Value | None:
+        """A property that is only made when it is asked for by itself."""
+        return None
+
     def _whole(self) -> Bag:
         """What a copy takes along: nothing that is made of something else."""
         return self._bag()
@@ -53,7 +57,8 @@ class IMAPIProp(IUnknown):
     def _data(self, key: Key) -> bytes | Data | str | None:
         """The content behind a property that a stream shows; None: there is none."""
         value = self._bag().get(key)
-        return value if isinstance(value, str | bytes) or value is None else None
+        value = self._made(key) if value is None else value
+        return value if isinstance(value, str | bytes) else None
 
     def _take_data(self, key: Key, data: bytes | Data | str) -> None:
         """What a stream wrote."""
@@ -71,7 +76,14 @@ class IMAPIProp(IUnknown):
         bag, wide = self._bag(), bool(flags & consts.MAPI_UNICODE)
         if tags is None:
             return values.listed({key: value for key, value in bag.items() if not _is_object(key)}, wide=wide)
-        return [_found(bag, tag, wide) for tag in tags]
+        return [self._found(bag, tag, wide) for tag in tags]
+
+    def _found(self, bag: Bag, tag: Tag, wide: bool) -> SPropValue:
+        if tag & 0xFFFF == consts.PT_UNSPECIFIED:
+            keys = _keys_of(bag, tag)
+            return values.shown(values.tag(keys[0], wide=wide), bag[keys[0]]) if keys else values.absent(tag)
+        value = bag.get(values.key(tag))
+        return values.shown(tag, self._made(values.key(tag)) if value is None else value)
 
     def GetPropList(self, flags: int = 0) -> list[int]:
         """The tags of all properties."""
@@ -266,13 +278,6 @@ def _keys_of(bag: Bag, tag: Tag) -> list[Key]:
         for key in bag
         if (key >> 16 == tag >> 16 if isinstance(key, int) else known == Named(key.guid, key.name))
     ]
-
-
-def _found(bag: Bag, tag: Tag, wide: bool) -> SPropValue:
-    if tag & 0xFFFF == consts.PT_UNSPECIFIED:
-        keys = _keys_of(bag, tag)
-        return values.shown(values.tag(keys[0], wide=wide), bag[keys[0]]) if keys else values.absent(tag)
-    return values.shown(tag, bag.get(values.key(tag)))
 
 
 def _named(one: MAPINAMEID) -> Named:

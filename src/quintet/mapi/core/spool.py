@@ -214,6 +214,24 @@ def receipt(store: IMsgStore, item: Item) -> bool:
     return True
 
 
+def answer(store: IMsgStore, entry: EntryId, item: Item, flags: int) -> bool:
+    """Sends the receipt that a message's sender asked for, and notes that it was sent.
+
+    ``flags``: of SetReadFlag; what was read before is answered by GENERATE_RECEIPT_ONLY alone.
+    False: nobody asked, or it does not say who did.  Raises as `receipt`.
+    """
+    told = item.props.get(pr.MESSAGE_FLAGS, 0) & derive.READ and not flags & consts.GENERATE_RECEIPT_ONLY
+    if told or not item.props.get(pr.READ_RECEIPT_REQUESTED) or not receipt(store, item):
+        return False
+    item.props[pr.READ_RECEIPT_REQUESTED] = False
+    try:
+        store.source.update(entry, {pr.READ_RECEIPT_REQUESTED: False})
+    except MapiError as error:
+        if error.code != Code.NOT_SUPPORTED:  # that it was read is what such a system remembers
+            raise
+    return True
+
+
 def waiting(store: IMsgStore) -> list[EntryId]:
     """Messages in the outbox that were submitted and not yet sent."""
     outbox = store.source.special().get(Special.OUTBOX)

@@ -93,6 +93,8 @@ class IMsgStore(IMAPIProp):
             pr.ENTRYID: self.source.entry_id,
             pr.RECORD_KEY: self.source.uid,
             pr.OBJECT_TYPE: consts.MAPI_STORE,
+            pr.ACCESS_LEVEL: int(self._writable and Can.SAVE in self.source.can),
+            pr.DEFAULT_STORE: self.session is not None and self.session.sources()[0][1] is self.source,
             pr.IPM_SUBTREE_ENTRYID: self.source.top,
             pr.VALID_FOLDER_MASK: consts.FOLDER_IPM_SUBTREE_VALID
             | sum([bit for one, bit in _VALID.items() if one in special]),

@@ -140,20 +140,24 @@ class IStream(IUnknown):
 
     def Commit(self, flags: int = 0) -> None:
         """What was written becomes the property's value; the object still has to be saved."""
-        if not self.dirty or self._save is None or self._own is None:
+        if not self.dirty or self._own is None:
             return
-        self._own.seek(0)
+        self._content, self.dirty = self._copied(self._own), False
+        if self._save is not None:
+            self._save(self._content)
+
+    def _copied(self, file: IO[bytes]) -> bytes | Data:
+        """What was written so far."""
+        file.seek(0)
         if self._size <= IN_MEMORY:
-            self._save(self._own.read(self._size))
-        else:
-            copy = tempfile.TemporaryFile()  # noqa: SIM115 (lives with the value)
-            while piece := self._own.read(PIECE):
-                copy.write(piece)
-            self._save(FileData(copy, self._size))
-        self.dirty = False
+            return file.read(self._size)
+        copy = tempfile.TemporaryFile()  # noqa: SIM115 (lives with the value)
+        while piece := file.read(PIECE):
+            copy.write(piece)
+        return FileData(copy, self._size)
 
     def Revert(self) -> None:
-        """Forgets what was written since the last Commit (only for streams that were never committed)."""
+        """Forgets what was written since the last Commit."""
         if self.dirty:
             self._own, self.dirty = None, False
             content = self._content
@@ -165,11 +169,7 @@ class IStream(IUnknown):
 
     def Clone(self) -> IStream:
         """Another reader of the same content, at the same place."""
-        self.Commit(0)
-        content = self._content
-        if self._own is not None:
-            self._own.seek(0)
-            content = self._own.read()
+        content = self._content if self._own is None or not self.dirty else self._copied(self._own)
         twin = IStream(content, None, self._lock, writable=False)
         twin._at = self._at
         return twin

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from quintet.mapi import consts, pr
+from quintet.mapi import consts, pr, rtf
 from quintet.mapi.bag import Item
 from quintet.mapi.core import errors, props
 from quintet.mapi.core.folder import IMAPIFolder
@@ -315,3 +315,59 @@ def test_each_form_of_the_body_is_made_of_the_other(write: Write, inbox: IMAPIFo
     again = inbox.OpenEntry(value(message, pr.ENTRYID))
     assert value(again, pr.BODY) == "other"
     assert b"other" in value(again, pr.HTML)  # type: ignore[operator]
+
+
+def test_receipts_of_many(world: memory.World, inbox: IMAPIFolder) -> None:
+    """IMAPIFolder::SetReadFlags: to each unread message whose sender asked, once."""
+    found = []
+    for number in range(3):
+        item = letter(f"letter {number}")
+        item.props |= {pr.READ_RECEIPT_REQUESTED: number < 2, pr.SENDER_EMAIL_ADDRESS: BOB}
+        found.append(world.stores["ann@example.com"].deliver(item).filed[0])
+    inbox.SetReadFlags(found[:1], 0, None, consts.SUPPRESS_RECEIPT)
+    assert received(world) == []
+    inbox.SetReadFlags(None)
+    assert [one.props[pr.SUBJECT] for one in received(world)] == ["Read: letter 1"]  # that of 0 was read
+    inbox.SetReadFlags(None, 0, None, consts.CLEAR_READ_FLAG)
+    inbox.SetReadFlags(None, 0, None, consts.GENERATE_RECEIPT_ONLY)
+    assert len(received(world)) == 2  # now that of 0
+    table = inbox.GetContentsTable()
+    table.SetColumns([pr.MESSAGE_FLAGS])
+    assert [row[0].Value & derive.READ for row in table.QueryRows(9)] == [0, 0, 0]
+    inbox.SetReadFlags(None)
+    assert len(received(world)) == 2
+
+
+def test_receipt_on_a_system_that_cannot_note_it(
+    world: memory.World, inbox: IMAPIFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = letter("please tell me")
+    item.props |= {pr.READ_RECEIPT_REQUESTED: True, pr.SENDER_EMAIL_ADDRESS: BOB}
+    entry = world.stores["ann@example.com"].deliver(item).filed[0]
+
+    def refuse(*_: object) -> None:
+        raise MapiError(Code.NOT_SUPPORTED)
+
+    monkeypatch.setattr(memory.memstore.MemoryStore, "update", refuse)
+    for _ in range(2):
+        inbox.OpenEntry(entry, None, consts.MAPI_MODIFY).SetReadFlag()
+    assert len(received(world)) == 1
+
+
+def test_compressed_rtf_is_made_where_it_is_asked_for(write: Write) -> None:
+    message = write("x", SPropValue(pr.HTML, b"<p>Hello <b>you</b></p>"))
+    raw = value(message, pr.RTF_COMPRESSED)
+    assert b"fromhtml" in rtf.decompress(raw)  # type: ignore[arg-type]
+    stream = message.OpenProperty(pr.RTF_COMPRESSED, consts.IID_IStream, 0, 0)
+    assert stream.Read(1 << 20) == raw
+    assert pr.RTF_COMPRESSED not in message.GetPropList()
+
+
+def test_how_a_message_was_opened_and_what_one_may(write: Write, inbox: IMAPIFolder) -> None:
+    entry = value(write("x"), pr.ENTRYID)
+    reading, writing = inbox.OpenEntry(entry), inbox.OpenEntry(entry, None, consts.MAPI_MODIFY)
+    assert (value(reading, pr.ACCESS_LEVEL), value(writing, pr.ACCESS_LEVEL)) == (0, consts.MAPI_MODIFY)
+    assert value(writing, pr.ACCESS) == value(inbox, pr.ACCESS) == 0x3F
+    assert value(writing, pr.MSG_STATUS) == 0
+    writing.SaveChanges()
+    assert value(writing, pr.ACCESS_LEVEL) == 0

@@ -271,3 +271,29 @@ def test_filetime_tells_both_ways() -> None:
     assert (time.unixtime, time.datetime.microsecond) == (1.5, 500_000)
     assert unixtime(1) < unixtime(2) <= unixtime(2)
     assert repr(unixtime(0)) == "1970/01/01 00:00:00 GMT"
+
+
+def test_stream_goes_back_to_its_last_commit(write: Write) -> None:
+    message = write("x", SPropValue(pr.BODY, "first"))
+    stream = message.OpenProperty(pr.BODY, consts.IID_IStream, 0, consts.MAPI_MODIFY)
+    stream.Write("other".encode("utf-16-le"))
+    stream.Commit()
+    stream.Write(b"????")
+    assert stream.Clone().Seek(0, 2) == 14  # what was written, committed or not
+    stream.Revert()
+    stream.Seek(0)
+    assert stream.Read(99).decode("utf-16-le") == "other"
+    assert props.one(message, pr.BODY).Value == "other"
+    bare = IStream()
+    bare.Write(b"kept")
+    bare.Commit()
+    bare.SetSize(1)
+    bare.Revert()
+    assert (bare.Stat().cbSize, bare.Seek(0), bare.Read(9)) == (4, 0, b"kept")
+
+
+def test_errors_say_what_they_are_called() -> None:
+    error = errors.fail("MAPI_E_NOT_FOUND", "no such folder")
+    assert (repr(error), error.name) == ("MAPI error 8004010F", "MAPI_E_NOT_FOUND")
+    assert str(error) == "MAPI error 8004010F (MAPI_E_NOT_FOUND: no such folder)"
+    assert str(errors.MAPIError.from_hresult(0x4D9)) == "MAPI error 4D9"

@@ -85,6 +85,14 @@ def refused(code: Code, call: Callable[..., object], *args: object, **kwargs: ob
     assert caught.value.code == code
 
 
+def until(ready: Callable[[], bool]) -> None:
+    """Waits for what comes soon, in another thread."""
+    end = time.monotonic() + WAIT_S
+    while not ready():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.01)
+
+
 def subjects(store: MessageStore, folder: EntryId, view: View = View.NORMAL) -> list[str]:
     rows = store.messages(folder, view)
     return sorted([value for (value,) in rows.values(rows.ids(), [pr.SUBJECT])])

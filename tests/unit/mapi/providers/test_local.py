@@ -12,12 +12,22 @@ from pathlib import Path
 import pytest
 
 from quintet.config.store import Store as StoreConfig
-from quintet.mapi import pr
+from quintet.mapi import pr, restrict
 from quintet.mapi.bag import Item
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import glance
-from quintet.mapi.providers import listing, registry
-from quintet.mapi.providers.base import AddressBook, Event, Kind, MessageStore, Opened, Special, View, Which
+from quintet.mapi.providers import derive, listing, registry
+from quintet.mapi.providers.base import (
+    AddressBook,
+    Criteria,
+    Event,
+    Kind,
+    MessageStore,
+    Opened,
+    Special,
+    View,
+    Which,
+)
 from quintet.store import accounts, entries, folders, keeping
 from quintet.store.content import content_of
 from quintet.store.db import Tx
@@ -236,3 +246,20 @@ def step(store: MessageStore, inbox: bytes, trash: bytes, chance: random.Random)
         store.move(there[:1], inbox)
     else:
         store.copy(some, inbox)
+
+
+def test_a_search_says_when_it_is_done_and_drafts_are_no_mail(ann: Opened) -> None:
+    store = store_of(ann)
+    told: list[Event] = []
+    cancel = store.watch(told.append)
+    inbox = store.special()[Special.INBOX]
+    draft = letter("mine")
+    draft.props[pr.MESSAGE_FLAGS] = derive.UNSENT
+    store.save(inbox, draft)
+    found = store.make_folder(store.special()[Special.FINDER], {pr.DISPLAY_NAME: "All", pr.FOLDER_TYPE: 2})
+    wanted = restrict.Exist(pr.SUBJECT)
+    store.set_criteria(found, Criteria(wanted, (inbox,)))
+    conformance.until(lambda: any(one.kind is Kind.SEARCH_COMPLETE and one.entry == found for one in told))
+    conformance.until(lambda: any(one.kind is Kind.CREATED and one.parent == inbox for one in told))
+    assert not any(one.kind is Kind.NEW_MAIL for one in told)
+    cancel()

@@ -354,6 +354,8 @@ class LocalStore(base.MessageStore):
             extras.set_criteria(self._folder(folder), criteria, scope)
 
         self.write(work)
+        if self._watching is not None and criteria.running:  # what it shows is there at once
+            self._watching.say(base.Event(base.Kind.SEARCH_COMPLETE, base.Thing.FOLDER, folder))
 
     def table(self, folder: EntryId, which: Which) -> list[Bag]:
         return self.read(lambda: extras.table(self._folder(folder), which))

@@ -42,6 +42,10 @@ class Watching:
     def add(self, listener: Listener) -> Cancel:
         return self._listeners.add(listener)
 
+    def say(self, event: Event) -> None:
+        """Tells of something that the store's hints do not."""
+        self._store.host.tellers.submit(self._listeners.tell, [event])
+
     def close(self) -> None:
         self._listeners.clear()
         self._store.host.run(self._end())

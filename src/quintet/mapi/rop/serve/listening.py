@@ -18,7 +18,7 @@ from quintet.mapi.objects.numbers import short
 from quintet.mapi.rop.events import Event, Kind
 from quintet.store import accounts
 from quintet.store.db import Tx
-from quintet.store.model import FolderId, Modseq
+from quintet.store.model import DRAFT, FolderId, Modseq
 from quintet.store.pages import Came, Happened
 
 MAX_TOLD = 50  # messages of a folder that are told one by one; of more only that the folder changed
@@ -166,7 +166,7 @@ class Listening:
                 yield Event(kind | message, where, number, old_folder=short(place), old_message=short(old))
                 return
         inbox = look.folder.id == self.box.special.get("inbox")
-        if one.kinds & Kind.NEW_MAIL and inbox and not new.moved_from[1]:
+        if one.kinds & Kind.NEW_MAIL and inbox and not new.moved_from[1] and not new.flags & DRAFT:
             yield self._new_mail(look, where, number)
         if one.kinds & Kind.CREATED:
             yield Event(Kind.CREATED | message, where, number)
