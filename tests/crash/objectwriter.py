@@ -83,7 +83,7 @@ def change_rules(box: Box, number: int) -> None:
 def prepare(tx: Tx, box: Box) -> None:
     """Every letter to Ann is tagged, copied, and passed on to somebody elsewhere."""
     with box.using(tx):
-        if ruletable.is_any(box.inbox):
+        if ruletable.listing(box.inbox):
             return
         copies = folders.create(tx, box.account.id, COPIES).id
         row = ((pr.ADDRTYPE, "SMTP"), (pr.EMAIL_ADDRESS, "far@example.com"), (pr.DISPLAY_NAME, "Far"))

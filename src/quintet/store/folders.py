@@ -23,7 +23,7 @@ INBOX = "INBOX"
 COLUMNS = (
     "id, account_id, parent_id, name, kind, role, uid_validity, uid_next, low, messages, unseen, deleted,"
     " bytes, highest_modseq, created_modseq, changed_modseq, quota_bytes, quota_messages, status,"
-    " description, moderator, created_at, created_by"
+    " description, moderator, created_at, created_by, changed_at"
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # RFC 9051 5.1: no controls
 
@@ -72,10 +72,10 @@ def create(
     folder_id = FolderId(tx.new_ids(1))
     tx.run(
         "INSERT INTO folder (id, account_id, parent_id, name, kind, role, uid_validity, highest_modseq,"
-        " created_modseq, changed_modseq, status, description, created_at, created_by)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " created_modseq, changed_modseq, status, description, created_at, created_by, changed_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         folder_id, account_id, parent_id, name, kind, role, _uid_validity(tx, account_id), modseq, modseq,
-        modseq, status, description, tx.now, created_by,
+        modseq, status, description, tx.now, created_by, tx.now,
     )  # fmt: skip
     if kind != FolderKind.GROUP:
         _adopt(tx, account_id, folder_id, name)
@@ -205,10 +205,14 @@ def set_role(tx: Tx, folder_id: FolderId, role: str) -> None:
     modseq = _modseq(tx, folder.account_id)
     if role:
         tx.run(
-            "UPDATE folder SET role = '', changed_modseq = ? WHERE account_id = ? AND role = ?",
-            modseq, folder.account_id, role,
+            "UPDATE folder SET role = '', changed_modseq = ?, changed_at = ?"
+            " WHERE account_id = ? AND role = ?",
+            modseq, tx.now, folder.account_id, role,
         )  # fmt: skip
-    tx.run("UPDATE folder SET role = ?, changed_modseq = ? WHERE id = ?", role, modseq, folder_id)
+    tx.run(
+        "UPDATE folder SET role = ?, changed_modseq = ?, changed_at = ? WHERE id = ?",
+        role, modseq, tx.now, folder_id,
+    )  # fmt: skip
     tx.hint(folder.account_id, folder_id)
 
 
@@ -242,7 +246,10 @@ def touch(tx: Tx, folder_id: FolderId) -> Modseq:
     """Something that only its properties tell has changed of the folder itself: its next change number."""
     folder = get(tx, folder_id)
     modseq = _modseq(tx, folder.account_id)
-    tx.run("UPDATE folder SET changed_modseq = ?, highest_modseq = ? WHERE id = ?", modseq, modseq, folder_id)
+    tx.run(
+        "UPDATE folder SET changed_modseq = ?, highest_modseq = ?, changed_at = ? WHERE id = ?",
+        modseq, modseq, tx.now, folder_id,
+    )  # fmt: skip
     tx.hint(folder.account_id, folder_id)
     return modseq
 
@@ -275,14 +282,15 @@ def rename(tx: Tx, folder_id: FolderId, new: str) -> Folder:
     parent_id = _parent(tx, folder.account_id, new, folder.kind, True)
     modseq = _modseq(tx, folder.account_id)
     tx.run(
-        "UPDATE folder SET name = ?, parent_id = ?, changed_modseq = ?, highest_modseq = ? WHERE id = ?",
-        new, parent_id, modseq, modseq, folder_id,
+        "UPDATE folder SET name = ?, parent_id = ?, changed_modseq = ?, highest_modseq = ?, changed_at = ?"
+        " WHERE id = ?",
+        new, parent_id, modseq, modseq, tx.now, folder_id,
     )  # fmt: skip
     children.sort(key=lambda child: len(child[1]))  # a name above is free before one below takes it
     for child, path in children:
         tx.run(
-            "UPDATE folder SET name = ?, changed_modseq = ?, highest_modseq = ? WHERE id = ?",
-            new + path[len(folder.name) :], modseq, modseq, child,
+            "UPDATE folder SET name = ?, changed_modseq = ?, highest_modseq = ?, changed_at = ? WHERE id = ?",
+            new + path[len(folder.name) :], modseq, modseq, tx.now, child,
         )  # fmt: skip
         tx.hint(folder.account_id, child)
     _adopt(tx, folder.account_id, folder_id, new)

@@ -91,13 +91,13 @@ def change(
     modseq = accounts.next_modseq(tx, old.account_id)
     tx.run(
         "UPDATE folder SET status = ?, description = ?, moderator = ?, quota_bytes = ?, quota_messages = ?,"
-        " changed_modseq = ?, highest_modseq = ? WHERE id = ?",
+        " changed_modseq = ?, highest_modseq = ?, changed_at = ? WHERE id = ?",
         old.status if status is None else status,
         old.description if description is None else description,
         old.moderator if moderator is None else moderator,
         old.quota_bytes if quota_bytes is None else quota_bytes,
         old.quota_messages if quota_messages is None else quota_messages,
-        modseq, modseq, folder_id,
+        modseq, modseq, tx.now, folder_id,
     )  # fmt: skip
     tx.hint(old.account_id, folder_id)
     return get(tx, folder_id)

@@ -104,6 +104,7 @@ class Folder:
     moderator: str
     created_at: int
     created_by: str
+    changed_at: int  # the time of `changed_modseq`
 
     @property
     def object_id(self) -> str:

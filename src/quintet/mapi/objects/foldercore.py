@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MAX_TAG = 1 << 32  # above stand what are no properties (`searching`)
 SLASH = "\u2215"  # stands in a path for a "/" within a name
 SEARCH_ROLE = "search"
+IPM, SEARCHING, NORMAL, RULED = 0x1, 0x2, 0x4, 0x8  # PidTagFolderFlags
 _SEARCHES = frozenset((SEARCH_ROLE, "reminders"))
 ROOT_TYPE, GENERIC, SEARCH = 0, 1, 2  # PidTagFolderType (MS-OXCFOLD 2.2.2.2.2.7)
 
@@ -206,6 +207,14 @@ class FolderCore(Bagged):
             return ROOT_TYPE
         return SEARCH if self.is_search else GENERIC
 
+    def _flags(self) -> int:
+        """PidTagFolderFlags (MS-OXCFOLD 2.2.2.2.1.5)."""
+        row, box = self.row, self.box
+        root = folders.get(box.tx, box.special[places.ROOT]).name
+        seen = row.role == places.SUBTREE or not (row.role == places.ROOT or row.name.startswith(root + "/"))
+        ruled = bool(rules.any_in(box.tx, row.id))
+        return IPM * seen | (SEARCHING if self.is_search else NORMAL) | RULED * ruled
+
     def _has_subfolders(self) -> bool:
         if self.id == self.box.special.get(places.SUBTREE):
             return True
@@ -249,6 +258,9 @@ class FolderCore(Bagged):
         pid.MESSAGE_SIZE: lambda self: min(self.row.bytes, 0x7FFFFFFF),
         pid.MESSAGE_SIZE_EXTENDED: lambda self: self.row.bytes,
         pid.CREATION_TIME: lambda self: types.of_ms(self.row.created_at),
+        pid.LAST_MODIFICATION: lambda self: types.of_ms(self.row.changed_at),
+        pid.LOCAL_COMMIT_TIME: lambda self: types.of_ms(self.row.changed_at),
+        pid.FOLDER_FLAGS: _flags,
         **defaults.FACTS,
         pid.HAS_RULES: lambda self: rules.any_in(self.box.tx, self.id),
         pid.RIGHTS: lambda self: permissions.of_letters(

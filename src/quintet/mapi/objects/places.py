@@ -97,10 +97,6 @@ def complete(tx: Tx, account: Account) -> dict[str, FolderId]:
     return have
 
 
-def is_complete(account: Account, have: dict[str, FolderId]) -> bool:
-    return all(place.role in have for place in of_account(account))
-
-
 def _make(tx: Tx, account: Account, place: Place, have: dict[str, FolderId]) -> Folder:
     """Under its own name, or that with a number behind it where a user has taken that.
 

@@ -144,11 +144,6 @@ def _text(value: object) -> str | None:
     return value
 
 
-def is_any(folder: Folder) -> bool:
-    """PidTagHasRules (2.2.8.1)."""
-    return kept.any_in(folder.box.tx, folder.id)
-
-
 def _check(folder: Folder) -> None:
     """Rules are the owner's, and say much about them: who may only read the folder is not shown them."""
     if folder.is_group or folder.is_search:

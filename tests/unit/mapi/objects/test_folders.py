@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from quintet.mapi import objects, restrict, types
+from quintet.mapi import objects, pr, restrict, rules, types
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.guids import PSETID_ADDRESS, PSETID_APPOINTMENT
-from quintet.mapi.objects import Box, Folder, numbers, pid
+from quintet.mapi.objects import Box, Folder, numbers, pid, ruletable
 from quintet.mapi.restrict import Relation
 from quintet.mapi.rows import Key, Order, SortOrder
 from quintet.mapi.table import Table
@@ -312,6 +312,30 @@ def test_rename_by_its_display_name(tx: DrivenTx, box: Box) -> None:
     assert {name for name, _ in folders.outline(tx, box.account.id)} >= {"New", "New/Child"}
     (trouble,) = box.inbox.set([(pid.DISPLAY_NAME, "Mine")])
     assert trouble.code == Code.ACCESS_DENIED
+
+
+def test_folder_tells_when_it_changed_itself(tx: DrivenTx, box: Box, deliver: Deliver) -> None:
+    """MS-OXCFOLD_R342, R3001: its messages and folders do not count."""
+    made, _ = box.subtree.create_folder("Old")
+    began = made.value(pid.CREATION_TIME)
+    tx.now += 60_000
+    made.create_folder("Child")
+    times = [pid.LAST_MODIFICATION, pid.LOCAL_COMMIT_TIME]
+    assert made.get(times) == [began, began]
+    made.set([(pid.DISPLAY_NAME, "New")])
+    assert made.get(times) == [began + 600_000_000] * 2
+    tx.now += 60_000
+    made.set([(0x3004001F, "why")])
+    assert made.get(times) == [began + 1_200_000_000] * 2
+    assert made.parent.value(pid.LAST_MODIFICATION) < began + 600_000_000
+
+
+def test_folder_tells_what_it_is(box: Box) -> None:
+    """MS-OXCFOLD_R1035103, R1035105, R1035107, R1035109."""
+    made, _ = special(box, "finder").create_folder("Found", search=True)
+    ruletable.change(box.inbox, [{pr.RULE_ACTIONS: (rules.Action(rules.Op.DELETE),)}])
+    found = [box.inbox, box.subtree, special(box, "root"), special(box, "views"), made]
+    assert [one.value(pid.FOLDER_FLAGS) for one in found] == [0x1 | 0x4 | 0x8, 0x1 | 0x4, 0x4, 0x4, 0x2]
 
 
 def test_delete_folder_that_is_not_empty(tx: DrivenTx, box: Box) -> None:
