@@ -16,7 +16,7 @@ from quintet.mapi.core.stream import IStream
 from quintet.mapi.core.structs import SPropValue, SSort, SSortOrderSet
 
 _STATE = IStream()
-ics._write_state(_STATE, ics._State(b"", b"", {b"entry": b"key"}))
+ics.write_state(_STATE, ics.State(keys={b"entry": b"key"}))
 _STATE.Seek(0)
 SEEDS: list[bytes] = [
     b"\0" + bytes(4) + b"x" * 40,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.mapi import pr, types
+from quintet.mapi import pr, subjects, types
 from quintet.mapi.core import addrbook, errors, ics, manage, profile, values
 from quintet.mapi.core.profile import Profile, used
 from quintet.mapi.core.session import IMAPISession, opened
@@ -18,7 +18,7 @@ from quintet.mapi.core.stream import IStream
 from quintet.mapi.core.structs import SPropValue
 from quintet.mapi.errors import MapiError
 from quintet.mapi.plain import safe_name
-from quintet.mapi.providers import derive, listing
+from quintet.mapi.providers import listing
 from tests.property.mapi import shapes
 
 KINDS = sorted(shapes.SINGLE)
@@ -76,7 +76,7 @@ def test_any_bytes_as_an_entry_id(mapi: IMAPISession, raw: bytes) -> None:
 def test_any_bytes_as_a_state(mapi: IMAPISession, raw: bytes) -> None:
     stream = IStream(raw)
     with contextlib.suppress(errors.MAPIError):
-        assert isinstance(ics._read_state(stream), ics._State)
+        assert isinstance(ics.read_state(stream), ics.State)
     store = mapi.OpenMsgStore()
     with contextlib.suppress(MapiError):
         assert store.source.changes(store.source.receive_folder("")[0], raw).state
@@ -120,7 +120,7 @@ def test_name_of_a_file_stays_in_its_folder(name: str) -> None:
 
 @given(st.text(max_size=40))
 def test_subject_is_its_two_parts(subject: str) -> None:
-    prefix, rest = derive.subject_parts(subject)
+    prefix, rest = subjects.parts(subject)
     assert subject.startswith(prefix.rstrip(" "))
     assert subject.endswith(rest)
 
