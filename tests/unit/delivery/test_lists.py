@@ -99,7 +99,8 @@ async def test_a_stranger_waits_for_the_owner(out):
     (waits,) = await out.house.queued()
     assert waits.state == queue.HELD
 
-    await mail(out, "talk-request@example.org", f"Subject: approve {word[:-1]}A\n\n")  # not the owner's word
+    other = word[:-1] + ("B" if word.endswith("A") else "A")  # not the owner's word
+    await mail(out, "talk-request@example.org", f"Subject: approve {other}\n\n")
     assert await out.house.count("bob") == 0
     await mail(
         out, "talk-request@example.org", f"Subject: Re: approve {word}\n\n", sender="carol@example.org"
