@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MAX_KEPT = 32 * 1024 * 1024  # bytes of all fields of a process; the least used go first
 MAX_MESSAGES = 200_000  # of a folder whose fields are kept: they are read once, in 2 s
+MAX_LARGE = 1000  # fields that are known to be larger than that
 PAGE = 1000  # messages read in one stay in a reader thread: 15 ms
 _END = b"\xff"  # between values: no octet of UTF-8
 
@@ -89,40 +90,63 @@ class Fields:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._kept: OrderedDict[Name, Field] = OrderedDict()
+        self._large: dict[Name, None] = {}  # those that would take all the room by themselves
         self._building = asyncio.Lock()  # one at a time
 
     def has(self, folder_id: FolderId, needle: matching.Needle) -> bool:
         """Whether what ``needle`` is looked for in is kept, perhaps without the newest messages."""
         return self._name(folder_id, needle) in self._kept
 
-    async def find(self, folder_id: FolderId, needle: matching.Needle, upto: int) -> list[int]:
-        """UIDs up to ``upto`` and perhaps more, ascending; some may be of messages that are gone."""
+    async def find(self, folder_id: FolderId, needle: matching.Needle, upto: int) -> list[int] | None:
+        """UIDs up to ``upto`` and perhaps more, ascending; some may be of messages that are gone.
+
+        None: the field is too large to be kept.
+        """
         name = self._name(folder_id, needle)
         kept = self._kept.get(name)
-        if kept is None or kept.upto < upto:
+        if name not in self._large and (kept is None or kept.upto < upto):
             async with self._building:
                 kept = self._kept.get(name) or Field()
-                while kept.upto < upto:  # somebody else may have been here
-                    kept = await self._store.read(
-                        _more, folder_id, needle.field, needle.comparator, kept, upto
-                    )
-                self._keep(name, kept)
+                if kept.upto < upto:  # nobody else was here
+                    kept = await self._grown(kept, folder_id, needle, upto)
+                    self._keep(name, kept)
+        if kept is None or name not in self._kept:
+            return None
         self._kept.move_to_end(name)
         return kept.find(needle.text)
+
+    async def _grown(self, kept: Field, folder_id: FolderId, needle: matching.Needle, upto: int) -> Field:
+        """With the messages up to ``upto``, unless that takes more room than there is."""
+        more: list[tuple[int, bytes]] = []
+        size, at = kept.size, kept.upto
+        while at < upto and size <= MAX_KEPT:
+            page, at = await self._store.read(_values, folder_id, needle.field, needle.comparator, at, upto)
+            more += page
+            size += sum(8 + len(values) for _, values in page)
+        return kept.extended(more, at)
 
     def _name(self, folder_id: FolderId, needle: matching.Needle) -> Name:
         return folder_id, needle.field, needle.comparator.name
 
     def _keep(self, name: Name, field: Field) -> None:
+        if field.size > MAX_KEPT:
+            self._kept.pop(name, None)
+            self._large[name] = None
+            if len(self._large) > MAX_LARGE:
+                del self._large[next(iter(self._large))]
+            return
         self._kept[name] = field
+        self._kept.move_to_end(name)
         total = sum(one.size for one in self._kept.values())
-        while total > MAX_KEPT and len(self._kept) > 1:
+        while total > MAX_KEPT:
             total -= self._kept.popitem(last=False)[1].size
 
 
-def _more(tx: Tx, folder_id: FolderId, field: bytes, comparator: Collation, kept: Field, upto: int) -> Field:
-    """With the next messages."""
-    rows = entries.lines(tx, folder_id, kept.upto + 1, 1 << 40, PAGE, ("uid", "prefix"))
+def _values(
+    tx: Tx, folder_id: FolderId, field: bytes, comparator: Collation, after: int, upto: int
+) -> tuple[list[tuple[int, bytes]], int]:
+    """The images of the next messages that have any, by UID; and up to which UID they go."""
+    rows = entries.lines(tx, folder_id, after + 1, 1 << 40, PAGE, ("uid", "prefix"))
     digests = entries.digests(tx, folder_id, [uid for uid, _ in rows]) if rows else {}
     made = []
     for uid, prefix in rows:
@@ -131,4 +155,4 @@ def _more(tx: Tx, folder_id: FolderId, field: bytes, comparator: Collation, kept
         if values:
             images = [_octets(comparator.image(words.decode_words(value))) + _END for value in values]
             made.append((uid, b"".join(images)))
-    return kept.extended(made, rows[-1][0] if len(rows) == PAGE else max(upto, rows[-1][0] if rows else 0))
+    return made, rows[-1][0] if len(rows) == PAGE else max(upto, rows[-1][0] if rows else 0)

@@ -194,11 +194,13 @@ class Finder:
             await self._store.read(_ask_index, self._store, unknown, self._index)
         if self._total <= fields.MAX_MESSAGES:
             known += [one for one in inside if one in unknown and one.is_common]
+        told = 0
         for needle in known:
             found = await kept.find(place.folder_id, needle, place.span[1])
-            ranges = sets.intersect(ranges, sets.runs(found))
+            if found is not None:
+                ranges, told = sets.intersect(ranges, sets.runs(found)), told + 1
         keys = self._key.keys if isinstance(self._key, commands.And) else (self._key,)
-        plainly = not (self._with_modseq or self._scored) and len(known) == len(keys)
+        plainly = not (self._with_modseq or self._scored) and told == len(keys)
         self._decided = plainly and all(isinstance(one, commands.InHeader) for one in keys)
         return ranges
 

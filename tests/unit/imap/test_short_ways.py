@@ -226,6 +226,26 @@ async def test_header_fields_that_are_kept_find_what_the_letters_hold(
         await talk.end()
 
 
+async def test_a_field_that_is_too_large_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "MANY", -1)
+    monkeypatch.setattr(fields, "PAGE", 2)
+    monkeypatch.setattr(fields, "MAX_KEPT", 1000)
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        await world.fill("INBOX", 4)
+        talk = await talk_to(world)
+        before = await ask(talk, "SEARCH FROM a"), await ask(talk, "SEARCH SUBJECT letter")
+        kept = world.service.house.fields
+        assert len(kept._kept) == 2
+        await world.put("INBOX", b"Subject: " + b"letter " * 200 + b"\r\nFrom: b@example.net\r\n\r\nx\r\n")
+        await ask(talk, "NOOP")
+        for _ in range(2):
+            assert await ask(talk, "SEARCH SUBJECT letter") == before[1].replace(b"\r\n", b" 5\r\n", 1)
+        assert [name[1] for name in kept._large] == [b"subject"]
+        assert (await ask(talk, "SEARCH FROM a")).startswith(before[0].partition(b"\r\n")[0])
+        assert sum(field.size for field in kept._kept.values()) <= fields.MAX_KEPT
+        await talk.end()
+
+
 async def test_search_all_leaves_out_what_is_gone_and_not_told(tmp_path: Path) -> None:
     async with open_world(tmp_path / "data", people=("alice",)) as world:
         await world.fill("INBOX", 4)
