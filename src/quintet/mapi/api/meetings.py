@@ -107,9 +107,10 @@ def call_off(meeting: Appointment, text: str = "", day: datetime.date | None = N
 
 
 def _drop(meeting: Appointment, day: datetime.date) -> None:
-    """Takes one occurrence out of a series."""
+    """Takes one occurrence out of a series.  Raises MapiError(NOT_FOUND): there is none."""
     series = meeting.recurrence
-    assert series is not None
+    if series is None:
+        raise MapiError(Code.NOT_FOUND, "it is no series")
     meeting.recurrence = series.without(day)
     meeting.save()
 

@@ -86,6 +86,8 @@ def test_one_occurrence_is_called_off_for_all(people: dict[str, Session]) -> Non
         assert days(one) == [*USUAL[:2], USUAL[3]]
     assert days(people[ANN]) == [*USUAL[:2], USUAL[3]]
     refused(Code.NOT_FOUND, meeting.call_off, day=day + DAY)
+    alone = people[ANN].store.calendar.create(Appointment, subject="Once", start=at(30, 10))
+    refused(Code.NOT_FOUND, alone.call_off, day=alone.start.date())
 
 
 def test_somebody_cannot_come_once_and_proposes_another_time(people: dict[str, Session]) -> None:
