@@ -230,7 +230,7 @@ class Appointment(Item):
         if series is not None:
             return [self._occurrence(one) for one in series.occurrences(since, until)]
         start, end = self.start, self.end
-        if start is None or end is None or (until and start >= until) or (since and end <= since < end):
+        if start is None or end is None or (until is not None and start >= until):
             return []
         if since is not None and end <= since and start < since:
             return []

@@ -76,7 +76,7 @@ class Recurrence:
         midnight = self._midnight(day)
         original = recur.moment(midnight + self.value.start).replace(tzinfo=self.zone)
         for one in self.value.changes:
-            if one.original // recur.DAY * recur.DAY == midnight:
+            if _day(one.original) == midnight:
                 begin, stop = [recur.moment(at).replace(tzinfo=self.zone) for at in (one.start, one.end)]
                 return rrule.Occurrence(begin, stop, original, one)
         if midnight in self.value.pattern.deleted:
@@ -87,15 +87,16 @@ class Recurrence:
 
     def without(self, day: datetime.date) -> Recurrence:
         """The same, but not on that day.  Raises MapiError(NOT_FOUND): it was not then anyway."""
-        midnight = self._midnight(day)
-        pattern = self.value.pattern
-        changes = tuple(
-            [one for one in self.value.changes if one.original // recur.DAY * recur.DAY != midnight]
-        )
+        return self._otherwise(self._midnight(day))
+
+    def _otherwise(self, midnight: recur.Minutes, *instead: recur.Change) -> Recurrence:
+        """The same, but with ``instead`` for what the rule has on a day, changed or not."""
+        others = [one for one in self.value.changes if _day(one.original) != midnight]
+        changes = tuple(sorted([*others, *instead], key=lambda one: one.start))
         pattern = replace(
-            pattern,
-            deleted=tuple(sorted({*pattern.deleted, midnight})),
-            modified=tuple(sorted([one.start // recur.DAY * recur.DAY for one in changes])),
+            self.value.pattern,
+            deleted=tuple(sorted({*self.value.pattern.deleted, midnight})),
+            modified=tuple(sorted([_day(one.start) for one in changes])),
         )
         return Recurrence(replace(self.value, pattern=pattern, changes=changes), self.zone)
 
@@ -119,14 +120,7 @@ class Recurrence:
         change = recur.Change(
             recur.minutes(begin), recur.minutes(stop), midnight + self.value.start, subject, location=location
         )
-        others = [one for one in self.value.changes if one.original // recur.DAY * recur.DAY != midnight]
-        changes = tuple(sorted([*others, change], key=lambda one: one.start))
-        pattern = replace(
-            self.value.pattern,
-            deleted=tuple(sorted({*self.value.pattern.deleted, midnight})),
-            modified=tuple(sorted([one.start // recur.DAY * recur.DAY for one in changes])),
-        )
-        return Recurrence(replace(self.value, pattern=pattern, changes=changes), self.zone)
+        return self._otherwise(midnight, change)
 
     def moved(self, start: datetime.datetime, end: datetime.datetime) -> Recurrence:
         """The same series from another first start on.
@@ -142,9 +136,7 @@ class Recurrence:
             return Recurrence.of(_unbound(self.rule, first), start.astimezone(self.zone), end)
         at = begin.hour * 60 + begin.minute
         length = round((stop - begin).total_seconds() / 60)
-        changes = tuple(
-            [replace(one, original=one.original // recur.DAY * recur.DAY + at) for one in old.changes]
-        )
+        changes = tuple([replace(one, original=_day(one.original) + at) for one in old.changes])
         return Recurrence(replace(old, start=at, end=at + length, changes=changes), self.zone)
 
     def has(self, day: datetime.date) -> bool:
@@ -160,6 +152,11 @@ class Recurrence:
 
     def __repr__(self) -> str:
         return f"<Recurrence {self.rule}>"
+
+
+def _day(at: recur.Minutes) -> recur.Minutes:
+    """The midnight before."""
+    return at // recur.DAY * recur.DAY
 
 
 def _unbound(rule: str, first: datetime.datetime) -> str:
