@@ -15,19 +15,9 @@ from quintet.mapi import pr
 from quintet.mapi.api import Folder, Importance, Item, Message, Person, Session
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers.base import Can
+from tests.unit.mapi.api.conftest import ANN, BOB, refused
 
-ANN, BOB = "ann@example.com", "bob@example.com"
 NOON = datetime.datetime(2026, 11, 30, 12, tzinfo=datetime.UTC)
-
-
-@pytest.fixture(params=["MEMORY", "MAILDIR"])
-def session(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session]:
-    if request.param == "MEMORY":
-        opened = mapi.connect("MEMORY", world=str(uuid.uuid4()), account=ANN)
-    else:
-        opened = mapi.connect("MAILDIR", path=str(tmp_path / "Maildir"), create="yes", address=ANN)
-    with opened:
-        yield opened
 
 
 @pytest.fixture
@@ -38,12 +28,6 @@ def two() -> Iterator[tuple[Session, Session]]:
         mapi.connect("MEMORY", world=world, account=BOB, name="Bob Beispiel") as bob,
     ):
         yield ann, bob
-
-
-def refused(code: Code, call: object, *args: object, **kwargs: object) -> None:
-    with pytest.raises(MapiError) as caught:
-        call(*args, **kwargs)  # type: ignore[operator]
-    assert caught.value.code == code
 
 
 def filled(session: Session) -> Folder:
