@@ -152,6 +152,7 @@ async def test_a_peer_that_wants_tls_and_a_login(tmp_path: Path, tls: str) -> No
             await until(lambda: bool(a.store.peek(feeding.backlogs)))
             await bring(a.ports["nntp"], numbered(5))
             await until(lambda: count(b) == 5, "not all arrived")
+            assert set(ids(b)) == set(ids(a))
 
 
 async def test_what_is_sent_is_compressed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,16 +136,19 @@ async def test_sigterm_under_load_keeps_every_promise_and_ends_with_0(tmp_path: 
 async def test_everyone_hears_why_when_the_server_ends(tmp_path: Path) -> None:
     goodbyes = {"smtp": b"421 ", "lmtp": b"421 ", "imap": b"* BYE", "nntp": b"400 "}
     async with busy(tmp_path / "busy") as (victim, _):
-        await asyncio.gather(
-            *(_goodbye(victim.ports[name], goodbye) for name, goodbye in goodbyes.items()), _end_soon(victim)
+        *heard, _ = await asyncio.gather(
+            *(_last_words(victim.ports[name]) for name in goodbyes), _end_soon(victim)
         )
+    for told, goodbye in zip(heard, goodbyes.values(), strict=True):
+        assert told.startswith(goodbye)
 
 
-async def _goodbye(port: int, goodbye: bytes) -> None:
+async def _last_words(port: int) -> bytes:
     async with connected(port) as line:
         await line.line()
-        assert (await line.line()).startswith(goodbye)
+        told = await line.line()
         assert await line.reader.read() == b""
+        return told
 
 
 async def _end_soon(victim: Victim) -> None:

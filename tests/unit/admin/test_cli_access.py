@@ -43,8 +43,10 @@ def test_a_group_becomes_private(shell: Shell) -> None:
 
 
 def test_what_cannot_be_is_refused(shell: Shell) -> None:
+    before = shell.json("access", "list", "zoe@example.org")
     shell("access", "set", "zoe@example.org", "INBOX", "nobody@example.org", "lr", code=1)
     shell("access", "set", "zoe@example.org", "INBOX", "bob@example.org", "lZ", code=2)
     shell("access", "set", "zoe@example.org", "INBOX", "zoe@example.org", "lr", code=1)
     shell("access", "set", "zoe@example.org", "Nowhere", "bob@example.org", "lr", code=1)
     shell("access", "list", "nobody@example.org", code=1)
+    assert shell.json("access", "list", "zoe@example.org") == before

@@ -32,10 +32,12 @@ def test_a_card_from_nothing_to_nothing(shell: Shell) -> None:
 
 
 def test_what_a_card_does_not_say(shell: Shell) -> None:
+    before = shell.json("account", "card", "zoe@example.org")
     shell("account", "card", "zoe@example.org", "salary=1", code=2)
     shell("account", "card", "zoe@example.org", "title", code=2)
     shell("account", "card", "zoe@example.org", "title=" + "x" * 1025, code=2)
     shell("account", "card", "nobody@example.org", "title=x", code=1)
+    assert shell.json("account", "card", "zoe@example.org") == before
 
 
 def test_every_field_is_one_that_the_address_book_shows() -> None:

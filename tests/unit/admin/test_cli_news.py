@@ -148,6 +148,7 @@ def test_sources_and_patterns_that_cannot_be(shell: Shell, tmp_path: Path) -> No
     shell("actsync", "http://example.org/active", code=2)
     shell("actsync", str(tmp_path / "missing"), code=4)
     shell("actsync", "x", "--groups", "[", code=2)
+    assert set(described(shell)) == {"local.test"}
 
 
 def test_bomb_is_no_list() -> None:
@@ -186,3 +187,4 @@ def test_compressions_that_there_are_not(shell: Shell, tmp_path: Path) -> None:
     shell("export", "rnews", str(tmp_path / "x"), "--compress", "zip", code=2)
     shell("export", "rnews", str(tmp_path / "x"), "--groups", "[", code=2)
     shell("export", "rnews", str(tmp_path / "no" / "x"), code=4)
+    assert not (tmp_path / "x").exists() and not (tmp_path / "no").exists()

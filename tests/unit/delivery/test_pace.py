@@ -209,8 +209,7 @@ def test_workers_count_together(house):
     second = paced(house, address_messages="2/hour")
     first.sender(stranger())
     second.sender(stranger())
-    later(first.sender, stranger())
-    later(second.sender, stranger())
+    assert later(first.sender, stranger()) == later(second.sender, stranger())
 
 
 async def test_cost_of_a_command(house):

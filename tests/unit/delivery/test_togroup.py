@@ -66,4 +66,6 @@ def test_any_header_makes_a_proto_article_or_a_clear_refusal(block: bytes):
 def test_mail_with_an_author_is_always_an_article(fields):
     block = "From: a@b.example\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields)
     made = togroup.article_header(block.encode(), ["a.b"])
-    injectchecks.check(inject.read(made, by_hand=True), NOW, inject.Limits(), group="a.b")
+    article = inject.read(made, by_hand=True)
+    injectchecks.check(article, NOW, inject.Limits(), group="a.b")
+    assert made.startswith(b"Newsgroups: a.b\r\n")

@@ -93,4 +93,4 @@ async def test_work_that_nobody_waits_for_ends(monkeypatch: pytest.MonkeyPatch) 
     await anext(news)
     await news.aclose()
     async with asyncio.timeout(5):
-        await ended.wait()
+        assert await ended.wait()
