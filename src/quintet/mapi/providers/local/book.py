@@ -4,6 +4,7 @@ folders that others share; and one's own, which can be written (`personal`).
 
 from __future__ import annotations
 
+import functools
 import threading
 import uuid
 from collections.abc import Sequence
@@ -125,11 +126,12 @@ class LocalBook(base.AddressBook):
             if found is None:
                 raise MapiError(Code.NOT_FOUND)
             return self._container_bag(found)
-        known = self._look().by_entry_id(entry)
-        return self._personal.load(entry) if known is None else self.bag_of(known)
+        return self._load(self._look(), entry)
 
-    def _known(self, entry: EntryId) -> bool:
-        return self._look().by_entry_id(entry) is not None
+    def _load(self, look: Look, entry: EntryId) -> Bag:
+        """Of somebody in the directory, or of one's own.  Raises MapiError(NOT_FOUND)."""
+        known = look.by_entry_id(entry)
+        return self._personal.load(entry) if known is None else self.bag_of(known)
 
     def bag_of(self, entry: Entry) -> Bag:
         """Everything that an entry has; addresses as mail programs write them."""
@@ -163,7 +165,7 @@ class LocalBook(base.AddressBook):
         look = self._look()
         entry = look.by_entry_id(group)
         if entry is None:
-            return self._personal.members(group, self._known)
+            return self._personal.members(group, lambda one: look.by_entry_id(one) is not None)
         if entry.display_type != consts.DT_DISTLIST:
             raise MapiError(Code.INVALID_OBJECT)
         found = []
@@ -179,17 +181,21 @@ class LocalBook(base.AddressBook):
 
     def save(self, container: EntryId, props: Bag, old: EntryId | None = None) -> EntryId:
         """Raises MapiError(ACCESS_DENIED): the directory is its administrator's."""
-        if container != self._personal.entry_id or (old is not None and self._known(old)):
+        if container != self._personal.entry_id or (
+            old is not None and self._look().by_entry_id(old) is not None
+        ):
             raise MapiError(Code.ACCESS_DENIED)
         return self._personal.save(props, old)
 
     def set_members(self, group: EntryId, members: Sequence[EntryId]) -> None:
-        if self._known(group):
+        look = self._look()
+        if look.by_entry_id(group) is not None:
             raise MapiError(Code.ACCESS_DENIED)
-        self._personal.set_members(group, members, self.load)
+        self._personal.set_members(group, members, functools.partial(self._load, look))
 
     def delete(self, entries: Sequence[EntryId]) -> int:
-        return self._personal.delete([one for one in entries if not self._known(one)])
+        look = self._look()
+        return self._personal.delete([one for one in entries if look.by_entry_id(one) is None])
 
     def watch(self, listener: base.Listener) -> base.Cancel:
         """News of one's own contacts; the directory tells of nothing by itself."""

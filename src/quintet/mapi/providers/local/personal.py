@@ -82,11 +82,16 @@ class Personal:
 
     def place(self, entry: EntryId) -> EntryId:
         """The message that an entry is.  Raises MapiError(NOT_FOUND): it is none of these."""
-        dn = names.read_or_none(entry)
-        number = names.number_of(dn) if isinstance(dn, str) else None
-        if number is None or not self.rows().has(number):
+        found = self._places([entry])
+        if not found:
             raise MapiError(Code.NOT_FOUND)
-        return self._message(number)
+        return found[0]
+
+    def _places(self, entries: Sequence[EntryId]) -> list[EntryId]:
+        """The messages that these are; what is none is left out."""
+        numbers = [number for number in map(_number_of, entries) if number is not None]
+        here = self.here(numbers)
+        return [self._message(number) for number in numbers if number in here]
 
     # --- looking ------------------------------------------------------------------------------------
 
@@ -106,7 +111,7 @@ class Personal:
     def _bag(self, props: Mapping[Key, Value]) -> Bag:
         """What the address book says of an item."""
         group = _is_group(props)
-        number = int.from_bytes(bytes(props[pr.ENTRYID])[62:68], "big")
+        number = _number(bytes(props[pr.ENTRYID]))
         entry = self._entry(number, group=group)
         bag: Bag = {key: value for key, value in props.items() if key not in _COMPUTED and value is not None}
         bag |= {
@@ -138,20 +143,13 @@ class Personal:
     def save(self, props: Bag, old: EntryId | None) -> EntryId:
         """Raises MapiError(NOT_FOUND): ``old`` is none of these."""
         group = props.get(pr.OBJECT_TYPE) == Thing.DIST_LIST
-        before = None if old is None else self._loaded(self.place(old))
-        item = _item(props, before, group=group)
         place = None if old is None else self.place(old)
-        message = self.store.save(self.folder, item, old=place)
-        return self._entry(int.from_bytes(message[62:68], "big"), group=group)
+        before = None if place is None else self._loaded(place)
+        message = self.store.save(self.folder, _item(props, before, group=group), old=place)
+        return self._entry(_number(message), group=group)
 
     def delete(self, entries: Sequence[EntryId]) -> int:
-        found = []
-        for one in entries:
-            try:
-                found.append(self.place(one))
-            except MapiError:
-                continue
-        return self.store.delete(found)
+        return self.store.delete(self._places(entries))
 
     # --- lists --------------------------------------------------------------------------------------
 
@@ -242,7 +240,7 @@ class Personal:
                 here = event.parent == self.folder
                 kind, message = (Kind.CREATED, event.entry) if here else (Kind.DELETED, event.old_entry)
             if kind in (Kind.CREATED, Kind.MODIFIED, Kind.DELETED):
-                number = int.from_bytes(message[62:68], "big")
+                number = _number(message)
                 entry = self.rows().entry(number) or self._entry(number, group=False)
                 listener(Event(kind, Thing.MAIL_USER, entry, self.entry_id))
 
@@ -269,9 +267,6 @@ class _Rows:
     def ids(self) -> Sequence[EntryId]:
         return list(self._entries())
 
-    def has(self, number: int) -> bool:
-        return self.entry(number) is not None
-
     def entry(self, number: int) -> EntryId | None:
         """That of a message by its number; None: it is not here."""
         if not self._book.here([number]):
@@ -280,7 +275,7 @@ class _Rows:
         return self._book._entry(number, group=_is_group({pr.MESSAGE_CLASS: klass}))
 
     def values(self, ids: Sequence[EntryId], keys: Sequence[Key]) -> list[list[Value | None]]:
-        numbers = [names.number_of(str(names.read_or_none(one))) or 0 for one in ids]
+        numbers = [_number_of(one) or 0 for one in ids]
         messages = [self._book._message(number) for number in numbers]
         wanted = list(dict.fromkeys([*_NEEDED, *[key for key in keys if key not in _COMPUTED]]))
         here = self._book.here(numbers)
@@ -293,6 +288,12 @@ class _Rows:
             bag = self._book._bag({**dict(zip(wanted, row, strict=True)), pr.ENTRYID: message})
             found.append([bag.get(key) for key in keys])
         return found
+
+
+def _number_of(entry: EntryId) -> int | None:
+    """That of the message which an entry may be."""
+    dn = names.read_or_none(entry)
+    return names.number_of(dn) if isinstance(dn, str) else None
 
 
 def _number(message: EntryId) -> int:
