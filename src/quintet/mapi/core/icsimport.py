@@ -59,14 +59,15 @@ def _put(update: Callable[[bytes], None], item: Item) -> None:
 
 
 class _Importer(IUnknown):
-    """What both have: a state of exporting from here, in which what comes is noted."""
+    """What both have: what is here, and a state of exporting from here in which what comes is noted."""
 
     def __init__(self, store: IMsgStore, folder: EntryId) -> None:
         super().__init__(store._lock)
         self._store, self._folder = store, folder
         self._stream: IStream | None = None
         self._flags = 0
-        self._before = ics.State()
+        self._imported: frozenset[bytes] = frozenset()  # source keys of what came before
+        self._known: dict[bytes, EntryId] | None = None  # by the source keys they go by; None: not yet read
         self._noted: dict[bytes, bytes] = {}
         self._keys: dict[bytes, bytes] = {}
 
@@ -76,10 +77,9 @@ class _Importer(IUnknown):
         With SYNC_NO_CONFLICTS a conflict is raised (SYNC_E_CONFLICT) instead of decided.
         Raises MAPIErrorCorruptData.
         """
-        self._before = ics.read_state(stream)
+        self._imported = frozenset(ics.read_state(stream).keys.values())
         self._stream, self._flags = stream, flags
-        self._noted, self._keys = {}, {}
-        self._forget()
+        self._noted, self._keys, self._known = {}, {}, None
 
     def UpdateState(self, stream: IStream | None) -> None:
         """Writes the state, with what was imported in it; None: into the stream of Config."""
@@ -97,9 +97,18 @@ class _Importer(IUnknown):
         if key:
             self._keys[entry] = key
 
-    def _forget(self) -> None:
-        """What is here is looked up anew."""
+    def _every(self) -> dict[bytes, EntryId]:
+        """What is here, by the source keys that it goes by."""
         raise fail("MAPI_E_NO_SUPPORT")
+
+    def _find(self, key: bytes) -> EntryId | None:
+        if self._known is None:
+            self._known = self._every()
+        return self._known.get(key)
+
+    def _here(self, key: bytes, entry: EntryId) -> None:
+        if self._known is not None:
+            self._known[key] = entry
 
     def _is_own(self, key: bytes) -> bool:
         """It was made in this store."""
@@ -112,7 +121,7 @@ class _Importer(IUnknown):
 
     def _was_deleted(self, key: bytes) -> bool:
         """It was here once; asked when it is not."""
-        return self._is_own(key) or key in self._before.keys.values()
+        return self._is_own(key) or key in self._imported
 
 
 class _Imported(message.IMessage):
@@ -152,21 +161,8 @@ class ImportContentsChanges(_Importer):
 
     iids: ClassVar[tuple[str, ...]] = ("IID_IExchangeImportContentsChanges",)
 
-    def __init__(self, store: IMsgStore, folder: EntryId) -> None:
-        super().__init__(store, folder)
-        self._known: dict[bytes, EntryId] | None = None
-
-    def _forget(self) -> None:
-        self._known = None
-
-    def _find(self, key: bytes) -> EntryId | None:
-        if self._known is None:
-            self._known = _keys_in(self._store, self._folder)
-        return self._known.get(key)
-
-    def _here(self, key: bytes, entry: EntryId) -> None:
-        if self._known is not None:
-            self._known[key] = entry
+    def _every(self) -> dict[bytes, EntryId]:
+        return _keys_in(self._store, self._folder)
 
     def ImportMessageChange(self, props: Sequence[SPropValue], flags: int = 0) -> message.IMessage:
         """The message to copy the new content to; it is kept by its SaveChanges.
@@ -307,21 +303,14 @@ class ImportHierarchyChanges(_Importer):
 
     iids: ClassVar[tuple[str, ...]] = ("IID_IExchangeImportHierarchyChanges",)
 
-    def __init__(self, store: IMsgStore, folder: EntryId) -> None:
-        super().__init__(store, folder)
-        self._known: dict[bytes, EntryId] = {}
-
-    def _forget(self) -> None:
-        self._known = {}
-
-    def _find(self, key: bytes) -> EntryId | None:
+    def _every(self) -> dict[bytes, EntryId]:
         from quintet.mapi.core.folder import below  # it knows this module
 
         source = self._store.source
-        if not self._known:
-            for one in below(self._store, self._folder):
-                self._known[source.folder(one).get(SYNC_KEY) or source.source_key(one)] = one
-        return self._known.get(key)
+        return {
+            source.folder(one).get(SYNC_KEY) or source.source_key(one): one
+            for one in below(self._store, self._folder)
+        }
 
     def ImportFolderChange(self, props: Sequence[SPropValue]) -> None:
         """Raises MAPIError(SYNC_E_NO_PARENT): its parent is not here; (SYNC_E_OBJECT_DELETED): it was deleted
@@ -348,7 +337,7 @@ class ImportHierarchyChanges(_Importer):
         else:
             entry = self._change(entry, parent, told)
             self._store.hub.did(Kind.MODIFIED, Thing.FOLDER, entry, parent)
-        self._known[key] = entry
+        self._here(key, entry)
         self._note("changed", entry, ics.folder_digest(source.folder(entry)), key)
 
     def _change(self, entry: EntryId, parent: EntryId, told: Mapping[Key, object]) -> EntryId:
@@ -374,9 +363,10 @@ class ImportHierarchyChanges(_Importer):
             entry = self._find(key)
             if entry is None:
                 continue
-            gone = [entry, *below(self._store, entry)]
+            gone = {entry, *below(self._store, entry)}
             self._store.source.delete_folder(entry)
             self._store.hub.did(Kind.DELETED, Thing.FOLDER, entry)
             for one in gone:
                 self._note("gone", one)
-            self._forget()
+            if self._known is not None:
+                self._known = {known: one for known, one in self._known.items() if one not in gone}
