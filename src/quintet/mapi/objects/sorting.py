@@ -153,6 +153,7 @@ class _Ground:
         self._box, self._item, self._sender = box, item, str(one.envelope.sender)
         self._seen = _Seen(box, item, writable=False)
         self._known: dict[Tag, Value] = {}
+        self._parts: dict[Tag, Sequence[Mapping[Tag, Value]]] = {}  # by tables, for all rules
         self.away = is_away(box)
 
     def rules(self, folder: FolderId) -> Sequence[Rule]:
@@ -165,9 +166,13 @@ class _Ground:
         return [self._known[tag] for tag in tags]
 
     def parts(self, table: Tag) -> Sequence[Mapping[Tag, Value]]:
-        item = self._item
-        bags = item.recipients if table == RECIPIENTS else [one.props for one in item.attachments]
-        return [{key: value for key, value in bag.items() if isinstance(key, int)} for bag in bags]
+        if table not in self._parts:
+            item = self._item
+            bags = item.recipients if table == RECIPIENTS else [one.props for one in item.attachments]
+            self._parts[table] = [
+                {key: value for key, value in bag.items() if isinstance(key, int)} for bag in bags
+            ]
+        return self._parts[table]
 
     def target(self, action: Action) -> FolderId | None:
         if not isinstance(action.data, Target):
