@@ -50,8 +50,7 @@ class Call:
     @property
     def page(self) -> str:
         """The charset of 8-bit text of the object that the operation is asked of."""
-        index = self.asked.index
-        held = self.session.held.get(self.handles[index]) if index < len(self.handles) else None
+        held = self.session.at(self.handles, self.asked.index)
         return self.session.page if held is None else held.page
 
     def held(self, index: int) -> Held:

@@ -22,7 +22,7 @@ MOVE, NO_OVERWRITE = 0x01, 0x02  # CopyFlags (2.2.10.1)
 
 def _to_folder(session: Session, asked: Asked, handles: list[int]) -> bool:
     """A folder keeps properties at once (R503)."""
-    held = session.held.get(handles[asked.other]) if asked.other < len(handles) else None
+    held = session.at(handles, asked.other)
     return held is None or isinstance(held.thing, Folder)
 
 

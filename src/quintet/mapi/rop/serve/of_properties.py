@@ -29,15 +29,13 @@ WHOLE = 0x1000  # bytes that a value may have in a row beside others when there 
 
 def _at_once(session: Session, asked: Asked, handles: list[int]) -> bool:
     """Whether the object keeps properties in the store at once: all but messages and attachments do."""
-    index = asked.index
-    held = session.held.get(handles[index]) if index < len(handles) else None
+    held = session.at(handles, asked.index)
     return held is None or isinstance(held.thing, (Box, Folder))
 
 
 def _is_small(session: Session, asked: Asked, handles: list[int], store: Store) -> bool:
     """Whether the values are at hand: those of a small letter, a folder, or what the same buffer opens so."""
-    index = asked.index
-    held = session.held.get(handles[index]) if index < len(handles) else None
+    held = session.at(handles, asked.index)
     if held is None or isinstance(held.thing, (Box, Folder)):
         return True
     row = held.thing.row if isinstance(held.thing, Message) else None

@@ -140,14 +140,14 @@ def _value(call: Call, owner: Bagged, tag: Tag) -> bytes | Data | None:
 
 def to_folder(session: Session, asked: Asked, handles: list[int]) -> bool:
     """A folder keeps values at once; what the same buffer opens may be one, or a stream of one."""
-    held = session.held.get(handles[asked.index]) if asked.index < len(handles) else None
+    held = session.at(handles, asked.index)
     if held is None:
         return True
     return isinstance(held.thing.owner if isinstance(held.thing, Stream) else held.thing, Folder)
 
 
 def _copied_to_folder(session: Session, asked: Asked, handles: list[int]) -> bool:
-    held = session.held.get(handles[asked.other]) if asked.other < len(handles) else None
+    held = session.at(handles, asked.other)
     return held is None or (isinstance(held.thing, Stream) and isinstance(held.thing.owner, Folder))
 
 

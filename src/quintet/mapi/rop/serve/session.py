@@ -7,6 +7,7 @@ clients that were written by looking at the wire expect.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,10 @@ class Session:
             if handle not in self.held and handle != NO_HANDLE:
                 self.held[handle] = Held(logon, thing, page)
                 return handle
+
+    def at(self, handles: Sequence[int], index: int) -> Held | None:
+        """What stands at a place of a table of handles; None: nothing, yet, or there is no such place."""
+        return self.held.get(handles[index]) if index < len(handles) else None
 
     def find(self, logon_id: int, handle: int) -> Held:
         """What a handle stands for.
