@@ -20,7 +20,6 @@ from quintet.mapi.types import Named, Tag, Value
 ROW_ADD, ROW_MODIFY, ROW_REMOVE = 0x01, 0x02, 0x04  # RuleDataFlags (2.2.1.3)
 MAX_ACTIONS = 256  # of a rule
 MAX_RECIPIENTS = 1000  # of an action
-EXTENDED_CLASS = "IPM.ExtendedRule.Message"  # 2.2.4.1.2
 _VERSION = 1  # of extended rules (R208)
 _FIRST_NAMED = 0x8000
 

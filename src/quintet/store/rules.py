@@ -1,7 +1,7 @@
 """Rules of folders: what is to be done with letters that come into one; kept, counted, not understood here.
 
 A rule's condition and actions are packed by whoever evaluates them.  Which folders have a say in what comes
-is asked for each letter, so that is one probe of an index.
+is asked for each letter: two probes of indexes, for its rules and for what goes elsewhere by its class.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ NO_COMPRESSION, NO_OBFUSCATION = 0x1, 0x2  # Flags of Execute (MS-OXCRPC R634, R
 BAD_STUB_DATA: Final = 0x000006F7  # StatusCode of sizes beyond the limits
 RPC_FAILED: Final = 0x80040115
 RPC_FORMAT: Final = 0x000004B6
-REJECTED, EXITING = 0x000007EE, 0x000003ED  # of NotificationWait (MS-OXCRPC R1343, R1345)
+REJECTED: Final = 0x000007EE  # of NotificationWait (MS-OXCRPC R1343)
 
 
 @dataclass(slots=True, eq=False)

@@ -17,7 +17,6 @@ DATA: Final = consts.of("TemplateData")
 SCRIPT: Final = consts.of("ScriptData")
 
 LABEL, EDIT, LISTBOX, GROUPBOX, PAGE = 0, 1, 2, 6, 8  # types of controls
-_MULTILINE, _EDITABLE = 0x1, 0x2  # flags
 _VERSION: Final = 1
 _ROW: Final = struct.Struct("<iiiiIIIII")
 _HEAD: Final = struct.Struct("<II")

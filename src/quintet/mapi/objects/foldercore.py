@@ -212,8 +212,8 @@ class FolderCore(Bagged):
         row, box = self.row, self.box
         root = folders.get(box.tx, box.special[places.ROOT]).name
         seen = row.role == places.SUBTREE or not (row.role == places.ROOT or row.name.startswith(root + "/"))
-        ruled = bool(rules.any_in(box.tx, row.id))
-        return IPM * seen | (SEARCHING if self.is_search else NORMAL) | RULED * ruled
+        kind = SEARCHING if self.is_search else NORMAL
+        return IPM * seen | kind | RULED * rules.any_in(box.tx, row.id)
 
     def _has_subfolders(self) -> bool:
         if self.id == self.box.special.get(places.SUBTREE):

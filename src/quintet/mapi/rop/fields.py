@@ -119,9 +119,6 @@ def _put_sized_ascii(writer: Writer, value: str) -> None:
 Raw16 = Annotated[bytes, Field(lambda reader: reader.take(reader.u16()), _put_raw16)]
 Raw32 = Annotated[bytes, Field(lambda reader: reader.take(reader.u32()), _put_raw32)]
 Raw6 = Annotated[bytes, fixed(6)]
-Raw8 = Annotated[bytes, fixed(8)]
-Raw24 = Annotated[bytes, fixed(24)]
-Text8 = Annotated[bytes, Field(Reader.text8, Writer.text8)]
 Ascii = Annotated[str, Field(_get_ascii, _put_ascii)]
 SizedAscii = Annotated[str, Field(_get_sized_ascii, _put_sized_ascii)]
 Guid = Annotated[

@@ -34,7 +34,7 @@ COLUMNS: tuple[Tag, ...] = (
     0x5FFF0003,  # PidTagRecipientTrackStatus: what was answered
     0x5FFB0040,  # PidTagRecipientTrackStatusTime
 )
-LOGONS_PAGES = frozenset((0x0FFF, 0, values.UNICODE_PAGE))
+_LOGONS_PAGES = frozenset((0x0FFF, 0, values.UNICODE_PAGE))
 SMALL = 64 * 1024  # bytes of a letter that the loop opens itself
 MAX_SHOWN = 255  # recipient rows in one answer: their count has 8 bits
 
@@ -110,7 +110,7 @@ def _page(call: Call, code_page: int) -> str:
 
     Raises MapiError(UNKNOWN_CODE_PAGE) (R1068).
     """
-    if code_page in LOGONS_PAGES:
+    if code_page in _LOGONS_PAGES:
         return call.session.page
     found = values.charset(code_page)
     if found is None:

@@ -16,7 +16,7 @@ from quintet.mapi.table import Table
 
 REPLACE_ROWS, INCLUDE_FREE_BUSY = 0x01, 0x02  # ModifyFlags (MS-OXCPERM 2.2.2.1)
 ADD, MODIFY, REMOVE = 0x01, 0x02, 0x04  # PermissionDataFlags
-RULE_COLUMNS: Final = (0x66740014, 0x66760003, 0x66770003, 0x6682001F)  # id, sequence, state, name
+_RULE_COLUMNS: Final = (0x66740014, 0x66760003, 0x66770003, 0x6682001F)  # id, sequence, state, name
 FREE_BUSY: Final = 0x0800 | 0x1000  # FreeBusySimple, FreeBusyDetailed of PidTagMemberRights
 
 
@@ -60,4 +60,4 @@ def _grant(change: RowChange, replace: bool, *, keep: bool) -> Grant:
 def get_rules_table(call: Call) -> None:
     """Empty, as long as RopModifyRules is not served."""
     call.thing(Folder)
-    call.give(OpenTable(Table(NoRows(RULE_COLUMNS)), Of.RULES))
+    call.give(OpenTable(Table(NoRows(_RULE_COLUMNS)), Of.RULES))
