@@ -19,14 +19,16 @@ from quintet.mapi import pr, rules
 from quintet.mapi.bag import Bag
 from quintet.mapi.buffer import Writer
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.ids import ServerId, ShortId
-from quintet.mapi.objects import numbers, pid, places
+from quintet.mapi.ids import ServerId
+from quintet.mapi.objects import pid, places
+from quintet.mapi.objects.numbers import short
 from quintet.mapi.rules import Action, State, Target
 from quintet.mapi.ruling import Cause, Deed, Failure, Outcome, Rule
 from quintet.mapi.types import Tag
 from quintet.store import db
 from quintet.store import rules as kept
 from quintet.store.db import Tx
+from quintet.store.expiring import DAY_MS
 from quintet.store.model import Added, FolderId
 
 if TYPE_CHECKING:
@@ -39,7 +41,6 @@ ACTION_CLASS: Final = "IPC.Microsoft Exchange 4.0.Deferred Action"  # 2.2.6.1
 ERROR_CLASS: Final = "IPC.Microsoft Exchange 4.0.Deferred Error"  # 2.2.7.1
 HAS_DEFERRED: Final[Tag] = 0x3FEA000B  # PidTagHasDeferredActionMessages
 _DEFERRED_ID: Final[Tag] = 0x674100FB  # PidTagDeferredActionMessageOriginalEntryId
-_DAY_MS: Final = 86_400_000
 
 logger = log.get("delivery")
 
@@ -83,7 +84,7 @@ class Deeds:
         else:
             tx.release()
         if one.answers and one.deed.rule not in self.outcome.told:
-            kept.tell(tx, one.deed.rule.id, str(self.sender), since=tx.now - _DAY_MS)
+            kept.tell(tx, one.deed.rule.id, str(self.sender), since=tx.now - DAY_MS)
 
     def _tag(self, deed: Deed[FolderId], added: Sequence[Added]) -> None:
         """The letter keeps its bytes: what they would say lies beside them, as what they cannot say does."""
@@ -122,16 +123,16 @@ class Deeds:
                     pr.RULE_IDS: first * len(deeds),  # R368
                 },
             )
-            own = ServerId(_short(message.folder.id), _short(message.number)).write()
+            own = ServerId(short(message.folder.id), short(message.number)).write()
             message.set([(_DEFERRED_ID, own)])
             message.save(force=True)
 
     def _tell(self, failure: Failure[FolderId], added: Sequence[Added]) -> None:
         """R813, R581: once for each rule."""
         rule, box = failure.rule, self.box
-        bits = State.PARSE_ERROR if failure.cause is Cause.PARSING else State.ERROR
+        bits = State.ERROR | (State.PARSE_ERROR if failure.cause is Cause.PARSING else 0)
         logger.info("rule failed", rule=rule.id, folder=failure.folder, cause=failure.cause.name)
-        if not kept.set_bits(box.tx, rule.id, int(bits | State.ERROR)):
+        if not kept.set_bits(box.tx, rule.id, int(bits)):
             return
         told: Bag = {
             pr.RULE_ERROR: int(failure.cause),
@@ -167,10 +168,6 @@ def _for_client(action: Action) -> Action:
     return action
 
 
-def _short(number: int) -> ShortId:
-    return ShortId(numbers.OWN_REPLICA, number)
-
-
 @contextlib.contextmanager
 def _apart(
     tx: Tx, failed: list[Failure[FolderId]], deed: Deed[FolderId] | None, cause: Cause
@@ -181,17 +178,14 @@ def _apart(
         yield
     except db.TROUBLE:
         raise
-    except (MapiError, Problem, BadSyntax) as error:
+    except Exception as error:  # also a mistake of ours costs nobody a letter
         tx.back_to_savepoint()
+        if not isinstance(error, MapiError | Problem | BadSyntax):
+            logger.error("rule not carried out", exc_info=error)  # noqa: TRY400
         full = isinstance(error, Problem) and error.reason is Reason.OVER_QUOTA
         full = full or (isinstance(error, MapiError) and error.code == Code.QUOTA_EXCEEDED)
         if deed is not None:
             why = Cause.QUOTA if full else cause
             failed.append(Failure(deed.folder, deed.rule, why, deed.number, deed.action))
-    except Exception as bug:  # a mistake of ours costs nobody a letter
-        tx.back_to_savepoint()
-        logger.error("rule not carried out", exc_info=bug)  # noqa: TRY400
-        if deed is not None:
-            failed.append(Failure(deed.folder, deed.rule, cause, deed.number, deed.action))
     else:
         tx.release()

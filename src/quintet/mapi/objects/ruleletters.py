@@ -34,6 +34,7 @@ from quintet.store import accounts, props, rules
 from quintet.store.blobs import Spool
 from quintet.store.content import Content
 from quintet.store.db import Tx
+from quintet.store.expiring import DAY_MS
 from quintet.store.model import Account, Added, FolderId
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from quintet.delivery.sorting import Arrived
     from quintet.mapi.objects.box import Box, Reader
 
-DAY_MS: Final = 86_400_000
 MAX_ANSWERS: Final = 10  # of one rule to one address in a day; a program that answers answers ends there
 NO_REPLY, NO_OOF_REPLY = 0x20, 0x10  # bits of PidTagAutoResponseSuppress (R526, R533)
 _AUTO = NamedTag(names.INTERNET_HEADERS, "auto-submitted", types.STRING)
@@ -221,14 +221,16 @@ async def works(letters: Sequence[Made], one: Arrived, inbound: Inbound, owner: 
     """What the transaction has to file for them.  Raises TryLater."""
     found = []
     for made in letters:
-        make = _own_letter if made.content is not None else _passed
-        found.append(Ready(made.deed, await make(made, one, inbound, owner), made.answers))
+        if made.content is None:
+            work = await _passed(made, one, inbound, owner)
+        else:
+            work = _own_letter(made, made.content, one, inbound, owner)
+        found.append(Ready(made.deed, work, made.answers))
     return found
 
 
-async def _own_letter(made: Made, one: Arrived, inbound: Inbound, owner: Reader) -> filing.Work:
+def _own_letter(made: Made, content: Content, one: Arrived, inbound: Inbound, owner: Reader) -> filing.Work:
     """A letter that the rule wrote: the mailbox has sent it."""
-    assert made.content is not None
     addresses = [Recipient(mailbox(each), via=made.via) for each in made.to]
     envelope = Envelope(
         peer=one.envelope.peer,
@@ -237,11 +239,11 @@ async def _own_letter(made: Made, one: Arrived, inbound: Inbound, owner: Reader)
         recipients=addresses,
         helo=inbound.hostname,
         id=inbound.new_id(),
-        eight_bit=made.content.digest.eight_bit,
+        eight_bit=content.digest.eight_bit,
         utf8=not all(each.isascii() for each in made.to),
     )
     sends = [filing.Send((each,)) for each in made.to]
-    return filing.Work(envelope, made.content, sends, b"", one.now, one.expires_at, event="ruled")
+    return filing.Work(envelope, content, sends, b"", one.now, one.expires_at, event="ruled")
 
 
 async def _passed(made: Made, one: Arrived, inbound: Inbound, owner: Reader) -> filing.Work:

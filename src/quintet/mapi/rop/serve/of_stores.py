@@ -50,11 +50,10 @@ def logon(call: Call) -> stores.LogonAnswer:
     call.handles[call.asked.index] = session.log_on(call.asked.logon, box)
     with box.using(call.tx):
         folders = tuple([short(number) for number in box.logon_folders()])
+        away = private and sorting.is_away(box)
     if not private:
         return stores.LogonAnswer(stores.PublicLogon(flags & ~1, folders, OWN_REPLICA, box.replica, _NEVER))
-    state = OWNER_RIGHT | SEND_AS_RIGHT if box.is_owner else 0
-    with box.using(call.tx):
-        state |= AWAY if sorting.is_away(box) else 0
+    state = (OWNER_RIGHT | SEND_AS_RIGHT if box.is_owner else 0) | AWAY * away
     now = datetime.datetime.fromtimestamp(call.tx.now / 1000, datetime.UTC)
     time = stores.LogonTime(
         now.second, now.minute, now.hour, now.isoweekday() % 7, now.day, now.month, now.year
