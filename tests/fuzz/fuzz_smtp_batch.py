@@ -8,6 +8,7 @@ from quintet.net.seam import Ask, Input, Peer
 from quintet.smtp import commands
 from quintet.smtp.batch import Batch
 from quintet.smtp.wire import SmtpWire
+from tests.support.pieces import pieces
 
 SEEDS = [
     b"EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nSubject: x\r\n\r\n..\r\n.\r\nQUIT\r\n",
@@ -66,15 +67,7 @@ class Service:
 
 
 async def told(data: bytes, chunk: int) -> list[Any]:
-    at = 0
-
-    async def read(size: int) -> bytes:
-        nonlocal at
-        piece = data[at : at + min(chunk, size)]
-        at += len(piece)
-        return piece
-
-    batch = Batch(Service(), Peer("f", "unix"), read)  # type: ignore[arg-type]  # of the seam, without a name
+    batch = Batch(Service(), Peer("f", "unix"), pieces(data, chunk))  # type: ignore[arg-type]  # of the seam, without a name
     return [one async for one in batch.run()]
 
 

@@ -122,6 +122,17 @@ async def _prepare(config: root.Config, letters: bool) -> None:
         await store.close()
 
 
+def lay_out(folder: Path, **sections: Any) -> Path:
+    """Writes ``folder``/quintet.toml and makes its accounts and groups, without a server.
+
+    Not from inside a running event loop.
+    """
+    config = configured(folder, sections)
+    asyncio.run(_prepare(config, letters=False))
+    write_config(folder, config)
+    return folder
+
+
 async def people(store: Store, config: root.Config) -> None:
     """The accounts and groups, without any message; what is there stays."""
     for name, display in ACCOUNTS:

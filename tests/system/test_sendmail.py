@@ -19,7 +19,7 @@ import quintet
 from quintet.config.listeners import Listener
 from quintet.store import entries, folders, queue
 from quintet.store.store import Store
-from tests.support.server import HOST, Spawned, _prepare, configured, spawn_server, write_config
+from tests.support.server import HOST, Spawned, configured, lay_out, spawn_server
 
 TIME_S = 60.0
 ME = pwd.getpwuid(os.getuid()).pw_name
@@ -48,10 +48,7 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     if request.param == "running":
         folder: Path = request.getfixturevalue("server").folder
         return folder
-    config = configured(tmp_path, {"queue": {"enabled": False}})
-    asyncio.run(_prepare(config, letters=False))
-    write_config(tmp_path, config)
-    return tmp_path
+    return lay_out(tmp_path, queue={"enabled": False})
 
 
 def sendmail(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import imaplib
 import json
 import shlex
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from quintet.config.listeners import Listener
-from tests.support.server import HOST, Spawned, _prepare, configured, spawn_server, write_config
+from tests.support.server import HOST, Spawned, lay_out, spawn_server
 
 TIME_S = 60.0
 LETTER = (
@@ -46,10 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spawned]:
 @pytest.fixture
 def alone(tmp_path: Path) -> Path:
     """A data directory without a server."""
-    config = configured(tmp_path, {})
-    asyncio.run(_prepare(config, letters=False))
-    write_config(tmp_path, config)
-    return tmp_path
+    return lay_out(tmp_path)
 
 
 def command(folder: Path, *words: str) -> list[str]:

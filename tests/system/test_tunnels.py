@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import imaplib
 import os
 import pwd
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.server import HOST, _prepare, configured, write_config
+from tests.support.server import HOST, lay_out
 
 TIME_S = 60.0
 DAY = b"a SELECT INBOX\r\nb UNSELECT\r\nc LOGOUT\r\n"
@@ -22,11 +21,7 @@ DAY = b"a SELECT INBOX\r\nb UNSELECT\r\nc LOGOUT\r\n"
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory without a server."""
-    folder = tmp_path_factory.mktemp("alone")
-    config = configured(folder, {})
-    asyncio.run(_prepare(config, letters=False))
-    write_config(folder, config)
-    return folder
+    return lay_out(tmp_path_factory.mktemp("alone"))
 
 
 def command(folder: Path, *words: str) -> list[str]:

@@ -13,6 +13,7 @@ from quintet.smtp.batch import Batch, Told
 from quintet.smtp.desk import Role
 from quintet.smtp.undelivered import Undelivered
 from tests.support.mailhouse import MailHouse, mail_house
+from tests.support.pieces import pieces
 
 HEAD = b"EHLO a.test\r\nMAIL FROM:<x@y.test>\r\n"
 LETTER = b"DATA\r\nSubject: hi\r\n\r\n..dot\r\n.\r\n"
@@ -21,17 +22,9 @@ NOBODY = b"RCPT TO:<nobody@example.org>\r\n"
 
 
 async def take(house: MailHouse, data: bytes, chunk: int = 65536) -> tuple[list[Told], int]:
-    at = 0
-
-    async def read(size: int) -> bytes:
-        nonlocal at
-        piece = data[at : at + min(size, chunk)]
-        at += len(piece)
-        return piece
-
     desk = house.service.desk
     undelivered = Undelivered(desk.inbound, desk.terms)
-    batch = Batch(house.service, Peer("batch", "unix"), read, undelivered)
+    batch = Batch(house.service, Peer("batch", "unix"), pieces(data, chunk), undelivered)
     told = [one async for one in batch.run()]
     return told, batch.accepted
 

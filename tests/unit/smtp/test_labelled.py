@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from quintet.errors import Reason, Refused
 from quintet.smtp.labelled import MAX_HEAD, unwrapped
+from tests.support.pieces import pieces
 
 COMMANDS = b"\r\n".join(
     [
@@ -18,15 +19,7 @@ COMMANDS = b"\r\n".join(
 
 
 async def body_of(data: bytes, chunk: int) -> bytes:
-    at = 0
-
-    async def read(size: int) -> bytes:
-        nonlocal at
-        piece = data[at : at + min(size, chunk)]
-        at += len(piece)
-        return piece
-
-    more = await unwrapped(read)
+    more = await unwrapped(pieces(data, chunk))
     found = b""
     while piece := await more(50):
         found += piece

@@ -28,7 +28,7 @@ def _content(number: int, *, early: bool) -> Content | Raw:
     assert isinstance(article, arrive.Arriving)
     limits = arrive.Limits(1_000_000, 0, frozenset(), ())
     assert arrive.judge(article, 1_763_712_000_000, limits) is None
-    data = article.header + b"\r\n" + article.body
+    data = article.data
     if not early:
         return content_of(data)
     return raw(data, len(article.header) + 2, article.fields, article.message_id, article.sent_at)
@@ -46,6 +46,14 @@ async def _filed(store: Store, count: int, *, early: bool) -> FolderId:
 
 def _unrendered(tx: Tx) -> int:
     return int(tx.value("SELECT count(*) FROM message WHERE ready = 0"))
+
+
+async def _waiting_after(store: Store, most: int) -> int:
+    """How many wait to be rendered, once no more than ``most`` do."""
+    async with asyncio.timeout(10):
+        while store.peek(_unrendered) > most:
+            await asyncio.sleep(0.01)
+    return store.peek(_unrendered)
 
 
 async def _two(tmp_path: Path) -> tuple[Store, Store, FolderId, FolderId]:
@@ -121,10 +129,7 @@ async def test_no_more_waits_to_be_rendered_than_fits(
     folder = await _filed(store, 5, early=True)
     for waiting in (2, 0):  # the others when they are read again
         store.peek(entries.lines, folder, 1, 9)
-        async with asyncio.timeout(10):
-            while store.peek(_unrendered) > waiting:
-                await asyncio.sleep(0.01)
-        assert store.peek(_unrendered) == waiting
+        assert await _waiting_after(store, waiting) == waiting
     await store.close()
 
 
@@ -179,9 +184,7 @@ async def test_mail_of_a_crowd_is_rendered_when_the_crowd_has_gone(tmp_path: Pat
         row[: len(columns)] for row in store.peek(entries.lines, early, 1, 9, columns=columns)
     ]
     assert store.peek(entries.digests, late, [1]) == store.peek(entries.digests, early, [1])
-    async with asyncio.timeout(10):
-        while store.peek(_unrendered):
-            await asyncio.sleep(0.01)
+    assert await _waiting_after(store, 0) == 0
     assert store.peek(entries.lines, late, 1, writer.CROWD, columns=columns) == read
     assert not store.peek(check.all, store.blobs)
     await store.close()
