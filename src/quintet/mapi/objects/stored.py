@@ -15,6 +15,7 @@ from quintet.mapi import convert, types
 from quintet.mapi.bag import Bag, Data, Item, Key
 from quintet.mapi.convert import reading
 from quintet.mapi.convert.differences import Change, ChangedAttachment, Difference
+from quintet.mapi.convert.sources import Joined
 from quintet.mapi.objects import packed, pid
 from quintet.message.digest import Digest
 from quintet.store import ondemand, pages, props
@@ -54,27 +55,12 @@ class File:
             raise TryLater(Reason.STORAGE) from error
 
 
-class _Behind:
-    """Other data with some bytes before it, as `Data`."""
-
-    __slots__ = ("_data", "_head", "size")
-
-    def __init__(self, head: bytes, data: Data) -> None:
-        self._head, self._data = head, data
-        self.size = len(head) + data.size
-
-    def read(self, start: int, most: int) -> bytes:
-        own = self._head[start : start + most]
-        left = most - len(own)
-        return own + self._data.read(max(start - len(self._head), 0), left) if left else own
-
-
 def original(box: Box, one: Row) -> bytes | Data | None:
     """The letter as every protocol fetches it: our trace fields and the body; None: an item without MIME."""
     if one.blob_id is None:
         return None
     body = _source(box, one)
-    return one.prefix + body if isinstance(body, bytes) else _Behind(one.prefix, body)
+    return one.prefix + body if isinstance(body, bytes) else Joined(one.prefix, body)
 
 
 def derived(box: Box, one: Row) -> Item:
