@@ -13,7 +13,7 @@ from quintet.mapi import pr
 from quintet.mapi.bag import Item
 from quintet.mapi.errors import Code
 from quintet.mapi.providers import registry
-from quintet.mapi.providers.base import MessageStore, Opened, Special
+from quintet.mapi.providers.base import Can, MessageStore, Opened, Special
 from tests.support.server import HOST, PASSWORD, Spawned, spawn_server
 from tests.unit.mapi.providers import conformance
 from tests.unit.mapi.providers.conformance import letter, refused, subjects
@@ -124,8 +124,8 @@ def test_large_message_comes_piece_by_piece(server: Spawned) -> None:
 
 
 def test_wrong_password_and_absent_server(server: Spawned, tmp_path: Path) -> None:
-    refused(Code.LOGON_FAILED, imap, server, ALICE, password="wrong")
-    refused(Code.NETWORK_ERROR, imap, server, ALICE, port="1")
+    assert "Sesame-4711" not in refused(Code.LOGON_FAILED, imap, server, ALICE, password="Sesame-4711")
+    assert HOST in refused(Code.NETWORK_ERROR, imap, server, ALICE, port="1")
 
 
 def test_listing_asks_for_headers_alone(server: Spawned) -> None:
@@ -219,6 +219,7 @@ class TestNews(conformance.MessageStoreContract):
         assert store.special() == {Special.PUBLIC: store.top}
 
     def test_receive_folders(self, store: MessageStore) -> None:
+        assert Can.RECEIVE_FOLDERS not in store.can
         refused(Code.NO_RECEIVE_FOLDER, store.receive_folder, "IPM.Note")
 
     @pytest.fixture

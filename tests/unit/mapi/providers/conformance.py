@@ -79,10 +79,12 @@ def recipient(address: str, kind: int = derive.TO) -> Bag:
     }
 
 
-def refused(code: Code, call: Callable[..., object], *args: object, **kwargs: object) -> None:
+def refused(code: Code, call: Callable[..., object], *args: object, **kwargs: object) -> str:
+    """What the error says."""
     with pytest.raises(MapiError) as caught:
         call(*args, **kwargs)
     assert caught.value.code == code
+    return caught.value.text
 
 
 def until(ready: Callable[[], bool]) -> None:
