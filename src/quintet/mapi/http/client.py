@@ -56,9 +56,9 @@ class Line:
             self._http.request("POST", path, body, {**headers, "Authorization": self._authorization()})
             response = self._http.getresponse()
             raw = response.read(MAX_ANSWER + 1)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:  # a name that nobody can have
             self.close()
-            raise Hangup(Reason.CLOSED, "the connection broke") from error
+            raise Hangup(Reason.CLOSED, f"{self._url.hostname}: {error}") from error
         if len(raw) > MAX_ANSWER:
             self.close()
             raise Hangup(Reason.TOO_BIG)

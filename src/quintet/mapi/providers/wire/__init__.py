@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from quintet.mapi import pr
 from quintet.mapi.bag import Bag
@@ -53,11 +53,8 @@ def _open(options: Mapping[str, str]) -> Opened:
 
 def _endpoints(url: str, address: str, authorization: str, context: ssl.SSLContext) -> discover.Found:
     """By Autodiscover, unless ``url`` is that of the server.  Raises MapiError(INVALID_PARAMETER)."""
-    if not url or urlsplit(url).path.lower().endswith("/autodiscover.xml"):
+    if not url or discover.address_of(url).path.lower().endswith("/autodiscover.xml"):
         return discover.find(address, authorization, url=url, context=context)
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise MapiError(Code.INVALID_PARAMETER, "url is no address of a server")
     base, query = url.rstrip("/"), f"?MailboxId={quote(address)}"
     return discover.Found(f"{base}/mapi/emsmdb/{query}", f"{base}/mapi/nspi/{query}")
 

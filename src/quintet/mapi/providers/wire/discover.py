@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
@@ -104,7 +104,8 @@ def find(
 ) -> Found:
     """The endpoints of a mailbox; ``url`` is where to ask, "" the usual places of the address's domain.
 
-    Raises MapiError(NOT_FOUND, LOGON_FAILED, NETWORK_ERROR).
+    Raises MapiError(NOT_FOUND, LOGON_FAILED, NETWORK_ERROR, CORRUPT_DATA); INVALID_PARAMETER:
+    what is told is no URL.
     """
     domain = address.rpartition("@")[2]
     places = [url] if url else [f"https://{domain}{PATH}", f"https://autodiscover.{domain}{PATH}"]
@@ -116,7 +117,22 @@ def find(
             if error.code == Code.LOGON_FAILED:
                 raise
             trouble = error
+        except ValueError as error:  # an answer leads to what is no URL
+            trouble = MapiError(Code.NOT_FOUND, f"{domain}: {error}")
     raise trouble
+
+
+def address_of(url: str) -> SplitResult:
+    """Where a server is.  Raises MapiError(INVALID_PARAMETER): the URL does not tell."""
+    wrong = MapiError(Code.INVALID_PARAMETER, "url is no address of a server")
+    try:
+        parts = urlsplit(url)
+        told = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        raise wrong from None
+    if not told or not url.isprintable() or " " in url:
+        raise wrong
+    return parts
 
 
 def _follow(place: str, address: str, authorization: str, context: ssl.SSLContext | None, hops: int) -> Found:
@@ -134,6 +150,9 @@ def _follow(place: str, address: str, authorization: str, context: ssl.SSLContex
             raise MapiError(Code.NOT_FOUND, f"{place} answers {status}")
         told = read(body)
         if told.store:
+            found = [address_of(one) for one in (told.store, told.book) if one]
+            if not plain and any(one.scheme != "https" for one in found):
+                break
             return Found(told.store, told.book)
         if told.url:
             place = told.url
