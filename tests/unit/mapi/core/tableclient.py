@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from quintet.mapi import consts
+from quintet.mapi import consts, pr
+from quintet.mapi.core.folder import IMAPIFolder
 from quintet.mapi.core.notify import IMAPIAdviseSink
 from quintet.mapi.core.structs import TABLE_NOTIFICATION
 from quintet.mapi.core.table import IMAPITable
@@ -17,6 +18,13 @@ KINDS = {
     consts.TABLE_SORT_DONE: "sorted", consts.TABLE_RESTRICT_DONE: "restricted",
     consts.TABLE_SETCOL_DONE: "columns",
 }  # fmt: skip
+
+
+def subjects_of(folder: IMAPIFolder) -> IMAPITable:
+    """A table as a `Client` reads it."""
+    found = folder.GetContentsTable(consts.MAPI_UNICODE)
+    found.SetColumns([pr.SUBJECT, pr.INSTANCE_KEY])
+    return found
 
 
 class Client:

@@ -33,6 +33,7 @@ from quintet.mapi.core.structs import (
     SSubRestriction,
 )
 from quintet.mapi.core.table import IMAPITable
+from tests.unit.mapi.core.tableclient import subjects_of
 
 Write = Callable[..., IMessage]
 
@@ -42,9 +43,7 @@ def table(write: Write, inbox: IMAPIFolder) -> IMAPITable:
     """Five messages: subjects b, a, d, c, e with importance 1, 2, 1, 2, 0."""
     for subject, importance in (("b", 1), ("a", 2), ("d", 1), ("c", 2), ("e", 0)):
         write(subject, SPropValue(pr.IMPORTANCE, importance), SPropValue(pr.BODY, subject * 100))
-    found = inbox.GetContentsTable(consts.MAPI_UNICODE)
-    found.SetColumns([pr.SUBJECT, pr.INSTANCE_KEY])
-    return found
+    return subjects_of(inbox)
 
 
 def shown(table: IMAPITable, count: int = 50) -> str:

@@ -23,7 +23,7 @@ from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers.base import Event, Kind, Thing
 from quintet.mapi.providers.listeners import Listeners
 from quintet.mapi.providers.memstore import MemoryStore
-from tests.unit.mapi.core.tableclient import Client
+from tests.unit.mapi.core.tableclient import Client, subjects_of
 
 Write = Callable[..., IMessage]
 
@@ -32,8 +32,7 @@ Write = Callable[..., IMessage]
 def table(write: Write, inbox: IMAPIFolder) -> IMAPITable:
     for subject in "bd":
         write(subject)
-    found = inbox.GetContentsTable(consts.MAPI_UNICODE)
-    found.SetColumns([pr.SUBJECT, pr.INSTANCE_KEY])
+    found = subjects_of(inbox)
     found.SortTable(SSortOrderSet([SSort(pr.SUBJECT, 0)], 0, 0))
     return found
 

@@ -10,7 +10,7 @@ import pytest
 from quintet.mapi import consts, pr
 from quintet.mapi.core.session import IMAPISession
 from quintet.mapi.core.structs import SPropValue, SSort, SSortOrderSet
-from tests.unit.mapi.core.tableclient import Client
+from tests.unit.mapi.core.tableclient import Client, subjects_of
 from tests.unit.mapi.providers.test_local import ANN, BOB, empty, made
 from tests.unit.mapi.providers.test_local_rules import logon, opened, send
 
@@ -58,8 +58,7 @@ def test_more_messages_than_are_told_one_by_one(
 ) -> None:
     ann, other, _ = three
     _, inbox = opened(ann)
-    table = inbox.GetContentsTable(consts.MAPI_UNICODE)
-    table.SetColumns([pr.SUBJECT, pr.INSTANCE_KEY])
+    table = subjects_of(inbox)
     _, theirs = opened(other)
     for number in range(60):
         message = theirs.CreateMessage()
