@@ -27,7 +27,6 @@ from quintet.mapi.nspi import names as book
 from quintet.mapi.objects import packed, people, pid, sending
 from quintet.mapi.rules import Flavor, Op, TemplateEntry
 from quintet.mapi.rules import Recipient as Row
-from quintet.mapi.rules import Template as ShortTemplate
 from quintet.mapi.ruling import Cause, Deed, Failure, Outcome
 from quintet.message import build, headers
 from quintet.store import accounts, props, rules
@@ -146,8 +145,6 @@ class Maker:
     def _template(self, deed: Deed[FolderId]) -> Item:
         """Raises MapiError: it is gone, or was never there."""
         data = deed.action.data
-        if isinstance(data, ShortTemplate):
-            return self._box.message(data.message.counter).item
         if not isinstance(data, TemplateEntry):
             raise MapiError(Code.NOT_FOUND)
         found = ids.read(data.entry)

@@ -20,6 +20,7 @@ from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import packed, pid, places, ruledeeds, ruleletters, ruletable
 from quintet.mapi.objects.box import Box, mapped, reader_of
 from quintet.mapi.objects.itemlike import CC, TO, ItemLike
+from quintet.mapi.objects.numbers import OWN_REPLICA
 from quintet.mapi.objects.stored import File
 from quintet.mapi.restrict import RECIPIENTS
 from quintet.mapi.rules import Action, Bounce, Target, folder_of
@@ -204,7 +205,7 @@ def _number(box: Box, target: Target) -> FolderId | None:
         short = folder_of(target)
     except BadSyntax:
         return None
-    return None if short is None else FolderId(short.counter)
+    return None if short is None or short.replica != OWN_REPLICA else FolderId(short.counter)
 
 
 def is_away(box: Box) -> bool:

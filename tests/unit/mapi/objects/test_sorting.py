@@ -8,6 +8,7 @@ import pytest
 
 from quintet.errors import Reason, Refused
 from quintet.mapi import pr, restrict, ruling
+from quintet.mapi.ids import ServerId, ShortId
 from quintet.mapi.objects import pid, ruledeeds
 from quintet.mapi.objects.sorting import Sorter
 from quintet.mapi.restrict import Content, Property, Relation, Where
@@ -101,6 +102,19 @@ async def test_rules_of_the_folder_that_it_is_moved_to_come_first(desk: Desk) ->
     assert sorted(await desk.subjects("One")) == ["Cats!", "Dogs"]
     assert await desk.subjects("Two") == []
     assert await desk.subjects() == []
+
+
+async def test_a_folder_may_be_named_as_operations_name_it(desk: Desk) -> None:
+    """MS-OXORULE 2.2.5.1.2.1.1: a ServerEid; the folder of another replica only the client reaches (R563)."""
+    cats, dogs = await desk.folder("Cats"), await desk.folder("Dogs")
+
+    def move(number: int, replica: int) -> Action:
+        return Action(Op.MOVE, Target(ServerId(ShortId(replica, number), ShortId(0, 0)).write()))
+
+    await desk.rules(rule(move(cats, 1), at=1), rule(move(dogs, 2), at=2))
+    await desk.arrive()
+    assert (await desk.subjects("Cats"), await desk.subjects("Dogs")) == (["Cats!"], [])
+    assert await desk.look("deferred", pid.MESSAGE_CLASS) == [ruledeeds.ACTION_CLASS]
 
 
 async def test_two_moves_make_two_copies(desk: Desk) -> None:
