@@ -98,6 +98,28 @@ def test_sending_listing_reading(shell: Shell, world: str, tmp_path: Path) -> No
     assert {row["folder"] for row in shell.json("folders")} >= {"Inbox", "Calendar"}  # type: ignore[attr-defined]
 
 
+def test_what_strangers_wrote_steers_nothing(shell: Shell, world: str, tmp_path: Path) -> None:
+    """Neither a terminal, nor where attachments go."""
+    title = "\x1b]0;mine\x07\x9b2JLunch\r?"
+    with mapi.open("ann") as session:
+        letter = session.store.new(mapi.Message)
+        letter.to, letter.subject, letter.body = "bob@example.com", title, f"{title}\r\nAt noon"
+        for name in ("..", "a.txt", "a.txt", "b/../../a.txt", "\x1b[2J"):
+            letter.attachments.add(name.encode(), name)
+        letter.send()
+    for told in (
+        shell("list", "-p", "bob"),
+        shell("read", "1", "-p", "bob", "--save", str(tmp_path / "parts")),
+    ):
+        assert "Lunch?" in told
+        assert not {char for char in told if not char.isprintable()} - {"\n"}
+    assert told.endswith("\nAt noon\n")
+    found = {file.name: file.read_text() for file in (tmp_path / "parts").iterdir()}
+    assert sorted(found.values()) == sorted(["..", "a.txt", "a.txt", "b/../../a.txt", "\x1b[2J"])
+    assert found["a.txt"] == "a.txt"
+    assert list(tmp_path.glob("*.txt")) == []
+
+
 def test_calendar_and_contacts(shell: Shell, world: str) -> None:
     shell(
         "schedule",

@@ -204,6 +204,11 @@ def with_store(given: Path | None, work: Callable[[Store, Config], Awaitable[T]]
 
 Row = Mapping[str, Any]
 
+_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\N{REPLACEMENT CHARACTER}") | {
+    ord("\t"): "\t",
+    ord("\n"): "\n",
+    ord("\r"): "",
+}
 WIDE = 250  # columns of a table that goes into a file or a pipe
 
 
@@ -265,7 +270,12 @@ def cell(value: Any) -> str:
         return ", ".join(cell(each) for each in value)
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {cell(each)}" for key, each in value.items() if cell(each))
-    return str(value)
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """What strangers wrote (a subject, a name), with nothing in it that steers a terminal."""
+    return text.translate(_CONTROLS)
 
 
 def done(text: str, as_json: bool, **facts: Any) -> None:

@@ -299,14 +299,25 @@ def read(
         }
         if save is not None:
             save.mkdir(parents=True, exist_ok=True)
-            facts["saved"] = [str(one.save(save / Path(one.name).name)) for one in item.attachments]
+            facts["saved"] = _saved(item, save)
         body = item.body or ""
         _mark_read(item)
     if as_json:
         common.emit({**facts, "body": body})
         return
     common.record({key: value for key, value in facts.items() if value and key != "id"}, False)
-    typer.echo("\n" + body.replace("\r\n", "\n").rstrip("\n"))
+    typer.echo("\n" + common.printable(body).rstrip("\n"))
+
+
+def _saved(item: Item, where: Path) -> list[str]:
+    """The attachments as files; of those of one name the later ones have their number in front."""
+    from quintet.mapi.plain import safe_name
+
+    found: dict[Path, None] = {}
+    for one in item.attachments:
+        path = where / safe_name(one.name)
+        found[one.save(where / f"{one.number}-{path.name}" if path in found else path)] = None
+    return [str(path) for path in found]
 
 
 def _mark_read(item: Item) -> None:

@@ -11,6 +11,7 @@ from quintet.mapi import pr
 from quintet.mapi.bag import Attachment as Held
 from quintet.mapi.bag import Bag
 from quintet.mapi.bag import Item as Values
+from quintet.mapi.plain import safe_name
 from quintet.mapi.providers import derive
 from quintet.mapi.providers.files import FileData
 
@@ -71,7 +72,7 @@ class Attachment:
         """Writes the content into a file, or under its own name into a directory; piece by piece."""
         where = Path(path)
         if where.is_dir():
-            where /= Path(self.name.replace("\\", "/")).name or "attachment"
+            where /= safe_name(self.name.replace("\\", "/").rpartition("/")[2])
         held = self._held.data
         with where.open("wb") as file:
             if self._held.item is not None or isinstance(held, bytes):

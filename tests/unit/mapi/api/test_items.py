@@ -142,6 +142,8 @@ def test_attachments(session: Session, tmp_path: Path) -> None:
     assert b"Subject: Within" in within.data
     saved = found.attachments["notes.txt"].save(tmp_path)
     assert saved.read_bytes() == b"notes\n"
+    for name, kept in (("..", "attachment"), ("../x\0y", "x_y"), ("a\\b.txt", "b.txt")):
+        assert item.attachments.add(b"", name).save(tmp_path) == tmp_path / kept
     assert found.body is not None
     assert found.body.strip().startswith("See")
     found.attachments.remove("dot.png")
