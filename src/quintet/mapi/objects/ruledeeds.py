@@ -145,8 +145,7 @@ class Deeds:
     def _note(self, klass: str, folder: FolderId, rule: Rule, added: Sequence[Added], more: Bag) -> Message:
         """A message in the Deferred Action folder about the letter (2.2.6, 2.2.7)."""
         box = self.box
-        if "deferred" not in box.special:
-            box.special.update(places.complete(box.tx, box.account))
+        box.special.update(places.complete(box.tx, box.account))  # anew: what was made may be undone by now
         made = box.folder(box.special["deferred"]).create_message()
         told: Bag = {
             pid.MESSAGE_CLASS: klass,

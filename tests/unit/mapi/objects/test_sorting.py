@@ -8,8 +8,9 @@ import pytest
 
 from quintet.errors import Reason, Refused
 from quintet.mapi import pr, restrict, ruling
+from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.ids import ServerId, ShortId
-from quintet.mapi.objects import pid, ruledeeds
+from quintet.mapi.objects import pid, places, ruledeeds
 from quintet.mapi.objects.sorting import Sorter
 from quintet.mapi.restrict import Content, Property, Relation, Where
 from quintet.mapi.rules import Action, Bounce, Op, State, Target
@@ -305,6 +306,23 @@ async def test_a_peer_of_lmtp_hears_of_each(desk: Desk) -> None:
     made.peer = Peer("c2", "192.0.2.1")
     found = await desk.house.inbound.accept(made, content_of(LETTER % (9, b"", b"Cats", b"x")), each=True)
     assert [problem and problem.reason for problem in found] == [Reason.POLICY, None]
+
+
+async def test_a_folder_that_was_made_for_what_is_undone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is deferred fails behind the making of its folder; another rule's error is told all the same."""
+    gone = await desk.target("Gone")
+    await desk.rules(rule(Action(Op.DEFER, b"data"), at=1), rule(Action(Op.COPY, gone), at=2))
+    await desk.house.store.write(folders.remove, await desk.folder("Gone"))
+    await desk.house.store.write(folders.remove, desk.box.special["deferred"])
+
+    def broken(*_: object) -> None:
+        raise MapiError(Code.NOT_SUPPORTED)
+
+    monkeypatch.setattr(ruledeeds, "ServerId", broken)
+    await desk.arrive()
+    desk.box.special = await desk.run(lambda: places.find(desk.box.tx, desk.box.account))
+    assert await desk.subjects() == ["Cats!"]
+    assert await desk.errors() == [(ruledeeds.ERROR_CLASS, ruling.Cause.MOVE_COPY)]
 
 
 async def test_what_the_client_is_to_move_is_not_deleted(desk: Desk) -> None:
