@@ -150,6 +150,13 @@ def present(tx: Tx, numbers: Sequence[int]) -> list[int]:
     return [number for (number,) in tx.all(f"SELECT id FROM entry WHERE id {members} ORDER BY id", param)]
 
 
+def lying(tx: Tx, numbers: Sequence[int]) -> list[tuple[int, FolderId]]:
+    """`present`, each with the folder in which it lies."""
+    members, param = dialect.among(tx.engine, numbers)
+    rows = tx.all(f"SELECT id, folder_id FROM entry WHERE id {members} ORDER BY id", param)
+    return [(number, FolderId(place)) for number, place in rows]
+
+
 def changed(
     tx: Tx, folder_id: FolderId, modseq: int, limit: int = MAX_PAGE
 ) -> tuple[list[int], set[int]] | None:

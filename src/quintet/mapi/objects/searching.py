@@ -197,13 +197,10 @@ class Answer:
             self._look(folder, number)
 
     def _look(self, folder: Folder, number: FolderId) -> None:
-        try:
-            place = folder.box.folder(number)
-        except MapiError:
+        place = _readable(folder.box, number)
+        if place is None:
             if self._places.pop(number, None) is not None:
                 self._changes += 1
-            return
-        if not place.may("r") or place.is_search:
             return
         highest = place.row.highest_modseq
         known = self._places.get(number)
@@ -231,6 +228,15 @@ class Answer:
                 if self._matcher.test(values, functools.partial(rows.parts, number)):
                     found.add(number)
         return found
+
+
+def _readable(box: Box, number: FolderId) -> Folder | None:
+    """A folder that is searched; None: it is gone, is a search itself, or may not be read (any more)."""
+    try:
+        found = box.folder(number)
+    except MapiError:
+        return None
+    return found if found.may("r") and not found.is_search else None
 
 
 def _scope(folder: Folder, asked: Criteria) -> list[FolderId]:
@@ -310,4 +316,6 @@ def found(folder: Folder) -> list[int]:
         return answer(folder).numbers()
     raw = props.get(folder.box.tx, props.FOLDER, folder.id).get(_ANSWER, b"")
     numbers = [int.from_bytes(raw[at : at + 6], "big") for at in range(0, len(raw), 6)]
-    return pages.present(folder.box.tx, numbers)
+    lying = pages.lying(folder.box.tx, numbers)
+    readable = {place for place in {place for _, place in lying} if _readable(folder.box, place) is not None}
+    return [number for number, place in lying if place in readable]

@@ -13,7 +13,7 @@ from quintet.mapi.restrict import Relation, Where
 from quintet.store import entries, folders
 from quintet.store.content import content_of
 from quintet.store.db import DrivenTx
-from quintet.store.model import SEEN
+from quintet.store.model import SEEN, FolderId
 
 Deliver = Callable[..., int]
 MENU = restrict.Content(Where.SUBSTRING, 1, pid.SUBJECT, (pid.SUBJECT, "menu"))
@@ -183,6 +183,28 @@ def test_search_folder_reaches_only_what_the_reader_may_read(
     shared = objects.logon(tx, box.account.id, bob.id, files=files)
     with shared.using(tx):
         assert shown(shared.folder(finder.id)) == []
+
+
+@pytest.mark.parametrize("flags", [0, searching.STATIC])
+def test_search_folder_shows_no_more_what_the_reader_may_not_read_any_more(
+    tx: DrivenTx, box: Box, finder: Folder, files: objects.box.Blobs, flags: int
+) -> None:
+    from quintet.store import access, accounts
+
+    bob, inbox = accounts.create(tx, "bob@example.org"), FolderId(box.special["inbox"])
+    add(tx, inbox, "menu secret")
+    finder.search(MENU, [inbox], flags)
+    access.grant(tx, finder.id, bob.name, "lr")
+    access.grant(tx, inbox, bob.name, "lr")
+    shared = objects.logon(tx, box.account.id, bob.id, files=files)
+    with shared.using(tx):
+        assert shown(shared.folder(finder.id)) == ["menu secret"]
+    for left in ("l", ""):
+        access.grant(tx, inbox, bob.name, left)
+        with shared.using(tx):
+            assert shown(shared.folder(finder.id)) == []
+            assert shared.folder(finder.id).value(pid.CONTENT_COUNT) == 0
+    assert shown(finder) == ["menu secret"]
 
 
 def test_copy_of_a_search_folder_looks_for_the_same(tx: DrivenTx, box: Box, finder: Folder) -> None:
