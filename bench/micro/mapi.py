@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from quintet.config.store import Store as StoreConfig
-from quintet.mapi import objects
+from quintet.mapi import layout, objects
 from quintet.mapi.objects import Box, pid
 from quintet.mapi.rows import Key, Order, SortOrder
 from quintet.mapi.table import Origin
@@ -36,7 +36,7 @@ LETTER = (
     b"</p>\r\n--b--\r\n"
 )  # fmt: skip
 COLUMNS = (
-    pid.MESSAGE_ID, pid.FOLDER_ID, pid.INSTANCE_ID, pid.INSTANCE_NUMBER, pid.MESSAGE_CLASS, pid.SUBJECT,
+    pid.MESSAGE_ID, pid.FOLDER_ID, layout.INST_ID, layout.INSTANCE_NUM, pid.MESSAGE_CLASS, pid.SUBJECT,
     pid.SENDER_NAME, pid.DELIVERY_TIME, pid.MESSAGE_SIZE, pid.MESSAGE_FLAGS, pid.HAS_ATTACHMENTS,
     pid.DISPLAY_TO,
 )  # fmt: skip
