@@ -6,21 +6,24 @@ numbers for named properties.  A target is kept as it was given: an entry id, or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from quintet.errors import BadSyntax, Reason, Refused
-from quintet.mapi import match, names, pr, rules
+from quintet.mapi import ids, match, names, pr, rules
 from quintet.mapi.bag import Bag
 from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.objects.numbers import short
 from quintet.mapi.restrict import Restriction
-from quintet.mapi.rules import State
+from quintet.mapi.rules import Action, State, Target, Template, TemplateEntry
 from quintet.mapi.ruling import Rule
-from quintet.mapi.types import Tag
+from quintet.mapi.table import Rows
+from quintet.mapi.types import Tag, Value
 from quintet.store import rules as kept
 
 if TYPE_CHECKING:
+    from quintet.mapi.objects.box import Box
     from quintet.mapi.objects.folder import Folder
 
 _SERVERS: Final = State.ERROR | State.PARSE_ERROR  # bits that no client sets (R66, R77)
@@ -55,6 +58,56 @@ def _bag(row: kept.Rule, outside: Restate) -> Bag:
     if rule.actions:
         bag[pr.RULE_ACTIONS] = rules.restated(rule.actions, outside)
     return bag
+
+
+class RuleRows(Rows):
+    """The rules table that a ROP opens: as `listing`, with actions as a standard rule has them (2.2.5.1.2).
+
+    A folder that takes no letters for somebody has none.  Raises MapiError(ACCESS_DENIED): as `listing`.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._has = not (folder.is_group or folder.is_search)
+        if self._has:
+            _check(folder)
+
+    def _rows(self) -> list[kept.Rule]:
+        return kept.listing(self._folder.box.tx, self._folder.id) if self._has else []
+
+    def ids(self) -> Sequence[int]:
+        return [row.id for row in self._rows()]
+
+    def version(self) -> Hashable:
+        return tuple(self._rows())
+
+    def columns(self) -> Sequence[Tag]:
+        return [*_PLAIN.values(), pr.RULE_CONDITION, pr.RULE_ACTIONS]
+
+    def values(self, ids: Sequence[int], keys: Sequence[Tag]) -> list[list[Value]]:
+        bags = {row.id: _bag(row, _same) for row in self._rows()}
+        for bag in bags.values():
+            actions = bag.get(pr.RULE_ACTIONS, ())
+            bag[pr.RULE_ACTIONS] = tuple([_standard(self._folder.box, one) for one in actions]) or None
+        return [[bags[number].get(key) if number in bags else None for key in keys] for number in ids]
+
+
+def _standard(box: Box, action: Action) -> Action:
+    """An action with ids of this store in place of entry ids; one that leads elsewhere stays."""
+    data = action.data
+    if not isinstance(data, Target | TemplateEntry):
+        return action
+    try:
+        entry = ids.read(data.folder if isinstance(data, Target) else data.entry)
+    except BadSyntax:  # a ServerEid, as it is wanted
+        return action
+    if isinstance(entry, ids.FolderEntry | ids.MessageEntry) and entry.folder.replica == box.replica:
+        folder = short(entry.folder.counter)
+        if isinstance(data, Target):
+            return replace(action, data=replace(data, folder=ids.ServerId(folder, short(0)).write()))
+        if isinstance(entry, ids.MessageEntry):
+            return replace(action, data=Template(folder, short(entry.message.counter), data.guid))
+    return action
 
 
 def of_row(row: kept.Rule) -> Rule:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
-from quintet.mapi import restrict
-from quintet.mapi.ids import ShortId
+from quintet.mapi import objects, pr, restrict
+from quintet.mapi.ids import ServerId, ShortId
+from quintet.mapi.objects import ruletable
 from quintet.mapi.rop import events, folders, messages, others, stores, streams, tables
 from quintet.mapi.rows import Key, Order, SortOrder
+from quintet.mapi.rules import Action, Op, Target, Template, TemplateEntry
+from quintet.store.db import Tx
 from tests.support.mapiclient import INBOX, NAME, SENT, SUBJECT, short
 from tests.unit.mapi.rop.asking import (
     RECEIVED,
@@ -140,8 +144,56 @@ async def test_permissions(tmp_path: Path) -> None:
         await box.ask(others.ModifyPermissions(0, (gone,)), inbox)
         assert len(await box.rows(table, columns)) == 2
         assert code(await box.try_(others.ModifyPermissions(8, ()), inbox)) == 0x80070057
-        rules = await box.open(others.GetRulesTable(0), inbox)
-        assert await box.rows(rules, (0x66740014,)) == []
+
+
+async def test_rules_table(tmp_path: Path) -> None:
+    """MS-OXORULE R122, R123, R449: a row for each rule, as standard ones are told; R827; only the owner's."""
+    async with desk(tmp_path) as it:
+        box, bob = await it.box(), await it.box("bob")
+        alice = it.people["alice"].account_id
+        own = await it.store.write(objects.logon, alice, alice, files=it.store.blobs)
+        inbox = await box.folder(INBOX)
+        condition = restrict.Content(restrict.Where.SUBSTRING, 1, SUBJECT, (SUBJECT, "apple" * 200))
+        entry = own.folder_entry_id(box.folders[SENT].counter)
+        template = uuid.uuid4()
+
+        def put(tx: Tx) -> list[int]:
+            with own.using(tx):
+                folder = own.folder(box.folders[INBOX].counter)
+                answer = TemplateEntry(own.message_entry_id(folder.id, 77), template)
+                moved = {
+                    pr.RULE_STATE: 1, pr.RULE_SEQUENCE: 2, pr.RULE_NAME: "Äpfel", pr.RULE_PROVIDER: "R",
+                    pr.RULE_CONDITION: condition, pr.RULE_ACTIONS: (Action(Op.MOVE, Target(entry)),),
+                }  # fmt: skip
+                replied = {
+                    pr.RULE_SEQUENCE: 1,
+                    pr.RULE_ACTIONS: (Action(Op.REPLY, answer), Action(Op.DELETE)),
+                }
+                return ruletable.change(folder, [moved, replied])
+
+        first, second = await it.store.write(put)
+        rules = await box.open(others.GetRulesTable(0x40), inbox)
+        columns = (
+            pr.RULE_ID,
+            pr.RULE_SEQUENCE,
+            pr.RULE_STATE,
+            pr.RULE_NAME,
+            pr.RULE_CONDITION,
+            pr.RULE_ACTIONS,
+        )
+        sent = ServerId(box.folders[SENT], ShortId(0, 0)).write()
+        replied_, moved_ = await box.rows(rules, columns)
+        assert moved_ == [first, 2, 1, "Äpfel", condition, (Action(Op.MOVE, Target(sent)),)]
+        reply = Template(box.folders[INBOX], ShortId(1, 77), template)
+        assert replied_[:3] == [second, 1, 0]
+        assert replied_[5] == (Action(Op.REPLY, reply), Action(Op.DELETE))
+        assert code(await box.try_(others.GetRulesTable(0x41), inbox)) == 0x80040102
+        (entry,) = await bob.values(bob.handle, 0x661B0102)
+        reads = others.RowChange(1, ((0x0FFF0102, entry), (0x66730003, 0x401)))
+        await box.ask(others.ModifyPermissions(0, (reads,)), inbox)
+        await bob.log_on(dn="alice@example.org")
+        theirs = await bob.folder(box.folders[INBOX])
+        assert code(await bob.try_(others.GetRulesTable(0), theirs)) == 0x80070005
 
 
 # --- tables -------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Permissions of folders (MS-OXCPERM 3.2.5.1, 3.2.5.2), and the table of rules (MS-OXORULE 3.2.5.2)."""
+"""Permissions of folders (MS-OXCPERM 3.2.5.1, 3.2.5.2), and the table of rules (MS-OXORULE 3.2.5.3)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Final
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import Folder, members
 from quintet.mapi.objects.members import Grant
+from quintet.mapi.objects.ruletable import RuleRows
 from quintet.mapi.rop import others
 from quintet.mapi.rop.others import RowChange
 from quintet.mapi.rop.serve.desk import Call, serves
 from quintet.mapi.rop.serve.of_tables import Of, OpenTable
-from quintet.mapi.rop.serve.parts import NoRows
 from quintet.mapi.table import Table
 
 REPLACE_ROWS, INCLUDE_FREE_BUSY = 0x01, 0x02  # ModifyFlags (MS-OXCPERM 2.2.2.1)
 ADD, MODIFY, REMOVE = 0x01, 0x02, 0x04  # PermissionDataFlags
-_RULE_COLUMNS: Final = (0x66740014, 0x66760003, 0x66770003, 0x6682001F)  # id, sequence, state, name
+UNICODE = 0x40  # TableFlags of RopGetRulesTable (MS-OXORULE R127)
 FREE_BUSY: Final = 0x0800 | 0x1000  # FreeBusySimple, FreeBusyDetailed of PidTagMemberRights
 
 
@@ -58,6 +58,7 @@ def _grant(change: RowChange, replace: bool, *, keep: bool) -> Grant:
 
 @serves(0x3F)
 def get_rules_table(call: Call) -> None:
-    """Empty, as long as RopModifyRules is not served."""
-    call.thing(Folder)
-    call.give(OpenTable(Table(NoRows(_RULE_COLUMNS)), Of.RULES))
+    """No fields in its answer; which width text has is the columns' matter, whatever the flag says."""
+    if call.body.flags & ~UNICODE:  # R827
+        raise MapiError(Code.NOT_SUPPORTED)
+    call.give(OpenTable(Table(RuleRows(call.thing(Folder))), Of.RULES))

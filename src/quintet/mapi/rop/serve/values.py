@@ -99,7 +99,7 @@ def cut(value: Value) -> Value:
         return value[:MAX_CELL]
     if isinstance(value, list):
         return [cut(one) for one in value]
-    if isinstance(value, tuple):  # a type and its value
+    if isinstance(value, tuple) and isinstance(value[0], int):  # a type and its value; actions stay whole
         return value[0], cut(value[1])
     return value
 
