@@ -12,7 +12,7 @@ from typing import Any, Final
 from quintet.errors import Reason, Refused
 from quintet.store import dialect
 from quintet.store.db import Tx
-from quintet.store.model import EntryId, FolderId, MessageId, Modseq, Uid
+from quintet.store.model import SEEN, EntryId, FolderId, MessageId, Modseq, Uid
 
 MAX_PAGE = 1000  # entries of one question
 
@@ -155,6 +155,12 @@ def lying(tx: Tx, numbers: Sequence[int]) -> list[tuple[int, FolderId]]:
     members, param = dialect.among(tx.engine, numbers)
     rows = tx.all(f"SELECT id, folder_id FROM entry WHERE id {members} ORDER BY id", param)
     return [(number, FolderId(place)) for number, place in rows]
+
+
+def unseen(tx: Tx, numbers: Sequence[int]) -> int:
+    """How many of some entries do not have the flag that they were seen."""
+    members, param = dialect.among(tx.engine, numbers)
+    return int(tx.value(f"SELECT count(*) FROM entry WHERE id {members} AND flags & {SEEN} = 0", param))
 
 
 def changed(

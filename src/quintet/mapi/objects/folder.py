@@ -15,7 +15,7 @@ from quintet.mapi.objects.foldercore import SEARCH_ROLE, FolderCore
 from quintet.mapi.objects.hierarchy import Hierarchy
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.table import Table
-from quintet.store import access, folders
+from quintet.store import access, folders, pages
 from quintet.store.model import FolderKind
 
 if TYPE_CHECKING:
@@ -72,8 +72,10 @@ class Folder(FolderCore):
         """Messages that the reader has not read; of a search folder, of those that it shows."""
         if not self.is_search:
             return super().unread()
-        rows = searching.Found(self).values(searching.found(self), [pid.READ])
-        return sum(not read for (read,) in rows)
+        shown = searching.found(self)
+        if self.box.is_owner:
+            return pages.unseen(self.box.tx, shown)
+        return sum(not read for (read,) in searching.Found(self).values(shown, [pid.READ]))
 
     # --- messages --------------------------------------------------------------------------------------
 

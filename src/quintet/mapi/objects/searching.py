@@ -306,6 +306,11 @@ class Found(Contents):
         return self._folders[number]
 
 
+def lying(folder: Folder) -> dict[int, FolderId]:
+    """`found`, each with the folder in which it lies."""
+    return dict(pages.lying(folder.box.tx, found(folder)))
+
+
 def found(folder: Folder) -> list[int]:
     """The messages that a search folder shows; none before it was asked for any."""
     try:

@@ -355,17 +355,22 @@ async def test_folders_of_a_hierarchy_are_rows(listener: Listener) -> None:
         assert [(event.table, event.flags) for event in own] == [(TableEvent.ROW_DELETED, 0x100)][quiet:]
 
 
-async def test_search_folders_have_rows(listener: Listener) -> None:
-    """R119, R120: bits S and M; whatever happens in the folders that are searched."""
-    flagged = restrict.Property(restrict.Relation.EQUAL, pid.FLAG_STATUS, (pid.FLAG_STATUS, 2))
+async def flagged(listener: Listener) -> FolderId:
+    """A search folder of what is flagged in the Inbox."""
+    wanted = restrict.Property(restrict.Relation.EQUAL, pid.FLAG_STATUS, (pid.FLAG_STATUS, 2))
 
-    def make(tx: Tx) -> int:
+    def make(tx: Tx) -> FolderId:
         with listener.box.using(tx) as box:
             folder, _ = box.folder(box.special["finder"]).create_folder("Flagged", search=True)
-            folder.search(flagged, [listener.inbox], 0)
+            folder.search(wanted, [listener.inbox], 0)
             return folder.id
 
-    search = await listener.store.write(make)
+    return await listener.store.write(make)
+
+
+async def test_search_folders_have_rows(listener: Listener) -> None:
+    """R119, R120: bits S and M; whatever happens in the folders that are searched."""
+    search = await flagged(listener)
     first = await arrive(listener, 1)
     listener.show(lambda box: box.folder(search).contents(), pid.MESSAGE_ID)
     await listener.store.write(entries.set_flags, listener.inbox, [1], "+", FLAGGED)
@@ -375,6 +380,35 @@ async def test_search_folders_have_rows(listener: Listener) -> None:
     assert [event.table for event in listener.events()] == [TableEvent.ROW_MODIFIED]
     await listener.store.write(entries.set_flags, listener.inbox, [1], "-", FLAGGED)
     assert [event.table for event in listener.events()] == [TableEvent.ROW_DELETED]
+
+
+async def test_messages_come_into_search_folders_and_go(listener: Listener) -> None:
+    """R119, R179: bits S and M; where the message lies, and the search folder as its parent."""
+    search = await flagged(listener)
+    number = await add(listener)
+    listener.subscribe(search)
+    both = Kind.SEARCH_FOLDER | Kind.MESSAGE
+
+    def told() -> list[tuple[int, int, int, int]]:
+        return [
+            (one.flags & ~both, one.message.counter, one.total, one.unread)
+            for one in listener.events()
+            if one.flags & both == (both if one.message.counter else 0)
+            and one.parent.counter in (0, search)
+            and one.folder.counter == (listener.inbox if one.message.counter else search)
+        ]
+
+    counts = Kind.MODIFIED | Kind.TOTAL | Kind.UNREAD
+    await listener.store.write(entries.set_flags, listener.inbox, [1], "+", FLAGGED)
+    assert told() == [(Kind.CREATED, number, 0, 0), (counts, 0, 1, 1)]
+    await listener.store.write(entries.set_flags, listener.inbox, [1], "+", SEEN)
+    assert told() == [(Kind.MODIFIED, number, 0, 0), (Kind.MODIFIED | Kind.UNREAD, 0, 1, 0)]
+    await add(listener, 2)  # it matches nothing
+    await listener.store.write(entries.set_flags, listener.inbox, [1], "-", FLAGGED)
+    assert told() == [(Kind.DELETED, number, 0, 0), (counts, 0, 0, 0)]
+    listener.notices.forget(1)
+    await listener.store.write(entries.set_flags, listener.inbox, [1], "+", FLAGGED)
+    assert listener.events() == []
 
 
 async def test_what_is_released_is_told_no_more(listener: Listener) -> None:

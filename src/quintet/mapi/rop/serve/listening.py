@@ -5,16 +5,17 @@ The store is asked what happened since the last look, whoever did it (docs/decis
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from quintet.mapi.errors import MapiError
 from quintet.mapi.ids import ShortId
-from quintet.mapi.objects import Box, Folder, happening, pid
+from quintet.mapi.objects import Box, Folder, happening, pid, searching
 from quintet.mapi.objects.contents import Contents
 from quintet.mapi.objects.happening import FolderNews, Place, Tree
 from quintet.mapi.objects.numbers import short
+from quintet.mapi.objects.searching import Found
 from quintet.mapi.rop.events import Event, Kind
 from quintet.store import accounts
 from quintet.store.db import Tx
@@ -53,6 +54,14 @@ class _Known:
     unread: int = -1
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a search folder showed when it was looked at last: messages, each with the folder it lies in."""
+
+    moment: Hashable
+    lying: Mapping[int, FolderId]
+
+
 @dataclass(slots=True)
 class _Look:
     """What is new in a folder; ``happened`` None: too much to tell of each message."""
@@ -71,6 +80,12 @@ class Listening:
         self._base: Modseq | None = None  # that of folders that were not looked at yet
         self._known: dict[FolderId, _Known] = {}
         self._tree: Tree | None = None
+        self._searches: dict[FolderId, _Shown] = {}
+
+    @property
+    def searches(self) -> bool:
+        """Whether a look at what happened is a search."""
+        return bool(self._searches)
 
     def subscribe(self, handle: int, one: Subscription) -> None:
         """From this transaction of the box on."""
@@ -79,10 +94,20 @@ class Listening:
         if self._tree is None and one.kinds & _OF_FOLDERS:
             self._tree = Tree(self.box)
         if one.folder is not None and one.folder not in self._known:
-            self._known[one.folder] = _known(self.box.folder(one.folder))
+            folder = self.box.folder(one.folder)
+            self._known[one.folder] = _known(folder)
+            if folder.is_search and one.kinds & _OF_MESSAGES:
+                self._searches[one.folder] = _shown(Found(folder))
         self.subscriptions[handle] = one
 
-    def collect(self, tx: Tx, dirty: Iterable[FolderId]) -> Told:
+    def drop(self, handle: int) -> bool:
+        """Ends a subscription; False: it was none of this logon's."""
+        one = self.subscriptions.pop(handle, None)
+        if one is not None and all(one.folder != other.folder for other in self.subscriptions.values()):
+            self._searches.pop(one.folder or FolderId(0), None)
+        return one is not None
+
+    def collect(self, tx: Tx, dirty: Collection[FolderId]) -> Told:
         """What happened; ``dirty`` are the folders that hints named."""
         with self.box.using(tx):
             if self._tree is not None and not self._tree.is_current(self.box):
@@ -92,6 +117,8 @@ class Listening:
             for number in dirty:
                 if any(one.hears(_OF_MESSAGES, number) for one in self.subscriptions.values()):
                     yield from self._look(number)
+            for number in list(self._searches) if dirty else ():
+                yield from self._search(number, dirty)
 
     # --- folders ------------------------------------------------------------------------------------------
 
@@ -113,6 +140,44 @@ class Listening:
             if one.hears(kind, *places) and not one.message:
                 yield handle, event
 
+    # --- search folders -----------------------------------------------------------------------------------
+
+    def _search(self, number: FolderId, dirty: Collection[FolderId]) -> Told:
+        """What came into a search folder, went out of it, or changed in it (R119)."""
+        before = self._searches[number]
+        try:
+            rows = Found(self.box.folder(number))
+            now = _shown(rows)
+            if now.moment == before.moment:
+                return
+            touched = rows.touched(before.moment, dirty)
+        except MapiError:  # it is gone, or a folder that it looked at
+            self._searches.pop(number, None)
+            return
+        self._searches[number] = now
+        came, gone = now.lying.keys() - before.lying.keys(), before.lying.keys() - now.lying.keys()
+        changed = (now.lying.keys() & before.lying.keys()).intersection(touched or ())
+        news = [(Kind.DELETED, each, before.lying[each]) for each in sorted(gone)]
+        news += [(Kind.CREATED, each, now.lying[each]) for each in sorted(came)]
+        news += [(Kind.MODIFIED, each, now.lying[each]) for each in sorted(changed)]
+        if not news and touched is not None:
+            return
+        if touched is None or len(news) > MAX_TOLD:
+            news = []
+        counts = Event(
+            Kind.MODIFIED | (Kind.TOTAL if came or gone else 0) | Kind.UNREAD,
+            short(number), total=len(now.lying), unread=rows.folder.unread(),
+        )  # fmt: skip
+        for handle, one in self.subscriptions.items():
+            if one.folder != number:
+                continue
+            for kind, message, place in news:
+                if one.kinds & kind and one.message in (0, message):
+                    flags = kind | Kind.SEARCH_FOLDER | Kind.MESSAGE
+                    yield handle, Event(flags, short(place), short(message), parent=short(number))
+            if one.kinds & Kind.MODIFIED and not one.message:
+                yield handle, counts
+
     # --- messages -----------------------------------------------------------------------------------------
 
     def _look(self, number: FolderId) -> Told:
@@ -124,7 +189,7 @@ class Listening:
         row = folder.row
         assert self._base is not None
         known = self._known.get(number) or _Known(self._base)
-        if row.highest_modseq <= known.modseq or not folder.may("r"):
+        if row.highest_modseq <= known.modseq or folder.is_search or not folder.may("r"):
             return
         fresh = self._known[number] = _known(folder)
         look = _Look(folder, happening.since(folder, known.modseq, MAX_TOLD))
@@ -183,6 +248,10 @@ class Listening:
             message_flags=flags if isinstance(flags, int) else 0,
             message_class=klass if isinstance(klass, str) else "IPM.Note",
         )  # fmt: skip
+
+
+def _shown(rows: Found) -> _Shown:
+    return _Shown(rows.version(), searching.lying(rows.folder))
 
 
 def _known(folder: Folder) -> _Known:

@@ -93,7 +93,7 @@ class Notices:
         """The object is released."""
         self.hide(handle)
         for number, one in list(self._listening.items()):
-            if one.subscriptions.pop(handle, None) is not None:
+            if one.drop(handle):
                 self._take_back(handle)
                 if not one.subscriptions:
                     del self._listening[number]
@@ -131,7 +131,9 @@ class Notices:
         return table.account in hints.missed or table.concerns(hints.folders)
 
     def heavy(self, hints: Hints) -> bool:
-        """Whether `collect` has to arrange a table anew, which is too much for the loop."""
+        """Whether `collect` has to arrange a table anew, or to search, which is too much for the loop."""
+        if any(one.searches for one in self._listening.values()):
+            return True
         return any(self._concerned(table, hints) for table in self._tables.values())
 
     def _put(self, handle: int, logon: int, event: Event) -> None:
