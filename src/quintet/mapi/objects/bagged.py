@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from quintet.errors import BadSyntax
-from quintet.mapi import match, types
+from quintet.mapi import match, named, types
 from quintet.mapi.bag import Bag, Key, NamedTag
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import packed
@@ -70,6 +70,16 @@ class Bagged:
         """All that are set (RopGetPropertiesList)."""
         own = [tag for tag, fact in self.facts.items() if not match.is_absent(fact(self))]
         return own + [tag for tag in self.box.tags_of(self._bag()) if tag not in self.facts]
+
+    def nameless(self) -> list[NamedTag]:
+        """Properties that it has under a name that everybody knows and that has no number here yet."""
+        return [
+            key
+            for key in self._bag()
+            if isinstance(key, NamedTag)
+            and named.name(key.guid, key.name) is not None
+            and self.box.tag_of(key) is None
+        ]
 
     def set(self, values: Iterable[tuple[Tag, Value]]) -> list[Trouble]:
         """Sets properties; what could not be set is told, the rest is (R475, R47505).

@@ -14,6 +14,9 @@ from quintet.mapi.nspi import names
 from quintet.mapi.rop import folders, messages, properties, registry, streams
 from quintet.mapi.rop.serve.of_messages import COLUMNS
 from quintet.mapi.types import Error, Named
+from quintet.store import entries
+from quintet.store.content import content_of
+from quintet.store.model import FolderId
 from tests.support.mapiclient import BODY, CLASS, INBOX, NAME, SENT, SUBJECT, short
 from tests.unit.mapi.rop.asking import (
     BODY8,
@@ -269,6 +272,22 @@ async def test_named_properties(tmp_path: Path) -> None:
         assert (await box.ask(query(1, None), again)).answer.mapping == ()
         only = (await box.ask(query(2, guid))).answer.mapping
         assert only and all(one.guid == guid and isinstance(one.name, str) for _, one in only)
+
+
+async def test_names_that_everybody_knows_are_listed(tmp_path: Path) -> None:
+    """MS-OXCPRPT R468, R46803: all that a letter has, also what nobody asked for by name before."""
+    letter = b"Subject: s\r\nKeywords: red, blue\r\nX-Odd: 1\r\n\r\ntext\r\n"
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        inbox = FolderId(box.folders[INBOX].counter)
+        (added,) = await it.store.write(entries.add, [inbox], content_of(letter), received_at=1)
+        handle = await opened(box, added.entry_id)
+        query = properties.QueryNamedProperties(0, None)
+        ((number, name),) = (await box.ask(query, handle)).answer.mapping
+        assert name.name == "Keywords"
+        found = dict((await box.ask(properties.GetPropertiesAll(0, True), handle)).answer.values)
+        assert found[number << 16 | 0x101F] == ["red", "blue"]
+        assert number << 16 | 0x101F in (await box.ask(0x09, handle)).answer.tags
 
 
 async def test_what_is_too_long_for_an_answer_is_a_stream(tmp_path: Path) -> None:

@@ -17,6 +17,10 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
+class MustWrite(Exception):
+    """An operation has found that it changes the store, in a transaction that cannot: it is begun anew."""
+
+
 @dataclass(slots=True, eq=False)
 class Call:
     """One operation that is carried out.
@@ -30,6 +34,7 @@ class Call:
     room: int
     tx: Tx
     services: Any  # `run.Services`
+    writes: bool  # whether the transaction may change the store
 
     @property
     def body(self) -> Any:  # Any: of the request class of the operation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 
 from quintet.errors import BadSyntax
@@ -14,7 +15,7 @@ from quintet.mapi.rop import properties
 from quintet.mapi.rop.properties import WithProblems
 from quintet.mapi.rop.registry import Asked
 from quintet.mapi.rop.serve import values
-from quintet.mapi.rop.serve.desk import Call, serves
+from quintet.mapi.rop.serve.desk import Call, MustWrite, serves
 from quintet.mapi.rop.serve.of_messages import SMALL
 from quintet.mapi.rop.serve.session import Session
 from quintet.mapi.rop.serve.storebag import StoreObject
@@ -47,6 +48,21 @@ def _object(call: Call) -> Bagged:
     return StoreObject(held.thing) if isinstance(held.thing, Box) else call.thing(Bagged)
 
 
+def _whole(call: Call) -> Bagged:
+    """The object, all of whose properties are asked for: names that everybody knows get their numbers.
+
+    Others do not, so that no letter's header fields use up the numbers of a mailbox.
+    """
+    thing = _object(call)
+    if (call.box.is_owner or call.box.public) and (names := thing.nameless()):
+        if not call.writes:
+            raise MustWrite
+        with contextlib.suppress(MapiError):  # no number is left
+            for one in names:
+                call.box.tag_of(one, create=True)
+    return thing
+
+
 # --- reading ----------------------------------------------------------------------------------------------
 
 
@@ -71,7 +87,7 @@ def get_properties_all(call: Call) -> properties.GetPropertiesAllAnswer:
     body: properties.GetPropertiesAll = call.body
     found = []
     room = call.room - 2
-    for tag, value in _object(call).everything():
+    for tag, value in _whole(call).everything():
         tag, value = _narrowed(tag, value, call.page, wide=body.want_unicode)
         size = _size(tag, value)
         if size > min(room, WHOLE if room < 4 * WHOLE else room):
@@ -103,7 +119,7 @@ def _size(tag: Tag, value: Value) -> int:
 
 @serves(0x09, light=_is_small)
 def get_properties_list(call: Call) -> properties.GetPropertiesListAnswer:
-    return properties.GetPropertiesListAnswer(tuple(_object(call).tags()))
+    return properties.GetPropertiesListAnswer(tuple(_whole(call).tags()))
 
 
 # --- changing ---------------------------------------------------------------------------------------------
@@ -163,10 +179,12 @@ def _every_name(call: Call) -> list[tuple[int, Named]]:
 def query_named_properties(call: Call) -> properties.QueryNamedPropertiesAnswer:
     """Those of the mailbox, or those that an object has; other bits are passed over (R876 to R87801)."""
     body: properties.QueryNamedProperties = call.body
-    found: Iterable[tuple[int, Named]] = _every_name(call)
-    if not isinstance(call.held(call.asked.index).thing, Box):
-        own = {types.id_of(tag) for tag in call.thing(Bagged).tags()}
-        found = [(number, name) for number, name in found if number in own]
+    found: Iterable[tuple[int, Named]]
+    if isinstance(call.held(call.asked.index).thing, Box):
+        found = _every_name(call)
+    else:
+        own = {types.id_of(tag) for tag in _whole(call).tags()}
+        found = [(number, name) for number, name in _every_name(call) if number in own]
     if body.flags & NO_STRINGS:
         found = [one for one in found if not isinstance(one[1].name, str)]
     if body.flags & NO_IDS:

@@ -31,7 +31,7 @@ from quintet.mapi.rop.serve import (  # noqa: F401 - they fill the table
     of_streams,
     of_tables,
 )
-from quintet.mapi.rop.serve.desk import SERVED, Call, Served
+from quintet.mapi.rop.serve.desk import SERVED, Call, MustWrite, Served
 from quintet.mapi.rop.serve.notices import Hints, Notices
 from quintet.mapi.rop.serve.session import Session
 from quintet.store.db import Tx
@@ -72,6 +72,7 @@ class _Doing:
     errands: list[Errand] = field(default_factory=list)
     owed: tuple[Asked, Any] | None = None  # the answer that waits for the errands
     hints: Hints = field(default_factory=Hints)  # where something happened before
+    writes: bool = False  # what comes next changes the store, whatever it looks like
     wrote: bool = False
     stopped: bool = False  # nothing that follows is done
 
@@ -125,7 +126,9 @@ async def _collect(notices: Notices, store: Store, hints: Hints, *, own: bool) -
 async def _transact(session: Session, doing: _Doing, services: Services) -> None:
     store = services.store
     rest = [(asked, SERVED.get(asked.rop.id)) for asked in doing.buffer.asked[doing.next :]]
-    writes = session.unsettled or any(_writes(one, session, asked, doing) for asked, one in rest)
+    writes = doing.writes or session.unsettled
+    writes = writes or any(_writes(one, session, asked, doing) for asked, one in rest)
+    doing.writes = False
     work = functools.partial(_some, session=session, doing=doing, services=services, writes=writes)
     if writes:
         await _collect(session.notices, store, doing.hints, own=False)
@@ -176,8 +179,13 @@ def _some(tx: Tx, *, session: Session, doing: _Doing, services: Services, writes
             if asked.rop.id != registry.RELEASE and doing.left < least:
                 doing.full = True
                 return
-            call = Call(session, asked, doing.buffer.handles, doing.left - 6, tx, services)
-            if not _one(call, doing, writes=writes):
+            call = Call(session, asked, doing.buffer.handles, doing.left - 6, tx, services, writes)
+            try:
+                fits = _one(call, doing, writes=writes)
+            except MustWrite:
+                doing.writes = True
+                return
+            if not fits:
                 doing.full = True
                 return
             doing.next = len(doing.buffer.asked) if doing.stopped else doing.next + 1
@@ -234,6 +242,8 @@ def _serve(call: Call, served: Served, answer: Writer, doing: _Doing) -> bool | 
         registry.put_failure(answer, asked, error.code)
         doing.stopped = asked.rop.id in _STOPPING and error.code in _STOPPING_CODES
         return False
+    except MustWrite:
+        raise
     except Exception as bug:
         _errands_of(call.session)
         logger.error("operation failed", rop=asked.rop.name, exc_info=bug)  # noqa: TRY400 - ours has no exception()
