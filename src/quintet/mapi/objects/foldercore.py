@@ -13,7 +13,7 @@ from quintet.mapi.objects import defaults, numbers, packed, permissions, pid, pl
 from quintet.mapi.objects.bagged import Bagged, Fact, put_in
 from quintet.mapi.objects.box import mapped
 from quintet.mapi.types import Tag, Value
-from quintet.store import access, entries, folders, pages, props, rules, seen
+from quintet.store import access, accounts, entries, folders, pages, props, rules, seen
 from quintet.store.model import SEEN, FolderId, FolderKind
 from quintet.store.model import Folder as FolderRow
 from quintet.store.ranges import RangeSet
@@ -112,6 +112,10 @@ class FolderCore(Bagged):
         """Raises MapiError(code): some is missing."""
         if not self.may(letters):
             raise MapiError(code)
+
+    def access_of_messages(self) -> int:
+        """Bits of PidTagAccess that messages of everybody have here, besides that they may be read."""
+        return pid.ACCESS_MODIFY * self.may("w") | pid.ACCESS_DELETE * self.may("te")
 
     # --- marks -----------------------------------------------------------------------------------------
 
@@ -254,6 +258,8 @@ class FolderCore(Bagged):
         pid.CONTENT_UNREAD: lambda self: self.unread(),
         pid.ASSOCIATED_COUNT: lambda self: self.associated_count(),
         pid.DELETED_COUNT: lambda self: self.row.uid_next - 1 - self.row.messages - self.associated_count(),
+        # what comes and goes changes the account's counter, and so do other things
+        pid.HIERARCHY_CHANGE: lambda self: accounts.get(self.box.tx, self.box.account.id).modseq & 0x7FFFFFFF,
         pid.SUBFOLDERS: _has_subfolders,
         pid.MESSAGE_SIZE: lambda self: min(self.row.bytes, 0x7FFFFFFF),
         pid.MESSAGE_SIZE_EXTENDED: lambda self: self.row.bytes,

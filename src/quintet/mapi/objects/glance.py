@@ -270,7 +270,7 @@ ENTRY: Final[dict[Tag, Callable[[Line], Value]]] = {
     pid.STORE_RECORD_KEY: lambda line: line.folder.box.account.guid,
     pid.STORE_ENTRY_ID: lambda line: line.folder.box.store_entry_id or None,
     pid.OBJECT_TYPE: lambda line: pid.MESSAGE_OBJECT,
-    pid.ACCESS: lambda line: 3 if line.folder.may("w") else 2,
+    pid.ACCESS: lambda line: pid.ACCESS_READ | line.folder.access_of_messages(),
     pid.MESSAGE_SIZE: lambda line: min(line.size, 0x7FFFFFFF),
     pid.MESSAGE_SIZE_EXTENDED: lambda line: line.size,
     pid.MESSAGE_STATUS: lambda line: 0,

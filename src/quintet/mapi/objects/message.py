@@ -392,8 +392,15 @@ class Message(ItemLike):
         raw = props.get(self.box.tx, props.ENTRY, self.row.id).get(pid.MESSAGE_STATUS)
         return 0 if raw is None else int(packed.of_value(pid.MESSAGE_STATUS, raw))
 
+    def _access(self) -> int:
+        """A new one may be taken back by whoever makes it (R1914)."""
+        may_delete = self.row is None or self.folder.may("te")
+        may_delete = may_delete or (self.is_own and self.folder.may_own(permissions.DELETE_OWNED))
+        return pid.ACCESS_READ | pid.ACCESS_MODIFY * self.writable | pid.ACCESS_DELETE * may_delete
+
     facts: ClassVar[Mapping[Tag, Fact]] = {
         **ItemLike.facts,
+        pid.ACCESS: _access,
         pid.MESSAGE_ID: _number,
         pid.FOLDER_ID: lambda self: numbers.on_wire(self.folder.id),
         pid.PARENT_FOLDER_ID: lambda self: numbers.on_wire(self.folder.id),

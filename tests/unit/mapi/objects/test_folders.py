@@ -338,6 +338,16 @@ def test_folder_tells_what_it_is(box: Box) -> None:
     assert [one.value(pid.FOLDER_FLAGS) for one in found] == [0x1 | 0x4 | 0x8, 0x1 | 0x4, 0x4, 0x4, 0x2]
 
 
+def test_hierarchy_change_number_grows(tx: DrivenTx, box: Box) -> None:
+    """MS-OXCFOLD_R352: whenever a subfolder is added or deleted."""
+    seen = [box.subtree.value(pid.HIERARCHY_CHANGE)]
+    made, _ = box.subtree.create_folder("Below")
+    seen.append(box.subtree.value(pid.HIERARCHY_CHANGE))
+    box.subtree.delete_folder(made.id)
+    seen.append(box.subtree.value(pid.HIERARCHY_CHANGE))
+    assert seen[0] < seen[1] < seen[2]
+
+
 def test_delete_folder_that_is_not_empty(tx: DrivenTx, box: Box) -> None:
     """MS-OXCFOLD_R371, R1079, R816, R817."""
     made, _ = box.subtree.create_folder("Full")

@@ -142,8 +142,15 @@ def test_author_edits_and_deletes_what_is_his(tx: DrivenTx, box: Box, bob: Accou
         again = his.message(number)
         again.set([(pid.SUBJECT, "bob's own")])
         again.save()
+        # MS-OXCPRPT R16 to R18: modify, read, delete
+        assert [his.message(one).value(pid.ACCESS) for one in (mine.number, number)] == [2, 7]
+        assert own.value(pid.ACCESS) == place.create_message().value(pid.ACCESS) == 7  # MS-OXCMSG R1914
         with pytest.raises(MapiError) as caught:
             his.message(mine.number).save()
         assert caught.value.code == Code.ACCESS_DENIED
         assert place.delete_messages([mine.number, number]) is True
         assert place.value(pid.CONTENT_COUNT) == 1
+        table = place.contents()
+        table.set_columns([pid.ACCESS])
+        assert table.query(9) == [[2]]
+    assert mine.value(pid.ACCESS) == 7
