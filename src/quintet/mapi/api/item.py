@@ -341,10 +341,7 @@ class Item:
 
     def values(self) -> Values:
         """The item as a value: properties, recipients, attachments."""
-        message = self.mapi
-        return Values(
-            dict(message._bag()), list(message._item.recipients), list(message._attachments.values())
-        )
+        return self.mapi.contents()
 
     def eml(self) -> bytes:
         """As a MIME message: the one that came, where the system keeps it and nothing was set since."""

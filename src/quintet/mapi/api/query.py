@@ -9,6 +9,7 @@ from quintet.mapi import match, names, pr, restrict
 from quintet.mapi.api.fields import Condition, Field, Where, condition
 from quintet.mapi.api.item import KINDS, Item, kind_of
 from quintet.mapi.bag import Key
+from quintet.mapi.providers import derive
 from quintet.mapi.providers.base import EntryId, View
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.types import Value
@@ -113,15 +114,9 @@ class Items(Generic[I]):
         found: list[EntryId] = []
         for page in _pages(ids, PAGE):
             for entry, values in zip(page, rows.values(page, keys), strict=True):
-                if test.test(values, lambda table, entry=entry: self._parts(entry, table)):  # type: ignore[misc]
+                if test.test(values, lambda table, entry=entry: derive.parts(source.load(entry), table)):  # type: ignore[misc]
                     found.append(entry)
         return found[: test.limit] if test.limit is not None else found
-
-    def _parts(self, entry: EntryId, table: int) -> Sequence[dict[int, Value]]:
-        """Recipients or attachments, for conditions on them."""
-        item = self._folder.store.source.load(entry)
-        bags = item.recipients if table == pr.MESSAGE_RECIPIENTS else [one.props for one in item.attachments]
-        return [{names.tag(key): value for key, value in bag.items()} for bag in bags]
 
     def _key(self, name: str) -> Key:
         found = getattr(self._kind, name, None) or getattr(Item, name, None)

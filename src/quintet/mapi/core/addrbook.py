@@ -189,7 +189,10 @@ class IABContainer(IMAPIContainer):
             found = self.source.resolve(_name(row), self.entry)
             if len(found) == 1:
                 bag = self.source.load(found[0])
-                rows[at] = [values.shown(tag, bag.get(values.key(tag))) for tag in wanted]
+                kept = [
+                    one for one in row if one.ulPropTag not in wanted
+                ]  # To, Cc and what else a program knows
+                rows[at] = [*kept, *[values.shown(tag, bag.get(values.key(tag))) for tag in wanted]]
                 now[at] = consts.MAPI_RESOLVED
             elif found:
                 now[at] = consts.MAPI_AMBIGUOUS
@@ -521,8 +524,9 @@ class IAddrBook(IMAPIProp):
     def GetSearchPath(self, flags: int = 0) -> list[list[SPropValue]]:
         """The containers that names are looked up in, in this order."""
         path = [source.first() for source in self.sources] if self._path is None else self._path
-        rows = [self.load(one) for one in path]
-        return [[values.shown(tag, bag.get(tag)) for tag in (pr.ENTRYID, pr.DISPLAY_NAME)] for bag in rows]
+        tags = (pr.ENTRYID, values.tag(pr.DISPLAY_NAME, wide=bool(flags & consts.MAPI_UNICODE)))
+        bags = [self.load(one) for one in path]
+        return [[values.shown(tag, bag.get(values.key(tag))) for tag in tags] for bag in bags]
 
     def SetSearchPath(self, flags: int, rows: Sequence[Sequence[SPropValue]]) -> None:
         path = [values.bag_of(row).get(pr.ENTRYID) for row in rows]

@@ -35,6 +35,11 @@ class MAPIError(Exception):
         known = _by_code.get(self.hr & 0xFFFFFFFF)
         return str(known.__doc__) if known is not None else ""
 
+    @property
+    def descr(self) -> str:
+        """As `name`: what python-mapi calls it."""
+        return self.name
+
     def __str__(self) -> str:
         more = ": ".join(filter(None, (self.name, self.text)))
         return f"{self!r} ({more})" if more else repr(self)

@@ -210,20 +210,28 @@ class IMAPIFolder(IMAPIContainer):
     # --- folders
 
     def CreateFolder(
-        self, kind: int, name: str, comment: str = "", iid: bytes | None = None, flags: int = 0
+        self,
+        kind: int,
+        name: str | bytes,
+        comment: str | bytes | None = "",
+        iid: bytes | None = None,
+        flags: int = 0,
     ) -> IMAPIFolder:
         """``kind``: FOLDER_GENERIC or FOLDER_SEARCH.  OPEN_IF_EXISTS opens one that is there.
 
-        Raises MAPIErrorCollision.
+        Raises MAPIErrorCollision, MAPIErrorInvalidParameter.
         """
         source = self.store.source
+        name = _text(name)
+        if kind not in (consts.FOLDER_GENERIC, SEARCH) or not name:
+            raise fail("MAPI_E_INVALID_PARAMETER", "a folder has a kind and a name")
         if flags & consts.OPEN_IF_EXISTS:
             found = listing.named(source.folders(self.entry), name)
             if found is not None:
                 return IMAPIFolder(self.store, found, writable=True)
         props: Bag = {pr.DISPLAY_NAME: name, pr.FOLDER_TYPE: kind}
         if comment:
-            props[pr.COMMENT] = comment
+            props[pr.COMMENT] = _text(comment)
         entry = source.make_folder(self.entry, props)
         self.store.hub.did(Kind.CREATED, Thing.FOLDER, entry, self.entry)
         return IMAPIFolder(self.store, entry, writable=True)
@@ -233,7 +241,7 @@ class IMAPIFolder(IMAPIContainer):
         entry: EntryId,
         iid: bytes | None,
         target: IMAPIFolder,
-        name: str | None = None,
+        name: str | bytes | None = None,
         ui: int = 0,
         progress: object = None,
         flags: int = 0,
@@ -242,6 +250,7 @@ class IMAPIFolder(IMAPIContainer):
 
         Raises MAPIErrorCollision, MAPIErrorFolderCycle.
         """
+        name = _text(name) if name else None
         if flags & consts.FOLDER_MOVE and target.store is self.store:
             new = self.store.source.move_folder(entry, target.entry, name or None)
             self.store.hub.did(Kind.MOVED, Thing.FOLDER, new, target.entry)
@@ -337,6 +346,10 @@ class IMAPIFolder(IMAPIContainer):
         """
         if tag == pr.FOLDER_ASSOCIATED_CONTENTS:
             return self.GetContentsTable(options | consts.MAPI_ASSOCIATED)
+        if iid == consts.IID_IMAPITable and tag == pr.CONTAINER_CONTENTS:
+            return self.GetContentsTable(options)
+        if iid == consts.IID_IMAPITable and tag == pr.CONTAINER_HIERARCHY:
+            return self.GetHierarchyTable(options)
         if iid == consts.IID_IExchangeModifyTable:
             which = {pr.ACL_TABLE: Which.RIGHTS, pr.RULES_TABLE: Which.RULES}.get(tag)
             if which is None:
@@ -360,6 +373,11 @@ class IMAPIFolder(IMAPIContainer):
         if pr.CONTAINER_HIERARCHY >> 16 not in without:
             for one in self.store.source.folders(self.entry).ids():
                 self.CopyFolder(one, None, target, None, 0, None, consts.COPY_SUBFOLDERS)
+
+
+def _text(given: str | bytes) -> str:
+    """A name as programs give it, in either width."""
+    return given.decode("utf-8", "replace") if isinstance(given, bytes) else given
 
 
 def carried(source: MessageStore, entry: EntryId, target: MessageStore, folder: EntryId) -> EntryId:

@@ -9,16 +9,15 @@ What was imported goes on by the source key that it has where it was made, here 
 
 from __future__ import annotations
 
-import functools
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import msgspec
 
 from quintet.errors import BadSyntax
-from quintet.mapi import changelists, consts, match, names, pr, restrict
-from quintet.mapi.bag import Bag, Item, NamedTag
+from quintet.mapi import changelists, consts, match, names, pr
+from quintet.mapi.bag import Bag, NamedTag
 from quintet.mapi.core import message, structs, values
 from quintet.mapi.core.errors import MAPIError, fail
 from quintet.mapi.core.props import IMAPIProp
@@ -26,9 +25,9 @@ from quintet.mapi.core.stream import IStream
 from quintet.mapi.core.structs import READSTATE, SPropValue
 from quintet.mapi.core.unknown import IUnknown
 from quintet.mapi.errors import MapiError
-from quintet.mapi.providers import listing
+from quintet.mapi.providers import derive, listing
 from quintet.mapi.providers.base import Can, Changes, EntryId, View
-from quintet.mapi.types import Tag, Value
+from quintet.mapi.types import Tag
 
 if TYPE_CHECKING:
     from quintet.mapi.core.store import IMsgStore
@@ -240,7 +239,7 @@ class ExportContents(IExchangeExportChanges):
         return [
             one
             for one, row in zip(entries, found, strict=True)
-            if matcher.test(row, functools.partial(_parts, load, one))
+            if matcher.test(row, lambda table, one=one: derive.parts(load(one), table))  # type: ignore[misc]
         ]
 
     def _hand_over(self, step: Step) -> None:
@@ -265,12 +264,6 @@ class ExportContents(IExchangeExportChanges):
             own = message.IMessage(self._store, self._folder, step.entry, item, self._lock, writable=False)
             own.CopyTo(None, [names.tag(one) for one in OWN], 0, None, None, target, 0)
             target.SaveChanges(0)
-
-
-def _parts(load: Any, entry: EntryId, table: Tag) -> Sequence[Mapping[Tag, Value]]:
-    item: Item = load(entry)
-    bags = item.recipients if table == restrict.RECIPIENTS else [one.props for one in item.attachments]
-    return [{names.tag(key): value for key, value in bag.items()} for bag in bags]
 
 
 def history(bag: Bag) -> bytes:

@@ -88,6 +88,14 @@ class IMessage(IMAPIProp):
         made._save = save
         return made
 
+    def contents(self) -> Item:
+        """The message as a value, as it is now: properties, recipients, attachments."""
+        return Item(dict(self._bag()), list(self._item.recipients), list(self._attachments.values()))
+
+    def fill(self, item: Item) -> None:
+        """Takes all that a value has; what the message had besides stays."""
+        IMessage.embedded(item, None, self._lock).CopyTo(None, None, 0, None, None, self, 0)
+
     def _number_recipients(self) -> None:
         for number, one in enumerate(self._item.recipients):
             one[pr.ROWID] = number

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 from quintet.mapi import consts, pr
 from quintet.mapi.bag import Bag
 from quintet.mapi.core import values
-from quintet.mapi.core.errors import fail
+from quintet.mapi.core.errors import MAPIError, fail
 from quintet.mapi.core.structs import ROWENTRY
 from quintet.mapi.core.table import IMAPITable, of_bags
 from quintet.mapi.core.unknown import IUnknown
+from quintet.mapi.errors import MapiError
 from quintet.mapi.providers.base import EntryId, Which
 from quintet.mapi.types import Tag
 
@@ -51,11 +52,21 @@ class IExchangeModifyTable(IUnknown):
 
         All or nothing.  Raises MAPIErrorNotFound: no row has the number of one to change.
         """
-        changes = [(entry.ulRowFlags, values.bag_of(entry.rgPropVals)) for entry in rows]
+        changes = [(entry.ulRowFlags, self._told(values.bag_of(entry.rgPropVals))) for entry in rows]
         replaced, number = bool(flags & consts.ROWLIST_REPLACE), NUMBERS[self._which]
         self._store.source.change_table(
             self._folder, self._which, lambda now: _changed([] if replaced else now, changes, number)
         )
+
+    def _told(self, row: Bag) -> Bag:
+        """A row of rights has its member by entry id; how the member is called the address book knows."""
+        entry, session = row.get(pr.MEMBER_ENTRYID), self._store.session
+        if self._which is Which.RIGHTS and entry and pr.MEMBER_NAME not in row and session is not None:
+            try:
+                row[pr.MEMBER_NAME] = session.OpenAddressBook().load(entry)[pr.DISPLAY_NAME]
+            except (KeyError, MapiError, MAPIError):
+                return row  # of somebody whom no book here knows
+        return row
 
 
 def _changed(now: Sequence[Bag], changes: Sequence[tuple[int, Bag]], number: Tag) -> list[Bag]:

@@ -139,8 +139,8 @@ def find(profile: Profile, uid: bytes) -> Used:
 # --- settings as properties ----------------------------------------------------------------------------
 
 # MAPI gives settings as properties, whose ids a service chooses.  Ours: where, who, secret, as Kopano's
-# service has them, then each option by its place.
-WHERE, WHO, SECRET, FIRST = 0x6700, 0x6701, 0x6702, 0x6710
+# service has them, then each option by its place; not from 0x6700 on, where that service has others.
+WHERE, WHO, SECRET, FIRST = 0x6700, 0x6701, 0x6702, 0x6610
 _WHERE = ("data", "world", "url", "server", "host", "path", "folder")
 _WHO = ("account", "user", "username", "address")
 

@@ -143,6 +143,8 @@ class IMAPIProp(IUnknown):
 
         Raises MAPIErrorNotFound, MAPIErrorInterfaceNotSupported, MAPIErrorNoAccess.
         """
+        if not tag:
+            raise fail("MAPI_E_INVALID_PARAMETER", "no property")
         if iid not in (consts.IID_IStream, consts.IID_ISequentialStream, None):
             raise fail("MAPI_E_INTERFACE_NOT_SUPPORTED")
         return self._stream(tag, flags)

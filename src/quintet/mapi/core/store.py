@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from quintet.mapi import consts, pr
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.core import folder as folders
-from quintet.mapi.core import manage, notify, spool
+from quintet.mapi.core import manage, notify, spool, structs
 from quintet.mapi.core.errors import fail
 from quintet.mapi.core.message import IMessage
 from quintet.mapi.core.props import IMAPIProp
 from quintet.mapi.core.table import IMAPITable, of_bags
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.providers.base import Can, EntryId, MessageStore, Special
+from quintet.mapi.providers.base import Can, EntryId, Event, Kind, MessageStore, Special, Thing
 
 if TYPE_CHECKING:
     from quintet.mapi.core.session import IMAPISession
@@ -59,10 +59,16 @@ _INBOX = {  # where the inbox and the root say theirs are (MS-OXOSFLD 2.2.3)
     Special.DRAFTS: pr.IPM_DRAFTS_ENTRYID,
 }
 SEARCHED = ("", "IPM", "REPORT")
+_ROOTS = (pr.CONTAINER_HIERARCHY, pr.CONTAINER_CONTENTS, pr.FOLDER_ASSOCIATED_CONTENTS)
 
 
 class IMsgStore(IMAPIProp):
-    """An open store; everything that is opened through it shares its hub and the session's lock."""
+    """An open store; everything that is opened through it shares its hub and the session's lock.
+
+    ``more``: further interfaces by their ids, and what makes them.
+    """
+
+    more: ClassVar[dict[bytes, Callable[[IMsgStore], Any]]] = {}
 
     iids: ClassVar[tuple[str, ...]] = ("IID_IMsgStore",)
     computed = frozenset((
@@ -110,6 +116,8 @@ class IMsgStore(IMAPIProp):
         """The store itself; for IID_IExchangeManageStore what opens others' mailboxes."""
         if iid == consts.IID_IExchangeManageStore:
             return manage.IExchangeManageStore(self)
+        if iid in self.more:
+            return self.more[iid](self)
         return super().QueryInterface(iid)
 
     # --- opening
@@ -117,7 +125,9 @@ class IMsgStore(IMAPIProp):
     def OpenEntry(self, entry: bytes | None, iid: bytes | None = None, flags: int = 0) -> Any:
         """A folder or a message; None: the root folder.  SHOW_SOFT_DELETES opens what was deleted, too.
 
-        Raises MAPIErrorNotFound, MAPIErrorInvalidEntryid: of another store.
+        For reading only, unless MAPI_MODIFY or MAPI_BEST_ACCESS is given.
+        Raises MAPIErrorNotFound; MAPIErrorInvalidEntryid: of another store; MAPIErrorInterfaceNotSupported:
+        it is something else than ``iid`` says.
         """
         source = self.source
         entry = entry or source.root
@@ -127,15 +137,19 @@ class IMsgStore(IMAPIProp):
             raise fail("MAPI_E_INVALID_ENTRYID", "an entry id of another store")
         writable = self._writable and bool(flags & (consts.MAPI_MODIFY | consts.MAPI_BEST_ACCESS))
         deleted = bool(flags & consts.SHOW_SOFT_DELETES)
-        if iid == consts.IID_IMessage:
+        if iid == consts.IID_IMessage and entry not in (
+            source.root,
+            source.top,
+        ):  # opens it without a look first
             return self._message(entry, writable=writable, deleted=deleted)
+        found: Any
         try:
-            found: Any = Folder(self, entry, writable=self._writable)
+            found = Folder(self, entry, writable=writable)
         except MapiError as error:
-            if error.code != Code.NOT_FOUND or iid == consts.IID_IMAPIFolder:
+            if error.code != Code.NOT_FOUND:
                 raise
-            return self._message(entry, writable=writable, deleted=deleted)
-        return found
+            found = self._message(entry, writable=writable, deleted=deleted)
+        return found.QueryInterface(iid)
 
     def _message(self, entry: EntryId, *, writable: bool, deleted: bool = False) -> IMessage:
         item = self.source.load(entry)
@@ -150,16 +164,15 @@ class IMsgStore(IMAPIProp):
 
     # --- folders for what comes
 
-    def GetReceiveFolder(self, message_class: str | bytes = "", flags: int = 0) -> tuple[EntryId, str]:
+    def GetReceiveFolder(self, message_class: str | bytes | None = "", flags: int = 0) -> tuple[EntryId, str]:
         """Where new messages of a class go, and the class that this was said for."""
-        wanted = (
-            message_class.decode("ascii", "replace") if isinstance(message_class, bytes) else message_class
-        )
-        return self.source.receive_folder(wanted or "")
+        return self.source.receive_folder(_class(message_class))
 
-    def SetReceiveFolder(self, message_class: str, flags: int = 0, entry: EntryId | None = None) -> None:
+    def SetReceiveFolder(
+        self, message_class: str | bytes | None, flags: int = 0, entry: EntryId | None = None
+    ) -> None:
         """``entry`` None: as for the class above it.  Raises MAPIErrorNoSupport."""
-        self.source.set_receive_folder(message_class or "", entry)
+        self.source.set_receive_folder(_class(message_class), entry)
 
     def GetReceiveFolderTable(self, flags: int = 0) -> IMAPITable:
         """Classes and where they go, as far as one asks for the usual ones."""
@@ -167,7 +180,16 @@ class IMsgStore(IMAPIProp):
         for each in SEARCHED:
             entry, found = self.source.receive_folder(each)
             bags[found.encode()] = {pr.MESSAGE_CLASS: found, pr.ENTRYID: entry, pr.RECORD_KEY: entry}
-        return of_bags(bags, (pr.MESSAGE_CLASS, pr.ENTRYID, pr.RECORD_KEY), self._lock)
+        wide = bool(flags & consts.MAPI_UNICODE)
+        return of_bags(bags, (pr.MESSAGE_CLASS, pr.ENTRYID, pr.RECORD_KEY), self._lock, wide=wide)
+
+    def OpenProperty(self, tag: int, iid: bytes | None = None, options: int = 0, flags: int = 0) -> Any:
+        """PR_RECEIVE_FOLDER_SETTINGS and what a root folder has open tables; anything else a stream."""
+        if tag == pr.RECEIVE_FOLDER_SETTINGS and iid == consts.IID_IMAPITable:
+            return self.GetReceiveFolderTable(options)
+        if tag in _ROOTS:
+            return self.OpenEntry(None, None, flags).OpenProperty(tag, iid, options, flags)
+        return super().OpenProperty(tag, iid, options, flags)
 
     # --- sending
 
@@ -198,9 +220,17 @@ class IMsgStore(IMAPIProp):
         """As SetLockState: Raises MAPIErrorNoSupport."""
         raise fail("MAPI_E_NO_SUPPORT")
 
-    def NotifyNewMail(self, notification: object) -> None:
-        """As SetLockState: Raises MAPIErrorNoSupport."""
-        raise fail("MAPI_E_NO_SUPPORT")
+    def NotifyNewMail(self, notification: structs.NEWMAIL_NOTIFICATION) -> None:
+        """Tells those who asked that a message came.  Raises MAPIErrorInvalidParameter: which one it does not
+        say.
+        """
+        told = notification
+        if not told.lpEntryID or not told.lpParentID:
+            raise fail("MAPI_E_INVALID_PARAMETER", "a notification without a message and its folder")
+        kind = str(told.lpszMessageClass or "")
+        self.hub.tell(
+            Event(Kind.NEW_MAIL, Thing.MESSAGE, told.lpEntryID, told.lpParentID, message_class=kind)
+        )
 
     # --- news
 
@@ -213,6 +243,10 @@ class IMsgStore(IMAPIProp):
     def Unadvise(self, connection: int) -> None:
         self._connections.discard(connection)
         self.hub.forget(connection)
+
+
+def _class(given: str | bytes | None) -> str:
+    return given.decode("utf-8", "replace") if isinstance(given, bytes) else given or ""
 
 
 class Folder(folders.IMAPIFolder):

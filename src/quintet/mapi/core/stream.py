@@ -130,13 +130,13 @@ class IStream(IUnknown):
             file.write(bytes(min(PIECE, size - start)))
         self._size = size
 
-    def CopyTo(self, target: IStream, count: int) -> int:
-        """Copies up to ``count`` bytes from here on into another stream; gives how many."""
+    def CopyTo(self, target: IStream, count: int) -> tuple[int, int]:
+        """Copies up to ``count`` bytes from here on into another stream; how many were read, and written."""
         done = 0
         while done < count and (piece := self.Read(min(PIECE, count - done))):
             target.Write(piece)
             done += len(piece)
-        return done
+        return done, done
 
     def Commit(self, flags: int = 0) -> None:
         """What was written becomes the property's value; the object still has to be saved."""

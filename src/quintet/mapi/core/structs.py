@@ -21,6 +21,14 @@ class SPropValue:
     ulPropTag: int
     Value: Value
 
+    @property
+    def proptag(self) -> int:
+        return self.ulPropTag
+
+    @property
+    def value(self) -> Value:
+        return self.Value
+
     def __repr__(self) -> str:
         return f"SPropValue(0x{self.ulPropTag:08X}, {self.Value!r})"
 

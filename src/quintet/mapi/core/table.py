@@ -12,13 +12,14 @@ import threading
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import ClassVar, Protocol
 
-from quintet.mapi import consts, layout, match, names, pr, restrict, types
+from quintet.mapi import consts, layout, match, names, pr, types
 from quintet.mapi.bag import Bag, Item, Key
 from quintet.mapi.core import structs, values
 from quintet.mapi.core.errors import fail
 from quintet.mapi.core.notify import Hub, IMAPIAdviseSink
 from quintet.mapi.core.tablewatch import KEY, News, TableWatch
 from quintet.mapi.core.unknown import IUnknown
+from quintet.mapi.providers import derive
 from quintet.mapi.providers.base import EntryId, Event, Thing
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.rows import SortOrder
@@ -104,9 +105,7 @@ class _Numbered(Rows):
         entry = self._entries.get(row)
         if self._load is None or entry is None:
             return ()
-        item = self._load(entry)
-        bags = item.recipients if table == restrict.RECIPIENTS else [one.props for one in item.attachments]
-        return [{names.tag(key): value for key, value in bag.items()} for bag in bags]
+        return derive.parts(self._load(entry), table)
 
 
 class IMAPITable(IUnknown):
@@ -118,6 +117,7 @@ class IMAPITable(IUnknown):
     """
 
     iids: ClassVar[tuple[str, ...]] = ("IID_IMAPITable",)
+    minus_one_is_all: ClassVar[bool] = False  # what programs for python-mapi mean by QueryRows(-1)
 
     def __init__(
         self,
@@ -194,6 +194,8 @@ class IMAPITable(IUnknown):
         TBL_NOADVANCE leaves the cursor where it is.
         """
         advance = not flags & consts.TBL_NOADVANCE
+        if count == -1 and self.minus_one_is_all:
+            count = len(self._table)
         return self._told(self._table.query(abs(count), forward=count >= 0, advance=advance))
 
     def Restrict(self, restriction: structs.SRestriction | None, flags: int = 0) -> None:

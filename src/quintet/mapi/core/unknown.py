@@ -49,10 +49,19 @@ class IUnknown:
         return structs.MAPIERROR(0, str(last), "Quintet", 0, 0)
 
 
+_MAY_BE_ABSENT = ("None", "object", "Any")  # in what a parameter's annotation says
+
+
 def _told(method: Callable[..., Any]) -> Callable[..., Any]:
+    given = list(inspect.signature(method).parameters.values())[1:]
+    needed = [not any(word in str(one.annotation) for word in _MAY_BE_ABSENT) for one in given]
+
     @functools.wraps(method)
     def call(self: IUnknown, *args: Any, **kwargs: Any) -> Any:
         try:
+            # the pointer that C programs must not give as NULL
+            if None in args and any(one is None and must for one, must in zip(args, needed, strict=False)):
+                raise fail("MAPI_E_INVALID_PARAMETER", f"{method.__name__} was given None")
             with self._lock:
                 return method(self, *args, **kwargs)
         except (MapiError, Problem) as error:

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
-from quintet.mapi import pr, subjects
+from collections.abc import Mapping, Sequence
+
+from quintet.mapi import names, pr, restrict, subjects
 from quintet.mapi.bag import Attachment, Bag, Item
-from quintet.mapi.types import Value
+from quintet.mapi.types import Tag, Value
 
 # PidTagMessageFlags, MS-OXCMSG 2.2.1.6
 READ, UNMODIFIED, SUBMITTED, UNSENT, HAS_ATTACH, FROM_ME, ASSOCIATED = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20, 0x40
@@ -81,6 +83,12 @@ def data_size(one: Attachment) -> int:
     if one.item is not None:
         return size_of(one.item)
     return len(one.data) if isinstance(one.data, bytes) else one.data.size
+
+
+def parts(item: Item, table: Tag) -> Sequence[Mapping[Tag, Value]]:
+    """Recipients or attachments, as restrictions look at them (`match.Parts`)."""
+    bags = item.recipients if table == restrict.RECIPIENTS else [one.props for one in item.attachments]
+    return [{names.tag(key): value for key, value in bag.items()} for bag in bags]
 
 
 def copied(item: Item) -> Item:

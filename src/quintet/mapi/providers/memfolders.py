@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from quintet.mapi import match, names, pr, reminding
 from quintet.mapi.bag import Bag
-from quintet.mapi.providers import memrules
+from quintet.mapi.providers import derive
 from quintet.mapi.providers.base import Criteria, EntryId, Special
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def found(criteria: Criteria, messages: Iterable[Message]) -> list[Message]:
     keys = [names.key(tag) for tag in matcher.keys]
     shown = []
     for one in messages:
-        parts = functools.partial(memrules.parts, one.item)
+        parts = functools.partial(derive.parts, one.item)
         if matcher.test([one.row.get(key) for key in keys], parts):
             shown.append(one)
     return shown if matcher.limit is None else shown[: matcher.limit]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from quintet.mapi import names, pr, restrict, rulemail, ruling
+from quintet.mapi import names, pr, rulemail, ruling
 from quintet.mapi.bag import Bag, Item
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import derive
@@ -57,7 +57,7 @@ class _Ground:
         return [self._bag.get(names.key(tag)) for tag in tags]
 
     def parts(self, table: Tag) -> Sequence[Mapping[Tag, Value]]:
-        return parts(self._item, table)
+        return derive.parts(self._item, table)
 
     def target(self, action: Action) -> bytes | None:
         if not isinstance(action.data, Target) or not self._box.is_folder(action.data.folder):
@@ -99,12 +99,6 @@ def run(folder: bytes, item: Item, box: Box) -> Delivered:
         assert isinstance(tag, int)
         item.props[names.key(tag)] = value
     return found
-
-
-def parts(item: Item, table: Tag) -> Sequence[Mapping[Tag, Value]]:
-    """Recipients or attachments, as restrictions look at them."""
-    bags = item.recipients if table == restrict.RECIPIENTS else [one.props for one in item.attachments]
-    return [{names.tag(key): value for key, value in bag.items()} for bag in bags]
 
 
 def _letter(item: Item, deed: Deed[bytes], box: Box) -> Item | None:

@@ -103,8 +103,8 @@ def test_container_resolves_what_is_unresolved(book: IAddrBook, world: memory.Wo
         consts.MAPI_UNRESOLVED,
         consts.MAPI_RESOLVED,
     ]
-    assert rows[0][0] == SPropValue(pr.EMAIL_ADDRESS, ANN)
-    assert rows[0][1].ulPropTag & 0xFFFF == consts.PT_ERROR
+    assert rows[0][:2] == [*names[0], SPropValue(pr.EMAIL_ADDRESS, ANN)]
+    assert rows[0][2].ulPropTag & 0xFFFF == consts.PT_ERROR
     assert rows[3] == names[3]
 
 
@@ -156,7 +156,7 @@ def test_list_has_members(book: IAddrBook, personal: IABContainer) -> None:
 
 
 def test_search_path(book: IAddrBook, personal: IABContainer) -> None:
-    assert [row[1].Value for row in book.GetSearchPath()] == ["Global Address List"]
+    assert [row[1].Value for row in book.GetSearchPath(consts.MAPI_UNICODE)] == ["Global Address List"]
     book.SetSearchPath(0, [[SPropValue(pr.ENTRYID, personal.entry)]])
     with pytest.raises(errors.MAPIErrorNotFound):
         book.ResolveName(0, 0, None, asked("ann"))

@@ -236,7 +236,7 @@ def test_stream_in_memory_does_what_a_file_does() -> None:
     assert stream.Read(100) == b"hello\0\0\0!"
     twin = stream.Clone()
     stream.Seek(0)
-    assert stream.CopyTo(IStream(), 4) == 4
+    assert stream.CopyTo(IStream(), 4) == (4, 4)  # read, written
     assert twin.Seek(0) == 0
     assert twin.Read(5) == b"hello"
     with pytest.raises(errors.MAPIErrorInvalidParameter):
