@@ -4,9 +4,10 @@
     compat.install()                       # the own store; or compat.install("IMAP", host="mail.example.com")
     from MAPI.Util import OpenECSession, GetDefaultStore
 
-`MAPI`, `MAPICore`, `MAPI.Defs`, `.Struct`, `.Tags`, `.Time`, `.Util` and its parts are made when a program
-imports them.  As there, a tag without _A or _W is 8 bits wide unless ``MAPI.unicode`` was set before
-`MAPI.Tags` came. What belongs to Kopano's server alone (its administration) is not here.
+`MAPI`, `MAPICore`, `MAPI.Defs`, `.Struct`, `.Tags`, `.Time`, `.Util` and its parts, `inetmapi`, `icalmapi`
+and `libfreebusy` are made when a program imports them.  As there, a tag without _A or _W is 8 bits wide
+unless ``MAPI.unicode`` was set before `MAPI.Tags` came, and ``QueryRows(-1)`` gives all rows. What belongs to
+Kopano's server alone (its administration) is not here.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
 from types import ModuleType
 
-from quintet.mapi.compat import modules
+from quintet.mapi.compat import kopano, modules, people
+from quintet.mapi.core.store import IMsgStore
+from quintet.mapi.core.table import IMAPITable
 from quintet.mapi.providers import registry
 from quintet.mapi.providers.base import Opened, Service
 
@@ -53,6 +56,8 @@ def install(service: str = "QUINTET", **settings: str) -> None:
     offer = registry.get(service)
     for alias in ALIASES:
         registry.add(_standing_for(offer, alias, settings))
+    IMAPITable.minus_one_is_all = True
+    IMsgStore.more[kopano.GUIDS["IID_IECServiceAdmin"]] = people.IECServiceAdmin
     if _finder not in sys.meta_path:
         sys.meta_path.append(_finder)
 
@@ -79,3 +84,5 @@ def uninstall() -> None:
         sys.modules.pop(name, None)
     for alias in ALIASES:
         registry.remove(alias)
+    IMAPITable.minus_one_is_all = False
+    IMsgStore.more.clear()

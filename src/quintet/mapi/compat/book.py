@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from quintet.mapi import consts, pr
 from quintet.mapi.core.addrbook import IABContainer
 from quintet.mapi.core.session import IMAPISession
@@ -18,15 +21,34 @@ def GetGab(session: IMAPISession) -> IABContainer:
     return found
 
 
-def _texts(container: IABContainer, tag: int, restriction: SRestriction | None, flags: int) -> list[Text]:
-    table = container.GetContentsTable(0)
-    table.SetColumns([tag if flags & consts.MAPI_UNICODE else tag - 1], consts.TBL_BATCH)
+def rows(
+    container: IABContainer, tags: Sequence[int], restriction: SRestriction | None
+) -> list[dict[int, Any]]:
+    """Those entries of a container that match, each with what it has of ``tags``."""
+    table = container.GetContentsTable(consts.MAPI_UNICODE)
+    table.SetColumns(tags, consts.TBL_BATCH)
     if restriction is not None:
         table.Restrict(restriction, consts.TBL_BATCH)
-    found: list[Text] = []
-    while rows := table.QueryRows(PAGE, 0):
-        found += [row[0].Value for row in rows if row[0].ulPropTag & 0xFFFF != consts.PT_ERROR]
+    found: list[dict[int, Any]] = []
+    while page := table.QueryRows(PAGE, 0):
+        found += [
+            {one.ulPropTag: one.Value for one in row if one.ulPropTag & 0xFFFF != consts.PT_ERROR}
+            for row in page
+        ]
     return found
+
+
+def _is(tag: int, value: int) -> SPropertyRestriction:
+    return SPropertyRestriction(consts.RELOP_EQ, tag, SPropValue(tag, value))
+
+
+PEOPLE = SAndRestriction([
+    _is(pr.OBJECT_TYPE, consts.MAPI_MAILUSER),
+    SPropertyRestriction(
+        consts.RELOP_NE, pr.DISPLAY_TYPE, SPropValue(pr.DISPLAY_TYPE, consts.DT_REMOTE_MAILUSER)
+    ),
+])  # fmt: skip
+GROUPS = _is(pr.OBJECT_TYPE, consts.MAPI_DISTLIST)
 
 
 def GetCompanyList(session: IMAPISession, flags: int = 0) -> list[Text]:
@@ -45,24 +67,16 @@ def GetAbObjectList(
     flags: int = 0,
 ) -> list[Text]:
     """Addresses of all entries that match."""
-    return _texts(GetGab(session), pr.EMAIL_ADDRESS, restriction, flags)
-
-
-def _is(tag: int, value: int) -> SPropertyRestriction:
-    return SPropertyRestriction(consts.RELOP_EQ, tag, SPropValue(tag, value))
+    tag = pr.EMAIL_ADDRESS if flags & consts.MAPI_UNICODE else pr.EMAIL_ADDRESS - 1
+    found = rows(GetGab(session), [tag], restriction)
+    return [row[tag] for row in found if tag in row]
 
 
 def GetUserList(session: IMAPISession, companyname: Text | None = None, flags: int = 0) -> list[Text]:
     """Addresses of people."""
-    people = SAndRestriction([
-        _is(pr.OBJECT_TYPE, consts.MAPI_MAILUSER),
-        SPropertyRestriction(
-            consts.RELOP_NE, pr.DISPLAY_TYPE, SPropValue(pr.DISPLAY_TYPE, consts.DT_REMOTE_MAILUSER)
-        ),
-    ])  # fmt: skip
-    return GetAbObjectList(session, people, companyname, flags)
+    return GetAbObjectList(session, PEOPLE, companyname, flags)
 
 
 def GetGroupList(session: IMAPISession, companyname: Text | None = None, flags: int = 0) -> list[Text]:
     """Addresses of distribution lists."""
-    return GetAbObjectList(session, _is(pr.OBJECT_TYPE, consts.MAPI_DISTLIST), companyname, flags)
+    return GetAbObjectList(session, GROUPS, companyname, flags)

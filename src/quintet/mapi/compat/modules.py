@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from quintet.mapi import consts, rtf, tags, types
-from quintet.mapi.compat import book, own, util, walking
+from quintet.mapi import codepages, consts, rtf, tags, types
+from quintet.mapi.compat import book, busy, kopano, mail, own, people, util, walking
 from quintet.mapi.core import (
     addrbook,
     admin,
@@ -17,11 +17,13 @@ from quintet.mapi.core import (
     folder,
     ics,
     icsimport,
+    manage,
     message,
     modify,
     notify,
     props,
     session,
+    status,
     store,
     stream,
     structs,
@@ -38,7 +40,7 @@ _INTERFACES = (
     addrbook.IABContainer, addrbook.IMailUser, addrbook.IDistList, admin.IProfAdmin, admin.IMsgServiceAdmin,
     admin.IProviderAdmin, admin.IProfSect, modify.IExchangeModifyTable, ics.IExchangeExportChanges,
     notify.IMAPIAdviseSink, notify.MAPIAdviseSink, stream.IStream, own.ECImportContentsChanges,
-    own.ECImportHierarchyChanges,
+    own.ECImportHierarchyChanges, people.IECServiceAdmin, manage.IExchangeManageStore, status.IMAPIStatus,
 )  # fmt: skip
 
 
@@ -69,6 +71,8 @@ def mapicore() -> Names:
     found |= {
         "IExchangeImportContentsChanges": icsimport.ImportContentsChanges,
         "IExchangeImportHierarchyChanges": icsimport.ImportHierarchyChanges,
+        "ExchangeImportContentsChanges": own.ECImportContentsChanges,
+        "ExchangeImportHierarchyChanges": own.ECImportHierarchyChanges,
         "MAPIInitialize": session.MAPIInitialize,
         "MAPIInitialize_Multithreaded": session.MAPIInitialize,
         "MAPIUninitialize": session.MAPIUninitialize,
@@ -80,7 +84,7 @@ def mapicore() -> Names:
         "STREAM_SEEK_CUR": stream.STREAM_SEEK_CUR,
         "STREAM_SEEK_END": stream.STREAM_SEEK_END,
     }
-    return found | own.CONSTANTS
+    return found | kopano.NUMBERS | kopano.GUIDS | util.FUNCTIONS
 
 
 def mapi() -> Names:
@@ -131,7 +135,8 @@ def mapi_tags() -> Names:
             found.setdefault(f"{name}_A", tag - (types.STRING - types.STRING8))
     text = types.STRING if wide else types.STRING8
     found |= {"PR_NULL": types.NULL, "PT_TSTRING": text, "PT_MV_TSTRING": text | types.MULTIPLE}
-    return mapicore() | defs() | found | own.TAGS
+    found |= kopano.tags(wide=wide) | {"ACTTYPE": kopano.ACTTYPE}
+    return mapicore() | defs() | found
 
 
 def mapi_time() -> Names:
@@ -166,7 +171,7 @@ def address_book() -> Names:
         "GetAbObjectList": book.GetAbObjectList,
         "GetUserList": book.GetUserList,
         "GetGroupList": book.GetGroupList,
-        "MUIDECSAB": own.MUIDECSAB,
+        "MUIDECSAB": kopano.GUIDS["MUIDECSAB"],
     }
 
 
@@ -180,6 +185,27 @@ def iterators() -> Names:
     return {"StoreIterator": walking.StoreIterator, "FolderIterator": walking.FolderIterator}
 
 
+def codepage() -> Names:
+    """MAPI.Util.codepage."""
+    return {"GetCharsetByCP": codepage_charset, "GetCPByCharset": charset_codepage}
+
+
+def codepage_charset(page: int) -> str:
+    """Raises MAPIErrorNotFound: no such code page."""
+    found = codepages.charset_of(page)
+    if found is None:
+        raise errors.fail("MAPI_E_NOT_FOUND", f"code page {page}")
+    return found
+
+
+def charset_codepage(charset: str) -> int:
+    """Raises MAPIErrorNotFound: no such charset."""
+    found = codepages.page_of(charset)
+    if found is None:
+        raise errors.fail("MAPI_E_NOT_FOUND", f"charset {charset}")
+    return found
+
+
 def _module(name: str) -> Any:
     import importlib
 
@@ -189,6 +215,7 @@ def _module(name: str) -> Any:
 TABLES: dict[str, Callable[[], Names]] = {
     "MAPI": mapi,
     "MAPICore": mapicore,
+    "_MAPICore": mapicore,
     "MAPI.Defs": defs,
     "MAPI.Struct": struct,
     "MAPI.Tags": mapi_tags,
@@ -197,4 +224,8 @@ TABLES: dict[str, Callable[[], Names]] = {
     "MAPI.Util.AddressBook": address_book,
     "MAPI.Util.Generators": generators,
     "MAPI.Util.Iterators": iterators,
+    "MAPI.Util.codepage": codepage,
+    "inetmapi": mail.inetmapi,
+    "icalmapi": mail.icalmapi,
+    "libfreebusy": busy.libfreebusy,
 }

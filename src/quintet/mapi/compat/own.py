@@ -1,6 +1,4 @@
-"""What python-mapi has beside MAPI's own names: Kopano's properties and structures, helpers for tags and
-GUIDs.
-"""
+"""What python-mapi has beside MAPI's own names: helpers for tags and GUIDs, importers, structures."""
 
 from __future__ import annotations
 
@@ -9,40 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from quintet.mapi import consts, types
-from quintet.mapi.core import profile
 from quintet.mapi.core.structs import READSTATE, SPropValue
-
-# Where, who, secret: as `profile.options_by_id` reads them
-_EC = {"PATH": profile.WHERE, "USERNAME": profile.WHO, "USERPASSWORD": profile.SECRET}
-TAGS: dict[str, int] = {
-    "PR_EC_PATH": types.tag_of(profile.WHERE, types.STRING8),
-    "PR_EC_PORT": types.tag_of(0x6703, types.STRING8),
-    "PR_EC_FLAGS": types.tag_of(0x6704, types.INTEGER32),
-    "PR_EC_SSLKEY_FILE": types.tag_of(0x6705, types.STRING8),
-    "PR_EC_SSLKEY_PASS": types.tag_of(0x6706, types.STRING8),
-    "PR_EC_IMPERSONATEUSER": types.tag_of(0x6707, types.STRING8),
-    "PR_EC_IMPERSONATEUSER_A": types.tag_of(0x6707, types.STRING8),
-    "PR_EC_IMPERSONATEUSER_W": types.tag_of(0x6707, types.STRING),
-    "PR_EC_STATS_SESSION_CLIENT_APPLICATION_VERSION": types.tag_of(0x6708, types.STRING8),
-    "PR_EC_STATS_SESSION_CLIENT_APPLICATION_MISC": types.tag_of(0x6709, types.STRING8),
-}
-for _name in ("USERNAME", "USERPASSWORD"):
-    TAGS[f"PR_EC_{_name}"] = TAGS[f"PR_EC_{_name}_A"] = types.tag_of(_EC[_name], types.STRING8)
-    TAGS[f"PR_EC_{_name}_W"] = types.tag_of(_EC[_name], types.STRING)
-
-CONSTANTS: dict[str, Any] = {
-    "EC_PROFILE_FLAGS_NO_NOTIFICATIONS": 0x1,
-    "EC_PROFILE_FLAGS_NO_COMPRESSION": 0x2,
-    "EC_PROFILE_FLAGS_NO_PUBLIC_STORE": 0x4,
-    "IID_IECImportContentsChanges": consts.IID_IExchangeImportContentsChanges,
-    "IID_IECImportHierarchyChanges": consts.IID_IExchangeImportHierarchyChanges,
-    "EMS_AB_ADDRESS_LOOKUP": 0x1,
-    "STGM_READ": 0x0,
-    "STGM_WRITE": 0x1,
-    "STGM_READWRITE": 0x2,
-    "STGM_TRANSACTED": 0x10000,
-}
 
 
 def PROP_TAG(type: int, id: int) -> int:  # noqa: A002 (python-mapi's names)
@@ -70,12 +35,9 @@ def DEFINE_OLEGUID(first: int, second: int, third: int) -> bytes:
     return DEFINE_GUID(first, second, third, 0xC0, 0, 0, 0, 0, 0, 0, 0x46)
 
 
-MUIDECSAB = DEFINE_GUID(0x50A921AC, 0xD340, 0x48EE, 0xB3, 0x19, 0xFB, 0xA7, 0x53, 0x30, 0x44, 0x25)
-
-
-def bin2hex(data: bytes) -> bytes:
-    """In capitals, as bytes."""
-    return data.hex().upper().encode("ascii")
+def bin2hex(data: bytes) -> str:
+    """In capitals."""
+    return data.hex().upper()
 
 
 def to_str(text: str | bytes) -> bytes:
@@ -194,6 +156,15 @@ class ECQUOTASTATUS:
 
 
 @dataclass
+class FreeBusyBlock:
+    """``start``, ``end``: minutes since 1601; ``status``: 0 free, 1 tentative, 2 busy, 3 away."""
+
+    start: int
+    end: int
+    status: int
+
+
+@dataclass
 class ECSERVER:
     Name: str
     FilePath: str
@@ -205,5 +176,7 @@ class ECSERVER:
 
 STRUCTS: dict[str, Any] = {
     each.__name__: each
-    for each in (SYSTEMTIME, MVPROPMAP, ECUSER, ECGROUP, ECCOMPANY, ECQUOTA, ECQUOTASTATUS, ECSERVER)
-}
+    for each in (
+        SYSTEMTIME, MVPROPMAP, ECUSER, ECGROUP, ECCOMPANY, ECQUOTA, ECQUOTASTATUS, ECSERVER, FreeBusyBlock,
+    )
+}  # fmt: skip

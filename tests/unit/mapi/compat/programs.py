@@ -231,3 +231,258 @@ rtf.Commit(0)
 message.SaveChanges(KEEP_OPEN_READWRITE)
 out.append(WrapCompressedRTFStream(message.OpenProperty(PR_RTF_COMPRESSED, IID_IStream, 0, 0), 0).Read(100))
 """
+
+MOVE_FOLDERS = """
+from MAPI.Util import *
+
+def find(folder, name):
+    table = folder.GetHierarchyTable(0)
+    table.SetColumns([PR_ENTRYID], 0)
+    table.Restrict(SPropertyRestriction(RELOP_EQ, PR_DISPLAY_NAME, SPropValue(PR_DISPLAY_NAME, name)), 0)
+    rows = table.QueryRows(-1, 0)
+    if rows:
+        return folder.OpenEntry(rows[0][0].Value, None, MAPI_MODIFY)
+    table = folder.GetHierarchyTable(0)
+    table.SetColumns([PR_ENTRYID, PR_SUBFOLDERS], 0)
+    for row in table.QueryRows(-1, 0):
+        if row[1].Value:
+            found = find(folder.OpenEntry(row[0].Value, None, MAPI_MODIFY), name)
+            if found:
+                return found
+
+store = GetDefaultStore(OpenECSession("ann@example.com", "", None))
+top = store.OpenEntry(store.GetProps([PR_IPM_SUBTREE_ENTRYID], 0)[0].Value, IID_IMAPIFolder, MAPI_MODIFY)
+old = top.CreateFolder(FOLDER_GENERIC, b"Old", b"of last year", None, 0)
+deep = old.CreateFolder(FOLDER_GENERIC, b"Deep", None, None, OPEN_IF_EXISTS)
+deep.CreateFolder(FOLDER_GENERIC, b"Deeper", b"", None, 0)
+new = top.CreateFolder(FOLDER_GENERIC, b"New", b"", None, 0)
+for subject in (b"one", b"two"):
+    message = old.CreateMessage(None, 0)
+    message.SetProps([SPropValue(PR_SUBJECT, subject), SPropValue(PR_MESSAGE_FLAGS, MSGFLAG_READ)])
+    message.SaveChanges(0)
+table = old.GetContentsTable(0)
+table.SetColumns([PR_ENTRYID], 0)
+entries = [row[0].Value for row in table.QueryRows(-1, 0)]
+old.CopyMessages(entries, IID_IMAPIFolder, new, 0, None, MESSAGE_MOVE)
+old.CopyFolder(HrGetOneProp(deep, PR_ENTRYID).Value, IID_IMAPIFolder, new, b"Deep too", 0, None, FOLDER_MOVE)
+out.append(HrGetOneProp(old, PR_COMMENT).Value)
+top.DeleteFolder(HrGetOneProp(old, PR_ENTRYID).Value, 0, None, DEL_FOLDERS)
+table = new.GetContentsTable(0)
+table.SetColumns([PR_SUBJECT, PR_MESSAGE_FLAGS], 0)
+out.append(sorted((row[0].Value, row[1].Value & MSGFLAG_READ) for row in table.QueryRows(-1, 0)))
+out.append(HrGetOneProp(find(top, b"Deeper"), PR_DISPLAY_NAME).Value)
+out.append(find(top, b"Old"))
+"""
+
+CONVERT = """
+from MAPI.Util import *
+import icalmapi
+import inetmapi
+
+session = OpenECSession("ann@example.com", "", "default:")
+store = GetDefaultStore(session)
+ab = session.OpenAddressBook(0, None, MAPI_UNICODE)
+inbox = store.OpenEntry(store.GetReceiveFolder(b"IPM", 0)[0], None, MAPI_MODIFY)
+
+def saved(message):
+    message.SaveChanges(KEEP_OPEN_READWRITE)
+    return store.OpenEntry(HrGetOneProp(message, PR_ENTRYID).Value, None, 0)
+
+dopt = inetmapi.delivery_options()
+dopt.mark_as_read = True
+message = inbox.CreateMessage(None, 0)
+inetmapi.IMToMAPI(session, store, ab, message, letter, dopt)
+message = saved(message)
+out.append(HrGetOneProp(message, PR_SUBJECT).Value)
+out.append(HrGetOneProp(message, PR_MESSAGE_FLAGS).Value & MSGFLAG_READ)
+table = message.GetRecipientTable(0)
+table.SetColumns([PR_EMAIL_ADDRESS], 0)
+out.append([row[0].Value for row in table.QueryRows(-1, 0)])
+number = message.GetAttachmentTable(0).GetRowCount(0) - 1
+stream = message.OpenAttach(number, None, 0).OpenProperty(PR_ATTACH_DATA_BIN, IID_IStream, 0, 0)
+out.append(stream.Read(100))
+sopt = inetmapi.sending_options()
+sopt.no_recipients_workaround = True
+again = inetmapi.IMToINet(session, None, message, sopt)
+out.append([line for line in again.split(b"\\r\\n") if line.startswith(b"Subject:")])
+
+icm = icalmapi.CreateICalToMapi(inbox, ab, False)
+icm.ParseICal(calendar, "utf-8", "UTC", None, 0)
+kind, changed, uid = icm.GetItemInfo(0)
+out.append((icm.GetItemCount(), kind == icalmapi.VEVENT, uid))
+message = inbox.CreateMessage(None, 0)
+icm.GetItem(0, 0, message)
+message = saved(message)
+mic = icalmapi.CreateMapiToICal(ab, "utf-8")
+mic.AddMessage(message, "", 0)
+method, data = mic.Finalize(0)
+out.append((method, b"SUMMARY:Stand-up" in data))
+message.QueryInterface(IID_IMAPIProp)
+
+vcm = icalmapi.create_vcftomapi(inbox)
+vcm.parse_vcf(card)
+message = inbox.CreateMessage(None, 0)
+vcm.get_item(message)
+vic = icalmapi.create_mapitovcf()
+vic.add_message(saved(message))
+out.append(b"FN:Zoe Zander" in vic.finalize())
+"""
+
+RULES_AND_RIGHTS = """
+from MAPI.Util import *
+
+session = OpenECSession("ann@example.com", "", None)
+store = GetDefaultStore(session)
+inbox = store.OpenEntry(store.GetReceiveFolder(b"IPM", 0)[0], None, MAPI_MODIFY)
+storeid, wasteid = [one.Value for one in store.GetProps([PR_ENTRYID, PR_IPM_WASTEBASKET_ENTRYID], 0)]
+
+rules = inbox.OpenProperty(PR_RULES_TABLE, IID_IExchangeModifyTable, 0, MAPI_MODIFY)
+condition = SContentRestriction(FL_SUBSTRING | FL_IGNORECASE, PR_SUBJECT, SPropValue(PR_SUBJECT, b"BUY"))
+move = ACTION(ACTTYPE.OP_MOVE, 0, None, None, 0, actMoveCopy(storeid, wasteid))
+rules.ModifyTable(0, [ROWENTRY(ROW_ADD, [
+    SPropValue(PR_RULE_LEVEL, 0),
+    SPropValue(PR_RULE_NAME, b"no advertising"),
+    SPropValue(PR_RULE_PROVIDER, b"RuleOrganizer"),
+    SPropValue(PR_RULE_STATE, ST_ENABLED),
+    SPropValue(PR_RULE_SEQUENCE, 1),
+    SPropValue(PR_RULE_CONDITION, condition),
+    SPropValue(PR_RULE_ACTIONS, ACTIONS(EDK_RULES_VERSION, [move])),
+])])
+table = rules.GetTable(0)
+table.SetColumns([PR_RULE_NAME, PR_RULE_STATE, PR_RULE_ID], 0)
+rows = table.QueryRows(-1, 0)
+out.append([(row[0].Value, row[1].Value) for row in rows])
+
+def set_rights(folder, rights, member):
+    acls = folder.OpenProperty(PR_ACL_TABLE, IID_IExchangeModifyTable, 0, MAPI_MODIFY)
+    entry = ROWENTRY(ROW_ADD, [SPropValue(PR_MEMBER_RIGHTS, rights), SPropValue(PR_MEMBER_ENTRYID, member)])
+    acls.ModifyTable(ROWLIST_REPLACE, [entry])
+    table = acls.GetTable(0)
+    table.SetColumns([PR_MEMBER_NAME, PR_MEMBER_RIGHTS], 0)
+    return [(row[0].Value, row[1].Value) for row in table.QueryRows(-1, 0)]
+
+ab = session.OpenAddressBook(0, None, 0)
+admin = store.QueryInterface(IID_IECServiceAdmin)
+bob = admin.ResolveUserName(b"bob@example.com", 0)
+out.append(set_rights(inbox, ecRightsTemplateReadOnly, bob))
+out.append([(user.Username, user.FullName) for user in admin.GetUserList(None, MAPI_UNICODE)])
+try:
+    admin.CreateUser(ECUSER("x", "y", "z", "w"), 0)
+except MAPIErrorNoSupport as error:
+    out.append(error.descr)
+"""
+
+BUSY = """
+import libfreebusy
+import _MAPICore
+import MAPI.Tags
+from MAPI.Tags import PR_MAILBOX_OWNER_ENTRYID
+from MAPI.Time import FileTime
+from MAPI.Util import *
+
+session = kc_session_restore(kc_session_save(OpenECSession("ann@example.com", "", None)))
+store = GetDefaultStore(session)
+inbox = store.OpenEntry(store.GetReceiveFolder(b"IPM", 0)[0], None, MAPI_MODIFY)
+fb = libfreebusy.IFreeBusySupport()
+fb.Open(session, store, False)
+data, status = fb.LoadFreeBusyData([session.QueryIdentity()], None)
+enum = data.EnumBlocks(FileTime(0), FileTime(0xFFFFFFFFFFFFFFFF))
+blocks = enum.Next(100)
+start = data.GetFBPublishRange()[0]
+out.append([(block.end - block.start, block.status, block.start > start) for block in blocks])
+out.append(enum.Next(100))
+fb.Close()
+
+sink = MAPINotifSink()
+store.Advise(None, fnevObjectCreated, sink)
+message = inbox.CreateMessage(None, 0)
+message.SetProps([SPropValue(PR_SUBJECT, b"hello")])
+message.SaveChanges(KEEP_OPEN_READWRITE)
+notifs = sink.GetNotifications(False, 1000)
+entry = HrGetOneProp(message, PR_ENTRYID).Value
+out.append([(one.ulObjType == MAPI_MESSAGE, one.lpEntryID == entry) for one in notifs])
+TestRestriction(SPropertyRestriction(RELOP_EQ, PR_SUBJECT, SPropValue(PR_SUBJECT, b"hello")), message)
+try:
+    TestRestriction(SExistRestriction(PR_DELETED_ON), message)
+except MAPIErrorNotFound:
+    out.append("no match")
+REV_TYPE = {value: name for name, value in _MAPICore.__dict__.items() if name.startswith("PT_")}
+REV_TAG = {value: name for name, value in MAPI.Tags.__dict__.items() if name.startswith("PR_")}
+prop = message.GetProps([PR_SUBJECT], 0)[0]
+out.append((REV_TAG[prop.proptag], REV_TYPE[PROP_TYPE(prop.proptag)], prop.value))
+"""
+
+REPLICATE = """
+from MAPI.Util import *
+from MAPI import ECImportContentsChanges, ECImportHierarchyChanges, IStream
+
+class Contents(ECImportContentsChanges):
+    def __init__(self, target):
+        ECImportContentsChanges.__init__(self, [IID_IExchangeImportContentsChanges])
+        self.target = target
+    def ImportMessageChange(self, props, flags):
+        return self.target.ImportMessageChange(props, flags)
+    def ImportMessageDeletion(self, flags, keys):
+        self.target.ImportMessageDeletion(flags, keys)
+    def ImportPerUserReadStateChange(self, states):
+        self.target.ImportPerUserReadStateChange(states)
+
+class Hierarchy(ECImportHierarchyChanges):
+    def __init__(self, target):
+        ECImportHierarchyChanges.__init__(self, [IID_IExchangeImportHierarchyChanges])
+        self.target = target
+    def ImportFolderChange(self, props):
+        self.target.ImportFolderChange(props)
+    def ImportFolderDeletion(self, flags, keys):
+        self.target.ImportFolderDeletion(flags, keys)
+
+def run(folder, tag, importer, state):
+    exporter = folder.OpenProperty(tag, IID_IExchangeExportChanges, 0, 0)
+    stream = IStream()
+    stream.Write(state)
+    exporter.Config(stream, SYNC_NORMAL | SYNC_READ_STATE | SYNC_UNICODE, importer, None, None, None, 0)
+    step = 0
+    while True:
+        steps, step = exporter.Synchronize(step)
+        if steps == step:
+            break
+    exporter.UpdateState(stream)
+    stream.Seek(0, STREAM_SEEK_SET)
+    return stream.Read(0xFFFFFF)
+
+def importer(folder, iid):
+    target = folder.OpenProperty(PR_COLLECTOR, iid, 0, 0)
+    target.Config(None, 0)
+    return target
+
+def subjects(folder):
+    table = folder.GetContentsTable(0)
+    table.SetColumns([PR_SUBJECT], 0)
+    return sorted(row[0].Value for row in table.QueryRows(-1, 0))
+
+def top(store):
+    return store.OpenEntry(HrGetOneProp(store, PR_IPM_SUBTREE_ENTRYID).Value, None, MAPI_MODIFY)
+
+mine = GetDefaultStore(OpenECSession("ann@example.com", "", None))
+other = GetDefaultStore(OpenECSession("bob@example.com", "", None))
+source = top(mine).CreateFolder(FOLDER_GENERIC, b"Plans", b"", None, 0)
+copy = top(other).CreateFolder(FOLDER_GENERIC, b"Copy of Plans", b"", None, 0)
+source.CreateFolder(FOLDER_GENERIC, b"2026", b"", None, 0)
+for subject in (b"one", b"two"):
+    message = source.CreateMessage(None, 0)
+    message.SetProps([SPropValue(PR_SUBJECT, subject)])
+    message.SaveChanges(0)
+folders = Hierarchy(importer(copy, IID_IExchangeImportHierarchyChanges))
+run(source, PR_HIERARCHY_SYNCHRONIZER, folders, b"")
+messages = Contents(importer(copy, IID_IExchangeImportContentsChanges))
+state = run(source, PR_CONTENTS_SYNCHRONIZER, messages, b"")
+out.append(subjects(copy))
+table = source.GetContentsTable(0)
+table.SetColumns([PR_ENTRYID], 0)
+source.DeleteMessages([table.QueryRows(1, 0)[0][0].Value], 0, None, DELETE_HARD_DELETE)
+run(source, PR_CONTENTS_SYNCHRONIZER, Contents(importer(copy, IID_IExchangeImportContentsChanges)), state)
+out.append(len(subjects(copy)))
+table = copy.GetHierarchyTable(0)
+table.SetColumns([PR_DISPLAY_NAME], 0)
+out.append([row[0].Value for row in table.QueryRows(-1, 0)])
+"""
