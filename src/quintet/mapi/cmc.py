@@ -9,7 +9,6 @@ CMC_E_USER_CANCEL.
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +23,6 @@ from quintet.mapi.core.errors import MAPIError
 from quintet.mapi.errors import MapiError
 from quintet.mapi.plain import (
     MAX_FILES,
-    MAX_RECIPIENTS,
     MAX_TEXT,
     Codes,
     Fail,
@@ -33,6 +31,8 @@ from quintet.mapi.plain import (
     Mailroom,
     NoFile,
     Person,
+    Rooms,
+    composed,
     head,
     saved,
     text_of,
@@ -55,6 +55,7 @@ _CODES = Codes(
         "MAPIErrorEndOfSession": CMC_E_INVALID_SESSION_ID,
     },
     files=(CMC_E_ATTACHMENT_NOT_FOUND, CMC_E_ATTACHMENT_OPEN_FAILURE, CMC_E_ATTACHMENT_WRITE_FAILURE),
+    sizes=(CMC_E_TOO_MANY_RECIPIENTS, CMC_E_TOO_MANY_FILES, CMC_E_TEXT_TOO_LARGE),
     memory=CMC_E_INSUFFICIENT_MEMORY,
     other=CMC_E_FAILURE,
 )
@@ -68,19 +69,40 @@ _ROLES = {
 _KINDS = {kind: role for role, kind in reversed(_ROLES.items())}
 
 
-_sessions: dict[int, Mailroom] = {}
-_numbers = itertools.count(1)
-_guard = threading.Lock()
+# Flags of each call; all take CMC_ERROR_UI_ALLOWED, which allows what is not done here
+_COMMON = CMC_ERROR_UI_ALLOWED | CMC_LOGON_UI_ALLOWED | CMC_COUNTED_STRING_TYPE
+_LOGOFF = CMC_ERROR_UI_ALLOWED | CMC_LOGOFF_UI_ALLOWED
+_SEND = _COMMON | CMC_SEND_UI_REQUESTED
+_DOCUMENTS = _SEND | CMC_FIRST_ATTACH_AS_TEXT_NOTE
+_LIST = _COMMON | CMC_LIST_UNREAD_ONLY | CMC_LIST_MSG_REFS_ONLY | CMC_LIST_COUNT_ONLY
+_READ = _COMMON | CMC_DO_NOT_MARK_AS_READ | CMC_MSG_AND_ATT_HDRS_ONLY | CMC_READ_FIRST_UNREAD_MESSAGE
+_RESOLVING = CMC_LOOKUP_RESOLVE_PREFIX_SEARCH | CMC_LOOKUP_RESOLVE_IDENTITY | CMC_LOOKUP_RESOLVE_UI
+_LOOK_UP = _COMMON | _RESOLVING | CMC_LOOKUP_DETAILS_UI | CMC_LOOKUP_ADDRESSING_UI
+
+
+def _check_flags(flags: int, known: int) -> None:
+    """Raises CMC_E_INVALID_FLAG."""
+    if flags & ~known:
+        raise Fail(CMC_E_INVALID_FLAG)
+
+
+_sessions = Rooms()
 
 
 @contextmanager
 def _session(number: int, flags: int = 0) -> Iterator[Mailroom]:
-    """The session of a number; for 0 the default profile's, for this call only."""
-    if number:
-        if number not in _sessions:
-            raise Fail(CMC_E_INVALID_SESSION_ID)
-        yield _sessions[number]
+    """The session of a number.  0, with CMC_LOGON_UI_ALLOWED: the default profile's, for this call only.
+
+    Raises CMC_E_USER_NOT_LOGGED_ON: 0 without that flag; CMC_E_INVALID_SESSION_ID.
+    """
+    found = _sessions.get(number)
+    if found is not None:
+        yield found
         return
+    if number:
+        raise Fail(CMC_E_INVALID_SESSION_ID)
+    if not flags & CMC_LOGON_UI_ALLOWED:
+        raise Fail(CMC_E_USER_NOT_LOGGED_ON)
     room = Mailroom(sessions.MAPILogonEx(0, None, None, _logon_flags(flags)))
     try:
         yield room
@@ -121,15 +143,13 @@ def cmc_logon(
         raise Fail(CMC_E_UNSUPPORTED_VERSION)
     if character_set and character_set not in CHARACTER_SETS:
         raise Fail(CMC_E_UNSUPPORTED_CHARACTER_SET)
+    _check_flags(logon_flags, _COMMON)
     _extensions(logon_extensions)
     if service:
         session = sessions.opened(_made_up(service, user), password=password or None)
     else:
         session = sessions.MAPILogonEx(0, user or None, password or None, _logon_flags(logon_flags))
-    with _guard:
-        number = next(_numbers)
-        _sessions[number] = Mailroom(session)
-    return number
+    return _sessions.add(Mailroom(session))
 
 
 def _made_up(service: str, user: str | None) -> profile.Profile:
@@ -148,12 +168,10 @@ def cmc_logoff(
     session: int, ui_id: int = 0, logoff_flags: int = 0, extensions: Sequence[CMC_extension] | None = None
 ) -> None:
     """Code."""
+    _check_flags(logoff_flags, _LOGOFF)
     _extensions(extensions)
-    with _guard:
-        room = _sessions.pop(session, None)
-    if room is None:
+    if not _sessions.end(session):
         raise Fail(CMC_E_INVALID_SESSION_ID)
-    room.close()
 
 
 def cmc_free(memory: object) -> int:
@@ -166,7 +184,7 @@ def cmc_query_configuration(
     session: int, item: int, extensions: Sequence[CMC_extension] | None = None
 ) -> Any:
     """(code, value) of a CMC_CONFIG_ item."""
-    if session and session not in _sessions:
+    if session and _sessions.get(session) is None:
         raise Fail(CMC_E_INVALID_SESSION_ID)
     _extensions(extensions)
     return _configured(item)
@@ -197,30 +215,26 @@ def _configured(item: int) -> Any:
 @_CODES.coded()
 def cmc_send(
     session: int,
-    message: CMC_message,
+    message: CMC_message | None,
     send_flags: int = 0,
     ui_id: int = 0,
     extensions: Sequence[CMC_extension] | None = None,
 ) -> None:
-    """Code.  CMC_SEND_UI_REQUESTED asks before it is sent."""
+    """Code.  CMC_SEND_UI_REQUESTED asks for recipients, subject and text before it is sent."""
+    _check_flags(send_flags, _SEND)
     _extensions(extensions)
     with _session(session, send_flags) as room:
-        letter = _letter(message)
-        asked = bool(send_flags & CMC_SEND_UI_REQUESTED)
-        if asked and not dialog.confirm(f"Send {letter.subject!r}?"):
-            raise Fail(CMC_E_USER_CANCEL)
-        if not letter.people:
-            raise Fail(CMC_E_RECIPIENT_NOT_FOUND)
-        _send(room, letter, ask=asked)
+        _send(room, _letter(message), ask=bool(send_flags & CMC_SEND_UI_REQUESTED))
 
 
 def _send(room: Mailroom, letter: Letter, *, ask: bool) -> None:
-    try:
-        letter.people = [room.person(one, ask=ask) for one in letter.people]
-    except MAPIError as error:
-        ambiguous = type(error).__name__ == "MAPIErrorAmbiguousRecip"
-        code = CMC_E_AMBIGUOUS_RECIPIENT if ambiguous else CMC_E_RECIPIENT_NOT_FOUND
-        raise Fail(code) from error
+    found = composed(letter) if ask else letter
+    if found is None:
+        raise Fail(CMC_E_USER_CANCEL)
+    letter = found
+    if not letter.people:
+        raise Fail(CMC_E_RECIPIENT_NOT_FOUND)
+    letter.people = [_found(room, one, ask=ask) for one in letter.people]
     room.send(letter, ask=ask)
 
 
@@ -237,8 +251,9 @@ def cmc_send_documents(
 ) -> None:
     """Code.  Lists are joined by the delimiter; "cc:" and "bcc:" may stand before an address.
 
-    Without recipients it asks for them.
+    Without recipients it asks for them.  It logs on and off by itself, to the default profile.
     """
+    _check_flags(send_doc_flags, _DOCUMENTS)
     split = delimiter or ";"
     addresses = [one.strip() for one in (recipient_addresses or "").split(split) if one.strip()]
     if not addresses:
@@ -253,10 +268,10 @@ def cmc_send_documents(
     ]
     flags = CMC_MSG_TEXT_NOTE_AS_FILE if send_doc_flags & CMC_FIRST_ATTACH_AS_TEXT_NOTE else 0
     message = CMC_message(None, None, subject, None, text_note, [], attachments, flags)
-    with _session(0, send_doc_flags) as room:
+    with _session(0, send_doc_flags | CMC_LOGON_UI_ALLOWED) as room:
         letter = _letter(message)
         letter.people = [_addressed(one) for one in addresses]
-        _send(room, letter, ask=False)
+        _send(room, letter, ask=bool(send_doc_flags & CMC_SEND_UI_REQUESTED))
 
 
 def _addressed(text: str) -> Person:
@@ -281,6 +296,7 @@ def cmc_act_on(
     extensions: Sequence[CMC_extension] | None = None,
 ) -> None:
     """Code.  CMC_ACT_ON_DELETE is the one operation; the reference stays usable as a seed."""
+    _check_flags(act_on_flags, _COMMON)
     _extensions(extensions)
     if operation != CMC_ACT_ON_DELETE:
         known = operation == CMC_ACT_ON_EXTENDED
@@ -306,6 +322,7 @@ def cmc_list(
     extensions: Sequence[CMC_extension] | None = None,
 ) -> Any:
     """(code, count, summaries) of the inbox in the order of arrival, behind ``seed``; ``count`` 0: all."""
+    _check_flags(list_flags, _LIST)
     _extensions(extensions)
     _check_count(count)
     with _session(session, list_flags) as room:
@@ -346,6 +363,7 @@ def cmc_read(
 
     Attachments are files that the caller deletes; with CMC_MSG_AND_ATT_HDRS_ONLY only their titles come.
     """
+    _check_flags(read_flags, _READ)
     _extensions(extensions)
     with _session(session, read_flags) as room:
         entry = message_reference
@@ -379,7 +397,7 @@ def _titles(message: Any) -> list[CMC_attachment]:
 @_CODES.coded(count=0, recipients=())
 def cmc_look_up(
     session: int,
-    recipient_in: CMC_recipient,
+    recipient_in: CMC_recipient | Sequence[CMC_recipient] | None,
     look_up_flags: int = 0,
     ui_id: int = 0,
     count: int = 0,
@@ -388,21 +406,30 @@ def cmc_look_up(
     """(code, count, recipients).
 
     CMC_LOOKUP_RESOLVE_PREFIX_SEARCH: all whose name begins so, ``count`` at most.
-    CMC_LOOKUP_RESOLVE_IDENTITY: the user.  CMC_LOOKUP_RESOLVE_UI lets a person choose.
+    CMC_LOOKUP_RESOLVE_IDENTITY: the user.  CMC_LOOKUP_RESOLVE_UI lets a person choose,
+    CMC_LOOKUP_ADDRESSING_UI write a list that begins with ``recipient_in``; of several recipients all other
+    flags look at the first.  CMC_LOOKUP_DETAILS_UI shows the one who is found.
     """
+    _check_flags(look_up_flags, _LOOK_UP)
     _extensions(extensions)
     _check_count(count)
+    given = [recipient_in] if isinstance(recipient_in, CMC_recipient) else list(recipient_in or ())
     with _session(session, look_up_flags) as room:
-        if look_up_flags & CMC_LOOKUP_RESOLVE_IDENTITY:
+        if look_up_flags & CMC_LOOKUP_ADDRESSING_UI:
+            found = _listed(room, given)
+        elif look_up_flags & CMC_LOOKUP_RESOLVE_IDENTITY:
             found = [room.person(Person(entry=room.session.QueryIdentity()))]
+        elif not given:
+            raise Fail(CMC_E_INVALID_PARAMETER)
         elif look_up_flags & CMC_LOOKUP_RESOLVE_PREFIX_SEARCH:
-            found = _beginning(room, recipient_in.name or "")
+            found = _beginning(room, given[0].name or "")
         else:
-            found = [_one(room, recipient_in, ask=bool(look_up_flags & CMC_LOOKUP_RESOLVE_UI))]
-        if look_up_flags & CMC_LOOKUP_DETAILS_UI and not dialog.show(
-            [f"{one.name} <{one.address}>" for one in found]
-        ):
-            raise Fail(CMC_E_USER_CANCEL)
+            found = [_one(room, given[0], ask=bool(look_up_flags & CMC_LOOKUP_RESOLVE_UI))]
+        if look_up_flags & CMC_LOOKUP_DETAILS_UI:
+            if len(found) > 1:
+                raise Fail(CMC_E_AMBIGUOUS_RECIPIENT)
+            if not dialog.show([f"{one.name} <{one.address}>" for one in found]):
+                raise Fail(CMC_E_USER_CANCEL)
         shown = [_recipient(one) for one in found[: count or None]]
         if len(shown) < len(found):
             shown[-1].recip_flags |= CMC_RECIP_LIST_TRUNCATED
@@ -417,11 +444,28 @@ def _beginning(room: Mailroom, name: str) -> list[Person]:
     return [room.person(Person(entry=one)) for one in entries]
 
 
+def _listed(room: Mailroom, given: Sequence[CMC_recipient]) -> list[Person]:
+    """A list that a person writes, with "cc:" and "bcc:" before some; what was given is its beginning."""
+    marks = {consts.MAPI_CC: "cc:", consts.MAPI_BCC: "bcc:"}
+    known = [_asked(one) for one in given]
+    default = "; ".join([marks.get(one.kind, "") + (one.name or one.address) for one in known])
+    answers = dialog.ask(["Recipients"], caption="Recipients, separated by ;", defaults=[default])
+    if answers is None:
+        raise Fail(CMC_E_USER_CANCEL)
+    if answers[0] != default:
+        known = [_addressed(one.strip()) for one in answers[0].split(";") if one.strip()]
+    return [_found(room, one, ask=True) for one in known]
+
+
 def _one(room: Mailroom, wanted: CMC_recipient, *, ask: bool) -> Person:
+    return _found(room, _asked(wanted), ask=ask)
+
+
+def _found(room: Mailroom, person: Person, *, ask: bool) -> Person:
     try:
-        return room.person(_asked(wanted), ask=ask)
+        return room.person(person, ask=ask)
     except MAPIError as error:
-        if type(error).__name__ == "MAPIErrorNotFound":
+        if type(error).__name__ in ("MAPIErrorNotFound", "MAPIErrorUnknownEntryid"):
             raise Fail(CMC_E_RECIPIENT_NOT_FOUND) from error
         raise
 
@@ -441,27 +485,26 @@ def _recipient(one: Person) -> CMC_recipient:
     return CMC_recipient(one.name, kind, one.address or None, _KINDS.get(one.kind, CMC_ROLE_TO))
 
 
-def _letter(message: CMC_message) -> Letter:
-    if len(message.recipients) > MAX_RECIPIENTS:
-        raise Fail(CMC_E_TOO_MANY_RECIPIENTS)
-    if len(message.attachments) > MAX_FILES:
-        raise Fail(CMC_E_TOO_MANY_FILES)
-    asked = [_asked(one) for one in message.recipients]
+def _letter(message: CMC_message | None) -> Letter:
+    if message is None:
+        raise Fail(CMC_E_INVALID_PARAMETER)
+    recipients = message.recipients or ()
+    asked = [_asked(one) for one in recipients]
     files = [
         File(Path(one.attach_filename or ""), one.attach_title or "", mime=one.attach_type or "")
-        for one in message.attachments
+        for one in message.attachments or ()
     ]
     text = message.text_note or ""
     if message.message_flags & CMC_MSG_TEXT_NOTE_AS_FILE and files:
         text = _text_file(files.pop(0).path)
-    if len(text) > MAX_TEXT:
-        raise Fail(CMC_E_TEXT_TOO_LARGE)
     people = [
         person
-        for one, person in zip(message.recipients, asked, strict=True)
+        for one, person in zip(recipients, asked, strict=True)
         if not one.recip_flags & CMC_RECIP_IGNORE and person.kind != consts.MAPI_ORIG
     ]
-    return Letter(message.subject or "", text, message.message_type or "", people, files)
+    letter = Letter(message.subject or "", text, message.message_type or "", people, files)
+    _CODES.check(letter)
+    return letter
 
 
 def _text_file(path: Path) -> str:

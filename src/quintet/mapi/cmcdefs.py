@@ -138,8 +138,8 @@ class CMC_message:
     subject: str | None = None
     time_sent: CMC_time | None = None
     text_note: str | None = None
-    recipients: list[CMC_recipient] = field(default_factory=list)
-    attachments: list[CMC_attachment] = field(default_factory=list)
+    recipients: list[CMC_recipient] | None = field(default_factory=list)
+    attachments: list[CMC_attachment] | None = field(default_factory=list)
     message_flags: int = 0
     message_extensions: Sequence[CMC_extension] = ()
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +20,7 @@ from quintet.errors import Problem
 from quintet.mapi import consts, pr
 from quintet.mapi.bag import Data
 from quintet.mapi.convert import bodies
-from quintet.mapi.core import props, structs, values
+from quintet.mapi.core import dialog, props, structs, values
 from quintet.mapi.core.errors import MAPIError, told
 from quintet.mapi.core.folder import IMAPIFolder
 from quintet.mapi.core.message import IMessage
@@ -58,6 +60,7 @@ class Codes:
 
     known: Mapping[str, int]  # by the name of the error's class
     files: tuple[int, int, int]  # not found, not readable, not writable
+    sizes: tuple[int, int, int]  # too many recipients, too many files, too long a text
     memory: int
     other: int
 
@@ -92,6 +95,13 @@ class Codes:
             return call
 
         return wrap
+
+    def check(self, letter: Letter) -> None:
+        """Raises Fail: there is too much of something."""
+        found = (len(letter.people), len(letter.files), len(letter.text))
+        for code, size, most in zip(self.sizes, found, (MAX_RECIPIENTS, MAX_FILES, MAX_TEXT), strict=True):
+            if size > most:
+                raise Fail(code)
 
 
 @dataclass(slots=True)
@@ -134,6 +144,42 @@ class Letter:
     unsent: bool = False
     receipt: bool = False
     from_me: bool = False
+
+
+class Rooms:
+    """Sessions that are open, by their handles; two handles may stand for one session."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Mailroom] = {}
+        self._numbers = itertools.count(1)
+        self._guard = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(list(self._open))
+
+    def get(self, handle: object) -> Mailroom | None:
+        return self._open.get(handle) if isinstance(handle, int) else None
+
+    def first(self) -> Mailroom | None:
+        """That which was opened first."""
+        return next(iter(self._open.values()), None)
+
+    def add(self, room: Mailroom) -> int:
+        with self._guard:
+            handle = next(self._numbers)
+            self._open[handle] = room
+            return handle
+
+    def end(self, handle: int) -> bool:
+        """Ends a handle, and with its last one the session; False: there is none of that handle."""
+        with self._guard:
+            room = self._open.pop(handle, None)
+            if room is not None and room not in self._open.values():
+                room.close()
+            return room is not None
 
 
 class Mailroom:
@@ -221,6 +267,9 @@ class Mailroom:
         """Keeps it in the inbox, or in place of another letter; gives its id.  Raises MAPIError, NoFile."""
         if entry is None:
             message = self._inbox(letter.kind).CreateMessage()
+            flags = 0 if letter.unread else derive.READ
+            flags |= derive.FROM_ME if letter.from_me else derive.UNSENT
+            message.SetProps([SPropValue(pr.MESSAGE_FLAGS, flags)])
         else:
             message = self.message(entry, write=True)
             for row in list(message.GetAttachmentTable().QueryRows(MAX_FILES)):
@@ -310,6 +359,20 @@ def head(message: IMessage) -> Letter:
         receipt=bool(bag.get(pr.READ_RECEIPT_REQUESTED)),
         from_me=bool(flags & derive.FROM_ME) and not flags & derive.UNSENT,
     )
+
+
+def composed(letter: Letter) -> Letter | None:
+    """What a person makes of it in a terminal; None where there is none, or where it is not to be sent."""
+    known = "; ".join([one.name or one.address for one in letter.people])
+    answers = dialog.ask(["To", "Subject"], caption="A message", defaults=[known, letter.subject])
+    if answers is None:
+        return None
+    if answers[0] != known:
+        letter.people = [Person(name) for name in map(str.strip, answers[0].split(";")) if name]
+    letter.subject = answers[1]
+    if not letter.text:
+        letter.text = dialog.text("The text") or ""
+    return letter if letter.people and dialog.confirm("Send it?") else None
 
 
 def _seconds(time: Any) -> float:  # Any: a FileTime, or None

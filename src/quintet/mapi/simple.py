@@ -7,9 +7,7 @@ does. Dialogs are asked in a terminal; where there is none, MAPI_E_USER_ABORT is
 
 from __future__ import annotations
 
-import itertools
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,15 +19,14 @@ from quintet.mapi.core import dialog
 from quintet.mapi.core import session as sessions
 from quintet.mapi.core.errors import MAPIError
 from quintet.mapi.plain import (
-    MAX_FILES,
-    MAX_RECIPIENTS,
-    MAX_TEXT,
     Codes,
     Fail,
     File,
     Letter,
     Mailroom,
     Person,
+    Rooms,
+    composed,
 )
 
 lhSessionNull = 0
@@ -101,6 +98,7 @@ _CODES = Codes(
         "MAPIErrorSessionLimit": MAPI_E_TOO_MANY_SESSIONS,
     },
     files=(MAPI_E_ATTACHMENT_NOT_FOUND, MAPI_E_ATTACHMENT_OPEN_FAILURE, MAPI_E_ATTACHMENT_WRITE_FAILURE),
+    sizes=(MAPI_E_TOO_MANY_RECIPIENTS, MAPI_E_TOO_MANY_FILES, MAPI_E_TEXT_TOO_LARGE),
     memory=MAPI_E_INSUFFICIENT_MEMORY,
     other=MAPI_E_FAILURE,
 )
@@ -146,17 +144,17 @@ class MapiMessage:
     lpszConversationID: str | None = None
     flFlags: int = 0  # MAPI_UNREAD, MAPI_RECEIPT_REQUESTED, MAPI_SENT
     lpOriginator: MapiRecipDesc | None = None
-    lpRecips: list[MapiRecipDesc] = field(default_factory=list)
-    lpFiles: list[MapiFileDesc] = field(default_factory=list)
+    lpRecips: list[MapiRecipDesc] | None = field(default_factory=list)
+    lpFiles: list[MapiFileDesc] | None = field(default_factory=list)
     ulReserved: int = 0
 
     @property
     def nRecipCount(self) -> int:
-        return len(self.lpRecips)
+        return len(self.lpRecips or ())
 
     @property
     def nFileCount(self) -> int:
-        return len(self.lpFiles)
+        return len(self.lpFiles or ())
 
 
 MapiMessageW, MapiRecipDescW, MapiFileDescW = MapiMessage, MapiRecipDesc, MapiFileDesc
@@ -188,9 +186,7 @@ class _Open(Mailroom):
         return found
 
 
-_sessions: dict[int, _Open] = {}
-_handles = itertools.count(1)
-_guard = threading.Lock()
+_sessions = Rooms()
 
 
 def _opened(name: str | None, password: str | None, flags: int) -> _Open:
@@ -203,14 +199,13 @@ def _opened(name: str | None, password: str | None, flags: int) -> _Open:
 @contextmanager
 def _session(handle: int, flags: int = 0) -> Iterator[_Open]:
     """The session of a handle; for 0 the one that is open, else one for this call only."""
+    room = _sessions.get(handle) if handle else None if flags & MAPI_NEW_SESSION else _sessions.first()
+    if room is not None:
+        assert isinstance(room, _Open)
+        yield room
+        return
     if handle:
-        if handle not in _sessions:
-            raise Fail(MAPI_E_INVALID_SESSION)
-        yield _sessions[handle]
-        return
-    if _sessions and not flags & MAPI_NEW_SESSION:
-        yield next(iter(_sessions.values()))
-        return
+        raise Fail(MAPI_E_INVALID_SESSION)
     made = _opened(None, None, flags & ~MAPI_NEW_SESSION)
     try:
         yield made
@@ -220,42 +215,43 @@ def _session(handle: int, flags: int = 0) -> Iterator[_Open]:
 
 @_CODES.coded(session=0)
 def MAPILogon(ui: int, profile: str | None, password: str | None, flags: int = 0, reserved: int = 0) -> Any:
-    """(code, session).  MAPI_NEW_SESSION: not one that is open; MAPI_LOGON_UI: asks for what is missing."""
-    with _guard:
-        if len(_sessions) >= MAX_SESSIONS:
-            raise Fail(MAPI_E_TOO_MANY_SESSIONS)
-        if not profile and not flags & MAPI_NEW_SESSION and _sessions:
-            return next(iter(_sessions))
-        opened = _opened(profile, password, flags)
-        if flags & MAPI_FORCE_DOWNLOAD:
-            try:
-                opened.session.FlushQueues()
-            except MAPIError:
-                opened.close()
-                raise
-        handle = next(_handles)
-        _sessions[handle] = opened
-        return handle
+    """(code, session).
+
+    Without a profile, and without MAPI_NEW_SESSION, it is one that is open, which then ends with the last of
+    its handles.  MAPI_LOGON_UI and MAPI_PASSWORD_UI ask for what is missing, MAPI_FORCE_DOWNLOAD sends and
+    fetches at once, MAPI_EXTENDED changes nothing here.
+    """
+    if len(_sessions) >= MAX_SESSIONS:
+        raise Fail(MAPI_E_TOO_MANY_SESSIONS)
+    shared = None if profile or flags & MAPI_NEW_SESSION else _sessions.first()
+    room = shared or _opened(profile, password, flags)
+    if flags & MAPI_FORCE_DOWNLOAD:
+        try:
+            room.session.FlushQueues()
+        except MAPIError:
+            if shared is None:
+                room.close()
+            raise
+    return _sessions.add(room)
 
 
 @_CODES.coded()
 def MAPILogoff(session: int, ui: int = 0, flags: int = 0, reserved: int = 0) -> None:
     """Code.  MAPI_E_INVALID_SESSION: there is none of that handle."""
-    with _guard:
-        found = _sessions.pop(session, None)
-    if found is None:
+    if not _sessions.end(session):
         raise Fail(MAPI_E_INVALID_SESSION)
-    found.close()
 
 
 @_CODES.coded()
-def MAPISendMail(session: int, ui: int, message: MapiMessage, flags: int = 0, reserved: int = 0) -> None:
+def MAPISendMail(
+    session: int, ui: int, message: MapiMessage | None, flags: int = 0, reserved: int = 0
+) -> None:
     """Code.  MAPI_DIALOG asks for recipients, subject and text; without it there must be a recipient."""
     with _session(session, flags) as room:
         letter = _letter(message)
         if flags & MAPI_DIALOG:
             letter = _composed(letter)
-        elif not letter.people:
+        if not letter.people:
             raise Fail(MAPI_E_INVALID_RECIPS)
         _check_people(room, letter, ask=bool(flags & MAPI_DIALOG))
         room.send(letter, ask=bool(flags & MAPI_DIALOG))
@@ -351,7 +347,7 @@ def _body_as_file(message: MapiMessage) -> None:
     except OSError:
         raise Fail(MAPI_E_ATTACHMENT_WRITE_FAILURE) from None
     message.lpszNoteText = None
-    message.lpFiles.insert(0, MapiFileDesc(path, "body.txt"))
+    message.lpFiles = [MapiFileDesc(path, "body.txt"), *(message.lpFiles or ())]
 
 
 @_CODES.coded(message_id="")
@@ -363,7 +359,12 @@ def MAPISaveMail(
     reserved: int = 0,
     message_id: str | None = "",
 ) -> Any:
-    """(code, message id).  A new message in the inbox for id "", else the new state of that one."""
+    """(code, message id).  A new message in the inbox for id "", else the new state of that one.
+
+    Of a new one MAPI_UNREAD and MAPI_SENT are kept.  The id of one that is there needs its session.
+    """
+    if message_id and not session:
+        raise Fail(MAPI_E_INVALID_SESSION)
     with _session(session, flags) as room:
         letter = _letter(message)
         _check_people(room, letter, ask=False)
@@ -401,15 +402,18 @@ def MAPIAddress(
     flags: int = 0,
     reserved: int = 0,
 ) -> Any:
-    """(code, recipients).  Asks for To, Cc and Bcc, as many as ``edit_fields`` (0 to 4; 4: all) say."""
+    """(code, recipients).  Asks for To, Cc and Bcc, as many as ``edit_fields`` (0 to 4; 4: all) say, and as
+    many as ``recipients`` has kinds of.
+    """
     if not 0 <= edit_fields <= 4:
         raise Fail(MAPI_E_INVALID_EDITFIELDS)
     found = list(recipients or [])
     if any(one.ulRecipClass not in (MAPI_ORIG, MAPI_TO, MAPI_CC, MAPI_BCC) for one in found):
         raise Fail(MAPI_E_INVALID_RECIPS)
     with _session(session, flags) as room:
-        kinds = [("To", MAPI_TO), ("Cc", MAPI_CC), ("Bcc", MAPI_BCC)][: min(edit_fields, 3)]
-        titles = [labels or title if edit_fields == 1 else title for title, _ in kinds]
+        fields = max(edit_fields, len({one.ulRecipClass for one in found} - {MAPI_ORIG}))
+        kinds = [("To", MAPI_TO), ("Cc", MAPI_CC), ("Bcc", MAPI_BCC)][: min(fields, 3)]
+        titles = [labels or title if fields == 1 else title for title, _ in kinds]
         answers = dialog.ask(titles, caption=caption or "Recipients, separated by ;")
         if answers is None:
             raise Fail(MAPI_E_USER_ABORT)
@@ -421,7 +425,9 @@ def MAPIAddress(
 
 @_CODES.coded()
 def MAPIDetails(session: int, ui: int, recipient: MapiRecipDesc, flags: int = 0, reserved: int = 0) -> None:
-    """Code.  Shows who it is."""
+    """Code.  Shows who it is; nobody can change that here (MAPI_AB_NOMODIFY)."""
+    if recipient is None:
+        raise Fail(MAPI_E_FAILURE)
     with _session(session, flags) as room:
         found = _resolved(room, _asked(recipient), ask=False)
         if not dialog.show([f"Name: {found.name}", f"Address: {found.address}"]):
@@ -435,6 +441,8 @@ def MAPIResolveName(session: int, ui: int, name: str, flags: int = 0, reserved: 
     MAPI_E_UNKNOWN_RECIPIENT, MAPI_E_AMBIGUOUS_RECIPIENT.
     """
     with _session(session, flags) as room:
+        if not name:
+            raise Fail(MAPI_E_UNKNOWN_RECIPIENT)
         return _described(_resolved(room, Person(name), ask=bool(flags & MAPI_DIALOG)))
 
 
@@ -461,15 +469,12 @@ def _check_people(room: _Open, letter: Letter, *, ask: bool) -> None:
     letter.people = [_resolved(room, one, ask=ask) for one in letter.people if one.kind != MAPI_ORIG]
 
 
-def _letter(message: MapiMessage) -> Letter:
+def _letter(message: MapiMessage | None) -> Letter:
     """Raises the codes for what is too much or impossible."""
-    if len(message.lpRecips) > MAX_RECIPIENTS:
-        raise Fail(MAPI_E_TOO_MANY_RECIPIENTS)
-    if len(message.lpFiles) > MAX_FILES:
-        raise Fail(MAPI_E_TOO_MANY_FILES)
-    if len(message.lpszNoteText or "") > MAX_TEXT:
-        raise Fail(MAPI_E_TEXT_TOO_LARGE)
-    if any(one.ulRecipClass not in (MAPI_ORIG, MAPI_TO, MAPI_CC, MAPI_BCC) for one in message.lpRecips):
+    if message is None:
+        raise Fail(MAPI_E_FAILURE)
+    recipients = message.lpRecips or ()
+    if any(one.ulRecipClass not in (MAPI_ORIG, MAPI_TO, MAPI_CC, MAPI_BCC) for one in recipients):
         raise Fail(MAPI_E_BAD_RECIPTYPE)
     files = [
         File(
@@ -479,17 +484,21 @@ def _letter(message: MapiMessage) -> Letter:
             one.flFlags & (MAPI_OLE | MAPI_OLE_STATIC),
             one.lpFileType if isinstance(one.lpFileType, str) else "",
         )
-        for one in message.lpFiles
+        for one in message.lpFiles or ()
     ]
-    return Letter(
+    letter = Letter(
         subject=message.lpszSubject or "",
         text=message.lpszNoteText or "",
         kind=message.lpszMessageType or "",
-        people=[_asked(one) for one in message.lpRecips],
+        people=[_asked(one) for one in recipients],
         files=files,
         conversation=message.lpszConversationID or "",
         receipt=bool(message.flFlags & MAPI_RECEIPT_REQUESTED),
+        unread=bool(message.flFlags & MAPI_UNREAD),
+        from_me=bool(message.flFlags & MAPI_SENT),
     )
+    _CODES.check(letter)
+    return letter
 
 
 def _shown(letter: Letter) -> MapiMessage:
@@ -521,16 +530,8 @@ def _shown(letter: Letter) -> MapiMessage:
 
 
 def _composed(letter: Letter) -> Letter:
-    """What a person makes of it in a terminal; without one, MAPI_E_USER_ABORT."""
-    known = "; ".join([one.name or one.address for one in letter.people])
-    answers = dialog.ask(["To", "Subject"], caption="A message", defaults=[known, letter.subject])
-    if answers is None:
+    """`plain.composed`, or MAPI_E_USER_ABORT."""
+    found = composed(letter)
+    if found is None:
         raise Fail(MAPI_E_USER_ABORT)
-    if answers[0] != known:
-        letter.people = [Person(name) for name in map(str.strip, answers[0].split(";")) if name]
-    letter.subject = answers[1]
-    if not letter.text:
-        letter.text = dialog.text("The text") or ""
-    if not letter.people or not dialog.confirm("Send it?"):
-        raise Fail(MAPI_E_USER_ABORT)
-    return letter
+    return found

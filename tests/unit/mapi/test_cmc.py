@@ -204,8 +204,13 @@ def test_other_actions_and_asking(ann: int, monkeypatch: pytest.MonkeyPatch) -> 
     assert cmc.cmc_act_on(ann, None, cmc.CMC_ACT_ON_DELETE) == cmc.CMC_E_INVALID_MESSAGE_REFERENCE
     message = CMC_message(subject="x", recipients=[CMC_recipient("Bob")])
     assert cmc.cmc_send(ann, message, cmc.CMC_SEND_UI_REQUESTED) == cmc.CMC_E_USER_CANCEL
+    monkeypatch.setattr(dialog, "ask", lambda labels, caption="", defaults=(): ["Bob", "Two"])
+    monkeypatch.setattr(dialog, "text", lambda caption: "typed")
     monkeypatch.setattr(dialog, "confirm", lambda question: True)
-    assert cmc.cmc_send(ann, message, cmc.CMC_SEND_UI_REQUESTED) == cmc.CMC_SUCCESS
+    assert cmc.cmc_send(ann, CMC_message(), cmc.CMC_SEND_UI_REQUESTED) == cmc.CMC_SUCCESS
+    bob = int(cmc.cmc_logon(None, "Bob", None, None, 0, cmc.CMC_VERSION, 0)[1])
+    _, found = cmc.cmc_read(bob, None)
+    assert (found.subject, found.text_note) == ("Two", "typed")
 
 
 def test_a_role_and_a_count_that_there_are_not(ann: int) -> None:
@@ -214,6 +219,60 @@ def test_a_role_and_a_count_that_there_are_not(ann: int) -> None:
     assert cmc.cmc_send(ann, CMC_message(recipients=[nobody])) == cmc.CMC_E_INVALID_ENUM
     assert cmc.cmc_look_up(ann, CMC_recipient("bob"), 0, 0, -1)[0] == cmc.CMC_E_INVALID_PARAMETER
     assert cmc.cmc_list(ann, None, 0, None, -1) == (cmc.CMC_E_INVALID_PARAMETER, 0, ())
+
+
+def test_flags_that_a_call_does_not_have(ann: int) -> None:
+    bad = 0x40
+    calls = [
+        (cmc.cmc_logon, (None, "Ann", None, None, 0, 100, bad)),
+        (cmc.cmc_send, (ann, CMC_message(), bad)),
+        (cmc.cmc_send, (ann, CMC_message(), cmc.CMC_FIRST_ATTACH_AS_TEXT_NOTE)),
+        (cmc.cmc_send_documents, (ANN, "x", None, bad, None, None, None)),
+        (cmc.cmc_act_on, (ann, b"x", cmc.CMC_ACT_ON_DELETE, bad)),
+        (cmc.cmc_list, (ann, None, bad, None, 0)),
+        (cmc.cmc_read, (ann, None, bad)),
+        (cmc.cmc_look_up, (ann, CMC_recipient("Bob"), bad)),
+        (cmc.cmc_logoff, (ann, 0, bad)),
+    ]
+    for call, arguments in calls:
+        found = call(*arguments)
+        assert (found[0] if isinstance(found, tuple) else found) == cmc.CMC_E_INVALID_FLAG, call
+    allowed = cmc.CMC_ERROR_UI_ALLOWED | cmc.CMC_COUNTED_STRING_TYPE
+    assert cmc.cmc_list(ann, None, allowed, None, 0)[0] == cmc.CMC_SUCCESS
+
+
+def test_session_nought_logs_on_where_that_is_allowed(world: memory.World) -> None:
+    assert cmc.cmc_list(0, None, 0, None, 0) == (cmc.CMC_E_USER_NOT_LOGGED_ON, 0, ())
+    assert cmc.cmc_read(0, None) == (cmc.CMC_E_USER_NOT_LOGGED_ON, None)
+    assert cmc.cmc_send(0, CMC_message()) == cmc.CMC_E_USER_NOT_LOGGED_ON
+    world.stores[ANN].deliver(letter("one"))
+    flags = cmc.CMC_LOGON_UI_ALLOWED | cmc.CMC_LIST_COUNT_ONLY
+    assert cmc.cmc_list(0, None, flags, None, 0) == (cmc.CMC_SUCCESS, 1, [])
+    assert not len(cmc._sessions)
+
+
+def test_nothing_where_something_belongs(ann: int) -> None:
+    assert cmc.cmc_send(ann, None) == cmc.CMC_E_INVALID_PARAMETER
+    assert cmc.cmc_look_up(ann, None) == (cmc.CMC_E_INVALID_PARAMETER, 0, ())
+    assert cmc.cmc_send(ann, CMC_message(recipients=None, attachments=None)) == cmc.CMC_E_RECIPIENT_NOT_FOUND
+
+
+def test_a_list_of_recipients_that_a_person_writes(
+    world: memory.World, ann: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = cmc.CMC_LOOKUP_ADDRESSING_UI
+    given = [CMC_recipient("Bob"), CMC_recipient("Ann", role=cmc.CMC_ROLE_CC)]
+    assert cmc.cmc_look_up(ann, given, flags) == (cmc.CMC_E_USER_CANCEL, 0, ())
+    monkeypatch.setattr(dialog, "ask", lambda labels, caption, defaults: list(defaults))
+    _, count, found = cmc.cmc_look_up(ann, given, flags)
+    assert (count, [(one.name, one.role) for one in found]) == (2, [("Bob Birke", 0), ("Ann Ahorn", 1)])
+    monkeypatch.setattr(dialog, "ask", lambda labels, caption, defaults: ["bcc: zoe@elsewhere.example"])
+    _, _, (zoe,) = cmc.cmc_look_up(ann, None, flags)
+    assert (zoe.address, zoe.role) == ("SMTP:zoe@elsewhere.example", cmc.CMC_ROLE_BCC)
+    monkeypatch.setattr(dialog, "show", lambda lines: True)
+    world.account("bobby@example.com", "Bobby Buche")
+    both = cmc.CMC_LOOKUP_RESOLVE_PREFIX_SEARCH | cmc.CMC_LOOKUP_DETAILS_UI
+    assert cmc.cmc_look_up(ann, CMC_recipient("Bo"), both)[0] == cmc.CMC_E_AMBIGUOUS_RECIPIENT
 
 
 def test_a_book_that_cannot_be_reached(ann: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,7 +179,8 @@ def test_saving_new_and_again(world: memory.World, ann: int, tmp_path: Path) -> 
 
 
 def test_ids_are_short_unless_long_ones_are_taken(world: memory.World, ann: int) -> None:
-    room = simple._sessions[ann]
+    room = simple._sessions.get(ann)
+    assert isinstance(room, simple._Open)
     entry = bytes(range(70))
     short = room.id_of(entry, 0)
     assert len(short) < simple.SHORT_ID
@@ -230,18 +231,20 @@ def test_logging_on_and_off(world: memory.World) -> None:
     assert simple.MAPILogon(0, "Nobody", None, 0) == (simple.MAPI_E_LOGON_FAILURE, 0)
     code, one = simple.MAPILogon(0, None, None, 0)
     assert code == simple.SUCCESS_SUCCESS
-    assert simple.MAPILogon(0, None, None, 0)[1] == one  # the one that is open
     other = simple.MAPILogon(0, None, None, simple.MAPI_NEW_SESSION | simple.MAPI_FORCE_DOWNLOAD)[1]
-    assert other != one
+    again = simple.MAPILogon(0, None, None, 0)[1]  # the one that is open
+    assert simple._sessions.get(again) is simple._sessions.get(one)
+    assert simple._sessions.get(other) is not simple._sessions.get(one)
     assert simple.MAPILogoff(one) == simple.SUCCESS_SUCCESS
     assert simple.MAPILogoff(one) == simple.MAPI_E_INVALID_SESSION
+    assert simple.MAPIFindNext(again, 0, "", "", 0)[0] == simple.MAPI_E_NO_MESSAGES  # it goes on
     assert simple.MAPIFindNext(one, 0, "", "", 0) == (simple.MAPI_E_INVALID_SESSION, "")
     assert simple.MAPIFindNext(0, 0, "", "", 0) == (simple.MAPI_E_INVALID_SESSION, "")
 
 
 def test_call_without_a_session_logs_on_by_itself(world: memory.World) -> None:
     assert simple.MAPISendMail(0, 0, MapiMessage("Hello", lpRecips=[to("Bob")])) == simple.SUCCESS_SUCCESS
-    assert simple._sessions == {}
+    assert not len(simple._sessions)
     code, found = simple.MAPIResolveName(0, 0, "Bob", 0)
     assert (code, found.lpszAddress) == (simple.SUCCESS_SUCCESS, f"SMTP:{BOB}")
 
@@ -264,6 +267,37 @@ def test_without_a_terminal_dialogs_are_aborted(ann: int) -> None:
     assert simple.MAPISendDocuments(0, ";", "/a;/b", "a;b") == simple.MAPI_E_USER_ABORT
     assert simple.MAPIAddress(ann, 0, None, 1) == (simple.MAPI_E_USER_ABORT, ())
     assert simple.MAPIDetails(ann, 0, to("Bob")) == simple.MAPI_E_USER_ABORT
+
+
+def test_nothing_where_a_message_belongs_is_a_failure(ann: int) -> None:
+    assert simple.MAPISendMail(None, 0, None) == simple.MAPI_E_FAILURE
+    assert simple.MAPISaveMail(ann, 0, None) == (simple.MAPI_E_FAILURE, "")
+    assert simple.MAPIDetails(ann, 0, None) == simple.MAPI_E_FAILURE
+    assert simple.MAPIReadMail(ann, 0, None) == (simple.MAPI_E_INVALID_MESSAGE, None)
+    assert simple.MAPIDeleteMail(ann, 0, None) == simple.MAPI_E_INVALID_MESSAGE
+    assert simple.MAPIResolveName(ann, 0, None) == (simple.MAPI_E_UNKNOWN_RECIPIENT, None)
+    bare = MapiMessage(lpRecips=None, lpFiles=None)
+    assert (bare.nRecipCount, bare.nFileCount) == (0, 0)
+    assert simple.MAPISendMail(ann, 0, bare) == simple.MAPI_E_INVALID_RECIPS
+
+
+def test_saving_keeps_what_never_was_saved_as_it_is_said(world: memory.World, ann: int) -> None:
+    for flags in (0, simple.MAPI_UNREAD, simple.MAPI_SENT, simple.MAPI_UNREAD | simple.MAPI_SENT):
+        code, entry = simple.MAPISaveMail(ann, 0, MapiMessage("x", flFlags=flags))
+        assert code == simple.SUCCESS_SUCCESS
+        assert simple.MAPIReadMail(ann, 0, entry, simple.MAPI_PEEK)[1].flFlags == flags
+    again = simple.MAPISaveMail(0, 0, MapiMessage("y"), 0, 0, entry)
+    assert again == (simple.MAPI_E_INVALID_SESSION, "")  # an id belongs to a session
+
+
+def test_dialogs_that_nobody_answers(world: memory.World, ann: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.account("bobby@example.com", "Bobby Buche")
+    assert simple.MAPIResolveName(ann, 0, "Bo", simple.MAPI_DIALOG) == (simple.MAPI_USER_ABORT, None)
+    asked: list[list[str]] = []
+    monkeypatch.setattr(dialog, "ask", lambda labels, caption="": asked.append(list(labels)))
+    for fields, given in ((0, []), (1, []), (3, []), (4, []), (1, [to("a", simple.MAPI_CC), to("b")])):
+        assert simple.MAPIAddress(ann, 0, None, fields, "Whom?", given)[0] == simple.MAPI_USER_ABORT
+    assert asked == [[], ["Whom?"], ["To", "Cc", "Bcc"], ["To", "Cc", "Bcc"], ["To", "Cc"]]
 
 
 def test_dialogs_in_a_terminal(
@@ -325,7 +359,7 @@ def test_a_logon_that_fails_leaves_no_session_open(
             code, handle = simple.MAPILogon(0, "Ann", None, simple.MAPI_NEW_SESSION | flags)
         assert (code, handle) == (simple.MAPI_E_NETWORK_FAILURE, 0)
     assert [one.closed for one in ended] == [True, True]
-    assert simple._sessions == {}
+    assert not len(simple._sessions)
 
 
 def test_attachments_that_cannot_be_written_leave_no_files(

@@ -368,8 +368,8 @@ class IAddrBook(IMAPIProp):
         """Every row without PR_ENTRYID gets what its PR_DISPLAY_NAME means; others stay as they are.
 
         "SMTP:a@b" and an address that nobody here has become one-off entries.
-        Raises MAPIErrorNotFound; MAPIErrorAmbiguousRecip: several are meant, and MAPI_DIALOG was not given or
-        no terminal is there.
+        Raises MAPIErrorNotFound; MAPIErrorAmbiguousRecip: several are meant; with MAPI_DIALOG
+        MAPIErrorUserCancel: nobody is there to choose among them, or wants to.
         """
         found = []
         for row in names:
@@ -394,7 +394,8 @@ class IAddrBook(IMAPIProp):
             if found:
                 chosen = self._choose(text, found) if ask else None
                 if chosen is None:
-                    raise fail("MAPI_E_AMBIGUOUS_RECIP", f"several are meant by {text}")
+                    code = "MAPI_E_USER_CANCEL" if ask else "MAPI_E_AMBIGUOUS_RECIP"
+                    raise fail(code, f"several are meant by {text}")
                 return chosen
         kind, colon, rest = text.strip().partition(":")
         if colon and kind.isalnum() and rest:

@@ -84,7 +84,7 @@ def test_nobody_and_several(book: IAddrBook, world: memory.World, monkeypatch: p
     world.account("bobby@example.com", "Bobby Buche")
     with pytest.raises(errors.MAPIErrorAmbiguousRecip):
         book.ResolveName(0, 0, None, asked("Bo"))
-    with pytest.raises(errors.MAPIErrorAmbiguousRecip):
+    with pytest.raises(errors.MAPIErrorUserCancel):
         book.ResolveName(0, consts.MAPI_DIALOG, None, asked("Bo"))  # no terminal is here
     monkeypatch.setattr(dialog, "choose", lambda names, caption: names.index("Bobby Buche"))
     (row,) = book.ResolveName(0, consts.MAPI_DIALOG, None, asked("Bo"))
