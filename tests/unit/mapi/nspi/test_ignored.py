@@ -1,0 +1,78 @@
+"""What a server must not look at, and what it must not tell (MS-OXNSPI 3.1.4)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from quintet.mapi.nspi import consts
+from quintet.mapi.nspi import messages as m
+from quintet.mapi.restrict import Property, Relation
+from tests.unit.mapi.nspi.desk import NAME, STAT, Desk
+
+ODD = 0x7FFFFF00
+MEMBERS = consts.of("AddressBookMember")
+
+
+async def test_what_is_ignored_changes_nothing(desk: Desk):
+    """Bits and fields without meaning: R721, R1676, R772, R805, R807, R831, R862, R1925, R921, R1926, R1002,
+    R1702, R1084, R1899, R1131, R1171, R1915, R1213, R1699, R1246, R1700, R1310, R1447, R1692.
+    """
+    alice, staff = await desk.mid("Alice Adams"), await desk.mid("Staff")
+    at = replace(STAT, current=staff)
+    named = Property(Relation.EQUAL, NAME, (NAME, "Bob Baker"))
+    template = consts.TEMPLATE
+    pairs: list[tuple[Any, dict[str, Any]]] = [
+        (
+            m.GetSpecialTable(flags=consts.UNICODE_STRINGS, state=STAT),
+            {"flags": consts.UNICODE_STRINGS | ODD},
+        ),
+        (m.UpdateStat(state=replace(STAT, delta=2), delta_wanted=True), {"reserved": ODD}),
+        (m.QueryColumns(), {"reserved": ODD, "flags": ODD & ~consts.UNICODE_TYPES}),
+        (m.GetPropList(mid=alice), {"flags": ODD}),
+        (m.GetProps(state=replace(STAT, current=alice), tags=(NAME,)), {"flags": ODD}),
+        (m.QueryRows(state=STAT, count=3, columns=(NAME,)), {"flags": ODD}),
+        (m.SeekEntries(state=STAT, target=(NAME, "B")), {"reserved": ODD}),
+        (m.GetMatches(state=STAT, filter=named, most=9), {"options": ODD, "reserved": ODD}),
+        (
+            m.GetMatches(state=replace(at, container=MEMBERS), most=9, columns=(NAME,)),
+            {"reserved": ODD, "state": replace(at, container=MEMBERS, delta=5)},
+        ),
+        (m.ResortRestriction(state=STAT, mids=(staff, alice)), {"reserved": ODD}),
+        (m.CompareMinIds(state=STAT, first=alice, second=staff), {"reserved": ODD}),
+        (m.DnToMinId(names=(b"/o=none",)), {"reserved": ODD}),
+        (m.ModLinkAtt(tag=MEMBERS, mid=staff, entry_ids=()), {"flags": ODD & ~consts.DELETE}),
+        (m.GetTemplateInfo(flags=template), {"flags": template | ODD}),
+    ]
+    for request, other in pairs:
+        expected = await desk.ask(request)
+        found = await desk.ask(replace(request, **other))
+        if isinstance(request, m.GetMatches) and "state" in other:
+            found = replace(found, state=replace(found.state, delta=0))
+        assert found == expected, request
+
+
+async def test_an_error_comes_alone(desk: Desk):
+    """R736, R814, R877, R943, R1630, R1255, R1367, R1760, R1418, R1761, R785: outputs are NULL then."""
+    nowhere = replace(STAT, container=0x99)
+    many = (NAME,) * 600
+    for request in (
+        m.GetProps(state=nowhere),
+        m.QueryRows(state=nowhere, count=9),
+        m.QueryRows(state=STAT, count=9, columns=many),
+        m.SeekEntries(state=STAT, target=(NAME, "zz")),
+        m.ResolveNames(state=nowhere, names=("bob",)),
+        m.ResolveNames(state=STAT, names=("bob",), columns=many),
+        m.GetMatches(state=nowhere, filter=Property(Relation.EQUAL, NAME, (NAME, "x")), most=9),
+        m.ResortRestriction(state=replace(STAT, sort=0x77), mids=(1,)),
+        m.UpdateStat(state=nowhere, delta_wanted=True),
+        m.GetTemplateInfo(flags=consts.TEMPLATE, display_type=0x77),
+        m.GetMailboxUrl(dn="/o=none"),
+    ):
+        answer = await desk.ask(request)
+        assert answer.error not in (consts.SUCCESS, consts.ERRORS_RETURNED), request
+        assert {getattr(answer, name, None) for name in OUTPUTS} == {None}, request
+        assert not getattr(answer, "url", "")
+
+
+OUTPUTS = ("state", "table", "mids", "tags", "values", "rows", "version", "delta")
