@@ -139,20 +139,23 @@ class MapiHttp:
     ) -> web.StreamResponse:
         """In one piece where it is there soon.  Raises Wrong: it failed before anything was said (R2226)."""
         await asyncio.wait((running.done,), timeout=SOON_S if running.begun.waits else AT_ONCE_S)
-        headers = [
-            *heads.answer(request.headers, 0),
-            ("X-PendingPeriod", str(round(self._config().pending_s * 1000))),
-            *self._of_context(request, path, running.begun),
-        ]
         if not running.done.done():
-            return await self._stream(request, headers, running, start)
+            response = web.StreamResponse(headers=self._headers(request, path, running))
+            return await self._stream(request, response, running, start)
         done = _result(running.done)
         if done.code:
             raise Wrong(Code(done.code), done.body.decode(), running.begun)
         body = PROCESSING + heads.additional(0, start.at_s, self._elapsed_ms(start)) + done.body
-        response = web.Response(body=body, headers=headers)
-        response.enable_chunked_encoding()  # also this one, as clients know it (R1229)
-        return response
+        whole = web.Response(body=body, headers=self._headers(request, path, running))
+        whole.enable_chunked_encoding()  # also this one, as clients know it (R1229)
+        return whole
+
+    def _headers(self, request: web.BaseRequest, path: str, running: Running) -> list[tuple[str, str]]:
+        return [
+            *heads.answer(request.headers, 0),
+            ("X-PendingPeriod", str(round(self._config().pending_s * 1000))),
+            *self._of_context(request, path, running.begun),
+        ]
 
     def _of_context(self, request: web.BaseRequest, path: str, begun: Begun) -> list[tuple[str, str]]:
         secure = request.transport is not None and request.transport.get_extra_info("ssl_object") is not None
@@ -173,12 +176,12 @@ class MapiHttp:
         return round((self._clock.monotonic() - start.monotonic) * 1000)
 
     async def _stream(
-        self, request: web.BaseRequest, headers: list[tuple[str, str]], running: Running, start: _Start
+        self, request: web.BaseRequest, response: web.StreamResponse, running: Running, start: _Start
     ) -> web.StreamResponse:
-        response = web.StreamResponse(headers=headers)
         response.enable_chunked_encoding()
         await response.prepare(request)
         await response.write(PROCESSING)
+        response.headers.clear()  # they are sent, and what waits for minutes need not keep them
         while not running.done.done():
             over, _ = await asyncio.wait((running.done,), timeout=self._config().pending_s)
             if not over:

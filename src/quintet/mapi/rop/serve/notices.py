@@ -8,7 +8,6 @@ only note what `settle` does on the loop afterwards, whose everything else is.
 from __future__ import annotations
 
 import asyncio
-import collections
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -44,7 +43,7 @@ class Notices:
     def __init__(self, store: Store, most: int = MAX_QUEUE) -> None:
         self._store, self._most = store, most
         self.event = asyncio.Event()
-        self.queue: collections.deque[Notify] = collections.deque()
+        self.queue: list[Notify] = []
         self._listening: dict[int, Listening] = {}  # by the number of the logon
         self._tables: dict[int, Shown] = {}
         self._accounts: dict[AccountId, Watch] = {}
@@ -101,7 +100,7 @@ class Notices:
     def _take_back(self, handle: int) -> None:
         """Events of what the client has let go of mean nothing to it."""
         if any(one.handle == handle for one in self.queue):
-            self.queue = collections.deque([one for one in self.queue if one.handle != handle])
+            self.queue = [one for one in self.queue if one.handle != handle]
 
     def searched(self, box: Box, folder: FolderId) -> None:
         """A search folder has found what there is (SearchComplete)."""
@@ -203,7 +202,7 @@ class Notices:
         found = []
         while self.queue and (needed := size(self.queue[0])) <= room:
             room -= needed
-            found.append(self.queue.popleft())
+            found.append(self.queue.pop(0))
         return found
 
     def close(self) -> None:
