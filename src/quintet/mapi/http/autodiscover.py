@@ -26,6 +26,7 @@ from quintet.mapi.http.endpoint import Wrong
 from quintet.mapi.http.entrance import Entrance
 from quintet.mapi.http.service import read_body
 from quintet.mapi.nspi import names
+from quintet.mapi.objects import people
 from quintet.store import access, accounts, folders
 from quintet.store.db import Tx
 from quintet.store.model import Account
@@ -103,15 +104,14 @@ class Mailbox:
 
 def find(tx: Tx, identity: Identity, asked: Asked) -> Mailbox | None:
     """The mailbox that is asked for, if it is one that this person uses."""
-    number = names.number_of(asked.dn)
     account: Account | None = None
     if asked.address:
         local, _, domain = asked.address.rpartition("@")
         resolved = accounts.resolve(tx, local, domain.lower())
         exact = resolved is not None and not resolved.detail and resolved.kind != "catchall"
         account = resolved.account if resolved is not None and exact else None
-    elif number is not None:
-        account = next((one for one in (accounts.get(tx, identity.account_id),) if one.id == number), None)
+    elif names.number_of(asked.dn) is not None:
+        account = people.account_of(tx, asked.dn, accounts.get(tx, identity.account_id))
     if account is None:
         return None
     if account.id != identity.account_id and not _shares(tx, account, identity):
