@@ -7,7 +7,7 @@ RFC 5321 6.1, 4.5.4.1, 4.5.5; RFC 3461 5.2; RFC 2852 4 (deadlines); RFC 3464.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, replace
 
 from quintet import log, metrics
@@ -91,12 +91,12 @@ class Aftermath:
             store, ReportsConfig(), directory=directory, hostname=hostname, clock=clock
         )
 
-    async def settle(
+    def settle(
         self, recipients: Sequence[Recipient], answers: Sequence[Answer], digest: Digest | None = None
-    ) -> None:
+    ) -> Awaitable[None]:
         """Writes down what became of recipients of one message, whose digest may be known already.
 
-        Raises TryLater: nothing was written.
+        What comes back is done when it is on the disk.  It, or the call, raises TryLater: nothing was written.
         """
         now, found = self._clock.now(), _Found()
         chance: float | None = None
@@ -125,7 +125,10 @@ class Aftermath:
                 )
             )
         digest = digest or self._store.peek(entries.digest, MessageId(recipients[0].message_row))
-        await self._write(recipients[0], found, digest)
+        if found.fates:
+            return self._report(recipients[0], found, digest)
+        # nobody is told, as of most mail: no task of its own, which would cost as much as the writing
+        return self._store.submit(_settle, self._settlement(recipients[0], found, digest))
 
     def _later(self, one: Recipient, text: str, now: int, chance: float) -> Later:
         """The next try, and whether the sender is warned by now; not beyond a deadline that lies ahead."""
@@ -139,8 +142,8 @@ class Aftermath:
         warn = warn and bool(one.sender) and notify.wanted(notify.kept(one.params), notify.DELAY)
         return Later(one.id, due, text, warn)
 
-    async def _write(self, one: Recipient, found: _Found, digest: Digest) -> None:
-        ids = headers.msg_ids(digest.header(b"message-id") or b"")
+    async def _report(self, one: Recipient, found: _Found, digest: Digest) -> None:
+        """`settle` where somebody is to hear of it."""
         reports = []
         for action, fates in found.fates.items():
             work = await self.reports.queued(
@@ -154,20 +157,7 @@ class Aftermath:
             else:
                 why = "nobody to report to" if one.sender else "report of a report"
                 found.events.append(("dropped", {"why": why, "what": action, "to": str(fates[0].address)}))
-        settlement = Settlement(
-            message_id=ids[0] if ids else "",
-            over=found.over,
-            later=found.later,
-            failed=found.failed,
-            suppress_after=self._config.suppress_after,
-            suppress_window_ms=round(self._config.suppress_window_s * 1000),
-            suppress_ms=round(self._config.suppress_s * 1000),
-            events=found.events,
-            conn=f"queue-{one.queue_id}",
-            reports=reports,
-        )
-        for word, detail in settlement.events:
-            logger.info(word, conn=settlement.conn, **detail)
+        settlement = replace(self._settlement(one, found, digest), reports=reports)
         try:
             await self._store.write(_settle, settlement)
         except (Refused, TryLater) as problem:
@@ -178,6 +168,24 @@ class Aftermath:
             if not waiting:
                 found.events.append(("dropped", {"why": "postmaster's mailbox is full"}))
             await self._store.write(_settle, replace(settlement, reports=waiting))
+
+    def _settlement(self, one: Recipient, found: _Found, digest: Digest) -> Settlement:
+        """What is to be written, which the log tells at once."""
+        ids = headers.msg_ids(digest.header(b"message-id") or b"")
+        conn = f"queue-{one.queue_id}"
+        for word, detail in found.events:
+            logger.info(word, conn=conn, **detail)
+        return Settlement(
+            message_id=ids[0] if ids else "",
+            over=found.over,
+            later=found.later,
+            failed=found.failed,
+            suppress_after=self._config.suppress_after,
+            suppress_window_ms=round(self._config.suppress_window_s * 1000),
+            suppress_ms=round(self._config.suppress_s * 1000),
+            events=found.events,
+            conn=conn,
+        )
 
 
 def _told(one: Recipient, answer: Answer, result: Result) -> str:

@@ -101,7 +101,7 @@ class Runner:
         self._flushed_at = clock.now()
         self._in_hand: dict[RecipientId, Recipient] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._behind: set[asyncio.Task[None]] = set()  # sites looked up, answers on their way to the disk
+        self._behind: set[asyncio.Future[None]] = set()  # sites looked up, answers on their way to the disk
         self._lookups = asyncio.Semaphore(LOOKUPS)
         self._served = 0
         self._wake = asyncio.Event()
@@ -430,24 +430,26 @@ class Runner:
     ) -> asyncio.Future[None]:
         """In the background; what comes back is done when it is on the disk, or cannot be."""
         written = asyncio.get_running_loop().create_future()
-        self._in_background(self._settle(recipients, answers, digest, written))
-        return written
-
-    async def _settle(
-        self,
-        recipients: Sequence[Recipient],
-        answers: Sequence[Answer],
-        digest: Digest | None,
-        written: asyncio.Future[None],
-    ) -> None:
         try:
-            await self.aftermath.settle(recipients, answers, digest)
+            settling = asyncio.ensure_future(self.aftermath.settle(recipients, answers, digest))
         except Problem as problem:
             _not_settled(problem, recipients)
-        finally:
             self._let_go(recipients)
-            if not written.done():  # whoever waited may have been cancelled, and it with them
-                written.set_result(None)
+            written.set_result(None)
+            return written
+        self._behind.add(settling)
+        settling.add_done_callback(functools.partial(self._settled, recipients, written))
+        return written
+
+    def _settled(
+        self, recipients: Sequence[Recipient], written: asyncio.Future[None], settling: asyncio.Future[None]
+    ) -> None:
+        self._let_go(recipients)
+        if not written.done():  # whoever waited may have been cancelled, and it with them
+            written.set_result(None)
+        if not settling.cancelled() and isinstance(problem := settling.exception(), Problem):
+            _not_settled(problem, recipients)
+        self._over(settling)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -455,9 +457,10 @@ class Runner:
         task.add_done_callback(self._over)
         return task
 
-    def _over(self, task: asyncio.Task[None]) -> None:
-        self._behind.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+    def _over(self, work: asyncio.Future[None]) -> None:
+        self._behind.discard(work)
+        error = None if work.cancelled() else work.exception()
+        if error is not None and not isinstance(error, Problem):
             logger.error("bug", exc_info=error)
         if not self._looks_soon:
             self._looks_soon = True

@@ -87,6 +87,7 @@ class Recipient:
 KEEP_MS = 5 * 24 * 3600 * 1000  # RFC 5321 4.5.4.1: give up after 4 to 5 days
 REMEMBER_FLUSH_MS = 3600 * 1000  # every worker has looked by then
 FEW_BYTES = 64 * 1024  # of a message: read along when it goes out
+NO_PARAMS = "{}"  # as most have
 LOOKS = 10  # times that a lease looks for lanes: those that seemed due and had nothing are right afterwards
 
 
@@ -105,7 +106,7 @@ def put(tx: Tx, item: QueueItem, recipients: Sequence[To]) -> QueueId:
     tx.run(
         "INSERT INTO queue (id, message_id, account_id, sender, params, created_at, expires_at, release_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        first, message_row, item.account_id, item.sender, json.dumps(dict(item.params)), tx.now,
+        first, message_row, item.account_id, item.sender, _packed(item.params), tx.now,
         _expiry(tx, item, release_at), release_at,
     )  # fmt: skip
     rank = lanes.rank(int(item.params.get("priority") or 0), len(recipients))
@@ -119,7 +120,7 @@ def put(tx: Tx, item: QueueItem, recipients: Sequence[To]) -> QueueId:
         held = queue_rules.fits(rules, item.sender, to.address, item.account_id, size) if rules else None
         state = WAITING if held is None else HELD
         rows.append(
-            (number, first, to.address, domain, json.dumps(dict(to.params)), state, due_at, rank, held or "")
+            (number, first, to.address, domain, _packed(to.params), state, due_at, rank, held or "")
         )
         if held is None:
             waiting.append((domain, rank, due_at))
@@ -535,8 +536,16 @@ def _hint(tx: Tx) -> None:
     tx.hint(AccountId(0), FolderId(0))
 
 
+def _packed(params: Mapping[str, Any]) -> str:
+    return json.dumps(dict(params)) if params else NO_PARAMS
+
+
+def _unpacked(text: str) -> dict[str, Any]:
+    return {} if text == NO_PARAMS else json.loads(text)
+
+
 def _recipient(row: tuple[Any, ...], blocked: str = "") -> Recipient:
     return Recipient(
-        row[0], row[1], row[2], row[3], json.loads(row[4]), row[5], row[6], row[7], row[8], bool(row[9]),
-        row[10], row[11], row[12], json.loads(row[13]), row[14], row[15], row[16], row[17], blocked,
+        row[0], row[1], row[2], row[3], _unpacked(row[4]), row[5], row[6], row[7], row[8], bool(row[9]),
+        row[10], row[11], row[12], _unpacked(row[13]), row[14], row[15], row[16], row[17], blocked,
     )  # fmt: skip
