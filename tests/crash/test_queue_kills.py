@@ -134,14 +134,13 @@ def _reported(store: Store) -> set[str]:
 
 
 @pytest.mark.slow
-async def test_killed_runners_lose_no_letter_and_no_report(tmp_path: Path, monkeypatch) -> None:
+async def test_killed_runners_lose_no_letter_and_no_report(tmp_path: Path) -> None:
     data = str(tmp_path / "data")
     await _fill(data)
-    monkeypatch.setattr("tests.support.nexthost.NextHost", Unsteady)
     rng = random.Random(11)
     context = multiprocessing.get_context("spawn")
     kills = unsure = 0
-    async with next_host() as host:
+    async with next_host(kind=Unsteady) as host:
         store = await Store.open(StoreConfig(data=data, sync="off"))
         ends = time.monotonic() + LIMIT_S
         while store.peek(queue.counts) and time.monotonic() < ends:

@@ -110,9 +110,11 @@ class NextHost:
 
 
 @asynccontextmanager
-async def next_host(address: str = "127.0.0.1", **options) -> AsyncIterator[NextHost]:
+async def next_host(
+    address: str = "127.0.0.1", *, kind: type[NextHost] = NextHost, **options
+) -> AsyncIterator[NextHost]:
     """One on a free port, or on the given one."""
-    host = NextHost(**options)
+    host = kind(**options)
     server = await asyncio.start_server(host.serve, address, host.port)
     host.port = server.sockets[0].getsockname()[1]
     try:

@@ -96,7 +96,7 @@ class Aftermath:
     ) -> Awaitable[None]:
         """Writes down what became of recipients of one message, whose digest may be known already.
 
-        What comes back is done when it is on the disk.  It, or the call, raises TryLater: nothing was written.
+        What comes back is done when it is on the disk.  It or the call raises TryLater: nothing was written.
         """
         now, found = self._clock.now(), _Found()
         chance: float | None = None

@@ -6,8 +6,7 @@ answers mean is `delivery.aftermath`'s, what they say about the site `delivery.s
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from quintet.clock import Clock
@@ -16,8 +15,9 @@ from quintet.delivery import verp
 from quintet.delivery.links import Held, Links, trouble
 from quintet.delivery.route import Destination
 from quintet.delivery.shaping import Mood
-from quintet.delivery.transport import Answer, Letter, Result, To
+from quintet.delivery.transport import Answer, Letter, Result, To, Turn
 from quintet.errors import Problem, Reason, TryLater
+from quintet.message.digest import Digest
 from quintet.store.queue import Look, Recipient
 from quintet.store.store import Store
 
@@ -32,6 +32,21 @@ class Outcome:
     answers: Sequence[Answer]  # one a recipient
     mood: Mood = Mood.WELL
     unreachable: Answer | None = None  # no host is there: holds for everything that goes the same way
+
+
+@dataclass(slots=True, eq=False)
+class Ready:
+    """A message that can be sent, to recipients that go the same way."""
+
+    destination: Destination
+    recipients: Sequence[Recipient]
+    letter: Letter
+    addresses: Sequence[To]
+    digest: Digest | None = None
+    held: Held | None = None  # the session that goes on with it, and may have been told of it
+
+
+Next = Callable[[], Ready | None]
 
 
 def without_asking(
@@ -69,35 +84,42 @@ class Attempts:
     def __init__(self, store: Store, links: Links, *, clock: Clock) -> None:
         self._store, self._links, self._clock = store, links, clock
 
-    async def make(
-        self,
-        destination: Destination,
-        recipients: Sequence[Recipient],
-        most: int,
-        look: Look | None = None,
-        after: asyncio.Future[None] | None = None,
-    ) -> Outcome:
-        """Sends a message, whole only when ``after`` is done; ``most`` messages go through one session.
-
-        Never raises Problem.
-        """
+    def ready(
+        self, destination: Destination, recipients: Sequence[Recipient], look: Look, turn: Turn
+    ) -> Ready:
+        """A message as the host is to hear of it, whole only when it is its ``turn``.  Raises Problem."""
         addresses = [letters.addressed(one) for one in recipients]
+        letter = letters.letter(self._store, recipients[0], look, turn)
+        if split(destination, recipients[0]):
+            letter = _from(letter, addresses[0])
+        return Ready(destination, recipients, letter, addresses, look.digest)
+
+    async def make(self, ready: Ready, most: int, following: Next) -> Outcome:
+        """Sends a message; ``most`` of them go through one session (0: any number).
+
+        ``following`` may be asked for the one after it.  Never raises Problem.
+        """
         try:
-            letter = letters.letter(self._store, recipients[0], look, after)
-            if split(destination, recipients[0]):
-                letter = _from(letter, addresses[0])
-            return await self._sent(destination, letter, addresses, most)
+            return await self._sent(ready, most, following)
         except Problem as problem:
             mood = Mood.GONE if problem.reason is Reason.CLOSED else Mood.WELL
-            return Outcome([answer_to(problem)] * len(recipients), mood)
+            return Outcome([answer_to(problem)] * len(ready.recipients), mood)
 
-    async def _sent(
-        self, destination: Destination, letter: Letter, addresses: Sequence[To], most: int
-    ) -> Outcome:
-        held = self._links.kept(destination, letter.demand)
+    def drop(self, ready: Ready) -> None:
+        """It is not sent after all: the session that may know of it is of no use."""
+        if ready.held is not None:
+            self._links.drop(ready.held)
+            ready.held = None
+
+    async def _sent(self, ready: Ready, most: int, following: Next) -> Outcome:
+        destination, demand = ready.destination, ready.letter.demand
+        if ready.held is not None and not ready.held.link.usable:
+            self.drop(ready)
+        held = ready.held or self._links.kept(destination, demand)
+        ready.held = None
         if held is not None:
             try:
-                return await self._use(held, letter, addresses, most)
+                return await self._use(held, ready, most, following)
             except TryLater as problem:
                 if problem.reason is not Reason.CLOSED:
                     raise
@@ -105,25 +127,37 @@ class Attempts:
         gone: dict[str, Answer] = {}
         while True:
             try:
-                held = await self._links.fresh(destination, letter.demand, but=gone)
+                held = await self._links.fresh(destination, demand, but=gone)
             except Problem as problem:
                 answer = next(iter(gone.values()), None) or answer_to(problem)
-                return Outcome([answer] * len(addresses), Mood.GONE, None if gone else answer)
+                return Outcome([answer] * len(ready.recipients), Mood.GONE, None if gone else answer)
             try:
-                return await self._use(held, letter, addresses, most)
+                return await self._use(held, ready, most, following)
             except TryLater as problem:
                 if problem.reason is not Reason.CLOSED or len(gone) >= MAX_GONE:
                     raise
                 gone[held.link.address] = answer_to(problem)
 
-    async def _use(self, held: Held, letter: Letter, addresses: Sequence[To], most: int) -> Outcome:
+    async def _use(self, held: Held, ready: Ready, most: int, following: Next) -> Outcome:
+        then: Ready | None = None
+
+        def ahead() -> tuple[Letter, Sequence[To]] | None:
+            nonlocal then
+            if not 0 < most <= held.messages + 1:
+                then = following()
+            return None if then is None else (then.letter, then.addresses)
+
         try:
-            answers = await held.link.send(letter, addresses)
+            answers = await held.link.send(ready.letter, ready.addresses, ahead)
         except BaseException:
             self._links.drop(held)
             raise
         usable = held.link.usable
-        self._links.keep(held, most)
+        if then is None:
+            self._links.keep(held, most)
+        else:  # for nobody else: the host may wait for that message
+            held.messages += 1
+            then.held = held
         return Outcome(answers, _mood(answers, usable))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from quintet.delivery import solicitation, tlspolicy
 from quintet.delivery.envelope import USUAL, DeliverBy, Wishes, mailbox
-from quintet.delivery.transport import Letter, To
+from quintet.delivery.transport import Letter, To, Turn
 from quintet.message import narrow
 from quintet.message.digest import Digest
 from quintet.net.seam import CHUNK
@@ -51,9 +51,7 @@ class HeldBody:
             yield self.data[at : min(at + CHUNK, end)]
 
 
-def letter(
-    store: Store, recipient: Recipient, look: Look | None = None, after: asyncio.Future[None] | None = None
-) -> Letter:
+def letter(store: Store, recipient: Recipient, look: Look | None = None, after: Turn | None = None) -> Letter:
     """The message that a recipient waits for; read, unless it has been.  Raises what reading raises."""
     if look is not None and look.digest is not None and look.ref is not None:
         digest, ref = look.digest, look.ref

@@ -13,6 +13,7 @@ import asyncio
 import functools
 import os
 from collections.abc import Collection, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from quintet import log
@@ -20,7 +21,7 @@ from quintet.clock import Clock
 from quintet.config.queue import Queue
 from quintet.delivery import attempt, shaping
 from quintet.delivery.aftermath import Aftermath
-from quintet.delivery.attempt import Attempts, Outcome
+from quintet.delivery.attempt import Attempts, Outcome, Ready
 from quintet.delivery.directory import Directory
 from quintet.delivery.links import Links
 from quintet.delivery.local import Local
@@ -29,7 +30,7 @@ from quintet.delivery.route import Destination, Policies, Router
 from quintet.delivery.shaping import Shape
 from quintet.delivery.sites import Batch, Site, Sites
 from quintet.delivery.sorting import Sorter
-from quintet.delivery.transport import Answer, Transport
+from quintet.delivery.transport import Answer, Transport, Turn
 from quintet.errors import Problem, TryLater
 from quintet.message.digest import Digest
 from quintet.net.dns import Resolver
@@ -54,6 +55,18 @@ LOOKUPS = 100  # destinations whose site is looked up at a time
 QUEUE_FOLDER = FolderId(0)  # the store hints it when something was queued
 
 logger = log.get("queue")
+
+
+@dataclass(slots=True)
+class _Hand:
+    """What one worker has in hand."""
+
+    turn: Turn
+    next: Ready | None = None  # to be sent next; the host may have heard of it
+
+    @property
+    def free(self) -> bool:
+        return self.next is None
 
 
 class Runner:
@@ -333,29 +346,61 @@ class Runner:
         self._wake.set()
 
     async def _work(self, site: Site) -> None:
-        unsettled: asyncio.Future[None] | None = (
-            None  # what became of the last message, on its way to the disk
-        )
-        while site.batches and not self._stopping and site.workers <= site.shape.connections:
-            if self._must_wait(site):
-                break
-            batch = site.pick()
-            assert batch is not None
-            # the next message is under way meanwhile, but for its end: when we are killed, one arrives twice
-            outcome, settling = await self._tried(site, batch, unsettled)
-            if unsettled is not None and not unsettled.done():
-                await unsettled
-            unsettled = settling
-            if outcome is None:
-                continue
-            self._learnt(site, outcome)
-            if len(self._tasks) >= self.config.concurrency and self._hungry():
-                break  # a site that has none gets the place
-        if unsettled is not None and not unsettled.done():
-            await unsettled
+        hand = _Hand(Turn())
+        try:
+            while not hand.free or self._goes_on(site):
+                ready = hand.next or await self._ready(site, hand.turn)
+                hand.next = None
+                if ready is None:
+                    continue
+                # the next message is under way meanwhile, but for its end: killed, we send one twice
+                outcome, settling = await self._tried(site, ready, hand)
+                await hand.turn.wait()
+                hand.turn.settling = settling
+                self._learnt(site, outcome)
+                if site.shape.paused_until > self.clock.monotonic() or (hand.free and self._yields()):
+                    break
+            await hand.turn.wait()
+        finally:
+            if hand.next is not None:  # not sent after all
+                self._attempts.drop(hand.next)
+                rest_s = max(0.0, site.shape.paused_until - self.clock.monotonic())
+                self._put_off([Batch(hand.next.destination, list(hand.next.recipients))], rest_s)
 
-    def _hungry(self) -> bool:
-        return any(site.batches and not site.workers for site in self.sites)
+    def _goes_on(self, site: Site) -> bool:
+        """There is another message for a worker of the site."""
+        return (
+            bool(site.batches)
+            and not self._stopping
+            and site.workers <= site.shape.connections
+            and not self._must_wait(site)
+        )
+
+    def _yields(self) -> bool:
+        """A site that has no worker gets the place."""
+        return len(self._tasks) >= self.config.concurrency and any(
+            site.batches and not site.workers for site in self.sites
+        )
+
+    def _follower(self, site: Site, before: Ready, hand: _Hand) -> Ready | None:
+        """The message that goes next through the session that has just sent one, where that is certain."""
+        if not self._goes_on(site) or self._yields():
+            return None
+        batch = site.first()
+        if batch is None or batch.destination.key != before.destination.key:
+            return None
+        try:
+            look = self._look(batch.recipients)
+            if len(look.still) < len(batch.recipients) or self._known(batch.destination, batch.recipients):
+                return None
+            ready = self._attempts.ready(batch.destination, batch.recipients, look, hand.turn)
+        except Problem:
+            return None  # it has its turn, and its trouble then
+        if ready.letter.demand is not before.letter.demand:
+            return None
+        site.pick()
+        hand.next = ready
+        return ready
 
     def _learnt(self, site: Site, outcome: Outcome) -> None:
         now = self.clock.monotonic()
@@ -373,44 +418,51 @@ class Runner:
             site.seen.update(site.domains)
             self._put_off(site.empty(), site.shape.paused_until - now)
 
-    async def _tried(
-        self, site: Site, batch: Batch, after: asyncio.Future[None] | None
-    ) -> tuple[Outcome | None, asyncio.Future[None] | None]:
-        """Tries a batch; no outcome when there was nothing to ask a host for.
-
-        What became of it is written down behind our back, and the future that comes along says when: the
-        session need not wait for the disk.
-        """
-        recipients = batch.recipients
-        written = False
+    async def _ready(self, site: Site, turn: Turn) -> Ready | None:
+        """The next message that a host is to be asked for; None: it was settled without, or is gone."""
+        batch = site.pick()
+        assert batch is not None
+        recipients, in_hand = batch.recipients, False
         try:
             look = self._look(recipients)
             recipients = self._ours(batch, look.still)
             if not recipients:
-                return None, None
-            now = self.clock.now()
-            outcome: Outcome | None = None
-            known = attempt.without_asking(batch.destination, recipients, now)
+                return None
+            known = self._known(batch.destination, recipients)
             if known is None and batch.destination.via == "local":
                 await self._local.deliver(recipients, self.aftermath)
-                return None, None
+                return None
+            in_hand = True
             if known is None:
-                site.shape.sent(self.clock.monotonic())
-                limits = site.shape.limits
-                outcome = await self._attempts.make(
-                    batch.destination, recipients, limits.messages, look, after
-                )
-                known = outcome.answers
-            settling = self._write_down(recipients, known, look.digest)
-            written = True
+                try:
+                    return self._attempts.ready(batch.destination, recipients, look, turn)
+                except Problem as problem:
+                    known = [attempt.answer_to(problem)] * len(recipients)
+            self._write_down(recipients, known, look.digest)
         except Problem as problem:
             _not_settled(problem, recipients)
-            return None, None
-        else:
-            return outcome, settling
         finally:
-            if not written:
+            if not in_hand:
                 self._let_go(recipients)
+        return None
+
+    def _known(self, destination: Destination, recipients: Sequence[Recipient]) -> Sequence[Answer] | None:
+        return attempt.without_asking(destination, recipients, self.clock.now())
+
+    async def _tried(self, site: Site, ready: Ready, hand: _Hand) -> tuple[Outcome, asyncio.Future[None]]:
+        """Tries a message; what became of it is written down behind our back, until the future is done.
+
+        The session need not wait for the disk.
+        """
+        outcome: Outcome | None = None
+        following = functools.partial(self._follower, site, ready, hand)
+        try:
+            site.shape.sent(self.clock.monotonic())
+            outcome = await self._attempts.make(ready, site.shape.limits.messages, following)
+        finally:
+            if outcome is None:
+                self._let_go(ready.recipients)
+        return outcome, self._write_down(ready.recipients, outcome.answers, ready.digest)
 
     def _look(self, recipients: Sequence[Recipient]) -> queue.Look:
         row, store = MessageId(recipients[0].message_row), self.store

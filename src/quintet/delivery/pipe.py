@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from quintet import log
 from quintet.delivery.stamp import return_path
-from quintet.delivery.transport import Answer, Hop, Letter, Result, To
+from quintet.delivery.transport import Answer, Following, Hop, Letter, Result, To
 
 USUAL_S = 600.0  # for the program
 LAST_WORDS_S = 1.0  # for its output after its end
@@ -62,7 +62,9 @@ class PipeLink:
     def address(self) -> str:
         return self._hop.address
 
-    async def send(self, letter: Letter, recipients: Sequence[To]) -> list[Answer]:
+    async def send(
+        self, letter: Letter, recipients: Sequence[To], following: Following | None = None
+    ) -> list[Answer]:
         """See `delivery.transport.Link`.  Each recipient by itself, as the program tells of one only."""
         await letter.turn()
         return [await self._one(letter, recipient) for recipient in recipients]

@@ -64,12 +64,18 @@ class Site:
         """The most urgent batch, and now and then the oldest, so that nobody waits for ever."""
         if not self.ranks:
             return None
+        rank = self._rank()
         self.picks += 1
-        if self.picks % EVERY:
-            rank = max(self.ranks)
-        else:
-            rank = min(self.ranks, key=lambda each: self.ranks[each][0].age)
         return self._out(rank, self.ranks[rank].popleft())
+
+    def first(self) -> Batch | None:
+        """What `pick` would take out."""
+        return self.ranks[self._rank()][0] if self.ranks else None
+
+    def _rank(self) -> int:
+        if (self.picks + 1) % EVERY:
+            return max(self.ranks)
+        return min(self.ranks, key=lambda each: self.ranks[each][0].age)
 
     def last(self) -> Batch | None:
         """Takes out the batch that would go last."""

@@ -76,6 +76,17 @@ class Hop:
     chunking: bool = True  # the same
 
 
+@dataclass(slots=True, eq=False)
+class Turn:
+    """The order of what one worker sends: what the last message came to may be on its way to the disk."""
+
+    settling: asyncio.Future[None] | None = None
+
+    async def wait(self) -> None:
+        if self.settling is not None and not self.settling.done():
+            await self.settling
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """One message as it leaves."""
@@ -87,17 +98,18 @@ class Letter:
     narrowed: Callable[[], Awaitable[Letter | None]] | None = None  # the same in seven bits, if possible
     wishes: Wishes = USUAL  # ``binary``: the body may hold bare CR, LF and NUL, and never goes by DATA
     demand: Demand = Demand.USUAL  # how much TLS the message itself asks for
-    after: asyncio.Future[None] | None = (
-        None  # what the last message came to is being written down: wait for it
-    )
+    after: Turn | None = None  # of the worker that sends it
 
     async def turn(self) -> None:
         """Before a host may have the whole message: what the same session sent before is settled.
 
         Whoever sends killed letters again so sends no more than one a session twice.
         """
-        if self.after is not None and not self.after.done():
-            await self.after
+        if self.after is not None:
+            await self.after.wait()
+
+
+Following = Callable[[], tuple[Letter, Sequence[To]] | None]
 
 
 class Link(Protocol):
@@ -113,8 +125,13 @@ class Link(Protocol):
         """Where it leads: `Hop.address`."""
         ...
 
-    async def send(self, letter: Letter, recipients: Sequence[To]) -> list[Answer]:
+    async def send(
+        self, letter: Letter, recipients: Sequence[To], following: Following | None = None
+    ) -> list[Answer]:
         """Sends one message to several recipients in one transaction; one answer each, in order.
+
+        ``following`` may be asked, at the end of the message, what `send` is given next; the host may hear
+        of that at once, so it must come next, unless the session is closed.
 
         Raises:
             TryLater(CLOSED): the session died before the host had anything; a fresh one may be tried at once.

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from quintet.delivery.directory import ascii_domain
 from quintet.delivery.envelope import Mailbox
-from quintet.delivery.transport import Answer, Hop, Letter, Result, To
+from quintet.delivery.transport import Answer, Following, Hop, Letter, Result, To
 from quintet.errors import Reason, TryLater
 from quintet.net import dots
 from quintet.net.seam import CHUNK
@@ -45,7 +45,9 @@ class BatchLink:
     async def close(self) -> None:
         return
 
-    async def send(self, letter: Letter, recipients: Sequence[To]) -> list[Answer]:
+    async def send(
+        self, letter: Letter, recipients: Sequence[To], following: Following | None = None
+    ) -> list[Answer]:
         """See `delivery.transport.Link`.  Raises TryLater(STORAGE, LOCKED): nothing was written."""
         if letter.wishes.binary:
             answer = Answer(Result.NEVER, "5.6.3", "binary mail cannot be put into a batch file")

@@ -17,7 +17,7 @@ from quintet import log
 from quintet.auth import client as sasl
 from quintet.clock import Clock, SystemClock
 from quintet.delivery.tlspolicy import HopPolicy, of_route
-from quintet.delivery.transport import Answer, Hop, Letter, Result, To
+from quintet.delivery.transport import Answer, Following, Hop, Letter, Result, To
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
 from quintet.net import dots
 from quintet.net.client import Client
@@ -108,6 +108,7 @@ class SmtpLink:
         self._offers = NOTHING
         self._usable = True
         self._sent = 0  # transactions
+        self._begun: _Exchange | None = None  # the next message's envelope went along with the last one's end
         self._domains: set[str] = set()  # of recipients, where only so many may be named
 
     @property
@@ -200,20 +201,26 @@ class SmtpLink:
 
     # --- messages -----------------------------------------------------------------------------
 
-    async def send(self, letter: Letter, recipients: Sequence[To]) -> list[Answer]:
+    async def send(
+        self, letter: Letter, recipients: Sequence[To], following: Following | None = None
+    ) -> list[Answer]:
         """See `delivery.transport.Link`."""
-        offered, hop = self._offers, self._hop
-        if letter.narrowed is not None and not outgoing.body_fits(offered, hop, letter):
-            letter = await letter.narrowed() or letter  # RFC 6152 3, RFC 3030 3
-        now = self._clock.now()
-        refusal = outgoing.cannot(offered, hop, letter, now)
-        if refusal is not None:
-            return [refusal] * len(recipients)
-        named, answers = outgoing.recipients(offered, recipients, letter.wishes.by, now)
-        waiting = list(outgoing.transactions(offered, named))
+        offered, hop, now = self._offers, self._hop, self._clock.now()
+        if (begun := self._begun) is not None:
+            assert begun.letter is letter, "another message was announced"
+            self._begun, waiting, answers = None, [begun], dict[int, Answer]()
+        else:
+            if letter.narrowed is not None and not outgoing.body_fits(offered, hop, letter):
+                letter = await letter.narrowed() or letter  # RFC 6152 3, RFC 3030 3
+            refusal = outgoing.cannot(offered, hop, letter, now)
+            if refusal is not None:
+                return [refusal] * len(recipients)
+            named, answers = outgoing.recipients(offered, recipients, letter.wishes.by, now)
+            waiting = [self._exchange(letter, ours, now) for ours in outgoing.transactions(offered, named)]
         before = self._sent
         while waiting:
-            ours = waiting.pop(0)
+            exchange = waiting.pop(0)
+            ours = exchange.ours
             if offered.domain_max and not self._room_for({each.domain for each in ours}):
                 self._usable = False  # RFC 9422 4.3: that would be too many for this session
                 if self._sent == before:
@@ -222,9 +229,8 @@ class SmtpLink:
                 late = Answer(Result.LATER, "4.4.2", f"{hop.host} ended the session", hop.host)
                 answers.update((each.number, late) for each in ours)
                 continue
-            mail = outgoing.mail(offered, hop, letter, [each.path for each in ours], now, secure=self.secure)
             try:
-                found = await self._transact(letter, mail, ours)
+                found = await self._transact(exchange, None if waiting else following)
             except TryLater as problem:
                 if problem.reason is not Reason.CLOSED or self._sent == before:
                     raise
@@ -233,10 +239,38 @@ class SmtpLink:
                 answers.update((each.number, late) for each in ours)
                 continue
             answers.update(zip((each.number for each in ours), found, strict=True))
-            again = self._left_over(ours, found)
-            if again:
-                waiting.insert(0, again)
+            if again := self._left_over(ours, found):
+                waiting.insert(0, self._exchange(letter, again, now))
         return [answers[number] for number in range(len(recipients))]
+
+    def _exchange(self, letter: Letter, ours: Sequence[outgoing.Named], now: int) -> _Exchange:
+        paths = [each.path for each in ours]
+        mail = outgoing.mail(self._offers, self._hop, letter, paths, now, secure=self.secure)
+        return _Exchange(self, letter, mail, ours)
+
+    def _ahead(self, following: Following | None) -> bytes:
+        """The envelope that may go along with the end of a message: the next one's (RFC 2920 3.1)."""
+        offered, hop = self._offers, self._hop
+        if following is None or not self._pipelines or not self.usable:
+            return b""
+        if offered.domain_max or 0 < offered.mail_max <= self._sent + 1 or (found := following()) is None:
+            return b""
+        letter, recipients = found
+        now = self._clock.now()
+        if letter.narrowed is not None and not outgoing.body_fits(offered, hop, letter):
+            return b""
+        named, refused = outgoing.recipients(offered, recipients, letter.wishes.by, now)
+        if refused or outgoing.cannot(offered, hop, letter, now) is not None:
+            return b""
+        ours, *more = outgoing.transactions(offered, named)
+        if more:
+            return b""
+        self._begun = self._exchange(letter, ours, now)
+        return self._begun.told()
+
+    @property
+    def _pipelines(self) -> bool:
+        return self._hop.pipelining and "PIPELINING" in self._offers
 
     def _room_for(self, domains: set[str]) -> bool:
         """Notes them, unless that makes too many for a session that has had some."""
@@ -273,7 +307,9 @@ class SmtpLink:
 
     async def close(self) -> None:
         try:
-            if self.usable:
+            if self._begun is not None:
+                self._client.abort()  # it may wait for a message: QUIT would be the first line of that
+            elif self.usable:
                 self._client.timeout_s = QUIT_S
                 await self._ask("QUIT")
         except Problem:
@@ -281,14 +317,14 @@ class SmtpLink:
         self._usable = False
         await self._client.close()
 
-    async def _transact(self, letter: Letter, mail: str, ours: Sequence[outgoing.Named]) -> list[Answer]:
+    async def _transact(self, exchange: _Exchange, following: Following | None) -> list[Answer]:
         """MAIL and RCPTs; the message when somebody may have it.  One answer a RCPT."""
         self._client.timeout_s = COMMAND_S
+        letter = exchange.letter
         chunked = self._hop.chunking and "CHUNKING" in self._offers
         small = letter.body.small(0, letter.body.size) if letter.body.size <= CHUNK else None
-        exchange = _Exchange(self, mail, ours)
         try:
-            if not (self._hop.pipelining and "PIPELINING" in self._offers):
+            if not self._pipelines:
                 await exchange.step_by_step(chunked)
             elif chunked and small is not None and not self._hop.lmtp:
                 await letter.turn()
@@ -320,7 +356,9 @@ class SmtpLink:
                 await self._client.write(b".\r\n")
                 await read(self._client)
             else:
-                await self._dotted(letter, small, taken, answers)
+                # only where nobody of this message is left: who has to be asked again comes first
+                whole = len(taken) == len(answers)
+                await self._dotted(letter, small, taken, answers, following if whole else None)
         except Hangup as error:
             self._usable = False
             for number in taken:
@@ -332,7 +370,12 @@ class SmtpLink:
         return answers
 
     async def _dotted(
-        self, letter: Letter, small: bytes | None, taken: Sequence[int], answers: list[Answer]
+        self,
+        letter: Letter,
+        small: bytes | None,
+        taken: Sequence[int],
+        answers: list[Answer],
+        following: Following | None,
     ) -> None:
         """The message after 354."""
         client, body = self._client, letter.body
@@ -340,7 +383,7 @@ class SmtpLink:
         async with self._whole():
             if small is not None:
                 await letter.turn()
-                await client.write(dots.whole(small, body.dotless))
+                await client.write(dots.whole(small, body.dotless) + self._ahead(following))
             else:
                 writer = dots.Writer(body.dotless)
                 # cast: the seam promises an iterator, which may have no aclose; stores give generators
@@ -348,7 +391,7 @@ class SmtpLink:
                     async for piece in pieces:
                         await client.write(writer.feed(piece))
                 await letter.turn()
-                await client.write(writer.finish())
+                await client.write(writer.finish() + self._ahead(following))
         await self._verdicts(taken, answers)
 
     async def _chunked(
@@ -426,12 +469,13 @@ class SmtpLink:
 class _Exchange:
     """MAIL, RCPTs and what follows at once, in as few writes as the host allows."""
 
-    def __init__(self, link: SmtpLink, mail: str, ours: Sequence[outgoing.Named]) -> None:
-        self._link, self._client = link, link._client
-        self._mail, self._ours = mail, ours
+    def __init__(self, link: SmtpLink, letter: Letter, mail: str, ours: Sequence[outgoing.Named]) -> None:
+        self._link, self._client, self.letter = link, link._client, letter
+        self._mail, self.ours = mail, ours
         self.mail: Heard | None = None
         self.data: Heard | None = None  # the reply to DATA, when it was given
         self.answers: list[Answer] = []
+        self._told = False  # the envelope and DATA went out before
         self.gone = False  # the whole message went along: the host may have it
         self.last_words = ""  # a 421 before the end
 
@@ -447,7 +491,7 @@ class _Exchange:
         if self.mail is None or not self.mail.ok:
             self._refused()
             return
-        for each in self._ours:
+        for each in self.ours:
             self._hear_rcpt(await link._ask(each.command), each)
         if self.taken and not chunked:
             self._client.timeout_s = DATA_S
@@ -455,11 +499,17 @@ class _Exchange:
 
     async def together(self, chunked: bool) -> None:
         """The envelope in one write, with DATA where that comes next (RFC 2920 3.1).  Raises Hangup."""
-        await self._client.write(self._lines(b"" if chunked else b"DATA\r\n"))
+        if not self._told:
+            await self._client.write(self._lines(b"" if chunked else b"DATA\r\n"))
         await self._envelope()
         if not chunked:
             self._client.timeout_s = DATA_S
             self.data = await read(self._client)
+
+    def told(self) -> bytes:
+        """What `together` would write; somebody else does."""
+        self._told = True
+        return self._lines(b"DATA\r\n")
 
     async def all_at_once(self, small: bytes) -> None:
         """Envelope and message in one write (RFC 3030 4.2).  Raises Hangup."""
@@ -477,15 +527,15 @@ class _Exchange:
         """The session died: who was refused by then stays refused, the others are tried again."""
         late = Answer(Result.LATER, "4.4.2", text, self._link._hop.host)
         known = [answer if answer.result is not Result.DONE else late for answer in self.answers]
-        return known + [late] * (len(self._ours) - len(known))
+        return known + [late] * (len(self.ours) - len(known))
 
     async def _envelope(self) -> None:
         self._hear_mail(await read(self._client))
-        replies = [await self._one() for _ in self._ours]
+        replies = [await self._one() for _ in self.ours]
         if self.mail is not None and not self.mail.ok:
             self._refused()
             return
-        for heard, each in zip(replies, self._ours, strict=True):
+        for heard, each in zip(replies, self.ours, strict=True):
             self._hear_rcpt(heard, each)
 
     async def _one(self) -> Heard:
@@ -495,7 +545,7 @@ class _Exchange:
         return heard
 
     def _lines(self, tail: bytes) -> bytes:
-        commands = [self._mail, *(each.command for each in self._ours), ""]
+        commands = [self._mail, *(each.command for each in self.ours), ""]
         return "\r\n".join(commands).encode() + tail
 
     def _hear_mail(self, heard: Heard) -> None:
@@ -510,7 +560,7 @@ class _Exchange:
         """Nobody: the sender was refused."""
         assert self.mail is not None
         command = self._mail.partition(">")[0] + ">"
-        self.answers = [self._link._answer(self.mail, command)] * len(self._ours)
+        self.answers = [self._link._answer(self.mail, command)] * len(self.ours)
 
 
 def _too_many(answer: Answer) -> bool:

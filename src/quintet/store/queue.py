@@ -119,9 +119,7 @@ def put(tx: Tx, item: QueueItem, recipients: Sequence[To]) -> QueueId:
         due_at = max(to.due_at or tx.now, release_at)
         held = queue_rules.fits(rules, item.sender, to.address, item.account_id, size) if rules else None
         state = WAITING if held is None else HELD
-        rows.append(
-            (number, first, to.address, domain, _packed(to.params), state, due_at, rank, held or "")
-        )
+        rows.append((number, first, to.address, domain, _packed(to.params), state, due_at, rank, held or ""))
         if held is None:
             waiting.append((domain, rank, due_at))
     tx.many(

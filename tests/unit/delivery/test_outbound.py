@@ -6,11 +6,12 @@ import ssl
 
 import pytest
 
+from quintet.config.queue import Limit
 from quintet.config.route import Route
 from quintet.net.tls import write_self_signed
 from quintet.store import queue
 from tests.support.dnszone import dns_server
-from tests.support.nexthost import next_host
+from tests.support.nexthost import NextHost, next_host
 
 
 async def test_letter_goes_out_with_its_received_line_and_leaves_the_queue(out, to_host):
@@ -515,3 +516,38 @@ async def test_host_that_takes_no_mail_is_passed_over_and_at_last_believed(out):
         assert len(taking.messages) == 1
         assert await out.house.queued() == []
         assert b"Status: 5.3.2" in await out.house.last("alice")
+
+
+class OneEach(NextHost):
+    """Hangs up after each message that it took, whatever it heard behind it."""
+
+    async def _data(self, reader, say, accepted) -> None:
+        await super()._data(reader, say, accepted)
+        await asyncio.sleep(0)
+        raise ConnectionResetError
+
+
+async def test_letters_that_a_host_heard_of_before_it_hung_up_go_by_another_session(out, to_host):
+    async with next_host(kind=OneEach) as host:
+        runner = out.runner(routes=to_host(host.port), per_destination=1)
+        for number in range(3):
+            await out.queue(f"z{number}@example.net")
+        await runner.once()
+        assert (len(host.messages), host.connections) == (3, 3)
+        assert await out.house.queued() == []
+        assert [event.detail["try"] for event in out.house.traced()] == [1, 1, 1]  # RFC 2920 3.1: no fault
+
+
+async def test_a_session_ends_after_its_last_message_and_no_other_is_announced_in_it(out, to_host):
+    async with next_host() as host:
+        limits = {"*": Limit(messages=2)}
+        runner = out.runner(routes=to_host(host.port), per_destination=1, limits=limits)
+        for number in range(4):
+            await out.queue(f"z{number}@example.net")
+        await runner.once()
+        assert (len(host.messages), host.connections) == (4, 2)
+        assert [line[:4] for line in host.heard if line[:4] in ("MAIL", "QUIT")] == [
+            "MAIL",
+            "MAIL",
+            "QUIT",
+        ] * 2

@@ -1,5 +1,6 @@
 """What the client says to the next host, and what it makes of the answers: a scripted host on loopback."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -314,3 +315,89 @@ async def test_null_sender_and_a_name_of_the_route():
     assert host.heard[0] == "EHLO other.test"
     assert host.heard[1].startswith("MAIL FROM:<> ")
     assert answers[0].result is Result.DONE
+
+
+class Waits(NextHost):
+    """Says nothing about a message before it has the next three commands, as one that reads in groups may."""
+
+    ahead = 3
+
+    async def _data(self, reader, say, accepted) -> None:
+        told: list[str] = []
+        await super()._data(reader, told.append, accepted)
+        async with asyncio.timeout(5):
+            for _ in range(self.ahead if len(self.messages) == 1 else 0):
+                self.heard.append((await reader.readline()).decode().rstrip())
+        for text in told:
+            say(text)
+        for command in self.heard[-self.ahead :] if len(self.messages) == 1 else ():
+            say("354 go" if command == "DATA" else "250 ok")
+        if len(self.messages) == 1 and self.ahead:
+            await self._data(reader, say, 1)
+
+
+async def test_the_next_envelope_goes_along_with_the_end_of_a_message():
+    # RFC 2920 3.1: "MAIL FROM, RCPT TO and DATA can be placed in the same group as the message body"
+    first, second = letter(), letter(b"Subject: y\r\n\r\nsecond\r\n")
+    async with next_host(kind=Waits) as host:
+        sender = Sender(host)
+        link = await SmtpTransport("mx.test", clock=sender.clock).connect(sender.hop)
+        answers = await link.send(first, to("a@b.test"), lambda: (second, to("c@d.test")))
+        assert (results(answers), len(host.messages)) == (["DONE"], 1)
+        assert results(await link.send(second, to("c@d.test"))) == ["DONE"]
+        assert host.messages == [BODY, b"Subject: y\r\n\r\nsecond\r\n"]
+        assert [line[:18] for line in host.heard] == [
+            "EHLO mx.test", "MAIL FROM:<alice@e", "RCPT TO:<a@b.test>", "DATA",
+            "MAIL FROM:<alice@e", "RCPT TO:<c@d.test>", "DATA",
+        ]  # fmt: skip
+        await link.close()
+
+
+@pytest.mark.parametrize(
+    ("offers", "options", "hop", "recipients"),
+    [
+        (["SIZE 0"], {}, {}, ["a@b.test"]),
+        (PLAIN, {}, {"pipelining": False}, ["a@b.test"]),
+        ([*PLAIN, "LIMITS MAILMAX=1"], {}, {}, ["a@b.test"]),
+        (PLAIN, {"most": 1}, {}, ["a@b.test", "b@b.test"]),  # the second one has to be asked again first
+        (PLAIN, {"replies": {"DATA": "451 4.3.0 no"}}, {}, ["a@b.test"]),
+    ],
+)
+async def test_no_envelope_goes_ahead_where_it_may_not_come_next(offers, options, hop, recipients):
+    async with next_host(offers=offers, **options) as host:
+        sender = Sender(host, **hop)
+        link = await SmtpTransport("mx.test", clock=sender.clock).connect(sender.hop)
+        asked = []
+
+        def following():
+            asked.append(len(host.messages))
+            return letter(), to("next@b.test")
+
+        await link.send(letter(), to(*recipients), following)
+        await link.close()
+        # where two transactions were needed it is the second that may take it along
+        assert asked == ([1] if options.get("most") else [])
+        assert [line for line in host.heard if "<next@" in line] == (
+            ["RCPT TO:<next@b.test>"] if asked else []
+        )
+
+
+async def test_a_session_that_ends_between_two_messages_costs_the_second_no_attempt():
+    for end in ({"dies": "body"}, {"final": ["421 4.3.2 going down"]}):
+        async with next_host(**end) as host:
+            sender, second = Sender(host), letter()
+            link = await SmtpTransport("mx.test", clock=sender.clock).connect(sender.hop)
+            answers = await link.send(letter(), to("a@b.test"), lambda: (second, to("c@d.test")))  # noqa: B023
+            assert results(answers) == ["LATER"]
+            assert not link.usable
+            await link.close()
+
+
+async def test_a_session_with_an_envelope_ahead_is_broken_off_not_ended_with_quit():
+    async with next_host() as host:
+        sender, second = Sender(host), letter()
+        link = await SmtpTransport("mx.test", clock=sender.clock).connect(sender.hop)
+        await link.send(letter(), to("a@b.test"), lambda: (second, to("c@d.test")))
+        await link.close()
+    assert len(host.messages) == 1  # QUIT is no message
+    assert "QUIT" not in host.heard
