@@ -190,9 +190,7 @@ _sessions = Rooms()
 
 
 def _opened(name: str | None, password: str | None, flags: int) -> _Open:
-    wanted = flags & (MAPI_LOGON_UI | MAPI_NEW_SESSION)
-    if flags & MAPI_PASSWORD_UI:
-        wanted |= MAPI_LOGON_UI
+    wanted = flags & (MAPI_LOGON_UI | MAPI_PASSWORD_UI | MAPI_FORCE_DOWNLOAD)
     return _Open(sessions.MAPILogonEx(0, name or None, password or None, wanted | MAPI_NEW_SESSION))
 
 
@@ -206,7 +204,7 @@ def _session(handle: int, flags: int = 0) -> Iterator[_Open]:
         return
     if handle:
         raise Fail(MAPI_E_INVALID_SESSION)
-    made = _opened(None, None, flags & ~MAPI_NEW_SESSION)
+    made = _opened(None, None, flags & MAPI_LOGON_UI)
     try:
         yield made
     finally:
@@ -224,15 +222,9 @@ def MAPILogon(ui: int, profile: str | None, password: str | None, flags: int = 0
     if len(_sessions) >= MAX_SESSIONS:
         raise Fail(MAPI_E_TOO_MANY_SESSIONS)
     shared = None if profile or flags & MAPI_NEW_SESSION else _sessions.first()
-    room = shared or _opened(profile, password, flags)
-    if flags & MAPI_FORCE_DOWNLOAD:
-        try:
-            room.session.FlushQueues()
-        except MAPIError:
-            if shared is None:
-                room.close()
-            raise
-    return _sessions.add(room)
+    if shared is not None and flags & MAPI_FORCE_DOWNLOAD:
+        shared.session.FlushQueues()
+    return _sessions.add(shared or _opened(profile, password, flags))
 
 
 @_CODES.coded()

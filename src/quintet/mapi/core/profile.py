@@ -6,6 +6,7 @@ services; the first with a store is the default one unless another was chosen.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
 import threading
@@ -63,11 +64,11 @@ def default_path() -> Path:
 
 
 class Profiles:
-    """The file; each change is read, made and written under a lock of this process."""
+    """The file; each change is read, made and written while no other thread or process changes it."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or default_path()
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
 
     def read(self) -> Book:
         """Raises MAPIErrorCorruptData: somebody damaged the file."""
@@ -80,8 +81,11 @@ class Profiles:
 
     @contextmanager
     def change(self) -> Iterator[Book]:
-        """The book, kept when the block ends without an error."""
-        with self._lock:
+        """The book, kept when the block ends without an error.  A block in a block would wait for ever."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # not the file itself: that is replaced, and a lock stays with what it was
+        with self._lock, self.path.with_name(self.path.name + ".lock").open("ab") as mark:
+            fcntl.flock(mark, fcntl.LOCK_EX)
             book = self.read()
             yield book
             self._write(book)
@@ -89,7 +93,6 @@ class Profiles:
     def _write(self, book: Book) -> None:
         if not book.profiles and not self.path.exists():
             return
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         raw = msgspec.json.format(msgspec.json.encode(book), indent=2)
         number, name = tempfile.mkstemp(dir=self.path.parent, prefix=".mapi-profiles")
         try:

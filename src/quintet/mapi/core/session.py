@@ -11,7 +11,7 @@ from quintet.errors import Problem
 from quintet.mapi import consts, pr
 from quintet.mapi.bag import Bag
 from quintet.mapi.core import addrbook, admin, dialog, errors, manage, notify, profile, spool, status, structs
-from quintet.mapi.core.errors import fail
+from quintet.mapi.core.errors import MAPIError, fail
 from quintet.mapi.core.profile import Profile, Profiles, Used
 from quintet.mapi.core.store import IMsgStore, provider_uid
 from quintet.mapi.core.structs import SPropValue
@@ -49,20 +49,28 @@ def MAPILogonEx(
 ) -> IMAPISession:
     """Opens the services of a profile; without a name, those of the default one.
 
-    ``password``: for the first service that needs one and has none in the profile.  Without MAPI_NEW_SESSION
-    a session of the same profile that MAPI_ALLOW_OTHERS shares is given again.  MAPI_LOGON_UI asks in a
-    terminal for what is missing.  ``path``: the profiles' file.
+    ``password``: for the first service that needs one and has none in the profile.  ``path``: the profiles'
+    file.  Flags:
+
+    * MAPI_NEW_SESSION: not one of the same profile that MAPI_ALLOW_OTHERS shares.
+    * MAPI_USE_DEFAULT: the default profile, whatever the name; MAPI_EXPLICIT_PROFILE: not that one without a
+      name.
+    * MAPI_LOGON_UI and MAPI_PASSWORD_UI ask in a terminal for what is missing.
+    * MAPI_NO_MAIL: nothing goes by a transport; MAPI_FORCE_DOWNLOAD: what waits goes, what came is seen.
 
     Raises MAPIErrorLogonFailed: no such profile, or a service refused; MAPIErrorUnconfigured: nothing in it.
     """
     profiles = admin._shared(path or profile.default_path())
     text = name.decode("utf-8") if isinstance(name, bytes) else name
+    if flags & consts.MAPI_USE_DEFAULT:
+        text = None
     with _guard:
         if not flags & consts.MAPI_NEW_SESSION:
             shared = _sessions.get(f"{profiles.path}\0{text or ''}")
             if shared is not None and not shared.closed:
                 return shared
-    title = text or profiles.read().default
+    explicit = flags & consts.MAPI_EXPLICIT_PROFILE and not flags & consts.MAPI_USE_DEFAULT
+    title = text or ("" if explicit else profiles.read().default)
     if not title and flags & consts.MAPI_LOGON_UI:
         title = _ask_profile(profiles)
     if not title:
@@ -71,9 +79,15 @@ def MAPILogonEx(
     if found is None:
         raise fail("MAPI_E_LOGON_FAILED", f"no profile is called {title}")
     secret = password.decode("utf-8") if isinstance(password, bytes) else password
-    session = opened(
-        found, name=title, password=secret, profiles=profiles, asks=bool(flags & consts.MAPI_LOGON_UI)
-    )
+    asks = bool(flags & (consts.MAPI_LOGON_UI | consts.MAPI_PASSWORD_UI))
+    session = opened(found, name=title, password=secret, profiles=profiles, asks=asks)
+    session.mails = not flags & consts.MAPI_NO_MAIL
+    if flags & consts.MAPI_FORCE_DOWNLOAD and session.mails:
+        try:
+            session.FlushQueues()
+        except MAPIError:
+            session.Logoff()
+            raise
     if flags & consts.MAPI_ALLOW_OTHERS:
         with _guard:
             _sessions[f"{profiles.path}\0{text or ''}"] = session
@@ -138,6 +152,7 @@ class IMAPISession(IUnknown):
         self._numbers = itertools.count(1)
         self._sinks: dict[int, tuple[int, notify.IMAPIAdviseSink]] = {}  # of those who asked about everything
         self.spooling: int = consts.STATUS_AVAILABLE
+        self.mails = True  # its transports are at work
 
     # --- what the services give
 
@@ -168,6 +183,8 @@ class IMAPISession(IUnknown):
 
     def transports(self, first: Opened | None = None) -> list[Transport]:
         """Every transport; that of the service ``first`` before the others."""
+        if not self.mails:
+            return []
         order = [first] if first is not None else []
         order += [one for one in self._services.values() if one is not first]
         return [one.transport for one in order if one.transport is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from quintet.mapi import consts, pr
-from quintet.mapi.core import dialog, errors, props, session
+from quintet.mapi.core import dialog, errors, profile, props, session
 from quintet.mapi.core.admin import IMsgServiceAdmin, IProfAdmin, MAPIAdminProfiles
 from quintet.mapi.core.message import IMessage
 from quintet.mapi.core.notify import IMAPIAdviseSink
@@ -81,6 +82,35 @@ def test_damaged_file_is_an_error_and_stays(admin: IProfAdmin, profiles: Path) -
     with pytest.raises(errors.MAPIErrorCorruptData):
         admin.CreateProfile("x")
     assert profiles.read_text() == "{ not json"
+
+
+def test_changes_of_two_programs_are_both_kept(profiles: Path) -> None:
+    """Each has the file open for itself, as two processes have."""
+    one, other = profile.Profiles(profiles), profile.Profiles(profiles)
+
+    def change() -> None:
+        with other.change() as book:
+            book.profiles["other"] = profile.Profile()
+
+    thread = threading.Thread(target=change)
+    with one.change() as book:
+        thread.start()
+        thread.join(0.1)  # it waits; who does not would be done by now
+        book.profiles["one"] = profile.Profile()
+    thread.join()
+    assert sorted(one.read().profiles) == ["one", "other"]
+
+
+def test_flags_of_logging_on(admin: IProfAdmin, services: IMsgServiceAdmin, profiles: Path) -> None:
+    admin.CreateProfile("Other")
+    used = MAPILogonEx(0, "Other", None, consts.MAPI_USE_DEFAULT | consts.MAPI_NEW_SESSION, path=profiles)
+    assert used.name == "Work"
+    with pytest.raises(errors.MAPIErrorLogonFailed):
+        MAPILogonEx(0, None, None, consts.MAPI_EXPLICIT_PROFILE | consts.MAPI_NEW_SESSION, path=profiles)
+    quiet = MAPILogonEx(0, "Work", None, consts.MAPI_NO_MAIL | consts.MAPI_NEW_SESSION, path=profiles)
+    assert (quiet.transports(), len(used.transports())) == ([], 1)
+    for one in (used, quiet):
+        one.Logoff()
 
 
 def test_services_are_administered(services: IMsgServiceAdmin) -> None:
