@@ -6,7 +6,7 @@ import datetime
 import enum
 import functools
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from quintet.mapi import codepages, consts, convert, msgfile, named, pr, tags, types
 from quintet.mapi.api import fields, whom
@@ -66,6 +66,13 @@ def kind_of(message_class: str | None) -> type[Item]:
     return Item
 
 
+class Neighbours(Protocol):
+    """The items of a listing, as one of them may ask for what the others are asked next."""
+
+    def value(self, key: Key, at: int) -> Value | None:
+        """A property of the item at a place; NotImplemented: it has to look itself."""
+
+
 class Mark(Bit):
     """A bit that is set at once, without `Item.save`: whether somebody read an item is no change of it."""
 
@@ -83,6 +90,7 @@ class Item:
 
     __slots__ = (
         "__weakref__",
+        "_among",
         "_entry",
         "_folder",
         "_mapi",
@@ -136,8 +144,10 @@ class Item:
         *,
         row: Bag | None = None,
         mapi: IMessage | None = None,
+        among: tuple[Neighbours, int] | None = None,
     ) -> None:
         self.store = store
+        self._among = among  # the listing, and its place there
         self._folder, self._entry = folder, entry
         self._row: Mapping[Key, Value] = row or {}  # what a listing told, until the item is opened
         self._mapi = mapi
@@ -176,6 +186,11 @@ class Item:
         """A property as MAPI has it; None for none."""
         if key in self._row:
             return self._row[key]
+        if self._among is not None and self._mapi is None:
+            page, at = self._among
+            found = page.value(key, at)
+            if found is not NotImplemented:
+                return found
         bag = self.mapi._bag()
         found = bag.get(key)
         if found is None and isinstance(key, int) and key in (pr.BODY, pr.HTML, pr.RTF_COMPRESSED):
@@ -302,7 +317,7 @@ class Item:
     def refresh(self: Self) -> Self:
         """Forgets what was set, and reads anew."""
         if self._entry is not None:
-            self._mapi, self._row = None, {}
+            self._mapi, self._row, self._among = None, {}, None
         return self
 
     def delete(self, *, hard: bool = False) -> None:

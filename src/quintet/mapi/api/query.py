@@ -9,8 +9,9 @@ from quintet.mapi import match, names, pr, restrict
 from quintet.mapi.api.fields import Condition, Field, Where, condition
 from quintet.mapi.api.item import KINDS, Item, kind_of
 from quintet.mapi.bag import Key
+from quintet.mapi.core.message import IMessage
 from quintet.mapi.providers import derive
-from quintet.mapi.providers.base import EntryId, View
+from quintet.mapi.providers.base import EntryId, Rows, View
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.types import Value
 
@@ -24,12 +25,19 @@ MAX_AT_ONCE = 50_000  # items that are put in order with all their columns
 _Row = tuple[EntryId, list[Value | None]]
 Order = str | Field[Any] | Sequence[str | Field[Any]]
 
+AHEAD = 8  # items for whom a property is brought that two have been asked for; twice as many each time
+NEVER: frozenset[Key] = IMessage.computed | {
+    pr.BODY, pr.HTML, pr.RTF_COMPRESSED, pr.NATIVE_BODY_INFO, pr.TRANSPORT_MESSAGE_HEADERS, pr.MSG_STATUS,
+    pr.HAS_NAMED_PROPERTIES, pr.PREDECESSOR_CHANGE_LIST,
+}  # fmt: skip
+"""What only the open item tells: it makes it, or it is large."""
+
 COLUMNS: tuple[Key, ...] = (
     pr.MESSAGE_CLASS, pr.SUBJECT, pr.SENT_REPRESENTING_NAME, pr.SENT_REPRESENTING_EMAIL_ADDRESS,
     pr.MESSAGE_DELIVERY_TIME, pr.CLIENT_SUBMIT_TIME, pr.MESSAGE_FLAGS, pr.MESSAGE_SIZE, pr.HASATTACH,
     pr.DISPLAY_TO, pr.DISPLAY_CC, pr.IMPORTANCE,
 )  # fmt: skip
-"""What a listing brings along; everything else opens the item when it is looked at."""
+"""What a listing brings along; what else is looked at opens an item, then comes for many (`_Page`)."""
 
 
 class Items(Generic[I]):
@@ -126,18 +134,23 @@ class Items(Generic[I]):
             f"{self._kind.__name__} is not ordered by {name!r}: no attribute that is a property"
         )
 
+    def _opened(self, ids: Sequence[EntryId]) -> Iterator[I]:
+        """The items of these ids, in their order."""
+        return self._made(ids, self._rows(ids))
+
+    def _made(self, ids: Sequence[EntryId], rows: Iterable[_Row]) -> Iterator[I]:
+        store, folder, columns = self._folder.store, self._folder.entry, self._columns
+        page = _Page(store.source.messages(folder, self._view), ids)
+        for at, (entry, values) in enumerate(rows):
+            if values[0] is not None:  # else it went away meanwhile
+                row = dict(zip(columns, values, strict=True))
+                yield kind_of(values[0])(store, folder, entry, row=row, among=(page, at))  # type: ignore[misc]
+
     def _rows(self, ids: Sequence[EntryId], first: int = FIRST) -> Iterator[_Row]:
         """In pages that grow, so that the first items come soon, and many cost few questions."""
         rows = self._folder.store.source.messages(self._folder.entry, self._view)
         for page in _pages(ids, first):
             yield from zip(page, rows.values(page, self._columns), strict=True)
-
-    def _made(self, rows: Iterable[_Row]) -> Iterator[I]:
-        store, folder, columns = self._folder.store, self._folder.entry, self._columns
-        for entry, values in rows:
-            if values[0] is not None:  # else it went away meanwhile
-                row = dict(zip(columns, values, strict=True))
-                yield kind_of(values[0])(store, folder, entry, row=row)  # type: ignore[misc]
 
     def __iter__(self) -> Iterator[I]:
         keys = [self._key(name.removeprefix("-")) for name in self._order]
@@ -145,8 +158,9 @@ class Items(Generic[I]):
             ids = self._found()
             if len(ids) <= MAX_AT_ONCE:
                 places = [self._columns.index(key) for key in keys]
-                return self._made(self._sorted(list(self._rows(ids, PAGE)), places))
-        return self._made(self._rows(self.ids()))
+                pairs = self._sorted(list(self._rows(ids, PAGE)), places)
+                return self._made([entry for entry, _ in pairs], pairs)
+        return self._opened(self.ids())
 
     def __len__(self) -> int:
         return len(self.ids())
@@ -161,23 +175,53 @@ class Items(Generic[I]):
     def __getitem__(self, which: int | slice) -> I | list[I]:
         ids = self.ids()
         if isinstance(which, slice):
-            return list(self._made(self._rows(ids[which])))
-        return next(self._made(self._rows([ids[which]])))
+            return list(self._opened(ids[which]))
+        return next(self._opened([ids[which]]))
 
     def first(self) -> I | None:
-        return next(self._made(self._rows(self.ids()[:1])), None)
+        return next(self._opened(self.ids()[:1]), None)
 
     def delete(self, *, hard: bool = False) -> int:
         """All of them at once; how many there were."""
         ids = list(self.ids())
         if hard:
             return self._folder.store.source.delete(ids, hard=True)
-        for one in self._made(self._rows(ids)):
+        for one in self._opened(ids):
             one.delete()
         return len(ids)
 
     def mark_read(self, read: bool = True) -> None:
         self._folder.store.source.mark_read(list(self.ids()), read)
+
+
+class _Page:
+    """What items of a listing are asked besides its columns.
+
+    The first who is asked looks itself, and has all its properties then; from the second on a property is
+    brought for those that follow as well: who goes through a listing asks all of them.
+    """
+
+    __slots__ = ("_ahead", "_found", "_ids", "_rows")
+
+    def __init__(self, rows: Rows, ids: Sequence[EntryId]) -> None:
+        self._rows, self._ids = rows, ids
+        self._found: dict[Key, dict[int, Value | None]] = {}
+        self._ahead: dict[Key, int] = {}
+
+    def value(self, key: Key, at: int) -> Value | None:
+        """See `item.Neighbours`."""
+        found = self._found.get(key)
+        if found is None:
+            if key not in NEVER:
+                self._found[key] = {}
+            return NotImplemented
+        if at not in found:
+            count = self._ahead[key] = min(self._ahead.get(key, AHEAD // 2) * 2, FIRST)
+            ids = self._ids[at : at + count]
+            found.update(
+                zip(range(at, at + count), [row[0] for row in self._rows.values(ids, [key])], strict=False)
+            )
+        return found[at]
 
 
 def _pages(ids: Sequence[EntryId], first: int) -> Iterator[Sequence[EntryId]]:

@@ -98,6 +98,9 @@ class Sender:
     def __get__(self, item: Item | None, owner: type | None = None) -> Self | Person | None:
         if item is None:
             return self
+        address = item.value(pr.SENT_REPRESENTING_EMAIL_ADDRESS)
+        if isinstance(address, str) and "@" in address:  # what a listing knows is enough
+            return Person(address.lower(), str(item.value(pr.SENT_REPRESENTING_NAME) or ""))
         for group in ("SENT_REPRESENTING", "SENDER"):
             bag = {
                 tag: item.value(getattr(pr, f"{group}_{name}"))

@@ -12,7 +12,7 @@ import pytest
 
 from quintet import mapi
 from quintet.mapi import pr
-from quintet.mapi.api import Folder, Importance, Item, Message, Person, Session
+from quintet.mapi.api import Folder, Importance, Item, Message, Person, Session, query
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers.base import Can
 from tests.unit.mapi.api.conftest import ANN, BOB, refused
@@ -43,6 +43,30 @@ def filled(session: Session) -> Folder:
             importance=Importance.HIGH if number == 2 else Importance.NORMAL,
         )
     return folder
+
+
+def test_what_a_listing_tells_is_what_its_items_say(session: Session) -> None:
+    folder = filled(session)
+    every = [item.props() for item in folder.items()]
+    for key in {key for bag in every for key in bag} - query.NEVER:
+        items = list(folder.items())
+        assert [item.value(key) for item in items] == [bag.get(key) for bag in every], key
+        assert [item._mapi is None for item in items[1:]] == [True, True]
+
+
+def test_going_through_a_listing_does_not_open_its_items(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = filled(session)
+    for number in range(20):
+        folder.create(Message, subject=str(number), sender=BOB)
+    opened: list[bytes] = []
+    source = type(session.store.source)
+    load = source.load
+    monkeypatch.setattr(source, "load", lambda self, entry: opened.append(entry) or load(self, entry))
+    senders = [(item.sender, item.categories, item["PidTagNormalizedSubject"]) for item in folder]
+    assert [who for who, _, _ in senders] == [Person(ANN)] * 3 + [Person(BOB)] * 20
+    assert len(set(opened)) <= 3  # one a property, which then comes for many
 
 
 def test_item_is_what_was_set(session: Session) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from quintet import mapi
 from quintet.mapi import consts, pr
+from quintet.mapi.api import query
 from quintet.mapi.core import errors, props, session
 from quintet.mapi.core.profile import Profile, used
 from quintet.mapi.core.session import IMAPISession
@@ -85,3 +87,21 @@ def test_folders_and_the_calendar(both: tuple[IMAPISession, IMAPISession]) -> No
     assert props.one(me, pr.DISPLAY_NAME).Value == "Ann Ahorn"
     ann.Logoff()
     bob.Logoff()
+
+
+LETTER = (
+    b"From: Cid <cid@example.com>\r\nTo: ann@example.com\r\nSubject: Re: Plan\r\nKeywords: red\r\n"
+    b"Message-ID: <a@example.com>\r\nX-Own: 1\r\nImportance: high\r\n\r\nAt noon.\r\n"
+)
+
+
+def test_what_a_listing_tells_is_what_its_items_say(empty: Path) -> None:
+    with mapi.connect("QUINTET", data=empty, account=ANN) as one:
+        folder = one.store.folder("Mixed", create=True)
+        folder.add(eml=LETTER)
+        folder.add(eml=LETTER.replace(b"Re: Plan", b"=?utf-8?q?Caf=C3=A9?="))
+        folder.create(mapi.Contact, name="Zoe Zander")
+        folder.create(mapi.Message, subject="own", to="zoe@elsewhere.example", categories=["blue"])
+        every = [item.props() for item in folder.items()]
+        for key in {key for bag in every for key in bag} - query.NEVER:
+            assert [item.value(key) for item in folder.items()] == [bag.get(key) for bag in every], key
