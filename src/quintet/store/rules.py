@@ -94,8 +94,18 @@ def set_bits(tx: Tx, number: int, bits: int) -> bool:
     )
 
 
+_HAS_SAY = (
+    "SELECT EXISTS (SELECT 1 FROM rule WHERE folder_id = ? AND state & 1 = 1)"
+    " OR EXISTS (SELECT 1 FROM folder f JOIN arrival_place a ON a.account_id = f.account_id"
+    " WHERE f.id = ? AND f.role = 'inbox' AND a.folder_id <> f.id AND a.class <> ?)"
+)
+
+
 def with_say(tx: Tx, wanted: Iterable[FolderId]) -> set[FolderId]:
     """Those of the folders where what comes is not just filed: rules are enabled, or classes go elsewhere."""
+    wanted = tuple(wanted)
+    if len(wanted) == 1:  # most letters: a third of the time
+        return set(wanted) if tx.value(_HAS_SAY, wanted[0], wanted[0], NO_LETTERS) else set()
     members, param = dialect.among(tx.engine, wanted)
     rows = tx.all(
         f"SELECT folder_id FROM rule WHERE folder_id {members} AND state & 1 = 1 UNION"
