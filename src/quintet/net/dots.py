@@ -1,7 +1,7 @@
 """Dot-terminated bodies, both ways: SMTP DATA, POP3 RETR, NNTP ARTICLE and POST.
 
-Pure.  Only CRLF "." CRLF ends a body: a bare CR or LF is data, told by a flag, so that no two
-servers disagree about where a message ends (SMTP smuggling).  RFC 5321 4.5.2, RFC 1939 3,
+Pure.  Only CRLF "." CRLF ends a body: a bare CR or LF is data, which `smtp.repair` and the scanner judge, so
+that no two servers disagree about where a message ends (SMTP smuggling).  RFC 5321 4.5.2, RFC 1939 3,
 RFC 3977 3.1.1.
 """
 
@@ -14,21 +14,17 @@ _PARTS = (b"\r\n.\r", b"\r\n.", b"\r\n", b"\r")  # what may turn out to be the b
 class Reader:
     """Un-stuffs a body as it comes, in any chunking.
 
-    ``done`` is set once the end was seen, ``rest`` then holds what follows.  ``bare_lf``, ``bare_cr``,
-    ``nul`` and ``undoubled`` (a line began with one dot only) tell what the body held so far; they never
-    change what comes out.
+    ``done`` is set once the end was seen, ``rest`` then holds what follows.  ``undoubled`` tells that a line
+    began with one dot only; it never changes what comes out.
     """
 
-    __slots__ = ("_first", "_tail", "bare_cr", "bare_lf", "done", "nul", "rest", "undoubled")
+    __slots__ = ("_first", "_tail", "done", "rest", "undoubled")
 
     def __init__(self) -> None:
         self._tail = b"\r\n"  # the body begins at the start of a line
         self._first = True  # that CRLF is ours and not part of the body
         self.done = False
         self.rest = b""
-        self.bare_lf = False
-        self.bare_cr = False
-        self.nul = False
         self.undoubled = False
 
     def feed(self, data: bytes) -> bytes:
@@ -47,13 +43,6 @@ class Reader:
             ready = data[: len(data) - held] if held else data
             if not ready:
                 return b""
-        line_ends = ready.count(b"\r\n")  # no chunk parts CR from LF, so each can be judged alone
-        if ready.count(b"\n") != line_ends:
-            self.bare_lf = True
-        if ready.count(b"\r") != line_ends:
-            self.bare_cr = True
-        if b"\0" in ready:
-            self.nul = True
         if dotted := ready.count(b"\r\n."):  # no chunk ends behind such a dot
             self.undoubled = self.undoubled or dotted != ready.count(b"\r\n..")
         body = ready.replace(b"\r\n.", b"\r\n") if dotted else ready
@@ -61,6 +50,17 @@ class Reader:
             self._first = False
             return body[2:]
         return body
+
+
+def first(data: bytes) -> tuple[bytes, bytes] | None:
+    """A body that ``data`` begins with, un-stuffed, and what follows it; None: its end is not there."""
+    if data.startswith(END[2:]):
+        return b"", data[len(END) - 2 :]
+    end = data.find(END)
+    if end < 0:
+        return None
+    body = data[data.startswith(b".") : end + 2]
+    return (body.replace(b"\r\n.", b"\r\n") if b"\r\n." in body else body), data[end + len(END) :]
 
 
 def stuff(data: bytes, start_of_line: bool = True) -> bytes:

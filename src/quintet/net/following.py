@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from quintet.errors import BadSyntax, Hangup, Reason
+from quintet.errors import Hangup, Reason
 from quintet.net import dots
 from quintet.net.seam import CHUNK, Wire
 
@@ -26,7 +26,7 @@ class Following:
         self._wire = wire
         self._fill = fill
         self._open: dots.Reader | int | None = None  # the body that is being read: its reader, or bytes left
-        self.body_flags: dots.Reader | None = None  # of the last dotted body: bare_lf, bare_cr, nul
+        self.body_flags: dots.Reader | None = None  # of the last dotted body: undoubled
 
     async def line(self, limit: int = 65536) -> bytes:
         while (line := self._wire.take_line(limit)) is None:
@@ -64,8 +64,6 @@ class Following:
                 break
             if piece:
                 yield piece
-        if getattr(self._wire, "strict_line_ends", False) and (reader.bare_cr or reader.bare_lf):
-            raise BadSyntax("", Reason.BARE_LINE_END)
 
     async def pass_over(self) -> None:
         """Reads to the end of a body that was begun and not ended.  Raises Hangup."""

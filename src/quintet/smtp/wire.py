@@ -51,12 +51,13 @@ class SmtpWire(LineBuffer):
         """The message, un-stuffed, when all of it is there; else only that it begins."""
         self._owed = False
         came = self.take(WHOLE)
-        reader = dots.Reader()
-        whole = reader.feed(came)
-        if not reader.done:
+        found = dots.first(came)
+        if found is None:
             self.untake(came)
             return commands.Message(None)
-        self.untake(reader.rest)
+        whole, rest = found
+        if rest:
+            self.untake(rest)
         return commands.Message(whole)
 
     def encode(self, reply: Any) -> bytes:  # Any: of the seam; all our replies are bytes already
