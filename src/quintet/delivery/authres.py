@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from quintet.delivery.verdict import Finding
-from quintet.message.digest import Digest
+from quintet.message.digest import Fields
 
 NAME = b"authentication-results"
 MAX_LINE = 76  # octets before a result goes on the next line
@@ -108,9 +108,9 @@ def _skip(text: str, at: int) -> int:
     return at
 
 
-def claims(digest: Digest, own: str) -> bool:
+def claims(headers: Fields, own: str) -> bool:
     """Whether a message came with a field that bears our identifier."""
-    for name, value in digest.headers:
+    for name, value in headers:
         if len(name) == len(NAME) and name.lower() == NAME and same(authserv_id(value), own):
             return True
     return False

@@ -63,7 +63,7 @@ Step = Callable[[Passage], Awaitable[Any] | None]
 def identify(passage: Passage) -> None:
     """Refuses what cannot go on: loops (RFC 5321 6.3)."""
     hops = 0
-    for name, _ in passage.content.digest.headers:
+    for name, _ in passage.content.headers:
         if len(name) == 8 and name.lower() == b"received":
             hops += 1
     if hops > passage.inbound.config.max_hops:
@@ -96,7 +96,7 @@ async def _weigh(passage: Passage) -> None:
 def cleanse(passage: Passage) -> Later:
     """Removes results that claim to be ours and came from outside (RFC 8601 5)."""
     inbound = passage.inbound
-    if authres.claims(passage.content.digest, inbound.authserv_id) and not inbound.trusts(
+    if authres.claims(passage.content.headers, inbound.authserv_id) and not inbound.trusts(
         passage.envelope.peer.address
     ):
         return _cleanse(passage)

@@ -175,6 +175,10 @@ class Transaction:
         self._size = len(message)
         if self._size > self._desk.config.max_message_size:
             raise Refused(Reason.TOO_BIG)
+        if self._desk.role is not Role.SUBMISSION:
+            skimmed = self._desk.store.skimmed(message)
+            if skimmed is not None:
+                return self._judged(skimmed)
         self._begin()
         spool, completer, repairer = self._spool, self._completer, self._repairer
         assert spool is not None
@@ -318,7 +322,7 @@ class Transaction:
     def _judged(self, content: Content) -> Begun:
         desk, envelope = self._desk, self.envelope
         self.message_id = content.message_id
-        self._judge(content.digest)
+        self._judge(content)
         envelope.id = desk.inbound.new_id()
         self._each = (self._prdr and len(envelope.recipients) > 1) or desk.role is Role.LMTP
         return desk.inbound.begin(envelope, content, each=self._each)
@@ -341,20 +345,25 @@ class Transaction:
             told = [replies.EACH_FOLLOWS, *told, told[-1] if refused else replies.queued(envelope.id)]
         return b"".join(told)
 
-    def _judge(self, digest: Digest) -> None:
+    def _judge(self, content: Content) -> None:
         """Refuses what the administrator does not want; what is repaired cannot be there any more."""
+        config = self._desk.config
+        if content.header_end > config.max_header or len(content.headers) > config.max_header_fields:
+            raise Refused(Reason.TOO_BIG, replies.HEADER_TOO_BIG)
+        if content.scanned is not None:
+            self._judge_octets(content.scanned)
+        if self._desk.terms.unwanted:
+            parameters.wanted(solicitation.of(content.digest), self._desk.terms)  # RFC 3865 2.3
+
+    def _judge_octets(self, digest: Digest) -> None:
         config = self._desk.config
         if (digest.bare_cr or digest.bare_lf) and not self.envelope.wishes.binary:
             # also by BDAT: what we send on by DATA would end early at a careless host
             raise Refused(Reason.BARE_LINE_END)
-        if digest.header_end > config.max_header or len(digest.headers) > config.max_header_fields:
-            raise Refused(Reason.TOO_BIG, replies.HEADER_TOO_BIG)
         if digest.nul and config.nul == "refuse" and not self.envelope.wishes.binary:
             raise Refused(Reason.BAD_CONTENT, replies.HAS_NUL)
         if digest.longest_line > config.max_text_line and config.long_lines == "refuse":
             raise Refused(Reason.BAD_CONTENT, replies.LONG_LINE)
-        if self._desk.terms.unwanted:
-            parameters.wanted(solicitation.of(digest), self._desk.terms)  # RFC 3865 2.3
 
     def _refuse(self, recipient: Recipient, problem: Problem) -> bytes:
         """One recipient of a message that others have (RFC 2033 4.2)."""

@@ -1,7 +1,8 @@
 """Content: a body with everything that is derived from it, ready to be stored.
 
 Made once, when the body arrives; a transaction only copies it into rows.  While many arrive, what only a
-listing needs is left to be made later (`ondemand`).  What a scan means is the business of `quintet.message`.
+listing needs is left to be made later (`ondemand`), and a letter in which nothing is unusual is not even
+scanned (`skimmed`).  What a scan means is the business of `quintet.message`.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from quintet.message import headers, render, scan
+from quintet.message import entity, headers, render, scan
 from quintet.message import keys as message_keys
-from quintet.message.digest import Digest
+from quintet.message.digest import Digest, Fields
 from quintet.message.keys import SortKeys
 
 READY = 1  # version of the ready octets; another number in a row means: render again; 0: not rendered yet
@@ -29,24 +30,38 @@ class Ready(msgspec.Struct, frozen=True):
     keys: SortKeys
 
 
-class Content(msgspec.Struct, frozen=True):  # a dataclass that is frozen takes 3 us longer to make
-    """One body, hashed and scanned; ``data`` when small, else ``path`` of its file."""
+class Content(msgspec.Struct):  # a dataclass takes 3 us longer to make
+    """One body; ``data`` when small, else ``path`` of its file.  Digest and hash are made when asked for."""
 
-    sha256: bytes
     size: int  # bytes
-    digest: Digest
-    packed: bytes  # the digest as it is stored
+    lines: int
+    headers: Fields
+    header_end: int
     overview: bytes  # Subject to References, without number, size, lines, Xref
     message_id: str  # with its angle brackets, or ""
     sent_at: int | None  # UTC ms
     data: bytes | None
     path: Path | None
     has_dot_line: bool
-    ready: Ready | None  # None: to be rendered later, see `ondemand`
+    ready: Ready | None = None  # None: to be rendered later, see `ondemand`
+    scanned: Digest | None = None  # None: nothing is in it that anybody refuses, see `skimmed`
+    hashed: bytes | None = None
 
     @property
-    def lines(self) -> int:
-        return self.digest.lines
+    def digest(self) -> Digest:
+        found = self.scanned
+        if found is None:
+            assert self.data is not None
+            found = self.scanned = scan.scan(self.data)
+        return found
+
+    @property
+    def sha256(self) -> bytes:
+        found = self.hashed
+        if found is None:
+            assert self.data is not None
+            found = self.hashed = hashlib.sha256(self.data).digest()
+        return found
 
 
 class Raw(msgspec.Struct, frozen=True):
@@ -88,18 +103,19 @@ def content_of(data: bytes, *, late: bool = False) -> Content:
     For bodies of any size; one beyond 64 KiB goes into the row all the same, so large ones
     should arrive through a `Spool`.
     """
-    digest, sha256 = scan.scan(data), hashlib.sha256(data).digest()
-    return unrendered(digest, sha256, data) if late else of_digest(digest, sha256, data, None)
+    if late:
+        return skimmed(data) or unrendered(data)
+    return of_digest(scan.scan(data), hashlib.sha256(data).digest(), data, None)
 
 
 def of_digest(digest: Digest, sha256: bytes, data: bytes | None, path: Path | None) -> Content:
     """Renders what was scanned."""
     made, keys = render.everything(digest), message_keys.sort_keys(digest)
     return Content(
-        sha256,
         digest.size,
-        digest,
-        digest.to_bytes(),
+        digest.lines,
+        digest.headers,
+        digest.header_end,
         made.overview,
         keys.message_id or "",
         keys.sent_at,
@@ -107,23 +123,60 @@ def of_digest(digest: Digest, sha256: bytes, data: bytes | None, path: Path | No
         path,
         digest.has_dot_line,
         Ready(made.envelope, made.body, made.bodystructure, keys),
+        digest,
+        sha256,
     )
 
 
-def unrendered(digest: Digest, sha256: bytes, data: bytes) -> Content:
+def unrendered(data: bytes) -> Content:
     """What was scanned, with what is looked up and sorted by before it is rendered."""
-    first = render.first_fields(digest.headers)
+    digest = scan.scan(data)
+    found = _looked_up(digest.headers, digest.header_end, digest.lines, data, digest.has_dot_line)
+    found.scanned = digest
+    return found
+
+
+def skimmed(data: bytes) -> Content | None:
+    """The same without a scan, of a letter of which it would tell nothing unusual; else None.
+
+    Its lines all end with CRLF and are not too long, and there is no NUL: what is refused, in a header that
+    is not too large, is not there.
+    """
+    header_end = data.find(b"\r\n\r\n") + 4
+    ends = data.count(b"\n")
+    if (
+        header_end < 6
+        or data.startswith(b"\r\n")
+        or not data.endswith(b"\n")
+        or not ends == data.count(b"\r") == data.count(b"\r\n")
+        or b"\0" in data
+        or header_end > scan.MAX_HEADER_BLOCK
+    ):
+        return None
+    at = len(data)
+    while at > scan.LONG_LINE + 2:  # from the end: each step passes over as many lines as are short enough
+        start = data.find(b"\n", at - scan.LONG_LINE - 3, at - 1) + 1
+        if not start:
+            return None
+        at = start
+    block = data[: header_end - 2]
+    lines = ends - block.count(b"\n") - 1
+    dotted = b"\r\n." in data or data.startswith(b".")
+    return _looked_up(tuple(entity.fields(block)), header_end, lines, data, dotted)
+
+
+def _looked_up(fields: Fields, header_end: int, lines: int, data: bytes, dotted: bool) -> Content:
+    first = render.first_fields(fields)
     ids, date = headers.msg_ids(first.get(b"message-id", b"")), first.get(b"date")
     return Content(
-        sha256,
-        digest.size,
-        digest,
-        digest.to_bytes(),
+        len(data),
+        lines,
+        fields,
+        header_end,
         render.overview_line(first),
         ids[0] if ids else "",
         headers.parse_date(date) if date else None,
         data,
         None,
-        digest.has_dot_line,
-        None,
+        dotted,
     )

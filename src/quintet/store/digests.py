@@ -26,7 +26,7 @@ def step(tx: Tx, files: blobs.Blobs, after: int, limit: int = STEP) -> tuple[int
         made = content.of_digest(digest, bytes(sha256), None, None)
         tx.run(
             "UPDATE blob SET digest = ?, dotless = ? WHERE id = ?",
-            made.packed, int(not made.has_dot_line), blob_id,
+            made.digest.to_bytes(), int(not made.has_dot_line), blob_id,
         )  # fmt: skip
         xref = bytes(overview).partition(b"\tXref: ")[2]
         filing.refresh(tx, row_id, made, prefix, xref)

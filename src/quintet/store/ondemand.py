@@ -111,5 +111,5 @@ def write(tx: Tx, numbers: Sequence[int]) -> None:
     for number, prefix, overview, blob_id, packed, data in late:
         made = _content(packed, data)
         if not packed:
-            tx.run("UPDATE blob SET digest = ? WHERE id = ?", made.packed, blob_id)
+            tx.run("UPDATE blob SET digest = ? WHERE id = ?", made.digest.to_bytes(), blob_id)
         filing.refresh(tx, number, made, prefix, bytes(overview).partition(b"\tXref: ")[2])

@@ -236,8 +236,21 @@ class Store:
 
     def content_of(self, data: bytes) -> Content:
         """A small body that arrived; rendered at once, unless so much arrives that this is left for later."""
-        late = self._writer.crowded and len(self._unrendered) < ondemand.MAX_WAITING
-        return content.content_of(data, late=late)
+        return content.content_of(data, late=self._late)
+
+    def skimmed(self, data: bytes) -> Content | None:
+        """The same in a crowd, of a letter that nobody would mend or refuse for its octets; else None.
+
+        Raises TryLater(DISK_FULL): there is no room for it.
+        """
+        if not self._late:
+            return None
+        self.blobs.check_space(len(data))
+        return content.skimmed(data)
+
+    @property
+    def _late(self) -> bool:
+        return self._writer.crowded and len(self._unrendered) < ondemand.MAX_WAITING
 
     def body(self, row: BodyRef) -> StoredBody:
         """A stored body for a `seam.Slice`."""

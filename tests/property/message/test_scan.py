@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from quintet.message import keys, render, scan, section, text
 from quintet.message.digest import Digest, Part
+from quintet.store.content import skimmed as skimmed_of
+from quintet.store.content import unrendered
 from tests.property.message.letters import letters, soup
 from tests.support import imaplist
 
@@ -73,6 +75,24 @@ def test_facts_about_lines_are_what_a_plain_count_says(content: bytes) -> None:
     lengths = [len(line) - line.endswith(b"\r") for line in lines[:-1]] + [len(lines[-1])]
     longest = max(lengths)
     assert digest.longest_line == (longest if longest > scan.LONG_LINE else 0)
+
+
+clean = anything.map(lambda octets: b"\r\n".join(octets.replace(b"\0", b"").splitlines()) + b"\r\n")
+
+
+@given(st.one_of(anything, clean), st.integers(0, 3))
+def test_a_letter_that_is_skimmed_is_known_as_if_it_was_scanned(octets: bytes, long: int) -> None:
+    octets += b"x" * (998 + long - 2) + b"\r\n" if long else b""
+    skimmed, scanned = skimmed_of(octets), unrendered(octets)
+    digest = scan.scan(octets)
+    unusual = digest.bare_cr or digest.bare_lf or digest.nul or digest.longest_line
+    if skimmed is None:
+        assert unusual or digest.header_end <= 2 or not octets.endswith(b"\n") or b"\r\n\r\n" not in octets
+        return
+    assert not unusual
+    assert skimmed.scanned is None
+    assert skimmed.digest == digest
+    assert skimmed == scanned
 
 
 @given(anything)

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from quintet.admin.transfer import load
 from quintet.config.store import Store as StoreConfig
 from quintet.delivery import arrive
 from quintet.store import accounts, arriving, articles, check, entries, folders, groups, ondemand, writer
 from quintet.store.arriving import Filing
 from quintet.store.content import Content, Raw, content_of, raw
 from quintet.store.db import Tx
-from quintet.store.model import FolderId
+from quintet.store.model import FolderId, Uid
 from quintet.store.store import Store
 
 ARTICLE = (
@@ -46,6 +47,10 @@ async def _filed(store: Store, count: int, *, early: bool) -> FolderId:
 
 def _unrendered(tx: Tx) -> int:
     return int(tx.value("SELECT count(*) FROM message WHERE ready = 0"))
+
+
+def _blobs(tx: Tx) -> int:
+    return int(tx.value("SELECT count(*) FROM blob"))
 
 
 async def _waiting_after(store: Store, most: int) -> int:
@@ -186,6 +191,32 @@ async def test_mail_of_a_crowd_is_rendered_when_the_crowd_has_gone(tmp_path: Pat
     assert store.peek(entries.digests, late, [1]) == store.peek(entries.digests, early, [1])
     assert await _waiting_after(store, 0) == 0
     assert store.peek(entries.lines, late, 1, writer.CROWD, columns=columns) == read
+    assert not store.peek(check.all, store.blobs)
+    await store.close()
+
+
+async def test_the_same_letter_to_many_is_kept_once_also_in_a_crowd(tmp_path: Path) -> None:
+    """A list that sends to each of its members by themselves; and an import knows what came in the crowd."""
+    store = await Store.open(StoreConfig(data=str(tmp_path)))
+    await store.write(accounts.add_domain, "example.org")
+    inboxes = []
+    for name in "uvwxyz":
+        account = await store.write(accounts.create, f"{name}@example.org")
+        folder = store.peek(folders.find, account.id, "INBOX")
+        assert folder is not None
+        inboxes.append(folder.id)
+    letters = [LETTER.format(n=number).encode() for number in (1000, 1000, 1000, 1001, 1000, 1001)]
+    before = store.peek(_blobs)
+    filing = [
+        store.write(entries.add, [inbox], content_of(letter, late=True), received_at=5)
+        for inbox, letter in zip(inboxes, letters, strict=True)
+    ]
+    await asyncio.gather(*filing)
+    assert store.peek(_blobs) - before == 2
+    assert store.peek(load.has_bytes, inboxes[0], content_of(letters[0]))
+    assert not store.peek(load.has_bytes, inboxes[0], content_of(letters[3]))
+    assert await _waiting_after(store, 0) == 0
+    assert store.peek(entries.digests, inboxes[3], [1])[Uid(1)] == content_of(letters[3]).digest
     assert not store.peek(check.all, store.blobs)
     await store.close()
 

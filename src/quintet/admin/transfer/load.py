@@ -12,7 +12,7 @@ from quintet.errors import Problem, Refused
 from quintet.store import entries, folders
 from quintet.store.content import Content
 from quintet.store.db import Tx
-from quintet.store.model import AccountId, FolderId
+from quintet.store.model import AccountId, FolderId, text_key
 from quintet.store.store import Store
 
 AT_ONCE = 64  # messages whose commits run together: one flush serves them all
@@ -74,7 +74,7 @@ async def _content(store: Store, message: Incoming) -> Content:
 
 
 async def _put(store: Store, folder: FolderId, content: Content, message: Incoming, *, again: bool) -> bool:
-    if not again and store.peek(has_bytes, folder, content.sha256):
+    if not again and store.peek(has_bytes, folder, content):
         return False
     flags, keywords = message.flags, message.keywords
     if message.status_headers:
@@ -92,20 +92,23 @@ def _add(
     keywords: tuple[str, ...],
     again: bool,
 ) -> bool:
-    if not again and has_bytes(tx, folder, content.sha256):
+    if not again and has_bytes(tx, folder, content):
         return False  # twice in one file: looked at again, inside the transaction
     entries.add(tx, [folder], content, received_at=received_at, flags=flags, keywords=keywords)
     return True
 
 
-def has_bytes(tx: Tx, folder: FolderId, sha256: bytes) -> bool:
+def has_bytes(tx: Tx, folder: FolderId, content: Content) -> bool:
     """Whether a message with exactly these bytes lies in the folder."""
-    found = tx.value(
-        "SELECT 1 FROM blob b JOIN message m ON m.blob_id = b.id JOIN entry e ON e.message_id = m.id"
-        " WHERE b.sha256 = ? AND e.folder_id = ? LIMIT 1",
-        sha256,
-        folder,
-    )
+    among = "SELECT 1 FROM blob b JOIN message m ON m.blob_id = b.id JOIN entry e ON e.message_id = m.id"
+    found = tx.value(f"{among} WHERE b.sha256 = ? AND e.folder_id = ? LIMIT 1", content.sha256, folder)
+    if (
+        found is None and content.data is not None and content.message_id
+    ):  # one that came in a crowd has no hash
+        found = tx.value(
+            f"{among} WHERE m.message_key = ? AND e.folder_id = ? AND b.size = ? AND b.data = ? LIMIT 1",
+            text_key(content.message_id), folder, content.size, content.data,
+        )  # fmt: skip
     return found is not None
 
 

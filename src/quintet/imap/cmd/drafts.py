@@ -154,7 +154,7 @@ class Drafts:
 
 def check_octets(content: Content, *, binary: bool = False) -> None:
     """Refuses NUL (RFC 9051 4.3; RFC 3516 4.4 where a literal8 said that there may be some)."""
-    if content.digest.nul:
+    if content.scanned is not None and content.scanned.nul:
         code = b"UNKNOWN-CTE" if binary else b"CANNOT"
         raise answers.Coded(code, Reason.BAD_CONTENT, "message holds NUL octets")
 
