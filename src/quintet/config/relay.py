@@ -28,7 +28,10 @@ class Relay:
         "(null MX) is refused at once, instead of by a report later.",
     )
     check_timeout_s: float = opt(
-        3.0, "How long a client waits for that; then the recipient is taken.", unit="s", minimum=0.1
+        3.0,
+        "How long a client waits for that, and for smtp.sender_domain; then the address is taken.",
+        unit="s",
+        minimum=0.1,
     )
     verify_timeout_s: float = opt(20.0, "How long a client waits for that.", unit="s", minimum=0.1)
     positive_s: float = opt(86_400.0, "How long a yes is remembered.", unit="s", minimum=0)

@@ -146,6 +146,13 @@ class Smtp:
     check_sender: bool = opt(
         True, "Who logged in may send only from own addresses (envelope; a foreign From gets a Sender)."
     )
+    sender_domain: str = opt(
+        "take",
+        "A sender to whom no report could go, of who neither logged in nor may relay; asks the name service. "
+        "take: not asked. null_mx: refused where the domain says that it takes no mail (RFC 7505). known: "
+        "also where it does not exist, or has no host.",
+        choices=("take", "null_mx", "known"),
+    )
     check_addresses: bool = opt(
         True,
         "Refuse submitted messages with an address that is none, or whose domain is one label that is not "

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from quintet.delivery.directory import Directory
 from quintet.delivery.inbound import Inbound
 from quintet.errors import Reason, TryLater
 
 if TYPE_CHECKING:
     from quintet.clock import Clock
     from quintet.config.root import Config
+    from quintet.delivery.checks import Check
     from quintet.delivery.rules import Rules
     from quintet.store.store import Store
 
@@ -29,11 +31,22 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
         expire_report_s=config.queue.expire_report_s,
         reports=config.reports,
         policy=config.policy,
-        checks=[*rules.checks, Bounces(store, config.queue)],
+        checks=[*rules.checks, *_asking(config, store, clock), Bounces(store, config.queue)],
         filters=rules.filters,
     )
     made.directory.gateways = {one.address.lower(): one for one in config.gateway}
     return made
+
+
+def _asking(config: Config, store: Store, clock: Clock) -> list[Check]:
+    """Checks that ask the name service, which is loaded where one is wanted."""
+    if config.smtp.sender_domain == "take":
+        return []
+    from quintet.delivery.sender_domain import SenderDomain
+    from quintet.net.dns import Resolver
+
+    directory, resolver = Directory(store, clock), Resolver(config.dns, clock=clock)
+    return [SenderDomain(config.smtp, directory, resolver, timeout_s=config.relay.check_timeout_s)]
 
 
 def rules_of(config: Config, store: Store, clock: Clock) -> Rules:
