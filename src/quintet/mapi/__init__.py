@@ -20,3 +20,8 @@ def __getattr__(name: str) -> Any:  # Any: whatever the layer offers
         if name in api.__all__:
             return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """With what the layer offers, for those who look around."""
+    return sorted({*globals(), *importlib.import_module("quintet.mapi.api").__all__})

@@ -342,9 +342,9 @@ class Appointment(Item):
 def between(folder: Folder, start: datetime.datetime, end: datetime.datetime) -> list[Occurrence]:
     """What takes place in a calendar from ``start`` on and before ``end``, series too, in order.
 
-    Raises MapiError(INVALID_PARAMETER): ``end`` is before ``start``.
+    Raises MapiError(INVALID_PARAMETER): ``end`` is before ``start``; TypeError: a time has no zone.
     """
-    if end < start:
+    if fields.zoned(end) < fields.zoned(start):
         raise MapiError(Code.INVALID_PARAMETER, "a time that ends before it begins")
     found: list[Occurrence] = []
     single = (Appointment.start < end) & (Appointment.end > start)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 E = TypeVar("E", bound=enum.IntEnum)
+JOINED = "conditions are joined by & | ~, not by 'and', 'or', 'not'"
 IGNORE_CASE = 1  # of a fuzzy level, MS-OXCDATA 2.12.4.1
 
 
@@ -44,7 +45,7 @@ class Where:
         return Where(restrict.Not(self.restriction))
 
     def __bool__(self) -> bool:
-        raise TypeError("conditions are joined by & | ~, not by 'and', 'or', 'not'")
+        raise TypeError(JOINED)
 
 
 class Field(Generic[T]):
@@ -206,6 +207,9 @@ class Flag(Field[bool]):
 
     __rand__, __ror__ = __and__, __or__
 
+    def __bool__(self) -> bool:
+        raise TypeError(JOINED)
+
     def __invert__(self) -> Where:
         return ~self.where
 
@@ -327,6 +331,13 @@ def filetime(at: datetime.datetime) -> int:
     if not isinstance(at, datetime.datetime):
         raise TypeError(f"a time is a datetime: not {at!r}")
     return types.of_ms(round(at.timestamp() * 1000))
+
+
+def zoned(at: datetime.datetime) -> datetime.datetime:
+    """Raises TypeError: a time without a zone, which nobody can compare with those of a calendar; a day."""
+    if getattr(at, "tzinfo", None) is None:
+        raise TypeError(f"a time here is a datetime with its zone (tzinfo=): not {at!r}")
+    return at
 
 
 CLASS = pr.MESSAGE_CLASS

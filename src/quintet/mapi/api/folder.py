@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from quintet.errors import Problem
 from quintet.mapi import convert, msgfile, pr
-from quintet.mapi.api.fields import Condition, condition
+from quintet.mapi.api.fields import Condition, Field, condition
 from quintet.mapi.api.item import Item, Message, Post, kind_of
 from quintet.mapi.api.query import Items, Order
+from quintet.mapi.api.whom import Recipients, Sender
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.bag import Item as Values
 from quintet.mapi.convert import calendars, cards
@@ -223,7 +224,8 @@ class Folder:
         )
         made = kind(self.store, self.entry, None, mapi=message)
         if unknown := [name for name in values if not hasattr(kind, name)]:
-            raise TypeError(f"{kind.__name__} has no attribute {unknown[0]!r}")
+            known = ", ".join([name for name in dir(kind) if _can_be_set(getattr(kind, name))])
+            raise TypeError(f"{kind.__name__} has no attribute {unknown[0]!r}: there are {known}")
         for name in sorted(values, key=lambda name: kind.late.index(name) if name in kind.late else -1):
             setattr(made, name, values[name])
         return made.save() if save else made
@@ -232,17 +234,20 @@ class Folder:
         self,
         values: Values | None = None,
         *,
-        eml: bytes | None = None,
-        ics: bytes | None = None,
-        vcf: bytes | None = None,
+        eml: bytes | str | None = None,
+        ics: bytes | str | None = None,
+        vcf: bytes | str | None = None,
         msg: bytes | None = None,
     ) -> Item:
         """One item, saved here: of its properties, of MIME, iCalendar, a vCard or a .msg file.
 
         Where a system keeps MIME, ``eml`` stays what it is, byte for byte.
 
-        Raises MapiError(INVALID_PARAMETER): there is none in it, or several; see `add_all`.
+        Raises MapiError(INVALID_PARAMETER): there is none in it, or several; see `add_all`.  TypeError: it is
+        neither bytes nor a text.
         """
+        if eml is not None:
+            eml = _bytes(eml)
         if values is None:
             found = _read(eml=eml, ics=ics, vcf=vcf, msg=msg)
             if len(found) != 1:
@@ -256,7 +261,7 @@ class Folder:
         self.store.mapi.hub.did(Kind.CREATED, Thing.MESSAGE, entry, self.entry)
         return kind_of(values.props.get(pr.MESSAGE_CLASS))(self.store, self.entry, entry)
 
-    def add_all(self, *, ics: bytes | None = None, vcf: bytes | None = None) -> list[Item]:
+    def add_all(self, *, ics: bytes | str | None = None, vcf: bytes | str | None = None) -> list[Item]:
         """Everything in a calendar or an address book file, saved here."""
         return [self.add(one) for one in _read(ics=ics, vcf=vcf)]
 
@@ -343,18 +348,39 @@ class Folder:
         return hash(self.entry)
 
 
+def _can_be_set(attribute: object) -> bool:
+    """It is one of a kind of item that `Folder.create` takes by name."""
+    if isinstance(attribute, property):
+        return attribute.fset is not None
+    return isinstance(attribute, Recipients | Sender) or (
+        isinstance(attribute, Field) and not attribute._fixed
+    )
+
+
+def _bytes(given: bytes | str) -> bytes:
+    if isinstance(given, str):
+        return given.encode("utf-8", "surrogateescape")
+    if not isinstance(given, bytes | bytearray | memoryview):
+        raise TypeError(f"content is bytes, or a text: not {given!r}")
+    return bytes(given)
+
+
 def _read(
-    *, eml: bytes | None = None, ics: bytes | None = None, vcf: bytes | None = None, msg: bytes | None = None
+    *,
+    eml: bytes | None = None,
+    ics: bytes | str | None = None,
+    vcf: bytes | str | None = None,
+    msg: bytes | None = None,
 ) -> list[Values]:
     try:
         if eml is not None:
             return [convert.from_mime(eml)]
         if ics is not None:
-            return calendars.read(ics.decode("utf-8", "replace"))
+            return calendars.read(_bytes(ics).decode("utf-8", "replace"))
         if vcf is not None:
-            return cards.read(vcf.decode("utf-8", "replace"))
+            return cards.read(_bytes(vcf).decode("utf-8", "replace"))
         if msg is not None:
-            return [msgfile.read(msg)]
+            return [msgfile.read(_bytes(msg))]
     except Problem as error:
         raise MapiError(Code.INVALID_PARAMETER, error.text) from error
     return []

@@ -275,10 +275,14 @@ class Item:
     def set_recipients(self, kind: int, who: Given) -> None:
         """In place of all of this kind.  Names are looked up (`Session.people`)."""
         found = dict.fromkeys(self.store.session.people(who))
-        bags = [{**one.bag(), pr.RECIPIENT_TYPE: kind} for one in found]
-        others = [
-            bag for bag in self.mapi._item.recipients if bag.get(pr.RECIPIENT_TYPE, derive.TO) & 0xF != kind
-        ]
+        known: dict[Person, Bag] = {}
+        others = []
+        for bag in self.mapi._item.recipients:
+            if bag.get(pr.RECIPIENT_TYPE, derive.TO) & 0xF == kind:
+                known[Person.read(bag)] = bag
+            else:
+                others.append(bag)
+        bags = [{**known.get(one, {}), **one.bag(), pr.RECIPIENT_TYPE: kind} for one in found]
         self.mapi._add_recipients([*others, *bags], keep=False)
         self.mapi._changed, self.mapi._row = True, None
         self.mapi._item.recipients.sort(key=lambda bag: bag.get(pr.RECIPIENT_TYPE, derive.TO) & 0xF)

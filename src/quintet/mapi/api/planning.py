@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from quintet.mapi.api import fields
 from quintet.mapi.api.calendar import Busy, between
 from quintet.mapi.api.people import Person
 from quintet.mapi.errors import Code, MapiError
@@ -79,9 +80,14 @@ def find_times(
 ) -> list[tuple[datetime.datetime, datetime.datetime]]:
     """Times within which all of these people are free, the earliest first.
 
-    ``hours``: of the day, in the zone of ``start``; ``step``: on what a time may begin.
-    Raises MapiError(INVALID_PARAMETER): no length, or steps of nothing.
+    ``calendars``: those that `calendars_of` gives, or others by person.  ``hours``: of the day, in the zone
+    of ``start``; ``step``: on what a time may begin.
+    Raises MapiError(INVALID_PARAMETER): no length, or steps of nothing; TypeError: a time without a zone.
     """
+    if not isinstance(calendars, Mapping):
+        raise TypeError("find_times takes calendars by person: those of calendars_of(session, people)")
+    fields.zoned(start)
+    fields.zoned(end)
     if length <= datetime.timedelta() or step <= datetime.timedelta():
         raise MapiError(Code.INVALID_PARAMETER, "a length and a step are positive")
     taken = sorted(

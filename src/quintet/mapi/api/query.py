@@ -127,7 +127,7 @@ class Items(Generic[I]):
         return found[: test.limit] if test.limit is not None else found
 
     def _key(self, name: str) -> Key:
-        found = getattr(self._kind, name, None) or getattr(Item, name, None)
+        found = getattr(self._kind, name, getattr(Item, name, None))
         if isinstance(found, Field):
             return found.key
         raise AttributeError(

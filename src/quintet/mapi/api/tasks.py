@@ -55,6 +55,13 @@ def _midnight(day: datetime.date) -> int:
     return fields.filetime(datetime.datetime.combine(day, datetime.time(), datetime.UTC))
 
 
+def _part(percent: int) -> float:
+    """Raises ValueError: less than nothing, or more than all of it."""
+    if not 0 <= percent <= 100:
+        raise ValueError(f"a task is done to between 0 and 100 percent: not {percent}")
+    return percent / 100
+
+
 class Task(Item):
     """Something to do."""
 
@@ -66,7 +73,7 @@ class Task(Item):
     start = Day(keys.TASK_START, also=(keys.COMMON_START,))
     due = Day(keys.TASK_DUE, also=(keys.COMMON_END,))
     status = Choice(keys.TASK_STATUS, Progress)
-    percent = Field[int](keys.TASK_PERCENT, lambda part: round(part * 100), lambda percent: percent / 100)
+    percent = Field[int](keys.TASK_PERCENT, lambda part: round(part * 100), _part)
     completed = Day(keys.TASK_COMPLETED)
     owner = Text(keys.TASK_OWNER)
     effort = Span(keys.TASK_ESTIMATE)
@@ -132,13 +139,15 @@ class Task(Item):
     def assign(self, to: Person | Peopled | str, text: str = "") -> None:
         """Asks somebody to do it (MS-OXOTASK 3.1.4.4); the own copy stays, to be kept up to date.
 
-        Raises MapiError(AMBIGUOUS_RECIPIENT): one person does a task.
+        Raises MapiError(AMBIGUOUS_RECIPIENT): one person does a task; (INVALID_PARAMETER): it is oneself.
         """
         people = self.store.session.people(to)
         if len(people) != 1:
             raise MapiError(Code.AMBIGUOUS_RECIPIENT, f"one person does a task: not {len(people)}")
         (person,) = people
         me = self.store.session.me
+        if person == me:
+            raise MapiError(Code.INVALID_PARAMETER, "a task is assigned to somebody else")
         self.take({OWNERSHIP: _ASSIGNERS, ASSIGNER: str(me), keys.TASK_OWNER: person.name or person.address})
         self.save()
         _send(self, TaskRequest, person, _EMBEDDED, self.subject or "", text)
@@ -225,8 +234,10 @@ class TaskUpdate(TaskMessage):
     message_class = "IPM.TaskRequest.Update"
 
     def apply(self) -> Task | None:
-        """Brings the own copy up to date; None: it is gone."""
+        """Brings the own copy up to date; None: it is gone, or was assigned to nobody."""
         own = self.task()
+        if own is not None and own.get(OWNERSHIP) != _ASSIGNERS:
+            return None
         if own is not None:
             kept = _kept(self._within())
             kept.pop(OWNERSHIP, None)

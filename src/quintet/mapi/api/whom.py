@@ -7,7 +7,7 @@ folder.items(where=Message.to.contains("bob") & Message.attachments.contains(".p
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Self, overload
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
 
 from quintet.mapi import pr, restrict
 from quintet.mapi.api.fields import IGNORE_CASE, Where
@@ -37,6 +37,51 @@ def _address(who: Person | str) -> str:
     return found.address
 
 
+class People(list[Person]):
+    """Those of an item, of one kind; who is added to the list, or taken from it, is so at the item."""
+
+    def __init__(self, item: Item, kind: int) -> None:
+        super().__init__(item.recipients(kind))
+        self._item, self._kind = item, kind
+
+    def _set(self, who: Given) -> None:
+        self._item.set_recipients(self._kind, who)
+        super().__init__(self._item.recipients(self._kind))
+
+    def append(self, who: Person | Peopled | str) -> None:
+        self._set([*self, who])
+
+    def extend(self, who: Given) -> None:
+        self._set([*self, *self._item.store.session.people(who)])
+
+    def insert(self, at: SupportsIndex, who: Person | Peopled | str) -> None:
+        self._set([*self[:at], who, *self[at:]])
+
+    def remove(self, who: Person | str) -> None:
+        """Raises ValueError: it is none of them."""
+        gone = who if isinstance(who, Person) else Person(_address(who))
+        list.remove(self, gone)
+        self._set(list(self))
+
+    def pop(self, at: SupportsIndex = -1) -> Person:
+        """Raises IndexError."""
+        found = super().pop(at)
+        self._set(list(self))
+        return found
+
+    def clear(self) -> None:
+        self._set(())
+
+    def __delitem__(self, at: SupportsIndex | slice) -> None:
+        super().__delitem__(at)
+        self._set(list(self))
+
+    def __setitem__(self, at: Any, who: Any) -> None:  # Any: one at a place, several in place of a piece
+        found: list[Any] = list(self)
+        found[at] = who
+        self._set(found)
+
+
 class Recipients:
     """Those of a kind, in their order."""
 
@@ -46,9 +91,9 @@ class Recipients:
     @overload
     def __get__(self, item: None, owner: type | None = None) -> Self: ...
     @overload
-    def __get__(self, item: Item, owner: type | None = None) -> list[Person]: ...
-    def __get__(self, item: Item | None, owner: type | None = None) -> Self | list[Person]:
-        return self if item is None else item.recipients(self._kind)
+    def __get__(self, item: Item, owner: type | None = None) -> People: ...
+    def __get__(self, item: Item | None, owner: type | None = None) -> Self | People:
+        return self if item is None else People(item, self._kind)
 
     def __set__(self, item: Item, who: Given) -> None:
         item.set_recipients(self._kind, who)

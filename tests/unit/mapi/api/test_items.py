@@ -315,3 +315,46 @@ def test_special_folders_are_made_where_they_are_missing(session: Session) -> No
     assert session.store.contacts.path in ("Contacts", "IPM/Contacts")
     with pytest.raises(MapiError):
         mapi.connect("NOBODY")
+
+
+def test_lists_of_people_change_their_item(session: Session) -> None:
+    item = session.store.new(Message)
+    item.to = BOB
+    item.to.append("Carol <carol@example.com>")
+    item.cc.extend(["dora@example.com", Person("emil@example.com")])
+    assert [one.address for one in item.to] == [BOB, "carol@example.com"]
+    item.to.insert(0, "anton@example.com")
+    item.to.remove(BOB)
+    item.to[1] = "berta@example.com"
+    del item.cc[0]
+    assert [one.address for one in item.to] == ["anton@example.com", "berta@example.com"]
+    assert item.cc.pop().address == "emil@example.com"
+    item.to.clear()
+    assert item.recipients() == []
+    with pytest.raises(ValueError, match="not in list"):
+        item.to.remove(BOB)
+
+
+def test_who_stays_on_a_list_keeps_what_is_known_of_them(session: Session) -> None:
+    item = session.store.new(Message)
+    item.to = [BOB]
+    item.mapi._item.recipients[0][pr.RECIPIENT_TRACKSTATUS] = 3
+    item.to.append("carol@example.com")
+    assert [bag.get(pr.RECIPIENT_TRACKSTATUS) for bag in item.mapi._item.recipients] == [3, None]
+
+
+def test_mistakes_say_what_would_be_right(session: Session) -> None:
+    folder = filled(session)
+    with pytest.raises(TypeError, match=r"joined by & \| ~"):
+        folder.items(where=Message.unread and Message.subject == "Lunch?")
+    with pytest.raises(TypeError, match=r"no attribute 'sent': there are .*\bsubject\b"):
+        folder.create(Message, sent=True)
+    with pytest.raises(TypeError, match="bytes, or a text"):
+        folder.add(eml=Path("letter.eml"))  # type: ignore[arg-type]
+    assert folder.add(eml="Subject: as text\r\n\r\n").subject == "as text"
+    now = NOON.replace(tzinfo=None)
+    with pytest.raises(TypeError, match="with its zone"):
+        mapi.find_times({}, datetime.timedelta(hours=1), now, now)
+    with pytest.raises(TypeError, match="calendars_of"):
+        mapi.find_times(["bob"], datetime.timedelta(hours=1), NOON, NOON)  # type: ignore[arg-type]
+    assert {"Message", "connect", "find_times"} <= set(dir(mapi))

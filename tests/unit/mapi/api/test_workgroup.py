@@ -212,6 +212,22 @@ def test_task_is_assigned_accepted_and_reported(people: dict[str, Session]) -> N
     refusal.apply()
     assert ann.store.item(other.id).owner == "Ann"  # type: ignore[attr-defined]
     refused(Code.NOT_FOUND, other.report)
+    refused(Code.INVALID_PARAMETER, other.assign, ANN)  # oneself
+    with pytest.raises(ValueError, match="between 0 and 100"):
+        other.percent = 200
+
+
+def test_update_of_a_task_that_is_ones_own_again_changes_nothing(people: dict[str, Session]) -> None:
+    ann, bob = people[ANN], people[BOB]
+    task = ann.store.tasks.create(Task, subject="Paint")
+    task.assign(BOB)
+    own = bob.store.inbox.items(TaskRequest)[0].accept()
+    task.refresh().take({tasks.OWNERSHIP: 0})  # it is not Bob's any more
+    task.save()
+    own.subject = "Something else"
+    own.save().report()
+    assert [update.apply() for update in ann.store.inbox.items(TaskUpdate)] == [None, None]
+    assert task.refresh().subject == "Paint"
 
 
 def test_note_is_called_by_its_first_line(session: Session) -> None:
