@@ -23,11 +23,6 @@ _WELL_QUOTED = re.compile(rb"(?:[^=]|=[0-9A-Fa-f]{2})*")  # the standard library
 
 # Names that travel in mail and Python does not know, or means otherwise.
 _ALIASES = {
-    "x-unknown": "windows-1252",
-    "unknown-8bit": "windows-1252",
-    "unknown": "windows-1252",
-    "default": "windows-1252",
-    "x-user-defined": "windows-1252",
     "ansi_x3.110-1983": "iso-8859-1",
     "iso-8859-1": "windows-1252",  # WHATWG's rule: the C1 controls are never meant
     "latin1": "windows-1252",

@@ -53,6 +53,8 @@ WORDS = [
     (b"=?gb2312?B?w/s=?=", "名"),
     (b"=?x-sjis?B?k/o=?=", "日"),
     (b"=?windows-1252?q?=80?=", "€"),
+    (b"=?unknown-8bit?q?=C3=A9?=", "é"),  # RFC 1428: nobody knew, and mostly it is UTF-8
+    (b"=?X-UNKNOWN?q?=E9?=", "é"),
     (b"=?iso-8859-1?q?=93x=94?=", "“x”"),
     (b"=?us-ascii?q?=C3=A9?=", "é"),
     (b"=?utf-7?q?+AOk-?=", "é"),
