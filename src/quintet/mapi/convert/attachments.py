@@ -19,7 +19,7 @@ _ENDINGS = {
     "application/zip": ".zip", "application/json": ".json", "application/rtf": ".rtf", "text/rtf": ".rtf",
     "application/msword": ".doc", "application/pgp-signature": ".asc", "application/pkcs7-mime": ".p7m",
     "application/pkcs7-signature": ".p7s", "application/ms-tnef": ".dat", "image/jpeg": ".jpg",
-    "image/png": ".png", "image/gif": ".gif", "image/bmp": ".bmp", "image/tiff": ".tif",
+    "image/jpg": ".jpg", "image/png": ".png", "image/gif": ".gif", "image/bmp": ".bmp", "image/tiff": ".tif",
     "image/svg+xml": ".svg", "image/webp": ".webp", "audio/mpeg": ".mp3", "audio/wav": ".wav",
     "video/mp4": ".mp4", "message/rfc822": ".eml", "message/global": ".eml",
 }  # fmt: skip

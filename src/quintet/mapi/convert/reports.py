@@ -109,10 +109,14 @@ _GROUPS = re.compile(rb"\r?\n[ \t]*\r?\n")
 
 
 def part_of(root: Part) -> Part | None:
-    """The part that machines read, of a letter that is a report (RFC 6522 3)."""
+    """The part that machines read, of a letter that is a report (RFC 6522 3).
+
+    It is the second one; only where none follows is a first one taken that has its type, as some have whose
+    first part is for people.
+    """
     if root.content_type != "multipart/report":
         return None
-    for child in root.children[:3]:
+    for child in (*root.children[1:3], *root.children[:1]):
         if child.content_type in DELIVERY | READING and child.size <= MAX_REPORT:
             return child
     return None

@@ -192,6 +192,13 @@ def test_report_of_a_failure(headers_only: bool) -> None:
     assert len(item.attachments) == 1
 
 
+def test_report_whose_first_part_lies_about_its_type() -> None:
+    """RFC 6522 3: the second part is the one for machines."""
+    raw = _report().replace(b"Content-Type: text/plain", b"Content-Type: message/delivery-status", 1)
+    (first,) = from_mime(raw).recipients
+    assert first[names.SMTP_ADDRESS] == "you@y.org"
+
+
 @pytest.mark.parametrize(
     ("action", "status", "ending"),
     [
