@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[bytes, int]] = {  # and how often
     "flags": (b"FETCH 1:* (UID FLAGS)", 20),
     "bodies": (b"FETCH 1:200 (UID BODY.PEEK[])", 10),
     "unseen": (b"UID SEARCH UNSEEN", 1000),
-    "since": (b"UID SEARCH SINCE 1-Jan-2024 LARGER 20000", 50),
+    "since": (b"UID SEARCH SINCE 18-Nov-2023 LARGER 20000", 50),
     "subject": (b'UID SEARCH HEADER SUBJECT "report"', 5),
     "from": (b'UID SEARCH FROM "ada"', 5),
     "message_id": (b'UID SEARCH HEADER MESSAGE-ID "c1.77@bench.test"', 5),

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import date
 
 from quintet.imap import utf7
 
@@ -16,6 +15,7 @@ _ASTRING = re.compile(rb'[^\x00-\x20(){%*"\\\x7f-\xff]+')
 _UNQUOTABLE = re.compile(rb"[\x00\r\n]")
 _EIGHT_BIT = re.compile(rb"[\x80-\xff]")
 _ESCAPE = re.compile(rb'(["\\])')
+MAX_DAYS = 4096  # remembered: half a megabyte
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MAX_QUOTED = 1024  # octets; a longer string travels as a literal, which no client has to scan
 
@@ -92,31 +92,43 @@ def flags(bits: int, keywords: Iterable[str] = (), *, recent: bool = False) -> b
     return b" ".join(words)
 
 
-@lru_cache(maxsize=4096)
-def _minute(minutes: int) -> bytes:
-    """What stands before the seconds; letters come in bursts, so minutes repeat."""
-    moment = datetime.fromtimestamp(minutes * 60, UTC)
-    text = f'"{moment.day:2d}-{_MONTHS[moment.month - 1]}-{moment.year:04d} {moment:%H:%M}:'
-    return text.encode("ascii")
+_DAY = 86_400_000  # ms
 
 
+class _Days(dict[int, bytes]):
+    """A date as INTERNALDATE begins with it, by days since 1970.
+
+    Days repeat, also where letters do not come in bursts.
+    """
+
+    def __missing__(self, day: int) -> bytes:
+        if len(self) >= MAX_DAYS:
+            self.clear()
+        # a zone, or MAPI, may lead out of the years that can be written
+        when = date.fromordinal(min(max(day + _EPOCH, 1), date.max.toordinal()))
+        text = f'"{when.day:2d}-{_MONTHS[when.month - 1]}-{when.year:04d} '
+        found = self[day] = text.encode("ascii")
+        return found
+
+
+_EPOCH = date(1970, 1, 1).toordinal()
+_DAYS = _Days()
+_MINUTES = tuple(b"%02d:%02d:" % divmod(minute, 60) for minute in range(24 * 60))
 _SECONDS = tuple(b'%02d +0000"' % second for second in range(60))
-_EARLIEST = -62135596800_000  # ms: year 1
-_LATEST = 253402300799_000  # ms: year 9999
 
 
 def date_time(moment: int) -> bytes:
     """INTERNALDATE of UTC milliseconds, quoted: ``"17-Jul-1996 09:44:25 +0000"``."""
-    seconds = min(max(moment, _EARLIEST), _LATEST) // 1000
-    return _minute(seconds // 60) + _SECONDS[seconds % 60]
+    return date_times((moment,))[0]
 
 
 def date_times(moments: Sequence[int]) -> list[bytes]:
     """The same of many."""
-    if min(moments) < _EARLIEST or max(moments) > _LATEST:
-        return [date_time(moment) for moment in moments]
-    minute, rest = _minute, _SECONDS
-    return [minute(moment // 60_000) + rest[moment // 1000 % 60] for moment in moments]
+    days, minutes, seconds = _DAYS, _MINUTES, _SECONDS
+    return [
+        days[moment // _DAY] + minutes[(second := moment % _DAY // 1000) // 60] + seconds[second % 60]
+        for moment in moments
+    ]
 
 
 def text(words: str) -> bytes:

@@ -10,6 +10,7 @@ all readers.  A row that is not rendered has an empty ENVELOPE, as no other of a
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -56,7 +57,7 @@ def finished(tx: Tx, columns: tuple[str, ...], found: list[Row], read: Read) -> 
     at = mark(columns)
     if at < 0:
         return found
-    if not all(row[at] for row in found):
+    if not all(map(operator.itemgetter(at), found)):
         numbers = [number for (number,) in read(("message_row",))]
         late = [number for row, number in zip(found, numbers, strict=False) if not row[at]]
         made = _made(tx, late)

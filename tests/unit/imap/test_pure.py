@@ -164,6 +164,9 @@ def test_what_format_writes_tokens_read() -> None:
         assert Cursor(fmt.date_time(moment)).date_time() == moment
     assert fmt.date_time(837596665000) == b'"17-Jul-1996 09:44:25 +0000"'
     assert fmt.date_time(0) == b'" 1-Jan-1970 00:00:00 +0000"'
+    assert fmt.date_time(-1000) == b'"31-Dec-1969 23:59:59 +0000"'
+    assert fmt.date_time(-(10**17)) == b'" 1-Jan-0001 14:13:20 +0000"'  # by a zone, or by MAPI
+    assert fmt.date_time(10**17) == b'"31-Dec-9999 09:46:40 +0000"'
 
 
 # --- format -----------------------------------------------------------------------------------------------

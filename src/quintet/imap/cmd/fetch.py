@@ -254,12 +254,16 @@ def text(here: Selected, plan: render.Plan, found: Page) -> bytes:
     rows = found.rows
     if not rows:
         return b""
-    numbers = here.view.numbers([row[0] for row in rows])
+    columns = list(zip(*rows, strict=True))
+    numbers = here.view.numbers(columns[0])
     if not isinstance(numbers, range) and 0 in numbers:
         rows = [row for row, number in zip(rows, numbers, strict=True) if number]
         numbers = [number for number in numbers if number]
+        columns = list(zip(*rows, strict=True))
+        if not rows:
+            return b""
     if found.remarks is None:
-        return plan.text(rows, numbers, overlay(here, found.marks))
+        return plan.text(columns, numbers, overlay(here, found.marks))
     made = plan.lines(rows, numbers, overlay(here, found.marks))
     made = annotating.joined(made, (row[0] for row in rows), found.remarks)
     # nothing to tell: no empty list
