@@ -239,3 +239,22 @@ def test_export(shell: Shell, tmp_path: Path) -> None:
     shell("export", str(tmp_path / "msg"), *given, "--format", "msg")
     assert len(list((tmp_path / "msg").iterdir())) == 3
     assert "no format" in shell("export", str(tmp_path / "x"), *given, "--format", "pdf", code=Exit.USAGE)
+
+
+def test_files_that_are_in_the_way(shell: Shell, world: str, tmp_path: Path) -> None:
+    shell("send", "--to", "ann", "Hello")
+    there = tmp_path / "there"
+    there.write_text("mine")
+    assert f"{there}: " in shell("export", str(there), code=Exit.REFUSED)
+    assert f"{there}: " in shell("read", "1", "--save", str(there), code=Exit.REFUSED)
+    for form in ("mbox", "ics", "vcf"):  # a mailbox would get everything twice, a calendar would be lost
+        assert "there already" in shell("export", str(there), "--format", form, code=Exit.REFUSED)
+    assert there.read_text() == "mine"
+
+
+def test_a_secret_that_nobody_can_be_asked_for(shell: Shell) -> None:
+    told = shell("profile", "add", "x", "IMAP", "host=localhost", "user=ann", code=Exit.REFUSED)
+    assert "IMAP needs password" in told
+    assert "services IMAP` shows its options" in told
+    told = shell("profile", "add", "x", "NOBODY", code=Exit.REFUSED)
+    assert "services` shows which there are" in told

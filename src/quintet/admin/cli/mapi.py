@@ -111,19 +111,23 @@ def profile_add(
     """Make a profile, or add another system to one; it is tried before it is kept."""
     import uuid
 
+    from quintet.mapi.core import dialog
     from quintet.mapi.core.profile import Profile, Used
     from quintet.mapi.errors import MapiError
     from quintet.mapi.providers import registry
 
+    given = _settings(settings)
     try:
         offer = registry.get(service)
-        given = _settings(settings)
-        for option in offer.options:
-            if option.secret and option.name not in given and option.default is None and not as_json:
+    except MapiError as error:
+        raise Failed(error.text, "`quintet mapi services` shows which there are.") from error
+    try:
+        for option in offer.options if dialog.terminal() and not as_json else ():
+            if option.secret and option.name not in given and option.default is None:
                 given[option.name] = typer.prompt(f"{offer.title}, {option.help}", hide_input=True, err=True)
         registry.opened(offer.name, given).close()
     except MapiError as error:
-        raise Failed(error.text, f"`quintet mapi services {service}` shows its options.") from error
+        raise Failed(error.text, f"`quintet mapi services {offer.name}` shows its options.") from error
     with _profiles().change() as book:
         found = book.profiles.setdefault(name, Profile())
         found.services.append(Used(uuid.uuid4().bytes, offer.name, offer.title, given))
@@ -186,6 +190,8 @@ def _session(name: str | None, service: str | None, settings: list[str] | None) 
             yield session
         except (MapiError, MAPIError) as error:
             raise Failed(error.text or str(error)) from error
+        except OSError as error:  # a file that was named
+            raise Failed(f"{error.filename or 'file'}: {error.strerror or error}") from error
 
 
 def _folder(session: Session, path: str) -> Folder:
@@ -538,6 +544,8 @@ def _exported(folder: Folder, where: Path, form: str) -> int:
     from quintet.mapi.convert import calendars, cards
 
     count = 0
+    if form not in ("eml", "msg") and where.is_file() and where.stat().st_size:
+        raise Failed(f"{where} is there already", "Name a file that is not there yet.")
     if form in ("ics", "vcf"):
         kinds = (Appointment, Task) if form == "ics" else (Contact, Group)
         values = [item.values() for item in folder if isinstance(item, kinds)]
