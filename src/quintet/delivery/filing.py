@@ -370,6 +370,8 @@ def _note(work: Work, queued: Sequence[str]) -> trace.Note:
     }
     if queued:
         detail["queued"] = list(queued[:MAX_TRACED])
+    if envelope.wishes.priority:
+        detail["priority"] = envelope.wishes.priority  # RFC 6710 4.1 (3)
     if (before := peer.notes.get("forwarded")) is not None:
         detail["forwarded"] = before  # where a filter says that it had it from (XFORWARD)
     account_id = envelope.identity.account_id if envelope.identity is not None else None

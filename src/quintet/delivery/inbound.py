@@ -229,6 +229,8 @@ def notify(passage: Passage) -> None:
         "accepted",
         conn=envelope.peer.id,
         id=envelope.id,
+        address=envelope.peer.address,
+        sender=str(envelope.sender),
         size=passage.content.size,
         recipients=len(envelope.recipients),
     )

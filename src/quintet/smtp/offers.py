@@ -25,6 +25,7 @@ class Asker:
     desk: Desk
     peer: Peer
     identity: Identity | None
+    real: str = ""  # the address that is connected, whomever it speaks for
 
     @property
     def known(self) -> bool:
@@ -113,13 +114,13 @@ def _expn(asker: Asker) -> str:
 
 
 def _xclient(asker: Asker) -> str:
-    if asker.peer.address not in asker.desk.xclient_from:
+    if asker.real not in asker.desk.xclient_from:
         return ""
     return "XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT"
 
 
 def _xforward(asker: Asker) -> str:
-    if asker.peer.address not in asker.desk.xforward_from:
+    if asker.real not in asker.desk.xforward_from:
         return ""
     return "XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE"
 
@@ -159,9 +160,9 @@ ROWS: tuple[Row, ...] = (
 )
 
 
-def lines(desk: Desk, peer: Peer, identity: Identity | None) -> bytes:
+def lines(desk: Desk, peer: Peer, identity: Identity | None, real: str) -> bytes:
     """What is announced to this client now, in the order of `ROWS`: the reply's lines after its first."""
-    asker = Asker(desk, peer, identity)
+    asker = Asker(desk, peer, identity, real)
     return _encoded(tuple([line for row in ROWS if (line := row(asker))]))
 
 

@@ -66,13 +66,15 @@ class Terms:
 class Asked:
     """What one MAIL asked for.  ``secure`` and ``trusted`` tell what this client may ask."""
 
-    __slots__ = ("_wishes", "eight_bit", "lowered", "prdr", "secure", "size", "terms", "trusted", "utf8")
+    __slots__ = (
+        "_wishes", "eight_bit", "prdr", "priority_said", "secure", "size", "terms", "trusted", "utf8",
+    )  # fmt: skip
 
     def __init__(self, terms: Terms, secure: bool, trusted: bool) -> None:
         self.terms, self.secure, self.trusted = terms, secure, trusted
         self.size = 0
         self.eight_bit = self.utf8 = self.prdr = False
-        self.lowered = False  # a priority that this client may not ask for
+        self.priority_said: int | None = None  # with MT-PRIORITY, whether this client may ask for it or not
         self._wishes: dict[str, Any] | None = None  # Any: values of Wishes' fields by name
 
     def wish(self, name: str, value: Any) -> None:
@@ -240,9 +242,8 @@ def _by(asked: Asked, value: bytes | None) -> None:
 def _priority(asked: Asked, value: bytes | None) -> None:
     if value is None or not _PRIORITY.fullmatch(value):
         raise BadSyntax("MT-PRIORITY is -9 to 9")
-    number = int(value)
+    number = asked.priority_said = int(value)
     if number > 0 and not asked.trusted:  # RFC 6710 4.1: strangers may ask for less only
-        asked.lowered = True
         number = 0
     if number:
         asked.wish("priority", number)

@@ -265,7 +265,7 @@ class SmtpSession:
         hello = f"{self._desk.hostname} greets {command.domain}"
         if not self._extended:
             return [replies.line(250, "", hello)]
-        return [replies.first(250, hello) + offers.lines(self._desk, self._peer, self._identity)]
+        return [replies.first(250, hello) + offers.lines(self._desk, self._peer, self._identity, self._real)]
 
     async def _greeted_late(
         self, command: commands.Hello, later: Awaitable[None]

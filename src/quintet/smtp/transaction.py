@@ -100,13 +100,20 @@ class Transaction:
             self._prdr = asked.prdr
             if envelope.wishes.release_at:
                 self._holdable()
-            if asked.lowered:
-                self.reply = replies.PRIORITY_LOWERED
+            if asked.priority_said is not None:
+                self._prioritized(asked.priority_said)
         if not envelope.utf8 and not command.sender.ascii:
             raise Refused(Reason.BAD_NAME, replies.SENDER_NEEDS_UTF8)
         if command.sender and self._strict and not self._whole(command.sender.domain):
             raise Refused(Reason.BAD_CONTENT, replies.UNQUALIFIED)
         return desk.inbound.sender(envelope)
+
+    def _prioritized(self, said: int) -> None:
+        """RFC 6710 4.1: what was asked for is logged, and told where it is not what is given (X.3.6)."""
+        given = self.envelope.wishes.priority
+        logger.info("priority", conn=self.envelope.peer.id, asked=said, given=given)
+        if given != said:
+            self.reply = replies.PRIORITY_LOWERED
 
     def _holdable(self) -> None:
         """RFC 4865 6: an account may have so many messages held.  Raises Refused(OVER_QUOTA)."""

@@ -153,6 +153,22 @@ async def test_too_many_commands_that_move_nothing(house: MailHouse) -> None:
     assert said.count(b"250 2.0.0 OK\r\n") == 1000
 
 
+async def test_a_priority_is_logged_as_it_was_asked_for(house: MailHouse) -> None:
+    # RFC 6710 4.1 (3)
+    script = b"".join(
+        b"MAIL FROM:<zoe@example.net> MT-PRIORITY=%d\r\nRCPT TO:<alice@example.org>\r\nDATA\r\n\r\n.\r\n"
+        % each
+        for each in (5, -2)
+    )
+    with log.capture() as lines:
+        await converse(house.service, b"EHLO c.test\r\n" + script)
+    told = [(line["asked"], line["given"]) for line in lines if line["event"] == "priority"]
+    assert told == [(5, 0), (-2, -2)]
+    accepted = [line for line in lines if line["event"] == "accepted"]
+    assert [line["sender"] for line in accepted] == ["zoe@example.net"] * 2
+    assert [event.detail.get("priority", 0) for event in house.traced()] == [0, -2]
+
+
 async def test_every_refusal_is_a_line_in_the_log_and_counts(house: MailHouse) -> None:
     house.role = Role.LMTP
     before = metrics.MAIL_REFUSED.labels("lmtp", "550")._value.get()
