@@ -15,8 +15,6 @@ from quintet.net.seam import Peer
 from quintet.smtp import replies
 from quintet.smtp.desk import Desk, Role
 
-DAY_MS = 86_400_000
-
 
 @dataclass(frozen=True, slots=True)
 class Asker:
@@ -66,10 +64,9 @@ def _limits(asker: Asker) -> str:
 
 
 def _future_release(asker: Asker) -> str:
-    longest = asker.desk.terms.hold_max_s
+    longest, last = asker.desk.terms.hold_max_s, asker.desk.terms.last_hold
     if not longest:
         return ""
-    last = (asker.desk.clock.now() + longest * 1000) // DAY_MS * DAY_MS
     if last // 1000 > 253_402_300_799:  # the year 9999 ends
         return ""
     return f"FUTURERELEASE {longest} {datetime.fromtimestamp(last / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -26,6 +26,7 @@ MAX_ENVID = 100  # octets before encoding, RFC 3461 4.4
 MAX_ORCPT = 500  # octets with the address type, as they came, RFC 3461 4.2
 MAX_SOLICIT = 1000  # octets, RFC 3865 2.2
 MAX_PRIORITY = 9  # RFC 6710 3: -9 to 9
+MINUTE_MS = 60_000
 
 _NUMBER = re.compile(rb"[0-9]{1,20}")  # RFC 1870 3
 _INTERVAL = re.compile(rb"[1-9][0-9]{0,8}")  # RFC 4865 3: future-release-integer
@@ -61,6 +62,11 @@ class Terms:
     by_min_s: int = 0  # the shortest deadline taken with mode R (RFC 2852)
     unwanted: frozenset[str] = frozenset()  # solicitations that are refused, lower case (RFC 3865)
     prdr: bool = True
+
+    @property
+    def last_hold(self) -> int:
+        """The latest HOLDUNTIL (ms), of the minute: EHLO says it, and says the same for a while."""
+        return (self.clock.now() + self.hold_max_s * 1000) // MINUTE_MS * MINUTE_MS
 
 
 class Asked:
@@ -218,10 +224,9 @@ def _hold_until(asked: Asked, value: bytes | None) -> None:
         at = round(datetime.fromisoformat(value.decode().upper()).timestamp() * 1000)
     except (ValueError, OverflowError):
         raise BadSyntax("HOLDUNTIL needs a date and time that there is") from None
-    now = asked.terms.clock.now()
-    if at > now + limit * 1000:
+    if at > asked.terms.last_hold:  # RFC 4865 4.2 (8): than what was announced
         raise BadSyntax(f"HOLDUNTIL is {limit} seconds from now at most")
-    asked.wish("release_at", at if at > now else 0)  # what is past holds nothing
+    asked.wish("release_at", at if at > asked.terms.clock.now() else 0)  # what is past holds nothing
     asked.wish("hold", f"until;{value.decode().upper()}")
 
 

@@ -199,7 +199,7 @@ def status(error: Problem, *, logging_in: bool = False) -> Status:
         if error.reason is Reason.TOO_LONG:
             code, enhanced = 500, "5.5.6"  # RFC 4954 4
         elif error.reason is Reason.ACCOUNT_DISABLED:
-            code, enhanced = 535, "5.7.8"
+            code, enhanced = 525, "5.7.13"  # RFC 5248 2.4: told to who knows the password
         elif isinstance(error, TryLater):
             code, enhanced = 454, "4.7.0"  # RFC 4954 6
     if error.text in SPECIAL:

@@ -1,5 +1,6 @@
 """What dialogues cannot show: greeting delay, TLS in the same packet, lost connections, tables, the trace."""
 
+import base64
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,6 @@ from quintet import log, metrics
 from quintet.errors import Hangup, Reason, Refused, TryLater
 from quintet.net.memory import Talk, converse
 from quintet.smtp import replies
-from quintet.smtp.commands import Auth
 from quintet.smtp.desk import Role
 from tests.support.mailhouse import MailHouse, mail_house
 
@@ -140,11 +140,14 @@ async def test_submission_offers_no_login_in_the_clear(house: MailHouse) -> None
     assert b"AUTH SCRAM" in await converse(house.service, b"EHLO a\r\n", address="192.0.2.7", tls=True)
 
 
-def test_reply_to_a_login_never_tells_whether_the_account_exists() -> None:
-    command = Auth("PLAIN", None)
-    assert replies.problem(Refused(Reason.ACCOUNT_DISABLED), logging_in=isinstance(command, Auth)).startswith(
-        b"535 5.7.8"
-    )
+async def test_only_who_knows_the_password_hears_that_an_account_is_disabled(house: MailHouse) -> None:
+    # RFC 5248 2.4 (X.7.13): "occurs after a successful authentication to a disabled account"
+    await house.given("disabled alice")
+    house.role = Role.SUBMISSION
+    right, wrong = (base64.b64encode(b"\0alice@example.org\0" + word) for word in (b"demo", b"nothing"))
+    lines = b"EHLO a\r\nAUTH PLAIN %s\r\nAUTH PLAIN %s\r\n" % (wrong, right)
+    said = (await converse(house.service, lines, tls=True)).splitlines()
+    assert [line[:10] for line in said[-2:]] == [b"535 5.7.8 ", b"525 5.7.13"]
 
 
 async def test_too_many_commands_that_move_nothing(house: MailHouse) -> None:
