@@ -216,12 +216,14 @@ def set_role(tx: Tx, folder_id: FolderId, role: str) -> None:
     tx.hint(folder.account_id, folder_id)
 
 
+_SHAPE = (
+    "SELECT count(*), coalesce(max(changed_modseq), 0), coalesce(max(id), 0) FROM folder WHERE account_id = ?"
+)
+
+
 def shape(tx: Tx, account_id: AccountId) -> tuple[int, int, int]:
     """Numbers that differ once a folder of the account came, went, or changed itself."""
-    row = tx.one(
-        "SELECT count(*), coalesce(max(changed_modseq), 0), coalesce(max(id), 0) FROM folder"
-        " WHERE account_id = ?", account_id,
-    )  # fmt: skip
+    row = tx.one(_SHAPE, account_id)
     assert row is not None
     return row[0], row[1], row[2]
 

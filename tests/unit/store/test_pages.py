@@ -92,6 +92,11 @@ def test_marks_are_changes_of_the_object_and_reading_is_not(
     assert counters() == (first + 3, first + 3, first + 3)
 
 
+def test_whether_folders_changed_is_told_without_reading_them(sqlite_tx: DrivenTx) -> None:
+    (row,) = sqlite_tx.all("EXPLAIN QUERY PLAN " + folders._SHAPE, 1)
+    assert "COVERING INDEX folder_by_change" in row[3]
+
+
 def test_hidden_entries_are_found_without_reading_the_others(sqlite_tx: DrivenTx) -> None:
     for sql in (
         f"SELECT e.id FROM entry e WHERE {pages._HIDDEN} ORDER BY e.uid",
