@@ -306,7 +306,7 @@ def open_sqlite(
             flags |= apsw.SQLITE_OPEN_NOMUTEX
         connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=STATEMENTS)
         connection.set_busy_timeout(10_000)
-        # else a statement with a bound in it is planned anew for each value, which costs more than most of ours
+        # else a statement with a bound in it is planned anew for each value, at more than most of ours cost
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         # before a file is made; and of readers too: whoever closes last writes the log back into the file
         connection.execute(f"PRAGMA synchronous = {'FULL' if sync == 'full' else 'OFF'}")

@@ -16,6 +16,7 @@ import asyncio
 import collections
 import fcntl
 import functools
+import math
 import os
 import queue
 import threading
@@ -34,7 +35,7 @@ MAX_BATCH = 512  # transactions in one commit
 MAX_LOOP_S = 0.008  # seconds the loop may be held by one batch; house rule: 10 ms
 MAX_BEGIN_S = 10.0  # seconds to wait for another process before "busy"
 CROWD = 3  # transactions in one commit: more come than one by one
-CROWD_S = 0.1  # seconds that this is remembered
+CROWD_S = 0.1  # seconds that this is remembered after the flush
 GATHER_S = 0.004  # seconds that a crowd's batch waits to be whole; about what a flush takes
 
 Publish = Callable[[set[tuple[Any, Any]]], None]
@@ -237,7 +238,7 @@ class Writer:
             self._waiting.extendleft(reversed(jobs[done:]))
             jobs = jobs[:done]
         if done >= CROWD:
-            self._crowded_until = time.monotonic() + CROWD_S
+            self._crowded_until = math.inf  # however long the flush takes
         self._orders.put(lambda: self._commit(jobs))
 
     def _finish(self, jobs: list[Job], trouble: BaseException | None) -> None:
@@ -264,6 +265,8 @@ class Writer:
             else:
                 future.set_result(job.value)
         self._busy = False
+        if self._crowded_until == math.inf:
+            self._crowded_until = time.monotonic() + CROWD_S
         self._hoped = min(len(jobs) + len(self._waiting), MAX_BATCH)
         self._rest()
 

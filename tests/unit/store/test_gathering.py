@@ -1,6 +1,7 @@
 """In a crowd a commit waits for those whom the last one answered, so that nobody waits for two flushes."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -48,3 +49,19 @@ async def test_who_does_not_come_again_is_not_waited_for_long(store: Store) -> N
     async with asyncio.timeout(10):
         await _client(store, 0, 3)
     assert store.commits - before == 3
+
+
+async def test_a_crowd_is_there_until_its_flush_is_done(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the disk takes long, what comes meanwhile is the crowd's."""
+    monkeypatch.setattr(writer, "CROWD_S", 0.0)
+    flushed, tx = threading.Event(), store._writer._tx
+    commit = tx.commit
+    monkeypatch.setattr(tx.__class__, "commit", lambda _: (flushed.wait(10), commit())[1])
+    clients = [asyncio.create_task(_client(store, number, 1)) for number in range(CLIENTS)]
+    await asyncio.sleep(0.05)
+    assert store._writer.crowded
+    flushed.set()
+    await asyncio.gather(*clients)
+    assert not store._writer.crowded
