@@ -11,7 +11,7 @@ import asyncio
 import collections
 import enum
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from quintet import log, metrics
@@ -91,8 +91,7 @@ class Source:
 
 
 TAKEN = Outcome(Fate.TAKEN)
-_Soon = tuple[Source, "_Work", "_Targets", bytes]  # acknowledged before it was filed; with the announced id
-_Targets = dict[int, list[tuple[str, FolderId]]]  # by place in the batch: groups, each once
+_Soon = tuple[Source, "_Work", bytes]  # acknowledged before it was filed; with the announced id
 After = Callable[[Sequence[Filed]], None]
 
 
@@ -152,24 +151,29 @@ class Arrivals:
 
     # --- articles ----------------------------------------------------------------------------
 
-    async def take(self, source: Source, items: Sequence[tuple[bytes, bytes]]) -> list[Outcome]:
-        """Takes whole articles: (announced Message-ID, bytes).  They are flushed when it returns."""
+    async def take(self, source: Source, items: Sequence[tuple[bytes, bytes, bool]]) -> list[Outcome]:
+        """Takes whole articles: announced Message-ID, bytes, whether surely no line begins with a dot.
+
+        They are flushed when it returns.
+        """
         work = _Work(len(items))
+        self._groups.heed()
+        announced = [each for each, _, _ in items]
         try:
-            unwanted = await self.unwanted(source, [each for each, _ in items])
-            known = self._known([each for each, _ in items])
+            unwanted = await self.unwanted(source, announced)
+            known = self._known(announced)
         except TryLater as problem:
-            self.offers.done([each for each, _ in items])
+            self.offers.done(announced)
             return [Outcome(Fate.LATER, problem.text)] * len(items)
         until = self._clock.monotonic() + TURN_S
-        for at, (claimed, data) in enumerate(items):
+        for at, (claimed, data, dotless) in enumerate(items):
             if claimed in known or source.peer.ignore:
                 work.outcomes[at] = _DUPLICATE
                 continue
             if claimed in unwanted:
                 work.outcomes[at] = Outcome(Fate.REFUSED, unwanted[claimed])
                 continue
-            self._look(source, work, at, claimed, data)
+            self._look(source, work, at, claimed, data, dotless)
             if self._clock.monotonic() > until:
                 await asyncio.sleep(0)
                 until = self._clock.monotonic() + TURN_S
@@ -182,7 +186,7 @@ class Arrivals:
             work.later(problem.text)
         finally:
             work.discard()
-            self.offers.done([each for each, _ in items])
+            self.offers.done(announced)
         return self._counted(source, work)
 
     async def take_long(self, source: Source, claimed: bytes, chunks: AsyncIterator[bytes]) -> Outcome:
@@ -218,15 +222,16 @@ class Arrivals:
             if work.outcomes[0] is None and isinstance(article, No):
                 work.refuse(0, article)
             if work.outcomes[0] is None and spool is None:
-                return (await self.take(source, [(claimed, b"".join(held))]))[0]
+                return (await self.take(source, [(claimed, b"".join(held), False)]))[0]
             if work.outcomes[0] is None:
                 assert isinstance(article, Arriving)
                 article.lines = lines
                 if claimed in self._known([claimed]) or source.peer.ignore:
                     work.outcomes[0] = _DUPLICATE
-                elif self._judge(source, work, 0, claimed, article):
+                elif self._judge(work, 0, claimed, article):
                     assert spool is not None
                     work.spools[0] = spool
+                    work.left.append(0)
             await self._place(source, work)
             await self._file(source, work)
         except Problem as problem:
@@ -237,7 +242,7 @@ class Arrivals:
             self.offers.done([claimed])
         return self._counted(source, work)[0]
 
-    def take_soon(self, source: Source, claimed: bytes, data: bytes) -> Outcome | None:
+    def take_soon(self, source: Source, claimed: bytes, data: bytes, dotless: bool) -> Outcome | None:
         """Checks an article, and files it behind the answer (``acknowledge = "received"``).
 
         None: too many are on their way to the disk, or it needs waiting; take this one as usual.
@@ -246,15 +251,21 @@ class Arrivals:
             return None
         if self.screen is not None and (self.screen.looks or self.screen.looks_at_ids):
             return None  # filters may have to wait
-        work = _Work(1)
         if source.peer.ignore or self._known([claimed]):
             return _DUPLICATE
-        self._look(source, work, 0, claimed, data)
-        targets = self._choose(source, work)
-        if targets is None:
-            return None
+        self._groups.heed()
+        work = _Work(1)
+        self._look(source, work, 0, claimed, data, dotless)
+        if work.left:
+            chosen = self._choose(source, work)
+            if chosen is None:  # one of our own groups must be made first
+                return None
+            for places in chosen.values():
+                article = work.articles[0]
+                content = self._raw(article, list(places), dotless) or self._scanned(article)
+                self._put(source, work, 0, list(places), list(places.values()), content)
         self._ahead.add(claimed)  # from here on it is here for everybody; `_flush_soon` takes that back
-        self._soon.append((source, work, targets, claimed))
+        self._soon.append((source, work, claimed))
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.ensure_future(self._flush_soon())
         outcome = work.outcomes[0]
@@ -270,8 +281,9 @@ class Arrivals:
             batch = self._soon[: min(count, arriving.AT_ONCE)]
             del self._soon[: len(batch)]
             source, work = batch[0][0], _Work(len(batch))
+            for at, (_, alone, _) in enumerate(batch):
+                work.adopt(at, alone)
             try:
-                await self._merge(work, batch)
                 await self._file(source, work)
             except Problem as problem:
                 logger.warning("acknowledged articles lost", peer=peer.name, reason=problem.reason.value)
@@ -280,25 +292,15 @@ class Arrivals:
                 logger.error("acknowledged articles lost", peer=peer.name, exc_info=bug)  # noqa: TRY400
                 work.later(Reason.BUG.value)
             finally:
-                claimed = [one[3] for one in batch]
+                claimed = [one[2] for one in batch]
                 self._ahead.difference_update(claimed)
                 self.offers.done(claimed)
             self._counted(source, work)
 
-    async def _merge(self, work: _Work, batch: Sequence[_Soon]) -> None:
-        """One batch of several articles that came alone."""
-        for at, (source, alone, targets, _) in enumerate(batch):
-            work.outcomes[at] = alone.outcomes[0]
-            work.remembered += alone.remembered
-            if 0 in targets:
-                work.articles[at] = alone.articles[0]
-                if alone.numbers:
-                    work.numbers[at] = alone.numbers[0]
-                await self._fill(source, work, {at: targets[0]})
-
     # --- one batch ---------------------------------------------------------------------------
 
-    def _look(self, source: Source, work: _Work, at: int, claimed: bytes, data: bytes) -> None:
+    def _look(self, source: Source, work: _Work, at: int, claimed: bytes, data: bytes, dotless: bool) -> None:
+        """All that can be said and made of an article at once, while the processor still has its bytes."""
         article = arrive.read(data, claimed)
         if isinstance(article, No):
             work.refuse(at, article)
@@ -306,11 +308,11 @@ class Arrivals:
         big = arrive.too_big(article.size, self._limits, article.message_id)
         if big is not None:
             work.refuse(at, big)
-            return
-        self._judge(source, work, at, claimed, article)
+        elif self._judge(work, at, claimed, article) and not self._fit(source, work, at, article, dotless):
+            work.left.append(at)
 
-    def _judge(self, source: Source, work: _Work, at: int, claimed: bytes, article: Arriving) -> bool:
-        """The checks that need no store; notes the article for `_place` when it passes."""
+    def _judge(self, work: _Work, at: int, claimed: bytes, article: Arriving) -> bool:
+        """The checks that need no store; notes the article for `_fit` or `_place` when it passes."""
         if article.message_id.encode() != claimed:
             # Deviates from INN, which files it under its own id: anybody could make an id unwanted everywhere
             work.refuse(at, No("Message-ID differs from the one announced"))
@@ -322,14 +324,50 @@ class Arrivals:
         work.articles[at] = article
         return True
 
+    def _fit(self, source: Source, work: _Work, at: int, article: Arriving, dotless: bool) -> bool:
+        """What `_place` does, for an article as most are; False where the store must be asked."""
+        here = self._groups.ids
+        if self._config.numbers_from or b"control" in article.fields:
+            return False
+        for name in article.newsgroups:
+            if name not in here:
+                return False
+        names = self._wanted(source, article)
+        if isinstance(names, No):
+            work.refuse(at, names)
+            del work.articles[at]
+            return True
+        ids = [here[name] for name in names if name in here]
+        if len(ids) < len(names):  # where an alias leads
+            return False
+        content = self._raw(article, names, dotless)
+        if content is None:
+            return False
+        self._put(source, work, at, names, ids, content)
+        return True
+
+    def _wanted(self, source: Source, article: Arriving) -> list[str] | No:
+        config = self._config
+        return arrive.choose(
+            article,
+            self._groups.status,
+            patterns(source.peer.accept),
+            verify=config.verify_groups,
+            junk=config.want_junk,
+        )
+
     async def _place(self, source: Source, work: _Work) -> None:
-        """Finds the groups, and makes the content of what has one."""
-        targets = self._choose(source, work)
-        if targets is None:
-            names = {name for article in work.articles.values() for name in arrive.special(article)}
-            await self._groups.make(names)
-            targets = self._choose(source, work) or {}
-        await self._fill(source, work, targets)
+        """Finds the groups of what `_fit` left, makes its content, and asks the filters."""
+        if work.left:
+            chosen = self._choose(source, work)
+            if chosen is None:
+                left = work.waiting().values()
+                await self._groups.make({name for article in left for name in arrive.special(article)})
+                chosen = self._choose(source, work) or {}
+            for at, places in chosen.items():
+                article = work.articles[at]
+                content = self._raw(article, list(places), False) or await self._content(work, at, article)
+                self._put(source, work, at, list(places), list(places.values()), content)
         if self.screen is not None and self.screen.looks:
             for at in list(work.filings):
                 await self._screen(self.screen, source, work, at)
@@ -377,24 +415,16 @@ class Arrivals:
         found = await self.screen.offers(sender, [each.decode("ascii") for each in ids])
         return {name.encode(): text for name, text in found.items()}
 
-    def _choose(self, source: Source, work: _Work) -> _Targets | None:
-        """The groups of each article; None when a group that we make ourselves must be made first."""
-        if not work.articles:
-            return {}
-        names = arrive.candidates(work.articles.values())
-        numbers = self._numbers(work)
+    def _choose(self, source: Source, work: _Work) -> dict[int, dict[str, FolderId]] | None:
+        """The groups of what `_fit` left, in their order; None when one that we make must be made first."""
+        left = work.waiting()
+        numbers = self._numbers(left)
         given = [each for each in numbers.values() if not isinstance(each, No)]
-        here = self._groups.find(names.union(*given))
-        aliases = {status[1:] for _, status in here.values() if status.startswith("=")}
-        if unknown := aliases - here.keys():
-            here.update(self._groups.find(unknown))
-        accept = patterns(source.peer.accept)
-        status = {name: found[1] for name, found in here.items()}
-        chosen: _Targets = {}
-        for at, article in list(work.articles.items()):
-            found = arrive.choose(
-                article, status, accept, verify=self._config.verify_groups, junk=self._config.want_junk
-            )
+        self._groups.find(arrive.candidates(left.values()).union(*given))
+        here, status = self._groups.ids, self._groups.status
+        chosen: dict[int, dict[str, FolderId]] = {}
+        for at, article in left.items():
+            found = self._wanted(source, article)
             own = numbers.get(at)
             if isinstance(own, No) and not isinstance(found, No):
                 found = own
@@ -407,57 +437,73 @@ class Arrivals:
                 work.numbers[at] = own
             elif any(name in SPECIAL and name not in here for name in found):
                 return None
-            targets = [(name, here[name][0]) for name in found if name in here]
-            if not targets:
+            places = {name: here[name] for name in found if name in here}
+            if not places:
                 first = article.newsgroups[0][: arrive.MAX_SHOWN]
                 work.refuse(at, No(f'Unwanted newsgroup "{first}"', article.message_id))
                 del work.articles[at]
                 continue
-            chosen[at] = targets
+            chosen[at] = places
         return chosen
 
-    def _numbers(self, work: _Work) -> dict[int, dict[str, int] | No]:
+    def _numbers(self, left: Mapping[int, Arriving]) -> dict[int, dict[str, int] | No]:
         """The groups and numbers of each article where another server gives them, else nothing."""
         host = self._config.numbers_from
-        return {at: arrive.numbered(one, host) for at, one in work.articles.items()} if host else {}
+        return {at: arrive.numbered(one, host) for at, one in left.items()} if host else {}
 
-    async def _fill(self, source: Source, work: _Work, targets: _Targets) -> None:
-        for at, places in targets.items():
-            article = work.articles[at]
-            names = tuple([name for name, _ in places])
-            content = self._raw(article, names) or await self._content(work, at, article)
-            path = arrive.new_path(self.host, article.path, source.peer.identity, source.address)
-            ids = tuple([number for _, number in places])
-            numbers = tuple([work.numbers[at][name] for name in names]) if work.numbers else ()
-            work.filings[at] = Filing(article.message_id, ids, content, path.encode("latin-1"), numbers)
-            work.groups[at] = names
+    def _put(
+        self,
+        source: Source,
+        work: _Work,
+        at: int,
+        names: Sequence[str],
+        ids: Sequence[FolderId],
+        content: Content | Raw,
+    ) -> None:
+        """Notes what is to be filed."""
+        article = work.articles[at]
+        path = arrive.new_path(self.host, article.path, source.peer.identity, source.address)
+        numbers = tuple([work.numbers[at][name] for name in names]) if work.numbers else ()
+        work.filings[at] = Filing(article.message_id, tuple(ids), content, path.encode("latin-1"), numbers)
+        work.groups[at] = tuple(names)
 
-    def _raw(self, article: Arriving, names: Sequence[str]) -> Raw | None:
+    def _raw(self, article: Arriving, names: Sequence[str], dotless: bool) -> Raw | None:
         """An article that nobody looks at before a reader does: nothing but its overview is made now."""
         if (
             not article.is_plain
-            or not article.fields.keys().isdisjoint(_LOOKED_AT)
+            or not _LOOKED_AT.isdisjoint(article.fields)
             or not self._noticed.isdisjoint(names)
             or article.size > IN_ROW
             or (self.screen is not None and self.screen.looks)
         ):
             return None
         self._store.blobs.check_space(len(article.data))
-        return raw(article.data, article.header_end + 2, article.fields, article.message_id, article.sent_at)
+        return raw(
+            article.data,
+            article.header_end + 2,
+            article.fields,
+            article.message_id,
+            article.sent_at,
+            dotless=dotless,
+        )
 
     async def _content(self, work: _Work, at: int, article: Arriving) -> Content:
         spool = work.spools.get(at)
         if spool is None:
-            data = article.data
-            if len(data) <= IN_ROW:
-                self._store.blobs.check_space(len(data))
-                known = quick.digest(article.listed, data, article.header_end + 2)
-                if known is not None:
-                    return of_digest(known, hashlib.sha256(data).digest(), data, None)
-                return content_of(data)
+            if len(article.data) <= IN_ROW:
+                return self._scanned(article)
             spool = work.spools[at] = self._store.spool()
-            spool.write(data)
+            spool.write(article.data)
         return await spool.finish()
+
+    def _scanned(self, article: Arriving) -> Content:
+        """A small article that somebody may look at."""
+        data = article.data
+        self._store.blobs.check_space(len(data))
+        known = quick.digest(article.listed, data, article.header_end + 2)
+        if known is not None:
+            return of_digest(known, hashlib.sha256(data).digest(), data, None)
+        return content_of(data)
 
     async def _file(self, source: Source, work: _Work) -> None:
         if not work.filings:
@@ -468,9 +514,12 @@ class Arrivals:
         noticed = self._noticed
         wishes = {}
         for place, at in enumerate(order):
+            content = work.filings[at].content
+            if type(content) is Raw:  # then it asks for nothing
+                continue
             if _WISHES.isdisjoint(work.articles[at].fields) and not noticed.intersection(work.groups[at]):
                 continue
-            wish = orders.read(work.filings[at].content.digest, noticed)
+            wish = orders.read(content.digest, noticed)
             if wish is not None:
                 wishes[place] = wish
         results = await self._store.write(
@@ -515,11 +564,21 @@ class Arrivals:
 class _Work:
     """A batch on its way: by place in the batch."""
 
-    __slots__ = ("articles", "filings", "groups", "numbers", "outcomes", "remembered", "spools")
+    __slots__ = (
+        "articles",
+        "filings",
+        "groups",
+        "left",
+        "numbers",
+        "outcomes",
+        "remembered",
+        "spools",
+    )
 
     def __init__(self, size: int) -> None:
         self.outcomes: list[Outcome | None] = [None] * size
         self.articles: dict[int, Arriving] = {}
+        self.left: list[int] = []  # those whose groups are not chosen yet
         self.filings: dict[int, Filing] = {}
         self.groups: dict[int, tuple[str, ...]] = {}
         self.numbers: dict[int, dict[str, int]] = {}  # by group, where another server gives them
@@ -530,6 +589,23 @@ class _Work:
         self.outcomes[at] = Outcome(Fate.REFUSED, no.text)
         if no.message_id:
             self.remembered.append(no.message_id)
+
+    def adopt(self, at: int, alone: _Work) -> None:
+        """Takes over the one article of another batch."""
+        self.outcomes[at] = alone.outcomes[0]
+        self.remembered += alone.remembered
+        if 0 in alone.filings:
+            self.articles[at], self.filings[at], self.groups[at] = (
+                alone.articles[0],
+                alone.filings[0],
+                alone.groups[0],
+            )
+            if alone.numbers:
+                self.numbers[at] = alone.numbers[0]
+
+    def waiting(self) -> dict[int, Arriving]:
+        """Those whose groups are not chosen yet, and that were not refused."""
+        return {at: self.articles[at] for at in self.left if at in self.articles}
 
     def later(self, text: str) -> None:
         """Nothing of what was to be filed was kept."""

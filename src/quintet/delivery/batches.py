@@ -312,7 +312,9 @@ async def _file(arrivals: Arrivals, source: Source, held: list[tuple[bytes, byte
     items, held[:] = list(held), []
     if not items:
         return
-    for (own, _), outcome in zip(items, await arrivals.take(source, items), strict=True):
+    for (own, _), outcome in zip(
+        items, await arrivals.take(source, [(*one, False) for one in items]), strict=True
+    ):
         if outcome.fate is Fate.TAKEN:
             done.taken += 1
         elif outcome.fate is Fate.LATER:

@@ -40,9 +40,12 @@ class Cancels:
 
 @dataclass(frozen=True, slots=True)
 class Articles:
-    """Whole articles that came in one go, un-stuffed: (Message-ID of the command, article)."""
+    """Whole articles that came in one go, un-stuffed.
 
-    items: list[tuple[bytes, bytes]]
+    Of each the Message-ID of the command, its bytes, and whether surely none of its lines begins with a dot.
+    """
+
+    items: list[tuple[bytes, bytes, bool]]
     name = "TAKETHIS"
 
 
@@ -52,6 +55,7 @@ class Sent:
 
     message_id: bytes
     article: bytes
+    dotless: bool = False  # surely none of its lines begins with a dot
     name = "IHAVE"
 
 
@@ -89,7 +93,7 @@ class Frames:
         )
 
     def _articles(self, data: bytes, at: int) -> tuple[Checks | Articles | None, int]:
-        items: list[tuple[bytes, bytes]] = []
+        items: list[tuple[bytes, bytes, bool]] = []
         begun, match = at, _TAKETHIS.match
         while found := match(data, at):
             start = found.end()
@@ -101,7 +105,7 @@ class Frames:
             self._searched = 0
             # an empty article's end begins with the line end of the command
             article = data[start : end + 2] if end >= start else b""
-            items.append((found[1], article if is_plain else _plain(article)))
+            items.append((found[1], article if is_plain else _plain(article), is_plain))
             at = end + len(_END)
             if len(items) >= MAX_ARTICLES or at - begun > MAX_TOGETHER:
                 break
@@ -120,7 +124,7 @@ class Frames:
             return None, -1
         self._searched = 0
         article = data[at : end + 2]
-        return Sent(message_id, article if is_plain else _plain(article)), end + len(_END)
+        return Sent(message_id, article if is_plain else _plain(article), is_plain), end + len(_END)
 
     @staticmethod
     def _end(data: bytes, start: int, unsearched: int) -> tuple[int, bool]:

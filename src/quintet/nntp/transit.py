@@ -212,13 +212,13 @@ async def articles(session: Session, came: Articles) -> AsyncGenerator[Any, None
         for reply in _each(session, problem, came, len(came.items)):
             yield reply
         return
-    good = [arrive.is_message_id(each) for each, _ in came.items]
+    good = [arrive.is_message_id(each) for each, _, _ in came.items]
     taken = await arrivals_of(session).take(
         source, [one for one, fine in zip(came.items, good, strict=True) if fine]
     )
     rest = iter(taken)
     lines: list[bytes] = []
-    for (claimed, _), fine in zip(came.items, good, strict=True):
+    for (claimed, _, _), fine in zip(came.items, good, strict=True):
         outcome = next(rest) if fine else _BAD_ID
         if outcome.fate is Fate.LATER:
             yield b"".join(lines)
@@ -317,7 +317,7 @@ def sent(session: Session, came: Sent | Sending, following: Input) -> Replies:
         return _long(session, source, came.message_id, following)
     if session.service.config.acknowledge == "received":
         try:
-            outcome = arrivals_of(session).take_soon(source, came.message_id, came.article)
+            outcome = arrivals_of(session).take_soon(source, came.message_id, came.article, came.dotless)
         except TryLater as problem:  # the store cannot be asked
             outcome = Outcome(Fate.LATER, problem.text)
         if outcome is not None:
@@ -326,7 +326,7 @@ def sent(session: Session, came: Sent | Sending, following: Input) -> Replies:
 
 
 async def _flushed(session: Session, source: Source, came: Sent) -> AsyncGenerator[Any, None]:
-    outcomes = await arrivals_of(session).take(source, [(came.message_id, came.article)])
+    outcomes = await arrivals_of(session).take(source, [(came.message_id, came.article, came.dotless)])
     yield _received(outcomes[0])
 
 

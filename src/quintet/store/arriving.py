@@ -7,7 +7,8 @@ the writer a third of the time.  What an article must be is decided in `delivery
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from quintet.errors import Reason, Refused
 from quintet.store import dialect, filing, history
@@ -31,8 +32,7 @@ _COUNT = (
 _GROUPS = "SELECT id, name, account_id, uid_next, quota_bytes, bytes, quota_messages, messages FROM folder"
 
 
-@dataclass(frozen=True, slots=True)
-class Filing:
+class Filing(msgspec.Struct, frozen=True):  # a quarter of what a frozen dataclass costs to make
     """One article to be filed."""
 
     message_id: str  # with angle brackets
@@ -219,11 +219,8 @@ class _Batch:
     def add(self, one: Filing, row_id: int, targets: Sequence[Place]) -> None:
         """``row_id`` is the message's; the blob has the next number, then the entries."""
         content, modseq, now = one.content, self._modseq, self._now
-        if len(targets) == 1:
-            xref = b"%b %b:%d" % (self._host, targets[0].name.encode(), targets[0].next)
-        else:
-            words = [b"%b:%d" % (place.name.encode(), place.next) for place in targets]
-            xref = b"%b %b" % (self._host, b" ".join(words))
+        words = [b"%b:%d" % (place.name.encode(), place.next) for place in targets]
+        xref = b"%b %b" % (self._host, b" ".join(words))
         prefix = b"Path: %b\r\nXref: %b\r\n" % (one.path, xref)
         size = len(prefix) + content.size
         if type(content) is Raw:
@@ -238,29 +235,13 @@ class _Batch:
             if ends is not None:
                 self._ends.append((row_id, ends))
         self._history.append((one.message_id, row_id, now))
-        entry_id = row_id + 2
-        for place in targets:
-            self._entries.append(
-                (
-                    place.id,
-                    place.next,
-                    0,
-                    "",
-                    size,
-                    now,
-                    modseq,
-                    row_id,
-                    entry_id,
-                    now,
-                    modseq,
-                    modseq,
-                    modseq,
-                )
-            )
+        rest = (0, "", size, now, modseq, row_id)
+        last = (now, modseq, modseq, modseq)
+        for entry_id, place in enumerate(targets, row_id + 2):
+            self._entries.append((place.id, place.next, *rest, entry_id, *last))
             place.next += 1
             place.added += 1
             place.grown += size
-            entry_id += 1
 
     def write(self, tx: Tx) -> None:
         if self._blobs:

@@ -82,14 +82,18 @@ class Raw(msgspec.Struct, frozen=True):
 
 
 def raw(
-    data: bytes, header_end: int, fields: Mapping[bytes, bytes], message_id: str, sent_at: int | None
-) -> Raw:
-    """Of ``data``, whose header has these ``fields`` (first of each name in lower case) and ends there."""
+    data: bytes, header_end: int, fields: Mapping[bytes, bytes], message_id: str, sent_at: int | None,
+    *, dotless: bool = False,
+) -> Raw:  # fmt: skip
+    """Of ``data``, whose header has these ``fields`` (first of each name in lower case) and ends there.
+
+    ``dotless``: surely no line begins with a dot.
+    """
     lines = data.count(b"\n", header_end) + (len(data) > header_end and not data.endswith(b"\n"))
     return Raw(
         len(data),
         lines,
-        b"\n." in data or data.startswith(b"."),
+        not dotless and (b"\n." in data or data.startswith(b".")),
         render.overview_of(fields),
         message_id,
         sent_at,

@@ -36,14 +36,17 @@ class Slave:
         )  # fmt: skip
         self.source = Source(PEER, "192.0.2.1", "c1")
 
-    def article(self, name: str, xref: str, names: str = "local.test", more: str = "") -> tuple[bytes, bytes]:
+    def article(
+        self, name: str, xref: str, names: str = "local.test", more: str = ""
+    ) -> tuple[bytes, bytes, bool]:
         date = format_date(self.store.clock.now())
-        return name.encode(), (
+        whole = (
             f"Path: master.test!u\r\nFrom: a@x\r\nNewsgroups: {names}\r\nSubject: s\r\nDate: {date}\r\n"
             f"Message-ID: {name}\r\n{xref and f'Xref: {xref}' + chr(13) + chr(10)}{more}\r\nx\r\n"
-        ).encode()
+        )
+        return name.encode(), whole.encode(), False
 
-    async def take(self, *given: tuple[bytes, bytes]) -> list[Outcome]:
+    async def take(self, *given: tuple[bytes, bytes, bool]) -> list[Outcome]:
         return await self.arrivals.take(self.source, given)
 
     def numbers(self, name: str = "local.test") -> dict[int, str]:

@@ -149,7 +149,7 @@ class Puller:
         taken = 0
         for start in range(0, len(which), AT_ONCE):
             asked = reading.articles(which[start : start + AT_ONCE], self._limit)
-            items = [(announced(data), data) async for data in asked if data is not None]
+            items = [(announced(data), data, False) async for data in asked if data is not None]
             outcomes = await self._arrivals.take(self._source, items)
             taken += sum(outcome.fate is Fate.TAKEN for outcome in outcomes)
             for outcome in outcomes:
