@@ -164,9 +164,13 @@ class Client:
         return self._stream, self._lines.take(MAX_UNREAD * 2)
 
     async def line(self) -> bytes:
-        """The next line without its end."""
-        while (found := self._lines.take_line()) is None:
-            await self._fill()
+        """The next line without its end; all of it within ``timeout_s``, however it drips."""
+        found = self._lines.take_line()
+        if found is None:
+            until = asyncio.get_running_loop().time() + self.timeout_s
+            while found is None:
+                await self._fill(until)
+                found = self._lines.take_line()
         return found
 
     async def dotted(self) -> AsyncIterator[bytes]:
@@ -243,19 +247,22 @@ class Client:
         """Ends the connection now."""
         self._stream.abort()
 
-    async def _fill(self) -> None:
+    async def _fill(self, until: float = 0.0) -> None:
         if self.closed:
             raise Hangup(Reason.CLOSED, "the server closed the connection")
         if self._paused:
             self._paused = False
             self._stream.resume_reading()
-        await self._wait("the server is silent")
+        await self._wait("the server is silent", until)
 
-    async def _wait(self, why: str) -> None:
-        """Until something happens on the connection.  One task may write while another reads: both wait."""
+    async def _wait(self, why: str, until: float = 0.0) -> None:
+        """Until something happens on the connection, or ``until`` (the loop's time; 0.0: for ``timeout_s``).
+
+        One task may write while another reads: both wait.
+        """
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
-        until = loop.time() + self.timeout_s
+        until = until or loop.time() + self.timeout_s
         self._waits[waiter] = why, until
         # one timer for many waits, as most end soon: it looks again when it fires too early
         if self._timer is None or self._timer.when() > until:

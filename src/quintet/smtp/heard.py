@@ -6,6 +6,7 @@ RFC 3463; RFC 9422 (LIMITS).
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -91,25 +92,30 @@ def _short(raw: bytes) -> Heard | None:
 
 
 async def read(client: Client) -> Heard:
-    """The next reply.
+    """The next reply; its first line and all that follow have ``timeout_s`` of the client each.
 
     Raises:
         Hangup: the connection is gone or too slow, or what came is no reply.
     """
-    reader: Reader | None = None
-    while True:
-        try:
-            raw = await client.line()
-            if reader is None:
-                if (short := _short(raw)) is not None:
-                    return short
-                reader = Reader()
-            heard = reader.line(raw)
-        except BadSyntax as error:
-            text = "reply too long" if error.reason is Reason.TOO_LONG else error.text
-            raise Hangup(error.reason, text) from error
-        if heard is not None:
-            return heard
+    try:
+        raw = await client.line()
+        return _short(raw) or Reader().line(raw) or await _lines(client, raw)
+    except BadSyntax as error:
+        text = "reply too long" if error.reason is Reason.TOO_LONG else error.text
+        raise Hangup(error.reason, text) from error
+
+
+async def _lines(client: Client, first: bytes) -> Heard:
+    """A reply of several lines."""
+    reader = Reader()
+    heard = reader.line(first)
+    try:
+        async with asyncio.timeout(client.timeout_s):
+            while heard is None:
+                heard = reader.line(await client.line())
+    except TimeoutError as error:
+        raise Hangup(Reason.TIMEOUT, "the reply does not end") from error
+    return heard
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from quintet.errors import Reason, TryLater
 from quintet.smtp import heard
 from quintet.smtp.client import SmtpTransport
 from tests.support.nexthost import NextHost, next_host
+from tests.support.serving import ended
 
 PLAIN = ["PIPELINING", "SIZE 1000000", "8BITMIME", "SMTPUTF8"]
 ALL = [*PLAIN, "CHUNKING", "BINARYMIME", "DSN", "DELIVERBY 60", "MT-PRIORITY", "NO-SOLICITING", "AUTH PLAIN"]
@@ -401,3 +402,31 @@ async def test_a_session_with_an_envelope_ahead_is_broken_off_not_ended_with_qui
         await link.close()
     assert len(host.messages) == 1  # QUIT is no message
     assert "QUIT" not in host.heard
+
+
+@pytest.mark.parametrize("drip", ["2", "250-and more\r\n"])
+async def test_a_reply_that_never_ends_ends_the_session(drip, monkeypatch):
+    # RFC 5321 4.5.3.2: the time is the reply's, not that of each octet or line
+    monkeypatch.setattr("quintet.smtp.client.COMMAND_S", 0.2)
+
+    async def serve(reader, writer) -> None:
+        writer.write(b"220 next.test\r\n")
+        try:
+            while not writer.is_closing():
+                writer.write(drip.encode())
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1")
+    try:
+        hop = Hop("next.test", "127.0.0.1", server.sockets[0].getsockname()[1], tls="never")
+        async with asyncio.timeout(5):
+            with pytest.raises(TryLater) as caught:
+                await SmtpTransport("mx.test").connect(hop)
+        assert caught.value.reason is Reason.TIMEOUT
+    finally:
+        await ended(server)
