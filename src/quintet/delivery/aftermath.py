@@ -63,9 +63,11 @@ class Settlement:
 
 
 @dataclass(slots=True)
-class _Found:
+class Judged:
     """What the answers about recipients of one message come to."""
 
+    one: Recipient  # any of them
+    digest: Digest | None = None  # of the message, when it is known
     over: list[RecipientId] = field(default_factory=list)
     later: list[Later] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
@@ -98,7 +100,13 @@ class Aftermath:
 
         What comes back is done when it is on the disk.  It or the call raises TryLater: nothing was written.
         """
-        now, found = self._clock.now(), _Found()
+        return self.write(self.judge(recipients, answers, digest))
+
+    def judge(
+        self, recipients: Sequence[Recipient], answers: Sequence[Answer], digest: Digest | None = None
+    ) -> Judged:
+        """What answers mean, counted and logged; to be written down by `write`."""
+        now, found = self._clock.now(), Judged(recipients[0], digest)
         chance: float | None = None
         for one, answer in zip(recipients, answers, strict=True):
             result, text = answer.result, answer.text[:MAX_TEXT]
@@ -118,17 +126,19 @@ class Aftermath:
             if action:
                 found.fates.setdefault(action, []).append(_fate(one, answer, action, now))
             _COUNTED[result.value].inc()
-            found.events.append(
-                (
-                    result.value,
-                    {"to": one.address, "host": answer.host, "text": text, "try": one.attempts + 1},
-                )
-            )
-        digest = digest or self._store.peek(entries.digest, MessageId(recipients[0].message_row))
+            detail = {"to": one.address, "host": answer.host, "text": text, "try": one.attempts + 1}
+            found.events.append((result.value, detail))
+            logger.info(result.value, conn=f"queue-{one.queue_id}", **detail)
+        return found
+
+    def write(self, found: Judged) -> Awaitable[None]:
+        """As `settle`; may be called again when it failed."""
+        if found.digest is None:
+            found.digest = self._store.peek(entries.digest, MessageId(found.one.message_row))
         if found.fates:
-            return self._report(recipients[0], found, digest)
+            return self._report(found, found.digest)
         # nobody is told, as of most mail: no task of its own, which would cost as much as the writing
-        return self._store.submit(_settle, self._settlement(recipients[0], found, digest))
+        return self._store.submit(_settle, self._settlement(found, found.digest))
 
     def _later(self, one: Recipient, text: str, now: int, chance: float) -> Later:
         """The next try, and whether the sender is warned by now; not beyond a deadline that lies ahead."""
@@ -142,9 +152,10 @@ class Aftermath:
         warn = warn and bool(one.sender) and notify.wanted(notify.kept(one.params), notify.DELAY)
         return Later(one.id, due, text, warn)
 
-    async def _report(self, one: Recipient, found: _Found, digest: Digest) -> None:
-        """`settle` where somebody is to hear of it."""
-        reports = []
+    async def _report(self, found: Judged, digest: Digest) -> None:
+        """`write` where somebody is to hear of it."""
+        one, reports = found.one, []
+        dropped: list[tuple[str, dict[str, object]]] = []
         for action, fates in found.fates.items():
             work = await self.reports.queued(
                 one,
@@ -156,8 +167,9 @@ class Aftermath:
                 reports.append(work)
             else:
                 why = "nobody to report to" if one.sender else "report of a report"
-                found.events.append(("dropped", {"why": why, "what": action, "to": str(fates[0].address)}))
-        settlement = replace(self._settlement(one, found, digest), reports=reports)
+                dropped.append(("dropped", {"why": why, "what": action, "to": str(fates[0].address)}))
+        settlement = self._settlement(found, digest)
+        settlement = replace(settlement, reports=reports, events=[*found.events, *dropped])
         try:
             await self._store.write(_settle, settlement)
         except (Refused, TryLater) as problem:
@@ -166,15 +178,14 @@ class Aftermath:
             # the sender's mailbox is full: the report waits in the queue; postmaster's does not
             waiting = [_queued(work) for work in reports] if one.sender else []
             if not waiting:
-                found.events.append(("dropped", {"why": "postmaster's mailbox is full"}))
-            await self._store.write(_settle, replace(settlement, reports=waiting))
+                dropped.append(("dropped", {"why": "postmaster's mailbox is full"}))
+            settlement = replace(settlement, reports=waiting, events=[*found.events, *dropped])
+            await self._store.write(_settle, settlement)
+        for word, detail in dropped:
+            logger.info(word, conn=settlement.conn, **detail)
 
-    def _settlement(self, one: Recipient, found: _Found, digest: Digest) -> Settlement:
-        """What is to be written, which the log tells at once."""
+    def _settlement(self, found: Judged, digest: Digest) -> Settlement:
         ids = headers.msg_ids(digest.header(b"message-id") or b"")
-        conn = f"queue-{one.queue_id}"
-        for word, detail in found.events:
-            logger.info(word, conn=conn, **detail)
         return Settlement(
             message_id=ids[0] if ids else "",
             over=found.over,
@@ -184,7 +195,7 @@ class Aftermath:
             suppress_window_ms=round(self._config.suppress_window_s * 1000),
             suppress_ms=round(self._config.suppress_s * 1000),
             events=found.events,
-            conn=conn,
+            conn=f"queue-{found.one.queue_id}",
         )
 
 

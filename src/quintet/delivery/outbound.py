@@ -20,7 +20,7 @@ from quintet import log
 from quintet.clock import Clock
 from quintet.config.queue import Queue
 from quintet.delivery import attempt, shaping
-from quintet.delivery.aftermath import Aftermath
+from quintet.delivery.aftermath import Aftermath, Judged
 from quintet.delivery.attempt import Attempts, Outcome, Ready
 from quintet.delivery.directory import Directory
 from quintet.delivery.links import Links
@@ -50,6 +50,7 @@ CROWD_REST_S = 5.0  # for domains whose site has enough to do
 SITE_S = 60.0  # how long we believe who shares hosts
 MAX_KNOWN = 10_000  # destinations whose site is remembered
 LOOK_S = 0.01  # from what became of one message to the next look into the queue, for all that come after it
+FIRST_AGAIN_S, LAST_AGAIN_S = 1.0, 30.0  # between tries to write down what became of a message
 LOOKUPS = 100  # destinations whose site is looked up at a time
 
 QUEUE_FOLDER = FolderId(0)  # the store hints it when something was queued
@@ -67,6 +68,16 @@ class _Hand:
     @property
     def free(self) -> bool:
         return self.next is None
+
+
+@dataclass(slots=True, eq=False)
+class _Told:
+    """What became of recipients of one message, on its way to the disk."""
+
+    recipients: Sequence[Recipient]
+    judged: Judged
+    written: asyncio.Future[None]
+    tries: int = 0  # that failed
 
 
 class Runner:
@@ -115,6 +126,7 @@ class Runner:
         self._in_hand: dict[RecipientId, Recipient] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._behind: set[asyncio.Future[None]] = set()  # sites looked up, answers on their way to the disk
+        self._unsettled: dict[_Told, asyncio.TimerHandle] = {}  # the disk would not have them: tried again
         self._lookups = asyncio.Semaphore(LOOKUPS)
         self._served = 0
         self._wake = asyncio.Event()
@@ -147,6 +159,9 @@ class Runner:
         """Lets transfers end, gives back everything else, closes every session."""
         self._stopping = True
         self._wake.set()
+        for told, timer in list(self._unsettled.items()):
+            timer.cancel()
+            self._settle(told)
         given_back = [one.id for batch in self.sites.everything() for one in batch.recipients]
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=drain_s)
@@ -480,28 +495,39 @@ class Runner:
     def _write_down(
         self, recipients: Sequence[Recipient], answers: Sequence[Answer], digest: Digest | None = None
     ) -> asyncio.Future[None]:
-        """In the background; what comes back is done when it is on the disk, or cannot be."""
-        written = asyncio.get_running_loop().create_future()
-        try:
-            settling = asyncio.ensure_future(self.aftermath.settle(recipients, answers, digest))
-        except Problem as problem:
-            _not_settled(problem, recipients)
-            self._let_go(recipients)
-            written.set_result(None)
-            return written
-        self._behind.add(settling)
-        settling.add_done_callback(functools.partial(self._settled, recipients, written))
-        return written
+        """In the background; what comes back is done when it is on the disk, or never will be."""
+        judged = self.aftermath.judge(recipients, answers, digest)
+        told = _Told(recipients, judged, asyncio.get_running_loop().create_future())
+        self._settle(told)
+        return told.written
 
-    def _settled(
-        self, recipients: Sequence[Recipient], written: asyncio.Future[None], settling: asyncio.Future[None]
-    ) -> None:
-        self._let_go(recipients)
-        if not written.done():  # whoever waited may have been cancelled, and it with them
-            written.set_result(None)
-        if not settling.cancelled() and isinstance(problem := settling.exception(), Problem):
-            _not_settled(problem, recipients)
+    def _settle(self, told: _Told) -> None:
+        self._unsettled.pop(told, None)
+        try:
+            settling = asyncio.ensure_future(self.aftermath.write(told.judged))
+        except Problem as problem:
+            self._settled(told, problem)
+            return
+        self._behind.add(settling)
+        settling.add_done_callback(functools.partial(self._done, told))
+
+    def _done(self, told: _Told, settling: asyncio.Future[None]) -> None:
+        self._settled(told, None if settling.cancelled() else settling.exception())
         self._over(settling)
+
+    def _settled(self, told: _Told, problem: BaseException | None) -> None:
+        if isinstance(problem, Problem):
+            _not_settled(problem, told.recipients)
+        if isinstance(problem, TryLater) and not self._stopping:
+            # forgotten, it would be sent again: tried until it is written, and the session waits for it
+            told.tries += 1
+            wait_s = min(FIRST_AGAIN_S * 2 ** (told.tries - 1), LAST_AGAIN_S)
+            timer = asyncio.get_running_loop().call_later(wait_s, self._settle, told)
+            self._unsettled[told] = timer
+            return
+        self._let_go(told.recipients)
+        if not told.written.done():  # whoever waited may have been cancelled, and it with them
+            told.written.set_result(None)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

@@ -8,6 +8,7 @@ import pytest
 
 from quintet.config.queue import Limit
 from quintet.config.route import Route
+from quintet.errors import Reason, TryLater
 from quintet.net.tls import write_self_signed
 from quintet.store import queue
 from tests.support.dnszone import dns_server
@@ -461,13 +462,13 @@ async def test_end_of_a_letter_is_not_said_before_the_last_one_is_written_down(o
     """Whoever is killed meanwhile sends one letter of a session twice, not two."""
     async with next_host(offers=["PIPELINING", "8BITMIME", "SMTPUTF8", *more]) as host:
         runner = out.runner(routes=to_host(host.port), per_destination=1)
-        written, settle = asyncio.Event(), runner.aftermath.settle
+        written, write = asyncio.Event(), runner.aftermath.write
 
         async def slowly(*args):
             await written.wait()
-            await settle(*args)
+            await write(*args)
 
-        runner.aftermath.settle = slowly
+        runner.aftermath.write = slowly
         await out.queue("a@example.net")
         await out.queue("b@example.net")
         sending = asyncio.create_task(runner.once())
@@ -480,6 +481,63 @@ async def test_end_of_a_letter_is_not_said_before_the_last_one_is_written_down(o
         await sending
         assert len(host.messages) == 2
         assert host.connections == 1
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_what_became_of_a_letter_is_written_when_the_disk_takes_it_again(
+    out, to_host, monkeypatch, at_once
+):
+    """Forgotten, it went out again when its lease had run out."""
+    monkeypatch.setattr("quintet.delivery.outbound.FIRST_AGAIN_S", 0.01)
+    async with next_host() as host:
+        runner = out.runner(routes=to_host(host.port), per_destination=1)
+        write, tries = runner.aftermath.write, 0
+
+        async def later():
+            raise TryLater(Reason.DISK_FULL)
+
+        def full(*args):
+            nonlocal tries
+            tries += 1
+            if tries > 3:
+                return write(*args)
+            if at_once:
+                raise TryLater(Reason.DISK_FULL)
+            return later()
+
+        runner.aftermath.write = full
+        await out.queue("a@example.net")
+        await out.queue("b@example.net")
+        sending = asyncio.create_task(runner.run())
+        async with asyncio.timeout(10):
+            while await out.house.queued():
+                await asyncio.sleep(0.01)
+                assert len(host.messages) <= 1 + (tries > 3)  # nor does the session send more meanwhile
+        await runner.stop(1.0)
+        await sending
+        assert (len(host.messages), tries) == (2, 5)
+        assert [event.event for event in out.house.traced()] == ["relayed"] * 2
+
+
+async def test_a_disk_that_stays_full_does_not_hold_up_the_end(out, to_host):
+    async with next_host() as host:
+        runner = out.runner(routes=to_host(host.port))
+
+        def full(*args):
+            raise TryLater(Reason.DISK_FULL)
+
+        runner.aftermath.write = full
+        await out.queue("a@example.net")
+        sending = asyncio.create_task(runner.run())
+        async with asyncio.timeout(10):
+            while not host.messages:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+            await runner.stop(1.0)
+            await sending
+        assert [row.state for row in await out.house.queued()] == [
+            "leased"
+        ]  # until who comes next takes it over
 
 
 async def test_sessions_are_shared_again_after_too_many_ways_were_known(out, to_host, monkeypatch):
