@@ -7,13 +7,14 @@ named properties along under that mailbox's numbers.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import permissions, places, searching, stored
 from quintet.store import entries, folders, items, keeping, pages
-from quintet.store.model import EntryId, FolderKind, Uid
+from quintet.store.model import EntryId, FolderId, FolderKind, Uid
 
 if TYPE_CHECKING:
     from quintet.mapi.objects.folder import Folder
@@ -31,7 +32,9 @@ def _chosen(folder: Folder, ids: Sequence[int]) -> list[tuple[EntryId, Uid, bool
 def delete(folder: Folder, ids: Sequence[int], *, hard: bool) -> bool:
     """See `Folder.delete_messages`."""
     if folder.is_search:
-        return _delete_elsewhere(folder, ids, hard)
+        there = _lying(folder, ids)
+        failed = [delete(place, mine, hard=hard) for place, mine in there]
+        return any(failed) or _are_fewer(there, ids)
     found = _chosen(folder, ids)
     if not folder.may("te"):
         found = _own(folder, found)
@@ -54,17 +57,25 @@ def _own(folder: Folder, chosen: list[tuple[EntryId, Uid, bool]]) -> list[tuple[
     return [one for one in chosen if folder.box.message(one[0]).is_own]
 
 
-def _delete_elsewhere(folder: Folder, ids: Sequence[int], hard: bool) -> bool:
-    """What a search folder shows lies in others."""
-    failed = False
-    for number in ids:
-        try:
-            place = folder.box.message(number).folder
-        except MapiError:
-            failed = True
-            continue
-        failed = delete(place, [number], hard=hard) or failed
-    return failed
+def _lying(folder: Folder, ids: Sequence[int]) -> list[tuple[Folder, list[int]]]:
+    """Messages that a search folder shows, by the folders in which they lie.
+
+    Raises MapiError(OUT_OF_RESOURCES): too many at once.
+    """
+    if len(ids) > MAX_AT_ONCE:
+        raise MapiError(Code.OUT_OF_RESOURCES, "too many messages at once")
+    found: dict[FolderId, list[int]] = {}
+    for number, place in pages.lying(folder.box.tx, ids):
+        found.setdefault(place, []).append(number)
+    there = []
+    for place, mine in found.items():
+        with contextlib.suppress(MapiError):  # another mailbox's, or one that the reader does not see
+            there.append((folder.box.folder(place), mine))
+    return there
+
+
+def _are_fewer(there: Sequence[tuple[Folder, list[int]]], ids: Sequence[int]) -> bool:
+    return sum(len(mine) for _, mine in there) < len(set(ids))
 
 
 def move_copy(
@@ -74,6 +85,13 @@ def move_copy(
     if target.is_search:
         raise MapiError(Code.SEARCH_FOLDER)
     target.check("p" if target.is_group else "i")
+    if source.is_search:  # R1216
+        there, pairs, failed = _lying(source, ids), dict[int, int](), False
+        for place, mine in there:
+            made, some = move_copy(place, mine, target, copy=copy)
+            pairs |= made
+            failed = failed or some
+        return pairs, failed or _are_fewer(there, ids)
     found = _chosen(source, ids)
     if not source.may("r" if copy else "rte"):
         return {}, bool(ids)
@@ -145,6 +163,10 @@ def _one(source: Folder, number: EntryId, target: Folder, copy: bool) -> int:
 def set_read(folder: Folder, ids: Sequence[int], value: bool) -> bool:
     """See `Folder.set_read_flags`."""
     tx = folder.box.tx
+    if folder.is_search:
+        there = _lying(folder, ids or searching.found(folder)[:MAX_AT_ONCE])
+        failed = [set_read(place, mine, value) for place, mine in there]
+        return any(failed) or _are_fewer(there, ids)
     if not folder.may("s"):
         return True
     found = _chosen(folder, ids) if ids else pages.within(tx, folder.id, pages.ids(tx, folder.id))
@@ -158,8 +180,11 @@ def set_read(folder: Folder, ids: Sequence[int], value: bool) -> bool:
 
 
 def empty(folder: Folder, *, hard: bool, associated: bool) -> bool:
-    """See `Folder.empty`.  Raises MapiError(NOT_SUPPORTED): a folder that holds up the tree (R3012)."""
-    if folder.row.role in places.FRAME or folder.is_group:
+    """See `Folder.empty`.
+
+    Raises MapiError(NOT_SUPPORTED): a folder that holds up the tree (R3012), or a search folder (R1249).
+    """
+    if folder.row.role in places.FRAME or folder.is_group or folder.is_search:
         raise MapiError(Code.NOT_SUPPORTED)
     failed = _empty_messages(folder, hard=hard, associated=associated)
     for child in folder.subfolders():

@@ -150,6 +150,26 @@ def test_deleting_in_a_search_folder_deletes_where_it_lies(tx: DrivenTx, box: Bo
     assert folders.get(tx, box.special["inbox"]).messages == 0
 
 
+def test_messages_of_a_search_folder_are_moved_and_marked_where_they_lie(
+    tx: DrivenTx, box: Box, finder: Folder
+) -> None:
+    """MS-OXCFOLD R1216, R121701, R121702; R1249: it is not emptied."""
+    inbox, trash = box.special["inbox"], box.folder(box.special["trash"])
+    one, two = add(tx, inbox, "menu"), add(tx, inbox, "menu two")
+    finder.search(MENU, [inbox])
+    assert finder.set_read_flags([], True) is False
+    assert box.message(one).is_read and box.message(two).is_read
+    assert finder.set_read_flags([two, 99_999_999], False) is True
+    assert box.message(one).is_read and not box.message(two).is_read
+    pairs, failed = finder.move_copy_messages([one, 99_999_999], trash, copy=False)
+    assert failed is True and list(pairs) == [one]
+    assert shown(trash) == ["menu"] and shown(finder) == ["menu two"]
+    with pytest.raises(MapiError) as caught:
+        finder.empty()
+    assert caught.value.code == Code.NOT_SUPPORTED
+    assert shown(finder) == ["menu two"]
+
+
 def test_search_folder_of_an_earlier_logon_is_deleted(tx: DrivenTx, box: Box, finder: Folder) -> None:
     """MS-OXCFOLD 3.2.5.3: it is none of those that every mailbox has."""
     later = objects.logon(tx, box.account.id, box.reader.id, files=box.files)
