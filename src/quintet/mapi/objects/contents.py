@@ -53,6 +53,8 @@ class Contents(Rows):
         return pages.ids(self.folder.box.tx, self.folder.id, hidden=self.hidden)
 
     def version(self) -> Hashable:
+        """Raises MapiError(ACCESS_DENIED): the reader may not read the folder (any more)."""
+        self.folder.check("r")
         found: Hashable = folders.get(self.folder.box.tx, self.folder.id).highest_modseq
         return found
 
@@ -168,6 +170,7 @@ class Deleted(Contents):
         return keeping.numbers(self.folder.box.tx, self.folder.id)
 
     def version(self) -> Hashable:
+        self.folder.check("r")
         return tuple(self.ids())
 
     def touched(self, since: Hashable, dirty: Collection[int]) -> Collection[int]:

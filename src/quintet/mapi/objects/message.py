@@ -67,9 +67,7 @@ class Message(ItemLike):
         folder = box.folder(row.folder_id)
         folder.check("r")
         made = cls(folder, stored.item(box, row), row, hidden=bool(row.hidden))
-        made.writable = not gone and (
-            folder.may("w") or (made.is_own and folder.may_own(permissions.EDIT_OWNED))
-        )
+        made.writable = not gone and made._may_be_edited()
         return made
 
     @classmethod
@@ -83,6 +81,10 @@ class Message(ItemLike):
         if not folder.box.is_owner:
             made.item.props[pid.CREATOR] = folder.box.reader.name
         return made
+
+    def _may_be_edited(self) -> bool:
+        folder = self.folder
+        return folder.may("w") or (self.is_own and folder.may_own(permissions.EDIT_OWNED))
 
     @property
     def is_own(self) -> bool:
@@ -108,6 +110,10 @@ class Message(ItemLike):
             MapiError(ACCESS_DENIED | QUOTA_EXCEEDED): and the other problems of the store.
         """
         self.check_writable()
+        if self.row is None:
+            self.folder.check("p" if self.folder.is_group else "i")
+        elif self.is_dirty and not self._may_be_edited():  # any more
+            raise MapiError(Code.ACCESS_DENIED)
         if stored.size_of(self.item) > MAX_SIZE:
             raise MapiError(Code.MAX_SUBMISSION, "the message is too large")
         self.item.props[pid.LAST_MODIFICATION] = self.box.now()

@@ -68,12 +68,14 @@ class RuleRows(Rows):
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        self._has = not (folder.is_group or folder.is_search)
-        if self._has:
-            _check(folder)
+        self._rows()
 
     def _rows(self) -> list[kept.Rule]:
-        return kept.listing(self._folder.box.tx, self._folder.id) if self._has else []
+        folder = self._folder
+        if folder.is_group or folder.is_search:
+            return []
+        _check(folder)
+        return kept.listing(folder.box.tx, folder.id)
 
     def ids(self) -> Sequence[int]:
         return [row.id for row in self._rows()]

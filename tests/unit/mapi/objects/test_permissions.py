@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 from quintet.mapi import objects
@@ -154,3 +156,30 @@ def test_author_edits_and_deletes_what_is_his(tx: DrivenTx, box: Box, bob: Accou
         table.set_columns([pid.ACCESS])
         assert table.query(9) == [[2]]
     assert mine.value(pid.ACCESS) == 7
+
+
+def test_rights_that_are_gone_end_what_was_open(tx: DrivenTx, box: Box, bob: Account, files: Blobs) -> None:
+    """RFC 4314 4: an open table, message or draft of one is worth no more than the rights of the moment."""
+    calendar = box.folder(box.special["calendar"])
+    mine = calendar.create_message()
+    mine.set([(pid.SUBJECT, "ann's")])
+    mine.save()
+    calendar.modify_permissions([Grant(EDITOR, entry_id=entry_of(bob))])
+    his = objects.logon(tx, box.account.id, bob.id, files=files)
+    with his.using(tx):
+        place = his.folder(calendar.id)
+        tables = [place.contents(), place.contents(deleted=True)]
+        for table in tables:
+            table.set_columns([pid.SUBJECT])
+            table.query(9)
+        theirs, fresh = his.message(mine.number), place.create_message()
+        for one in (theirs, fresh):
+            one.set([(pid.SUBJECT, "bob's")])
+    calendar.modify_permissions([Grant(permissions.VISIBLE, entry_id=entry_of(bob))])
+    with his.using(tx):
+        for work in (*[functools.partial(one.query, 9) for one in tables], theirs.save, fresh.save):
+            with pytest.raises(MapiError) as caught:
+                work()
+            assert caught.value.code == Code.ACCESS_DENIED
+    again = box.message(mine.number)
+    assert again.value(pid.SUBJECT) == "ann's"
