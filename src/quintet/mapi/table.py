@@ -72,6 +72,11 @@ class Table:
         self._seen: Hashable = None  # the version that the layout shows
         self._toggled: set[int] = set()  # headings that are not as the order says at first
 
+    @property
+    def weight(self) -> int:
+        """Bytes that its order takes, about."""
+        return 0 if self._layout is None else 48 * len(self._layout.leaves)
+
     # --- what is shown -----------------------------------------------------------------------------
 
     @property

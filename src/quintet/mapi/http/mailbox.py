@@ -30,7 +30,7 @@ from quintet.mapi.rop.serve.session import Session
 from quintet.net.seam import Peer
 from quintet.store import accounts
 from quintet.store.db import Tx
-from quintet.store.model import Account
+from quintet.store.model import Account, AccountId
 from quintet.store.store import Store
 
 MAX_ROP_BUFFER = 0x40000  # bytes of requests, and of answers that may be asked for (MS-OXCRPC R1373, R666)
@@ -86,6 +86,7 @@ class MailboxEndpoint:
         self._config = config
         self._rooms = rooms
         self._hostname = hostname
+        self._sessions: dict[AccountId, set[Session]] = {}
 
     async def open(self, identity: Identity, body: bytes, peer: Peer | None = None) -> Opened:
         """Connect (2.2.4.1): for whom the credentials say, who has to be whom the DN names."""
@@ -104,7 +105,9 @@ class MailboxEndpoint:
         services = Services(
             self._store, inbound, office, identity, peer or Peer("mapi", "memory"), self._hostname
         )
-        session = Session(identity, page, Notices(self._store))
+        beside = self._sessions.setdefault(identity.account_id, set())
+        session = Session(identity, page, Notices(self._store), beside)
+        beside.add(session)
         name = account.display_name or account.name
         return Opened(Connected(session, services), _connected(0, name))
 
@@ -118,6 +121,10 @@ class MailboxEndpoint:
 
     def close(self, state: Connected) -> None:
         state.session.close()
+        beside = self._sessions.get(state.session.identity.account_id, set())
+        beside.discard(state.session)
+        if not beside:
+            self._sessions.pop(state.session.identity.account_id, None)
 
     # --- Execute ----------------------------------------------------------------------------------------
 

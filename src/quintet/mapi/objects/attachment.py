@@ -8,7 +8,7 @@ from typing import ClassVar
 from quintet.mapi.bag import Attachment as AttachmentBag
 from quintet.mapi.bag import Bag, Data, Item, Key
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import packed, pid
+from quintet.mapi.objects import packed, pid, stored
 from quintet.mapi.objects.bagged import MAX_VALUE, Bagged, Fact, put_in
 from quintet.mapi.objects.itemlike import READ_ONLY, READ_WRITE, ItemLike, initial
 from quintet.mapi.types import Tag, Value
@@ -39,6 +39,12 @@ class Attachment(Bagged):
         }
         made.is_dirty = True
         return made
+
+    @property
+    def weight(self) -> int:
+        """Bytes that it holds, about."""
+        one = self._one
+        return stored.data_weight(one.data) if one.item is None else stored.weight(one.item)
 
     # --- properties -----------------------------------------------------------------------------------
 

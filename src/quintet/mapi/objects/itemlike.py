@@ -50,6 +50,11 @@ class ItemLike(Bagged):
         self._bodies: set[Key] = set()  # bodies that this holder has written
         self._last_number = -1  # of an attachment that was created
 
+    @property
+    def weight(self) -> int:
+        """Bytes that it holds, about."""
+        return stored.weight(self.item)
+
     # --- properties ---------------------------------------------------------------------------------
 
     def _bag(self) -> Bag:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from quintet.mapi.objects.folder import Folder
 
 
+LITTLE = 64 * 1024  # bytes of a letter that is not weighed
 MAX_SIZE = 256 * 1024 * 1024  # bytes of one message with all that is attached; quotas are smaller
 
 
@@ -81,6 +82,12 @@ class Message(ItemLike):
         if not folder.box.is_owner:
             made.item.props[pid.CREATOR] = folder.box.reader.name
         return made
+
+    @property
+    def weight(self) -> int:
+        if self.row is not None and self.row.size <= LITTLE and not self.is_dirty:
+            return 2 * self.row.size
+        return super().weight
 
     def _may_be_edited(self) -> bool:
         folder = self.folder

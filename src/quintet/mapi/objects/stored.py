@@ -181,6 +181,20 @@ def size_of(one: Item) -> int:
     return total
 
 
+def weight(one: Item) -> int:
+    """Bytes of an item that are in memory, or in files without a name, about."""
+    total = sum(map(_bag_size, (one.props, *one.recipients)))
+    for each in one.attachments:
+        total += _bag_size(each.props)
+        total += data_weight(each.data) if each.item is None else weight(each.item)
+    return total
+
+
+def data_weight(data: bytes | Data) -> int:
+    """The same of content; what lies in the store weighs nothing."""
+    return len(data) if isinstance(data, bytes) else getattr(data, "weight", 0)
+
+
 def _bag_size(bag: Bag) -> int:
     return sum(4 + _value_size(value) for value in bag.values())
 

@@ -12,6 +12,7 @@ from quintet.mapi.buffer import Reader, Writer
 from quintet.mapi.ids import ShortId
 from quintet.mapi.nspi import names
 from quintet.mapi.rop import folders, messages, properties, registry, streams
+from quintet.mapi.rop.serve import session
 from quintet.mapi.rop.serve.of_messages import COLUMNS
 from quintet.mapi.types import Error, Named
 from quintet.store import entries
@@ -410,3 +411,24 @@ async def test_the_store_has_properties(tmp_path: Path) -> None:
         assert len((await box.values(inbox, 0x36D81102))[0]) == 5
         await box.ask(properties.SetProperties(((0x3004001F, "my store"),)))
         assert await box.values(box.handle, 0x3004001F) == ["my store"]
+
+
+async def test_what_is_held_open_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small requests for large things: all sessions of an account together, until something is released."""
+    monkeypatch.setattr(session, "MAX_WEIGHT", 1_000_000)
+    async with desk(tmp_path) as it:
+        number = await it.letter("Large", "x" * 150_000)
+        box, beside, bob = await it.box(), await it.box(), await it.box("bob")
+        handle = await opened(box, number)
+        held = []
+        while not code(step := await box.try_(streams.OpenStream(0x1000001F, 0), handle)):
+            assert step.opens is not None
+            held.append(step.opens.handle)
+        assert code(step) == 0x8007000E
+        assert 1 < len(held) < 8
+        letter = messages.OpenMessage(0x0FFF, beside.folders[INBOX], 3, ShortId(1, number))
+        assert code(await beside.try_(letter)) == 0x8007000E
+        made = await new_message(bob)
+        await bob.ask(streams.OpenStream(0x1000001F, 2), made)
+        await box.release(held[0])
+        assert code(await beside.try_(letter)) == 0

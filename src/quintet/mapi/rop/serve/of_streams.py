@@ -11,7 +11,7 @@ from typing import Final
 from quintet.mapi import types
 from quintet.mapi.bag import Data
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import Attachment, Folder, ItemLike, pid
+from quintet.mapi.objects import Attachment, Folder, ItemLike, pid, stored
 from quintet.mapi.objects.bagged import MAX_VALUE, Bagged
 from quintet.mapi.rop import streams
 from quintet.mapi.rop.registry import Asked
@@ -54,6 +54,11 @@ class Stream:
         if self._paper is not None:
             return self._paper.size
         return len(self._source) if isinstance(self._source, bytes) else self._source.size
+
+    @property
+    def weight(self) -> int:
+        """Bytes that it holds, about."""
+        return stored.data_weight(self._source if self._paper is None else self._paper)
 
     def read(self, most: int) -> bytes:
         found = self._piece(self.position, most)

@@ -64,6 +64,10 @@ class OpenTable:
         self.quiet = quiet  # but not of its own
         self.quick = False  # whether its rows were had quickly the last time
 
+    @property
+    def weight(self) -> int:
+        return self.table.weight
+
 
 def _opened(call: Call, one: OpenTable) -> RowCount:
     call.give(one)

@@ -18,6 +18,11 @@ class Paper:
         self._memory = bytearray()
         self._file = -1
 
+    @property
+    def weight(self) -> int:
+        """What it costs: an open file costs something of its own."""
+        return self.size + (IN_MEMORY if self._file >= 0 else 0)
+
     def read(self, start: int, most: int) -> bytes:
         """Up to ``most`` bytes from ``start``; fewer only at the end."""
         if self._file >= 0:

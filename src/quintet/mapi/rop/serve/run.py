@@ -45,6 +45,12 @@ LEAST_LOGON = 176  # but this one
 _STOPPING: Final = frozenset((0x18, 0x19, 0x1B))  # MS-OXCTABL R501, R510, R528
 _STOPPING_CODES: Final = frozenset((Code.NOT_SUPPORTED, Code.INVALID_BOOKMARK))
 
+_HOLDING: Final = frozenset((
+    0x03, 0x04, 0x05, 0x0A, 0x0C, 0x0E, 0x13, 0x14, 0x15, 0x17, 0x18, 0x19, 0x1A, 0x22, 0x23, 0x25, 0x2B,
+    0x2D, 0x2E, 0x2F, 0x39, 0x3A, 0x46, 0x4F, 0x5D, 0x67, 0x79, 0x90, 0xA3,
+))  # fmt: skip
+"""Operations after which an object, old or new, holds more: messages, streams, orders of tables."""
+
 logger = log.get("mapi")
 
 
@@ -235,7 +241,12 @@ def _serve(call: Call, served: Served, answer: Writer, doing: _Doing) -> bool | 
     asked = call.asked
     try:
         with mapped():
+            if asked.rop.id in _HOLDING:
+                call.session.check_room()
             body = served.serve(call)
+            if asked.rop.id in _HOLDING:
+                for index in {asked.index, asked.other} & set(range(len(call.handles))):
+                    call.session.weigh(call.handles[index])
             errands = _errands_of(call.session)
     except MapiError as error:
         _errands_of(call.session)

@@ -7,7 +7,7 @@ clients that were written by looking at the wire expect.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 MAX_OBJECTS = 4000  # open in one session; Exchange allows some hundreds of a kind
 MAX_LOGONS = 32  # of one session
+# bytes that all sessions of an account may hold in memory and in files without a name, in one process; a body
+# may have 16 MB and is held some times over
+MAX_WEIGHT = 256 * 1024 * 1024
 
 
 @dataclass(slots=True, eq=False)
@@ -43,17 +46,23 @@ class Held:
     logon: Logon
     thing: Any  # a Box, a Folder, a Message, an Attachment, an `OpenTable`, a `Stream`, a `Subscription`
     page: str  # the charset of its 8-bit text
+    weight: int = 0  # bytes that it holds, about
 
 
 class Session:
     """Everything that a Connect has made; ``page``: the charset of 8-bit text, where an object has no own."""
 
-    def __init__(self, identity: Identity, page: str, notices: Notices) -> None:
+    def __init__(
+        self, identity: Identity, page: str, notices: Notices, beside: Collection[Session] = ()
+    ) -> None:
+        """``beside``: all sessions of the account, as they come and go."""
         self.identity = identity
         self.page = page
         self.notices = notices
         self.logons: dict[int, Logon] = {}
         self.held: dict[int, Held] = {}
+        self.weight = 0  # of everything that is held
+        self._beside = beside
         self.writing: dict[int, Any] = {}  # streams that write to folders, which keep values at once
 
     @property
@@ -82,6 +91,19 @@ class Session:
             if handle not in self.held and handle != NO_HANDLE:
                 self.held[handle] = Held(logon, thing, page)
                 return handle
+
+    def weigh(self, handle: int) -> None:
+        """Notes what an object holds now."""
+        found = self.held.get(handle)
+        if found is not None:
+            fresh: int = getattr(found.thing, "weight", 0)
+            self.weight += fresh - found.weight
+            found.weight = fresh
+
+    def check_room(self) -> None:
+        """Raises MapiError(OUT_OF_MEMORY): the account's sessions hold all that they may."""
+        if sum([one.weight for one in tuple(self._beside)]) > MAX_WEIGHT:
+            raise MapiError(Code.OUT_OF_MEMORY, "too much is held open")
 
     def at(self, handles: Sequence[int], index: int) -> Held | None:
         """What stands at a place of a table of handles; None: nothing, yet, or there is no such place."""
@@ -126,6 +148,7 @@ class Session:
         found = self.held.pop(handle, None)
         if found is None:
             return
+        self.weight -= found.weight
         self.notices.forget(handle)
         self.writing.pop(handle, None)
         if found.thing is found.logon.box:
@@ -133,6 +156,7 @@ class Session:
             for number, other in list(self.held.items()):
                 if other.logon is found.logon:
                     del self.held[number]
+                    self.weight -= other.weight
                     self.writing.pop(number, None)
                     self.notices.forget(number)
 
