@@ -8,11 +8,15 @@ commands, "worker" and "supervise", come without the command line's library, and
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from quintet.config.root import Config
 
 SENDMAIL = ("sendmail", "mailq", "newaliases")  # names that other programs call
 
@@ -36,11 +40,9 @@ def _sendmail(arguments: Sequence[str], name: str = "sendmail") -> NoReturn:
 
 def _main(kind: str = "", *arguments: str) -> None:
     if kind == "worker":
-        from quintet.worker import main as worker  # only one of the three is ever needed
-
-        sys.exit(worker(arguments))
+        sys.exit(_worker(arguments))
     if kind == "supervise":
-        from quintet.supervisor import main as supervisor  # as above
+        from quintet.supervisor import main as supervisor  # only one of the three is ever needed
 
         sys.exit(supervisor(arguments))
     if kind == "sendmail" and arguments != ("--help",):
@@ -64,19 +66,24 @@ def _serve_at_once(arguments: Sequence[str]) -> int | None:
     from quintet.config import load, root  # as above
 
     try:
-        workers = root.from_file(path).workers
+        config = root.from_file(path)
     except load.ConfigError:
         return None  # told there, in words for people
     if not sys.flags.safe_path:
         del sys.path[0]  # nothing is imported from the folder that we happen to stand in
     command = ["-c", str(path.resolve())]
-    if workers > 1:
+    if config.workers > 1:
         from quintet.supervisor import main as supervisor  # as above
 
-        return supervisor(command)
+        return supervisor(command, config)
+    return _worker(command, config)
+
+
+def _worker(arguments: Sequence[str], config: Config | None = None) -> int:
+    gc.disable()  # what is imported and set up stays; `heap.settle` turns it on again
     from quintet.worker import main as worker  # as above
 
-    return worker(command)
+    return worker(arguments, config)
 
 
 def _serve(path: Path, workers: int | None, banner: str) -> None:

@@ -251,11 +251,14 @@ class Supervisor:
 _NOT_PASSED = frozenset(("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", launch.BANNER))
 
 
-def main(arguments: Sequence[str]) -> int:
-    """``supervise -c FILE [--workers N]``; what ``quintet serve`` becomes when it has several workers."""
+def main(arguments: Sequence[str], config: root.Config | None = None) -> int:
+    """``supervise -c FILE [--workers N]``; what ``quintet serve`` becomes when it has several workers.
+
+    ``config``: what FILE says, if it was read already.
+    """
     path, count = parse(arguments)
     try:
-        config = root.from_file(path)
+        config = config or root.from_file(path)
         supervisor = Supervisor(path, config, count or config.workers)
         launch.drop_rights(config)
     except load.ConfigError as error:

@@ -127,12 +127,15 @@ async def _serve(path: Path, config: root.Config, sockets: launch.Sockets) -> No
     await Worker(path, config, sockets).run()
 
 
-def main(arguments: Sequence[str]) -> int:
-    """``worker -c FILE``; what ``quintet serve`` becomes, or a supervisor starts.  Returns the exit code."""
+def main(arguments: Sequence[str], config: root.Config | None = None) -> int:
+    """``worker -c FILE``; what ``quintet serve`` becomes, or a supervisor starts.  Returns the exit code.
+
+    ``config``: what FILE says, if it was read already.
+    """
     path, _ = parse(arguments)
     heap.hold_down()
     try:
-        config = root.from_file(path)
+        config = config or root.from_file(path)
         log.configure(config.log.level, config.log.format, levels=config.log.levels)
         sockets = launch.taken_over()
         if sockets is None:

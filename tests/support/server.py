@@ -197,7 +197,8 @@ def spawn_server(
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = configured(folder, sections)
-    write_config(folder, config)
+    config = dataclasses.replace(config, server=dataclasses.replace(config.server, workers=workers))
+    path = write_config(folder, config)
     if prepare:
         asyncio.run(_prepare(config, letters))
     told = folder / "notify"
@@ -206,7 +207,7 @@ def spawn_server(
         manager.bind(str(told))
         manager.settimeout(START_S)
         with (folder / "log").open("ab") as errors:
-            command = [sys.executable, "-m", "quintet", "serve", "-c", str(folder), "--workers", str(workers)]
+            command = [sys.executable, "-m", "quintet", "serve", "-c", str(path)]
             process = subprocess.Popen(
                 command, env={**os.environ, "NOTIFY_SOCKET": str(told)}, stderr=errors, stdout=errors
             )

@@ -17,8 +17,8 @@ MAX_LINE = 76  # octets before a result goes on the next line
 MAX_REASON = 200  # characters
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+")  # RFC 2045 5.1 token
-_PLAIN = re.compile(r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~/@:\[\]\x80-\U0010ffff]+")  # a pvalue that needs no quotes
-_DOMAIN_PART = re.compile(r"[A-Za-z0-9.\-\x80-\U0010ffff]+")
+_PLAIN = re.compile(r"[^\x00- \"(),;<=>?\\\x7f]+")  # a pvalue that needs no quotes
+_DOMAIN_PART = re.compile(r"[^\x00-,/:-@\[-`{-\x7f]+")  # A-Za-z0-9.- and what is not ASCII
 
 
 def field(authserv_id: str, findings: Iterable[Finding]) -> bytes:

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from quintet.delivery.verdict import Verdict
     from quintet.net.seam import Peer
 
-_ATOMS = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+)*"
-)
+# RFC 5321 4.1.2, RFC 6531 3.3: no control, space, special or dot, but those between
+_ATOMS = re.compile(r"[^\x00- \"(),.:;<>@\[-\]\x7f]+(?:\.[^\x00- \"(),.:;<>@\[-\]\x7f]+)*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ CODES: dict[int, tuple[Result, str, str]] = {
 }
 
 _HOLE = re.compile(r"\{(sender|recipient|user|detail|domain)\}")
-_UNSAFE = re.compile(r"[^ -~\x80-\U0010ffff]+")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 class PipeLink:

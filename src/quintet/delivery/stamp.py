@@ -17,10 +17,10 @@ MAX_CLAUSE = 250  # octets of one word that the client chose
 MAX_SOLICIT = 900  # octets; RFC 3865 2.2 allows 1000, a line holds 998
 MAX_ORCPT = 900  # octets; RFC 3461 5.4 asks for 500, a line holds 998
 
-_DOMAIN = re.compile(
-    r"[A-Za-z0-9_\x80-\U0010ffff]+(?:[.-]+[A-Za-z0-9_\x80-\U0010ffff]+)*|\[[A-Za-z0-9:.-]+\]"
+_DOMAIN = re.compile(  # of A-Za-z0-9_ and what is not ASCII, with dots and hyphens between; or a literal
+    r"[^\x00-/:-@\[-^`{-\x7f]+(?:[.-]+[^\x00-/:-@\[-^`{-\x7f]+)*|\[[A-Za-z0-9:.-]+\]"
 )
-_UNSAFE = re.compile(r"[^!-'*-\[\]-~\x80-\U0010ffff]")  # what a comment must not hold: RFC 5322 3.2.2
+_UNSAFE = re.compile(r"[\x00- ()\\\x7f]")  # what a comment must not hold: RFC 5322 3.2.2
 _TLS12 = re.compile(r"((?:EC)?DHE)-(RSA|ECDSA)-(AES\d+-GCM-SHA\d+|CHACHA20-POLY1305)")
 
 

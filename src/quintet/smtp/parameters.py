@@ -40,7 +40,7 @@ _ORCPT = re.compile(rb"([A-Za-z0-9-]{1,40});(.+)", re.DOTALL)
 _XTEXT = re.compile(rb"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")  # RFC 3461 4
 _HEXCHAR = re.compile(rb"\+([0-9A-F]{2})")
 _PRINTABLE = re.compile(rb"[ -~]*")
-_UNITEXT = re.compile(r"(?:[!-*,-<>-\[\]-~\x80-\U0010ffff]|\\x\{[0-9A-Fa-f]{2,6}\})+")  # RFC 6533 3
+_UNITEXT = re.compile(r"(?:[^\x00- +=\\\x7f]|\\x\{[0-9A-Fa-f]{2,6}\})+")  # RFC 6533 3
 _EMBEDDED = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NO_XCHAR = re.compile(rb"[^!-*,-<>-~]")
