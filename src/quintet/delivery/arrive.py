@@ -177,6 +177,20 @@ def read(data: bytes, claimed: bytes = b"") -> Arriving | No:
     )
 
 
+def plain_fields(block: bytes) -> Mapping[bytes, bytes] | None:
+    """The first field of each name of a header whose lines all have their CRLF; names in lower case.
+
+    None where not all of it is made of fields as they should be.
+    """
+    first = _usual(block[:-2])
+    if first is not None:
+        return first
+    found, is_plain = _closely(block)
+    if isinstance(found, No) or not is_plain:
+        return None
+    return {name.lower(): value for name, value in reversed(found)}
+
+
 def _usual(head: bytes) -> dict[bytes, bytes] | None:
     """The fields of a header of "Name: value" lines, each name once and seen before; None: look closely."""
     lines = head.split(b"\r\n")

@@ -153,6 +153,7 @@ class Fresh:
     uid: Uid
     data: bytes  # prefix and blob
     blob_at: int  # where the blob begins in it
+    blob_key: bytes  # of the blob: its hash, or what stands in its place
     digest: Digest  # of the blob
 
 
@@ -220,9 +221,7 @@ class Gateways:
         while read < folder.high:
             fresh, upto = await self._fresh(folder, read)
             works = [
-                self._work(
-                    gateway, (gateway.list,), content_of(_letter(one)), mail_prefix(gateway, self._host)
-                )
+                self._work(gateway, (gateway.list,), _letter(one), mail_prefix(gateway, self._host))
                 for one in fresh
                 if not self._stays(gateway, one.digest)
             ]
@@ -265,7 +264,7 @@ class Gateways:
                 if fresh and size > MAX_HELD:
                     return fresh, fresh[-1].uid
                 data = await asyncio.to_thread(self._store.read_body, refs[uid])
-                fresh.append(Fresh(uid, data, len(refs[uid].prefix), digests[uid]))
+                fresh.append(Fresh(uid, data, len(refs[uid].prefix), refs[uid].sha256, digests[uid]))
         return fresh, folder.high if len(listed) < most else uids[-1]
 
     def _work(
@@ -336,13 +335,15 @@ class Gateways:
         return content_of(b"".join(parts))
 
 
-def _letter(one: Fresh) -> bytes:
-    """An article as mail, but for `mail_prefix`: the bytes of its blob where mail can have them."""
+def _letter(one: Fresh) -> Content:
+    """An article as mail, but for `mail_prefix`: its own blob where mail can have it."""
     blob = one.data[one.blob_at :]
     if not any(name.lower() in _MISREAD for name, _ in one.digest.headers):
-        return blob
+        content = content_of(blob)
+        content.hashed = one.blob_key
+        return content
     end = blob.find(b"\r\n\r\n")
-    return mail_header(blob[: end + 2]) + blob[end + 2 :]
+    return content_of(mail_header(blob[: end + 2]) + blob[end + 2 :])
 
 
 def _text(digest: Digest, name: str) -> str:

@@ -100,7 +100,7 @@ def _check_known(proto: Proto, *, by_hand: bool) -> None:
     for one in proto.fields:
         if one.name in (b"xref", b"injection-info"):
             raise bad(f"Can't set system {one.raw[: len(one.name)].decode()} header field")
-        if not by_hand and one.name in KNOWN and (fault := content_fault(one)):
+        if not (by_hand or proto.sound) and one.name in KNOWN and (fault := content_fault(one)):
             raise bad(fault)
 
 

@@ -17,26 +17,29 @@ from quintet.auth.identity import Identity
 from quintet.clock import Clock
 from quintet.config.news import News
 from quintet.config.nntp import Nntp
-from quintet.delivery import inject, injectchecks, modqueue, quarantine, screening
+from quintet.delivery import arrive, inject, injectchecks, modqueue, quarantine, screening
 from quintet.delivery.control import acts, orders
 from quintet.delivery.envelope import NULL, Envelope, Recipient, mailbox
 from quintet.delivery.inbound import Inbound
+from quintet.delivery.postbox import Postbox
 from quintet.delivery.postfilter import PostFilter
 from quintet.delivery.screening import Screen, Word
 from quintet.errors import Problem, Reason, Refused
-from quintet.message import cancellock
+from quintet.message import cancellock, headers
 from quintet.message.cancellock import Element
 from quintet.net.seam import Peer
 from quintet.store import access, accounts, groups, trace
-from quintet.store.content import Content
+from quintet.store.arriving import Filing
+from quintet.store.content import Content, raw
 from quintet.store.db import Tx
-from quintet.store.model import AccountId, Added, Folder
+from quintet.store.model import IN_ROW, AccountId, Added, Folder
 from quintet.store.store import Store
 
 DAY_MS = 86_400_000
 LEAD = 96 * 1024  # bytes read before an article is checked: a header of the largest size and some body
 MAX_LINE = 32 * 1024  # octets of a line; a header field's lines are shorter still (`inject.MAX_LINE`)
 SECRET = "cancel-lock.key"  # in the data directory
+LOOKED_AT = frozenset((b"control", b"supersedes", b"expires"))  # by which an article asks for something
 MAIL_FIELDS = frozenset((b"to", b"cc", b"bcc"))
 NEWS = News()
 NOBODY = "moderators"  # in place of the address of a group that has only a queue
@@ -100,6 +103,7 @@ class PostOffice:
         self.filter = PostFilter(store)  # an administrator's own word
         self.screen: Screen | None = None  # filters for whatever comes, set by who joins them
         self._hostname = hostname
+        self._postbox = Postbox(store, self.path_host)
         self._limits = inject.Limits(config.max_groups, config.max_age_days * DAY_MS)
         self._by_hand = inject.Limits(config.max_groups, 0)
         if inbound is not None:
@@ -195,6 +199,10 @@ class PostOffice:
                     more, sender=None
                 )  # a gateway's own or a poster's, whatever `sender` says: RFC 5537 3.10.2
             header = inject.complete(proto, more)
+        if whole and not (moderator or verb or group) and received_at is None:
+            places = await self._file_plain(identity, peer, proto, targets, header, lead)
+            if places is not None:
+                return Posted(proto.message_id, tuple(one.folder.name for one in targets), tuple(places))
         spool = self._store.spool()
         spools = [spool]
         try:
@@ -249,6 +257,46 @@ class PostOffice:
             self._where(verb, targets, identity, proto)
         return verb, targets, moderator
 
+    async def _file_plain(
+        self,
+        identity: Identity | None,
+        peer: Peer,
+        proto: inject.Proto,
+        targets: Sequence[Target],
+        header: bytes,
+        body: bytes,
+    ) -> list[Added] | None:
+        """A small article at which nobody looks, that asks for nothing and of which nothing is to be refused.
+
+        It is not scanned, and filed with others (`Postbox`).  None: it is not one, or it was not filed.
+        """
+        data = header + b"\r\n" + body
+        names = [one.folder.name for one in targets]
+        ends = body.count(b"\n")
+        if (
+            len(data) > IN_ROW
+            or len(body) > self._config.max_article_size
+            or not ends == body.count(b"\r") == body.count(b"\r\n")
+            or b"\0" in data
+            or self.filter.looks
+            or (self.screen is not None and self.screen.looks)
+            or not set(names).isdisjoint(self._news.noticed)
+        ):
+            return None
+        fields = arrive.plain_fields(header)
+        if fields is None or not LOOKED_AT.isdisjoint(fields):
+            return None
+        self._store.blobs.check_space(len(data))
+        date = headers.parse_date(fields[b"date"])
+        content = raw(data, len(header) + 2, fields, proto.message_id, date)
+        filing = Filing(
+            proto.message_id,
+            tuple([one.folder.id for one in targets]),
+            content,
+            self._path(peer, proto.path),
+        )
+        return await self._postbox.file(filing, _note(identity, peer, targets, content.size))
+
     async def _file(
         self,
         identity: Identity | None,
@@ -268,7 +316,7 @@ class PostOffice:
             host=self.path_host,
             received_at=received_at,
             message_id=proto.message_id,
-            trace_note=_note(identity, peer, targets, content),
+            trace_note=_note(identity, peer, targets, content.size),
             rules=rules,
             who=acts.Who(peer.id, _poster(identity)),
         )
@@ -588,10 +636,10 @@ def _poster(identity: Identity | None) -> AccountId | None:
     return identity.account_id if identity is not None and identity.mechanism else None
 
 
-def _note(identity: Identity | None, peer: Peer, targets: Sequence[Target], content: Content) -> trace.Note:
+def _note(identity: Identity | None, peer: Peer, targets: Sequence[Target], size: int) -> trace.Note:
     return trace.Note(
         peer.id,
         "posted",
         identity.account_id if identity is not None else None,
-        {"groups": [one.folder.name for one in targets], "client": peer.address, "size": content.size},
+        {"groups": [one.folder.name for one in targets], "client": peer.address, "size": size},
     )

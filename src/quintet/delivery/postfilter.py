@@ -40,6 +40,12 @@ class PostFilter:
         self._store = store
         self.hooks: Callable[[], Hooks | None] = lambda: None
 
+    @property
+    def looks(self) -> bool:
+        """There is such a hook."""
+        asked = self.hooks()
+        return asked is not None and "post" in asked
+
     async def ask(
         self, identity: Identity | None, peer: Peer, proto: Proto, content: Content, spools: list[Spool]
     ) -> Answer:
@@ -49,7 +55,7 @@ class PostFilter:
             Refused(POLICY), Closed, TryLater(POLICY | BUSY).
         """
         asked = self.hooks()
-        if asked is None or "post" not in asked:
+        if asked is None or not self.looks:
             return Answer(content)
         dropped = spooled = False
         fields: list[bytes] = []

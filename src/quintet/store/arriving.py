@@ -15,7 +15,7 @@ from quintet.store import dialect, filing, history
 from quintet.store.content import Content, Raw
 from quintet.store.db import Tx, bounded
 from quintet.store.groups import END, ends_at
-from quintet.store.model import MAX_ARTICLE, NEWS, FolderId, MessageId, Modseq
+from quintet.store.model import MAX_ARTICLE, NEWS, Added, EntryId, FolderId, MessageId, Modseq, Uid
 
 AT_ONCE = 256  # articles of one call; more of them would hold the loop too long
 KEPT = 50_000  # groups that `every_group` reads, 200 bytes each: more than the public hierarchies have
@@ -126,14 +126,19 @@ def remember(tx: Tx, message_ids: Sequence[str]) -> None:
 
 @bounded(lambda filings, *_, **__: len(filings) <= AT_ONCE)
 def file_all(
-    tx: Tx, filings: Sequence[Filing], *, host: str, remembered: Sequence[str] = ()
+    tx: Tx,
+    filings: Sequence[Filing],
+    *,
+    host: str,
+    remembered: Sequence[str] = (),
+    added: dict[MessageId, list[Added]] | None = None,
 ) -> list[MessageId | Reason]:
     """Files articles in their groups; for each its row, or why it was not filed.
 
     DUPLICATE: its Message-ID is known, from before or from earlier in the list.  NUMBERS_EXHAUSTED: a group
     is full.  NO_SUCH_FOLDER: one is gone.  ALREADY_EXISTS: a number that it should get has been given out.
     All of the batch share a change number.
-    ``remembered``: more ids to note in the history.
+    ``remembered``: more ids to note in the history.  ``added`` is filled with the places of each.
     """
     perhaps = tx.perhaps_known([one.message_id for one in filings])
     taken = history.among(tx, perhaps) if perhaps else set()
@@ -169,6 +174,11 @@ def file_all(
         tx.learn(one.message_id)
         results.append(MessageId(row_id))
         batch.add(one, row_id, targets)
+        if added is not None:
+            added[MessageId(row_id)] = [
+                Added(FolderId(place.id), Uid(place.next - 1), EntryId(number), modseq)
+                for number, place in enumerate(targets, row_id + 2)
+            ]
         row_id += 2 + len(targets)
     batch.write(tx)
     used = [place for place in places.values() if place.added]

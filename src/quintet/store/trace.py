@@ -81,13 +81,33 @@ def _packed(detail: Mapping[str, Any]) -> str:
         return json.dumps(detail, separators=(",", ":"))
 
 
+def note_all(tx: Tx, notes: Sequence[tuple[Note, MessageId, str, Sequence[Added]]]) -> None:
+    """`note` of many: each with its message's row, Message-ID and places."""
+    first = tx.new_ids(len(notes))
+    tx.many(
+        _INSERT,
+        [
+            (
+                number, tx.now, one.conn, one.event, one.account_id, row, message_id,
+                _packed(_with_places(one, places)),
+            )
+            for number, (one, row, message_id, places) in enumerate(notes, first)
+        ],
+    )  # fmt: skip
+
+
+def _with_places(one: Note, places: Sequence[Added]) -> dict[str, Any]:
+    detail = dict(one.detail)
+    if places:
+        detail["places"] = [[place.folder_id, place.uid] for place in places]
+    return detail
+
+
 def note(
     tx: Tx, one: Note, *, message_row: MessageId | None, message_id: str, places: Sequence[Added] = ()
 ) -> None:
     """Writes a note with the places where the message went."""
-    detail = dict(one.detail)
-    if places:
-        detail["places"] = [[place.folder_id, place.uid] for place in places]
+    detail = _with_places(one, places)
     add(tx, tx.now, one.conn, one.event, one.account_id, message_id, detail, message_row=message_row)
 
 

@@ -37,6 +37,7 @@ from quintet.store.db import Tx, bounded
 from quintet.store.model import NEWS, AccountId, Added, Folder, FolderId, MessageId
 
 CONTROL = "control"  # the group of control messages that have no group of their own
+POSTED_AT_ONCE = 64  # articles of `post_all`; more of them would hold the loop too long
 TASKS = orders.GROUPS | orders.OLD | {orders.NOCEM, "unknown"}
 
 
@@ -125,6 +126,27 @@ def file_all(
         if not isinstance(results[at], Reason):
             act(tx, order, filings[at].message_id, rules, who)
     return results
+
+
+@bounded(lambda posted, **_: len(posted) <= POSTED_AT_ONCE)
+def post_all(tx: Tx, posted: Sequence[tuple[Filing, trace.Note]], *, host: str) -> list[list[Added] | None]:
+    """`file` of articles that ask for nothing, each with its line of the trace; their places.
+
+    None for one that was not filed, whatever the reason: `file` tells it.
+    """
+    early = cancels.early_among(tx, [one.message_id for one, _ in posted])
+    kept = [(one, note) for one, note in posted if one.message_id not in early]
+    added: dict[MessageId, list[Added]] = {}
+    rows = arriving.file_all(tx, [one for one, _ in kept], host=host, added=added)
+    notes = [
+        (note, row, one.message_id, added[row])
+        for row, (one, note) in zip(rows, kept, strict=True)
+        if not isinstance(row, Reason)
+    ]
+    trace.note_all(tx, notes)
+    places = {message_id: found for _, _, message_id, found in notes}
+    # popped: of two with one Message-ID the second was not filed
+    return [places.pop(one.message_id, None) for one, _ in posted]
 
 
 def place(tx: Tx, verb: str) -> Folder:
