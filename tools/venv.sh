@@ -34,7 +34,7 @@ elif [ -e .venv ] && ! .venv/bin/pip --version >/dev/null 2>&1; then
 fi
 
 if [ ! -e .venv ]; then
-    echo "Making .venv with $("$PYTHON" --version) ..."
+    echo "Making .venv with $("$PYTHON" --version): $(grep -c == requirements.lock) packages, once, in a minute or two ..."
     "$PYTHON" -m venv .venv
 fi
 pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input -q "$@"; }
