@@ -156,14 +156,18 @@ class FolderCore(Bagged):
             self._own, _ = stored.own_values(self.box, props.get(self.box.tx, props.FOLDER, row.id))
         return self._own
 
-    def _put(self, fresh: Bag) -> None:
+    def check_writable(self) -> None:
+        """Raises MapiError(ACCESS_DENIED): the reader may not set properties of the folder."""
         self.check("a" if not self.may("k") else "k")
+
+    def _put(self, fresh: Bag) -> None:
+        self.check_writable()
         bag = dict(self._bag())
         put_in(bag, fresh)
         self._save(bag)
 
     def _drop(self, gone: Sequence[Key]) -> None:
-        self.check("a" if not self.may("k") else "k")
+        self.check_writable()
         self._save({key: value for key, value in self._bag().items() if key not in gone})
 
     def _save(self, bag: Bag) -> None:

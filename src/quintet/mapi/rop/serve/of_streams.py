@@ -183,7 +183,7 @@ def open_stream(call: Call) -> streams.OpenStreamAnswer:
 
 
 def _check_writable(owner: Bagged) -> None:
-    if isinstance(owner, ItemLike):
+    if isinstance(owner, (ItemLike, Folder)):
         owner.check_writable()
     elif isinstance(owner, Attachment):
         owner.parent.check_writable()
