@@ -71,6 +71,22 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True)
+class Refuse:
+    """Who is refused by name; finer rules are hooks."""
+
+    clients: tuple[str, ...] = opt((), "Networks whose connections are refused (554); never this machine's.")
+    helo: tuple[str, ...] = opt(
+        (), "Names in HELO whose mail is refused, unless they log in; * and ? stand for anything."
+    )
+    senders: tuple[str, ...] = opt(
+        (),
+        "Senders whose mail is refused, unless they log in: addresses, @domains, or patterns with * and ?; "
+        "<> is the null sender.",
+    )
+    text: str = opt("Refused by policy", "What they are told; a good place for an address of a web page.")
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """What follows from the points that checks and scores gave; 0: nothing does."""
 
@@ -105,6 +121,7 @@ class Policy:
         "Empty: the server's name.",
     )
     rates: Rates = field(default_factory=Rates, metadata={"doc": "Limits by address, account and domain."})
+    refuse: Refuse = field(default_factory=Refuse, metadata={"doc": "Who is refused by name."})
     scores: Scores = field(default_factory=Scores, metadata={"doc": "What points lead to."})
 
     def faults(self) -> list[str]:

@@ -224,6 +224,7 @@ def _networks(config: Config) -> Iterator[tuple[lines.Path, Sequence[str]]]:
     yield ("http", "metrics_from"), config.http.metrics_from
     yield ("smtp", "relay_networks"), config.smtp.relay_networks
     yield ("policy", "rates", "exempt"), config.policy.rates.exempt
+    yield ("policy", "refuse", "clients"), config.policy.refuse.clients
     yield ("smtp", "xclient_from"), config.smtp.xclient_from
     yield ("smtp", "xforward_from"), config.smtp.xforward_from
 

@@ -1,4 +1,4 @@
-"""The administrator's rules of one process: hooks and rates as configured, read again by a reload.
+"""The administrator's rules of one process: lists, rates and hooks as configured, read again by a reload.
 
 Joins what `policy` has with what `Inbound` takes; answers `quintet policy`.
 """
@@ -12,10 +12,11 @@ from typing import Any
 
 from quintet import log
 from quintet.clock import Clock
-from quintet.config.policy import Policy
+from quintet.config.policy import Policy, Refuse
 from quintet.delivery.checks import Check, Filter
 from quintet.delivery.hooking import Hooked
 from quintet.delivery.pace import Pace
+from quintet.delivery.refusing import Refusing
 from quintet.policy.hooks import BadHooks, Hooks
 from quintet.policy.rates import Rates
 from quintet.store.store import Store
@@ -52,10 +53,11 @@ class Rules:
     def _take(self, config: Policy) -> None:
         self.config = config
         self.rates = Rates(config.rates, self._store.data / "run")
-        # rates come first: who is over its limit costs no call of a hook
-        self.checks: Sequence[Check] = (
-            [Pace(self.rates, self._store, self._clock)] if self.rates.meters else []
-        )
+        # lists and rates come first: who is refused by them costs no call of a hook
+        self.checks: Sequence[Check] = [
+            *([Refusing(config.refuse)] if _refuses(config.refuse) else ()),
+            *([Pace(self.rates, self._store, self._clock)] if self.rates.meters else ()),
+        ]
         self.filters: Sequence[Filter] = ()
         if self._hooks is not None:
             hooked = Hooked(self._hooks)
@@ -97,6 +99,10 @@ class Rules:
             for meter in self.rates.meters.values():
                 meter.clear()
         logger.info("rates reset", name=name)
+
+
+def _refuses(config: Refuse) -> bool:
+    return bool(config.clients or config.helo or config.senders)
 
 
 def _hooks(config: Policy) -> Hooks | None:

@@ -297,6 +297,16 @@ def remove_address(tx: Tx, address: str) -> None:
     directory.changed(tx)
 
 
+def address(tx: Tx, text: str) -> Address | None:
+    """The address of that very name; "@domain" is the catch-all.  Raises Refused(NO_SUCH_DOMAIN)."""
+    local, _, domain = text.rpartition("@")
+    row = tx.one(
+        "SELECT kind, account_id, target FROM address WHERE domain = ? AND local = ?",
+        normal_domain(domain), normal_local(local),
+    )  # fmt: skip
+    return None if row is None else Address(text, *row)
+
+
 def addresses(tx: Tx, account_id: AccountId | None = None) -> list[Address]:
     """All addresses, or those of one account."""
     where, params = ("WHERE account_id = ?", (account_id,)) if account_id is not None else ("", ())

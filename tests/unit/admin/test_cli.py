@@ -14,6 +14,7 @@ import typer
 
 from quintet.admin import cli
 from quintet.admin.cli import common, describe
+from quintet.config.route import Route
 from quintet.store import migrate
 from tests.support.server import configured, write_config
 from tests.support.shell import Shell
@@ -168,6 +169,11 @@ def test_aliases_of_every_kind(shell: Shell) -> None:
     assert shell.json("alias", "add", "@example.org", "zoe@example.org")["kind"] == "alias"
     kinds = {each["address"]: each["kind"] for each in shell.json("alias", "list")}
     assert kinds["@example.org"] == "catchall"
+    assert shell("alias", "add", "z@example.org", "x@far.example") == (
+        "z@example.org goes to x@far.example (forward), no longer to zoe@example.org\n"
+    )
+    shell("alias", "add", "zoe@example.org", "x@far.example", code=1)  # her mailbox would lose its address
+    assert "own address of zoe@example.org" in shell.err
     shell("alias", "remove", "z@example.org")
     shell("alias", "remove", "z@example.org", code=1)
     shell("alias", "add", "x@example.org", "nobody", code=1)
@@ -211,17 +217,47 @@ def test_queue_from_list_to_removal(shell: Shell) -> None:
     shown = shell.json("queue", "show", str(rows[0]["number"]))
     assert shown["message_id"] == "<q1@example.org>"
     assert len(shown["recipients"]) == 3
+    assert shell("queue", "show", str(rows[0]["number"]), "--text").endswith("Subject: x\n\nbody\n")
+    assert shell("queue", "hold", "--match", "NEAR.example") == "1 recipients held\n"
+    assert shell("queue", "release", "--match", "zoe@") == "1 recipients released\n"
     assert shell("queue", "hold", str(number)) == "3 recipients held\n"
     assert len(shell.json("queue", "list", "--state", "held")) == 3
     assert shell("queue", "release", str(rows[0]["number"])) == "1 recipients released\n"
     assert shell("queue", "release", "--all") == "2 recipients released\n"
     assert shell("queue", "retry", "--match", "near") == "1 recipients are tried now\n"
+    shell("queue", "remove", "--match", "a@far", "--all", code=common.Exit.USAGE)
+    assert shell("queue", "remove", "--match", "a@far") == "1 recipients removed\n"
     assert shell("queue", "remove", str(rows[2]["number"])) == "1 recipients removed\n"
-    assert shell("queue", "remove", "--all") == "2 recipients removed\n"
+    assert shell("queue", "remove", "--all") == "1 recipients removed\n"
     assert shell("queue", "list") == "the queue is empty\n"
     shell("queue", "show", "999", code=1)
     shell("queue", "hold", code=common.Exit.USAGE)
     shell("queue", "list", "--state", "lost", code=common.Exit.USAGE)
+
+
+def test_queue_route_tells_where_mail_would_go(shell: Shell) -> None:
+    routes = {
+        "partner": Route(domains=["far.example"], via="smtp", host="127.0.0.1", port=2525, tls="must"),
+        "no": Route(domains=["gone.example"], via="error", text="moved away"),
+    }
+    write_config(shell.folder, configured(shell.folder, {"queue": {"routes": routes}}))
+    shell("account", "add", "zoe@example.org", "--password", "pw")
+    shell("alias", "add", "both@example.org", "zoe@example.org, x@far.example")
+
+    def told(address: str) -> list[tuple[str, ...]]:
+        rows = shell.json("queue", "route", address)
+        return [tuple(row[name] for name in ("address", "by", "to", "at", "tls")) for row in rows]
+
+    zoe = ("zoe@example.org", "mailbox", "zoe@example.org/INBOX", "", "")
+    assert told("zoe@example.org") == [zoe]
+    assert told("both@example.org") == [
+        zoe, ("x@far.example", "route partner (smtp)", "127.0.0.1", "127.0.0.1:2525", "must (route)"),
+    ]  # fmt: skip
+    assert told("y@gone.example") == [("y@gone.example", "route no (error)", "moved away", "", "")]
+    assert told("none@example.org") == [
+        ("none@example.org", "refused", "550 5.1.1 No such user here", "", "")
+    ]
+    assert told("a@[192.0.2.1]") == [("a@[192.0.2.1]", "mx", "192.0.2.1", "192.0.2.1:25", "may (default)")]
 
 
 # --- configuration and server -----------------------------------------------------------------------

@@ -30,11 +30,19 @@ def add(
 ) -> None:
     """Send mail for an address to an account, to other addresses, or into a group."""
 
-    async def work(store: Store, _: Config) -> str:
+    async def work(store: Store, _: Config) -> tuple[str, str]:
         return await store.write(_add, address, target)
 
-    kind = common.with_store(config, work)
-    common.done(f"{address} goes to {target} ({kind})", as_json, address=address, target=target, kind=kind)
+    kind, before = common.with_store(config, work)
+    instead = f", no longer to {before}" if before and before != target else ""
+    common.done(
+        f"{address} goes to {target} ({kind}){instead}",
+        as_json,
+        address=address,
+        target=target,
+        kind=kind,
+        before=before,
+    )
 
 
 @noun.command("list")
@@ -62,11 +70,26 @@ def remove(address: Address, config: ConfigOption = None, as_json: JsonOption = 
     common.done(f"{address} removed", as_json, address=address)
 
 
-def _add(tx: Tx, address: str, target: str) -> str:
-    from quintet.store import accounts, groups
+def _add(tx: Tx, address: str, target: str) -> tuple[str, str]:
+    """What kind of alias was made, and where mail for the address went before."""
+    from quintet.store import accounts
 
     if "@" not in address:
         raise Failed(f"{address!r} is no address", "Write it as sales@example.org.")
+    before = accounts.address(tx, address)
+    owner = before.account_id if before is not None else None
+    name = accounts.get(tx, owner).name if owner is not None else ""
+    if before is not None and before.kind == "primary":
+        raise Failed(
+            f"{address} is the own address of {name}",
+            "`quintet account forward` sends its mail on; `quintet account remove` removes the account.",
+        )
+    return _pointed(tx, address, target), name or (before.target if before is not None else "")
+
+
+def _pointed(tx: Tx, address: str, target: str) -> str:
+    from quintet.store import accounts, groups
+
     if target.startswith("group:"):
         name = target.removeprefix("group:")
         if groups.find(tx, name) is None:

@@ -67,7 +67,7 @@ def show(what: What, config: ConfigOption = None, as_json: JsonOption = False) -
     if as_json:
         common.done("", as_json, article=text)
     else:
-        typer.echo(text, nl=False)
+        typer.echo(common.printable(text), nl=False)
 
 
 @noun.command()

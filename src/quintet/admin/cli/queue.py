@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quintet.admin.cli import common, fetching
+from quintet.admin.cli import common, fetching, whither
 from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ Number = Annotated[
     typer.Argument(help="Numbers from `quintet queue list`; a message's means all its recipients."),
 ]
 Everything = Annotated[bool, typer.Option("--all", help="Everything in the queue.")]
+Match = Annotated[str, typer.Option(help="Everything whose sender or recipient has this text.")]
 
 
 @noun.command("list")
@@ -57,6 +58,7 @@ def show(
     number: Annotated[
         int, typer.Argument(help="Number of a recipient or a message from `quintet queue list`.")
     ],
+    text: Annotated[bool, typer.Option("--text", help="The message itself, as it leaves.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -65,20 +67,30 @@ def show(
     async def work(store: Store, _: Config) -> dict[str, Any]:
         return await store.read(_details, number)
 
-    common.record(common.with_store(config, work), as_json)
+    async def read(store: Store, _: Config) -> str:
+        from quintet.store import entries
+
+        ref = await store.read(lambda tx: entries.message_body(tx, _meant(tx, number)[0].message_row))
+        return store.read_body(ref).decode("utf-8", "replace").replace("\r\n", "\n")
+
+    if not text:
+        common.record(common.with_store(config, work), as_json)
+    elif as_json:
+        common.done("", as_json, message=common.with_store(config, read))
+    else:
+        typer.echo(common.printable(common.with_store(config, read)), nl=False)
 
 
 @noun.command()
 def retry(
     numbers: Number = None,
     everything: Everything = False,
-    match: Annotated[str, typer.Option(help="What waits for an address with this text.")] = "",
+    match: Match = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Try again now; what was held goes on too when its number is given."""
-    everything, state = everything or bool(match), "" if numbers else "waiting"
-    count = _change("retry", numbers, everything, config, state, match)
+    count = _change("retry", numbers, everything, config, "" if numbers else "waiting", match)
     common.done(f"{count} recipients are tried now", as_json, recipients=count)
 
 
@@ -86,6 +98,7 @@ def retry(
 def hold(
     numbers: Number = None,
     everything: Everything = False,
+    match: Match = "",
     rule: Annotated[
         str,
         typer.Option(
@@ -102,7 +115,7 @@ def hold(
         number, count = _add_rule(rule, reason, config)
         common.done(f"rule {number} made, {count} recipients held", as_json, rule=number, recipients=count)
         return
-    count = _change("hold", numbers, everything, config)
+    count = _change("hold", numbers, everything, config, match=match)
     common.done(f"{count} recipients held", as_json, recipients=count)
 
 
@@ -262,11 +275,12 @@ def flush(
 def release(
     numbers: Number = None,
     everything: Everything = False,
+    match: Match = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let held messages go on; they are due now."""
-    count = _change("retry", numbers, everything, config, "held")
+    count = _change("retry", numbers, everything, config, "held", match)
     common.done(f"{count} recipients released", as_json, recipients=count)
 
 
@@ -274,19 +288,22 @@ def release(
 def remove(
     numbers: Number = None,
     everything: Everything = False,
+    match: Match = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Throw messages away; the sender is not told."""
-    count = _change("remove", numbers, everything, config)
+    count = _change("remove", numbers, everything, config, match=match)
     common.done(f"{count} recipients removed", as_json, recipients=count)
 
 
 def _change(
     what: str, numbers: list[int] | None, everything: bool, config: Any, state: str = "", match: str = ""
 ) -> int:
-    if not numbers and not everything:
-        raise Failed("which messages?", "Give numbers from `quintet queue list`, or --all.", Exit.USAGE)
+    if bool(numbers) + everything + bool(match) != 1:
+        raise Failed(
+            "which messages?", "Give numbers from `quintet queue list`, --match TEXT, or --all.", Exit.USAGE
+        )
 
     async def work(store: Store, _: Config) -> int:
         from quintet.store import queue
@@ -363,4 +380,5 @@ def _row(each: Recipient) -> dict[str, Any]:
 
 def register(app: typer.Typer) -> None:
     noun.command("fetch")(fetching.fetch)
+    noun.command("route")(whither.route)
     app.add_typer(noun, name="queue")
