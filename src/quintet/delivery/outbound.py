@@ -20,19 +20,19 @@ from quintet import log
 from quintet.clock import Clock
 from quintet.config.queue import Queue
 from quintet.delivery import attempt, shaping
-from quintet.delivery.aftermath import Aftermath, Judged
+from quintet.delivery.aftermath import Aftermath
 from quintet.delivery.attempt import Attempts, Outcome, Ready
 from quintet.delivery.directory import Directory
 from quintet.delivery.links import Links
 from quintet.delivery.local import Local
 from quintet.delivery.reports import Reports
 from quintet.delivery.route import Destination, Policies, Router
+from quintet.delivery.settling import Settling, not_settled
 from quintet.delivery.shaping import Shape
 from quintet.delivery.sites import Batch, Site, Sites
 from quintet.delivery.sorting import Sorter
 from quintet.delivery.transport import Answer, Transport, Turn
 from quintet.errors import Problem, TryLater
-from quintet.message.digest import Digest
 from quintet.net.dns import Resolver
 from quintet.store import db, fetching, queue
 from quintet.store.db import Tx
@@ -50,7 +50,6 @@ CROWD_REST_S = 5.0  # for domains whose site has enough to do
 SITE_S = 60.0  # how long we believe who shares hosts
 MAX_KNOWN = 10_000  # destinations whose site is remembered
 LOOK_S = 0.01  # from what became of one message to the next look into the queue, for all that come after it
-FIRST_AGAIN_S, LAST_AGAIN_S = 1.0, 30.0  # between tries to write down what became of a message
 LOOKUPS = 100  # destinations whose site is looked up at a time
 
 QUEUE_FOLDER = FolderId(0)  # the store hints it when something was queued
@@ -68,16 +67,6 @@ class _Hand:
     @property
     def free(self) -> bool:
         return self.next is None
-
-
-@dataclass(slots=True, eq=False)
-class _Told:
-    """What became of recipients of one message, on its way to the disk."""
-
-    recipients: Sequence[Recipient]
-    judged: Judged
-    written: asyncio.Future[None]
-    tries: int = 0  # that failed
 
 
 class Runner:
@@ -117,6 +106,7 @@ class Runner:
         self.aftermath = Aftermath(
             store, config, directory=directory, hostname=hostname, clock=clock, reports=reports
         )
+        self._settling = Settling(self.aftermath, self._over_with)
         self.sites = Sites()
         self._attempts = Attempts(store, self.links, clock=clock)
         self._local = Local(store, directory, clock=clock, resolver=resolver, sorter=sorter)
@@ -125,8 +115,7 @@ class Runner:
         self._flushed_at = clock.now()
         self._in_hand: dict[RecipientId, Recipient] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._behind: set[asyncio.Future[None]] = set()  # sites looked up, answers on their way to the disk
-        self._unsettled: dict[_Told, asyncio.TimerHandle] = {}  # the disk would not have them: tried again
+        self._behind: set[asyncio.Task[None]] = set()  # sites looked up, leases given back
         self._lookups = asyncio.Semaphore(LOOKUPS)
         self._served = 0
         self._wake = asyncio.Event()
@@ -159,16 +148,14 @@ class Runner:
         """Lets transfers end, gives back everything else, closes every session."""
         self._stopping = True
         self._wake.set()
-        for told, timer in list(self._unsettled.items()):
-            timer.cancel()
-            self._settle(told)
+        self._settling.stop()
         given_back = [one.id for batch in self.sites.everything() for one in batch.recipients]
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=drain_s)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*self._behind, return_exceptions=True)
+        await asyncio.gather(*self._behind, *self._settling.writing, return_exceptions=True)
         try:
             await self.store.write(queue.release, list({*given_back, *self._in_hand}), self.owner)
         except TryLater as problem:
@@ -181,7 +168,7 @@ class Runner:
         while found:
             found, off = await self._take()
             total += found - off
-            while busy := self._tasks | self._behind:
+            while busy := self._tasks | self._behind | self._settling.writing:
                 await asyncio.wait(busy)
         return total
 
@@ -426,7 +413,7 @@ class Runner:
                 ids = [one.id for one in each.recipients]
                 ours = self._ours(each, self.store.peek(queue.still_leased, ids, self.owner))
                 if ours:
-                    self._write_down(ours, [outcome.unreachable] * len(ours))
+                    self._settling.write_down(ours, [outcome.unreachable] * len(ours))
             return
         site.shape.heard(outcome.mood, now)
         if site.shape.paused_until > now:
@@ -453,9 +440,9 @@ class Runner:
                     return self._attempts.ready(batch.destination, recipients, look, turn)
                 except Problem as problem:
                     known = [attempt.answer_to(problem)] * len(recipients)
-            self._write_down(recipients, known, look.digest)
+            self._settling.write_down(recipients, known, look.digest)
         except Problem as problem:
-            _not_settled(problem, recipients)
+            not_settled(problem, recipients)
         finally:
             if not in_hand:
                 self._let_go(recipients)
@@ -477,7 +464,7 @@ class Runner:
         finally:
             if outcome is None:
                 self._let_go(ready.recipients)
-        return outcome, self._write_down(ready.recipients, outcome.answers, ready.digest)
+        return outcome, self._settling.write_down(ready.recipients, outcome.answers, ready.digest)
 
     def _look(self, recipients: Sequence[Recipient]) -> queue.Look:
         row, store = MessageId(recipients[0].message_row), self.store
@@ -492,42 +479,9 @@ class Runner:
         self._let_go([one for one in batch.recipients if one.id not in still])
         return [one for one in batch.recipients if one.id in still]
 
-    def _write_down(
-        self, recipients: Sequence[Recipient], answers: Sequence[Answer], digest: Digest | None = None
-    ) -> asyncio.Future[None]:
-        """In the background; what comes back is done when it is on the disk, or never will be."""
-        judged = self.aftermath.judge(recipients, answers, digest)
-        told = _Told(recipients, judged, asyncio.get_running_loop().create_future())
-        self._settle(told)
-        return told.written
-
-    def _settle(self, told: _Told) -> None:
-        self._unsettled.pop(told, None)
-        try:
-            settling = asyncio.ensure_future(self.aftermath.write(told.judged))
-        except Problem as problem:
-            self._settled(told, problem)
-            return
-        self._behind.add(settling)
-        settling.add_done_callback(functools.partial(self._done, told))
-
-    def _done(self, told: _Told, settling: asyncio.Future[None]) -> None:
-        self._settled(told, None if settling.cancelled() else settling.exception())
-        self._over(settling)
-
-    def _settled(self, told: _Told, problem: BaseException | None) -> None:
-        if isinstance(problem, Problem):
-            _not_settled(problem, told.recipients)
-        if isinstance(problem, TryLater) and not self._stopping:
-            # forgotten, it would be sent again: tried until it is written, and the session waits for it
-            told.tries += 1
-            wait_s = min(FIRST_AGAIN_S * 2 ** (told.tries - 1), LAST_AGAIN_S)
-            timer = asyncio.get_running_loop().call_later(wait_s, self._settle, told)
-            self._unsettled[told] = timer
-            return
-        self._let_go(told.recipients)
-        if not told.written.done():  # whoever waited may have been cancelled, and it with them
-            told.written.set_result(None)
+    def _over_with(self, recipients: Sequence[Recipient]) -> None:
+        self._let_go(recipients)
+        self._look_soon()
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -535,11 +489,13 @@ class Runner:
         task.add_done_callback(self._over)
         return task
 
-    def _over(self, work: asyncio.Future[None]) -> None:
+    def _over(self, work: asyncio.Task[None]) -> None:
         self._behind.discard(work)
-        error = None if work.cancelled() else work.exception()
-        if error is not None and not isinstance(error, Problem):
+        if not work.cancelled() and (error := work.exception()) is not None:
             logger.error("bug", exc_info=error)
+        self._look_soon()
+
+    def _look_soon(self) -> None:
         if not self._looks_soon:
             self._looks_soon = True
             asyncio.get_running_loop().call_later(LOOK_S, self._look_again)
@@ -582,11 +538,6 @@ class Runner:
 def _put_back(tx: Tx, ids: Sequence[RecipientId], owner: str, domains: Sequence[str], until: int) -> None:
     queue.release(tx, ids, owner)
     queue.rest(tx, domains, until)
-
-
-def _not_settled(problem: Problem, recipients: Sequence[Recipient]) -> None:
-    """The store has no answer: the lease runs out, and they are tried again."""
-    logger.warning("not settled", text=str(problem), recipients=len(recipients))
 
 
 def _alive(pid: str) -> bool:

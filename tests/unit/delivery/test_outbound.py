@@ -488,7 +488,7 @@ async def test_what_became_of_a_letter_is_written_when_the_disk_takes_it_again(
     out, to_host, monkeypatch, at_once
 ):
     """Forgotten, it went out again when its lease had run out."""
-    monkeypatch.setattr("quintet.delivery.outbound.FIRST_AGAIN_S", 0.01)
+    monkeypatch.setattr("quintet.delivery.settling.FIRST_AGAIN_S", 0.01)
     async with next_host() as host:
         runner = out.runner(routes=to_host(host.port), per_destination=1)
         write, tries = runner.aftermath.write, 0
