@@ -6,16 +6,18 @@ they are sent, `AT_ONCE` articles at a time, so that a reader who asks for much 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Problem
 from quintet.net import dots
-from quintet.net.seam import Replies
+from quintet.net.seam import CHUNK, Replies
 from quintet.nntp import reader
 from quintet.nntp.fetches import Run
+from quintet.nntp.wire import Status
 from quintet.store import articles, reading
 from quintet.store.articles import Packed
+from quintet.store.model import MessageId
 
 if TYPE_CHECKING:
     from quintet.nntp.session import Session
@@ -75,13 +77,7 @@ def _by_number(session: Session, code: int, words: list[str]) -> Iterator[Any]:
             for _ in numbers:
                 yield from session.problem(problem, None)
             continue
-        for number in numbers:
-            one = found.get(number)
-            if one is None:
-                yield reader.NO_NUMBER
-                continue
-            session.current = session.fetched = number
-            yield from _shown(session, one, number, code)
+        yield from _all(session, [(number, found.get(number)) for number in numbers], code, reader.NO_NUMBER)
 
 
 def _by_id(session: Session, code: int, words: list[str]) -> Iterator[Any]:
@@ -94,18 +90,58 @@ def _by_id(session: Session, code: int, words: list[str]) -> Iterator[Any]:
             for _ in ids:
                 yield from session.problem(problem, None)
             continue
-        for message_id in ids:
-            one = found.get(message_id)
-            if one is None:
-                yield reader.NO_ARTICLE
-            else:
-                yield from _shown(session, one, 0, code)
+        yield from _all(session, [(0, found.get(one)) for one in ids], code, reader.NO_ARTICLE)
+
+
+def _all(
+    session: Session, found: Iterable[tuple[int, Packed | None]], code: int, missing: Status
+) -> Iterator[bytes | Any]:
+    """What was found, in its order: number (0 of what was asked for by Message-ID) and article.
+
+    Whole articles that go out as they are stored are put together once, and not piece by piece.
+    """
+    parts: list[bytes] = []
+    held = 0
+    for number, one in found:
+        if one is None:
+            parts.append(missing.line())
+            continue
+        if number:
+            session.current = session.fetched = number
+        row, message_id, prefix, dotless, data = one
+        if code != reader.WHOLE or data is None or not dotless:
+            if parts:
+                yield b"".join(parts)
+                parts, held = [], 0
+            yield from _shown(session, one, number, code)
+            continue
+        _noted(session, row, message_id)
+        end = b".\r\n" if data.endswith(b"\r\n") else dots.END
+        parts += (_head(code, number, message_id), prefix, data, end)
+        held += len(data)
+        if held >= CHUNK:
+            yield b"".join(parts)
+            parts, held = [], 0
+    if parts:
+        yield b"".join(parts)
+
+
+def _head(code: int, number: int, message_id: str) -> bytes:
+    return b"%d %d %b\r\n" % (code, number, reader.shown_id(message_id, number).encode())
+
+
+def _noted(session: Session, row: MessageId, message_id: str) -> None:
+    """Who logged in read it."""
+    if session.identity is not None:
+        session.read.add((row, message_id))
+        if len(session.read) >= reading.MOST:
+            session.note_read()
 
 
 def _shown(session: Session, one: Packed, number: int, code: int) -> Iterator[Any]:
     """One article: whole from its row, or as a `Slice` when its bytes are in a file."""
     row, message_id, prefix, dotless, data = one
-    head = f"{code} {number} {reader.shown_id(message_id, number)}\r\n".encode()
+    head = _head(code, number, message_id)
     if code == reader.STAT:
         yield head
         return
@@ -116,10 +152,8 @@ def _shown(session: Session, one: Packed, number: int, code: int) -> Iterator[An
         else:
             yield from reader.send(session, article, number, code)
         return
-    if code != reader.HEAD and session.identity is not None:
-        session.read.add((row, message_id))
-        if len(session.read) >= reading.MOST:
-            session.note_read()
+    if code != reader.HEAD:
+        _noted(session, row, message_id)
     if code == reader.WHOLE:
         yield head + dots.whole(prefix + data, bool(dotless))
         return
