@@ -14,7 +14,7 @@ from quintet.errors import BadSyntax
 from quintet.mapi import match, named, types
 from quintet.mapi.bag import Bag, Key, NamedTag
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import packed
+from quintet.mapi.objects import packed, pid
 from quintet.mapi.types import Error, Tag, Value
 from quintet.store.props import FIRST_NAMED
 
@@ -215,6 +215,6 @@ def _checked(tag: Tag, value: Value) -> Value:
         raw = packed.value(tag, value)
     except (BadSyntax, TypeError, AttributeError, UnicodeError) as error:
         raise MapiError(Code.INVALID_PARAMETER, "a value of another type") from error
-    if len(raw) > MAX_VALUE:
+    if len(raw) > MAX_VALUE or (tag == pid.EXTENDED_CONDITION and len(value) > pid.MAX_EXTENDED):
         raise MapiError(Code.VALUE_TOO_BIG)
     return value

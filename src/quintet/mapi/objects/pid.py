@@ -99,6 +99,11 @@ DELETED_ON: Final[Tag] = 0x668F0040
 
 AWAY: Final[Tag] = 0x661D000B  # PidTagOutOfOfficeState, of the store
 
+# extended rules, which are not run: their conditions may have no bytes (MS-OXORULE R1015, R1016)
+EXTENDED_CONDITION: Final[Tag] = 0x0E9A0102
+EXTENDED_LIMIT: Final[Tag] = 0x0E9B0003  # PidTagExtendedRuleSizeLimit, of the store
+MAX_EXTENDED = 0
+
 # attachments (MS-OXCMSG 2.2.2.1 and on)
 ATTACH_NUMBER: Final[Tag] = 0x0E210003
 ATTACH_SIZE: Final[Tag] = 0x0E200003

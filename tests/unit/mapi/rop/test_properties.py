@@ -413,6 +413,22 @@ async def test_the_store_has_properties(tmp_path: Path) -> None:
         assert await box.values(box.handle, 0x3004001F) == ["my store"]
 
 
+async def test_extended_rules_are_refused(tmp_path: Path) -> None:
+    """MS-OXORULE R1015, R1016; MS-OXCSTOR R643, R3055001: conditions have no bytes, as the logon says."""
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        assert await box.values(box.handle, 0x0E9B0003) == [0]
+        hidden = await box.open(messages.CreateMessage(0x0FFF, box.folders[INBOX], True))
+        await box.put(hidden, klass="IPM.ExtendedRule.Message")
+        step = await box.ask(properties.SetProperties(((0x0E9A0102, b"\0\0\3"), (0x65E90003, 1))), hidden)
+        assert [(one.index, one.code) for one in step.answer.problems] == [(0, 0x80040305)]
+        stream = await box.open(streams.OpenStream(0x0E9A0102, 2), hidden)
+        await box.ask(streams.WriteStream(b"\0\0\3"), stream)
+        assert code(await box.try_(0x5D, stream)) == 0x80040305
+        (problem,) = (await box.ask(properties.SetProperties(((0x0E9B0003, 9),)))).answer.problems
+        assert problem.code == 0x8004011A
+
+
 async def test_what_is_held_open_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small requests for large things: all sessions of an account together, until something is released."""
     monkeypatch.setattr(session, "MAX_WEIGHT", 1_000_000)

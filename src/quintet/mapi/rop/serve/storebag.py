@@ -99,6 +99,7 @@ class StoreObject(Bagged):
         0x661C001F: lambda self: None if self.box.public else self.box.owner.display_name,
         0x66190102: _user_entry,
         pid.AWAY: lambda self: sorting.is_away(self.box),
+        pid.EXTENDED_LIMIT: lambda self: None if self.box.public else pid.MAX_EXTENDED,
         0x666D0003: lambda self: MAX_SUBMIT_KIB,
         0x66A10003: lambda self: 0x0409,  # PidTagLocaleId
         0x66C30003: lambda self: 1252,  # PidTagCodePageId
