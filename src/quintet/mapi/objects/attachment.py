@@ -42,8 +42,10 @@ class Attachment(Bagged):
 
     @property
     def weight(self) -> int:
-        """Bytes that it holds, about."""
+        """Bytes that it holds, about; what it shares with its message is the message's."""
         one = self._one
+        if not self.is_dirty:
+            return 0
         return stored.data_weight(one.data) if one.item is None else stored.weight(one.item)
 
     # --- properties -----------------------------------------------------------------------------------

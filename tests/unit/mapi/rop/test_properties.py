@@ -448,3 +448,22 @@ async def test_what_is_held_open_is_bounded(tmp_path: Path, monkeypatch: pytest.
         await bob.ask(streams.OpenStream(0x1000001F, 2), made)
         await box.release(held[0])
         assert code(await beside.try_(letter)) == 0
+
+
+async def test_what_is_attached_weighs_once(tmp_path: Path) -> None:
+    """Whoever's it is at the moment: the stream's, the attachment's, the message's."""
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        message = await new_message(box)
+        held = box.state.session
+        attached = await box.open(0x23, message)
+        stream = await box.open(streams.OpenStream(DATA, 2), attached)
+        await box.ask(streams.SetStreamSize(1_000_000), stream)
+        for step in (None, (0x5D, stream), (messages.SaveChangesAttachment(0x0A), attached)):
+            if step is not None:
+                await box.ask(*step)
+            assert 1_000_000 < held.weight < 1_500_000
+        await box.save(message)
+        for handle in (stream, attached, message):
+            await box.release(handle)
+        assert held.weight == 0

@@ -57,7 +57,9 @@ class Stream:
 
     @property
     def weight(self) -> int:
-        """Bytes that it holds, about."""
+        """Bytes that it holds, about; what is an attachment's content now is the attachment's."""
+        if self._paper is not None and isinstance(self.owner, Attachment) and self.owner.data is self._paper:
+            return 0
         return stored.data_weight(self._source if self._paper is None else self._paper)
 
     def read(self, most: int) -> bytes:

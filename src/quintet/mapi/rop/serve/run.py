@@ -46,10 +46,12 @@ _STOPPING: Final = frozenset((0x18, 0x19, 0x1B))  # MS-OXCTABL R501, R510, R528
 _STOPPING_CODES: Final = frozenset((Code.NOT_SUPPORTED, Code.INVALID_BOOKMARK))
 
 _HOLDING: Final = frozenset((
-    0x03, 0x04, 0x05, 0x0A, 0x0C, 0x0E, 0x13, 0x14, 0x15, 0x17, 0x18, 0x19, 0x1A, 0x22, 0x23, 0x25, 0x2B,
-    0x2D, 0x2E, 0x2F, 0x39, 0x3A, 0x46, 0x4F, 0x5D, 0x67, 0x79, 0x90, 0xA3,
+    0x03, 0x04, 0x05, 0x0A, 0x0E, 0x13, 0x14, 0x15, 0x17, 0x18, 0x19, 0x1A, 0x22, 0x23, 0x2B, 0x2D, 0x2E,
+    0x2F, 0x39, 0x3A, 0x46, 0x4F, 0x67, 0x79, 0x90, 0xA3,
 ))  # fmt: skip
 """Operations after which an object, old or new, holds more: messages, streams, orders of tables."""
+_PASSING: Final = frozenset((0x0C, 0x25, 0x5D))
+"""Operations that give what an object holds to the one it belongs to; never refused for lack of room."""
 
 logger = log.get("mapi")
 
@@ -244,9 +246,9 @@ def _serve(call: Call, served: Served, answer: Writer, doing: _Doing) -> bool | 
             if asked.rop.id in _HOLDING:
                 call.session.check_room()
             body = served.serve(call)
-            if asked.rop.id in _HOLDING:
+            if asked.rop.id in _HOLDING or asked.rop.id in _PASSING:
                 for index in {asked.index, asked.other} & set(range(len(call.handles))):
-                    call.session.weigh(call.handles[index])
+                    call.session.weigh(call.handles[index], above=asked.rop.id in _PASSING)
             errands = _errands_of(call.session)
     except MapiError as error:
         _errands_of(call.session)

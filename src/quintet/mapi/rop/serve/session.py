@@ -92,13 +92,22 @@ class Session:
                 self.held[handle] = Held(logon, thing, page)
                 return handle
 
-    def weigh(self, handle: int) -> None:
-        """Notes what an object holds now."""
+    def weigh(self, handle: int, *, above: bool = False) -> None:
+        """Notes what an object holds now; ``above``: also the one that it belongs to."""
         found = self.held.get(handle)
-        if found is not None:
-            fresh: int = getattr(found.thing, "weight", 0)
-            self.weight += fresh - found.weight
-            found.weight = fresh
+        if found is None:
+            return
+        self._weigh(found)
+        owners = [getattr(found.thing, name, None) for name in ("owner", "parent", "holder")] if above else ()
+        for owner in filter(None, owners):
+            for held in self.held.values():
+                if held.thing is owner:
+                    self._weigh(held)
+
+    def _weigh(self, held: Held) -> None:
+        fresh: int = getattr(held.thing, "weight", 0)
+        self.weight += fresh - held.weight
+        held.weight = fresh
 
     def check_room(self) -> None:
         """Raises MapiError(OUT_OF_MEMORY): the account's sessions hold all that they may."""
