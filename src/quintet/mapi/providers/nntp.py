@@ -15,7 +15,8 @@ TIMEOUT_S = 60.0
 MAX_LINE = 64 * 1024  # bytes; an overview line of a hostile server is no longer
 MAX_ANSWER = 256 * 1024 * 1024  # bytes of lines; all groups, or a group of millions of articles
 MAX_DIGITS = 16  # of an article number (RFC 3977 section 8 and 9.8)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""What no line of a protocol may hold."""
 
 
 class Answer(Exception):
@@ -90,7 +91,7 @@ class Connection:
 
     def ask(self, command: str, *wanted: int) -> tuple[int, str]:
         """Says a command; the code and the text of the answer, which is one of those that are wanted."""
-        if _CONTROL.search(command):
+        if CONTROL.search(command):
             raise MapiError(Code.INVALID_PARAMETER)
         self._socket.sendall(command.encode() + b"\r\n")
         return self._hear(*wanted)

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from quintet.mapi import pr
 from quintet.mapi.errors import Code
-from quintet.mapi.providers import imap, nntp
+from quintet.mapi.providers import imap, nntp, pop3, registry
+from quintet.mapi.providers.base import MessageStore, Special
 from quintet.mapi.providers.news import Groups
 from tests.unit.mapi.providers.conformance import refused
 
@@ -52,6 +54,137 @@ def test_a_body_structure_that_is_none_tells_nothing() -> None:
         assert imap._kinds_of(one) == set()
     assert imap._kinds_of((10**12, 10**12, None)) == {b""}  # numbers are no lengths
     assert imap._kinds_of((b"TEXT", b"Calendar", None)) == {b"calendar"}
+
+
+@pytest.fixture
+def speak(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[socket.socket]]]:
+    """The next connections: each to a server that says what it is told, whatever it hears.
+
+    Gives their ends, to read what they heard.
+    """
+    ends: list[socket.socket] = []
+    waiting: list[socket.socket] = []
+
+    def connect(*_: object, **__: object) -> socket.socket:
+        if not waiting:
+            raise ConnectionRefusedError("nobody there")
+        return waiting.pop(0)
+
+    def speaking(*said: bytes) -> list[socket.socket]:
+        made = []
+        for words in said:
+            ours, theirs = socket.socketpair()
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * 1024 * 1024)
+            theirs.setblocking(False)
+            theirs.sendall(words)
+            theirs.shutdown(socket.SHUT_WR)
+            waiting.append(ours)
+            made.append(theirs)
+        ends.extend([*made, *waiting])
+        return made
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    yield speaking
+    for one in ends:
+        one.close()
+
+
+POP3 = {"host": "pop", "port": "110", "tls": "no", "user": "ann", "password": "secret"}
+_HELLO = b"+OK hello\r\n+OK\r\n+OK\r\n"  # the greeting, USER, PASS
+
+
+def _listed(*keys: bytes) -> bytes:
+    """The answers to LIST and UIDL."""
+    sizes = b"".join([b"%d 30\r\n" % number for number in range(1, len(keys) + 1)])
+    names = b"".join([b"%d %s\r\n" % (number, key) for number, key in enumerate(keys, 1)])
+    return b"+OK\r\n" + sizes + b".\r\n+OK\r\n" + names + b".\r\n"
+
+
+def _letter(text: bytes) -> bytes:
+    return b"+OK\r\nSubject: " + text + b"\r\n\r\nText\r\n.\r\n"
+
+
+def _maildrop() -> MessageStore:
+    store = registry.opened("POP3", POP3).store
+    assert store is not None
+    return store
+
+
+def test_a_lost_maildrop_may_number_its_letters_anew(speak: Callable[..., list[socket.socket]]) -> None:
+    """RFC 1939 section 5: what is deleted is the letter that was meant, not its number of yesterday."""
+    _, second = speak(_HELLO + _listed(b"a", b"b"), _HELLO + _listed(b"b", b"c") + b"+OK\r\n+OK\r\n")
+    store = _maildrop()
+    one = store.messages(store.special()[Special.INBOX]).ids()[1]
+    assert store.delete([one]) == 1
+    assert second.recv(1000).splitlines()[2:] == [b"LIST", b"UIDL", b"DELE 1", b"QUIT"]
+    store.close()
+
+
+def test_a_maildrop_that_is_lost_while_it_forgets_is_asked_again(
+    speak: Callable[..., list[socket.socket]],
+) -> None:
+    """Without its answer to QUIT nobody knows whether it did (RFC 1939 section 6)."""
+    first, second = speak(_HELLO + _listed(b"a", b"b") + b"+OK\r\n", _HELLO + _listed(b"b"))
+    store = _maildrop()
+    assert store.delete(store.messages(store.special()[Special.INBOX]).ids()[:1]) == 1
+    assert (first.recv(1000).split()[-1], second.recv(1000).split()[-1]) == (b"QUIT", b"UIDL")
+    store.close()
+
+
+def test_equal_letters_of_a_maildrop_may_share_a_name(speak: Callable[..., list[socket.socket]]) -> None:
+    """RFC 1939 section 7: a client handles that."""
+    (heard,) = speak(_HELLO + _listed(b"a", b"b", b"a") + _letter(b"One") * 3 + b"+OK\r\n+OK\r\n")
+    store = _maildrop()
+    rows = store.messages(store.special()[Special.INBOX])
+    ids = rows.ids()
+    assert len(set(ids)) == 3
+    assert rows.values(ids, [pr.SUBJECT]) == [["One"]] * 3
+    assert store.delete(ids[2:]) == 1
+    assert heard.recv(1000).splitlines()[-2:] == [b"DELE 3", b"QUIT"]
+    store.close()
+
+
+def test_letters_have_longer_lines_than_they_may(speak: Callable[..., list[socket.socket]]) -> None:
+    speak(_HELLO + _listed(b"a") + _letter(b"x" * 20_000))
+    store = _maildrop()
+    (one,) = store.messages(store.special()[Special.INBOX]).ids()
+    assert len(store.load(one).props[pr.SUBJECT]) == 20_000
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "said,code",
+    [
+        (b"+OK\r\n1\r\n.\r\n", Code.CORRUPT_DATA),
+        (b"+OK\r\none 20\r\n.\r\n", Code.CORRUPT_DATA),
+        (b"+OK\r\n1 20\r\n.\r\n+OK\r\n1\r\n.\r\n", Code.CORRUPT_DATA),
+        (b"-ERR not today\r\n", Code.GENERAL_FAILURE),
+        (b"* OK I am another protocol\r\n", Code.GENERAL_FAILURE),
+        (b"+OK\r\n1 2", Code.NETWORK_ERROR),
+        (b"+OK\r\n" + b"x" * 2000, Code.NETWORK_ERROR),
+        (b"+OK\r\n" + b"1 20\r\n" * 1000, Code.NETWORK_ERROR),
+    ],
+)
+def test_a_maildrop_that_answers_nonsense_is_left(
+    said: bytes, code: Code, speak: Callable[..., list[socket.socket]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pop3, "MAX_LINE", 1000)
+    monkeypatch.setattr(pop3._Bounded, "_left", 3000)
+    monkeypatch.setattr(pop3, "MAX_ANSWER", 3000)
+    first, second = speak(_HELLO + said, _HELLO + said)
+    refused(code, _maildrop)
+    assert first.recv(1000).startswith(b"USER ann\r\nPASS secret\r\nLIST\r\n")
+    assert first.recv(1) == b""  # it hung up
+    again = b"USER" if code == Code.NETWORK_ERROR else b""
+    if again:
+        assert second.recv(1000).startswith(again)
+
+
+def test_words_that_would_be_commands_are_no_password(
+    speak: Callable[..., list[socket.socket]],
+) -> None:
+    for wrong in ("x\r\nDELE 1", "\udc80"):
+        refused(Code.LOGON_FAILED, registry.opened, "POP3", {**POP3, "password": wrong})
 
 
 @pytest.fixture
