@@ -17,29 +17,12 @@ from quintet.mapi.bag import Data
 from quintet.mapi.core.errors import fail
 from quintet.mapi.core.structs import STATSTG
 from quintet.mapi.core.unknown import IUnknown
+from quintet.mapi.providers import files
 
 IN_MEMORY = 1024 * 1024  # bytes; what is written beyond goes to a file
 PIECE = 256 * 1024  # bytes that are copied at once
 MAX_SIZE = 2 * 1024 * 1024 * 1024 - 1  # bytes, as PidTagAttachSize tells them
 STREAM_SEEK_SET, STREAM_SEEK_CUR, STREAM_SEEK_END = 0, 1, 2
-
-
-class FileData:
-    """`bag.Data` over a temporary file, which lives as long as somebody refers to it."""
-
-    def __init__(self, file: IO[bytes], size: int) -> None:
-        self._file, self._size = file, size
-        weakref.finalize(self, file.close)
-        self._lock = threading.Lock()
-
-    @property
-    def size(self) -> int:
-        return self._size
-
-    def read(self, start: int, most: int) -> bytes:
-        with self._lock:
-            self._file.seek(start)
-            return self._file.read(min(most, self._size - start))
 
 
 class IStream(IUnknown):
@@ -151,10 +134,7 @@ class IStream(IUnknown):
         file.seek(0)
         if self._size <= IN_MEMORY:
             return file.read(self._size)
-        copy = tempfile.TemporaryFile()  # noqa: SIM115 (lives with the value)
-        while piece := file.read(PIECE):
-            copy.write(piece)
-        return FileData(copy, self._size)
+        return files.kept(iter(lambda: file.read(PIECE), b""))
 
     def Revert(self) -> None:
         """Forgets what was written since the last Commit."""

@@ -11,11 +11,11 @@ import imaplib
 import re
 import ssl
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import imapclient
-from imapclient import IMAPClient
-from imapclient.exceptions import IMAPClientError, LoginError
+from imapclient import IMAPClient, imap4, tls
+from imapclient.exceptions import IMAPClientError, LoginError, ProtocolError
 
 from quintet.mapi.bag import Data
 from quintet.mapi.errors import Code, MapiError
@@ -26,7 +26,10 @@ from quintet.mapi.providers.mailstore import MailStore
 
 TIMEOUT_S = 60.0
 LARGE = 1024 * 1024  # bytes of a message that is fetched piece by piece
+PIECE = 16 * 1024 * 1024  # bytes of a message in one FETCH
 PAGE = 200  # messages in one FETCH
+MAX_LINE = 64 * 1024 * 1024  # bytes; `imaplib` takes a million, a SEARCH of a large folder tells more
+MAX_ANSWER = 512 * 1024 * 1024  # bytes of one; a server whose answer has no end
 
 _FLAGS = {
     b"\\Seen": mailboxes.READ,
@@ -41,11 +44,55 @@ _USES = {
     b"\\Drafts": Special.DRAFTS,
     b"\\Junk": Special.JUNK,
 }
+_NONSENSE = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError, MemoryError)
 _ATOM = re.compile(r"[^\x00-\x20\x7f-\uffff(){%*\"\\\]]+")
 _LISTING: Final = "(BODY.PEEK[HEADER] BODYSTRUCTURE INTERNALDATE RFC822.SIZE)"
 # parts that tell what a message is, so that its header alone does not
 _TELLING = (b"calendar", b"vcard", b"ms-tnef", b"report", b"signed", b"pkcs7-mime", b"x-pkcs7-mime")
 T = TypeVar("T")
+
+
+class _Bounded(imaplib.IMAP4):
+    """Takes long lines, and no endless answers."""
+
+    _left = MAX_ANSWER
+
+    def send(self, data: Any) -> None:
+        self._left = MAX_ANSWER
+        super().send(data)
+
+    def read(self, size: int) -> bytes:
+        self._count(size)
+        found = super().read(size)
+        if len(found) < size:
+            raise ConnectionError("the server closed the connection")
+        return found
+
+    def readline(self) -> bytes:
+        line = cast("bytes", self.file.readline(min(MAX_LINE, self._left) + 1))
+        self._count(len(line))
+        return line
+
+    def _count(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise ConnectionError("an answer that is too long")
+
+
+class _BoundedPlain(_Bounded, imap4.IMAP4WithTimeout):  # type: ignore[misc]  # as below
+    pass
+
+
+class _BoundedTls(_Bounded, tls.IMAP4_TLS):  # type: ignore[misc]
+    pass
+
+
+class _Client(IMAPClient):  # type: ignore[misc]  # it has no types
+    def _create_IMAP4(self) -> _Bounded:  # noqa: N802 (as there)
+        connect = self._timeout.connect
+        if self.ssl:
+            return _BoundedTls(self.host, self.port, self.ssl_context, connect)  # type: ignore[call-arg]
+        return _BoundedPlain(self.host, self.port, connect)
 
 
 class ImapBoxes(Mailboxes):
@@ -79,9 +126,29 @@ class ImapBoxes(Mailboxes):
                 self._drop_connection()
                 if last:
                     raise MapiError(Code.NETWORK_ERROR, str(error)) from error
+            except ProtocolError as error:
+                self._drop_connection()
+                raise MapiError(Code.CORRUPT_DATA, str(error)) from error
             except IMAPClientError as error:
                 raise _meaning(str(error)) from error
+            except _NONSENSE as error:
+                self._drop_connection()  # who knows where in its answer we are
+                raise MapiError(Code.CORRUPT_DATA, f"the server answers nonsense: {error!r}") from error
         raise AssertionError("a loop of two")
+
+    def _once(self, work: Callable[[IMAPClient], T]) -> T:
+        """Does what would be done twice if it were done again: over a connection that is there."""
+        self._call(lambda client: client.noop())
+        tried = False
+
+        def once(client: IMAPClient) -> T:
+            nonlocal tried
+            if tried:
+                raise MapiError(Code.NETWORK_ERROR, "the connection was lost; who knows whether it was done")
+            tried = True
+            return work(client)
+
+        return self._call(once)
 
     def _drop_connection(self) -> None:
         client, self._client = self._client, None
@@ -205,23 +272,24 @@ class ImapBoxes(Mailboxes):
     def heads(self, path: str, keys: Sequence[str]) -> dict[str, Head]:
         found, telling = {}, []
         for key, one in self._fetch(path, keys, _LISTING):
-            size = int(_told(one, b"RFC822.SIZE"))
-            kinds = _kinds_of(_told(one, b"BODYSTRUCTURE"))
+            size = _told(one, b"RFC822.SIZE", int)
+            kinds = _kinds_of(_told(one, b"BODYSTRUCTURE", tuple))
             attached = any(kind.startswith(b"!") for kind in kinds)
-            header, at = _told(one, b"BODY[HEADER]"), _ms(_told(one, b"INTERNALDATE"))
+            header = _told(one, b"BODY[HEADER]", bytes)
+            at = _ms(_told(one, b"INTERNALDATE", datetime.datetime))
             found[key] = Head(header, False, size, at, attached)
             if size <= LARGE and any(word in kind for kind in kinds for word in _TELLING):
                 telling.append(key)
         for key, one in self._fetch(path, telling, "(BODY.PEEK[])"):
             head = found[key]
-            found[key] = Head(_told(one, b"BODY[]"), True, head.size, head.received_ms)
+            found[key] = Head(_told(one, b"BODY[]", bytes), True, head.size, head.received_ms)
         return found
 
     def marks(self, path: str, keys: Sequence[str]) -> dict[str, Marks]:
         if path not in {place.path for place in self.places()}:
             return {}
         return {
-            key: frozenset([_mark(flag) for flag in _told(one, b"FLAGS") if flag != b"\\Recent"])
+            key: frozenset([_mark(flag) for flag in _told(one, b"FLAGS", tuple) if flag != b"\\Recent"])
             for key, one in self._fetch(path, keys, "(FLAGS)")
         }
 
@@ -237,17 +305,26 @@ class ImapBoxes(Mailboxes):
 
     def message(self, path: str, key: str) -> bytes | Data:
         for _, one in self._fetch(path, [key], "(RFC822.SIZE)"):
-            size = int(_told(one, b"RFC822.SIZE"))
+            size = _told(one, b"RFC822.SIZE", int)
             if size > LARGE:
                 return _Remote(self, path, key, size)
             return self.piece(path, key, 0, size)
         raise MapiError(Code.NOT_FOUND)
 
     def piece(self, path: str, key: str, start: int, size: int) -> bytes:
-        """Some bytes of a message; b"" when it went away."""
-        for _, one in self._fetch(path, [key], f"(BODY.PEEK[]<{start}.{max(size, 1)}>)"):
-            return bytes(one.get(b"BODY[]<%d>" % start) or b"")
-        return b""
+        """Some bytes of a message; fewer when it went away."""
+        found = b""
+        while len(found) < max(size, 1):
+            most = min(max(size - len(found), 1), PIECE)
+            at = start + len(found)
+            one = next(iter(self._fetch(path, [key], f"(BODY.PEEK[]<{at}.{most}>)")), None)
+            told = one[1].get(b"BODY[]<%d>" % at) if one is not None else None
+            if not told or not isinstance(told, bytes):
+                break
+            found += told[:most]
+            if len(told) < most:
+                break
+        return found
 
     def add(self, path: str, pieces: Iterable[bytes], marks: Marks, received_ms: int) -> str:
         content = b"".join(pieces)
@@ -257,7 +334,7 @@ class ImapBoxes(Mailboxes):
         def append(client: IMAPClient) -> Any:
             return client.append(self._name(path), content, flags, at)
 
-        answer = self._call(append)
+        answer = self._once(append)
         self._in(path, lambda client: client.noop())
         found = re.search(rb"APPENDUID (\d+) (\d+)", answer if isinstance(answer, bytes) else b"")
         uid = int(found[2]) if found else max(self._in(path, lambda client: client.search("ALL")))
@@ -279,7 +356,12 @@ class ImapBoxes(Mailboxes):
             wanted = sorted([uid for uid in uids.values() if uid is not None])
             moving = not keep and self._call(lambda client: client.has_capability("MOVE"))
             name = self._name(target)
-            made = self._in(path, lambda client: _copied(client, wanted, name, moving=moving))
+
+            def copy(client: IMAPClient) -> dict[int, int]:
+                self._select(client, path)
+                return _copied(client, wanted, name, moving=moving)
+
+            made = self._once(copy)
             if not keep and not moving:
                 self.remove(path, list(uids))
         self._in(target, lambda client: None)
@@ -345,11 +427,11 @@ def _numbers(text: bytes, most: int) -> list[int]:
     return found
 
 
-def _told(one: Mapping[bytes, Any], name: bytes) -> Any:
+def _told(one: Mapping[bytes, Any], name: bytes, kind: type[T]) -> T:
     """What a FETCH was asked for.  Raises MapiError(CORRUPT_DATA): the server left it out, or said NIL."""
     found = one.get(name)
-    if found is None:
-        raise MapiError(Code.CORRUPT_DATA, f"the server leaves out {name.decode()}")
+    if not isinstance(found, kind):
+        raise MapiError(Code.CORRUPT_DATA, f"the server does not tell {name.decode()}")
     return found
 
 
@@ -387,7 +469,9 @@ def _is_attached(one: tuple[Any, ...]) -> bool:
     return isinstance(one[0], bytes) and one[0].lower() == b"attachment"
 
 
-def _mark(flag: bytes) -> str:
+def _mark(flag: object) -> str:
+    if not isinstance(flag, bytes):  # a keyword of digits is a number to the library
+        return str(flag)
     return _FLAGS.get(flag) or flag.decode("utf-8", "replace").lstrip("\\")
 
 
@@ -400,8 +484,11 @@ def _flags(marks: Marks) -> list[bytes]:
 
 
 def _ms(at: datetime.datetime) -> int:
-    """IMAPClient gives local time without a zone."""
-    return round(at.timestamp() * 1000)
+    """IMAPClient gives local time without a zone; 0: it is out of all times."""
+    try:
+        return round(at.timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):
+        return 0
 
 
 def _meaning(text: str) -> MapiError:
@@ -430,10 +517,10 @@ def connector(options: Mapping[str, str]) -> Callable[[], IMAPClient]:
 
     def connect() -> IMAPClient:
         try:
-            client = IMAPClient(
+            client = _Client(
                 host, int(options["port"]), ssl=tls == "yes", ssl_context=context, timeout=TIMEOUT_S
             )
-        except (OSError, imaplib.IMAP4.error, ssl.SSLError) as error:
+        except (OSError, imaplib.IMAP4.error, ssl.SSLError, *_NONSENSE) as error:
             raise MapiError(Code.NETWORK_ERROR, f"{host}: {error}") from error
         try:
             if tls == "starttls":
@@ -445,7 +532,7 @@ def connector(options: Mapping[str, str]) -> Callable[[], IMAPClient]:
         except LoginError as error:
             client.shutdown()
             raise MapiError(Code.LOGON_FAILED, str(error)) from error
-        except (OSError, imaplib.IMAP4.error) as error:
+        except (OSError, imaplib.IMAP4.error, *_NONSENSE) as error:
             client.shutdown()
             raise MapiError(Code.NETWORK_ERROR, f"{host}: {error}") from error
         return client

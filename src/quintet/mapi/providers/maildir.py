@@ -10,8 +10,9 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from imapclient import imap_utf7
 
@@ -23,6 +24,8 @@ from quintet.mapi.providers.mailboxes import Head, Mailboxes, Marks, Place
 from quintet.mapi.providers.mailstore import MailStore
 
 INBOX = "INBOX"
+_TRIES = 5
+T = TypeVar("T")
 _LETTERS = {
     mailboxes.DRAFT: "D",
     mailboxes.FLAGGED: "F",
@@ -44,13 +47,16 @@ class Maildir(Mailboxes):
         self._host = socket.gethostname().replace("/", "\\057").replace(":", "\\072")
         self._count = itertools.count()
         self._listed: dict[str, tuple[tuple[int, int], dict[str, str]]] = {}
+        self._odd: dict[str, str] = {}  # folders of other programs: a directory that we would name otherwise
 
     # --- folders
 
     def _dir(self, path: str) -> Path:
         if path == INBOX:
             return self._root
-        names = [imap_utf7.encode(name).decode() for name in path.split("/")]
+        if path in self._odd:
+            return self._root / self._odd[path]
+        names = [_encoded(name) for name in path.split("/")]
         if any(name in (".", "..") or (self._plus and "." in name) for name in names):
             raise MapiError(Code.INVALID_PARAMETER, "a name that this layout cannot write")
         return self._root / f".{'.'.join(names)}" if self._plus else self._root.joinpath(*names)
@@ -58,18 +64,26 @@ class Maildir(Mailboxes):
     def places(self) -> list[Place]:
         if self._plus:
             found = [
-                "/".join([_decoded(part) for part in one.name[1:].split(".")])
+                self._path_of(one.name, one.name[1:].split("."))
                 for one in os.scandir(self._root)
                 if one.name.startswith(".") and one.name.strip(".") and _is_maildir(Path(one.path))
             ]
         else:
             found = [
-                "/".join([_decoded(part) for part in one.relative_to(self._root).parts])
+                self._path_of(where.as_posix(), where.parts)
                 for one in files.directories(self._root, skip=_PARTS)
                 if _is_maildir(one)
+                for where in [one.relative_to(self._root)]
             ]
         places = [Place(path, mailboxes.special_of(path)) for path in found if path != INBOX]
         return mailboxes.with_parents([Place(INBOX, Special.INBOX), *places])
+
+    def _path_of(self, name: str, parts: Sequence[str]) -> str:
+        read = [_decoded(part) for part in parts]
+        path = "/".join(read)
+        if [_encoded(part) for part in read] != list(parts):
+            self._odd[path] = name
+        return path
 
     def make(self, path: str) -> None:
         where = self._dir(path)
@@ -111,10 +125,10 @@ class Maildir(Mailboxes):
         if kept is not None and kept[0] == stamp and time.time_ns() - max(stamp) > _SETTLED_NS:
             return kept[1]
         found = {
-            name.partition(":")[0]: f"{part}/{name}"
+            one.name.partition(":")[0]: f"{part}/{one.name}"
             for part in ("cur", "new")
-            for name in os.listdir(where / part)
-            if not name.startswith(".")
+            for one in os.scandir(where / part)
+            if one.is_file() and not one.name.startswith(".")
         }
         listed = {key: found[key] for key in sorted(found, key=_age)}
         self._listed[path] = stamp, listed
@@ -144,7 +158,7 @@ class Maildir(Mailboxes):
         where = self._file(path, key)
         if where is None:
             raise MapiError(Code.NOT_FOUND)
-        return files.FileData(where)
+        return files.FileData(where, lambda: self._file_anew(path, key))
 
     def add(self, path: str, pieces: Iterable[bytes], marks: Marks, received_ms: int) -> str:
         where = self._dir(path)
@@ -156,42 +170,58 @@ class Maildir(Mailboxes):
         self._listed.pop(path, None)
         return key
 
-    def mark(self, path: str, keys: Collection[str], add: Marks, remove: Marks) -> None:
-        where, listed = self._dir(path), self._files(path)
-        for key in keys:
-            if key in listed:
-                name = _name(key, (_marks_of(listed[key]) | add) - remove, listed[key], seen=True)
-                if name != listed[key]:
-                    (where / listed[key]).rename(where / name)
+    def _file_anew(self, path: str, key: str) -> Path | None:
         self._listed.pop(path, None)
+        return self._file(path, key)
+
+    def _each(self, path: str, keys: Iterable[str], work: Callable[[Path], T]) -> list[T | None]:
+        """What becomes of messages' files, also if another program renames them; None: one is gone."""
+        root, listed = self._dir(path), self._files(path)
+        done: list[T | None] = []
+        for key in keys:
+            where = root / listed[key] if key in listed else None
+            made: T | None = None
+            for _ in range(_TRIES if where is not None else 0):
+                try:
+                    made = None if where is None else work(where)
+                    break
+                except FileNotFoundError:
+                    where = self._file_anew(path, key)
+            done.append(made)
+        self._listed.pop(path, None)
+        return done
+
+    def mark(self, path: str, keys: Collection[str], add: Marks, remove: Marks) -> None:
+        def mark(where: Path) -> None:
+            key, old = where.name.partition(":")[0], f"{where.parent.name}/{where.name}"
+            name = _name(key, (_marks_of(old) | add) - remove, old, seen=True)
+            if name != old:
+                where.rename(where.parent.parent / name)
+
+        self._each(path, keys, mark)
 
     def transfer(self, path: str, keys: Sequence[str], target: str, *, keep: bool) -> list[str]:
-        made = []
-        for key in keys:
-            source = self._file(path, key)
-            if source is None:
-                made.append("")
-            elif keep:
-                head = files.head(source)
-                marks = _marks_of(source.name)
-                received = 0 if head is None else head.received_ms
-                made.append(self.add(target, files.FileData(source).pieces(), marks, received))
-            else:
-                source.rename(self._dir(target) / source.parent.name / source.name)
-                made.append(key)
-        self._listed.pop(path, None)
+        there = self._dir(target)
+
+        def copy(source: Path) -> str:
+            received = os.stat(source).st_mtime_ns // 1_000_000
+            data = files.FileData(source, lambda: self._file_anew(path, source.name.partition(":")[0]))
+            return self.add(target, data.pieces(), _marks_of(source.name), received)
+
+        def move(source: Path) -> str:
+            source.rename(there / source.parent.name / source.name)
+            return source.name.partition(":")[0]
+
+        made = self._each(path, keys, copy if keep else move)
         self._listed.pop(target, None)
-        return made
+        return [key or "" for key in made]
 
     def remove(self, path: str, keys: Collection[str]) -> int:
-        count = 0
-        for key in keys:
-            where = self._file(path, key)
-            if where is not None:
-                where.unlink(missing_ok=True)
-                count += 1
-        self._listed.pop(path, None)
-        return count
+        def unlink(where: Path) -> int:
+            where.unlink()
+            return 1
+
+        return sum([one or 0 for one in self._each(path, keys, unlink)])
 
     def refresh(self) -> None:
         self._listed.clear()
@@ -209,8 +239,20 @@ def _age(key: str) -> tuple[int, str]:
     return (int(digits) if digits.isdecimal() else 0), key
 
 
+def _encoded(name: str) -> str:
+    try:
+        return str(imap_utf7.encode(name), "ascii")
+    except UnicodeError:
+        return name
+
+
 def _decoded(name: str) -> str:
-    return str(imap_utf7.decode(os.fsencode(name)))
+    """A name that is none of modified UTF-7 as it is."""
+    try:
+        found = str(imap_utf7.decode(os.fsencode(name)))
+    except UnicodeError:
+        return name
+    return name if not name.isascii() or "/" in found or "\0" in found else found
 
 
 def _marks_of(name: str) -> Marks:

@@ -6,7 +6,7 @@ A row of a table is made of the header alone where that says it, and kept; marks
 from __future__ import annotations
 
 import hashlib
-import threading
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from quintet.mapi import convert, pr, types
 from quintet.mapi.bag import Bag, Data, Item, Key, NamedTag
 from quintet.mapi.convert.names import KEYWORDS
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.providers import base, derive, listing, mailboxes, watching
+from quintet.mapi.providers import base, derive, files, listing, mailboxes, watching
 from quintet.mapi.providers.base import Can, EntryId, Event, Kind, Rows, Special, Thing, View
 from quintet.mapi.providers.mailboxes import Head, Mailboxes, Marks, Place
 from quintet.mapi.types import Value
@@ -23,6 +23,7 @@ from quintet.mapi.types import Value
 KEPT_ROWS = 20_000  # about a kilobyte each
 PAGE = 500  # messages asked for at once
 _STORE, _FOLDER, _MESSAGE = b"\0", b"\1", b"\2"
+_UNNAMED = re.compile(r"[/\0\ud800-\udfff]")
 _BODIES = frozenset((pr.BODY, pr.HTML, pr.RTF_COMPRESSED))  # a row of them is a whole message
 _COUNTS = frozenset((pr.CONTENT_COUNT, pr.CONTENT_UNREAD))
 _LETTERS = ("IPM.NOTE", "IPM.POST", "IPM.SCHEDULE", "REPORT")  # classes that MIME is made for
@@ -49,15 +50,15 @@ class MailStore(base.MessageStore):
         self.entry_id = self._entry(_STORE)
         self.root = self.top = self._entry(_FOLDER)
         self.boxes = boxes
-        self.lock = threading.RLock()
+        self.lock = files.Guard()
         self._rows: OrderedDict[tuple[str, str], Bag] = OrderedDict()
         self._watch = watching.Watch(self._look, poll_s)
 
     # --- ids ----------------------------------------------------------------------------------------
 
     def _entry(self, kind: bytes, path: str = "", key: str | None = None) -> EntryId:
-        tail = path.encode() if key is None else path.encode() + b"\0" + key.encode()
-        return bytes(4) + self.uid + kind + tail
+        tail = path if key is None else f"{path}\0{key}"
+        return bytes(4) + self.uid + kind + tail.encode("utf-8", "surrogateescape")  # as names of files are
 
     def folder_entry(self, path: str) -> EntryId:
         return self._entry(_FOLDER, path)
@@ -68,7 +69,7 @@ class MailStore(base.MessageStore):
         if entry[:20] != bytes(4) + self.uid or kind not in (_STORE, _FOLDER, _MESSAGE):
             raise MapiError(Code.NOT_FOUND)
         try:
-            path, _, key = entry[21:].decode().partition("\0")
+            path, _, key = entry[21:].decode("utf-8", "surrogateescape").partition("\0")
         except UnicodeDecodeError:
             raise MapiError(Code.NOT_FOUND) from None
         return kind, path, key
@@ -133,7 +134,7 @@ class MailStore(base.MessageStore):
             pr.RECORD_KEY: entry,
             pr.INSTANCE_KEY: entry,
             pr.OBJECT_TYPE: int(Thing.FOLDER),
-            pr.DISPLAY_NAME: path.rpartition("/")[2],
+            pr.DISPLAY_NAME: _shown(path.rpartition("/")[2]),
             pr.CONTAINER_CLASS: self._container_class(place),
             pr.FOLDER_TYPE: 1 if path else 0,
             pr.ASSOC_CONTENT_COUNT: 0,
@@ -155,7 +156,7 @@ class MailStore(base.MessageStore):
 
     def _free(self, above: str, name: object) -> str:
         """The path of a folder that is not there yet."""
-        if not isinstance(name, str) or not name or "\0" in name or "/" in name:
+        if not isinstance(name, str) or not name or _UNNAMED.search(name):
             raise MapiError(Code.INVALID_PARAMETER, "a folder's name is text without a slash")
         path = f"{above}/{name}" if above else name
         if path in self._places():
@@ -522,6 +523,11 @@ def _as_mime(item: Item, now_ms: int) -> Iterable[bytes]:
     if lost.attachments is None and set(names) <= {KEYWORDS}:
         return (plain,)
     return convert.to_mime(item, now_ms=now_ms, tnef=True)
+
+
+def _shown(name: str) -> str:
+    """A name that is no text as text."""
+    return name if name.isascii() else name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _above(path: str) -> str:

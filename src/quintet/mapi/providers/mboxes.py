@@ -1,4 +1,4 @@
-"""MBOX and MH: folders that Python's `mailbox` reads and writes, files or directories below one root.
+"""MBOX and MH: folders that are files or directories below one root, locked as mail programs do.
 
 An mbox has no names for its messages, so a message's key is a hash of its content, with a number where
 another is the same.
@@ -7,18 +7,22 @@ another is the same.
 from __future__ import annotations
 
 import calendar
+import fcntl
 import hashlib
-import mailbox
+import io
 import os
 import re
 import shutil
+import tempfile
+import threading
 import time
-from abc import abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import IO, TypeVar
 
 from quintet.mapi.bag import Data
 from quintet.mapi.errors import Code, MapiError
@@ -26,6 +30,7 @@ from quintet.mapi.providers import files, identity, mailboxes
 from quintet.mapi.providers.base import Can, Opened, Option, Service, Special
 from quintet.mapi.providers.mailboxes import Head, Mailboxes, Marks, Place
 from quintet.mapi.providers.mailstore import MailStore
+from quintet.store.ranges import RangeSet
 
 _STATUS = {  # letters of Status and X-Status
     mailboxes.READ: "R",
@@ -33,10 +38,21 @@ _STATUS = {  # letters of Status and X-Status
     mailboxes.FLAGGED: "F",
     mailboxes.DRAFT: "T",
 }
-_SEQUENCES = {mailboxes.ANSWERED: "replied", mailboxes.FLAGGED: "flagged", mailboxes.DRAFT: "draft"}
+_KNOWN = frozenset("".join(_STATUS.values()) + "O")
+_SEQUENCES = {mailboxes.ANSWERED: b"replied", mailboxes.FLAGGED: b"flagged", mailboxes.DRAFT: b"draft"}
+_ALL: Marks = frozenset(_SEQUENCES)
+_MH_MARKS = ".mh_sequences"
+_DIGITS = 9  # of a message's number
+_LINE = 1024 * 1024  # bytes that are read of a line at once
+_IN_MEMORY = 1024 * 1024  # bytes of a letter; a longer one is copied to a temporary file
+_TRIES = 5
+WAITS_S = (0.02, 0.05, 0.1, 0.2, *[0.25] * 18, 0.0)  # between tries to lock
+T = TypeVar("T")
 _BELOW = ".sbd"
+_NO_MAILBOX = re.compile(r"\.(new|lock(\.\d+\..+\.\d+)?)\Z")  # what lockers, and `mailbox`, make beside it
 _STATUS_FIELD = re.compile(rb"(?i)(?:x-)?status:")
 _QUOTED = re.compile(rb"^>+From ", re.MULTILINE)
+_FROM = re.compile(rb"^From ", re.MULTILINE)
 _OWN_FIELDS = (b"status:", b"x-status:")
 
 
@@ -57,26 +73,12 @@ class Tree(Mailboxes):
         name = path.relative_to(self._root).as_posix()
         return Place(name, Special.INBOX if name == self._inbox else mailboxes.special_of(name))
 
-    @contextmanager
-    def _opened(self, path: str, *, write: bool = False) -> Iterator[Any]:  # Any: a mailbox of some kind
-        """Raises MapiError(NOT_FOUND, SERVER_BUSY): another program holds its lock."""
-        where = self._at(path)
-        if not where.exists():
-            raise MapiError(Code.NOT_FOUND)
-        box = self._box(where)
-        try:
-            if write:
-                _lock(box)
-            yield box
-            if write:
-                box.flush()
-        finally:
-            if write:
-                box.unlock()
-            box.close()
+    def _locked(self, path: str) -> AbstractContextManager[IO[bytes]]:
+        """The file that tells what is in a folder, to read and to write; other programs wait meanwhile.
 
-    @abstractmethod
-    def _box(self, where: Path) -> mailbox.Mailbox[Any]: ...
+        Raises MapiError(NOT_FOUND, SERVER_BUSY): another program holds its lock.
+        """
+        return _locked(self._at(path))
 
     def rename(self, path: str, new: str) -> None:
         if path == self._inbox:
@@ -86,41 +88,61 @@ class Tree(Mailboxes):
 
 
 class Mh(Tree):
-    """Directories with a file a message, and ".mh_sequences" for the marks."""
+    """Directories with a file a message, and ".mh_sequences" for the marks.
 
-    def _box(self, where: Path) -> mailbox.MH:
-        return mailbox.MH(where, create=False)
+    A number that is free is given again, so a message's key has the time and size of its file too.
+    """
+
+    def _locked(self, path: str) -> AbstractContextManager[IO[bytes]]:
+        where = self._at(path)
+        if not where.is_dir():
+            raise MapiError(Code.NOT_FOUND)
+        (where / _MH_MARKS).touch()
+        return _locked(where / _MH_MARKS)
 
     def places(self) -> list[Place]:
         return mailboxes.with_parents([self._place(one) for one in files.directories(self._root)])
 
     def keys(self, path: str) -> Sequence[str]:
-        where = self._at(path)
-        if not where.is_dir():
-            raise MapiError(Code.NOT_FOUND)
-        return [
-            str(number) for number in sorted([int(name) for name in os.listdir(where) if name.isdecimal()])
-        ]
+        found = []
+        try:
+            with os.scandir(self._at(path)) as entries:
+                for one in entries:
+                    number = _number(one.name)
+                    if number is not None and one.is_file():
+                        with suppress(FileNotFoundError):  # it just went
+                            found.append((number, _mh_key(one.name, one.stat())))
+        except (FileNotFoundError, NotADirectoryError):
+            raise MapiError(Code.NOT_FOUND) from None
+        return [key for _, key in sorted(found)]
 
     def _file(self, path: str, key: str) -> Path | None:
-        where = self._at(path) / key
-        return where if key.isdecimal() and where.is_file() else None
+        number = key.partition("-")[0]
+        where = self._at(path) / number
+        try:
+            same = _number(number) is not None and _mh_key(number, os.stat(where)) == key
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return where if same else None
 
     def heads(self, path: str, keys: Sequence[str]) -> dict[str, Head]:
         found = {key: files.head(where) for key in keys if (where := self._file(path, key))}
         return {key: head for key, head in found.items() if head is not None}
 
     def marks(self, path: str, keys: Sequence[str]) -> dict[str, Marks]:
-        if not self._at(path).is_dir():
-            return {}
-        with self._opened(path) as box:
-            sequences = {name: set(numbers) for name, numbers in box.get_sequences().items()}
-        unseen = sequences.get("unseen", set())
+        try:
+            sequences, _ = _sequences((self._at(path) / _MH_MARKS).read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            sequences = {}
+        nobody = RangeSet()
+        unseen = sequences.get(b"unseen", nobody)
+        held = {mark: sequences.get(name, nobody) for mark, name in _SEQUENCES.items()}
         found = {}
         for key in keys:
-            if self._file(path, key):
-                words = {mark for mark, name in _SEQUENCES.items() if int(key) in sequences.get(name, ())}
-                found[key] = frozenset(words if int(key) in unseen else {*words, mailboxes.READ})
+            where = self._file(path, key)
+            if where is not None:
+                words = {mark for mark, numbers in held.items() if int(where.name) in numbers}
+                found[key] = frozenset(words if int(where.name) in unseen else {*words, mailboxes.READ})
         return found
 
     def message(self, path: str, key: str) -> bytes | Data:
@@ -131,32 +153,40 @@ class Mh(Tree):
 
     def add(self, path: str, pieces: Iterable[bytes], marks: Marks, received_ms: int) -> str:
         where = self._at(path)
-        number = max([int(key) for key in self.keys(path)], default=0) + 1
-        scratch = where / f",new{os.getpid()}"  # a comma before: deleted, says MH
+        number = max([int(key.partition("-")[0]) for key in self.keys(path)], default=0) + 1
+        scratch = where / f",new{os.getpid()}-{threading.get_ident()}"  # a comma before: deleted, says MH
         scratch.unlink(missing_ok=True)
-        files.write(scratch, pieces, received_ms)
-        while True:
-            try:
-                os.link(scratch, where / str(number))
-                break
-            except FileExistsError:  # another program was quicker
-                number += 1
-        scratch.unlink()
+        try:
+            files.write(scratch, pieces, received_ms)
+            while True:
+                try:
+                    os.link(scratch, where / str(number))
+                    break
+                except FileExistsError:  # another program was quicker
+                    number += 1
+        finally:
+            scratch.unlink(missing_ok=True)
         files.sync(where)
-        self.mark(path, [str(number)], marks, frozenset((mailboxes.READ,)) - marks)
-        return str(number)
+        self._marked(path, {number}, marks, frozenset((mailboxes.READ, *_SEQUENCES)) - marks)
+        return _mh_key(str(number), os.stat(where / str(number)))
 
     def mark(self, path: str, keys: Collection[str], add: Marks, remove: Marks) -> None:
-        numbers = {int(key) for key in keys if self._file(path, key)}
-        with self._opened(path, write=True) as box:
-            sequences = {name: set(held) for name, held in box.get_sequences().items()}
+        self._marked(path, {int(where.name) for key in keys if (where := self._file(path, key))}, add, remove)
+
+    def _marked(self, path: str, numbers: Collection[int], add: Marks, remove: Marks) -> None:
+        change = RangeSet.of(numbers)
+        with self._locked(path) as file:
+            sequences, others = _sequences(file.read())
             for mark in {*add, *remove}:
-                name = "unseen" if mark == mailboxes.READ else _SEQUENCES.get(mark)
+                name = b"unseen" if mark == mailboxes.READ else _SEQUENCES.get(mark)
                 if name is not None:
-                    held = sequences.setdefault(name, set())
+                    held = sequences.get(name, RangeSet())
                     inside = (mark in add) != (mark == mailboxes.READ)
-                    sequences[name] = held | numbers if inside else held - numbers
-            box.set_sequences({name: sorted(held) for name, held in sequences.items() if held})
+                    sequences[name] = held | change if inside else held - change
+            lines = [name + b": " + _written(held) for name, held in sequences.items() if held]
+            file.seek(0)
+            file.write(b"".join([line + b"\n" for line in [*lines, *others]]))
+            file.truncate()
 
     def transfer(self, path: str, keys: Sequence[str], target: str, *, keep: bool) -> list[str]:
         made = []
@@ -164,25 +194,25 @@ class Mh(Tree):
         heads = self.heads(path, keys)
         for key in keys:
             where = self._file(path, key)
-            if where is None:
+            if where is None or key not in marks or key not in heads:
                 made.append("")
                 continue
             pieces = files.FileData(where).pieces()
             made.append(self.add(target, pieces, marks[key], heads[key].received_ms))
         if not keep:
-            self.remove(path, keys)
+            self.remove(path, [key for key, new in zip(keys, made, strict=True) if new])
         return made
 
     def remove(self, path: str, keys: Collection[str]) -> int:
         gone = [where for key in keys if (where := self._file(path, key))]
-        self.mark(path, keys, frozenset((mailboxes.READ,)), frozenset(_SEQUENCES))
         for where in gone:
-            where.unlink()
+            where.unlink(missing_ok=True)
+        self._marked(path, {int(where.name) for where in gone}, frozenset((mailboxes.READ,)), _ALL)
         return len(gone)
 
     def make(self, path: str) -> None:
         self._at(path).mkdir(parents=True)
-        (self._at(path) / ".mh_sequences").touch()
+        (self._at(path) / _MH_MARKS).touch()
 
     def drop(self, path: str) -> None:
         if path == self._inbox:
@@ -190,16 +220,50 @@ class Mh(Tree):
         shutil.rmtree(self._at(path))
 
 
+def _number(name: str) -> int | None:
+    """The number of a message's file; None: it is none."""
+    return int(name) if name.isascii() and name.isdecimal() and len(name) <= _DIGITS else None
+
+
+def _mh_key(name: str, status: os.stat_result) -> str:
+    return f"{name}-{status.st_mtime_ns:x}-{status.st_size:x}"
+
+
+def _sequences(text: bytes) -> tuple[dict[bytes, RangeSet], list[bytes]]:
+    """By name; and lines that are none."""
+    found: dict[bytes, RangeSet] = {}
+    others = []
+    for line in text.splitlines():
+        name, colon, numbers = line.partition(b":")
+        try:
+            if not colon:
+                raise ValueError
+            found[name.strip()] = RangeSet.parse(",".join(numbers.decode("ascii").split()))
+        except ValueError:
+            others.append(line)
+    return found, others
+
+
+def _written(held: RangeSet) -> bytes:
+    return str(held).replace(",", " ").encode()
+
+
 @dataclass(frozen=True, slots=True)
 class _Listed:
     """One message of an mbox that was read."""
 
-    start: int  # where it lies in the file, "From " line excluded
-    size: int
+    at: int  # where its "From " line begins in the file
+    start: int  # where it begins itself
+    body: int  # where the blank line behind its header is
+    size: int  # from ``start`` on
+    end: int  # where the next one's "From " line begins
     received_ms: int
-    marks: Marks
-    number: int  # in the file, from 0
+    letters: str  # of Status and X-Status
     quoted: bool  # some lines have a ">" before "From "
+
+    @property
+    def marks(self) -> Marks:
+        return frozenset([mark for mark, letter in _STATUS.items() if letter in self.letters])
 
 
 def _of(listed: Mapping[str, _Listed], key: str) -> _Listed | None:
@@ -223,10 +287,7 @@ class Mbox(Tree):
 
     def __init__(self, root: Path, inbox: str) -> None:
         super().__init__(root, inbox)
-        self._read: dict[str, tuple[tuple[int, int], dict[str, _Listed]]] = {}
-
-    def _box(self, where: Path) -> mailbox.mbox:
-        return mailbox.mbox(where, create=False)
+        self._read: dict[str, tuple[tuple[int, int, int], dict[str, _Listed]]] = {}
 
     def _at(self, path: str) -> Path:
         where = super()._at(path)
@@ -247,104 +308,157 @@ class Mbox(Tree):
             found += [
                 self._place(Path(one.path))
                 for one in os.scandir(folder)
-                if one.is_file() and not one.name.startswith(".") and not one.name.endswith((".lock", ".new"))
+                if one.is_file() and not one.name.startswith(".") and not _NO_MAILBOX.search(one.name)
             ]
         return mailboxes.with_parents(found)
 
-    def _listed(self, path: str) -> dict[str, _Listed]:
-        where = self._at(path)
-        try:
-            status = os.stat(where)
-        except FileNotFoundError:
-            raise MapiError(Code.NOT_FOUND) from None
-        if not where.is_file():
-            return {}
-        stamp = status.st_mtime_ns, status.st_size
+    def _listed(self, path: str, file: IO[bytes]) -> dict[str, _Listed]:
+        stamp = _stamp(file)
         kept = self._read.get(path)
         if kept is None or kept[0] != stamp:
-            kept = stamp, dict(_scanned(where))
+            kept = stamp, dict(_scanned(file))
             self._read[path] = kept
         return kept[1]
 
+    def _reading(self, path: str, work: Callable[[IO[bytes], Mapping[str, _Listed]], T]) -> T:
+        """Does something with the file as it is; once more where it was changed meanwhile.
+
+        Raises MapiError(NOT_FOUND, SERVER_BUSY).
+        """
+        for _ in range(_TRIES):
+            try:
+                file = self._at(path).open("rb")
+            except FileNotFoundError:
+                raise MapiError(Code.NOT_FOUND) from None
+            except IsADirectoryError:
+                return work(io.BytesIO(), {})
+            with file:
+                before = _stamp(file)
+                found = work(file, self._listed(path, file))
+                if _stamp(file) == before:
+                    return found
+        raise MapiError(Code.SERVER_BUSY, "another program writes in the mailbox all the time")
+
     def keys(self, path: str) -> Sequence[str]:
-        return list(self._listed(path))
+        return self._reading(path, lambda file, listed: list(listed))
 
     def heads(self, path: str, keys: Sequence[str]) -> dict[str, Head]:
-        listed = self._listed(path)
-        found = {}
-        for key in keys:
-            one = _of(listed, key)
-            if one is not None:
-                data = files.FileData(self._at(path), one.start, one.size)
-                if one.size <= files.WHOLE:
-                    raw = _unquoted(data.read(0, one.size), one)
-                    found[key] = Head(raw, True, one.size, one.received_ms)
-                else:
-                    found[key] = files.cut(data.read(0, files.HEADER), one.size, one.received_ms)
-        return found
+        def read(file: IO[bytes], listed: Mapping[str, _Listed]) -> dict[str, Head]:
+            return {key: _head(file, one) for key in keys if (one := _of(listed, key)) is not None}
+
+        return self._reading(path, read)
 
     def marks(self, path: str, keys: Sequence[str]) -> dict[str, Marks]:
-        listed = self._listed(path)
-        return {key: one.marks for key in keys if (one := _of(listed, key)) is not None}
+        def read(file: IO[bytes], listed: Mapping[str, _Listed]) -> dict[str, Marks]:
+            return {key: one.marks for key in keys if (one := _of(listed, key)) is not None}
+
+        return self._reading(path, read)
 
     def message(self, path: str, key: str) -> bytes | Data:
-        one = _of(self._listed(path), key)
-        if one is None:
+        """A copy: the next that changes a mark writes the file anew."""
+
+        def read(file: IO[bytes], listed: Mapping[str, _Listed]) -> bytes | Data | None:
+            one = _of(listed, key)
+            if one is None:
+                return None
+            if one.quoted or one.size <= _IN_MEMORY:
+                return _unquoted(_raw(file, one, one.size), one)
+            return files.kept(_pieces(file, one.start, one.start + one.size))
+
+        found = self._reading(path, read)
+        if found is None:
             raise MapiError(Code.NOT_FOUND)
-        data = files.FileData(self._at(path), one.start, one.size)
-        return _unquoted(data.read(0, one.size), one) if one.quoted else data
+        return found
 
     def add(self, path: str, pieces: Iterable[bytes], marks: Marks, received_ms: int) -> str:
-        # mboxrd: each line that begins so gets one more; `mailbox` does it for those without any
+        # mboxrd: each line that begins so gets one more
         content = _QUOTED.sub(rb">\g<0>", b"".join(pieces).replace(b"\r\n", b"\n"))
+        content = _FROM.sub(b">From ", content)
         head, _, body = (
             content.partition(b"\n\n") if not content.startswith(b"\n") else (b"", b"", content[1:])
         )
-        flags = mailbox.mboxMessage()
-        flags.set_flags(_letters(marks))
         lines = [
             f"From MAILER-DAEMON {time.asctime(time.gmtime(received_ms / 1000))}".encode(),
             *[line for line in head.split(b"\n") if line and not _STATUS_FIELD.match(line)],
-            *[f"{name}: {flags[name]}".encode() for name in ("Status", "X-Status")],
+            *_status(_letters(marks)),
         ]
-        before = set(self._listed(path))
-        with self._opened(path, write=True) as box:  # as bytes: the library would write its header anew
-            box.add(b"\n".join([*lines, b"", body]))
-        (key,) = [one for one in self._listed(path) if one not in before]
-        return key
+        new = b"\n".join([*lines, b"", body.removesuffix(b"\n"), b"", b""])
+        with self._locked(path) as file:
+            listed = self._listed(path, file)
+            size = file.seek(0, os.SEEK_END)
+            blank = _missing(file, size)
+            try:
+                file.write(blank + new)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:  # no half of a letter
+                file.truncate(size)
+                raise
+            made = dict(_scanned(file, size + len(blank), listed))
+            listed.update(made)
+            self._read[path] = _stamp(file), listed
+        return next(iter(made))
 
     def mark(self, path: str, keys: Collection[str], add: Marks, remove: Marks) -> None:
-        listed = self._listed(path)
-        with self._opened(path, write=True) as box:
-            for key in keys:
-                one = _of(listed, key)
-                if one is not None:
-                    message = box[one.number]
-                    message.set_flags(_letters((one.marks | add) - remove))
-                    box[one.number] = message
+        def changed(one: _Listed) -> str:
+            others = [letter for letter in one.letters if letter not in _KNOWN]
+            return "".join(dict.fromkeys([*_letters((one.marks | add) - remove), *others]))
+
+        self._rewrite(path, keys, changed)
+
+    def _rewrite(self, path: str, keys: Collection[str], change: Callable[[_Listed], str | None]) -> int:
+        """Gives some messages other letters of Status, or None: leaves them out; how many those were."""
+        with self._locked(path) as file:
+            listed = self._listed(path, file)
+            meant = {one.at: one for key in keys if (one := _of(listed, key)) is not None}
+            changed = {one.at: letters for one in meant.values() if (letters := change(one)) != one.letters}
+            if changed:
+                where = self._at(path)
+                handle, scratch = tempfile.mkstemp(dir=where.parent, prefix=".mbox")
+                try:
+                    with os.fdopen(handle, "wb") as new:
+                        at = 0
+                        for one in sorted([meant[at] for at in changed], key=lambda one: one.at):
+                            _copy(file, at, one.at, new)
+                            letters = changed[one.at]
+                            if letters is not None:
+                                new.write(_header(file, one, letters))
+                                _copy(file, one.body, one.end, new)
+                            at = one.end
+                        _copy(file, at, os.fstat(file.fileno()).st_size, new)
+                        os.fchmod(new.fileno(), os.fstat(file.fileno()).st_mode & 0o7777)
+                        new.flush()
+                        os.fsync(new.fileno())
+                    os.replace(scratch, where)
+                except BaseException:
+                    os.unlink(scratch)
+                    raise
+                files.sync(where.parent)
+            return len(meant)
 
     def transfer(self, path: str, keys: Sequence[str], target: str, *, keep: bool) -> list[str]:
-        listed = self._listed(path)
+        def read(key: str) -> tuple[bytes, _Listed] | None:
+            return self._reading(
+                path,
+                lambda file, listed: (
+                    None
+                    if (one := _of(listed, key)) is None
+                    else (_unquoted(_raw(file, one, one.size), one), one)
+                ),
+            )
+
         made = []
         for key in keys:
-            one = _of(listed, key)
-            if one is None:
-                made.append("")
-            else:
-                data = files.FileData(self._at(path), one.start, one.size)
-                whole = _unquoted(data.read(0, one.size), one)
-                made.append(self.add(target, [whole], one.marks, one.received_ms))
+            found = read(key)
+            made.append(
+                "" if found is None else self.add(target, [found[0]], found[1].marks, found[1].received_ms)
+            )
         if not keep:
-            self.remove(path, keys)
+            self.remove(path, [key for key, new in zip(keys, made, strict=True) if new])
         return made
 
     def remove(self, path: str, keys: Collection[str]) -> int:
-        listed = self._listed(path)
-        gone = {one.number for key in keys if (one := _of(listed, key)) is not None}
-        with self._opened(path, write=True) as box:
-            for number in gone:
-                box.remove(number)
-        return len(gone)
+        return self._rewrite(path, keys, lambda one: None)
 
     def rename(self, path: str, new: str) -> None:
         below = self._below(path)
@@ -374,75 +488,162 @@ class Mbox(Tree):
         self._read.clear()
 
 
-def _lock(box: mailbox.Mailbox[Any]) -> None:
-    for wait_s in (0.05, 0.2, 0.5, 1.0, 0):
-        try:
-            box.lock()
-            return
-        except mailbox.ExternalClashError:
-            time.sleep(wait_s)
-    raise MapiError(Code.SERVER_BUSY, "another program holds the mailbox's lock")
+@contextmanager
+def _locked(where: Path) -> Iterator[IO[bytes]]:
+    """A file, locked in both manners that programs of mailboxes have: a file beside it, and `lockf`."""
+    beside = where.with_name(f"{where.name}.lock")
+    for wait_s in WAITS_S:
+        with ExitStack() as stack:
+            file = _lock(where, beside, stack)
+            if file is not None:
+                yield file
+                return
+        time.sleep(wait_s)
+    raise MapiError(Code.SERVER_BUSY, f"another program holds the mailbox's lock: {beside}")
+
+
+def _lock(where: Path, beside: Path, stack: ExitStack) -> IO[bytes] | None:
+    """None: another program has it."""
+    try:
+        os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        stack.callback(beside.unlink, missing_ok=True)
+    except FileExistsError:
+        return None
+    except PermissionError:  # nothing may be made in that directory; so nobody else does
+        pass
+    try:
+        file = stack.enter_context(where.open("r+b"))
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        raise MapiError(Code.NOT_FOUND) from None
+    except BlockingIOError:
+        return None
+    same = os.path.samestat(os.fstat(file.fileno()), os.stat(where))
+    return file if same else None  # else another put a new one there
 
 
 def _letters(marks: Marks) -> str:
     return "".join(sorted([letter for mark, letter in _STATUS.items() if mark in marks])) + "O"
 
 
-def _scanned(where: Path) -> Iterator[tuple[str, _Listed]]:
-    """Each message's key, and where it lies; line by line, so a large file costs no memory."""
-    seen: dict[str, int] = {}
-    with where.open("rb") as file:
-        at = 0
-        found: _Scan | None = None
-        number = 0
-        blank = True
-        for line in file:
-            if blank and line.startswith(b"From "):
-                if found is not None:
-                    yield found.listed(at, number, seen)
-                    number += 1
-                found = _Scan(at + len(line), line)
-            elif found is not None:
-                found.feed(line)
-            blank = line in (b"\n", b"\r\n")
-            at += len(line)
-        if found is not None:
-            yield found.listed(at, number, seen)
+def _status(letters: str) -> list[bytes]:
+    """Both fields: what "R" and "O" say, and what the others do."""
+    seen = "".join([letter for letter in "RO" if letter in letters])
+    others = "".join(sorted(set(letters) - set("RO")))
+    return [f"Status: {seen}".encode(), f"X-Status: {others}".encode()]
+
+
+def _stamp(file: IO[bytes]) -> tuple[int, int, int]:
+    status = os.fstat(file.fileno())
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _missing(file: IO[bytes], size: int) -> bytes:
+    """What the end of a file lacks to be a blank line."""
+    file.seek(max(size - 4, 0))
+    tail = file.read(4).replace(b"\r\n", b"\n")
+    if not tail or tail.endswith(b"\n\n"):
+        return b""
+    return b"\n" if tail.endswith(b"\n") else b"\n\n"
+
+
+def _raw(file: IO[bytes], one: _Listed, most: int) -> bytes:
+    file.seek(one.start)
+    return file.read(min(one.size, most))
+
+
+def _head(file: IO[bytes], one: _Listed) -> Head:
+    if one.size <= files.WHOLE:
+        return Head(_unquoted(_raw(file, one, one.size), one), True, one.size, one.received_ms)
+    return files.cut(_raw(file, one, files.HEADER), one.size, one.received_ms)
+
+
+def _pieces(file: IO[bytes], start: int, end: int) -> Iterator[bytes]:
+    file.seek(start)
+    while start < end and (piece := file.read(min(files.PIECE, end - start))):
+        start += len(piece)
+        yield piece
+
+
+def _copy(file: IO[bytes], start: int, end: int, new: IO[bytes]) -> None:
+    for piece in _pieces(file, start, end):
+        new.write(piece)
+
+
+def _header(file: IO[bytes], one: _Listed, letters: str) -> bytes:
+    """The "From " line and the header, with other letters."""
+    file.seek(one.at)
+    lines = file.read(one.body - one.at).splitlines(keepends=True)
+    end = b"\r\n" if lines[0].endswith(b"\r\n") else b"\n"
+    kept = [lines[0], *[line for line in lines[1:] if not _STATUS_FIELD.match(line)]]
+    return b"".join([*kept, *[line + end for line in _status(letters)]])
+
+
+def _scanned(
+    file: IO[bytes], at: int = 0, before: Mapping[str, _Listed] = MappingProxyType({})
+) -> Iterator[tuple[str, _Listed]]:
+    """Each message's key, and where it lies; line by line, so a large file costs no memory.
+
+    ``before``: those before ``at``, where it begins.
+    """
+    seen = Counter([key.partition("-")[0] for key in before])
+    file.seek(at)
+    found: _Scan | None = None
+    blank = True
+    while line := file.readline(_LINE):
+        if blank and line.startswith(b"From "):
+            if found is not None:
+                yield found.listed(at, seen)
+            found = _Scan(at, line)
+        elif found is not None:
+            found.feed(line)
+        blank = line in (b"\n", b"\r\n")
+        at += len(line)
+    if found is not None:
+        yield found.listed(at, seen)
 
 
 class _Scan:
     """One message while its lines go by."""
 
-    def __init__(self, start: int, first: bytes) -> None:
-        self._start = start
+    def __init__(self, at: int, first: bytes) -> None:
+        self._at = at
+        self._next = self._start = self._body = at + len(first)
         self._received_ms = _time_of(first)
         self._hash = hashlib.blake2b(digest_size=10)
-        self._flags = ""
+        self._letters = ""
         self._in_header = True
         self._quoted = False
         self._last = 0  # bytes of a blank line that may be the last
 
     def feed(self, line: bytes) -> None:
+        if self._last:
+            self._hash.update(b"\n")
         self._last = len(line) if line in (b"\n", b"\r\n") else 0
+        self._next += len(line)
         if self._in_header:
             if self._last:
                 self._in_header = False
+            else:
+                self._body = self._next
             lower = line[:10].lower()
             if lower.startswith(_OWN_FIELDS):
-                self._flags += line.partition(b":")[2].decode("ascii", "replace").strip()
+                self._letters += line.partition(b":")[2].decode("ascii", "replace").strip()
                 return
         if line.startswith(b">") and _QUOTED.match(line):
             self._quoted = True
-        self._hash.update(line.rstrip(b"\r\n") + b"\n")
+        if not self._last:
+            self._hash.update(line.rstrip(b"\r\n") + b"\n")
 
-    def listed(self, end: int, number: int, seen: dict[str, int]) -> tuple[str, _Listed]:
+    def listed(self, end: int, seen: Counter[str]) -> tuple[str, _Listed]:
         digest = self._hash.hexdigest()
-        seen[digest] = seen.get(digest, 0) + 1
+        seen[digest] += 1
         key = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
-        marks = frozenset([mark for mark, letter in _STATUS.items() if letter in self._flags])
         # the blank line before the next message belongs to the file, not to the message
         size = max(end - self._start - self._last, 0)
-        return key, _Listed(self._start, size, self._received_ms, marks, number, self._quoted)
+        return key, _Listed(
+            self._at, self._start, self._body, size, end, self._received_ms, self._letters, self._quoted
+        )
 
 
 def _unquoted(raw: bytes, one: _Listed) -> bytes:

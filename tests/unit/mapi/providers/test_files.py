@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mailbox
 import os
 import threading
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from quintet.mapi import pr, types
-from quintet.mapi.providers import registry
+from quintet.mapi.bag import Attachment
+from quintet.mapi.providers import files, mboxes, registry
 from quintet.mapi.providers.base import Event, Kind, MessageStore, Special
 from quintet.mapi.providers.mailstore import MailStore
 from tests.unit.mapi.providers import conformance
@@ -159,3 +161,224 @@ def test_names_that_the_layout_cannot_write_are_refused(tmp_path: Path) -> None:
             conformance.Code.INVALID_PARAMETER, store.make_folder, store.top, {pr.DISPLAY_NAME: name}
         )
     assert not [name for name in os.listdir(tmp_path / "Maildir") if name.startswith(".a")]
+
+
+# --- other programs, at the same time; and what they leave behind -----------------------------------------
+
+
+def opened(name: str, path: Path) -> MessageStore:
+    store = registry.opened(name, {"path": str(path), "create": "yes"}).store
+    assert store is not None
+    return store
+
+
+KINDS = pytest.mark.parametrize("name", ["MAILDIR", "MBOX", "MH"])
+
+
+@KINDS
+def test_an_id_never_means_another_message(name: str, tmp_path: Path) -> None:
+    """MH gives a free number again."""
+    store = opened(name, tmp_path)
+    inbox = store.special()[Special.INBOX]
+    one = store.save(inbox, letter("One"))
+    assert subjects(store, inbox) == ["One"]
+    assert store.delete([one]) == 1
+    two = store.save(inbox, letter("Two"))
+    assert subjects(store, inbox) == ["Two"]
+    assert one != two
+    conformance.refused(conformance.Code.NOT_FOUND, store.load, one)
+    assert store.delete([one]) == 0
+    store.mark_read([one], True)
+    assert store.folder(inbox)[pr.CONTENT_UNREAD] == 1
+
+
+@KINDS
+def test_many_writers_lose_nothing(name: str, tmp_path: Path) -> None:
+    """Each deletes, marks and moves letters of its own among those of the others."""
+    opened(name, tmp_path).make_folder(opened(name, tmp_path).top, {pr.DISPLAY_NAME: "Done"})
+    failed: list[BaseException] = []
+
+    def write(who: int) -> None:
+        try:
+            store = opened(name, tmp_path)
+            inbox = store.special()[Special.INBOX]
+            (done,) = [one for one in store.folders(store.top).ids() if one != inbox]
+            made = [store.save(inbox, letter(f"{who}-{number}")) for number in range(4)]
+            assert store.delete(made[:1]) == 1
+            store.mark_read(made[1:2], True)
+            assert store.load(made[1]).props[pr.MESSAGE_FLAGS] & 1
+            assert all(store.move(made[2:3], done))
+            assert store.load(made[3]).props[pr.SUBJECT] == f"{who}-3"
+            store.close()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=write, args=(who,)) for who in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert not failed, failed
+    store = opened(name, tmp_path)
+    inbox = store.special()[Special.INBOX]
+    (done,) = [one for one in store.folders(store.top).ids() if one != inbox]
+    assert sorted(subjects(store, inbox)) == sorted([f"{who}-{n}" for who in range(4) for n in (1, 3)])
+    assert sorted(subjects(store, done)) == [f"{who}-2" for who in range(4)]
+    assert store.folder(inbox)[pr.CONTENT_UNREAD] == 4
+
+
+def test_what_another_program_puts_into_an_mbox_is_not_what_we_delete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mboxes, "WAITS_S", (0.0, 0.0))
+    store = opened("MBOX", tmp_path)
+    inbox = store.special()[Special.INBOX]
+    store.save(inbox, letter("One"))
+    two = store.save(inbox, letter("Two"))
+    assert subjects(store, inbox) == ["One", "Two"]
+    box = mailbox.mbox(tmp_path / "inbox")
+    box.lock()
+    failed = conformance.refused(conformance.Code.SERVER_BUSY, store.delete, [two])
+    assert "lock" in failed
+    box.remove(0)
+    box.add("Subject: Three\n\nText\n")
+    box.flush()
+    box.unlock()
+    box.close()
+    assert store.delete([two]) == 1
+    assert subjects(store, inbox) == ["Three"]
+
+
+def test_a_large_letter_of_an_mbox_stays_what_it_was_while_marks_change(tmp_path: Path) -> None:
+    """Its attachment is read when somebody asks."""
+    store = opened("MBOX", tmp_path)
+    inbox = store.special()[Special.INBOX]
+    item = letter("Large")
+    item.attachments.append(Attachment({pr.ATTACH_LONG_FILENAME: "a.bin"}, bytes(range(256)) * 8192))
+    one, two = store.save(inbox, letter("First")), store.save(inbox, item)
+    (found,) = store.load(two).attachments
+    store.mark_read([one, two], True)
+    store.delete([one])
+    data = found.data if isinstance(found.data, bytes) else found.data.read(0, 1 << 30)
+    assert data == bytes(range(256)) * 8192
+
+
+@pytest.mark.parametrize(
+    "text,wanted",
+    [
+        (b"", []),
+        (b"no mailbox at all\n", []),
+        (b"From a@b Sat Nov 29 10:00:00 2025\nSubject: One\n\nno end", ["One"]),
+        (b"From a\n\nFrom b\n\nFrom c\nSubject: Three", ["", "", "Three"]),
+        (b"From a\r\nSubject: One\r\n\r\nText\r\n\r\nFrom b\r\nSubject: Two\r\n\r\n", ["One", "Two"]),
+        (b"From a\nSubject: One\n\nquoted by nobody\nFrom here on\n\n", ["One"]),
+        (b"\0\xff\n\nFrom a\nSubject: \xff\n\n\xff\n", ["\xff"]),
+    ],
+)
+def test_a_broken_mbox_keeps_what_is_in_it(text: bytes, wanted: list[str], tmp_path: Path) -> None:
+    """And takes new letters behind it; marks change nothing else."""
+    store = opened("MBOX", tmp_path)
+    inbox = store.special()[Special.INBOX]
+    (tmp_path / "inbox").write_bytes(text)
+    before = list(store.messages(inbox).ids())
+    assert len(before) == len(wanted)
+    new = store.save(inbox, letter("New"))
+    assert list(store.messages(inbox).ids()) == [*before, new]
+    assert sorted(subjects(store, inbox)) == sorted([*wanted, "New"])
+    store.refresh()
+    assert list(opened("MBOX", tmp_path).messages(inbox).ids()) == [*before, new]
+    store.mark_read([*before, new], True)
+    assert store.folder(inbox)[pr.CONTENT_UNREAD] == 0
+    store.mark_read(before[:1], False)
+    assert list(store.messages(inbox).ids()) == [*before, new]
+    after = (tmp_path / "inbox").read_bytes()
+    lines = [line for line in text.split(b"\n") if line.strip()]
+    assert [line for line in lines if line in after.split(b"\n")] == lines
+    assert store.delete(before) == len(before)
+    assert subjects(store, inbox) == ["New"]
+
+
+def test_flags_that_mean_nothing_to_us_stay_in_an_mbox(tmp_path: Path) -> None:
+    """Mutt and Pine mark what is deleted so."""
+    store = opened("MBOX", tmp_path)
+    inbox = store.special()[Special.INBOX]
+    (tmp_path / "inbox").write_bytes(b"From a\nStatus: O\nX-Status: DF\nSubject: One\n\nText\n\n")
+    os.chmod(tmp_path / "inbox", 0o640)
+    store.mark_read(list(store.messages(inbox).ids()), True)
+    assert (tmp_path / "inbox").read_bytes() == (
+        b"From a\nSubject: One\nStatus: RO\nX-Status: DF\n\nText\n\n"
+    )
+    assert (tmp_path / "inbox").stat().st_mode & 0o777 == 0o640
+
+
+def test_broken_marks_of_mh_cost_nothing(tmp_path: Path) -> None:
+    """Lines that are none stay; ranges without end are not written out."""
+    store = opened("MH", tmp_path)
+    inbox = store.special()[Special.INBOX]
+    one, two = store.save(inbox, letter("One")), store.save(inbox, letter("Two"))
+    marks = tmp_path / "inbox" / ".mh_sequences"
+    marks.write_bytes(b"no line\nunseen: 1-999999999999 x\nflagged: 2-99999999999999\ncur: 1\n\xff: 3\n")
+    assert store.load(two).props[pr.FLAG_STATUS] == 2
+    store.mark_read([one], False)
+    assert store.folder(inbox)[pr.CONTENT_UNREAD] == 1
+    assert b"no line\nunseen: 1-999999999999 x\n" in marks.read_bytes()
+    assert {b"unseen: 1", b"cur: 1", b"\xff: 3"} <= set(marks.read_bytes().splitlines())
+    marks.unlink()  # as nmh leaves a folder that nobody marked anything in
+    assert store.folder(inbox)[pr.CONTENT_UNREAD] == 0
+    store.mark_read([two], False)
+    assert store.folder(inbox)[pr.CONTENT_UNREAD] == 1
+    (tmp_path / "inbox" / "7").mkdir()
+    (tmp_path / "inbox" / "08x").touch()
+    assert subjects(store, inbox) == ["One", "Two"]
+
+
+def test_a_maildir_of_other_programs_has_odd_names(tmp_path: Path) -> None:
+    root = tmp_path / "Maildir"
+    store = maildir(root)
+    other = mailbox.Maildir(root)
+    for name in ("Gr\xf6\xdfe", "&AG", "&AGE-b", "&!!!-"):
+        other.add_folder(name).add(f"Subject: One\n\nIn {name}\n".encode())
+    (root / os.fsdecode(b".b\xff") / "cur").mkdir(parents=True)
+    (root / os.fsdecode(b".b\xff") / "new").mkdir()
+    (root / os.fsdecode(b".b\xff") / "new" / os.fsdecode(b"1.\xff")).write_bytes(b"Subject: One\n\nText\n")
+    (root / "cur" / "9.directory").mkdir()
+    folders = [one for one in store.folders(store.top).ids() if one != store.special()[Special.INBOX]]
+    assert len(folders) == 5
+    for folder in folders:
+        assert subjects(store, folder) == ["One"]
+        (one,) = store.messages(folder).ids()
+        store.mark_read([one], True)
+        assert store.load(one).props[pr.MESSAGE_FLAGS] & 1
+        assert str(store.folder(folder)[pr.DISPLAY_NAME]).encode()  # it is text
+    assert subjects(store, store.special()[Special.INBOX]) == []
+
+
+def test_a_maildir_message_that_another_program_marks_is_found_again(tmp_path: Path) -> None:
+    store = maildir(tmp_path / "Maildir")
+    inbox = store.special()[Special.INBOX]
+    item = letter("Large")
+    item.attachments.append(Attachment({pr.ATTACH_LONG_FILENAME: "a.bin"}, b"12345678" * 100_000))
+    one = store.save(inbox, item)
+    (found,) = store.load(one).attachments
+    (file,) = (tmp_path / "Maildir" / "new").iterdir()
+    file.rename(tmp_path / "Maildir" / "cur" / f"{file.name}:2,S")
+    data = found.data if isinstance(found.data, bytes) else found.data.read(0, 1 << 30)
+    assert len(data) == 800_000
+    ((file),) = (tmp_path / "Maildir" / "cur").iterdir()
+    file.rename(file.with_name(file.name + "T"))
+    assert store.delete([one]) == 1
+    assert not [*(tmp_path / "Maildir" / "cur").iterdir(), *(tmp_path / "Maildir" / "new").iterdir()]
+
+
+def test_what_a_disk_says_is_what_mapi_says() -> None:
+    for number, code in (
+        (errno.ENOENT, conformance.Code.NOT_FOUND),
+        (errno.ENOSPC, conformance.Code.OUT_OF_DISK),
+        (errno.EIO, conformance.Code.DISK_ERROR),
+    ):
+
+        def fail(number: int = number) -> None:
+            with files.Guard():
+                raise OSError(number, os.strerror(number))
+
+        conformance.refused(code, fail)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from quintet.mapi import pr
+from quintet.mapi.bag import Item
 from quintet.mapi.errors import Code
 from quintet.mapi.providers import imap, nntp, pop3, registry
 from quintet.mapi.providers.base import MessageStore, Special
@@ -42,8 +44,8 @@ def test_copyuid_is_believed_of_what_was_asked(told: bytes, made: dict[int, int]
 
 
 def test_a_fetch_that_leaves_out_what_was_asked_is_corrupt() -> None:
-    refused(Code.CORRUPT_DATA, imap._told, {b"SEQ": 1}, b"FLAGS")
-    refused(Code.CORRUPT_DATA, imap._told, {b"BODY[]": None}, b"BODY[]")
+    refused(Code.CORRUPT_DATA, imap._told, {b"SEQ": 1}, b"FLAGS", tuple)
+    refused(Code.CORRUPT_DATA, imap._told, {b"BODY[]": None}, b"BODY[]", bytes)
 
 
 def test_a_body_structure_that_is_none_tells_nothing() -> None:
@@ -185,6 +187,119 @@ def test_words_that_would_be_commands_are_no_password(
 ) -> None:
     for wrong in ("x\r\nDELE 1", "\udc80"):
         refused(Code.LOGON_FAILED, registry.opened, "POP3", {**POP3, "password": wrong})
+
+
+class Imap:
+    """A server of IMAP that answers each command as it is told, if it is; b"" is to hang up."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **answers: bytes) -> None:
+        self.answers = {
+            "CAPABILITY": b"* CAPABILITY IMAP4rev1 UIDPLUS\r\n@ OK done\r\n",
+            "LIST": b'* LIST () "/" INBOX\r\n@ OK done\r\n',
+            "SELECT": b"* 2 EXISTS\r\n* OK [UIDVALIDITY 9]\r\n@ OK [READ-WRITE] done\r\n",
+            "SEARCH": b"* SEARCH 1 2\r\n@ OK done\r\n",
+            **answers,
+        }
+        self.heard: list[str] = []
+        self._threads: list[threading.Thread] = []
+        monkeypatch.setattr(socket, "create_connection", self._connect)
+
+    def _connect(self, *_: object, **__: object) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        self._threads.append(threading.Thread(target=self._serve, args=(theirs,)))
+        self._threads[-1].start()
+        return ours
+
+    def _serve(self, theirs: socket.socket) -> None:
+        with theirs, theirs.makefile("rb") as file:
+            theirs.sendall(b"* OK hello\r\n")
+            for line in file:
+                tag, *words = line.split()
+                verb = words[1 if words[0] == b"UID" else 0].decode().upper()
+                self.heard.append(b" ".join(words).decode())
+                answer = self.answers.get(verb, b"@ OK done\r\n")
+                try:
+                    theirs.sendall(answer.replace(b"@", tag))
+                except OSError:
+                    return
+                if not answer.endswith(b"done\r\n"):
+                    return
+
+    def opened(self) -> MessageStore:
+        store = registry.opened("IMAP", {**POP3, "host": "imap", "port": "143"}).store
+        assert store is not None
+        return store
+
+    def join(self) -> None:
+        for one in self._threads:
+            one.join(10)
+            assert not one.is_alive()
+
+
+_FETCH = (
+    b'* 1 FETCH (UID 1 FLAGS (\\Seen 12) RFC822.SIZE 30 INTERNALDATE "01-Jan-2026 10:00:00 +0000" '
+    b'BODYSTRUCTURE ("TEXT" "PLAIN" NIL NIL NIL "7BIT" 5 1) BODY[HEADER] {14}\r\nSubject: One\r\n)\r\n'
+    b"@ OK done\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "verb,said,code",
+    [
+        ("LIST", b'* LIST () "/" "&!!!-"\r\n@ OK done\r\n', Code.CORRUPT_DATA),
+        ("LIST", b"* LIST (((\r\n@ OK done\r\n", Code.CORRUPT_DATA),
+        ("LIST", b"@ NO [NOPERM] done\r\n", Code.ACCESS_DENIED),
+        ("LIST", b"", Code.NETWORK_ERROR),
+        ("SELECT", b"* 2 EXISTS\r\n@ OK done\r\n", Code.CORRUPT_DATA),
+        ("SELECT", b"* OK [UIDVALIDITY x]\r\n@ OK done\r\n", Code.CORRUPT_DATA),
+        ("SEARCH", b"* SEARCH one two\r\n@ OK done\r\n", Code.CORRUPT_DATA),
+        ("SEARCH", b"* SEARCH " + b"1 " * 3000, Code.NETWORK_ERROR),
+        ("SEARCH", b"* SEARCH 1\r\n" * 400, Code.NETWORK_ERROR),
+        ("SEARCH", b"* SEARCH 1 2", Code.NETWORK_ERROR),
+        ("FETCH", b"* 1 FETCH (UID 1 BODY[HEADER] {99999999999999}\r\nx", Code.NETWORK_ERROR),
+        ("FETCH", b"* 1 FETCH (UID 1 BODY[HEADER] {10}\r\nx", Code.NETWORK_ERROR),
+        ("FETCH", b"* 1 FETCH (UID one)\r\n@ OK done\r\n", Code.CORRUPT_DATA),
+        ("FETCH", b"* 1 FETCH (UID\r\n@ OK done\r\n", Code.CORRUPT_DATA),
+        ("FETCH", b"* 1 FETCH (UID 1)\r\n@ OK done\r\n", Code.CORRUPT_DATA),
+        ("FETCH", _FETCH.replace(b"SIZE 30", b"SIZE big"), Code.CORRUPT_DATA),
+        ("FETCH", _FETCH.replace(b'"01-Jan-2026 10:00:00 +0000"', b"NIL"), Code.CORRUPT_DATA),
+        ("FETCH", _FETCH.replace(b"(\\Seen 12)", b"7"), Code.CORRUPT_DATA),
+        ("FETCH", _FETCH.replace(b"[HEADER] {14}\r\nSubject: One\r\n", b"[HEADER] 12"), Code.CORRUPT_DATA),
+    ],
+)
+def test_a_server_of_imap_that_answers_nonsense_is_left(
+    verb: str, said: bytes, code: Code, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And asked anew the next time."""
+    monkeypatch.setattr(imap, "MAX_LINE", 2000)
+    monkeypatch.setattr(imap, "MAX_ANSWER", 4000)
+    server = Imap(monkeypatch, FETCH=_FETCH)
+    good, server.answers[verb] = server.answers[verb], said
+    store = server.opened()
+
+    def listed() -> list[list[Any]]:
+        rows = store.messages(store.special()[Special.INBOX])
+        return rows.values(rows.ids()[:1], [pr.SUBJECT, pr.MESSAGE_FLAGS])
+
+    refused(code, listed)
+    server.answers[verb] = good
+    assert listed() == [["One", 1]]
+    store.close()
+    server.join()
+
+
+def test_what_may_have_been_done_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A letter that a lost connection filed, or not, is not filed twice; one that was away is made anew."""
+    server = Imap(monkeypatch, APPEND=b"")
+    store = server.opened()
+    inbox = store.special()[Special.INBOX]
+    refused(Code.NETWORK_ERROR, store.add, inbox, Item(), b"Subject: One\r\n\r\n")
+    assert len([one for one in server.heard if one.startswith("APPEND")]) == 1
+    server.answers["NOOP"] = b""
+    refused(Code.NETWORK_ERROR, store.add, inbox, Item(), b"Subject: One\r\n\r\n")
+    assert len([one for one in server.heard if one.startswith("APPEND")]) == 1
+    store.close()
+    server.join()
 
 
 @pytest.fixture
