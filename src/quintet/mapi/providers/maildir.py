@@ -163,7 +163,7 @@ class Maildir(Mailboxes):
     def add(self, path: str, pieces: Iterable[bytes], marks: Marks, received_ms: int) -> str:
         where = self._dir(path)
         now = time.time_ns()
-        key = f"{now // 10**9}.M{now // 1000 % 10**6}P{os.getpid()}Q{next(self._count)}.{self._host}"
+        key = f"{now // 10**9}.M{now // 1000 % 10**6:06}P{os.getpid()}Q{next(self._count)}.{self._host}"
         files.write(where / "tmp" / key, pieces, received_ms)
         (where / "tmp" / key).rename(where / _name(key, marks))
         files.sync(where / ("cur" if marks else "new"))
