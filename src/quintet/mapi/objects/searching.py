@@ -23,10 +23,12 @@ from quintet.mapi.objects.hierarchy import Hierarchy
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.rows import SortOrder
 from quintet.store import folders, pages, props
+from quintet.store.db import Tx
 from quintet.store.model import FolderId, Modseq
 
 if TYPE_CHECKING:
     from quintet.mapi.objects.box import Box
+    from quintet.mapi.objects.errands import Services
     from quintet.mapi.objects.folder import Folder
 
 # SearchFlags of a request (2.2.1.4.1)
@@ -127,12 +129,37 @@ def ask(folder: Folder, restriction: Restriction | None, scope: Sequence[int], f
     props.remove(tx, props.FOLDER, folder.id, [_ANSWER])
     folder.box.searches.pop(folder.id, None)
     if new.static:
-        answer = Answer(new)
-        answer.refresh(folder)
-        raw = b"".join(number.to_bytes(6, "big") for number in answer.numbers())
-        props.put(tx, props.FOLDER, folder.id, {_ANSWER: raw})
+        folder.box.errands.append(Population(folder, new))
     folders.touch(tx, folder.id)
     folder.box.written()
+
+
+@dataclass(slots=True)
+class Population:
+    """The errand of a static search: what it finds is looked for while others write, then kept (R549)."""
+
+    folder: Folder
+    asked: Criteria
+
+    async def run(self, services: Services) -> None:
+        found = await services.store.read(self.find)
+        await services.store.write(self.keep, found)
+
+    def find(self, tx: Tx) -> list[int]:
+        """What there is at the moment."""
+        with self.folder.box.using(tx):
+            answer = Answer(self.asked)
+            answer.refresh(self.folder)
+            return answer.numbers()
+
+    def keep(self, tx: Tx, found: Sequence[int]) -> None:
+        """Unless it was asked for something else meanwhile."""
+        with self.folder.box.using(tx):
+            if criteria(self.folder) == self.asked:
+                raw = b"".join(number.to_bytes(6, "big") for number in found)
+                props.put(tx, props.FOLDER, self.folder.id, {_ANSWER: raw})
+                folders.touch(tx, self.folder.id)
+                self.folder.box.written()
 
 
 def take_question(folder: Folder, other: Folder) -> None:

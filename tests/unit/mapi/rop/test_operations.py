@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from quintet.mapi import objects, pr, restrict
 from quintet.mapi.ids import ServerId, ShortId
-from quintet.mapi.objects import ruletable
+from quintet.mapi.objects import ruletable, searching
 from quintet.mapi.rop import events, folders, messages, others, stores, streams, tables
+from quintet.mapi.rop.serve import run
 from quintet.mapi.rows import Key, Order, SortOrder
 from quintet.mapi.rules import Action, Op, Target, Template, TemplateEntry
 from quintet.store.db import Tx
@@ -121,6 +125,43 @@ async def test_search_folders(tmp_path: Path) -> None:
         assert [row[1] for row in await box.contents(handle)] == ["Apples"]
         found = (await box.ask(folders.GetSearchCriteria(True, True, True), handle)).answer
         assert (found.restriction, found.folders) == (wanted, (box.folders[INBOX],))
+
+
+@pytest.mark.parametrize("flags", [0x2, 0x40002])
+async def test_a_search_keeps_no_writer_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: int
+) -> None:
+    """Asked for and looked at in one buffer: letters are read in a transaction that reads."""
+    async with desk(tmp_path) as it:
+        await it.letter("Apples")
+        box = await it.box()
+        writing: list[bool] = []
+        looked: list[bool] = []
+        refresh, some = searching.Answer.refresh, run._some
+
+        def within(tx: Tx, **how: Any) -> None:
+            writing.append(how["writes"])
+            some(tx, **how)
+            writing.pop()
+
+        def spied(answer: searching.Answer, folder: objects.Folder) -> None:
+            looked.append(bool(writing) and writing[-1])
+            refresh(answer, folder)
+
+        monkeypatch.setattr(run, "_some", within)
+        monkeypatch.setattr(searching.Answer, "refresh", spied)
+        batch = box.batch()
+        made = batch.add(folders.CreateFolder((2, False, False, "Fruit", "")), await box.folder(10))
+        assert made.opens is not None
+        wanted = restrict.Content(restrict.Where.SUBSTRING, 1, SUBJECT, (SUBJECT, "apple"))
+        batch.add(folders.SetSearchCriteria(wanted, (box.folders[INBOX],), flags), made.opens)
+        table = batch.add(folders.GetContentsTable(0), made.opens)
+        assert table.opens is not None
+        batch.add(tables.SetColumns(0, (SUBJECT,)), table.opens)
+        rows = batch.add(tables.QueryRows(0, True, 9), table.opens)
+        await box.run(batch)
+        assert rows.answer.rows == [["Apples"]]
+        assert looked and not any(looked)
 
 
 async def test_permissions(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
-"""A buffer of operations, carried out: in order, in one transaction, as far as the answers fit.
+"""A buffer of operations, carried out in order, as far as the answers fit.
 
-The transaction is one that writes when some operation needs it, else a snapshot.  What an operation leaves
-to be done outside of it (sending, posting: `objects.errands`) is done before its answer is given, and the
-others then go on in a transaction of their own.
+Operations that read are one transaction, a snapshot; those that write, and what costs little beside them, are
+another.  What an operation leaves to be done outside of it (sending, posting, searching: `objects.errands`)
+is done before its answer is given, and the others then go on in a transaction of their own.
 """
 
 from __future__ import annotations
@@ -132,20 +132,28 @@ async def _collect(notices: Notices, store: Store, hints: Hints, *, own: bool) -
 
 
 async def _transact(session: Session, doing: _Doing, services: Services) -> None:
+    """One transaction: it ends where the next operation had better be in one of the other kind.
+
+    What reads for long is never done in one that writes, since everybody else's changes wait for that.
+    """
     store = services.store
     rest = [(asked, SERVED.get(asked.rop.id)) for asked in doing.buffer.asked[doing.next :]]
-    writes = doing.writes or session.unsettled
-    writes = writes or any(_writes(one, session, asked, doing) for asked, one in rest)
+    light = [_is_light(one, session, asked, doing, store) for asked, one in rest]
+    writing = [session.unsettled or _writes(one, session, asked, doing) for asked, one in rest]
+    writes = bool(rest) and (doing.writes or writing[0])
     doing.writes = False
-    work = functools.partial(_some, session=session, doing=doing, services=services, writes=writes)
+    if writes:
+        goes = [True, *[quick or change for quick, change in zip(light[1:], writing[1:], strict=True)]]
+    else:
+        goes = [not change for change in writing]
+    end = doing.next + (goes.index(False) if False in goes else len(goes))
+    work = functools.partial(_some, session=session, doing=doing, services=services, writes=writes, end=end)
     if writes:
         await _collect(session.notices, store, doing.hints, own=False)
         doing.hints = Hints()
         await store.write_once(work)
         doing.wrote = True
-    elif not session.notices.heavy(doing.hints) and all(
-        _is_light(one, session, asked, doing, store) for asked, one in rest
-    ):
+    elif not session.notices.heavy(doing.hints) and all(light[: end - doing.next]):
         store.peek(work)
     else:
         await store.read(work)
@@ -167,8 +175,8 @@ def _is_light(served: Served | None, session: Session, asked: Asked, doing: _Doi
     return served.light(session, asked, doing.buffer.handles, store)
 
 
-def _some(tx: Tx, *, session: Session, doing: _Doing, services: Services, writes: bool) -> None:
-    """Carries out operations until all are done, no answer fits, or one leaves an errand.
+def _some(tx: Tx, *, session: Session, doing: _Doing, services: Services, writes: bool, end: int) -> None:
+    """Carries out operations before ``end`` until all are done, no answer fits, or one leaves an errand.
 
     What happened before is read first, on the same snapshot: so tables tell all of it, and show it.
     """
@@ -177,7 +185,7 @@ def _some(tx: Tx, *, session: Session, doing: _Doing, services: Services, writes
         doing.hints = Hints()
     with contextlib.ExitStack() as stack:
         entered: set[int] = set()
-        while doing.next < len(doing.buffer.asked):
+        while doing.next < end:
             asked = doing.buffer.asked[doing.next]
             for logon in session.logons.values():
                 if id(logon.box) not in entered:
