@@ -294,21 +294,23 @@ def differences(old: Config, new: Config) -> tuple[list[str], list[str]]:
 
 
 def _differ(old: Any, new: Any, key: str, may: bool, taken: list[str], restart: list[str]) -> None:
-    if old == new:
-        return
     if dataclasses.is_dataclass(old) and dataclasses.is_dataclass(new):
         for each in dataclasses.fields(old):
             here = f"{key}.{each.name}" if key else each.name
             reload = bool(each.metadata.get("reload", True))
             _differ(getattr(old, each.name), getattr(new, each.name), here, reload, taken, restart)
     elif isinstance(old, dict) and isinstance(new, dict) and _holds_sections(old, new):
+        sockets = key == "listeners"  # one more or less needs a restart
         for name in dict.fromkeys([*old, *new]):
             here = f"{key}.{name}"
             if name in old and name in new:
                 _differ(old[name], new[name], here, may, taken, restart)
             else:
-                restart.append(here)  # a socket more or less
-    else:
+                (taken if may and not sockets else restart).append(here)
+        both = [name for name in old if name in new]
+        if not sockets and both != [name for name in new if name in old]:
+            (taken if may else restart).append(key)  # routes and limits are tried in their order
+    elif old != new:
         (taken if may else restart).append(key)
 
 

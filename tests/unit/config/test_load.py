@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from quintet.config import describe, lines, load, root
 from quintet.config.field import opt
+from quintet.config.queue import Queue
 from quintet.config.root import Config
+from quintet.config.route import Route
 
 
 def faults(text: str) -> list[str]:
@@ -180,6 +182,18 @@ def test_named_tables_know_their_name() -> None:
     config = root.from_text("[listeners.news]\nprotocol = 'nntp'\nport = 119\n")
     assert list(config.listeners) == ["news"]
     assert config.listeners["news"].name == "news"
+
+
+def test_a_reload_takes_routes_that_come_go_or_change_places() -> None:
+    one, other = Route(domains=["a.example"]), Route(domains=["b.example"])
+
+    def changed(old: dict[str, Route], new: dict[str, Route]) -> tuple[list[str], list[str]]:
+        return root.differences(root.Config(queue=Queue(routes=old)), root.Config(queue=Queue(routes=new)))
+
+    assert changed({}, {"a": one}) == (["queue.routes.a"], [])
+    assert changed({"a": one, "b": other}, {"b": other}) == (["queue.routes.a"], [])
+    assert changed({"a": one, "b": other}, {"b": other, "a": one}) == (["queue.routes"], [])
+    assert changed({"a": one}, {"a": other}) == (["queue.routes.a.domains"], [])
 
 
 def test_differences_tell_what_a_reload_takes() -> None:
