@@ -18,7 +18,7 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reor
 # Where the modules are not kept compiled, each of the servers that tests start spends a second on them.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test unit check lint style types imports pages coverage fuzz bench docs lock clean
+.PHONY: help run test tested peers compiled unit check lint style types imports pages coverage fuzz bench docs lock clean
 
 help: ## show this list
 	@echo "Quintet: make COMMAND [ARGS=...]"
@@ -34,11 +34,19 @@ $(STAMP): requirements.lock pyproject.toml tools/venv.sh
 run: $(STAMP) ## start the demonstration server (ARGS="--port-base 20000 --data DIR")
 	@$(BIN)/quintet demo $(ARGS)
 
-# The modules of tests are compiled once, while the peers are installed, and not by every worker.
-test: $(STAMP) ## run every test, with foreign clients and servers where they can be installed
+test: ## run every test, with foreign clients and servers where they can be installed
+	@$(MAKE) --no-print-directory -j 2 tested
+
+tested: peers compiled
 	@mkdir -p $(COVERAGE)
-	@$(BIN)/python -m pytest --collect-only -q $(TESTS) >/dev/null 2>&1 & sh tests/interop/install.sh; wait
 	TMPDIR=$$(sh tools/tmpdir.sh) $(PYTEST) $(ARGS) $(TESTS)
+
+# Waits for the network, while .venv is made and the modules of tests are compiled: once, and not by every worker.
+peers:
+	@sh tests/interop/install.sh
+
+compiled: $(STAMP)
+	@$(BIN)/python -m pytest --collect-only -q $(TESTS) >/dev/null 2>&1 || true
 
 unit: $(STAMP) ## run the fast tests only, without coverage
 	$(BIN)/python -m pytest -q -m "not interop and not slow" $(ARGS) tests/unit

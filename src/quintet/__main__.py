@@ -8,21 +8,20 @@ commands, "worker" and "supervise", come without the command line's library, and
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
-if TYPE_CHECKING:
-    from quintet.config.root import Config
+from quintet import heap
 
 SENDMAIL = ("sendmail", "mailq", "newaliases")  # names that other programs call
 
 
 def main() -> None:
     """Runs what was asked for; the exit code is the one the command documents."""
+    heap.look_seldom()
     name = Path(sys.argv[0]).name
     try:
         if name in SENDMAIL:
@@ -40,9 +39,11 @@ def _sendmail(arguments: Sequence[str], name: str = "sendmail") -> NoReturn:
 
 def _main(kind: str = "", *arguments: str) -> None:
     if kind == "worker":
-        sys.exit(_worker(arguments))
+        from quintet.worker import main as worker  # only one of the three is ever needed
+
+        sys.exit(worker(arguments))
     if kind == "supervise":
-        from quintet.supervisor import main as supervisor  # only one of the three is ever needed
+        from quintet.supervisor import main as supervisor  # as above
 
         sys.exit(supervisor(arguments))
     if kind == "sendmail" and arguments != ("--help",):
@@ -76,14 +77,9 @@ def _serve_at_once(arguments: Sequence[str]) -> int | None:
         from quintet.supervisor import main as supervisor  # as above
 
         return supervisor(command, config)
-    return _worker(command, config)
-
-
-def _worker(arguments: Sequence[str], config: Config | None = None) -> int:
-    gc.disable()  # what is imported and set up stays; `heap.settle` turns it on again
     from quintet.worker import main as worker  # as above
 
-    return worker(arguments, config)
+    return worker(command, config)
 
 
 def _serve(path: Path, workers: int | None, banner: str) -> None:

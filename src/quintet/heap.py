@@ -10,7 +10,6 @@ The rest is Python's business.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 
 M_TRIM_THRESHOLD = -1  # malloc.h
@@ -20,8 +19,15 @@ SPARE = 2 * 1024 * 1024  # bytes free at the end of the heap that are kept: two 
 YOUNG = 5000  # objects made, less those freed, between two looks; 700 is meant for programs that end soon
 
 
+def look_seldom() -> None:
+    """Call first of all: to look through modules while they are imported took a tenth of a start."""
+    gc.set_threshold(YOUNG, 10, 10)
+
+
 def hold_down() -> None:
     """Call before the first large block; does nothing where the C library has no such switch."""
+    import ctypes  # of no use to a command
+
     try:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_THRESHOLD, LARGE)
@@ -31,11 +37,7 @@ def hold_down() -> None:
 
 
 def settle() -> None:
-    """Call once when everything stands: modules and tables are not looked through again.
-
-    Until then the collector is off (`quintet.__main__`): it took a tenth of the start.
-    """
+    """Call once when everything stands: modules and tables are not looked through again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG, 10, 10)
-    gc.enable()
+    look_seldom()

@@ -138,7 +138,8 @@ async def test_killed_runners_lose_no_letter_and_no_report(tmp_path: Path) -> No
     data = str(tmp_path / "data")
     await _fill(data)
     rng = random.Random(11)
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")  # a worker begins with everything imported
+    context.set_forkserver_preload([__name__])
     kills = unsure = 0
     async with next_host(kind=Unsteady) as host:
         store = await Store.open(StoreConfig(data=data, sync="off"))

@@ -225,13 +225,34 @@ def spawn_server(
 
 
 def write_config(folder: Path, config: root.Config) -> Path:
-    """The configuration as a file, which ``quintet serve`` and every command take."""
-    text = describe.effective(
-        dataclasses.replace(config, store=dataclasses.replace(config.store, data="data"))
-    )
+    """The configuration as a file, which ``quintet serve`` and every command take.
+
+    Only what differs from the default, which each start and each command would read for longer than most
+    commands take.
+    """
+    config = dataclasses.replace(config, store=dataclasses.replace(config.store, data="data"))
     path = folder / "quintet.toml"
-    path.write_text(text, encoding="utf-8")
+    told = [
+        line for header, line in _options(config) if line == header or (_kind(header), line) not in _DEFAULTS
+    ]
+    path.write_text("\n".join(told) + "\n", encoding="utf-8")
     return path
+
+
+def _options(config: root.Config) -> Iterator[tuple[str, str]]:
+    """The lines of a whole file, each with the header that it stands under."""
+    header = ""
+    for line in describe.effective(config).splitlines():
+        header = line if line.startswith("[") else header
+        yield header, line
+
+
+def _kind(header: str) -> str:
+    """Listeners have their defaults in common."""
+    return "[listeners.x]" if header.startswith("[listeners.") else header
+
+
+_DEFAULTS = frozenset(_options(dataclasses.replace(root.Config(), listeners={"x": Listener()})))
 
 
 def _await_ready(spawned: Spawned, manager: socket.socket) -> None:

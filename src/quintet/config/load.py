@@ -106,7 +106,7 @@ class _Reader:
 
     def section(self, table: Mapping[str, Any], schema: type[T], path: lines.Path) -> T:
         known = options(schema)
-        hints = typing.get_type_hints(schema)
+        hints = _hints(schema)
         given: dict[str, Any] = {}
         for name, raw in table.items():
             here = (*path, name)
@@ -157,6 +157,13 @@ class _Reader:
         if problem:
             return self.wrong(path, f"{problem}, got {_kind(raw)}")
         return taken
+
+
+_HINTS: dict[type, dict[str, Any]] = {}  # kept: to resolve all annotations takes longer than to read a file
+
+
+def _hints(schema: type) -> dict[str, Any]:
+    return _HINTS.get(schema) or _HINTS.setdefault(schema, typing.get_type_hints(schema))
 
 
 def options(schema: type) -> dict[str, dataclasses.Field[Any]]:

@@ -1,7 +1,6 @@
 """What starting takes: sockets, rights, the service manager."""
 
 import dataclasses
-import gc
 import json
 import os
 import pwd
@@ -208,7 +207,6 @@ def test_serve_starts_in_this_process_where_only_a_file_is_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["here", *sys.path])
-    monkeypatch.setattr(gc, "disable", lambda: None)  # who stands in for the worker does not turn it on again
     started = []
     for each in ("worker", "supervisor"):
         monkeypatch.setattr(f"quintet.{each}.main", lambda given, _, each=each: started.append((each, given)))
