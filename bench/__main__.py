@@ -481,6 +481,9 @@ def side_by_side(
     def call(run: imap.Run, server: Server) -> Result:
         if run.warm:
             run_words(run.warm.split(), server.port("imap"), [])
+            if isinstance(server, Ours) and server.process:
+                settle(server.process.pid)  # passwords are stored in a better form after the first login
+                run_words(run.warm.split(), server.port("imap"), [])
         more = server.meter()
         if run.delivers and isinstance(server, Peer):
             more += ["--deliver-port", str(server.base + LMTP), "--lmtp"]
