@@ -16,6 +16,10 @@ OURS = "quintet"
 PEERS = ("mdbox", "maildir", "cyrus")  # by what they are called on the page
 BIG = "--conns 1 --users 1 --user-pattern big%d"
 HUGE = "--conns 1 --users 1 --user-pattern huge%d"
+FIELDS = (  # as Thunderbird asks
+    "(UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS (From To Cc Bcc Subject Date Message-ID Priority"
+    " X-Priority References Newsgroups In-Reply-To Content-Type Reply-To)])"
+).replace(" ", "%20")
 SEEDS = (
     ("big%d", 10_000, "--size mixed"),
     ("pop%d", 1000, "--size mixed"),
@@ -69,6 +73,7 @@ RUNS = (
     Run("I2-cold", f"imap-fetch {BIG}", cold=True),
     Run("I2-warm", f"imap-fetch {BIG} --repeat 10", f"imap-fetch {BIG} --repeat 4"),
     Run("I2-flags", f"imap-fetch {BIG} --repeat 40 --items (UID%20FLAGS)"),
+    Run("I2-fields", f"imap-fetch {BIG} --repeat 5 --items {FIELDS}"),
     Run("I3", f"imap-body {BIG} --batch 50 --repeat 3", f"imap-body {BIG} --batch 50"),
     Run("I3-c4", "imap-body --conns 4 --users 1 --user-pattern big%d --batch 50 --repeat 2",
         "imap-body --conns 4 --users 1 --user-pattern big%d --batch 50"),
@@ -104,6 +109,8 @@ ROWS = (
     Row("I2-warm-cpu", "I2-warm", "the same", (CPU,), "us CPU a message", limit=2.5),
     Row("I2-flags", "I2-flags", "FETCH (UID FLAGS) of 10k", (OPS,), "messages/s", True, 0.7, DOVECOT),
     Row("I2-flags-cpu", "I2-flags", "the same", (CPU,), "us CPU a message"),
+    Row("I2-fields", "I2-fields", "FETCH of the header fields of a listing", (OPS,), "messages/s", True),
+    Row("I2-fields-cpu", "I2-fields", "the same", (CPU,), "us CPU a message"),
     Row("I3", "I3", "bodies, FETCHes of 50", ("mb_s",), "MB/s", True, 1, DOVECOT),
     Row("I3-cpu", "I3", "the same", (CPU,), "us CPU a message"),
     Row("I3-c4", "I3-c4", "bodies, 4 connections", ("mb_s",), "MB/s", True, 1, DOVECOT),

@@ -25,12 +25,15 @@ from quintet.store.store import Store
 
 BATCHES = 20
 OVERVIEW = b"(UID FLAGS ENVELOPE BODYSTRUCTURE INTERNALDATE RFC822.SIZE)"
+FIELDS = b"From To Cc Bcc Subject Date Message-ID Priority References In-Reply-To Content-Type Reply-To"
 COMMANDS: dict[str, tuple[bytes, int]] = {  # and how often
     "noop": (b"NOOP", 2000),
     "select": (b"SELECT INBOX", 1000),
     "overview": (b"FETCH 1:* " + OVERVIEW, 10),
     "page": (b"FETCH 501:520 " + OVERVIEW, 500),
     "flags": (b"FETCH 1:* (UID FLAGS)", 20),
+    "fields": (b"FETCH 1:1000 (UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS (" + FIELDS + b")])", 10),
+    "header": (b"FETCH 1:1000 (UID BODY.PEEK[HEADER])", 10),
     "bodies": (b"FETCH 1:200 (UID BODY.PEEK[])", 10),
     "unseen": (b"UID SEARCH UNSEEN", 1000),
     "since": (b"UID SEARCH SINCE 18-Nov-2023 LARGER 20000", 50),

@@ -64,6 +64,8 @@ async def test_answers_are_the_same_the_long_way(tmp_path: Path, long_way: Calla
         "UID SEARCH SUBJECT Letter BODY thirteen",
         "UID SEARCH OR BODY thirteen FLAGGED",
         'LIST "" *',
+        "FETCH 1:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT X-NONE)] BODY.PEEK[HEADER])",
+        "UID FETCH 8:9 (BODY.PEEK[HEADER.FIELDS.NOT (SUBJECT)] RFC822.HEADER)",
     )
     async with open_world(tmp_path / "data", people=("alice",)) as world:
         await world.fill("INBOX", 8)
@@ -85,6 +87,11 @@ async def test_answers_are_the_same_the_long_way(tmp_path: Path, long_way: Calla
     assert len(short[0]) > len(LARGE)
     assert short[5].count(b" FETCH ") == 2
     assert short[10].startswith(b"* SEARCH 10 11\r\n")
+    assert short[13].count(b" FETCH ") == short[13].count(b"BODY[HEADER.FIELDS (SUBJECT X-NONE)] {") == 11
+    assert (
+        b"(UID 9 FLAGS (\\Recent) BODY[HEADER.FIELDS (SUBJECT X-NONE)] {18}\r\nSubject: large\r\n\r\n"
+        in short[13]
+    )
 
 
 async def test_newsgroups_that_are_kept_are_told_as_they_are(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quintet.message import section
 from quintet.message.scan import scan
@@ -165,3 +167,34 @@ def test_a_block_without_an_empty_line_gets_none() -> None:
     assert section.filter_header(b"A: b\r\nC: d", {b"C"}, False) == b"C: d"
     assert section.filter_header(b"", {b"C"}, False) == b""
     assert section.filter_header(b"A: b\n c\n\nC: d", {b"A", b"C"}, False) == b"A: b\n c\n\n"
+
+
+# a field, and the name that it has; none has no colon
+ODD_FIELDS = (
+    (b"To: a\r\n", b"TO"),
+    (b"tO \t:\r\n", b"TO"),
+    (b"To\n : a\n", None),
+    (b"Topic: To: b\r\n\tTo: c\r\n", b"TOPIC"),
+    (b"X-To: a\n", b"X-TO"),
+    (b"To\r\n", None),
+    (b"X.Y: \xff\r\n \n", b"X.Y"),
+    (b"\r: a\r\n", b"\r"),
+)
+
+
+@given(
+    st.lists(st.sampled_from(ODD_FIELDS)),
+    st.sampled_from((b"\r\n", b"\n", b"")),
+    st.sets(st.sampled_from((b"TO", b"TOPIC", b"X.Y", b"XXY", b"TO ", b"\r"))),
+)
+def test_odd_fields_are_told_by_their_names_alone(
+    fields: list[tuple[bytes, bytes | None]], end: bytes, names: set[bytes]
+) -> None:
+    block = b"".join(text for text, _ in fields) + end
+    kept = [text for text, name in fields if name in names]
+    others = [text for text, name in fields if name is not None and name not in names]
+    assert section.filter_header(block, names, False) == b"".join(kept) + end
+    body = b"To: body\r\n\r\n" if end else b""
+    assert section.header_end(block + body) == len(block) == scan(block + body).header_end
+    if (b"To\n : a\n", None) not in fields:  # its colon makes it a field, and no name can mean it
+        assert section.filter_header(block + body, names, True) == b"".join(others) + end

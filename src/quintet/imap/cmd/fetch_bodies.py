@@ -124,7 +124,13 @@ async def unasked(
 ) -> AsyncGenerator[Any, None]:
     """FETCH lines that nobody's command asked for (RFC 5465 5.2); with a UID, and nothing is marked."""
     more = (b"UID", b"MODSEQ") if session.condstore else (b"UID",)
-    plan = render.compile_items(items, more=more)
+    async with aclosing(lines(session, render.compile_items(items, more=more), ranges)) as told:
+        async for reply in told:
+            yield reply
+
+
+async def lines(session: Session, plan: render.Plan, ranges: plain.Ranges) -> AsyncGenerator[Any, None]:
+    """FETCH lines as ``plan`` has them, of what is there of ``ranges``; nothing is marked."""
     here, asked = session.here, plain.reading_of(session, plan)
     while ranges and session.selected is here:
         if not plan.bodies:

@@ -1,18 +1,22 @@
-"""FETCH of whole messages, as nearly every client asks for them: ``BODY[]`` or ``RFC822``.
+"""FETCH of whole messages or their headers, as nearly every client asks for them.
 
-Rows and bytes come in one query and go out in few large pieces; each copy of a body saved is a
-microsecond.  What must be marked, cut or looked into is `fetch_bodies`'s.
+``BODY[]``, ``RFC822``, ``BODY[HEADER]``, ``BODY[HEADER.FIELDS (...)]``: rows and bytes come in one query and
+go out in few large pieces; each copy of a body saved is a microsecond.  What must be marked, cut or looked
+into is `fetch_bodies`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet.imap import render, updates
 from quintet.imap.cmd import fetch as plain
+from quintet.imap.cmd import fetch_bodies
+from quintet.message import section
 from quintet.net.seam import Slice
 from quintet.store import entries, seen
 from quintet.store.model import BodyRef
@@ -30,13 +34,18 @@ TOLD = 5000  # marks remembered as told; then the cursor moves past them
 
 
 def suits(plan: render.Plan) -> bool:
-    """True for one whole message an answer, and nothing of it cut out."""
-    if len(plan.bodies) != 1 or plan.remarks:
+    """True for one whole message an answer, or for headers and fields of it, and nothing of them cut out."""
+    wanted = [
+        item.section.text
+        for item in plan.bodies
+        if item.name == b"BODY["
+        and item.partial is None
+        and item.section is not None
+        and not item.section.path
+    ]
+    if len(wanted) < len(plan.bodies) or plan.remarks:
         return False
-    item = plan.bodies[0]
-    what = item.section
-    whole = item.name == b"BODY[" and item.partial is None and what is not None
-    return whole and what is not None and not (what.path or what.text or what.fields)
+    return wanted == [b""] or all(text.startswith(b"HEADER") for text in wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +60,17 @@ async def fetch(
     session: Session, command: commands.Fetch, plan: render.Plan, ranges: plain.Ranges, short: bytes
 ) -> AsyncGenerator[Any, None]:
     here, store = session.here, session.house.store
+    what = plan.bodies[0].section
+    headers = what is not None and what.text != b""
     while ranges:
         found, ranges = store.peek(_page, here, plan.columns, ranges)
-        for reply in _answers(session, here, plan, found):
-            yield reply
+        if headers:
+            async with aclosing(_headers(session, here, plan, found)) as told:
+                async for reply in told:
+                    yield reply
+        else:
+            for reply in _answers(session, here, plan, found):
+                yield reply
         if len(here.told) > TOLD:
             for reply in await updates.told(session, may_expunge=False):
                 yield reply
@@ -84,15 +100,9 @@ def _page(
 
 def _answers(session: Session, here: Selected, plan: render.Plan, found: Page) -> Iterator[Any]:
     """Large pieces; a body that was not read along is a `Slice`."""
-    rows = found.rows
-    numbers = here.view.numbers([row[0] for row in rows])
-    if not isinstance(numbers, range) and 0 in numbers:
-        rows = [row for row, number in zip(rows, numbers, strict=True) if number]
-        numbers = [number for number in numbers if number]
     label = plan.bodies[0].label
     held: list[bytes] = []
-    lines = plan.lines(rows, numbers, plain.overlay(here, found.marks))
-    for line, row in zip(lines, rows, strict=True):
+    for line, row in _lines(here, plan, found):
         blob_id, prefix, size, dotless, sha256, place, data = row[-len(entries.WHOLE) :]
         lead = b"" if line.endswith(b"(") else b" "
         if blob_id is None:  # an item without MIME
@@ -106,3 +116,48 @@ def _answers(session: Session, here: Selected, plan: render.Plan, found: Page) -
         yield Slice(session.house.store.body(ref), 0, size)
         held = [b")\r\n"]
     yield b"".join(held)
+
+
+async def _headers(
+    session: Session, here: Selected, plan: render.Plan, found: Page
+) -> AsyncGenerator[Any, None]:
+    """The same of headers; where the body lies beside the database, `fetch_bodies` reads its beginning."""
+    wanted = [
+        (item.label, frozenset(name.upper() for name in what.fields), what.text)
+        for item in plan.bodies
+        if (what := item.section) is not None
+    ]
+    held: list[bytes] = []
+    for line, row in _lines(here, plan, found):
+        blob_id, prefix, *_, data = row[-len(entries.WHOLE) :]
+        if blob_id is None:  # an item without MIME
+            data = b""
+        if data is None:
+            yield b"".join(held)
+            held = []
+            async with aclosing(fetch_bodies.lines(session, plan, [(row[0], row[0])])) as told:
+                async for reply in told:
+                    yield reply
+            continue
+        content = prefix + data if prefix else data
+        held.append(line)
+        lead = b"" if line.endswith(b"(") else b" "
+        for label, names, text in wanted:
+            if text == b"HEADER":
+                part = content[: section.header_end(content)]
+            else:
+                part = section.filter_header(content, names, text.endswith(b"NOT"))
+            held.append(b"%b%b {%d}\r\n%b" % (lead, label, len(part), part))
+            lead = b" "
+        held.append(b")\r\n")
+    yield b"".join(held)
+
+
+def _lines(here: Selected, plan: render.Plan, found: Page) -> Iterator[tuple[bytes, render.Row]]:
+    """The beginnings of the answers, each with its row; without what the client does not know."""
+    rows = found.rows
+    numbers = here.view.numbers([row[0] for row in rows])
+    if not isinstance(numbers, range) and 0 in numbers:
+        rows = [row for row, number in zip(rows, numbers, strict=True) if number]
+        numbers = [number for number in numbers if number]
+    return zip(plan.lines(rows, numbers, plain.overlay(here, found.marks)), rows, strict=True)
