@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,6 +85,36 @@ class Refuse:
         "<> is the null sender.",
     )
     text: str = opt("Refused by policy", "What they are told; a good place for an address of a web page.")
+    dns_lists: tuple[str, ...] = opt(
+        (),
+        "Lists in the name service (DNSBL) whose clients' mail is refused, unless they log in or may relay: "
+        "a zone, or ZONE=NETWORK,NETWORK for the answers that count; else all of 127.0.0.0/16 but 127.0.0.1.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DnsList:
+    """One of `Refuse.dns_lists`."""
+
+    zone: str
+    answers: tuple[ipaddress.IPv4Network, ...]
+
+
+# 127.0.0.1 would be this machine (RFC 5782 5); by 127.255.255.x lists say what is wrong with the question
+_USUAL = tuple(ipaddress.IPv4Network("127.0.0.0/16").address_exclude(ipaddress.IPv4Network("127.0.0.1/32")))
+_ZONE = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z]{2,63}")
+
+
+def dns_list(text: str) -> DnsList | None:
+    """What "zone" or "zone=127.0.0.2,127.0.0.4/30" means; None: neither."""
+    zone, equals, answers = text.strip().partition("=")
+    try:
+        wanted = tuple(ipaddress.IPv4Network(each.strip(), strict=False) for each in answers.split(","))
+    except ValueError:
+        wanted = ()
+    if not _ZONE.fullmatch(zone) or (equals and not wanted):
+        return None
+    return DnsList(zone.lower(), wanted if equals else _USUAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +156,15 @@ class Policy:
     scores: Scores = field(default_factory=Scores, metadata={"doc": "What points lead to."})
 
     def faults(self) -> list[str]:
-        """What is wrong with rates, as sentences that name the key; empty when all is well."""
+        """What is wrong with rates and lists, as sentences that name the key; empty when all is well."""
         return [
             f'policy.rates.{name}: expected a rate such as "100/hour", got {text!r}'
             for name, text in texts(self.rates).items()
             if text and rate(text) is None
+        ] + [
+            f"policy.refuse.dns_lists: expected a zone such as bl.example.org, or ZONE=NETWORK, got {text!r}"
+            for text in self.refuse.dns_lists
+            if dns_list(text) is None
         ]
 
 

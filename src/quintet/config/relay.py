@@ -29,7 +29,7 @@ class Relay:
     )
     check_timeout_s: float = opt(
         3.0,
-        "How long a client waits for that, and for smtp.sender_domain; then the address is taken.",
+        "How long a client waits for that, smtp.sender_domain and policy.refuse.dns_lists; then it is taken.",
         unit="s",
         minimum=0.1,
     )

@@ -40,13 +40,20 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
 
 def _asking(config: Config, store: Store, clock: Clock) -> list[Check]:
     """Checks that ask the name service, which is loaded where one is wanted."""
-    if config.smtp.sender_domain == "take":
+    lists = config.policy.refuse
+    if config.smtp.sender_domain == "take" and not lists.dns_lists:
         return []
+    from quintet.delivery.dnslists import DnsLists
     from quintet.delivery.sender_domain import SenderDomain
     from quintet.net.dns import Resolver
 
-    directory, resolver = Directory(store, clock), Resolver(config.dns, clock=clock)
-    return [SenderDomain(config.smtp, directory, resolver, timeout_s=config.relay.check_timeout_s)]
+    resolver, wait_s = Resolver(config.dns, clock=clock), config.relay.check_timeout_s
+    found: list[Check] = []
+    if lists.dns_lists:
+        found.append(DnsLists(lists, config.smtp, resolver, timeout_s=wait_s))
+    if config.smtp.sender_domain != "take":
+        found.append(SenderDomain(config.smtp, Directory(store, clock), resolver, timeout_s=wait_s))
+    return found
 
 
 def rules_of(config: Config, store: Store, clock: Clock) -> Rules:
