@@ -54,6 +54,7 @@ class Message(ItemLike):
         self._read: bool | None = None  # for a new one: as which it is to be saved
         self.reserved = EntryId(0)  # the id of one that is about to be posted
         self.letter: bytes | None = None  # of a new one that came as MIME: kept as it is
+        self._rendered: Content | None = None  # ahead of being saved
         if row is not None:
             flags.overlay(item.props, row.flags)
 
@@ -105,6 +106,18 @@ class Message(ItemLike):
 
     # --- saving -------------------------------------------------------------------------------------
 
+    def render(self) -> None:
+        """Makes the letter that `save` will keep, where nobody waits for it: in a transaction that reads.
+
+        Nothing may be changed in between.
+        """
+        if not self.is_mime or (self.folder.is_group and not self.hidden):
+            return
+        if self.row is None:
+            self.item.props.setdefault(pid.DELIVERY_TIME, self.box.now())
+        if self.row is None or (self.is_dirty and self.content_changed):
+            self._rendered = self._content(bcc=True)
+
     def save(self, *, force: bool = False) -> int:
         """Keeps the changes; returns the message's id (RopSaveChangesMessage).
 
@@ -124,14 +137,17 @@ class Message(ItemLike):
         if stored.size_of(self.item) > MAX_SIZE:
             raise MapiError(Code.MAX_SUBMISSION, "the message is too large")
         self.item.props[pid.LAST_MODIFICATION] = self.box.now()
-        if self.row is None:
-            self._save_new()
-        elif self.is_dirty:
-            self._check_unchanged(force)
-            if self.content_changed:
-                self._save_content()
-            else:
-                self._save_props()
+        try:
+            if self.row is None:
+                self._save_new()
+            elif self.is_dirty:
+                self._check_unchanged(force)
+                if self.content_changed:
+                    self._save_content()
+                else:
+                    self._save_props()
+        finally:
+            self._rendered = None
         self.changed.clear()
         self.parts_changed = False
         self.box.written()
@@ -160,7 +176,7 @@ class Message(ItemLike):
         received_at = types.to_ms(bag.setdefault(pid.DELIVERY_TIME, box.now()))
         state = flags.of_message(bag, read=self._read)
         if self.is_mime:
-            content = self._content(bcc=True)
+            content = self._rendered or self._content(bcc=True)
             (added,) = entries.add(box.tx, [folder.id], content, received_at=received_at, flags=state)
         else:
             added = items.add(
@@ -188,7 +204,7 @@ class Message(ItemLike):
         number, tx = self.row.id, self.box.tx
         if self.is_mime:
             stays = self._kept_times()
-            entries.replace_content(tx, number, self._content(bcc=True))
+            entries.replace_content(tx, number, self._rendered or self._content(bcc=True))
             self.item.props.update(stays)
         else:
             items.replace(tx, number, stored.facts(self.item))
@@ -321,7 +337,7 @@ class Message(ItemLike):
         if self.row is not None:
             self.changed.update((pid.SUBMIT_TIME, pid.MESSAGE_FLAGS))
             self.save()
-        self.box.errands.append(sending.Submit(self, self.mime(bcc=False), sender, recipients))
+        self.box.errands.append(sending.Submit(self, sender, recipients))
 
     def take_back(self) -> None:
         """It could not be sent: it is a draft again."""

@@ -68,7 +68,6 @@ class Submit:
     """A message is on its way to its recipients."""
 
     message: Message
-    pieces: Sequence[bytes]  # without blind copies
     sender: str  # the envelope's
     recipients: Sequence[str]
     refused: dict[str, str] = field(default_factory=dict)  # recipients that take nothing, and why
@@ -84,14 +83,16 @@ class Submit:
             if later is not None:
                 await later
             await self._fill(services, envelope)
-            content = await self._content(services, envelope)
+            pieces = await services.store.read(self._render)
+            content = await self._content(services, envelope, pieces)
             envelope.id = services.inbound.new_id()
             await services.inbound.accept(envelope, content)
-        except Problem as problem:
+        except (Problem, MapiError) as problem:
             await services.store.write_once(self._undo)
-            raise of_problem(problem) from problem
+            raise of_problem(problem) if isinstance(problem, Problem) else problem from None
         try:
-            await services.store.write_once(self._file)
+            kept = await services.store.read(self._copy)
+            await services.store.write_once(self._file, kept)
         except (Problem, MapiError) as problem:  # who heard of a failure would send it again
             logger.warning("sent, and not filed as sent", conn=services.peer.id, reason=str(problem))
 
@@ -117,7 +118,7 @@ class Submit:
         if not envelope.recipients and problem is not None:
             raise problem
 
-    async def _content(self, services: Services, envelope: Envelope) -> Content:
+    async def _content(self, services: Services, envelope: Envelope, pieces: Sequence[bytes]) -> Content:
         """The letter as submission completes it."""
         inbound, identity = services.inbound, services.identity
         completer = Completer(
@@ -130,16 +131,30 @@ class Submit:
         )
         spool = services.store.spool()
         try:
-            for piece in self.pieces:
+            for piece in pieces:
                 spool.write(completer.feed(piece))
             spool.write(completer.finish())
             return await spool.finish()
         finally:
             spool.discard()
 
-    def _file(self, tx: Tx) -> None:
+    def _render(self, tx: Tx) -> list[bytes]:
+        """The letter without blind copies."""
         with self.message.box.using(tx):
-            file_sent(self.message)
+            return self.message.mime(bcc=False)
+
+    def _copy(self, tx: Tx) -> Message | None:
+        with self.message.box.using(tx):
+            return sent_copy(self.message)
+
+    def _file(self, tx: Tx, kept: Message | None) -> None:
+        """Takes what was sent away from where it was, after it is kept where it belongs."""
+        message = self.message
+        with message.box.using(tx):
+            if kept is not None:
+                kept.save()
+            if message.row is not None:
+                message.folder.delete_messages([message.number], hard=True)
 
     def _undo(self, tx: Tx) -> None:
         with self.message.box.using(tx):
@@ -167,18 +182,18 @@ def addresses(rows: Iterable[Bag]) -> list[str]:
     return list(found)
 
 
-def file_sent(message: Message) -> None:
-    """Moves what was sent to where it belongs, or takes it away (PidTagDeleteAfterSubmit)."""
-    box = message.box
-    bag = message.item.props
-    if not bag.get(pid.DELETE_AFTER_SUBMIT):
-        target = box.folder(_sent_folder(message))
-        kept = target.create_message()
-        kept.take_over(message)
-        kept.set([(pid.MESSAGE_FLAGS, pid.MF_READ | pid.MF_FROM_ME)])
-        kept.save()
-    if message.row is not None:
-        message.folder.delete_messages([message.number], hard=True)
+def sent_copy(message: Message) -> Message | None:
+    """What is to be kept of a message that was sent, ready to be saved; None: nothing is to be kept.
+
+    A client says that by PidTagDeleteAfterSubmit.
+    """
+    if message.item.props.get(pid.DELETE_AFTER_SUBMIT):
+        return None
+    kept = message.box.folder(_sent_folder(message)).create_message()
+    kept.take_over(message)
+    kept.set([(pid.MESSAGE_FLAGS, pid.MF_READ | pid.MF_FROM_ME)])
+    kept.render()
+    return kept
 
 
 def _sent_folder(message: Message) -> int:

@@ -10,13 +10,14 @@ import pytest
 
 from quintet.mapi import objects, pr, restrict
 from quintet.mapi.ids import ServerId, ShortId
-from quintet.mapi.objects import ruletable, searching
+from quintet.mapi.objects import Message, ruletable, searching
 from quintet.mapi.rop import events, folders, messages, others, stores, streams, tables
-from quintet.mapi.rop.serve import run
+from quintet.mapi.rop.serve import of_messages, run
 from quintet.mapi.rows import Key, Order, SortOrder
 from quintet.mapi.rules import Action, Op, Target, Template, TemplateEntry
+from quintet.store.content import Content
 from quintet.store.db import Tx
-from tests.support.mapiclient import INBOX, NAME, SENT, SUBJECT, short
+from tests.support.mapiclient import BODY, INBOX, NAME, SENT, SUBJECT, short
 from tests.unit.mapi.rop.asking import (
     RECEIVED,
     code,
@@ -127,29 +128,38 @@ async def test_search_folders(tmp_path: Path) -> None:
         assert (found.restriction, found.folders) == (wanted, (box.folders[INBOX],))
 
 
+@pytest.fixture
+def writing(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Its last one: whether operations are carried out in a transaction that writes."""
+    found, some = [False], run._some
+
+    def within(tx: Tx, **how: Any) -> None:
+        found.append(how["writes"])
+        try:
+            some(tx, **how)
+        finally:
+            found.pop()
+
+    monkeypatch.setattr(run, "_some", within)
+    return found
+
+
 @pytest.mark.parametrize("flags", [0x2, 0x40002])
 async def test_a_search_keeps_no_writer_waiting(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writing: list[bool], flags: int
 ) -> None:
     """Asked for and looked at in one buffer: letters are read in a transaction that reads."""
+    looked: list[bool] = []
+    refresh = searching.Answer.refresh
+
+    def spied(answer: searching.Answer, folder: objects.Folder) -> None:
+        looked.append(writing[-1])
+        refresh(answer, folder)
+
+    monkeypatch.setattr(searching.Answer, "refresh", spied)
     async with desk(tmp_path) as it:
         await it.letter("Apples")
         box = await it.box()
-        writing: list[bool] = []
-        looked: list[bool] = []
-        refresh, some = searching.Answer.refresh, run._some
-
-        def within(tx: Tx, **how: Any) -> None:
-            writing.append(how["writes"])
-            some(tx, **how)
-            writing.pop()
-
-        def spied(answer: searching.Answer, folder: objects.Folder) -> None:
-            looked.append(bool(writing) and writing[-1])
-            refresh(answer, folder)
-
-        monkeypatch.setattr(run, "_some", within)
-        monkeypatch.setattr(searching.Answer, "refresh", spied)
         batch = box.batch()
         made = batch.add(folders.CreateFolder((2, False, False, "Fruit", "")), await box.folder(10))
         assert made.opens is not None
@@ -162,6 +172,30 @@ async def test_a_search_keeps_no_writer_waiting(
         await box.run(batch)
         assert rows.answer.rows == [["Apples"]]
         assert looked and not any(looked)
+
+
+async def test_a_large_letter_is_made_before_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writing: list[bool]
+) -> None:
+    """That takes seconds, for which no other writer waits; what is changed afterwards is in the next one."""
+    made: list[bool] = []
+    content = Message._content
+
+    def spied(message: Message, *, bcc: bool) -> Content:
+        made.append(writing[-1])
+        return content(message, bcc=bcc)
+
+    monkeypatch.setattr(Message, "_content", spied)
+    monkeypatch.setattr(of_messages, "LARGE", 10)
+    async with desk(tmp_path) as it:
+        box = await it.box()
+        handle = await new_message(box, subject="first", body="one")
+        number = await box.save(handle)
+        await box.put(handle, body="two")
+        assert await box.save(handle) == number
+        assert made == [False, False]
+        again = await opened(box, number.counter)
+        assert (await box.values(again, BODY))[0].strip() == "two"
 
 
 async def test_permissions(tmp_path: Path) -> None:

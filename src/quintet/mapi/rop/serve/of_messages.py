@@ -17,7 +17,7 @@ from quintet.mapi.rop import messages
 from quintet.mapi.rop.messages import OpenMode, ReadFlag, SaveFlag
 from quintet.mapi.rop.registry import Asked
 from quintet.mapi.rop.serve import values
-from quintet.mapi.rop.serve.desk import Call, serves
+from quintet.mapi.rop.serve.desk import Call, MustWrite, serves
 from quintet.mapi.rop.serve.session import Session
 from quintet.mapi.types import Tag
 from quintet.store import pages, props
@@ -36,6 +36,7 @@ COLUMNS: tuple[Tag, ...] = (
 )
 _LOGONS_PAGES = frozenset((0x0FFF, 0, values.UNICODE_PAGE))
 SMALL = 64 * 1024  # bytes of a letter that the loop opens itself
+LARGE = 256 * 1024  # bytes of a message that is made into a letter before the transaction that keeps it
 MAX_SHOWN = 255  # recipient rows in one answer: their count has 8 bits
 
 
@@ -140,7 +141,13 @@ def create_message(call: Call) -> messages.CreateMessageAnswer:
     return messages.CreateMessageAnswer(None)
 
 
-@serves(0x0C, writes=True)
+def _is_soon_saved(session: Session, asked: Asked, handles: list[int]) -> bool:
+    """Not what takes long to be made into a letter, while everybody else's changes wait."""
+    held = session.at(handles, asked.index)
+    return held is None or not isinstance(held.thing, Message) or held.thing.weight <= LARGE
+
+
+@serves(0x0C, writes=_is_soon_saved)
 def save_changes_message(call: Call) -> messages.SaveChangesMessageAnswer:
     body: messages.SaveChangesMessage = call.body
     item = call.thing(Message, Embedded)
@@ -148,6 +155,9 @@ def save_changes_message(call: Call) -> messages.SaveChangesMessageAnswer:
         raise MapiError(Code.GENERAL_FAILURE)
     number = 0
     if isinstance(item, Message):
+        if not call.writes:
+            item.render()
+            raise MustWrite
         number = item.save(force=bool(body.flags & SaveFlag.FORCE_SAVE))
     else:
         item.save()
