@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -369,6 +370,18 @@ def _leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
         return
     for name, each in below.items():
         yield from _leaves(each, (*path, name))
+
+
+def test_no_help_text_has_words_that_are_taken_for_markup() -> None:
+    """What stands in brackets is not shown."""
+    commands = list(_leaves(typer.main.get_command(cli.build())))
+    texts = [
+        text
+        for _, one in commands
+        for text in (one.help, *(getattr(each, "help", "") for each in one.params))
+    ]
+    assert len(texts) > 200
+    assert [text for text in texts if re.search(r"\[[a-z/\[]", text or "")] == []
 
 
 def test_every_command_but_the_servers_answers_in_json(shell: Shell) -> None:

@@ -45,7 +45,7 @@ def expire(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take away now what the rules [[expire]] and [[retention]] say; the server does it every hour."""
+    """Take away now what the rules "expire" and "retention" of the configuration say; hourly by itself."""
 
     async def work(store: Store, settings: Config) -> list[Tally]:
         from quintet.delivery import expiry
@@ -146,7 +146,7 @@ def undelete(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring back mail that was expunged, as long as [[retention]] undelete or a hold keeps it."""
+    """Bring back mail that was expunged, as long as "undelete" of a rule "retention" or a hold keeps it."""
 
     async def work(store: Store, _: Config) -> list[dict[str, Any]]:
         from quintet.store import keeping

@@ -34,7 +34,10 @@ def rnews(
         list[Path] | None, typer.Argument(help="Batches or single articles; none, or -, is standard input.")
     ] = None,
     peer: Annotated[
-        str, typer.Option("--peer", help="As which [[nntp.peer]] they come: its patterns and names in Path.")
+        str,
+        typer.Option(
+            "--peer", help="As which peer of the configuration they come: its patterns and names in Path."
+        ),
     ] = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
