@@ -242,9 +242,10 @@ class Supervisor:
         else:
             import json  # small, and needed by nothing else here
 
-            moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            line = {"time": moment, "level": level, "room": "supervisor", "event": event, **fields}
-            sys.stderr.write(json.dumps(line) + "\n")
+            seconds, part = divmod(time.time_ns() // 1_000_000, 1000)
+            moment = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{part:03}Z"
+            line = {"time": moment, "event": event, "level": level, "room": "supervisor", **fields}
+            sys.stderr.write(json.dumps(line, separators=(",", ":")) + "\n")
         sys.stderr.flush()
 
 

@@ -95,7 +95,6 @@ class Certificates:
 def own_certificate(data: Path, hostname: str) -> Path:
     """The self-signed certificate of a data directory; made when it is not there."""
     path = data / OWN
-    if not path.exists():
-        tls.write_self_signed(path, [hostname, "localhost", "127.0.0.1", "::1"])
+    if tls.write_self_signed(path, [hostname, "localhost", "127.0.0.1", "::1"]):
         logger.warning("self-signed certificate made", file=str(path), hostname=hostname)
     return path

@@ -83,7 +83,8 @@ class Issuer:
 
     def prepare(self) -> Path:
         """The certificate file; a self-signed one is put there if there is none.  Raises OSError."""
-        return tls.write_self_signed(self.path, self.config.names)
+        tls.write_self_signed(self.path, self.config.names)
+        return self.path
 
     def due(self) -> bool:
         """Whether a certificate has to be fetched: none, self-signed, for other names, or near its end."""

@@ -6,7 +6,6 @@ The handshake itself is in `filters` and `stream`.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import ipaddress
 import os
@@ -235,16 +234,20 @@ def self_signed(names: Iterable[str], *, days: int = 3650, now: datetime.datetim
     return secret + certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def write_self_signed(path: Path, names: Iterable[str]) -> Path:
-    """`self_signed` into a file that only its owner reads; a file that is there already stays."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:  # mode 0600
-            file.write(self_signed(names))
-        with contextlib.suppress(FileExistsError):  # another worker was first, and uses its own already
-            os.link(file.name, path)
+def write_self_signed(path: Path, names: Iterable[str]) -> bool:
+    """`self_signed` into a file that only its owner reads; False: a file that is there already stays."""
+    if path.exists():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:  # mode 0600
+        file.write(self_signed(names))
+    try:
+        os.link(file.name, path)
+    except FileExistsError:  # another worker was first, and uses its own already
+        return False
+    finally:
         os.unlink(file.name)
-    return path
+    return True
 
 
 def _general_name(name: str) -> x509.GeneralName:

@@ -63,7 +63,8 @@ def test_alpn_proof_reaches_who_asks_for_it(tmp_path: Path) -> None:
     from quintet.config.net import Certificate, Tls
 
     proofs = acme_proofs.Proofs(tmp_path / "p")
-    own = tls.write_self_signed(tmp_path / "own.pem", ["mail.example.org"])
+    own = tmp_path / "own.pem"
+    assert tls.write_self_signed(own, ["mail.example.org"])
     contexts = tls.Contexts(Tls(certificates=(Certificate(certificate=str(own)),)))
     contexts.challenger = proofs.alpn_context
 
