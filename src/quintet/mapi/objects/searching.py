@@ -214,6 +214,11 @@ class Answer:
         """The messages, in the order of their numbers; at most `MAX_FOUND`."""
         return sorted(number for place in self._places.values() for number in place.found)[:MAX_FOUND]
 
+    def lying(self) -> dict[int, FolderId]:
+        """The same, each with the folder in which it lies."""
+        places = {number: at for at, place in self._places.items() for number in place.found}
+        return places if len(places) <= MAX_FOUND else {number: places[number] for number in self.numbers()}
+
     def refresh(self, folder: Folder) -> None:
         """Looks at what changed in the scope since the last look."""
         scope = _scope(folder, self.asked)
@@ -335,7 +340,11 @@ class Found(Contents):
 
 def lying(folder: Folder) -> dict[int, FolderId]:
     """`found`, each with the folder in which it lies."""
-    return dict(pages.lying(folder.box.tx, found(folder)))
+    try:
+        asked = criteria(folder)
+    except MapiError:
+        return {}
+    return dict(pages.lying(folder.box.tx, found(folder))) if asked.static else answer(folder).lying()
 
 
 def found(folder: Folder) -> list[int]:

@@ -164,13 +164,12 @@ class Listening:
             return
         if touched is None or len(news) > MAX_TOLD:
             news = []
-        counts = Event(
-            Kind.MODIFIED | (Kind.TOTAL if came or gone else 0) | Kind.UNREAD,
-            short(number), total=len(now.lying), unread=rows.folder.unread(),
-        )  # fmt: skip
-        for handle, one in self.subscriptions.items():
-            if one.folder != number:
-                continue
+        mine = {handle: one for handle, one in self.subscriptions.items() if one.folder == number}
+        counts = Event(0)
+        if any(one.kinds & Kind.MODIFIED and not one.message for one in mine.values()):
+            flags = Kind.MODIFIED | (Kind.TOTAL if came or gone else 0) | Kind.UNREAD
+            counts = Event(flags, short(number), total=len(now.lying), unread=rows.folder.unread())
+        for handle, one in mine.items():
             for kind, message, place in news:
                 if one.kinds & kind and one.message in (0, message):
                     flags = kind | Kind.SEARCH_FOLDER | Kind.MESSAGE
