@@ -110,8 +110,15 @@ def _send(item: Item, transports: list[Transport]) -> list[Failure]:
             failures.append(Failure(number, f"nothing here sends to addresses of kind {kind}"))
         else:
             groups.setdefault(taker, []).append(number)
+    begun = False
     for taker, numbers in groups.items():
-        failures += transports[taker].send(item, numbers)
+        try:
+            failures += transports[taker].send(item, numbers)
+        except MapiError as error:
+            if not begun:
+                raise
+            failures += [Failure(number, str(error)) for number in numbers]  # others have it: not again
+        begun = True
     return failures
 
 

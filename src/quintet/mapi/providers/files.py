@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
+import fcntl
 import os
 import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -150,6 +151,17 @@ def write(path: Path, pieces: Iterable[bytes], received_ms: int) -> None:
     os.utime(path, ns=(received_ms * 1_000_000, received_ms * 1_000_000))
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Others of us wait meanwhile, in whatever process; it leaves nothing behind."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def sync(folder: Path) -> None:
     """Flushes a directory's entries."""
     handle = os.open(folder, os.O_RDONLY)
@@ -164,5 +176,5 @@ def directories(root: Path, skip: Collection[str] = ()) -> Iterator[Path]:
     for one in sorted(os.scandir(root), key=lambda entry: entry.name):
         if one.is_dir(follow_symlinks=False) and one.name not in skip and not one.name.startswith("."):
             yield Path(one.path)
-            with contextlib.suppress(FileNotFoundError, PermissionError):  # it went, or is not for us
+            with suppress(FileNotFoundError, PermissionError):  # it went, or is not for us
                 yield from directories(Path(one.path), skip)

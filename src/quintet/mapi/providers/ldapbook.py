@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 import ldap3
 from ldap3.core.exceptions import LDAPBindError, LDAPException, LDAPExceptionError
 from ldap3.utils.conv import escape_filter_chars
+from pyasn1.error import PyAsn1Error  # type: ignore[import-untyped]
 
 from quintet.mapi import pr
 from quintet.mapi.bag import Bag, Key
@@ -26,6 +27,7 @@ from quintet.mapi.types import Value
 
 TIMEOUT_S = 20
 PAGE = 200  # entries in one answer (RFC 2696)
+SPARSE = 100  # answers of fewer that a listing asks for more; a server need not fill a page, nor end
 MAX_ENTRIES = 5000  # of a listing, unless the option says otherwise
 MAX_MEMBERS = 5000
 MAX_TEXT = 256  # characters of a name that is looked up
@@ -58,6 +60,10 @@ _MEMBERS: Final = ("member", "uniqueMember")
 _ASKED: Final = ("objectClass", "cn", *_TEXTS)
 _LOOKED_AT: Final = ("cn", "displayName", "sn", "givenName", "uid", "mail")  # by beginnings
 _USER, _LIST = 0, 1  # PidTagDisplayType
+_NONSENSE = (
+    ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError, MemoryError,
+    PyAsn1Error,
+)  # fmt: skip
 T = TypeVar("T")
 
 
@@ -89,6 +95,9 @@ class LdapBook(base.AddressBook):
                 except LDAPBindError as error:
                     self.close()
                     raise MapiError(Code.LOGON_FAILED, str(error)) from error
+                except _NONSENSE as error:
+                    self.close()
+                    raise MapiError(Code.CORRUPT_DATA, f"the server answers nonsense: {error!r}") from error
                 except (LDAPException, OSError) as error:
                     self.close()
                     if last or not isinstance(error, LDAPExceptionError):
@@ -101,7 +110,7 @@ class LdapBook(base.AddressBook):
         def work(connection: ldap3.Connection) -> list[tuple[str, Mapping[str, Any]]]:
             found: list[tuple[str, Mapping[str, Any]]] = []
             cookie: bytes | None = None
-            while len(found) < most:
+            for _ in range(most // PAGE + SPARSE):
                 connection.search(
                     self._base,
                     text,
@@ -112,7 +121,7 @@ class LdapBook(base.AddressBook):
                 found += _entries(connection)
                 control = (connection.result.get("controls") or {}).get("1.2.840.113556.1.4.319", {})
                 cookie = control.get("value", {}).get("cookie")
-                if not cookie:
+                if not cookie or len(found) >= most:
                     break
             return found[:most]
 

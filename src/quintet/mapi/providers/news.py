@@ -6,6 +6,7 @@ where one is named.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
@@ -17,7 +18,7 @@ from typing import TypeVar
 from quintet.mapi import convert, pr
 from quintet.mapi.bag import Data, Item
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.providers import base, identity, imap, mailboxes, smtp
+from quintet.mapi.providers import base, files, identity, imap, mailboxes, smtp
 from quintet.mapi.providers.base import Can, EntryId, Failure, Opened, Option, Service, Special
 from quintet.mapi.providers.mailboxes import Head, Mailboxes, Marks, Place
 from quintet.mapi.providers.mailstore import MailStore
@@ -28,6 +29,7 @@ from quintet.store.ranges import RangeSet
 NNTP_KIND = "NNTP"  # the address type of a newsgroup
 MAX_GROUPS = 20_000
 _FIELDS = (b"Subject", b"From", b"Date", b"Message-ID", b"References")
+_LINE = re.compile(r"([^:!]+)([:!])[ \t]*([\d ,\-]*)")
 _NAME = re.compile(r"[^\s!*?\[\],\x00-\x1f]+")
 T = TypeVar("T")
 _NOTHING: Marks = frozenset()
@@ -35,37 +37,65 @@ _READ: Marks = frozenset((mailboxes.READ,))
 
 
 class Newsrc:
-    """What was read, by group, in a file: ``group: 1-50,53``."""
+    """What was read, by group, in a file: ``group: 1-50,53``.  Other programs may write it too."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = path.resolve()  # a link to it stays one
+        self._stamp: tuple[int, int, int] | None = None
         self._read: dict[str, RangeSet] = {}
         self._others: list[str] = []  # lines that are none of ours
-        for line in path.read_text("utf-8", "replace").splitlines() if path.exists() else ():
-            group, sign, numbers = re.match(r"([^:!]*)([:!]?)\s*(.*)", line).groups()  # type: ignore[union-attr]
+
+    def _look(self) -> None:
+        """Reads it where it changed."""
+        try:
+            with self._path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                stamp = status.st_ino, status.st_mtime_ns, status.st_size
+                if stamp == self._stamp:
+                    return
+                text = file.read()
+        except FileNotFoundError:
+            stamp, text = None, b""
+        self._read, self._others, self._stamp = {}, [], stamp
+        for line in text.decode("utf-8", "surrogateescape").split("\n"):
+            found = _LINE.fullmatch(line.rstrip("\r"))
             try:
-                self._read[group + (sign or ":")] = RangeSet.parse(numbers.replace(" ", ""))
+                if found is None:
+                    raise ValueError
+                self._read[found[1] + found[2]] = RangeSet.parse(found[3].replace(" ", ""))
             except ValueError:
-                self._others.append(line)
+                self._others += [line] if line else []
 
     def of(self, group: str) -> RangeSet:
+        self._look()
+        return self._of(group)
+
+    def _of(self, group: str) -> RangeSet:
         return self._read.get(f"{group}:") or self._read.get(f"{group}!") or RangeSet()
 
     def mark(self, group: str, numbers: Iterable[int], *, read: bool) -> None:
         change = RangeSet.of(numbers)
-        before = self.of(group)
-        key = f"{group}!" if f"{group}!" in self._read else f"{group}:"
-        self._read[key] = before | change if read else before - change
-        self._write()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with files.locked(self._path.parent):
+            self._look()
+            before = self._of(group)
+            key = f"{group}!" if f"{group}!" in self._read else f"{group}:"
+            self._read[key] = before | change if read else before - change
+            self._write()
 
     def _write(self) -> None:
         text = "".join([f"{key} {numbers}\n" for key, numbers in self._read.items()])
         text += "".join([f"{line}\n" for line in self._others])
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         handle, scratch = tempfile.mkstemp(dir=self._path.parent, prefix=".newsrc")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(scratch, self._path)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(text.encode("utf-8", "surrogateescape"))
+                with contextlib.suppress(FileNotFoundError):
+                    os.fchmod(file.fileno(), os.stat(self._path).st_mode & 0o7777)
+            os.replace(scratch, self._path)
+        except BaseException:
+            os.unlink(scratch)
+            raise
 
 
 class Groups(Mailboxes):

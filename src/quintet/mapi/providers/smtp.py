@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import smtplib
 import ssl
@@ -13,6 +14,7 @@ from quintet.mapi.bag import Bag, Item
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import base, identity
 from quintet.mapi.providers.base import Failure, Opened, Option, Service
+from quintet.mapi.providers.nntp import CONTROL
 
 TIMEOUT_S = 60.0
 _TEMPFAIL = 75  # of sysexits.h
@@ -22,7 +24,7 @@ def address_of(one: Bag) -> str:
     """A recipient's or sender's SMTP address; "" for none."""
     for tag in (pr.SMTP_ADDRESS, pr.EMAIL_ADDRESS):
         value = str(one.get(tag) or "").strip()
-        if "@" in value:
+        if "@" in value and not CONTROL.search(value):
             return value
     return ""
 
@@ -30,7 +32,7 @@ def address_of(one: Bag) -> str:
 def sender_of(item: Item) -> str:
     for name in ("SENDER_SMTP_ADDRESS", "SENDER_EMAIL_ADDRESS", "SENT_REPRESENTING_EMAIL_ADDRESS"):
         value = str(item.props.get(getattr(pr, name)) or "").strip()
-        if "@" in value:
+        if "@" in value and not CONTROL.search(value):
             return value
     return ""
 
@@ -73,22 +75,43 @@ class SmtpTransport(base.Transport):
     def _deliver(self, sender: str, to: list[str], letter: bytes) -> dict[str, str]:
         """Who was refused, and in which words."""
         try:
-            with self._session() as session:
-                if self._options["user"]:
-                    session.login(self._options["user"], self._options["password"])
-                options = ["SMTPUTF8"] if not "".join([sender, *to]).isascii() else []
-                refused = session.sendmail(sender, to, letter, mail_options=options)
+            session = self._session()
+            try:
+                refused = self._deliver_by(session, sender, to, letter)
+            finally:
+                with contextlib.suppress(
+                    OSError, smtplib.SMTPException
+                ):  # it has the letter, whatever it says
+                    session.quit()
         except smtplib.SMTPRecipientsRefused as error:
             refused = error.recipients
-        except smtplib.SMTPAuthenticationError as error:
-            raise MapiError(Code.LOGON_FAILED, _text(error.smtp_error)) from error
-        except smtplib.SMTPSenderRefused as error:
-            raise MapiError(Code.SEND_AS_DENIED, _text(error.smtp_error)) from error
+            if all(_is_later(code) for code, _ in refused.values()):
+                raise MapiError(Code.SERVER_BUSY, _text(next(iter(refused.values()))[1])) from error
         except smtplib.SMTPResponseException as error:
-            raise MapiError(Code.NOT_COMPLETED, _text(error.smtp_error)) from error
+            code = next((code for kind, code in _MEANINGS if isinstance(error, kind)), Code.NOT_COMPLETED)
+            if _is_later(error.smtp_code):
+                code = Code.SERVER_BUSY
+            elif error.smtp_code < 200:  # none of the protocol's
+                code = Code.NETWORK_ERROR
+            raise MapiError(code, _text(error.smtp_error)) from error
+        except smtplib.SMTPNotSupportedError as error:  # AUTH, SMTPUTF8 or STARTTLS
+            raise MapiError(Code.NOT_SUPPORTED, str(error)) from error
         except (OSError, smtplib.SMTPException) as error:
             raise MapiError(Code.NETWORK_ERROR, f"{self._options['host']}: {error}") from error
         return {address: f"{code} {_text(words)}" for address, (code, words) in refused.items()}
+
+    def _deliver_by(
+        self, session: smtplib.SMTP, sender: str, to: list[str], letter: bytes
+    ) -> dict[str, tuple[int, bytes]]:
+        if self._options["user"]:
+            try:
+                session.login(self._options["user"], self._options["password"])
+            except UnicodeError:  # its text would tell a piece of the password
+                raise MapiError(
+                    Code.LOGON_FAILED, "this server takes names and passwords of ASCII alone"
+                ) from None
+        options = ["SMTPUTF8"] if not "".join([sender, *to]).isascii() else []
+        return session.sendmail(sender, to, letter, mail_options=options)
 
     def _session(self) -> smtplib.SMTP:
         host, port, tls = self._options["host"], int(self._options["port"]), self._options["tls"]
@@ -103,6 +126,17 @@ class SmtpTransport(base.Transport):
                 session.close()
                 raise
         return session
+
+
+_MEANINGS = (
+    (smtplib.SMTPAuthenticationError, Code.LOGON_FAILED),
+    (smtplib.SMTPSenderRefused, Code.SEND_AS_DENIED),
+)
+
+
+def _is_later(code: int) -> bool:
+    """Whether an answer means: not now (RFC 5321 4.2.1)."""
+    return 400 <= code < 500
 
 
 def _text(words: bytes | str) -> str:

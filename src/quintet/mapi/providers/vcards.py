@@ -23,7 +23,7 @@ from quintet.mapi.bag import Bag, Item
 from quintet.mapi.convert import cardkeys, cards
 from quintet.mapi.convert.contentlines import Component, Line, parse, written
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.providers import base, listing
+from quintet.mapi.providers import base, files, listing
 from quintet.mapi.providers.base import Can, EntryId, Opened, Option, Rows, Service, Thing
 
 MAX_FILES = 50_000  # of a directory
@@ -62,6 +62,7 @@ class _File:
 
     stamp: tuple[int, int]  # when it was changed (ns), and its size
     cards: dict[EntryId, _Card]
+    rest: str = ""  # what is no card
 
 
 class CardBook(base.AddressBook):
@@ -101,12 +102,12 @@ class CardBook(base.AddressBook):
                 return known
             if status.st_size > MAX_FILE:
                 raise MapiError(Code.CORRUPT_DATA, f"{path.name} is too large")
-            text = path.read_bytes().decode("utf-8", "replace")
+            text = path.read_bytes().decode("utf-8", "surrogateescape")  # cards of other charsets stay so
         except FileNotFoundError:
             return _File((0, 0), {})
         except OSError as error:
             raise MapiError(Code.ACCESS_DENIED, str(error)) from error
-        made = self._files[path] = _File(stamp, {})
+        made = self._files[path] = _File(stamp, {}, _CARD.sub("", text))
         for one in _split(text):
             entry, again = self._entry(one.uid), 1
             while entry in made.cards:  # a UID that two cards have
@@ -148,22 +149,31 @@ class CardBook(base.AddressBook):
 
     def _write(self, path: Path, changed: Mapping[EntryId, _Card | None]) -> None:
         """The file with some cards changed, added, or (None) left out; all of it or none."""
-        there = {**self._read(path).cards, **changed}
-        text = "".join([one.text for one in there.values() if one is not None])
+        try:
+            with files.locked(path.parent):
+                self._write_locked(path, changed)
+        except OSError as error:
+            raise MapiError(Code.ACCESS_DENIED, str(error)) from error
+
+    def _write_locked(self, path: Path, changed: Mapping[EntryId, _Card | None]) -> None:
+        before = self._read(path)
+        there = {**before.cards, **changed}
+        rest = before.rest if before.rest.strip() else ""
+        text = "".join([*[one.text for one in there.values() if one is not None], rest])
         beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
             if not text and self._path.is_dir():
                 path.unlink(missing_ok=True)
                 return
             with beside.open("xb") as file:
-                file.write(text.encode("utf-8"))
+                file.write(text.encode("utf-8", "surrogateescape"))
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)
-        except OSError as error:
+        except OSError:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
-            raise MapiError(Code.ACCESS_DENIED, str(error)) from error
+            raise
         finally:
             self._files.pop(path, None)
 
@@ -268,11 +278,11 @@ def _split(text: str) -> Iterator[_Card]:
     for found in _CARD.finditer(text):
         raw = found[0] if found[0].endswith("\n") else found[0] + "\r\n"
         try:
-            components = parse(raw)
+            components = parse(raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
         except BadSyntax:
             components = []
         card = next((one for one in components if one.name == "VCARD"), Component("VCARD"))
-        uid = (card.text("UID") or "").strip() or hashlib.sha256(raw.encode()).hexdigest()
+        uid = (card.text("UID") or "").strip() or hashlib.sha256(raw.encode("utf-8", "replace")).hexdigest()
         yield _Card(raw, card, uid)
 
 

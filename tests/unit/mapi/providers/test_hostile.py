@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,9 @@ import pytest
 from quintet.mapi import pr
 from quintet.mapi.bag import Item
 from quintet.mapi.errors import Code
-from quintet.mapi.providers import imap, nntp, pop3, registry
-from quintet.mapi.providers.base import MessageStore, Special
-from quintet.mapi.providers.news import Groups
+from quintet.mapi.providers import imap, ldapbook, nntp, pop3, registry
+from quintet.mapi.providers.base import AddressBook, MessageStore, Special
+from quintet.mapi.providers.news import Groups, Newsrc
 from tests.unit.mapi.providers.conformance import refused
 
 
@@ -350,3 +351,127 @@ def test_an_answer_of_news_has_an_end(
     for wrong in ("GROUP a\r\nQUIT", "GROUP \udc80"):
         refused(Code.INVALID_PARAMETER, connection.ask, wrong, 211)
     connection.close()
+
+
+def test_what_two_programs_mark_as_read_is_kept_of_both(tmp_path: Path) -> None:
+    """Lines that are none stay, in whatever bytes; a link stays a link, and the mode what it was."""
+    path, link = tmp_path / "newsrc", tmp_path / "link"
+    path.write_bytes(b"options -n\na.b: 1-3,x\na.c! 1-3, 5\na.d:\n\xff: 1\n:\n")
+    path.chmod(0o640)
+    link.symlink_to(path)
+    one, two = Newsrc(link), Newsrc(path)
+    assert [str(one.of(name)) for name in ("a.b", "a.c", "a.d", "a.e")] == ["", "1-3,5", "", ""]
+    one.mark("a.c", [4], read=True)
+    two.mark("a.d", [7, 8], read=True)
+    two.mark("a.d", [8], read=False)
+    path.write_bytes(path.read_bytes() + b"a.f: 1\n")
+    one.mark("a.e", [1], read=True)
+    assert str(one.of("a.d")) == "7"
+    assert set(path.read_bytes().splitlines()) == {
+        b"options -n", b"a.b: 1-3,x", b"a.c! 1-5", b"a.d: 7", b"\xff: 1", b":", b"a.e: 1", b"a.f: 1",
+    }  # fmt: skip
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_many_who_read_news_lose_no_mark(tmp_path: Path) -> None:
+    def read(start: int) -> None:
+        mine = Newsrc(tmp_path / "newsrc")
+        for number in range(start, 40, 4):
+            mine.mark("a.b", [number], read=True)
+
+    threads = [threading.Thread(target=read, args=(start,)) for start in range(1, 5)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert str(Newsrc(tmp_path / "newsrc").of("a.b")) == "1-39"
+
+
+class Directory:
+    """A server of LDAP that answers each request with the next of what it is told, then with the last."""
+
+    def __init__(self, *said: bytes) -> None:
+        self._said = said
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self.asked = 0
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            theirs, _ = self._socket.accept()
+            with theirs:
+                at = 0
+                while heard := theirs.recv(10_000):
+                    if heard == b"stop":
+                        self._socket.close()
+                        return
+                    head = 2 + (heard[1] & 0x7F if heard[1] & 0x80 else 0)  # tag and length
+                    if heard[head + 3 : head + 4] != b"\x42":  # an unbind has no answer
+                        self.asked += 1
+                        said = self._said[min(at, len(self._said) - 1)]
+                        at += 1
+                        if not said:
+                            break
+                        theirs.sendall(said.replace(b"@", heard[head + 2 : head + 3]))
+
+    def opened(self) -> AddressBook:
+        options = {"host": "127.0.0.1", "port": str(self.port), "tls": "no", "base": "dc=example"}
+        book = registry.opened("LDAP", options).book
+        assert book is not None
+        return book
+
+    def close(self) -> None:
+        with socket.create_connection(("127.0.0.1", self.port)) as ours:
+            ours.sendall(b"stop")
+            self._thread.join(10)
+        assert not self._thread.is_alive()
+
+
+_BOUND = bytes.fromhex("300c 0201") + b"@" + bytes.fromhex("61 07 0a0100 0400 0400")
+
+
+def _page(cookie: bytes) -> bytes:
+    """A SearchResultDone with the control of RFC 2696."""
+    value = b"\x30" + bytes([5 + len(cookie)]) + b"\x02\x01\x00\x04" + bytes([len(cookie)]) + cookie
+    control = b"\x04\x161.2.840.113556.1.4.319" + b"\x04" + bytes([len(value)]) + value
+    controls = b"\xa0" + bytes([2 + len(control)]) + b"\x30" + bytes([len(control)]) + control
+    done = b"\x65\x07\x0a\x01\x00\x04\x00\x04\x00"
+    whole = b"\x02\x01@" + done + controls
+    return b"\x30" + bytes([len(whole)]) + whole
+
+
+@pytest.mark.parametrize(
+    "said,code",
+    [
+        (b"\x30\x05\x02\x01@\x65\x00", Code.CORRUPT_DATA),
+        (b"\x30\x0c\x02\x01@\x64\x07\x04\x01x\x30\x82\xff\xff", Code.CORRUPT_DATA),
+        (b"", Code.NETWORK_ERROR),
+    ],
+)
+def test_a_directory_that_answers_nonsense_is_left(
+    said: bytes, code: Code, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ldapbook, "TIMEOUT_S", 1)
+    server = Directory(_BOUND, said)
+    try:
+        book = server.opened()
+        refused(code, book.resolve, "ann")
+        book.close()
+    finally:
+        server.close()
+
+
+def test_pages_of_a_directory_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 2696: a server may give fewer entries than asked, and a cookie; not for ever."""
+    monkeypatch.setattr(ldapbook, "SPARSE", 5)
+    server = Directory(_BOUND, _page(b"more"))
+    try:
+        book = server.opened()
+        assert book.entries(book.first()).ids() == []
+        assert 5 < server.asked < 40
+        book.close()
+    finally:
+        server.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from quintet.mapi import ids, pr
 from quintet.mapi.errors import Code
 from quintet.mapi.providers import registry
 from quintet.mapi.providers.base import AddressBook, Thing
+from quintet.mapi.providers.vcards import CardBook
 from tests.unit.mapi.providers import conformance
 from tests.unit.mapi.providers.conformance import refused
 
@@ -111,3 +113,37 @@ def test_what_is_no_card_is_passed_over(tmp_path: Path) -> None:
     book = opened(path)
     assert len(book.resolve("bob@example.com")) <= 1
     refused(Code.INVALID_PARAMETER, registry.opened, "VCARD", {"path": str(tmp_path / "none")})
+
+
+def test_what_is_no_card_and_cards_of_other_charsets_stay(tmp_path: Path) -> None:
+    latin = b"BEGIN:VCARD\r\nVERSION:2.1\r\nFN:Gr\xf6\xdfe\r\nUID:1\r\nEND:VCARD\r\n"
+    cut = b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Cut\r\n"
+    (tmp_path / "a.vcf").write_bytes(b"; a comment\r\n" + latin + cut)
+    book = CardBook(tmp_path / "a.vcf", "")
+    new = book.save(book.first(), {pr.DISPLAY_NAME: "Bob"})
+    text = (tmp_path / "a.vcf").read_bytes()
+    assert latin in text
+    assert b"; a comment\r\n" in text
+    assert text.endswith(cut)
+    assert book.load(new)[pr.DISPLAY_NAME] == "Bob"
+    assert len(book.entries(book.first()).ids()) == 2
+    assert book.delete([new]) == 1
+    assert len(book.entries(book.first()).ids()) == 1
+
+
+def test_many_writers_lose_no_card(tmp_path: Path) -> None:
+    (tmp_path / "a.vcf").touch()
+
+    def write(who: int) -> None:
+        book = CardBook(tmp_path / "a.vcf", "")
+        made = [book.save(book.first(), {pr.DISPLAY_NAME: f"{who}-{number}"}) for number in range(5)]
+        assert book.delete(made[:1]) == 1
+
+    threads = [threading.Thread(target=write, args=(who,)) for who in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    book = CardBook(tmp_path / "a.vcf", "")
+    names = [book.load(one)[pr.DISPLAY_NAME] for one in book.entries(book.first()).ids()]
+    assert sorted(names) == sorted([f"{who}-{number}" for who in range(4) for number in range(1, 5)])
