@@ -1,4 +1,4 @@
-"""MBOX and MH: folders that are files or directories below one root, locked as mail programs do.
+"""MBOX: folders that are files of messages one after the other, below one root.
 
 An mbox has no names for its messages, so a message's key is a hash of its content, with a number where
 another is the same.
@@ -7,18 +7,15 @@ another is the same.
 from __future__ import annotations
 
 import calendar
-import fcntl
 import hashlib
 import io
 import os
 import re
 import shutil
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -26,11 +23,9 @@ from typing import IO, TypeVar
 
 from quintet.mapi.bag import Data
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.providers import files, identity, mailboxes
-from quintet.mapi.providers.base import Can, Opened, Option, Service, Special
-from quintet.mapi.providers.mailboxes import Head, Mailboxes, Marks, Place
-from quintet.mapi.providers.mailstore import MailStore
-from quintet.store.ranges import RangeSet
+from quintet.mapi.providers import files, mailboxes, trees
+from quintet.mapi.providers.base import Service
+from quintet.mapi.providers.mailboxes import Head, Marks, Place
 
 _STATUS = {  # letters of Status and X-Status
     mailboxes.READ: "R",
@@ -39,14 +34,9 @@ _STATUS = {  # letters of Status and X-Status
     mailboxes.DRAFT: "T",
 }
 _KNOWN = frozenset("".join(_STATUS.values()) + "O")
-_SEQUENCES = {mailboxes.ANSWERED: b"replied", mailboxes.FLAGGED: b"flagged", mailboxes.DRAFT: b"draft"}
-_ALL: Marks = frozenset(_SEQUENCES)
-_MH_MARKS = ".mh_sequences"
-_DIGITS = 9  # of a message's number
 _LINE = 1024 * 1024  # bytes that are read of a line at once
 _IN_MEMORY = 1024 * 1024  # bytes of a letter; a longer one is copied to a temporary file
 _TRIES = 5
-WAITS_S = (0.02, 0.05, 0.1, 0.2, *[0.25] * 18, 0.0)  # between tries to lock
 T = TypeVar("T")
 _BELOW = ".sbd"
 _NO_MAILBOX = re.compile(r"\.(new|lock(\.\d+\..+\.\d+)?)\Z")  # what lockers, and `mailbox`, make beside it
@@ -54,198 +44,6 @@ _STATUS_FIELD = re.compile(rb"(?i)(?:x-)?status:")
 _QUOTED = re.compile(rb"^>+From ", re.MULTILINE)
 _FROM = re.compile(rb"^From ", re.MULTILINE)
 _OWN_FIELDS = (b"status:", b"x-status:")
-
-
-class Tree(Mailboxes):
-    """Folders below a directory.  ``inbox``: the path of the Inbox there."""
-
-    can = Can.SAVE | Can.FOLDERS | Can.READ_MARKS
-
-    def __init__(self, root: Path, inbox: str) -> None:
-        self._root, self._inbox = root, inbox
-
-    def _at(self, path: str) -> Path:
-        if any(part in ("", ".", "..") or part.startswith(".") for part in path.split("/")):
-            raise MapiError(Code.INVALID_PARAMETER, "a name that a file cannot have")
-        return self._root / path
-
-    def _place(self, path: Path) -> Place:
-        name = path.relative_to(self._root).as_posix()
-        return Place(name, Special.INBOX if name == self._inbox else mailboxes.special_of(name))
-
-    def _locked(self, path: str) -> AbstractContextManager[IO[bytes]]:
-        """The file that tells what is in a folder, to read and to write; other programs wait meanwhile.
-
-        Raises MapiError(NOT_FOUND, SERVER_BUSY): another program holds its lock.
-        """
-        return _locked(self._at(path))
-
-    def rename(self, path: str, new: str) -> None:
-        if path == self._inbox:
-            raise MapiError(Code.ACCESS_DENIED, "the Inbox keeps its name")
-        self._at(new).parent.mkdir(parents=True, exist_ok=True)
-        self._at(path).rename(self._at(new))
-
-
-class Mh(Tree):
-    """Directories with a file a message, and ".mh_sequences" for the marks.
-
-    A number that is free is given again, so a message's key has the time and size of its file too.
-    """
-
-    def _locked(self, path: str) -> AbstractContextManager[IO[bytes]]:
-        where = self._at(path)
-        if not where.is_dir():
-            raise MapiError(Code.NOT_FOUND)
-        (where / _MH_MARKS).touch()
-        return _locked(where / _MH_MARKS)
-
-    def places(self) -> list[Place]:
-        return mailboxes.with_parents([self._place(one) for one in files.directories(self._root)])
-
-    def keys(self, path: str) -> Sequence[str]:
-        found = []
-        try:
-            with os.scandir(self._at(path)) as entries:
-                for one in entries:
-                    number = _number(one.name)
-                    if number is not None and one.is_file():
-                        with suppress(FileNotFoundError):  # it just went
-                            found.append((number, _mh_key(one.name, one.stat())))
-        except (FileNotFoundError, NotADirectoryError):
-            raise MapiError(Code.NOT_FOUND) from None
-        return [key for _, key in sorted(found)]
-
-    def _file(self, path: str, key: str) -> Path | None:
-        number = key.partition("-")[0]
-        where = self._at(path) / number
-        try:
-            same = _number(number) is not None and _mh_key(number, os.stat(where)) == key
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return where if same else None
-
-    def heads(self, path: str, keys: Sequence[str]) -> dict[str, Head]:
-        found = {key: files.head(where) for key in keys if (where := self._file(path, key))}
-        return {key: head for key, head in found.items() if head is not None}
-
-    def marks(self, path: str, keys: Sequence[str]) -> dict[str, Marks]:
-        try:
-            sequences, _ = _sequences((self._at(path) / _MH_MARKS).read_bytes())
-        except (FileNotFoundError, NotADirectoryError):
-            sequences = {}
-        nobody = RangeSet()
-        unseen = sequences.get(b"unseen", nobody)
-        held = {mark: sequences.get(name, nobody) for mark, name in _SEQUENCES.items()}
-        found = {}
-        for key in keys:
-            where = self._file(path, key)
-            if where is not None:
-                words = {mark for mark, numbers in held.items() if int(where.name) in numbers}
-                found[key] = frozenset(words if int(where.name) in unseen else {*words, mailboxes.READ})
-        return found
-
-    def message(self, path: str, key: str) -> bytes | Data:
-        where = self._file(path, key)
-        if where is None:
-            raise MapiError(Code.NOT_FOUND)
-        return files.FileData(where)
-
-    def add(self, path: str, pieces: Iterable[bytes], marks: Marks, received_ms: int) -> str:
-        where = self._at(path)
-        number = max([int(key.partition("-")[0]) for key in self.keys(path)], default=0) + 1
-        scratch = where / f",new{os.getpid()}-{threading.get_ident()}"  # a comma before: deleted, says MH
-        scratch.unlink(missing_ok=True)
-        try:
-            files.write(scratch, pieces, received_ms)
-            while True:
-                try:
-                    os.link(scratch, where / str(number))
-                    break
-                except FileExistsError:  # another program was quicker
-                    number += 1
-        finally:
-            scratch.unlink(missing_ok=True)
-        files.sync(where)
-        self._marked(path, {number}, marks, frozenset((mailboxes.READ, *_SEQUENCES)) - marks)
-        return _mh_key(str(number), os.stat(where / str(number)))
-
-    def mark(self, path: str, keys: Collection[str], add: Marks, remove: Marks) -> None:
-        self._marked(path, {int(where.name) for key in keys if (where := self._file(path, key))}, add, remove)
-
-    def _marked(self, path: str, numbers: Collection[int], add: Marks, remove: Marks) -> None:
-        change = RangeSet.of(numbers)
-        with self._locked(path) as file:
-            sequences, others = _sequences(file.read())
-            for mark in {*add, *remove}:
-                name = b"unseen" if mark == mailboxes.READ else _SEQUENCES.get(mark)
-                if name is not None:
-                    held = sequences.get(name, RangeSet())
-                    inside = (mark in add) != (mark == mailboxes.READ)
-                    sequences[name] = held | change if inside else held - change
-            lines = [name + b": " + _written(held) for name, held in sequences.items() if held]
-            file.seek(0)
-            file.write(b"".join([line + b"\n" for line in [*lines, *others]]))
-            file.truncate()
-
-    def transfer(self, path: str, keys: Sequence[str], target: str, *, keep: bool) -> list[str]:
-        made = []
-        marks = self.marks(path, keys)
-        heads = self.heads(path, keys)
-        for key in keys:
-            where = self._file(path, key)
-            if where is None or key not in marks or key not in heads:
-                made.append("")
-                continue
-            pieces = files.FileData(where).pieces()
-            made.append(self.add(target, pieces, marks[key], heads[key].received_ms))
-        if not keep:
-            self.remove(path, [key for key, new in zip(keys, made, strict=True) if new])
-        return made
-
-    def remove(self, path: str, keys: Collection[str]) -> int:
-        gone = [where for key in keys if (where := self._file(path, key))]
-        for where in gone:
-            where.unlink(missing_ok=True)
-        self._marked(path, {int(where.name) for where in gone}, frozenset((mailboxes.READ,)), _ALL)
-        return len(gone)
-
-    def make(self, path: str) -> None:
-        self._at(path).mkdir(parents=True)
-        (self._at(path) / _MH_MARKS).touch()
-
-    def drop(self, path: str) -> None:
-        if path == self._inbox:
-            raise MapiError(Code.ACCESS_DENIED, "the Inbox stays")
-        shutil.rmtree(self._at(path))
-
-
-def _number(name: str) -> int | None:
-    """The number of a message's file; None: it is none."""
-    return int(name) if name.isascii() and name.isdecimal() and len(name) <= _DIGITS else None
-
-
-def _mh_key(name: str, status: os.stat_result) -> str:
-    return f"{name}-{status.st_mtime_ns:x}-{status.st_size:x}"
-
-
-def _sequences(text: bytes) -> tuple[dict[bytes, RangeSet], list[bytes]]:
-    """By name; and lines that are none."""
-    found: dict[bytes, RangeSet] = {}
-    others = []
-    for line in text.splitlines():
-        name, colon, numbers = line.partition(b":")
-        try:
-            if not colon:
-                raise ValueError
-            found[name.strip()] = RangeSet.parse(",".join(numbers.decode("ascii").split()))
-        except ValueError:
-            others.append(line)
-    return found, others
-
-
-def _written(held: RangeSet) -> bytes:
-    return str(held).replace(",", " ").encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +75,7 @@ def _of(listed: Mapping[str, _Listed], key: str) -> _Listed | None:
     return listed.get(digest)
 
 
-class Mbox(Tree):
+class Mbox(trees.Tree):
     """Files of messages one after the other, each behind a line that begins with "From ".
 
     What lies below a folder with messages is in a directory beside it, "Archive.sbd", as Mozilla has it.
@@ -488,40 +286,6 @@ class Mbox(Tree):
         self._read.clear()
 
 
-@contextmanager
-def _locked(where: Path) -> Iterator[IO[bytes]]:
-    """A file, locked in both manners that programs of mailboxes have: a file beside it, and `lockf`."""
-    beside = where.with_name(f"{where.name}.lock")
-    for wait_s in WAITS_S:
-        with ExitStack() as stack:
-            file = _lock(where, beside, stack)
-            if file is not None:
-                yield file
-                return
-        time.sleep(wait_s)
-    raise MapiError(Code.SERVER_BUSY, f"another program holds the mailbox's lock: {beside}")
-
-
-def _lock(where: Path, beside: Path, stack: ExitStack) -> IO[bytes] | None:
-    """None: another program has it."""
-    try:
-        os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        stack.callback(beside.unlink, missing_ok=True)
-    except FileExistsError:
-        return None
-    except PermissionError:  # nothing may be made in that directory; so nobody else does
-        pass
-    try:
-        file = stack.enter_context(where.open("r+b"))
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        raise MapiError(Code.NOT_FOUND) from None
-    except BlockingIOError:
-        return None
-    same = os.path.samestat(os.fstat(file.fileno()), os.stat(where))
-    return file if same else None  # else another put a new one there
-
-
 def _letters(marks: Marks) -> str:
     return "".join(sorted([letter for mark, letter in _STATUS.items() if mark in marks])) + "O"
 
@@ -660,37 +424,10 @@ def _time_of(line: bytes) -> int:
     return calendar.timegm(found) * 1000
 
 
-def _opened(kind: str, options: Mapping[str, str]) -> Opened:
-    root = Path(options["path"]).expanduser()
-    inbox = options["inbox"]
-    boxes: Tree = Mh(root, inbox) if kind == "mh" else Mbox(root, inbox)
-    if not (root / inbox).exists():
-        if options["create"] != "yes":
-            raise MapiError(Code.NOT_FOUND, f"no {inbox} in {root}: create=yes makes one")
-        root.mkdir(parents=True, exist_ok=True)
-        boxes.make(inbox)
-    store = MailStore(options["name"] or root.name, f"{kind}:{root.resolve()}", boxes)
-    return Opened(store=store, identity=identity.of(options["address"], options["name"]))
-
-
-_OPTIONS = (
-    Option("path", "the directory that holds the folders"),
-    Option("inbox", "which of them is the Inbox", "inbox"),
-    Option("create", "yes: make it where there is none", "no"),
-    Option("address", "whose mail it is", ""),
-    Option("name", "how the store is called; empty: as the directory", ""),
-)
 MBOX = Service(
     name="MBOX",
     title="Folders in mbox files",
-    open=lambda options: _opened("mbox", options),
-    options=_OPTIONS,
-    resources=frozenset(("store",)),
-)
-MH = Service(
-    name="MH",
-    title="MH folders",
-    open=lambda options: _opened("mh", options),
-    options=_OPTIONS,
+    open=lambda options: trees.opened("mbox", Mbox, options),
+    options=trees.OPTIONS,
     resources=frozenset(("store",)),
 )

@@ -25,7 +25,7 @@ OWN = {  # name -> module and what it calls the service
     "IMAP": "quintet.mapi.providers.imap:SERVICE",
     "MAPIHTTP": "quintet.mapi.providers.wire:SERVICE",
     "MBOX": "quintet.mapi.providers.mboxes:MBOX",
-    "MH": "quintet.mapi.providers.mboxes:MH",
+    "MH": "quintet.mapi.providers.mh:MH",
     "NNTP": "quintet.mapi.providers.news:SERVICE",
     "POP3": "quintet.mapi.providers.pop3:SERVICE",
     "SENDMAIL": "quintet.mapi.providers.smtp:SENDMAIL",

@@ -13,7 +13,7 @@ import pytest
 
 from quintet.mapi import pr, types
 from quintet.mapi.bag import Attachment
-from quintet.mapi.providers import files, mboxes, registry
+from quintet.mapi.providers import files, registry, trees
 from quintet.mapi.providers.base import Event, Kind, MessageStore, Special
 from quintet.mapi.providers.mailstore import MailStore
 from tests.unit.mapi.providers import conformance
@@ -230,7 +230,7 @@ def test_many_writers_lose_nothing(name: str, tmp_path: Path) -> None:
 def test_what_another_program_puts_into_an_mbox_is_not_what_we_delete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mboxes, "WAITS_S", (0.0, 0.0))
+    monkeypatch.setattr(trees, "WAITS_S", (0.0, 0.0))
     store = opened("MBOX", tmp_path)
     inbox = store.special()[Special.INBOX]
     store.save(inbox, letter("One"))

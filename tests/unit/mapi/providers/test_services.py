@@ -12,9 +12,10 @@ from quintet.mapi.providers.ldapbook import LdapBook
 from quintet.mapi.providers.local.book import LocalBook
 from quintet.mapi.providers.local.store import LocalStore
 from quintet.mapi.providers.maildir import Maildir
-from quintet.mapi.providers.mboxes import Mbox, Mh
+from quintet.mapi.providers.mboxes import Mbox
 from quintet.mapi.providers.membook import MemoryBook
 from quintet.mapi.providers.memstore import MemoryStore
+from quintet.mapi.providers.mh import Mh
 from quintet.mapi.providers.pop3 import Maildrop
 from quintet.mapi.providers.vcards import CardBook
 from quintet.mapi.providers.wire.book import WireBook
