@@ -228,6 +228,11 @@ class Client:
         return self._stream.tls.chain if self._stream.tls is not None else ()
 
     @property
+    def unread(self) -> int:
+        """Octets that came and nobody asked for yet."""
+        return len(self._lines)
+
+    @property
     def closed(self) -> bool:
         """Nothing can be sent any more, or the server said that nothing more comes."""
         return self._stream.closed or self._ended

@@ -113,6 +113,11 @@ class SmtpLink:
 
     @property
     def usable(self) -> bool:
+        """A host that said more than it was asked is out of step: what it says next is of no use."""
+        return self._open and (self._begun is not None or not self._client.unread)
+
+    @property
+    def _open(self) -> bool:
         return self._usable and not self._client.closed
 
     @property
@@ -225,7 +230,7 @@ class SmtpLink:
                 self._usable = False  # RFC 9422 4.3: that would be too many for this session
                 if self._sent == before:
                     raise TryLater(Reason.CLOSED, f"{hop.host} takes no more domains in this session")
-            if not self.usable:
+            if not self._open:
                 late = Answer(Result.LATER, "4.4.2", f"{hop.host} ended the session", hop.host)
                 answers.update((each.number, late) for each in ours)
                 continue
@@ -251,7 +256,7 @@ class SmtpLink:
     def _ahead(self, following: Following | None) -> bytes:
         """The envelope that may go along with the end of a message: the next one's (RFC 2920 3.1)."""
         offered, hop = self._offers, self._hop
-        if following is None or not self._pipelines or not self.usable:
+        if following is None or not self._pipelines or not self._open:
             return b""
         if offered.domain_max or 0 < offered.mail_max <= self._sent + 1 or (found := following()) is None:
             return b""
@@ -295,7 +300,7 @@ class SmtpLink:
 
     def _left_over(self, ours: Sequence[outgoing.Named], found: Sequence[Answer]) -> list[outgoing.Named]:
         """Who did not fit into a transaction that others went through with: RFC 5321 4.5.3.1.10."""
-        if not self.usable or not any(answer.result is Result.DONE for answer in found):
+        if not self._open or not any(answer.result is Result.DONE for answer in found):
             return []
         return [
             each
@@ -309,7 +314,7 @@ class SmtpLink:
         try:
             if self._begun is not None:
                 self._client.abort()  # it may wait for a message: QUIT would be the first line of that
-            elif self.usable:
+            elif self._open:
                 self._client.timeout_s = QUIT_S
                 await self._ask("QUIT")
         except Problem:

@@ -609,3 +609,17 @@ async def test_a_session_ends_after_its_last_message_and_no_other_is_announced_i
             "MAIL",
             "QUIT",
         ] * 2
+
+
+@pytest.mark.parametrize("offers", [["PIPELINING"], ["CHUNKING", "PIPELINING"], []])
+async def test_a_host_that_answers_twice_is_not_believed_for_the_next_letter(out, to_host, offers):
+    # RFC 5321 4.2: one reply a command; the second one would be taken for that to the next MAIL
+    async with next_host(offers=offers, final=["250 2.0.0 taken\r\n250 2.0.0 taken"]) as host:
+        runner = out.runner(routes=to_host(host.port), per_destination=1)
+        await out.queue("a@example.net")
+        await runner.once()
+        host.replies["RCPT TO:<B@"] = "550 5.1.1 no such user"
+        await out.queue("b@example.net")
+        await runner.once()
+        assert (len(host.messages), host.connections) == (1, 2)
+        assert sorted(event.event for event in out.house.traced()) == ["bounced", "relayed", "reported"]
