@@ -48,12 +48,14 @@ class ItemLike(Bagged):
         self.parts_changed = False  # recipients or attachments were
         self._rows: dict[int, Bag] = dict(enumerate(item.recipients))
         self._bodies: set[Key] = set()  # bodies that this holder has written
+        self._made: dict[Tag, Value | None] = {}  # bodies that nobody has
+        self._made_of: Item | None = None
         self._last_number = -1  # of an attachment that was created
 
     @property
     def weight(self) -> int:
         """Bytes that it holds, about."""
-        return stored.weight(self.item)
+        return stored.weight(self.item) + stored.bag_size(self._made)
 
     # --- properties ---------------------------------------------------------------------------------
 
@@ -63,12 +65,24 @@ class ItemLike(Bagged):
     def _typed(self, tag: Tag) -> Value:
         wide = match.wide(tag)
         if wide in MADE_BODIES and wide not in self.item.props:
-            made = bodies.synthesized(self.item.props, wide)  # of another form (MS-OXBBODY 2.1.3)
+            made = self._synthesized(wide)
             return ABSENT if made is None else made
         return super()._typed(tag)
 
+    def _synthesized(self, tag: Tag) -> Value | None:
+        """A body in a form that nobody wrote, made of another one (MS-OXBBODY 2.1.3).
+
+        Kept, since clients ask for it twice: as a property, which is too long, and as a stream.
+        """
+        if self._made_of is not self.item:
+            self._made, self._made_of = {}, self.item
+        if tag not in self._made:
+            self._made[tag] = bodies.synthesized(self.item.props, tag)
+        return self._made[tag]
+
     def _put(self, fresh: Bag) -> None:
         self.check_writable()
+        self._made_of = None
         bag = self.item.props
         written = [tag for tag in _BODIES if tag in fresh]
         if written:
@@ -86,6 +100,7 @@ class ItemLike(Bagged):
 
     def _drop(self, gone: Sequence[Key]) -> None:
         self.check_writable()
+        self._made_of = None
         for key in gone:
             del self.item.props[key]
             self.changed.add(key)

@@ -7,8 +7,8 @@ is the difference to an empty one, so both go the same way.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Reason, TryLater
 from quintet.mapi import convert, types
@@ -171,9 +171,9 @@ def facts(one: Item) -> Facts:
 
 def size_of(one: Item) -> int:
     """Bytes of everything in an item, about (PidTagMessageSize, MS-OXCMSG 2.2.1.7)."""
-    total = sum(map(_bag_size, (one.props, *one.recipients)))
+    total = sum(map(bag_size, (one.props, *one.recipients)))
     for each in one.attachments:
-        total += _bag_size(each.props)
+        total += bag_size(each.props)
         if each.item is not None:
             total += size_of(each.item)
         else:
@@ -183,9 +183,9 @@ def size_of(one: Item) -> int:
 
 def weight(one: Item) -> int:
     """Bytes of an item that are in memory, or in files without a name, about."""
-    total = sum(map(_bag_size, (one.props, *one.recipients)))
+    total = sum(map(bag_size, (one.props, *one.recipients)))
     for each in one.attachments:
-        total += _bag_size(each.props)
+        total += bag_size(each.props)
         total += data_weight(each.data) if each.item is None else weight(each.item)
     return total
 
@@ -195,7 +195,8 @@ def data_weight(data: bytes | Data) -> int:
     return len(data) if isinstance(data, bytes) else getattr(data, "weight", 0)
 
 
-def _bag_size(bag: Bag) -> int:
+def bag_size(bag: Mapping[Any, object]) -> int:  # Any: by keys of any kind
+    """Bytes of properties, about."""
     return sum(4 + _value_size(value) for value in bag.values())
 
 

@@ -8,10 +8,12 @@ from collections.abc import Callable
 import pytest
 
 from quintet.mapi import types
+from quintet.mapi.bag import Bag
+from quintet.mapi.convert import bodies
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import Box, numbers, pid, stored
+from quintet.mapi.objects import Box, itemlike, numbers, pid, stored
 from quintet.mapi.objects import message as messages
-from quintet.mapi.types import Error, Named
+from quintet.mapi.types import Error, Named, Value
 from quintet.message.digest import Digest
 from quintet.store import entries, folders, items
 from quintet.store.db import DrivenTx
@@ -260,3 +262,21 @@ def test_what_cannot_be_set_is_told(box: Box, deliver: Deliver, tag: int, value:
     troubles = message.set([(0x66110003, 1), (tag, value)])
     assert [(one.index, one.tag, one.code) for one in troubles] == [(1, tag, code)]
     assert message.value(0x66110003) == 1
+
+
+def test_a_body_that_is_made_is_made_once(tx: DrivenTx, box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MS-OXBBODY 2.1.3: asked for as a property and again as a stream; anew when another form is written."""
+    made: list[int] = []
+    synthesized = bodies.synthesized
+
+    def spied(bag: Bag, key: int) -> Value | None:
+        made.append(key)
+        return synthesized(bag, key)
+
+    monkeypatch.setattr(itemlike.bodies, "synthesized", spied)
+    message = box.inbox.create_message()
+    message.set([(pid.HTML, b"<p>one</p>")])
+    assert [message.value(pid.BODY) for _ in range(2)] == ["one\r\n"] * 2
+    assert made == [pid.BODY]
+    message.set([(pid.HTML, b"<p>two</p>")])
+    assert message.value(pid.BODY) == "two\r\n"
