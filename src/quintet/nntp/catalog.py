@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 
 from quintet.net import dots
 from quintet.nntp.rights import Rights
+from quintet.policy.wildmat import Wildmat
 from quintet.store import access, articles
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, Folder, FolderId, Modseq
 from quintet.store.store import Store
 
+MAX_CHOICES = 64  # pattern lists of which it is remembered what they choose
 MAX_LISTINGS = 16  # kinds of readers whose groups are remembered
 PEEK_GROUPS = 2000  # with more groups, finding the changed ones takes too long for the loop
 
@@ -28,6 +30,7 @@ class Listing:
 
     groups: list[Folder]
     lines: dict[Render, bytes] = field(default_factory=dict)
+    chosen: dict[Wildmat, frozenset[FolderId]] = field(default_factory=dict)
 
 
 class Catalog:
@@ -85,6 +88,16 @@ class Catalog:
     def is_all(self, listing: Listing) -> bool:
         """Whether a listing holds every group there is."""
         return listing is self._all
+
+    def ids(self, listing: Listing, chosen: Wildmat) -> frozenset[FolderId]:
+        """The groups of a listing that a pattern list chooses: looked for once, until a group comes or goes."""
+        found = listing.chosen.get(chosen)
+        if found is None:
+            if len(listing.chosen) >= MAX_CHOICES:
+                listing.chosen.clear()
+            found = frozenset([one.id for one in listing.groups if chosen(one.name)])
+            listing.chosen[chosen] = found
+        return found
 
     def whole(self, render: Render, listing: Listing) -> bytes:
         """``render`` of each group of a listing, as `lines`; made once until something changes."""

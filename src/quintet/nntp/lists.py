@@ -236,7 +236,7 @@ async def _new_articles(session: Session, chosen: Wildmat, since: int) -> AsyncG
     seen = service.catalog.visible(session.account_id, session.rights)
     wanted: frozenset[FolderId] | None = None
     if not chosen.everything or not service.catalog.is_all(seen):
-        wanted = frozenset([folder.id for folder in seen.groups if chosen(folder.name)])
+        wanted = service.catalog.ids(seen, chosen)
     yield Status(230, "List of new articles follows")
     if wanted is None or wanted:
         pages = service.arrived.pages(since, wanted)
