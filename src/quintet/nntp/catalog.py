@@ -90,7 +90,7 @@ class Catalog:
         return listing is self._all
 
     def ids(self, listing: Listing, chosen: Wildmat) -> frozenset[FolderId]:
-        """The groups of a listing that a pattern list chooses: looked for once, until a group comes or goes."""
+        """The groups of a listing that a pattern list chooses: looked for once, until one comes or goes."""
         found = listing.chosen.get(chosen)
         if found is None:
             if len(listing.chosen) >= MAX_CHOICES:
