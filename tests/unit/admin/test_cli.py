@@ -201,6 +201,58 @@ def test_groups(shell: Shell) -> None:
     assert shell.err.startswith("quintet: no such folder: local.test\n")
 
 
+ALIASES = """\
+# aliases(5)
+postmaster: root
+root:       zoe
+both:       zoe,  "x@far.example",
+            y@far.example
+prog:       "|/usr/bin/vacation zoe"
+file:       /var/mail/x
+listed:     :include:/etc/list
+zoe:        \\\\zoe
+nonsense
+"""
+
+VIRTUAL = """\
+# virtual(5)
+example.org       anything
+info@example.org  zoe@example.org
+@example.org      zoe
+away@gone.example x@far.example
+"""
+
+
+def test_alias_load_takes_tables_of_other_servers(shell: Shell) -> None:
+    shell("account", "add", "zoe@example.org", "--password", "pw")
+    path = shell.folder / "aliases"
+    path.write_text(ALIASES)
+    assert shell("alias", "load", str(path), "--domain", "example.org", code=1) == (
+        "3 aliases added, 5 left out\n"
+    )
+    assert shell.err.splitlines()[:5] == [
+        "  line 6: prog@example.org: programs, files and :include: are no addresses",
+        "  line 7: file@example.org: programs, files and :include: are no addresses",
+        "  line 8: listed@example.org: programs, files and :include: are no addresses",
+        "  line 9: zoe@example.org: zoe@example.org is the own address of zoe@example.org",
+        "  line 10: nonsense: neither NAME: TARGET nor ADDRESS TARGET",
+    ]
+    path.write_text(VIRTUAL)
+    assert shell("alias", "load", str(path), "--domain", "example.org", code=1) == (
+        "2 aliases added, 1 left out\n"
+    )
+    assert "line 5: away@gone.example" in shell.err
+    rows = {each["address"]: (each["kind"], each["target"]) for each in shell.json("alias", "list")}
+    assert rows == {
+        "@example.org": ("catchall", "zoe@example.org"),
+        "both@example.org": ("forward", "zoe@example.org, x@far.example, y@far.example"),
+        "info@example.org": ("alias", "zoe@example.org"),
+        "postmaster@example.org": ("forward", "root@example.org"),
+        "root@example.org": ("alias", "zoe@example.org"),
+        "zoe@example.org": ("primary", "zoe@example.org"),
+    }
+
+
 def test_queue_from_list_to_removal(shell: Shell) -> None:
     from quintet.store import queue
     from quintet.store.content import content_of

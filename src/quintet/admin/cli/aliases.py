@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from quintet.admin.cli import common
-from quintet.admin.cli.common import ConfigOption, Failed, JsonOption
+from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
 
 if TYPE_CHECKING:
     from quintet.config.root import Config
@@ -43,6 +44,49 @@ def add(
         kind=kind,
         before=before,
     )
+
+
+@noun.command()
+def load(
+    file: Annotated[
+        Path, typer.Argument(help="A table as /etc/aliases or Postfix's virtual(5); '-' is standard input.")
+    ],
+    domain: Annotated[
+        str, typer.Option(help="Of names without one; empty: auth.default_domain of the configuration.")
+    ] = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add the aliases of another server's table; what cannot be an alias here is told, and left out."""
+
+    async def work(store: Store, settings: Config) -> tuple[int, list[dict[str, Any]]]:
+        from quintet.admin.cli import aliasfile
+        from quintet.errors import Problem
+
+        made, wrong = 0, []
+        own = domain or settings.auth.default_domain
+        if not own:
+            raise Failed("names of which domain?", "Say --domain example.org.", Exit.USAGE)
+        for line in aliasfile.read(common.lines_of(file), own):
+            problem = line.problem
+            try:
+                if not problem:
+                    await store.write(_add, line.address, ", ".join(line.targets))
+                    made += 1
+            except (Problem, Failed) as error:
+                problem = str(error)
+            if problem:
+                wrong.append({"line": line.number, "address": line.address, "problem": problem})
+        return made, wrong
+
+    made, wrong = common.with_store(config, work, fast=True)
+    common.done(f"{made} aliases added, {len(wrong)} left out", as_json, made=made, left_out=wrong)
+    if wrong:
+        for each in wrong if not as_json else ():
+            typer.echo(
+                common.printable(f"  line {each['line']}: {each['address']}: {each['problem']}"), err=True
+            )
+        raise typer.Exit(Exit.REFUSED)
 
 
 @noun.command("list")
