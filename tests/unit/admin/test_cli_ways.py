@@ -1,5 +1,7 @@
 """Forwards, others' names, and mailing lists by command."""
 
+import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,7 +52,7 @@ def test_others_names_are_granted_and_taken_back(shell: Shell) -> None:
     shell("account", "send-as", "zoe@example.org", "nothing", code=1)
 
 
-def test_a_list_from_making_to_removing(shell: Shell) -> None:
+def test_a_list_from_making_to_removing(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     made = shell.json("list", "add", "Talk@example.org", "--owner", "zoe@example.org", "--tag", "talk")
     assert (made["list"], made["owners"], made["post"]) == (
         "talk@example.org",
@@ -63,6 +65,9 @@ def test_a_list_from_making_to_removing(shell: Shell) -> None:
     assert shell("list", "subscribe", "talk@example.org", "a@b.example", "c@d.example") == (
         "2 added to talk@example.org\n"
     )
+    monkeypatch.setattr(sys, "stdin", io.StringIO("# from elsewhere\nm1@x.example\n\nm2@x.example\n"))
+    assert shell("list", "subscribe", "talk@example.org", "-") == "2 added to talk@example.org\n"
+    assert shell.json("list", "unsubscribe", "talk@example.org", "m1@x.example", "m2@x.example")["taken"] == 2
     assert shell.json("list", "unsubscribe", "talk@example.org", "a@b.example", "--pause")["taken"] == 1
     shown = shell.json("list", "show", "talk@example.org")
     assert [(one["address"], one["state"]) for one in shown["members"]] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -10,8 +11,7 @@ from quintet.admin.cli import common
 from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
     from quintet.config.root import Config
     from quintet.store.db import Tx
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+STEP = 500  # members written in one transaction
+
 noun = typer.Typer(help="Mailing lists and their members.", no_args_is_help=True)
 
 Address = Annotated[str, typer.Argument(help="The list: talk@example.org.")]
-Members = Annotated[list[str], typer.Argument(help="Addresses of members.")]
+Members = Annotated[
+    list[str], typer.Argument(help="Addresses of members; - reads them from standard input, one a line.")
+]
 Title = Annotated[str | None, typer.Option("--title", help="Its name for people.")]
 Owners = Annotated[list[str] | None, typer.Option("--owner", help="Who runs it; may be repeated.")]
 Post = Annotated[str | None, typer.Option("--post", help="Who may post at once: anyone, members, owners.")]
@@ -174,13 +178,13 @@ def subscribe(
 ) -> None:
     """Put addresses on a list without asking them; who was off gets posts again."""
 
-    def work(tx: Tx) -> int:
+    def step(tx: Tx, some: Sequence[str]) -> int:
         from quintet.store import lists
 
         number = lists.get(tx, address).id
-        return sum([lists.join(tx, number, one) for one in members])
+        return sum([lists.join(tx, number, one) for one in some])
 
-    count = _done(config, work)
+    count = _in_steps(config, members, step)
     common.done(f"{count} added to {address}", as_json, list=address, added=count)
 
 
@@ -194,17 +198,17 @@ def unsubscribe(
 ) -> None:
     """Take addresses off a list."""
 
-    def work(tx: Tx) -> int:
+    def step(tx: Tx, some: Sequence[str]) -> int:
         from quintet.store import lists
 
         number = lists.get(tx, address).id
         if pause:
-            for one in members:
+            for one in some:
                 lists.pause(tx, number, one)
-            return len(members)
-        return sum([lists.leave(tx, number, one) for one in members])
+            return len(some)
+        return sum([lists.leave(tx, number, one) for one in some])
 
-    count = _done(config, work)
+    count = _in_steps(config, members, step)
     word = "paused on" if pause else "taken off"
     common.done(f"{count} {word} {address}", as_json, list=address, taken=count)
 
@@ -237,6 +241,21 @@ def _done(config: Path | None, work: Callable[[Tx], T]) -> T:
 
     async def inside(store: Store, _: Config) -> T:
         return await store.write(work)
+
+    return common.with_store(config, inside)
+
+
+def _in_steps(config: Path | None, members: Sequence[str], step: Callable[[Tx, Sequence[str]], int]) -> int:
+    """Members some at a time: a server beside us has its turn in between."""
+    if list(members) == ["-"]:
+        lines = (line.strip() for line in common.lines_of(Path("-")))
+        members = [line for line in lines if line and not line.startswith("#")]
+
+    async def inside(store: Store, _: Config) -> int:
+        count = 0
+        for start in range(0, len(members), STEP):
+            count += await store.write(step, members[start : start + STEP])
+        return count
 
     return common.with_store(config, inside)
 
