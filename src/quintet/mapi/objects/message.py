@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from quintet.errors import Problem
 from quintet.mapi import changelists, convert, types
 from quintet.mapi.bag import Attachment as AttachmentBag
 from quintet.mapi.bag import Bag, Data, Item
@@ -55,6 +56,7 @@ class Message(ItemLike):
         self.reserved = EntryId(0)  # the id of one that is about to be posted
         self.letter: bytes | None = None  # of a new one that came as MIME: kept as it is
         self._rendered: Content | None = None  # ahead of being saved
+        self._sending: tuple[str, list[str]] | None = None  # sender and recipients, ahead of being sent
         if row is not None:
             flags.overlay(item.props, row.flags)
 
@@ -314,6 +316,23 @@ class Message(ItemLike):
             MapiError(NO_RECIPIENTS), MapiError(NOT_FOUND): a recipient without an address.
             MapiError(ALREADY_SENT): it is on its way.  MapiError(ACCESS_DENIED): the reader may not.
         """
+        (sender, recipients), self._sending = self._sending or self._begun(), None
+        if self.row is not None:
+            try:
+                self.save()
+            except (MapiError, Problem):
+                self.item.props[pid.MESSAGE_FLAGS] = self._flags() & ~pid.MF_SUBMITTED
+                raise
+        self.box.errands.append(sending.Submit(self, sender, recipients))
+
+    def prepare_submit(self) -> None:
+        """The half of `submit` that takes long, in a transaction that reads; the other follows at once."""
+        self._sending = self._begun()
+        if self.row is not None:
+            self.render()
+
+    def _begun(self) -> tuple[str, list[str]]:
+        """Marks it as submitted; sender and recipients of the envelope.  Raises as `submit`."""
         self.check_writable()
         if self._flags() & pid.MF_SUBMITTED:
             raise MapiError(Code.ALREADY_SENT)
@@ -336,8 +355,7 @@ class Message(ItemLike):
         )
         if self.row is not None:
             self.changed.update((pid.SUBMIT_TIME, pid.MESSAGE_FLAGS))
-            self.save()
-        self.box.errands.append(sending.Submit(self, sender, recipients))
+        return sender, recipients
 
     def take_back(self) -> None:
         """It could not be sent: it is a draft again."""

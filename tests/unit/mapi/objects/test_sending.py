@@ -16,9 +16,10 @@ from quintet.mapi.convert import addressing
 from quintet.mapi.convert.names import REPLY_ENTRIES, REPLY_NAMES
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.nspi import names
-from quintet.mapi.objects import Box, pid
+from quintet.mapi.objects import Box, Message, pid
 from quintet.net.seam import Peer
 from quintet.store import accounts, check, entries, folders, groups
+from quintet.store.content import Content
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, Added, EntryId, Modseq, Uid
 from quintet.store.store import Store
@@ -172,6 +173,39 @@ async def test_submitted_message_arrives_and_is_filed_as_sent(world: World) -> N
     ((subject, flags, bcc),) = look(world, "sent")
     assert (subject, bcc) == ("Lunch", "hidden")
     assert flags & (pid.MF_READ | pid.MF_UNSENT | pid.MF_SUBMITTED) == pid.MF_READ
+
+
+async def test_what_takes_long_is_done_before_the_transaction_that_sends(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A draft that was changed since it was saved is another letter; it is made while others write."""
+    drafts: list[Message] = []
+    made: list[str] = []
+    content = Message._content
+
+    def save() -> None:
+        drafts.append(world.box.folder(world.box.special["drafts"]).create_message())
+        drafts[0].set([(pid.SUBJECT, "Lunch")])
+        drafts[0].modify_recipients(recipients("bob@example.org"))
+        drafts[0].save()
+
+    def prepare(tx: Tx) -> None:
+        with world.box.using(tx):
+            drafts[0].set([(pid.BODY, "At noon?")])
+            drafts[0].prepare_submit()
+
+    def spied(message: Message, *, bcc: bool) -> Content:
+        made.append(message.folder.name)
+        return content(message, bcc=bcc)
+
+    await world.run(save)
+    monkeypatch.setattr(Message, "_content", spied)
+    await world.house.store.read(prepare)
+    assert made == ["Drafts"]
+    await world.run(lambda: drafts[0].submit())
+    assert made == ["Drafts", "Sent"]  # the copy, likewise
+    assert world.house.store.peek(inbox_of, "bob@example.org")[0] == 1
+    assert look(world, "drafts") == []
 
 
 async def test_sent_message_may_go_without_a_copy(world: World) -> None:

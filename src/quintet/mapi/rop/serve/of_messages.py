@@ -324,15 +324,19 @@ def open_embedded_message(call: Call) -> messages.OpenEmbeddedMessageAnswer:
 # --- sending ----------------------------------------------------------------------------------------------
 
 
-@serves(0x32, writes=True)
+@serves(0x32, writes=_is_soon_saved)
 def submit_message(call: Call) -> None:
     """Saved and handed to the queue; it is accepted when the answer comes (MS-OXOMSG 3.2.5.1)."""
-    call.thing(Message).submit()
+    message = call.thing(Message)
+    if not call.writes:
+        message.prepare_submit()
+        raise MustWrite
+    message.submit()
 
 
-@serves(0x4A, writes=True)
+@serves(0x4A, writes=_is_soon_saved)
 def transport_send(call: Call) -> messages.TransportSendAnswer:
-    call.thing(Message).submit()
+    submit_message(call)
     return messages.TransportSendAnswer(no_properties=True, values=())
 
 
