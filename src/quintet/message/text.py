@@ -145,13 +145,17 @@ def preview(digest: Digest, read: Read) -> str:
         if text.lstrip().startswith("-----BEGIN PGP MESSAGE-----"):
             return ""  # RFC 8970 3.2: encrypted, so nothing that says anything
         own = text.replace("\r\n", "\n").split("\n-- \n", 1)[0]
-        own = _SPACES.sub(" ", _QUOTES.sub("", own)).strip()
+        own = _shortened(_QUOTES.sub("", own))
         if own:
-            return _shortened(own)
-    return _shortened(_SPACES.sub(" ", text).strip())
+            return own
+    return _shortened(text)
 
 
-def _shortened(text: str) -> str:
+def _shortened(words: str) -> str:
+    """With white space collapsed, which costs 50 ns a letter: first of as much as is mostly enough."""
+    text = _SPACES.sub(" ", words[: 2 * PREVIEW_LENGTH]).strip()
+    if len(text) <= PREVIEW_LENGTH:
+        text = _SPACES.sub(" ", words).strip()
     if len(text) <= PREVIEW_LENGTH:
         return text
     cut = text.rfind(" ", PREVIEW_LENGTH - 30, PREVIEW_LENGTH)

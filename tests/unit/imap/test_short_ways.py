@@ -10,7 +10,7 @@ import pytest
 
 from quintet.imap import fields, matching, render, searching
 from quintet.imap import tree as trees
-from quintet.imap.cmd import fetch, fetch_whole, listing
+from quintet.imap.cmd import fetch, fetch_bodies, fetch_whole, listing
 from quintet.net.memory import Talk
 from quintet.store import access, entries, groups, hints, search
 from quintet.store.model import AccountId, FolderId
@@ -42,6 +42,7 @@ def long_way(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def switch() -> None:
         monkeypatch.setattr(fetch_whole, "suits", never)
         monkeypatch.setattr(fetch, "CHANGED", -1)
+        monkeypatch.setattr(fetch_bodies, "TURN_S", -1.0)  # others have their turn after each message
         monkeypatch.setattr(searching, "AT_ONCE", 0)
         monkeypatch.setattr(search, "FEW", -1)
         monkeypatch.setattr(trees, "is_small", never)
@@ -66,6 +67,7 @@ async def test_answers_are_the_same_the_long_way(tmp_path: Path, long_way: Calla
         'LIST "" *',
         "FETCH 1:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT X-NONE)] BODY.PEEK[HEADER])",
         "UID FETCH 8:9 (BODY.PEEK[HEADER.FIELDS.NOT (SUBJECT)] RFC822.HEADER)",
+        "FETCH 1:* (PREVIEW BODY.PEEK[TEXT]<0.20>)",
     )
     async with open_world(tmp_path / "data", people=("alice",)) as world:
         await world.fill("INBOX", 8)

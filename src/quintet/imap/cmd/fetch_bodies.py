@@ -7,6 +7,7 @@ A part is a range of the stored bytes: nothing is parsed here.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from quintet.store.model import BodyRef, Uid
 
 PAGE = 64  # messages of a page; the store reads at most 1 MiB of their bodies along
+TURN_S = 0.004  # seconds of one page until others have their turn: a preview of HTML takes a millisecond
 PREVIEW = b"PREVIEW"  # an item's name; another one means PREVIEW (LAZY)
 TOLD = 5000  # marks remembered as told; then the cursor moves past them
 MAX_HEADER = 4 * 1024 * 1024  # bytes of a header block that HEADER.FIELDS looks through
@@ -88,7 +90,13 @@ async def fetch(
             found, _ = store.peek(_page, here, plan.columns, ranges, digest, command.changed_since, asked)
         ranges = rest
         held: list[bytes] = []
+        began = time.monotonic()
         for message in _messages(session, here, found, (plan, seen_plan), fresh):
+            if time.monotonic() - began > TURN_S:
+                yield b"".join(held)
+                held = []
+                await asyncio.sleep(0)
+                began = time.monotonic()
             items = _decodable(message, plan.bodies)
             if len(items) < len(plan.bodies):
                 unknown = True
