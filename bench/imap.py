@@ -16,6 +16,7 @@ OURS = "quintet"
 PEERS = ("mdbox", "maildir", "cyrus")  # by what they are called on the page
 BIG = "--conns 1 --users 1 --user-pattern big%d"
 HUGE = "--conns 1 --users 1 --user-pattern huge%d"
+EVERYBODY = "imap-login --conns 4 --users 1000 --count 1000"
 FIELDS = (  # as Thunderbird asks
     "(UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS (From To Cc Bcc Subject Date Message-ID Priority"
     " X-Priority References Newsgroups In-Reply-To Content-Type Reply-To)])"
@@ -83,7 +84,7 @@ RUNS = (
         f"imap-search {BIG} --repeat 5 --kinds {','.join(QUERIES[8:])}"),
     Run("I6", f"imap-store {BIG} --messages 1000 --duration 3"),
     Run("I8", "imap-idle --conns 1000 --users 1000 --count 100 --hold 3 --ramp 20 --limit 110", "", "",
-        ("mdbox",), delivers=True),
+        ("mdbox",), delivers=True, warm=EVERYBODY),
     Run("I8-two", "imap-idle --conns 1000 --users 1000 --count 100 --hold 3 --ramp 20 --limit 110", "", "",
         (), workers=2, delivers=True),
     Run("I9", "imap-mixed --conns 20 --users 20 --user-pattern mix%d --duration 8 --size mixed",

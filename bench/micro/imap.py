@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[bytes, int]] = {  # and how often
     "page": (b"FETCH 501:520 " + OVERVIEW, 500),
     "flags": (b"FETCH 1:* (UID FLAGS)", 20),
     "fields": (b"FETCH 1:1000 (UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS (" + FIELDS + b")])", 10),
+    "preview": (b"FETCH 1:200 (UID PREVIEW)", 5),
     "header": (b"FETCH 1:1000 (UID BODY.PEEK[HEADER])", 10),
     "bodies": (b"FETCH 1:200 (UID BODY.PEEK[])", 10),
     "unseen": (b"UID SEARCH UNSEEN", 1000),
