@@ -142,10 +142,12 @@ class Maildir(Mailboxes):
         return list(self._files(path))
 
     def heads(self, path: str, keys: Sequence[str]) -> dict[str, Head]:
-        found = {}
+        root, listed, found = self._dir(path), self._files(path), {}
         for key in keys:
-            where = self._file(path, key)
-            head = None if where is None else files.head(where)
+            head = files.head(root / listed[key]) if key in listed else None
+            if head is None and key in listed:  # another program renamed it
+                where = self._file_anew(path, key)
+                head = None if where is None else files.head(where)
             if head is not None:
                 found[key] = head
         return found

@@ -405,12 +405,13 @@ class MailStore(base.MessageStore):
 
     def _by_path(self, messages: Sequence[EntryId]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
+        places = self._places()
         for one in messages:
             try:
                 kind, path, key = self._parts(one)
             except MapiError:
                 continue
-            if kind == _MESSAGE and path in self._places():
+            if kind == _MESSAGE and path in places:
                 found.setdefault(path, []).append(key)
         return found
 

@@ -86,7 +86,7 @@ class Mh(trees.Tree):
 
     def add(self, path: str, pieces: Iterable[bytes], marks: Marks, received_ms: int) -> str:
         where = self._at(path)
-        number = max([int(key.partition("-")[0]) for key in self.keys(path)], default=0) + 1
+        number = max([_number(name) or 0 for name in os.listdir(where)], default=0) + 1
         scratch = where / f",new{os.getpid()}-{threading.get_ident()}"  # a comma before: deleted, says MH
         scratch.unlink(missing_ok=True)
         try:
