@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any, Final, TypeVar, cast
 
 import imapclient
-from imapclient import IMAPClient, imap4, tls
+from imapclient import IMAPClient, imap4, imap_utf7, tls
 from imapclient.exceptions import IMAPClientError, LoginError, ProtocolError
 
 from quintet.mapi.bag import Data
@@ -178,7 +178,9 @@ class ImapBoxes(Mailboxes):
         by_use: set[Special] = set()
         for flags, separator, name in client.list_folders():
             self._separator = (separator or b"/").decode()
-            path = self._path_of(name)
+            path = self._path_of(_decoded(name))
+            if not path:
+                continue
             special = next((_USES[flag] for flag in flags if flag in _USES), None)
             if path.upper() == "INBOX":
                 path, special = "INBOX", Special.INBOX
@@ -194,8 +196,9 @@ class ImapBoxes(Mailboxes):
     def _path_of(self, name: str) -> str:
         return name if self._separator == "/" else name.replace("/", "\u2215").replace(self._separator, "/")
 
-    def _name(self, path: str) -> str:
-        return path if self._separator == "/" else path.replace("/", self._separator).replace("\u2215", "/")
+    def _name(self, path: str) -> bytes:
+        name = path if self._separator == "/" else path.replace("/", self._separator).replace("\u2215", "/")
+        return bytes(imap_utf7.encode(name))
 
     def make(self, path: str) -> None:
         self._call(lambda client: client.create_folder(self._name(path)))
@@ -399,7 +402,7 @@ class _Remote:
         return self._boxes.piece(self._path, self._key, start, min(most, self._size - start))
 
 
-def _copied(client: IMAPClient, uids: list[int], target: str, *, moving: bool) -> dict[int, int]:
+def _copied(client: IMAPClient, uids: list[int], target: bytes, *, moving: bool) -> dict[int, int]:
     """By UID: the UID of the copy, as COPYUID tells (RFC 4315 section 3)."""
     verb = b"MOVE" if moving else b"COPY"
     answer = (client.move if moving else client.copy)(uids, target)
@@ -433,6 +436,16 @@ def _told(one: Mapping[bytes, Any], name: bytes, kind: type[T]) -> T:
     if not isinstance(found, kind):
         raise MapiError(Code.CORRUPT_DATA, f"the server does not tell {name.decode()}")
     return found
+
+
+def _decoded(name: bytes | str) -> str:
+    """A mailbox's name; "": it is none of modified UTF-7 (RFC 3501 5.1.3), so nobody could select it."""
+    raw = name if isinstance(name, bytes) else name.encode()
+    try:
+        found = str(imap_utf7.decode(raw))
+        return found if raw.isascii() and "\0" not in found and found.encode() else ""
+    except UnicodeError:
+        return ""
 
 
 def _kinds_of(structure: Any) -> set[bytes]:
@@ -522,6 +535,7 @@ def connector(options: Mapping[str, str]) -> Callable[[], IMAPClient]:
             )
         except (OSError, imaplib.IMAP4.error, ssl.SSLError, *_NONSENSE) as error:
             raise MapiError(Code.NETWORK_ERROR, f"{host}: {error}") from error
+        client.folder_encode = False  # one name that is none would hide them all
         try:
             if tls == "starttls":
                 client.starttls(context)

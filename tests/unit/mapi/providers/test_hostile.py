@@ -41,7 +41,7 @@ class Copying:
 def test_copyuid_is_believed_of_what_was_asked(told: bytes, made: dict[int, int]) -> None:
     """RFC 4315 section 3; sets of four thousand million numbers are not written out."""
     client: Any = Copying(told)
-    assert imap._copied(client, [3, 5], "Other", moving=False) == made
+    assert imap._copied(client, [3, 5], b"Other", moving=False) == made
 
 
 def test_a_fetch_that_leaves_out_what_was_asked_is_corrupt() -> None:
@@ -247,7 +247,6 @@ _FETCH = (
 @pytest.mark.parametrize(
     "verb,said,code",
     [
-        ("LIST", b'* LIST () "/" "&!!!-"\r\n@ OK done\r\n', Code.CORRUPT_DATA),
         ("LIST", b"* LIST (((\r\n@ OK done\r\n", Code.CORRUPT_DATA),
         ("LIST", b"@ NO [NOPERM] done\r\n", Code.ACCESS_DENIED),
         ("LIST", b"", Code.NETWORK_ERROR),
@@ -285,6 +284,34 @@ def test_a_server_of_imap_that_answers_nonsense_is_left(
     refused(code, listed)
     server.answers[verb] = good
     assert listed() == [["One", 1]]
+    store.close()
+    server.join()
+
+
+def test_a_mailbox_whose_name_is_none_hides_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 3501 5.1.3."""
+    names = [
+        b'"&!!!-"',
+        b'"Gr&APYA3w-e"',
+        b'"\xc3\xb6"',
+        b'"&2D0-"',
+        b"123",
+        b'"a & b"',
+        b'"R&-D"',
+        b'""',
+        b"INBOX",
+    ]
+    said = b"".join([b'* LIST () "/" ' + name + b"\r\n" for name in names])
+    server = Imap(
+        monkeypatch, LIST=said + b"@ OK done\r\n", STATUS=b"* STATUS x (MESSAGES 2)\r\n@ OK done\r\n"
+    )
+    store = server.opened()
+    rows = store.folders(store.top)
+    shown = {title for (title,) in rows.values(rows.ids(), [pr.DISPLAY_NAME])}
+    assert {"123", "Größe", "INBOX", "R&D"} <= shown
+    (found,) = [one for one in rows.ids() if store.folder(one)[pr.DISPLAY_NAME] == "Größe"]
+    assert len(store.messages(found).ids()) == 2
+    assert 'SELECT "Gr&APYA3w-e"' in server.heard
     store.close()
     server.join()
 
