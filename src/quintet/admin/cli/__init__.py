@@ -7,6 +7,7 @@ composition root stands over this package.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import sys
 from collections.abc import Callable, Sequence
@@ -57,8 +58,8 @@ COMMANDS: dict[str, str] = {
 """Each command, in the order of the help, and the file here whose ``register(app)`` adds it."""
 
 
-def build(serve: Serve | None = None, only: str = "") -> typer.Typer:
-    """The whole command line, or what the command ``only`` needs of it.
+def build(serve: Serve | None = None, only: str = "", verb: str = "") -> typer.Typer:
+    """The whole command line, or what the command ``only`` needs of it: of a noun its ``verb`` alone.
 
     Without ``serve`` it can be described, but starts no server.
     """
@@ -74,7 +75,25 @@ def build(serve: Serve | None = None, only: str = "") -> typer.Typer:
     modules = [COMMANDS[only]] if only in COMMANDS else list(dict.fromkeys(COMMANDS.values()))
     for name in modules:
         importlib.import_module(f"quintet.admin.cli.{name}").register(app)
+    for group in app.registered_groups:
+        if group.name == only:
+            group.typer_instance = _narrowed(group.typer_instance, verb)
     return app
+
+
+def _narrowed(noun: typer.Typer | None, verb: str) -> typer.Typer | None:
+    """Without its other commands: to look at the options of all takes longer than most of them do."""
+    named = [
+        each
+        for each in (noun.registered_commands if noun else ())
+        if verb == (each.name or getattr(each.callback, "__name__", "").replace("_", "-"))
+    ]
+    if not named:
+        return noun
+    alone = copy.copy(noun)
+    assert alone is not None
+    alone.registered_commands, alone.registered_groups = named[-1:], []
+    return alone
 
 
 def _version(wanted: bool) -> None:
@@ -97,8 +116,8 @@ def run(arguments: Sequence[str], serve: Serve | None = None) -> int:
     """Runs one command line; returns its documented exit code."""
     from quintet.admin.cli import common  # it imports us for nothing; kept symmetrical with the nouns
 
-    only = arguments[0] if arguments else ""
-    return common.guarded(build(serve, only), arguments)
+    only, verb = (*arguments[:2], "", "")[:2]
+    return common.guarded(build(serve, only, verb), arguments)
 
 
 def main(serve: Serve | None = None) -> None:
