@@ -62,6 +62,8 @@ Step = Callable[[Passage], Awaitable[Any] | None]
 
 def identify(passage: Passage) -> None:
     """Refuses what cannot go on: loops (RFC 5321 6.3)."""
+    if b"received" not in passage.content.first:
+        return
     hops = 0
     for name, _ in passage.content.headers:
         if len(name) == 8 and name.lower() == b"received":
@@ -96,8 +98,11 @@ async def _weigh(passage: Passage) -> None:
 def cleanse(passage: Passage) -> Later:
     """Removes results that claim to be ours and came from outside (RFC 8601 5)."""
     inbound = passage.inbound
-    if authres.claims(passage.content.headers, inbound.authserv_id) and not inbound.trusts(
-        passage.envelope.peer.address
+    content = passage.content
+    if (
+        authres.NAME in content.first
+        and authres.claims(content.headers, inbound.authserv_id)
+        and not inbound.trusts(passage.envelope.peer.address)
     ):
         return _cleanse(passage)
     return None

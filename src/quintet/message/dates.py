@@ -146,7 +146,11 @@ def _civil(days: int) -> tuple[int, int, int]:
 
 def format_date(at_ms: int) -> str:
     """Return ``at_ms`` (UTC milliseconds) as RFC 5322 3.3 writes it, zone +0000."""
-    seconds = at_ms // 1000
+    return _second(at_ms // 1000)
+
+
+@functools.lru_cache(maxsize=64)  # much is stamped with the second that it is
+def _second(seconds: int) -> str:
     days, rest = divmod(seconds, 86400)
     year, month, day = _civil(days)
     weekday = _DAY_NAMES[(days + 3) % 7]

@@ -44,8 +44,17 @@ class Content(msgspec.Struct):  # a dataclass takes 3 us longer to make
     path: Path | None
     has_dot_line: bool
     ready: Ready | None = None  # None: to be rendered later, see `ondemand`
+    named: dict[bytes, bytes] | None = None  # see `first`
     scanned: Digest | None = None  # None: nothing is in it that anybody refuses, see `skimmed`
     hashed: bytes | None = None
+
+    @property
+    def first(self) -> dict[bytes, bytes]:
+        """The first header field of each name, names in lower case."""
+        found = self.named
+        if found is None:
+            found = self.named = render.first_fields(self.headers)
+        return found
 
     @property
     def digest(self) -> Digest:
@@ -127,6 +136,7 @@ def of_digest(digest: Digest, sha256: bytes, data: bytes | None, path: Path | No
         path,
         digest.has_dot_line,
         Ready(made.envelope, made.body, made.bodystructure, keys),
+        None,
         digest,
         sha256,
     )
@@ -183,4 +193,6 @@ def _looked_up(fields: Fields, header_end: int, lines: int, data: bytes, dotted:
         data,
         None,
         dotted,
+        None,
+        first,
     )
