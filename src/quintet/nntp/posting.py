@@ -7,13 +7,16 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from quintet.delivery.postfilter import Closed
-from quintet.errors import Reason, Refused
+from quintet.errors import Reason, Refused, TryLater
 from quintet.net.seam import Ask, Input, Replies
 from quintet.nntp.commands import Command
+from quintet.nntp.stream import Sending, Sent
 from quintet.nntp.wire import Status
 
 if TYPE_CHECKING:
     from quintet.nntp.session import Session
+
+_POST = Command("POST")
 
 
 def post(session: Session, command: Command, following: Input) -> Replies:
@@ -26,17 +29,27 @@ def post(session: Session, command: Command, following: Input) -> Replies:
     wait_s = pacing.posting_waits(session.who, rule)
     if wait_s:
         return [Status(440, f"You posted {rule.posts} already; the next one is taken in {wait_s:.0f} s")]
-    return _receive(session, following, pacing.slowed(session.who, rule))
+    slowed_s = pacing.slowed(session.who, rule)
+    return _slowed(session, slowed_s) if slowed_s else [_send_it(session)]
 
 
-async def _receive(session: Session, following: Input, slowed_s: float) -> AsyncGenerator[Any, None]:
-    """``slowed_s``: how long who posted much has to wait; nothing is sent meanwhile, nothing held."""
+def _send_it(session: Session) -> Status:
+    session.posting = recommended = session.service.office.new_message_id()
+    session.wire.awaited = recommended.encode()
+    return Status(340, f"Ok, recommended Message-ID {recommended}")
+
+
+async def _slowed(session: Session, slowed_s: float) -> AsyncGenerator[Any, None]:
+    """Who posted much has to wait; nothing is sent meanwhile, nothing held."""
+    await session.service.pacing.sleep(slowed_s)
+    yield _send_it(session)
+
+
+async def came(session: Session, article: Sent | Sending, following: Input) -> AsyncGenerator[Any, None]:
+    """The article, or the beginning of one that is too long to be waited for."""
     office, pacing = session.service.office, session.service.pacing
-    if slowed_s:
-        await pacing.sleep(slowed_s)
-    recommended = office.new_message_id()
-    yield Status(340, f"Ok, recommended Message-ID {recommended}")
-    async with aclosing(_article(following)) as chunks:
+    recommended, session.posting = session.posting, ""
+    async with aclosing(_long(following) if isinstance(article, Sending) else _whole(article)) as chunks:
         try:
             posted = await office.post(
                 session.identity, session.peer, chunks, recommended=recommended, grants=session.rights
@@ -45,6 +58,10 @@ async def _receive(session: Session, following: Input, slowed_s: float) -> Async
             yield Status(400, closed.text)
             yield Ask.CLOSE
             return
+        except (Refused, TryLater) as problem:
+            for reply in session.problem(problem, _POST):
+                yield reply
+            return
     pacing.posted(session.who, session.rights.rule)
     if posted.mailed_to:
         yield Status(240, f"Article received {posted.message_id} (mailed to moderator)")
@@ -52,8 +69,15 @@ async def _receive(session: Session, following: Input, slowed_s: float) -> Async
         yield Status(240, f"Article received {posted.message_id}")
 
 
-async def _article(following: Input) -> AsyncGenerator[bytes, None]:
-    """The body as it comes; says at its end when dots were lost on the way.
+async def _whole(article: Sent) -> AsyncGenerator[bytes, None]:
+    """The article that is there.  Raises as `_long`."""
+    yield article.article
+    if article.undoubled:
+        raise _undoubled()
+
+
+async def _long(following: Input) -> AsyncGenerator[bytes, None]:
+    """The article as it comes; says at its end when dots were lost on the way.
 
     Raises:
         Refused(BAD_CONTENT): a line began with a single dot.  Whoever does not double them (RFC 3977 3.1.1)
@@ -64,9 +88,13 @@ async def _article(following: Input) -> AsyncGenerator[bytes, None]:
             yield chunk
     flags = getattr(following, "body_flags", None)
     if flags is not None and flags.undoubled:
-        raise Refused(Reason.BAD_CONTENT, "A line without its initial dot doubled")
+        raise _undoubled()
 
 
 def _generator(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     assert isinstance(chunks, AsyncGenerator)  # inputs give generators, so that they can be closed
     return chunks
+
+
+def _undoubled() -> Refused:
+    return Refused(Reason.BAD_CONTENT, "A line without its initial dot doubled")

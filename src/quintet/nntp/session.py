@@ -158,6 +158,7 @@ class Session:
         "modern",
         "packed",
         "peer",
+        "posting",
         "read",
         "rights",
         "service",
@@ -174,6 +175,7 @@ class Session:
         self.current = 0  # article number, 0 for none
         self.fetched = 0  # the number sent last: who goes on with the next gets it read ahead
         self.identity: Identity | None = None
+        self.posting = ""  # between POST and the article: the Message-ID that was recommended
         self.user = ""  # between AUTHINFO USER and PASS
         self.compressed = False
         self.modern = False  # the client has asked for CAPABILITIES: it knows ":bytes" and ":lines"
@@ -275,6 +277,8 @@ class Session:
             return self._unknown(len(command.ids))
         if not isinstance(command, Command):
             self._errors = 0
+            if self.posting and isinstance(command, Sent | Sending):
+                return posting.came(self, command, following)
             return transit.handle(self, command, following)
         rule = RULES.get(command.name)
         if rule is None and self.link.cancels and command.name.startswith("<"):

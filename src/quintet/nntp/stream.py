@@ -51,11 +51,12 @@ class Articles:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The article that IHAVE announced, whole and un-stuffed."""
+    """The article that IHAVE announced, or that was asked for after POST, whole and un-stuffed."""
 
     message_id: bytes
     article: bytes
     dotless: bool = False  # surely none of its lines begins with a dot
+    undoubled: bool = False  # a line came with one dot only at its front
     name = "IHAVE"
 
 
@@ -124,7 +125,11 @@ class Frames:
             return None, -1
         self._searched = 0
         article = data[at : end + 2]
-        return Sent(message_id, article if is_plain else _plain(article), is_plain), end + len(_END)
+        end += len(_END)
+        if is_plain:
+            return Sent(message_id, article, True), end
+        undoubled = (b"\r\n" + article).count(b"\r\n.") != (b"\r\n" + article).count(b"\r\n..")
+        return Sent(message_id, _plain(article), False, undoubled), end
 
     @staticmethod
     def _end(data: bytes, start: int, unsearched: int) -> tuple[int, bool]:

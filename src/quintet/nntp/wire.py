@@ -35,7 +35,12 @@ class Wire(LineBuffer):
     def __init__(self) -> None:
         super().__init__(max_line=commands.MAX_SASL_LINE, bare_lf=True)
         self._frames = Frames()
-        self.awaited: bytes | None = None  # the Message-ID of the article that comes next (IHAVE)
+        self.awaited: bytes | None = None  # the Message-ID of the article that comes next (IHAVE, POST)
+
+    @property
+    def owed(self) -> bool:
+        """An article was asked for."""
+        return self.awaited is not None
 
     def next(self) -> commands.Command | Checks | Cancels | Articles | Sent | Sending | Run | Need:
         """The next command, or a run of them.

@@ -30,6 +30,18 @@ def test_takethis_is_framed_wherever_reads_end(sent: list[bytes], ends: list[int
     assert at == len(data)
 
 
+@given(articles)
+def test_a_line_whose_dot_was_not_doubled_is_told(article: bytes) -> None:
+    """RFC 3977 3.1.1: whoever does not double them might be cut off at the next line."""
+    found, _ = Frames().sent(article + b".\r\n", 0, b"<a@b>")
+    assert isinstance(found, Sent)
+    sent = article[: article.find(b"\r\n.\r\n") + 2] if b"\r\n.\r\n" in article else article
+    if article.startswith(b".\r\n"):
+        sent = b""
+    lines = sent.split(b"\r\n")
+    assert found.undoubled == any(line[:1] == b"." and line[:2] != b".." for line in lines)
+
+
 @given(articles, st.lists(st.integers(0, 60), max_size=4))
 def test_an_article_that_was_asked_for_is_framed_wherever_reads_end(article: bytes, ends: list[int]) -> None:
     data, frames = _stuffed(article), Frames()
