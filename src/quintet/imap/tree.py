@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from quintet.store.db import Tx
     from quintet.store.model import AccountId
 
-USES = {
+USES = {  # RFC 6154 2, RFC 8457 3
     "all": b"\\All", "archive": b"\\Archive", "drafts": b"\\Drafts", "flagged": b"\\Flagged",
     "junk": b"\\Junk", "sent": b"\\Sent", "trash": b"\\Trash", "important": b"\\Important",
 }  # fmt: skip
