@@ -17,7 +17,7 @@ from quintet.imap import render, updates
 from quintet.imap.cmd import fetch as plain
 from quintet.imap.cmd import fetch_bodies
 from quintet.message import section
-from quintet.net.seam import Slice
+from quintet.net.seam import CHUNK, Slice
 from quintet.store import entries, seen
 from quintet.store.model import BodyRef
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from quintet.imap import commands
     from quintet.imap.selected import Selected
     from quintet.imap.session import Session
+    from quintet.net.seam import Body
     from quintet.store.db import Tx
     from quintet.store.ranges import RangeSet
 
@@ -103,7 +104,7 @@ def _answers(session: Session, here: Selected, plan: render.Plan, found: Page) -
     label = plan.bodies[0].label
     held: list[bytes] = []
     for line, row in _lines(here, plan, found):
-        blob_id, prefix, size, dotless, sha256, place, data = row[-len(entries.WHOLE) :]
+        blob_id, prefix, size, *_, data = row[-len(entries.WHOLE) :]
         lead = b"" if line.endswith(b"(") else b" "
         if blob_id is None:  # an item without MIME
             data, size = b"", len(prefix)
@@ -112,8 +113,7 @@ def _answers(session: Session, here: Selected, plan: render.Plan, found: Page) -
             held += (prefix, data, b")\r\n")
             continue
         yield b"".join(held)
-        ref = BodyRef(blob_id, prefix, size, bool(dotless), sha256, not place)
-        yield Slice(session.house.store.body(ref), 0, size)
+        yield Slice(session.house.store.body(_ref(row)), 0, size)
         held = [b")\r\n"]
     yield b"".join(held)
 
@@ -121,7 +121,7 @@ def _answers(session: Session, here: Selected, plan: render.Plan, found: Page) -
 async def _headers(
     session: Session, here: Selected, plan: render.Plan, found: Page
 ) -> AsyncGenerator[Any, None]:
-    """The same of headers; where the body lies beside the database, `fetch_bodies` reads its beginning."""
+    """The same of headers; one that is longer than a chunk, of a body in a file, is `fetch_bodies`'s."""
     wanted = [
         (item.label, frozenset(name.upper() for name in what.fields), what.text)
         for item in plan.bodies
@@ -132,14 +132,14 @@ async def _headers(
         blob_id, prefix, *_, data = row[-len(entries.WHOLE) :]
         if blob_id is None:  # an item without MIME
             data = b""
-        if data is None:
+        content = prefix + data if data is not None else await _beginning(session.house.store.body(_ref(row)))
+        if content is None:
             yield b"".join(held)
             held = []
             async with aclosing(fetch_bodies.lines(session, plan, [(row[0], row[0])])) as told:
                 async for reply in told:
                     yield reply
             continue
-        content = prefix + data if prefix else data
         held.append(line)
         lead = b"" if line.endswith(b"(") else b" "
         for label, names, text in wanted:
@@ -151,6 +151,18 @@ async def _headers(
             lead = b" "
         held.append(b")\r\n")
     yield b"".join(held)
+
+
+async def _beginning(body: Body) -> bytes | None:
+    """As much of a large body as has its header; None where that is longer than a chunk."""
+    start = b"".join([chunk async for chunk in body.chunks(0, min(body.size, CHUNK))])
+    return start if section.header_end(start) < len(start) else None
+
+
+def _ref(row: render.Row) -> BodyRef:
+    """Where the body of a row lies."""
+    blob_id, prefix, size, dotless, sha256, place, _ = row[-len(entries.WHOLE) :]
+    return BodyRef(blob_id, prefix, size, bool(dotless), sha256, not place)
 
 
 def _lines(here: Selected, plan: render.Plan, found: Page) -> Iterator[tuple[bytes, render.Row]]:
