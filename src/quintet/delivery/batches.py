@@ -308,6 +308,10 @@ async def take(arrivals: Arrivals, source: Source, chunks: AsyncIterator[bytes])
     return done
 
 
+def _shown(own: bytes) -> str:
+    return own.decode() if is_message_id(own) else "an article without Message-ID"
+
+
 async def _file(arrivals: Arrivals, source: Source, held: list[tuple[bytes, bytes]], done: Taken) -> None:
     items, held[:] = list(held), []
     if not items:
@@ -319,9 +323,9 @@ async def _file(arrivals: Arrivals, source: Source, held: list[tuple[bytes, byte
             done.taken += 1
         elif outcome.fate is Fate.LATER:
             done.later += 1
-            done.fault(f"{own.decode()} {outcome.text}")
+            done.fault(f"{_shown(own)}: {outcome.text}")
         elif outcome.text == "Duplicate":
             done.duplicates += 1
         else:
             done.refused += 1
-            done.fault(f"{own.decode()} {outcome.text}")
+            done.fault(f"{_shown(own)}: {outcome.text}")

@@ -85,6 +85,12 @@ def test_damage_is_told_with_what_was_taken(shell: Shell, tmp_path: Path) -> Non
     assert "not a line of a batch" in shell.err
 
 
+def test_what_is_no_article_is_told_in_one_line(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "b").write_bytes(b"garbage\n")
+    assert shell("rnews", str(tmp_path / "b")) == "0 taken, 1 refused\n"
+    assert shell.err == 'quintet: an article without Message-ID: No colon-space in "garbage" header field\n'
+
+
 # --- actsync ----------------------------------------------------------------------------------------
 
 ACTIVE = """\

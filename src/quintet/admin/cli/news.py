@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from quintet import log
 from quintet.admin.cli import common
 from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
 
@@ -66,6 +67,7 @@ def rnews(
             await arrivals.close()
         return total
 
+    log.configure("warning")  # what is refused is told below
     try:
         done = common.with_store(config, work)
     except OSError as error:

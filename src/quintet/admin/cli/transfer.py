@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from quintet.store.store import Store
 
 incoming = typer.Typer(
-    help="Bring mail in: mbox, Maildir, .eml files. Run again after an interruption: nothing comes twice.",
+    help="Bring mail and news in: mbox, Maildir, .eml, INN. Run again after a stop: nothing comes twice.",
     no_args_is_help=True,
 )
-outgoing = typer.Typer(help="Write mail out: mbox, Maildir. Goes on where it stopped.", no_args_is_help=True)
+outgoing = typer.Typer(
+    help="Write mail and news out: mbox, Maildir, rnews, INN. Goes on where it stopped.", no_args_is_help=True
+)
 
 AccountOption = Annotated[str, typer.Option("--account", "-a", help="Whose mail: alice@example.org.")]
 FolderOption = Annotated[str, typer.Option("--folder", "-f", help="The folder it goes to.")]
