@@ -29,8 +29,8 @@ def at(day: int, hour: int, minute: int = 0, *, month: int = 11) -> datetime.dat
 def people() -> Iterator[dict[str, Session]]:
     world = str(uuid.uuid4())
     made = {
-        address: mapi.connect("MEMORY", world=world, account=address, name=address.partition("@")[0].title())
-        for address in (ANN, BOB, CAROL)
+        address: mapi.connect("MEMORY", world=world, account=address, name=name)
+        for address, name in ((ANN, "Ann"), (BOB, "Bob Beispiel"), (CAROL, "Carol"))
     }
     yield made
     for one in made.values():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,16 +16,6 @@ from quintet.mapi.providers.base import Can
 from tests.unit.mapi.api.conftest import ANN, BOB, refused
 
 NOON = datetime.datetime(2026, 11, 30, 12, tzinfo=datetime.UTC)
-
-
-@pytest.fixture
-def two() -> Iterator[tuple[Session, Session]]:
-    world = str(uuid.uuid4())
-    with (
-        mapi.connect("MEMORY", world=world, account=ANN, name="Ann") as ann,
-        mapi.connect("MEMORY", world=world, account=BOB, name="Bob Beispiel") as bob,
-    ):
-        yield ann, bob
 
 
 def filled(session: Session) -> Folder:
@@ -261,8 +249,8 @@ async def test_watching(session: Session) -> None:
     assert seen == [("created", "One"), ("deleted", None)]
 
 
-def test_two_people_write_to_each_other(two: tuple[Session, Session]) -> None:
-    ann, bob = two
+def test_two_people_write_to_each_other(people: dict[str, Session]) -> None:
+    ann, bob = people[ANN], people[BOB]
     letter = ann.store.new(Message)
     letter.to = "bob bei"
     letter.subject, letter.body = "Lunch?", "At noon"
@@ -285,8 +273,8 @@ def test_two_people_write_to_each_other(two: tuple[Session, Session]) -> None:
     assert bob.store.inbox.items(order="-sent_at")[0].subject == "FW: Lunch?"
 
 
-def test_changes_of_two_programs_do_not_get_lost(two: tuple[Session, Session]) -> None:
-    ann, _ = two
+def test_changes_of_two_programs_do_not_get_lost(people: dict[str, Session]) -> None:
+    ann = people[ANN]
     item = ann.store.drafts.create(Message, subject="One")
     other = ann.store.item(item.id)
     other.subject = "Two"
@@ -297,8 +285,8 @@ def test_changes_of_two_programs_do_not_get_lost(two: tuple[Session, Session]) -
     assert ann.store.item(item.id).subject == "Three"
 
 
-def test_names_are_looked_up(two: tuple[Session, Session]) -> None:
-    ann, _ = two
+def test_names_are_looked_up(people: dict[str, Session]) -> None:
+    ann = people[ANN]
     assert ann.me == Person(ANN)
     assert ann.resolve("Beispiel").address == BOB
     refused(Code.NOT_FOUND, ann.resolve, "zacharias")

@@ -198,7 +198,7 @@ def test_task_is_assigned_accepted_and_reported(people: dict[str, Session]) -> N
     task.assign("Bob", "Would you?")
     (request,) = bob.store.inbox.items(TaskRequest)
     own = request.accept("Yes")
-    assert (own.subject, own.due, own.owner) == ("Paint", datetime.date(2026, 12, 24), "Bob")
+    assert (own.subject, own.due, own.owner) == ("Paint", datetime.date(2026, 12, 24), "Bob Beispiel")
     own.percent = 50
     own.save()
     own.report("Half")
@@ -268,7 +268,10 @@ def test_group_of_people(people: dict[str, Session]) -> None:
     made = ann.store.contacts.create(Group, name="Team", members=["Bob", "Dora <dora@example.com>"])
     found = ann.store.item(made.id)
     assert isinstance(found, Group)
-    assert [str(one) for one in found.members] == ["Bob <bob@example.com>", "Dora <dora@example.com>"]
+    assert [str(one) for one in found.members] == [
+        "Bob Beispiel <bob@example.com>",
+        "Dora <dora@example.com>",
+    ]
     letter = ann.store.new(Message)
     letter.to = found.members
     assert len(letter.to) == 2
@@ -368,7 +371,7 @@ def test_letters_to_own_contacts_and_groups(people: dict[str, Session]) -> None:
     refused(Code.NOT_FOUND, ann.resolve, "Team")  # several are not one
     refused(Code.NOT_FOUND, ann.people, "No Address")
     letter.to = '"Ahorn, Zoe" <zoe@example.net>, Bob'
-    assert [one.name for one in letter.to] == ["Ahorn, Zoe", "Bob"]
+    assert [one.name for one in letter.to] == ["Ahorn, Zoe", "Bob Beispiel"]
     with pytest.raises(TypeError):
         letter.to = 5
 
