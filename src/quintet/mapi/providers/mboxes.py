@@ -192,10 +192,12 @@ class Mbox(trees.Tree):
             except OSError:  # no half of a letter
                 file.truncate(size)
                 raise
-            made = dict(_scanned(file, size + len(blank), listed))
-            listed.update(made)
+            if blank:  # the one before ends elsewhere now
+                listed = dict(_scanned(file))
+            else:
+                listed.update(dict(_scanned(file, size, listed)))
             self._read[path] = _stamp(file), listed
-        return next(iter(made))
+        return next(reversed(listed))
 
     def mark(self, path: str, keys: Collection[str], add: Marks, remove: Marks) -> None:
         def changed(one: _Listed) -> str:
@@ -304,11 +306,12 @@ def _stamp(file: IO[bytes]) -> tuple[int, int, int]:
 
 def _missing(file: IO[bytes], size: int) -> bytes:
     """What the end of a file lacks to be a blank line."""
-    file.seek(max(size - 4, 0))
-    tail = file.read(4).replace(b"\r\n", b"\n")
-    if not tail or tail.endswith(b"\n\n"):
-        return b""
-    return b"\n" if tail.endswith(b"\n") else b"\n\n"
+    file.seek(max(size - 64, 0))
+    tail = file.read(64)
+    lines = tail.replace(b"\r", b"")
+    if not tail or lines.endswith(b"\n\n"):
+        return b"\n" if tail.endswith(b"\r") else b""
+    return b"\n" if lines.endswith(b"\n") else b"\n\n"
 
 
 def _raw(file: IO[bytes], one: _Listed, most: int) -> bytes:
@@ -337,9 +340,11 @@ def _copy(file: IO[bytes], start: int, end: int, new: IO[bytes]) -> None:
 def _header(file: IO[bytes], one: _Listed, letters: str) -> bytes:
     """The "From " line and the header, with other letters."""
     file.seek(one.at)
-    lines = file.read(one.body - one.at).splitlines(keepends=True)
+    lines = list(io.BytesIO(file.read(one.body - one.at)))  # at LF alone
     end = b"\r\n" if lines[0].endswith(b"\r\n") else b"\n"
     kept = [lines[0], *[line for line in lines[1:] if not _STATUS_FIELD.match(line)]]
+    if not kept[-1].endswith(b"\n"):
+        kept.append(end)
     return b"".join([*kept, *[line + end for line in _status(letters)]])
 
 
@@ -361,7 +366,7 @@ def _scanned(
             found = _Scan(at, line)
         elif found is not None:
             found.feed(line)
-        blank = line in (b"\n", b"\r\n")
+        blank = not line.strip(b"\r\n")
         at += len(line)
     if found is not None:
         yield found.listed(at, seen)
@@ -383,7 +388,7 @@ class _Scan:
     def feed(self, line: bytes) -> None:
         if self._last:
             self._hash.update(b"\n")
-        self._last = len(line) if line in (b"\n", b"\r\n") else 0
+        self._last = 0 if line.strip(b"\r\n") else len(line)
         self._next += len(line)
         if self._in_header:
             if self._last:
