@@ -4,6 +4,8 @@ import base64
 import zlib
 from pathlib import Path
 
+import pytest
+
 from quintet.auth.client import Scram
 from quintet.net.memory import Talk, converse
 from quintet.store import groups
@@ -125,3 +127,29 @@ async def test_reader_that_goes_on_gets_articles_read_ahead(tmp_path: Path) -> N
         said = await converse(house.service, script)
         assert said.count(b"\r\n220 ") == 40
         assert len(asked) <= 6
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"), [(b"POST", b"240 "), (b"IHAVE <1@local.test>", b"235 ")], ids=["post", "ihave"]
+)
+async def test_shutdown_waits_for_an_article_that_was_asked_for(
+    command: bytes, answer: bytes, tmp_path: Path
+) -> None:
+    """Of an article halfway its poster would not know what became of it (RFC 3977 6.3.1.2)."""
+    async with news_house(tmp_path) as house:
+        await house.given("group local.test with 0")
+        await house.given("peer up addresses=127.0.0.1;192.0.2.7 accept=*")
+        await house.given("option post anyone")
+        talk = Talk(house.service)
+        await talk.begin()
+        await talk.send(command + b"\r\n")
+        assert talk.take().split(b"\r\n")[1][:4] in (b"340 ", b"335 ")
+        talk.driver.shutdown()
+        path = b"Path: up!x\r\n" if command.startswith(b"IHAVE") else b""
+        await talk.send(path + article_bytes(1, ["local.test"]).replace(b"\r\n.", b"\r\n..")[:40])
+        assert talk.take() == b""
+        await talk.send(article_bytes(1, ["local.test"]).replace(b"\r\n.", b"\r\n..")[40:] + b".\r\n")
+        taken, closing = talk.take().splitlines()
+        assert taken.startswith(answer)
+        assert closing.startswith(b"400 ")
+        assert house.folder("local.test").messages == 1
