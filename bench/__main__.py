@@ -29,7 +29,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -279,20 +279,34 @@ class Peer:
 
 Server = Ours | Peer
 NODE = Path(os.environ.get("NODE_DIR", str(ROOT / "build" / "node"))) / "node_modules"
-PEERS = {
-    "postfix": ("/usr/sbin/postfix", "virtual", ("smtp",)),
-    "dovecot": ("/usr/sbin/dovecot", "mdbox", ("imap", "pop3")),
-    "inn": ("/usr/lib/news/bin/innd", "tradindexed", ("nntp", "feed")),
-    "smtp-server": (f"{NODE}/smtp-server", "", ("smtp",)),
-    "haraka": (f"{NODE}/Haraka", "", ("smtp",)),
+DOVECOT = {  # what its configuration here speaks, each in a package of its own
+    "/usr/sbin/dovecot": "dovecot-core",
+    "/usr/lib/dovecot/imap": "dovecot-imapd",
+    "/usr/lib/dovecot/pop3": "dovecot-pop3d",
+    "/usr/lib/dovecot/lmtp": "dovecot-lmtpd",
+}
+PEERS = {  # files that must be there, by what brings them
+    "postfix": ({"/usr/sbin/postfix": "postfix"}, "virtual", ("smtp",)),
+    "dovecot": (DOVECOT, "mdbox", ("imap", "pop3")),
+    "inn": ({"/usr/lib/news/bin/innd": "inn2"}, "tradindexed", ("nntp", "feed")),
+    "smtp-server": ({f"{NODE}/smtp-server": "bench/peers/node.sh"}, "", ("smtp",)),
+    "haraka": ({f"{NODE}/Haraka": "bench/peers/node.sh"}, "", ("smtp",)),
 }
 CYRUS = Path(os.environ.get("CYRUS_ROOT", str(ROOT / "build" / "cyrus")))
 IMAP_PEERS = {  # beside us in `bench.imap`
-    "mdbox": ("dovecot", "/usr/sbin/dovecot", "mdbox"),
-    "maildir": ("dovecot", "/usr/sbin/dovecot", "maildir"),
-    "cyrus": ("cyrus", f"{CYRUS}/usr/lib/cyrus/bin/master", ""),
+    "mdbox": ("dovecot", DOVECOT, "mdbox"),
+    "maildir": ("dovecot", DOVECOT, "maildir"),
+    "cyrus": ("cyrus", {f"{CYRUS}/usr/lib/cyrus/bin/master": "bench/peers/cyrus.sh"}, ""),
 }
 INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")  # Dovecot watches a mailbox by one each
+
+
+def absent(name: str, files: Mapping[str, str]) -> bool:
+    """Whether a peer cannot be compared; says what would bring what it lacks."""
+    lacking = [package for path, package in files.items() if not Path(path).exists()]
+    if lacking:
+        print(f"{name} is left out; not installed: {', '.join(lacking)}", flush=True)
+    return bool(lacking)
 
 
 def look(database: Path, question: str) -> int:
@@ -448,9 +462,10 @@ def side_by_side(
     runs, rows = imap.wanted(prefixes)
     asked = [name for name in options.servers.split(",") if name] or [imap.OURS, *imap.PEERS]
     servers: dict[str, Server] = {imap.OURS: ours} if imap.OURS in asked else {}
+    missing = [name for name in imap.PEERS if runs and name in asked and absent(name, IMAP_PEERS[name][1])]
     for index, name in enumerate(imap.PEERS):
-        script, binary, variant = IMAP_PEERS[name]
-        if name in asked and Path(binary).exists() and any(name in run.peers for run in runs):
+        script, _, variant = IMAP_PEERS[name]
+        if name in asked and name not in missing and any(name in run.peers for run in runs):
             servers[name] = Peer(script, folder, base + IMAP_STEP * index, variant, ("imap",), name)
     for name, server in servers.items():
         if server is not ours and runs and not server.dir.exists():
@@ -493,9 +508,6 @@ def side_by_side(
 
     peers = tuple(name for name in imap.PEERS if name in servers)
     results = imap.measure(runs, tuple(servers), options.repeat, one)
-    missing = [
-        name for name in imap.PEERS if runs and name in asked and not Path(IMAP_PEERS[name][1]).exists()
-    ]
     return imap.page(results, rows, peers, options.repeat), results, missing
 
 
@@ -537,7 +549,7 @@ def main() -> None:
     folder = options.home or Path(tempfile.mkdtemp(prefix="quintet-bench-", dir=options.dir))
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)  # the peers run under users of their own
-    missing = [name for name, (binary, _, _) in PEERS.items() if not Path(binary).exists()]
+    missing = [name for name, (files, _, _) in PEERS.items() if absent(name, files)]
     ours = Ours(folder, options.base, options.workers)
     servers: dict[str, Server] = {"quintet": ours}
     for index, (name, (_, variant, kinds)) in enumerate(PEERS.items()):

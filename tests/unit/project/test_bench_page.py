@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from bench import __main__ as runner
 from bench import imap
 
 
@@ -43,3 +46,13 @@ def test_a_mark_is_reached_or_not(
     cells = imap.line(row, results, ("mdbox", "cyrus")).strip("| ").split(" | ")
     assert (cells[6], cells[8]) == (ratio, reached)
     assert cells[5] == ""  # of Cyrus nothing is known
+
+
+def test_a_peer_that_lacks_a_part_is_left_out_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    imap, pop3 = tmp_path / "imap", tmp_path / "pop3"
+    imap.touch()
+    assert not runner.absent("dovecot", {str(imap): "dovecot-imapd"})
+    assert runner.absent("dovecot", {str(imap): "dovecot-imapd", str(pop3): "dovecot-pop3d"})
+    assert capsys.readouterr().out == "dovecot is left out; not installed: dovecot-pop3d\n"
