@@ -61,7 +61,7 @@ style: $(STAMP)
 	$(BIN)/ruff check .
 
 types: $(STAMP)
-	$(BIN)/mypy --strict src
+	$(BIN)/mypy --strict src tests
 
 imports: $(STAMP)
 	$(BIN)/lint-imports

@@ -38,7 +38,7 @@ def target(data: bytes) -> None:
 
 
 def _records(data: bytes) -> None:
-    records = [dane.Tlsa(*data[:3], data[3:])] if len(data) > 3 else []
+    records = [dane.Tlsa(data[0], data[1], data[2], data[3:])] if len(data) > 3 else []
     try:
         records.append(dane.read(data.decode("latin-1")))
     except BadSyntax:

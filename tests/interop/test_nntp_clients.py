@@ -236,7 +236,8 @@ def _nntplib(port: int, certificate: Path) -> None:
         assert "STARTTLS" not in news.getcapabilities()
         news.login("alice@example.org", "demo")
         assert news.nntp_version == 2
-        assert GROUP in [group.group for group in news.list()[1]]
+        listed: Any = news.list()[1]
+        assert GROUP in [group.group for group in listed]
         assert GROUP in news.descriptions("local.*")[1]
         _, count, first, last, name = news.group(GROUP)
         assert (count, first, last, name) == (3, 1, 3, GROUP)

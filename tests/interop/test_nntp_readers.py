@@ -121,7 +121,8 @@ def _nntplib(port: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         news = nntplib.NNTP(HOST, port, user=WHO, password=SECRET, timeout=TIME_S)
-        assert news.list("local.*")[1][0].group.startswith("local.")
+        listed: Any = news.list("local.*")[1]
+        assert listed[0].group.startswith("local.")
         assert news.description(GROUP) == news.descriptions(GROUP)[1].get(GROUP, "")
         news.group(GROUP)
         found = [number for number, text in news.xhdr("subject", "1-")[1] if "thing" in text]

@@ -17,6 +17,7 @@ import pytest
 
 from quintet.store import accounts, entries, folders
 from quintet.store.content import content_of
+from quintet.store.model import FolderId
 from tests.support.server import Server, start_server
 
 pytestmark = pytest.mark.interop
@@ -51,7 +52,7 @@ async def serving(folder: Path) -> AsyncIterator[Server]:
         yield server
 
 
-def _inbox(server: Server) -> folders.FolderId:
+def _inbox(server: Server) -> FolderId:
     account = server.store.peek(accounts.find, "alice@example.org")
     assert account is not None
     inbox = server.store.peek(folders.find, account.id, "INBOX")

@@ -24,6 +24,7 @@ import pytest
 from quintet.store import accounts, entries, folders, groups
 from quintet.store.content import content_of
 from quintet.store.db import Tx
+from quintet.store.model import Folder
 from tests.support.server import Server, start_server
 
 HOST = "127.0.0.1"
@@ -99,7 +100,7 @@ async def deliver(
     await server.store.write(entries.add, [target], content_of(raw), received_at=RECEIVED_AT + at * 1000)
 
 
-def folder_of(server: Server, name: str) -> folders.Folder:
+def folder_of(server: Server, name: str) -> Folder:
     account = server.store.peek(accounts.find, USER)
     assert account is not None
     found = server.store.peek(folders.find, account.id, name)

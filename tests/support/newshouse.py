@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -275,7 +276,7 @@ def article_bytes(number: int, names: list[str]) -> bytes:
     ).encode()
 
 
-def _value(old: object, text: str) -> object:
+def _value(old: Any, text: str) -> object:
     if isinstance(old, bool):
         return text == "true"
     if isinstance(old, tuple):

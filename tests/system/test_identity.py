@@ -24,6 +24,7 @@ from quintet.auth import admin, client
 from quintet.clock import SystemClock
 from quintet.config.listeners import STANDARD
 from quintet.config.net import Certificate, Tls
+from quintet.errors import Refused
 from quintet.net.filters import server_end_point
 from quintet.store import accounts, entries, folders
 from quintet.store.content import content_of
@@ -279,12 +280,12 @@ async def test_app_password_serves_its_protocols_until_it_expires(house: House) 
 
             try:
                 answer = await house.login(listener, mechanism, machine(pop))
-            except client.Refused:
+            except Refused:
                 answer = b""
             assert good(listener, answer) is (listener == "pop3s"), (listener, mechanism)
             try:
                 answer = await house.login(listener, mechanism, machine(past))
-            except client.Refused:
+            except Refused:
                 answer = b""
             assert not good(listener, answer), (listener, mechanism)
 

@@ -12,6 +12,7 @@ from quintet.config.route import Route
 from quintet.delivery import matching
 from quintet.delivery.envelope import Mailbox
 from quintet.delivery.transport import To
+from quintet.errors import BadSyntax
 from quintet.smtp import heard, outgoing
 
 LOCALS = st.text(st.characters(codec="utf-8", exclude_characters="*?@"), min_size=1, max_size=20)
@@ -83,7 +84,7 @@ def test_replies_are_read_in_whole_lines_or_refused(lines):
     for line in lines:
         try:
             found = reader.line(line)
-        except heard.BadSyntax:
+        except BadSyntax:
             return
         if found is not None:
             assert 200 <= found.code < 600

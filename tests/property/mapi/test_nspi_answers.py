@@ -59,7 +59,7 @@ LIKELY: dict[str, st.SearchStrategy[Any]] = {
 @st.composite
 def requests(draw: st.DrawFn, kind: str) -> Any:
     """Any request, mostly with such values as mean something here."""
-    made = draw(body_of(kind, bodies.REQUESTS, answer=False))
+    made: Any = draw(body_of(kind, bodies.REQUESTS, answer=False))
     wanted = [one.name for one in fields(made) if one.name in LIKELY and draw(st.integers(0, 5))]
     if kind == "dntominid":
         wanted = []  # names in bytes

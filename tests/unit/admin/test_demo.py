@@ -10,6 +10,7 @@ import pytest
 
 from quintet.admin.demo import articles, letters
 from quintet.admin.demo.furnish import ACCOUNTS, furnish
+from quintet.admin.demo.item import Item
 from quintet.config.auth import Auth
 from quintet.config.store import Store as StoreConfig
 from quintet.message.scan import scan
@@ -28,7 +29,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 @pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.key)
-def test_every_item_is_well_formed_mail(item: letters.Item) -> None:
+def test_every_item_is_well_formed_mail(item: Item) -> None:
     octets = item.octets(NOW)
     parsed = message_from_bytes(octets, policy=policy.default)
     assert not parsed.defects

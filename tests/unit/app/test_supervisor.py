@@ -41,7 +41,7 @@ def worker_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> N
     program = tmp_path / "program"
     program.write_text(f"#!{sys.executable}\n{script}\n")
     program.chmod(0o755)
-    monkeypatch.setattr(supervisor.sys, "executable", str(program))
+    monkeypatch.setattr(sys, "executable", str(program))
 
 
 def step(one: Supervisor) -> None:

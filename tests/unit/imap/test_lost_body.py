@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from quintet.net.memory import Talk
-from quintet.store import blobs, entries
+from quintet.store import entries
 from tests.unit.imap.world import World, open_world
 
 SIZE = 400_000  # bytes: a file of its own, sent in several pieces
@@ -54,8 +54,8 @@ async def test_disk_that_breaks_in_the_middle_ends_the_connection(tmp_path, monk
         await large(world)
         talk = await logged_in(world)
         preadv, pread = failing_after(2)
-        monkeypatch.setattr(blobs.os, "preadv", preadv)
-        monkeypatch.setattr(blobs.os, "pread", pread)
+        monkeypatch.setattr(os, "preadv", preadv)
+        monkeypatch.setattr(os, "pread", pread)
         await talk.send(b"a3 FETCH 1 (" + item + b")\r\n")
         heard = talk.take()
         monkeypatch.undo()

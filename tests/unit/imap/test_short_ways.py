@@ -11,6 +11,7 @@ import pytest
 from quintet.imap import fields, matching, render, searching
 from quintet.imap import tree as trees
 from quintet.imap.cmd import fetch, fetch_bodies, fetch_whole, listing
+from quintet.imap.commands import Item
 from quintet.net.memory import Talk
 from quintet.store import access, entries, groups, hints, search
 from quintet.store.model import AccountId, FolderId
@@ -270,7 +271,7 @@ async def test_search_all_leaves_out_what_is_gone_and_not_told(tmp_path: Path) -
 
 def test_lines_of_a_page_are_those_of_its_rows() -> None:
     plan = render.compile_items(
-        tuple(render.Item(name) for name in (b"UID", b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE"))
+        tuple(Item(name) for name in (b"UID", b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE"))
     )
     rows = [(uid, uid % 4, " $x " if uid == 3 else "", 10**12 * uid, 5 * uid) for uid in range(1, 9)]
     assert plan.columns == ("uid", "flags", "keywords", "received_at", "size")

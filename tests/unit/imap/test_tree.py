@@ -15,6 +15,7 @@ from quintet.imap import languages, names, referrals, tree
 from quintet.net.memory import converse
 from quintet.store import accounts, folders
 from quintet.store.db import Tx
+from quintet.store.model import AccountId
 from tests.unit.imap.world import open_world
 
 LEVELS = st.sampled_from(["a", "b", "ab", "ba", "é"])
@@ -134,7 +135,7 @@ def test_trees_change_as_the_model_does(steps: list[tuple[str, str, str]]) -> No
     asyncio.run(play())
 
 
-def _play(tx: Tx, account: accounts.AccountId, steps: list[tuple[str, str, str]]) -> None:
+def _play(tx: Tx, account: AccountId, steps: list[tuple[str, str, str]]) -> None:
     start = {name for name, _ in folders.outline(tx, account)}
     model: set[str] = set()
     for what, one, two in steps:

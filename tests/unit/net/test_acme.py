@@ -43,6 +43,7 @@ def test_alpn_proof_is_the_certificate_of_rfc_8737(tmp_path: Path) -> None:
     assert tls.certificate_names(certificate) == ["mail.example.org"]
     extension = certificate.extensions.get_extension_for_oid(acme_proofs.IDENTIFIER)
     assert extension.critical
+    assert isinstance(extension.value, x509.UnrecognizedExtension)
     assert extension.value.value[:2] == b"\x04\x20"
     assert len(extension.value.value) == 34
     assert serialization.load_pem_private_key(pair[1], None).public_key() == certificate.public_key()

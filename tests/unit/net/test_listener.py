@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from cryptography import x509
 
 from quintet import log
 from quintet.clock import FrozenClock, SystemClock
@@ -106,7 +107,7 @@ async def test_implicit_tls_certificates_by_name_and_large_bodies(ca: trustme.CA
                 "127.0.0.1", listener.port, tls=tls.client_context(False, alpn=["imap"]), server_name=name
             )
             assert await client.line() == b"ready"
-            certificate = tls.x509.load_der_x509_certificate(client.certificate)
+            certificate = x509.load_der_x509_certificate(client.certificate)
             assert tls.certificate_names(certificate) == [shown]
             assert client._stream.tls is not None
             assert client._stream.tls.application_protocol == "imap"

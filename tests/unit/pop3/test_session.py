@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -118,7 +119,8 @@ async def test_bodies_are_fetched_many_at_once(tmp_path: Path) -> None:
         talk = Talk(world.service)
         await talk.begin()
         await talk.send(b"USER alice@example.org\r\nPASS secret\r\n")
-        drop = talk.session.drop
+        session: Any = talk.session
+        drop = session.drop
         assert drop is not None
         for number in (1, 2, 3):
             await talk.send(b"RETR %d\r\n" % number)

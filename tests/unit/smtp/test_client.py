@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ class Sender:
     def __init__(self, host: NextHost, **options) -> None:
         self.host, self.clock = host, FrozenClock()
         self.hop = Hop("next.test", "127.0.0.1", host.port, tls="never", lmtp=host.lmtp, **options)
-        self.link = None
+        self.link: Any = None
 
     async def send(self, what: Letter, *recipients: To) -> list[Answer]:
         if self.link is None:

@@ -260,9 +260,9 @@ async def test_nothing_that_a_client_says_makes_a_line_of_its_own(house: MailHou
         assert line[:3].isdigit(), line
         assert line[3:4] in b" -"
         assert all(0x20 <= octet < 0x7F for octet in line), line
-    for line in lines:
-        for value in line.values():
-            assert len(str(value).splitlines()) <= 1, line
+    for row in lines:
+        for value in row.values():
+            assert len(str(value).splitlines()) <= 1, row
 
 
 async def test_name_of_a_client_cannot_write_into_received(house: MailHouse) -> None:

@@ -7,7 +7,7 @@ import pytest
 from quintet.errors import Reason, Refused
 from quintet.store import accounts, entries, folders, groups, history, keeping, sweep
 from quintet.store.db import DrivenTx
-from quintet.store.model import DELETED, FLAGGED, SEEN, Account, Folder, FolderId
+from quintet.store.model import DELETED, FLAGGED, SEEN, Account, AccountId, Folder, FolderId, Uid
 from tests.support.letters import letter
 
 DAY_MS = 86_400_000
@@ -130,10 +130,10 @@ def test_on_hold_everything_is_kept_and_nothing_lapses(tx: DrivenTx, account: Ac
     entries.expunge(tx, inbox.id, [1])
     assert kept(tx, account) == [("INBOX", 1)]
     assert keeping.before(tx, tx.now + 1) == []
-    assert keeping.lapse(tx, [(inbox.id, entries.Uid(1))]) == 0
+    assert keeping.lapse(tx, [(inbox.id, Uid(1))]) == 0
     assert keeping.lift(tx, account.id)
     assert not keeping.lift(tx, account.id)
-    assert keeping.lapse(tx, [(inbox.id, entries.Uid(1))]) == 1
+    assert keeping.lapse(tx, [(inbox.id, Uid(1))]) == 1
 
 
 def test_hold_on_a_folder_outlives_the_folder(tx: DrivenTx, account: Account, inbox: Folder) -> None:
@@ -163,7 +163,7 @@ def test_account_on_hold_cannot_be_removed(tx: DrivenTx, account: Account, inbox
 
 def test_hold_needs_what_it_names(tx: DrivenTx, account: Account) -> None:
     with pytest.raises(Refused):
-        keeping.hold(tx, accounts.AccountId(12345))
+        keeping.hold(tx, AccountId(12345))
     other = accounts.create(tx, "bob@example.org")
     place = folders.find(tx, other.id, "INBOX")
     assert place is not None
@@ -211,7 +211,7 @@ def test_removed_group_takes_its_articles_out_of_the_history(tx: DrivenTx) -> No
 
 
 def test_is_held_knows_whole_accounts_and_single_folders() -> None:
-    account, other = accounts.AccountId(1), accounts.AccountId(2)
+    account, other = AccountId(1), AccountId(2)
     held = keeping.is_held(
         [keeping.Hold(account, keeping.WHOLE, "", 0), keeping.Hold(other, FolderId(7), "", 0)]
     )

@@ -1,7 +1,9 @@
 """The asynchronous door: group commit, isolation, watches, bodies, two processes on one folder."""
 
 import asyncio
+import os
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -262,8 +264,8 @@ async def test_nothing_new_is_taken_when_the_disk_is_nearly_full(tmp_path: Path)
 
 def test_the_reserve_is_not_eaten_between_two_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = 100_000_000
-    monkeypatch.setattr(blobs.os, "statvfs", lambda _: SimpleNamespace(f_bavail=free, f_frsize=1))
-    monkeypatch.setattr(blobs.time, "monotonic", lambda: 5.0)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=free, f_frsize=1))
+    monkeypatch.setattr(time, "monotonic", lambda: 5.0)
     made = blobs.Blobs(tmp_path, sync=False, reserve=90_000_000)
     for _ in range(4):
         made.check_space(1_000_000)

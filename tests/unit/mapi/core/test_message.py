@@ -15,7 +15,7 @@ from quintet.mapi.core.session import IMAPISession
 from quintet.mapi.core.store import IMsgStore
 from quintet.mapi.core.structs import SPropValue
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.providers import derive, memory
+from quintet.mapi.providers import derive, memory, memstore
 from quintet.mapi.providers.base import Special
 from tests.unit.mapi.core.conftest import BOB, recipient
 from tests.unit.mapi.providers.conformance import letter
@@ -348,7 +348,7 @@ def test_receipt_on_a_system_that_cannot_note_it(
     def refuse(*_: object) -> None:
         raise MapiError(Code.NOT_SUPPORTED)
 
-    monkeypatch.setattr(memory.memstore.MemoryStore, "update", refuse)
+    monkeypatch.setattr(memstore.MemoryStore, "update", refuse)
     for _ in range(2):
         inbox.OpenEntry(entry, None, consts.MAPI_MODIFY).SetReadFlag()
     assert len(received(world)) == 1

@@ -14,6 +14,9 @@ from quintet.mapi.errors import Code
 from quintet.mapi.guids import PSETID_ADDRESS
 from quintet.mapi.nspi import consts, contacts, containers
 from quintet.mapi.nspi import messages as m
+from quintet.mapi.nspi.containers import Container
+from quintet.mapi.nspi.view import View
+from quintet.mapi.objects import stored
 from quintet.mapi.types import Error, Named, tag_of
 from quintet.store import access, accounts, pages, props
 from quintet.store.db import Tx
@@ -184,7 +187,7 @@ async def test_what_is_too_much_is_not_shown(desk: Desk, folder: int, monkeypatc
 async def test_a_letter_that_cannot_be_read(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     folder = await desk.store.write(furnish, desk, "zoe@example.org", "Friends")
     await desk.store.write(access.grant, folder, "alice@example.org", "lrs")
-    whole = contacts.stored.item
+    whole = stored.item
     numbers = await desk.store.read(pages.ids, folder)
 
     def item(box: Any, row: Any) -> Any:
@@ -192,16 +195,16 @@ async def test_a_letter_that_cannot_be_read(desk: Desk, monkeypatch: pytest.Monk
             raise TryLater(Reason.STORAGE)
         return whole(box, row)
 
-    monkeypatch.setattr(contacts.stored, "item", item)
+    monkeypatch.setattr(stored, "item", item)
     assert await desk.names(replace(STAT, container=folder)) == ["Acme", "Zed, Xaver"]
 
 
 def test_no_more_is_kept_than_may_be(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(contacts, "MAX_KEPT", 3)
 
-    view = contacts.View((), uuid.UUID(int=1))
+    view = View((), uuid.UUID(int=1))
     shelves = contacts.Shelves()
-    one = contacts.Container(containers.ALL_LISTS, "x", frozenset())
+    one = Container(containers.ALL_LISTS, "x", frozenset())
     for number in (1, 2, 3):
         shelves.keep({number: (1, contacts.Shelf(one, view, 2))})
         assert list(shelves.snapshot()) == [number]

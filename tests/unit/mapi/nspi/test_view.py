@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+import zlib
 from dataclasses import replace
 
 import pytest
@@ -152,7 +153,7 @@ def test_numbers_beyond_31_bits_are_hashed():
 
 
 def test_hashes_that_meet(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(entries.zlib, "crc32", lambda raw: 5)
+    monkeypatch.setattr(zlib, "crc32", lambda raw: 5)
     view = made(listing((1 << 40, "a"), (1 << 41, "b"), (1 << 42, "c")), SERVER)
     assert sorted(entry.mid for entry in view.entries) == [0x80000005, 0x80000006, 0x80000007]
     again = made(listing((1 << 41, "b"), (1 << 42, "c")), SERVER, view)

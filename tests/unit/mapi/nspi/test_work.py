@@ -13,6 +13,7 @@ from quintet.mapi import restrict
 from quintet.mapi.errors import Code
 from quintet.mapi.nspi import bodies, consts, endpoint, names, objects, packing, search, tables, view
 from quintet.mapi.nspi import messages as m
+from quintet.mapi.nspi.properties import House
 from quintet.mapi.restrict import And, Content, Exist, Where
 from quintet.store import directory, lists
 from quintet.store.db import Tx
@@ -160,7 +161,7 @@ async def test_a_row_costs_no_more_for_many_rows(desk: Desk):
     """Each column is one call a row, and all calls are made the same."""
     await desk.store.write(crowd)
     book = await desk.view()
-    look, house = tables.Look(book, view.EVERYTHING), tables.House(book.server, "h")
+    look, house = tables.Look(book, view.EVERYTHING), House(book.server, "h")
 
     def listing(count: int) -> int:
         found, _ = tables.query(look, STAT, (), count)

@@ -14,7 +14,7 @@ from quintet.mapi.objects import Box, Folder, numbers, pid, ruletable
 from quintet.mapi.restrict import Relation
 from quintet.mapi.rows import Key, Order, SortOrder
 from quintet.mapi.table import Table
-from quintet.mapi.types import Named
+from quintet.mapi.types import Error, Named
 from quintet.store import access, accounts, entries, folders, groups, keeping, pages
 from quintet.store.blobs import Blobs
 from quintet.store.content import content_of
@@ -150,7 +150,7 @@ def test_rows_say_what_objects_say_of_everything(box: Box, deliver: Deliver) -> 
             differ = {
                 f"{tag:08X}": (value, said)
                 for tag, value, said in zip(columns, row, told, strict=True)
-                if value != said and not (value is None and isinstance(said, objects.bagged.Error))
+                if value != said and not (value is None and isinstance(said, Error))
             }
             assert differ == {}, role
 

@@ -9,6 +9,7 @@ import pytest
 
 from quintet.mapi import objects
 from quintet.mapi.objects import Box, glance, numbers, pid
+from quintet.mapi.types import Error
 from quintet.store import arriving, entries, groups
 from quintet.store.arriving import Filing
 from quintet.store.blobs import Blobs
@@ -88,7 +89,7 @@ def test_lists_say_what_messages_say(tx: DrivenTx, box: Box, seed: int) -> None:
             differ = {
                 f"{tag:08X}": (value, said)
                 for tag, value, said in zip(columns, row, message.get(columns), strict=True)
-                if value != said and not (value is None and isinstance(said, objects.bagged.Error))
+                if value != said and not (value is None and isinstance(said, Error))
             }
             assert differ == {}, message.row
 

@@ -11,7 +11,7 @@ from quintet.mapi import types
 from quintet.mapi.bag import Bag
 from quintet.mapi.convert import bodies
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.objects import Box, itemlike, numbers, pid, stored
+from quintet.mapi.objects import Box, numbers, pid, stored
 from quintet.mapi.objects import message as messages
 from quintet.mapi.types import Error, Named, Value
 from quintet.message.digest import Digest
@@ -273,7 +273,7 @@ def test_a_body_that_is_made_is_made_once(tx: DrivenTx, box: Box, monkeypatch: p
         made.append(key)
         return synthesized(bag, key)
 
-    monkeypatch.setattr(itemlike.bodies, "synthesized", spied)
+    monkeypatch.setattr(bodies, "synthesized", spied)
     message = box.inbox.create_message()
     message.set([(pid.HTML, b"<p>one</p>")])
     assert [message.value(pid.BODY) for _ in range(2)] == ["one\r\n"] * 2

@@ -11,6 +11,7 @@ from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import Box, Folder, pid, searching
 from quintet.mapi.restrict import Relation, Where
 from quintet.store import entries, folders
+from quintet.store.blobs import Blobs
 from quintet.store.content import content_of
 from quintet.store.db import DrivenTx
 from quintet.store.model import SEEN, FolderId
@@ -201,7 +202,7 @@ def test_many_search_folders_are_read_anew(
 
 
 def test_search_folder_reaches_only_what_the_reader_may_read(
-    tx: DrivenTx, box: Box, finder: Folder, files: objects.box.Blobs
+    tx: DrivenTx, box: Box, finder: Folder, files: Blobs
 ) -> None:
     from quintet.store import access, accounts
 
@@ -216,7 +217,7 @@ def test_search_folder_reaches_only_what_the_reader_may_read(
 
 @pytest.mark.parametrize("flags", [0, searching.STATIC])
 def test_search_folder_shows_no_more_what_the_reader_may_not_read_any_more(
-    tx: DrivenTx, box: Box, finder: Folder, files: objects.box.Blobs, flags: int
+    tx: DrivenTx, box: Box, finder: Folder, files: Blobs, flags: int
 ) -> None:
     from quintet.store import access, accounts
 

@@ -10,7 +10,7 @@ import pytest
 from quintet.mapi import pr
 from quintet.mapi.bag import Item
 from quintet.mapi.errors import Code
-from quintet.mapi.providers import derive, memory, registry
+from quintet.mapi.providers import derive, memory, memstore, registry
 from quintet.mapi.providers.base import AddressBook, MessageStore, Opened, Special
 from tests.unit.mapi.providers import conformance
 from tests.unit.mapi.providers.conformance import letter, refused, subjects
@@ -85,7 +85,7 @@ def test_service_is_registered_and_opened_by_its_options(world: memory.World) ->
 
 def test_mail_goes_to_the_folder_for_its_class(world: memory.World) -> None:
     store = world.account("ann@example.com").store
-    assert store is not None
+    assert isinstance(store, memstore.MemoryStore)
     folder = store.make_folder(store.top, {pr.DISPLAY_NAME: "Meetings"})
     store.set_receive_folder("IPM.Schedule", folder)
     item = letter("come")

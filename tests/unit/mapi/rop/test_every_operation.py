@@ -6,7 +6,7 @@ from pathlib import Path
 
 from quintet.mapi import frame
 from quintet.mapi.rop import registry
-from quintet.mapi.rop.serve.run import SERVED
+from quintet.mapi.rop.serve.desk import SERVED
 from tests.unit.mapi.rop.desk import desk, execute, executed
 from tests.unit.mapi.rop.test_registry import UNSERVED
 
