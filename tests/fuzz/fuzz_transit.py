@@ -37,7 +37,7 @@ def target(data: bytes) -> None:
                 break
             assert not isinstance(found, Sent | Sending) or found.message_id == awaited
             if isinstance(found, Articles):
-                assert all(len(each) <= arrive.MAX_MESSAGE_ID for each, _ in found.items)
+                assert all(len(each) <= arrive.MAX_MESSAGE_ID for each, _, _ in found.items)
     try:
         patterns(data.decode("latin-1")[:200]).of(["local.test", "alt.binaries.x"])
     except BadSyntax:
