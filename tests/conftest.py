@@ -50,12 +50,14 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that wait stand between those that work; none at the end, where one worker would run it alone.
 
-    Of those that work the long ones come first: properties, units that are not measured, those of many tests.
+    Of those that wait the slow ones come first; of those that work the long ones: properties, units that are
+    not measured, those of many tests.
     """
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
     waiting = [path for path in files if _place(path) in _WAITING]
+    waiting.sort(key=lambda path: not any(item.get_closest_marker("slow") for item in files[path]))
     working = [path for path in files if _place(path) not in _WAITING]
     working.sort(
         key=lambda path: (all(map(_measured, files[path])), _place(path) == "unit", -len(files[path]))
