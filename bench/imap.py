@@ -67,7 +67,8 @@ DOVECOT = ("mdbox", "maildir")
 
 RUNS = (
     Run("I1", "imap-login --conns 10 --users 1 --user-pattern big%d --duration 5", "imap-login --conns 10"
-        " --users 1 --user-pattern big%d --duration 3"),
+        " --users 1 --user-pattern big%d --duration 3",
+        warm="imap-login --conns 1 --users 1 --user-pattern big%d --count 2"),
     Run("I1-small", "imap-login --conns 10 --users 100 --duration 5", "imap-login --conns 10 --users 100"
         " --duration 3", "",
         warm="imap-login --conns 4 --users 100 --count 100"),
