@@ -20,6 +20,7 @@ from quintet.config.news import News
 from quintet.config.nntp import Nntp
 from quintet.config.peers import Peer
 from quintet.delivery import arrive, quarantine, screening
+from quintet.delivery.arrivalbatch import DUPLICATE, FAILED, TAKEN, Batch, Fate, Outcome
 from quintet.delivery.arrivalgroups import SPECIAL, ArrivalGroups
 from quintet.delivery.arrive import Arriving, No
 from quintet.delivery.control import acts, orders
@@ -54,22 +55,6 @@ class Answer(enum.Enum):
     KNOWN = enum.auto()
 
 
-class Fate(enum.Enum):
-    """What became of an article."""
-
-    TAKEN = enum.auto()
-    REFUSED = enum.auto()  # for good
-    LATER = enum.auto()  # nothing was kept: it may be sent again
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The fate of one article, with words for the peer."""
-
-    fate: Fate
-    text: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Filed:
     """An article that is in the store now."""
@@ -90,8 +75,7 @@ class Source:
     owner: int = 0  # in the table of offers
 
 
-TAKEN = Outcome(Fate.TAKEN)
-_Soon = tuple[Source, "_Work", bytes]  # acknowledged before it was filed; with the announced id
+_Soon = tuple[Source, Batch, bytes]  # acknowledged before it was filed; with the announced id
 After = Callable[[Sequence[Filed]], None]
 
 
@@ -156,7 +140,7 @@ class Arrivals:
 
         They are flushed when it returns.
         """
-        work = _Work(len(items))
+        work = Batch(len(items))
         self._groups.heed()
         announced = [each for each, _, _ in items]
         try:
@@ -168,7 +152,7 @@ class Arrivals:
         until = self._clock.monotonic() + TURN_S
         for at, (claimed, data, dotless) in enumerate(items):
             if claimed in known or source.peer.ignore:
-                work.outcomes[at] = _DUPLICATE
+                work.outcomes[at] = DUPLICATE
                 continue
             if claimed in unwanted:
                 work.outcomes[at] = Outcome(Fate.REFUSED, unwanted[claimed])
@@ -196,7 +180,7 @@ class Arrivals:
         size = lines = 0
         spool: Spool | None = None
         article: Arriving | No | None = None
-        work = _Work(1)
+        work = Batch(1)
         try:
             async for chunk in chunks:
                 size += len(chunk)
@@ -227,7 +211,7 @@ class Arrivals:
                 assert isinstance(article, Arriving)
                 article.lines = lines
                 if claimed in self._known([claimed]) or source.peer.ignore:
-                    work.outcomes[0] = _DUPLICATE
+                    work.outcomes[0] = DUPLICATE
                 elif self._judge(work, 0, claimed, article):
                     assert spool is not None
                     work.spools[0] = spool
@@ -252,9 +236,9 @@ class Arrivals:
         if self.screen is not None and (self.screen.looks or self.screen.looks_at_ids):
             return None  # filters may have to wait
         if source.peer.ignore or self._known([claimed]):
-            return _DUPLICATE
+            return DUPLICATE
         self._groups.heed()
-        work = _Work(1)
+        work = Batch(1)
         self._look(source, work, 0, claimed, data, dotless)
         if work.left:
             chosen = self._choose(source, work)
@@ -280,7 +264,7 @@ class Arrivals:
             )
             batch = self._soon[: min(count, arriving.AT_ONCE)]
             del self._soon[: len(batch)]
-            source, work = batch[0][0], _Work(len(batch))
+            source, work = batch[0][0], Batch(len(batch))
             for at, (_, alone, _) in enumerate(batch):
                 work.adopt(at, alone)
             try:
@@ -299,7 +283,7 @@ class Arrivals:
 
     # --- one batch ---------------------------------------------------------------------------
 
-    def _look(self, source: Source, work: _Work, at: int, claimed: bytes, data: bytes, dotless: bool) -> None:
+    def _look(self, source: Source, work: Batch, at: int, claimed: bytes, data: bytes, dotless: bool) -> None:
         """All that can be said and made of an article at once, while the processor still has its bytes."""
         article = arrive.read(data, claimed)
         if isinstance(article, No):
@@ -311,7 +295,7 @@ class Arrivals:
         elif self._judge(work, at, claimed, article) and not self._fit(source, work, at, article, dotless):
             work.left.append(at)
 
-    def _judge(self, work: _Work, at: int, claimed: bytes, article: Arriving) -> bool:
+    def _judge(self, work: Batch, at: int, claimed: bytes, article: Arriving) -> bool:
         """The checks that need no store; notes the article for `_fit` or `_place` when it passes."""
         if article.message_id.encode() != claimed:
             # Deviates from INN, which files it under its own id: anybody could make an id unwanted everywhere
@@ -324,7 +308,7 @@ class Arrivals:
         work.articles[at] = article
         return True
 
-    def _fit(self, source: Source, work: _Work, at: int, article: Arriving, dotless: bool) -> bool:
+    def _fit(self, source: Source, work: Batch, at: int, article: Arriving, dotless: bool) -> bool:
         """What `_place` does, for an article as most are; False where the store must be asked."""
         here = self._groups.ids
         if self._config.numbers_from or b"control" in article.fields:
@@ -356,7 +340,7 @@ class Arrivals:
             junk=config.want_junk,
         )
 
-    async def _place(self, source: Source, work: _Work) -> None:
+    async def _place(self, source: Source, work: Batch) -> None:
         """Finds the groups of what `_fit` left, makes its content, and asks the filters."""
         if work.left:
             chosen = self._choose(source, work)
@@ -372,7 +356,7 @@ class Arrivals:
             for at in list(work.filings):
                 await self._screen(self.screen, source, work, at)
 
-    async def _screen(self, screen: Screen, source: Source, work: _Work, at: int) -> None:
+    async def _screen(self, screen: Screen, source: Source, work: Batch, at: int) -> None:
         """Asks the filters about one; what they hold back is taken, but not filed.  Raises TryLater."""
         one, article = work.filings[at], work.articles[at]
         assert isinstance(one.content, Content)  # `_raw` leaves those alone that filters look at
@@ -403,7 +387,7 @@ class Arrivals:
                     note=note,
                 )
         except Refused as problem:
-            work.outcomes[at] = _FAILED.get(problem.reason, Outcome(Fate.REFUSED, problem.text))
+            work.outcomes[at] = FAILED.get(problem.reason, Outcome(Fate.REFUSED, problem.text))
             return
         work.outcomes[at] = TAKEN
 
@@ -415,7 +399,7 @@ class Arrivals:
         found = await self.screen.offers(sender, [each.decode("ascii") for each in ids])
         return {name.encode(): text for name, text in found.items()}
 
-    def _choose(self, source: Source, work: _Work) -> dict[int, dict[str, FolderId]] | None:
+    def _choose(self, source: Source, work: Batch) -> dict[int, dict[str, FolderId]] | None:
         """The groups of what `_fit` left, in their order; None when one that we make must be made first."""
         left = work.waiting()
         numbers = self._numbers(left)
@@ -454,7 +438,7 @@ class Arrivals:
     def _put(
         self,
         source: Source,
-        work: _Work,
+        work: Batch,
         at: int,
         names: Sequence[str],
         ids: Sequence[FolderId],
@@ -487,7 +471,7 @@ class Arrivals:
             dotless=dotless,
         )
 
-    async def _content(self, work: _Work, at: int, article: Arriving) -> Content:
+    async def _content(self, work: Batch, at: int, article: Arriving) -> Content:
         spool = work.spools.get(at)
         if spool is None:
             if len(article.data) <= IN_ROW:
@@ -505,7 +489,7 @@ class Arrivals:
             return of_digest(known, hashlib.sha256(data).digest(), data, None)
         return content_of(data)
 
-    async def _file(self, source: Source, work: _Work) -> None:
+    async def _file(self, source: Source, work: Batch) -> None:
         if not work.filings:
             if work.remembered:
                 await self._store.write(arriving.remember, work.remembered)
@@ -534,7 +518,7 @@ class Arrivals:
         filed: list[Filed] = []
         for at, result in zip(order, results, strict=True):
             if isinstance(result, Reason):
-                work.outcomes[at] = _FAILED.get(result, Outcome(Fate.LATER, result.value))
+                work.outcomes[at] = FAILED.get(result, Outcome(Fate.LATER, result.value))
                 continue
             work.outcomes[at] = TAKEN
             if not self.after:
@@ -543,12 +527,12 @@ class Arrivals:
         for tell in self.after:
             tell(filed)
 
-    def _counted(self, source: Source, work: _Work) -> list[Outcome]:
+    def _counted(self, source: Source, work: Batch) -> list[Outcome]:
         results = work.results()
         for fate, count in collections.Counter([outcome.fate for outcome in results]).items():
             metrics.PEER_IN.labels(source.peer.name, fate.name.lower()).inc(count)
         for outcome in results:
-            if outcome.fate is not Fate.TAKEN and outcome is not _DUPLICATE:
+            if outcome.fate is not Fate.TAKEN and outcome is not DUPLICATE:
                 logger.info("article refused", conn=source.conn, peer=source.peer.name, why=outcome.text)
         return results
 
@@ -559,72 +543,3 @@ class Arrivals:
         await self._groups.close()
         await self.peers.close()
         self.offers.close()
-
-
-class _Work:
-    """A batch on its way: by place in the batch."""
-
-    __slots__ = (
-        "articles",
-        "filings",
-        "groups",
-        "left",
-        "numbers",
-        "outcomes",
-        "remembered",
-        "spools",
-    )
-
-    def __init__(self, size: int) -> None:
-        self.outcomes: list[Outcome | None] = [None] * size
-        self.articles: dict[int, Arriving] = {}
-        self.left: list[int] = []  # those whose groups are not chosen yet
-        self.filings: dict[int, Filing] = {}
-        self.groups: dict[int, tuple[str, ...]] = {}
-        self.numbers: dict[int, dict[str, int]] = {}  # by group, where another server gives them
-        self.spools: dict[int, Spool] = {}
-        self.remembered: list[str] = []
-
-    def refuse(self, at: int, no: No) -> None:
-        self.outcomes[at] = Outcome(Fate.REFUSED, no.text)
-        if no.message_id:
-            self.remembered.append(no.message_id)
-
-    def adopt(self, at: int, alone: _Work) -> None:
-        """Takes over the one article of another batch."""
-        self.outcomes[at] = alone.outcomes[0]
-        self.remembered += alone.remembered
-        if 0 in alone.filings:
-            self.articles[at], self.filings[at], self.groups[at] = (
-                alone.articles[0],
-                alone.filings[0],
-                alone.groups[0],
-            )
-            if alone.numbers:
-                self.numbers[at] = alone.numbers[0]
-
-    def waiting(self) -> dict[int, Arriving]:
-        """Those whose groups are not chosen yet, and that were not refused."""
-        return {at: self.articles[at] for at in self.left if at in self.articles}
-
-    def later(self, text: str) -> None:
-        """Nothing of what was to be filed was kept."""
-        self.outcomes = [Outcome(Fate.LATER, text) if one is None else one for one in self.outcomes]
-
-    def results(self) -> list[Outcome]:
-        """All of them; every article has one in the end."""
-        found = [one for one in self.outcomes if one is not None]
-        assert len(found) == len(self.outcomes)
-        return found
-
-    def discard(self) -> None:
-        for spool in self.spools.values():
-            spool.discard()
-
-
-_DUPLICATE = Outcome(Fate.REFUSED, "Duplicate")
-_FAILED = {
-    Reason.DUPLICATE: _DUPLICATE,
-    Reason.NUMBERS_EXHAUSTED: Outcome(Fate.REFUSED, "Newsgroup full"),
-    Reason.ALREADY_EXISTS: Outcome(Fate.REFUSED, "Its number in Xref was given out before"),
-}

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from quintet.delivery import lzw
-from quintet.delivery.arrivals import Arrivals, Fate, Source
+from quintet.delivery.arrivalbatch import Fate
+from quintet.delivery.arrivals import Arrivals, Source
 from quintet.delivery.arrive import is_message_id
 
 MAX_LINE = 256  # octets of a line that begins with "#!"

@@ -43,7 +43,7 @@ logger = log.get("moderation")
 
 
 class _Everything:
-    """What the queue itself may when it posts (`post.Grants`): a moderator has decided."""
+    """What the queue itself may when it posts (`postrights.Grants`): a moderator has decided."""
 
     def post(self, group: str) -> bool:
         return True

@@ -7,9 +7,8 @@ protocols know who posts and what to answer.  RFC 5537 3.5 (injecting agent), 3.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from quintet import log, metrics
 from quintet.auth import keyfile
@@ -23,15 +22,15 @@ from quintet.delivery.envelope import NULL, Envelope, Recipient, mailbox
 from quintet.delivery.inbound import Inbound
 from quintet.delivery.postbox import Postbox
 from quintet.delivery.postfilter import PostFilter
+from quintet.delivery.postrights import Grants, Target, refuse_closed, targets_of
 from quintet.delivery.screening import Screen, Word
 from quintet.errors import Problem, Reason, Refused
 from quintet.message import cancellock, headers
 from quintet.message.cancellock import Element
 from quintet.net.seam import Peer
-from quintet.store import access, accounts, groups, trace
+from quintet.store import groups, trace
 from quintet.store.arriving import Filing
 from quintet.store.content import Content, raw
-from quintet.store.db import Tx
 from quintet.store.model import IN_ROW, AccountId, Added, Folder
 from quintet.store.store import Store
 
@@ -59,29 +58,6 @@ class Posted:
     def number(self, group: str) -> int:
         """The article's number there; 0 when it waits for the moderator."""
         return next((one.uid for name, one in zip(self.groups, self.added, strict=False) if name == group), 0)
-
-
-class Grants(Protocol):
-    """What rules beside the store's own say of groups, by name: `True` for may."""
-
-    @property
-    def post(self) -> Callable[[str], bool]: ...
-    @property
-    def approve(self) -> Callable[[str], bool]: ...
-    @property
-    def locally(self) -> Callable[[str], bool]:
-        """To groups whose status takes no articles from here."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One group of Newsgroups that is here."""
-
-    folder: Folder
-    may_post: bool
-    may_approve: bool
-    locally: bool = False  # whatever its status
 
 
 class PostOffice:
@@ -247,7 +223,7 @@ class PostOffice:
         limits = self._by_hand if group else self._limits
         injectchecks.name_groups(proto, limits.max_groups, group=group)
         verb = proto.get(b"control").partition(" ")[0].lower()
-        targets = self._store.peek(_targets, proto.groups, identity, grants)
+        targets = self._store.peek(targets_of, proto.groups, identity, grants)
         moderator = ""
         about_groups = verb in injectchecks.CONTROLS and verb != orders.CANCEL
         if proto.groups and not about_groups:
@@ -369,7 +345,7 @@ class PostOffice:
 
     def allow(self, names: Sequence[str], identity: Identity | None) -> None:
         """Says before the bytes come whether groups would take an article; raises as `post` does."""
-        self._allow(self._store.peek(_targets, names, identity), None)
+        self._allow(self._store.peek(targets_of, names, identity), None)
 
     def _where(
         self, verb: str, targets: Sequence[Target], identity: Identity | None, proto: inject.Proto
@@ -388,11 +364,11 @@ class PostOffice:
         wanted = injectchecks.followups(proto)
         if not wanted:
             return
-        found = self._store.peek(_targets, wanted, identity, grants)
+        found = self._store.peek(targets_of, wanted, identity, grants)
         if not found:
             raise inject.bad("Followup-To names no group that is here")
         for one in found:
-            _refuse_closed(one)
+            refuse_closed(one)
 
     def _aside(self) -> list[Target]:
         """Where articles go that a hook set aside.  Raises Refused(POLICY): there is no such group."""
@@ -413,7 +389,7 @@ class PostOffice:
             if not targets:
                 raise Refused(Reason.NO_SUCH_FOLDER, "No such group here")
             for one in targets:
-                _refuse_closed(one)
+                refuse_closed(one)
             return ""
         if identity is None or identity.name not in self._news.newsmasters:
             raise Refused(Reason.NO_PERMISSION, f"{verb} is for the newsmaster to send")
@@ -430,7 +406,7 @@ class PostOffice:
         if not targets:
             raise Refused(Reason.NO_SUCH_FOLDER, "No such group here")
         for one in targets:
-            _refuse_closed(one)
+            refuse_closed(one)
         moderated = [one for one in targets if one.folder.status == "m"]
         if proto is not None and proto.has(b"approved"):
             if not all(one.may_approve for one in moderated or targets):
@@ -580,55 +556,6 @@ def _check_body(content: Content) -> None:
         raise inject.bad("NUL in the article")
     if digest.bare_cr or digest.bare_lf:
         raise inject.bad("Bare CR or LF in the article")
-
-
-def _targets(
-    tx: Tx, names: Sequence[str], identity: Identity | None, grants: Grants | None = None
-) -> list[Target]:
-    """Those of the groups that are here, with what the poster may do in them."""
-    account_id = identity.account_id if identity is not None else None
-    found = []
-    for name in names:
-        folder = groups.find(tx, name)
-        if folder is not None:
-            letters = access.of_folder(tx, account_id, folder)
-            found.append(
-                Target(
-                    folder,
-                    _may_post(tx, account_id, folder, letters) and (grants is None or grants.post(name)),
-                    _may_approve(tx, account_id, folder, letters)
-                    or (grants is not None and grants.approve(name)),
-                    grants is not None and grants.locally(name),
-                )
-            )
-    return found
-
-
-def _may_post(tx: Tx, account_id: AccountId | None, folder: Folder, letters: str) -> bool:
-    if "p" in letters or "i" in letters:
-        return True
-    # whoever may post without logging in may do so in every group that has no rights of its own
-    return account_id is None and not access.listing(tx, folder.id)
-
-
-def _may_approve(tx: Tx, account_id: AccountId | None, folder: Folder, letters: str) -> bool:
-    """Who has the right to insert, and who the group's moderator is."""
-    if "i" in letters:
-        return True
-    return (
-        account_id is not None
-        and bool(folder.moderator)
-        and accounts.owns_address(tx, account_id, folder.moderator)
-    )
-
-
-def _refuse_closed(target: Target) -> None:
-    """RFC 6048 3.1: the status of a group that takes no local articles."""
-    name, status = target.folder.name, target.folder.status
-    if status.startswith("="):
-        raise Refused(Reason.NO_PERMISSION, f"Group {name} has been renamed to {status[1:]}")
-    if (status in ("n", "x", "j") and not target.locally) or not target.may_post:
-        raise Refused(Reason.NO_PERMISSION, f"Posting to {name} is not allowed")
 
 
 def _poster(identity: Identity | None) -> AccountId | None:

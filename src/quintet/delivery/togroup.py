@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from quintet.auth.service import Identity
     from quintet.delivery.directory import Directory
     from quintet.delivery.inbound import Inbound, Passage
-    from quintet.delivery.post import Grants, PostOffice
+    from quintet.delivery.post import PostOffice
+    from quintet.delivery.postrights import Grants
 
 CHUNK = 64 * 1024  # octets
 MAX_REFERENCES = 50  # ids taken over from In-Reply-To

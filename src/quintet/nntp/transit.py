@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from quintet.config.peers import Peer
 from quintet.delivery import arrive
-from quintet.delivery.arrivals import Answer, Arrivals, Fate, Outcome, Source
+from quintet.delivery.arrivalbatch import Fate, Outcome
+from quintet.delivery.arrivals import Answer, Arrivals, Source
 from quintet.delivery.control import acts
 from quintet.errors import BadSyntax, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Ask, Input, Replies

@@ -12,7 +12,8 @@ from quintet.config.news import News
 from quintet.config.nntp import Nntp
 from quintet.config.peers import Peer
 from quintet.delivery import arrive
-from quintet.delivery.arrivals import Answer, Arrivals, Fate, Outcome, Source
+from quintet.delivery.arrivalbatch import Fate, Outcome
+from quintet.delivery.arrivals import Answer, Arrivals, Source
 from quintet.delivery.arrive import Arriving, No
 from quintet.delivery.offers import Offers
 from quintet.delivery.peers import Peers

@@ -15,7 +15,8 @@ from typing import Protocol
 from quintet import log
 from quintet.clock import Clock
 from quintet.config.peers import Peer
-from quintet.delivery.arrivals import Arrivals, Fate, Source
+from quintet.delivery.arrivalbatch import Fate
+from quintet.delivery.arrivals import Arrivals, Source
 from quintet.delivery.arrive import is_message_id
 from quintet.errors import Problem, Reason, TryLater
 from quintet.policy.newsfilter import Says, patterns
