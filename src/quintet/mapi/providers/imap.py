@@ -9,27 +9,23 @@ import contextlib
 import datetime
 import imaplib
 import re
-import ssl
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 import imapclient
-from imapclient import IMAPClient, imap4, imap_utf7, tls
-from imapclient.exceptions import IMAPClientError, LoginError, ProtocolError
+from imapclient import IMAPClient, imap_utf7
+from imapclient.exceptions import IMAPClientError, ProtocolError
 
 from quintet.mapi.bag import Data
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.providers import identity, mailboxes, smtp
+from quintet.mapi.providers import identity, imaplink, mailboxes, smtp
 from quintet.mapi.providers.base import Can, Opened, Option, Service, Special
 from quintet.mapi.providers.mailboxes import Head, Mailboxes, Marks, Place
 from quintet.mapi.providers.mailstore import MailStore
 
-TIMEOUT_S = 60.0
 LARGE = 1024 * 1024  # bytes of a message that is fetched piece by piece
 PIECE = 16 * 1024 * 1024  # bytes of a message in one FETCH
 PAGE = 200  # messages in one FETCH
-MAX_LINE = 64 * 1024 * 1024  # bytes; `imaplib` takes a million, a SEARCH of a large folder tells more
-MAX_ANSWER = 512 * 1024 * 1024  # bytes of one; a server whose answer has no end
 
 _FLAGS = {
     b"\\Seen": mailboxes.READ,
@@ -44,55 +40,11 @@ _USES = {
     b"\\Drafts": Special.DRAFTS,
     b"\\Junk": Special.JUNK,
 }
-_NONSENSE = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError, MemoryError)
 _ATOM = re.compile(r"[^\x00-\x20\x7f-\uffff(){%*\"\\\]]+")
 _LISTING: Final = "(BODY.PEEK[HEADER] BODYSTRUCTURE INTERNALDATE RFC822.SIZE)"
 # parts that tell what a message is, so that its header alone does not
 _TELLING = (b"calendar", b"vcard", b"ms-tnef", b"report", b"signed", b"pkcs7-mime", b"x-pkcs7-mime")
 T = TypeVar("T")
-
-
-class _Bounded(imaplib.IMAP4):
-    """Takes long lines, and no endless answers."""
-
-    _left = MAX_ANSWER
-
-    def send(self, data: Any) -> None:
-        self._left = MAX_ANSWER
-        super().send(data)
-
-    def read(self, size: int) -> bytes:
-        self._count(size)
-        found = super().read(size)
-        if len(found) < size:
-            raise ConnectionError("the server closed the connection")
-        return found
-
-    def readline(self) -> bytes:
-        line = cast("bytes", self.file.readline(min(MAX_LINE, self._left) + 1))
-        self._count(len(line))
-        return line
-
-    def _count(self, size: int) -> None:
-        self._left -= size
-        if self._left < 0:
-            raise ConnectionError("an answer that is too long")
-
-
-class _BoundedPlain(_Bounded, imap4.IMAP4WithTimeout):  # type: ignore[misc]  # as below
-    pass
-
-
-class _BoundedTls(_Bounded, tls.IMAP4_TLS):  # type: ignore[misc]
-    pass
-
-
-class _Client(IMAPClient):  # type: ignore[misc]  # it has no types
-    def _create_IMAP4(self) -> _Bounded:  # noqa: N802 (as there)
-        connect = self._timeout.connect
-        if self.ssl:
-            return _BoundedTls(self.host, self.port, self.ssl_context, connect)  # type: ignore[call-arg]
-        return _BoundedPlain(self.host, self.port, connect)
 
 
 class ImapBoxes(Mailboxes):
@@ -131,7 +83,7 @@ class ImapBoxes(Mailboxes):
                 raise MapiError(Code.CORRUPT_DATA, str(error)) from error
             except IMAPClientError as error:
                 raise _meaning(str(error)) from error
-            except _NONSENSE as error:
+            except imaplink.NONSENSE as error:
                 self._drop_connection()  # who knows where in its answer we are
                 raise MapiError(Code.CORRUPT_DATA, f"the server answers nonsense: {error!r}") from error
         raise AssertionError("a loop of two")
@@ -523,40 +475,9 @@ _MEANINGS = {
 }
 
 
-def connector(options: Mapping[str, str]) -> Callable[[], IMAPClient]:
-    """What connects and logs in.  Raises (when called) MapiError(LOGON_FAILED, NETWORK_ERROR)."""
-    host, tls = options["host"], options["tls"]
-    context = smtp.context(options)
-
-    def connect() -> IMAPClient:
-        try:
-            client = _Client(
-                host, int(options["port"]), ssl=tls == "yes", ssl_context=context, timeout=TIMEOUT_S
-            )
-        except (OSError, imaplib.IMAP4.error, ssl.SSLError, *_NONSENSE) as error:
-            raise MapiError(Code.NETWORK_ERROR, f"{host}: {error}") from error
-        client.folder_encode = False  # one name that is none would hide them all
-        try:
-            if tls == "starttls":
-                client.starttls(context)
-            client.login(options["user"], options["password"])
-        except UnicodeError:  # its text would tell a piece of the password
-            client.shutdown()
-            raise MapiError(Code.LOGON_FAILED, "LOGIN takes names and passwords of ASCII alone") from None
-        except LoginError as error:
-            client.shutdown()
-            raise MapiError(Code.LOGON_FAILED, str(error)) from error
-        except (OSError, imaplib.IMAP4.error, *_NONSENSE) as error:
-            client.shutdown()
-            raise MapiError(Code.NETWORK_ERROR, f"{host}: {error}") from error
-        return client
-
-    return connect
-
-
 def _open(options: Mapping[str, str]) -> Opened:
     address = options["address"] or options["user"]
-    boxes = ImapBoxes(connector(options))
+    boxes = ImapBoxes(imaplink.connector(options))
     store = MailStore(
         options["name"] or address,
         f"imap:{options['user']}@{options['host']}:{options['port']}",

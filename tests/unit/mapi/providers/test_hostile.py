@@ -13,7 +13,7 @@ import pytest
 from quintet.mapi import pr
 from quintet.mapi.bag import Item
 from quintet.mapi.errors import Code
-from quintet.mapi.providers import imap, ldapbook, nntp, pop3, registry
+from quintet.mapi.providers import imap, imaplink, ldapbook, nntp, pop3, registry
 from quintet.mapi.providers.base import AddressBook, MessageStore, Special
 from quintet.mapi.providers.news import Groups, Newsrc
 from tests.unit.mapi.providers.conformance import refused
@@ -271,8 +271,8 @@ def test_a_server_of_imap_that_answers_nonsense_is_left(
     verb: str, said: bytes, code: Code, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And asked anew the next time."""
-    monkeypatch.setattr(imap, "MAX_LINE", 2000)
-    monkeypatch.setattr(imap, "MAX_ANSWER", 4000)
+    monkeypatch.setattr(imaplink, "MAX_LINE", 2000)
+    monkeypatch.setattr(imaplink, "MAX_ANSWER", 4000)
     server = Imap(monkeypatch, FETCH=_FETCH)
     good, server.answers[verb] = server.answers[verb], said
     store = server.opened()
