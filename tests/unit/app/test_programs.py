@@ -26,7 +26,9 @@ ANSWER_S = 30.0
 @contextlib.contextmanager
 def talk(port: int) -> Iterator["Talk"]:
     with socket.create_connection((HOST, port), timeout=ANSWER_S) as sock:
-        yield Talk(sock)
+        made = Talk(sock)
+        with made._file:
+            yield made
 
 
 class Talk:
