@@ -85,7 +85,12 @@ class Inn:
     @property
     def environment(self) -> dict[str, str]:
         libraries = str(self.bin.parent)
-        return {**os.environ, "INNCONF": str(self.folder / "etc/inn.conf"), "LD_LIBRARY_PATH": libraries}
+        return {
+            **os.environ,
+            "INNCONF": str(self.folder / "etc/inn.conf"),
+            "LD_LIBRARY_PATH": libraries,
+            "PERL5LIB": str(self.folder / "perl"),
+        }
 
     def prepare(self) -> None:
         """Writes the configuration and an empty spool."""
@@ -118,6 +123,11 @@ class Inn:
         for name, text in files.items():
             (self.folder / name).write_text(text)
             (self.folder / name).chmod(0o640)
+        config = UNPACKED / "usr/share/perl5/INN/Config.pm"
+        if UNPACKED in self.bin.parents and config.exists():  # it names the place where INN is installed
+            (self.folder / "perl/INN").mkdir(parents=True, exist_ok=True)
+            text = config.read_text().replace("/usr/lib/news", str(self.bin.parent))
+            (self.folder / "perl/INN/Config.pm").write_text(text)
         news = pwd.getpwnam(USER)
         for place in (self.folder, *self.folder.rglob("*")):
             os.chown(place, news.pw_uid, news.pw_gid)
