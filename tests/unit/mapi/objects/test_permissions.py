@@ -11,6 +11,7 @@ from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.nspi import names
 from quintet.mapi.objects import Box, Folder, members, permissions, pid
 from quintet.mapi.objects.members import Grant
+from quintet.mapi.objects.message import Message
 from quintet.store import access, accounts, teams
 from quintet.store.blobs import Blobs
 from quintet.store.db import DrivenTx
@@ -128,13 +129,19 @@ def test_who_may_not_and_what_cannot_be(tx: DrivenTx, box: Box, bob: Account, fi
         assert caught.value.code == code
 
 
-def test_author_edits_and_deletes_what_is_his(tx: DrivenTx, box: Box, bob: Account, files: Blobs) -> None:
-    """MS-OXCPERM_R131, R132, R127, R128, R125."""
+def _shared(box: Box, bob: Account, rights: int) -> tuple[Folder, Message]:
+    """The calendar, in which bob has rights now, and a message of ann's in it."""
     calendar = box.folder(box.special["calendar"])
     mine = calendar.create_message()
     mine.set([(pid.SUBJECT, "ann's")])
     mine.save()
-    calendar.modify_permissions([Grant(AUTHOR, entry_id=entry_of(bob))])
+    calendar.modify_permissions([Grant(rights, entry_id=entry_of(bob))])
+    return calendar, mine
+
+
+def test_author_edits_and_deletes_what_is_his(tx: DrivenTx, box: Box, bob: Account, files: Blobs) -> None:
+    """MS-OXCPERM_R131, R132, R127, R128, R125."""
+    calendar, mine = _shared(box, bob, AUTHOR)
     his = objects.logon(tx, box.account.id, bob.id, files=files)
     with his.using(tx):
         place = his.folder(calendar.id)
@@ -160,11 +167,7 @@ def test_author_edits_and_deletes_what_is_his(tx: DrivenTx, box: Box, bob: Accou
 
 def test_rights_that_are_gone_end_what_was_open(tx: DrivenTx, box: Box, bob: Account, files: Blobs) -> None:
     """RFC 4314 4: an open table, message or draft of one is worth no more than the rights of the moment."""
-    calendar = box.folder(box.special["calendar"])
-    mine = calendar.create_message()
-    mine.set([(pid.SUBJECT, "ann's")])
-    mine.save()
-    calendar.modify_permissions([Grant(EDITOR, entry_id=entry_of(bob))])
+    calendar, mine = _shared(box, bob, EDITOR)
     his = objects.logon(tx, box.account.id, bob.id, files=files)
     with his.using(tx):
         place = his.folder(calendar.id)
