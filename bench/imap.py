@@ -173,7 +173,8 @@ Results = dict[tuple[str, str], list[Result]]  # by run and server
 def picked(name: str, prefixes: list[str]) -> bool:
     """Whether an id was asked for: by itself, or by its beginning ("I1" is not "I10"); all without any."""
     return not prefixes or any(
-        name.startswith(one) and not name[len(one) : len(one) + 1].isdigit() for one in prefixes
+        name.startswith(one) and not (one[-1:].isdigit() and name[len(one) :][:1].isdigit())
+        for one in prefixes
     )
 
 

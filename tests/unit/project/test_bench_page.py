@@ -15,6 +15,7 @@ def test_an_id_picks_itself_and_what_belongs_to_it() -> None:
     assert [run.id for run in runs] == ["I1", "I1-small", "I6"]
     assert [row.id for row in rows] == ["I1", "I1-cpu", "I1-small", "I6-copy"]
     assert len(imap.wanted([])[1]) == len(imap.ROWS)
+    assert imap.wanted(["I"])[0] == list(imap.RUNS)  # "I" alone means all of them, as the page says
 
 
 def test_every_row_reads_a_run_that_there_is() -> None:
