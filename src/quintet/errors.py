@@ -44,6 +44,7 @@ class Reason(enum.Enum):
     AUTH_MECHANISM = "mechanism not available"
     AUTH_WEAK = "mechanism too weak here"
     AUTH_EXPIRED = "credential expired"
+    AUTH_OTHER = "may not act as another"
     AUTH_CANCELLED = "authentication cancelled"
     ACCOUNT_DISABLED = "account disabled"
     TLS_REQUIRED = "TLS required"

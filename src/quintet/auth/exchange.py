@@ -67,7 +67,7 @@ class Exchange:
         itself, the reason a token was refused) comes as a challenge, and the client's answer ends it.
 
         Raises:
-            Refused(AUTH_FAILED, ACCOUNT_DISABLED, AUTH_EXPIRED)
+            Refused(AUTH_FAILED, ACCOUNT_DISABLED, AUTH_EXPIRED, AUTH_OTHER)
             TryLater(THROTTLED, BUSY)
             BadSyntax: not a message of the mechanism, or too long.
         """

@@ -197,7 +197,7 @@ class AuthService:
 
         Raises:
             Refused(AUTH_FAILED): the name or the password is wrong, whichever.
-            Refused(ACCOUNT_DISABLED, AUTH_EXPIRED): only told to who knows the password.
+            Refused(ACCOUNT_DISABLED, AUTH_EXPIRED, AUTH_OTHER): only told to who knows the password.
             Refused(AUTH_WEAK): not readable over this connection.
             TryLater(THROTTLED, BUSY): too many wait already.
             BadSyntax: characters that no name or password has (RFC 4013).
@@ -341,7 +341,7 @@ class AuthService:
 
         Raises:
             Refused(ACCOUNT_DISABLED, AUTH_EXPIRED)
-            Refused(AUTH_FAILED): may not act as ``authzid``.
+            Refused(AUTH_OTHER): may not act as ``authzid``, whether that is anybody or not.
         """
         account = found.account
         try:
@@ -373,7 +373,7 @@ class AuthService:
             other = self.store.peek(vault.lookup, self.canonical(authzid))
             if other is not None and not other.account.disabled:
                 return other.account
-        raise Refused(Reason.AUTH_FAILED, "may not act as another")
+        raise Refused(Reason.AUTH_OTHER)
 
     def _remember(self, name: str, secret: str, match: vault.Secret, identity: Identity, peer: Peer) -> None:
         if self.config.remember_s == 0:

@@ -40,6 +40,7 @@ REASONS: dict[Reason, tuple[bytes, bytes]] = {
     Reason.AUTH_MECHANISM: (NO, b"CANNOT"),
     Reason.AUTH_WEAK: (NO, b"PRIVACYREQUIRED"),
     Reason.AUTH_EXPIRED: (NO, b"EXPIRED"),
+    Reason.AUTH_OTHER: (NO, b"AUTHORIZATIONFAILED"),
     Reason.AUTH_CANCELLED: (BAD, b""),  # RFC 9051 6.2.2: "*" is answered by BAD
     Reason.ACCOUNT_DISABLED: (NO, b"CONTACTADMIN"),
     Reason.TLS_REQUIRED: (NO, b"PRIVACYREQUIRED"),

@@ -121,6 +121,7 @@ WORDS: dict[Reason, tuple[int, str]] = {
     Reason.AUTH_REQUIRED: (480, "Authentication required"),
     Reason.AUTH_FAILED: (481, "Authentication failed"),
     Reason.AUTH_EXPIRED: (481, "Credential expired"),
+    Reason.AUTH_OTHER: (481, "May not act as another"),
     Reason.AUTH_CANCELLED: (481, "Authentication cancelled"),
     Reason.AUTH_MECHANISM: (503, "Mechanism not available"),
     Reason.AUTH_WEAK: (483, "Encryption required"),

@@ -54,6 +54,7 @@ PROBLEMS: dict[Reason, Words] = {
     Reason.UNKNOWN_CHARSET: Words("[UTF8]", "needs-utf8"),
     Reason.AUTH_FAILED: Words("[AUTH]", "failed"),
     Reason.AUTH_EXPIRED: Words("[AUTH]", "failed"),
+    Reason.AUTH_OTHER: Words("[AUTH]", "failed"),
     Reason.ACCOUNT_DISABLED: Words("[AUTH]", "disabled"),
     Reason.AUTH_WEAK: Words("", "weak"),
     Reason.AUTH_MECHANISM: Words("", "mechanism"),
@@ -64,6 +65,7 @@ PROBLEMS: dict[Reason, Words] = {
     Reason.TOO_MANY_ERRORS: Words("", "errors"),
     Reason.STORAGE: Words("[SYS/TEMP]", "temporary"),
 }
+COUNTED = frozenset((Reason.AUTH_FAILED, Reason.AUTH_CANCELLED, Reason.AUTH_EXPIRED, Reason.AUTH_OTHER))
 TEMPORARY = Words("[SYS/TEMP]", "temporary")
 PERMANENT = Words("[SYS/PERM]", "failed")
 
@@ -122,7 +124,7 @@ class Session:
             self.errors += 1
         if isinstance(command, commands.Pass):
             self.user = ""
-        if reason in (Reason.AUTH_FAILED, Reason.AUTH_CANCELLED, Reason.AUTH_EXPIRED):
+        if reason in COUNTED:
             self.failures += 1
         found = PROBLEMS.get(reason)
         if reason is Reason.THROTTLED and error.text == login.LOGIN_DELAY:

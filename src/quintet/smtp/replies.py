@@ -150,6 +150,7 @@ PROBLEMS: dict[Reason, Status] = {
     Reason.AUTH_MECHANISM: Status(504, "5.5.4", "Unrecognized authentication type"),  # RFC 4954 4
     Reason.AUTH_WEAK: Status(538, "5.7.11", "Encryption required for this mechanism"),  # RFC 4954 6
     Reason.AUTH_EXPIRED: Status(535, "5.7.8", "Credential expired"),
+    Reason.AUTH_OTHER: Status(535, "5.7.8", "May not act as another"),
     Reason.AUTH_CANCELLED: Status(501, "5.7.0", "Authentication cancelled"),  # RFC 4954 4
     Reason.ACCOUNT_DISABLED: Status(550, "5.2.1", "Account disabled"),
     Reason.TLS_REQUIRED: Status(530, "5.7.0", "Must issue a STARTTLS command first"),  # RFC 3207 4
