@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax, Reason, Refused
-from quintet.imap import answers, limits, sets, updates
+from quintet.imap import answers, commands, limits, sets, updates
 from quintet.imap import format as fmt
 from quintet.imap.cmd import fetch
 from quintet.imap.progress import Progress
@@ -19,7 +19,6 @@ from quintet.store.db import bounded
 from quintet.store.model import ALL_FLAGS, SEEN
 
 if TYPE_CHECKING:
-    from quintet.imap import commands
     from quintet.imap.selected import Selected
     from quintet.imap.session import Session
     from quintet.net.seam import Input, Replies
@@ -255,5 +254,7 @@ def end(
         and any(here.view.is_gone(uid) for page in here.view.pages(ranges, PAGE) for uid in page)
     )
     if gone and not command.uid:
+        if isinstance(command, commands.Store) and command.silent:  # RFC 2180 4.2.1
+            return limits.done(command.tag, b"[EXPUNGEISSUED] ", short)
         return b"%b%b NO [EXPUNGEISSUED] Some messages are gone\r\n" % (limits.untagged(short), command.tag)
     return limits.done(command.tag, b"", short)
