@@ -54,6 +54,37 @@ def test_account_from_making_to_removing(shell: Shell) -> None:
     assert shell("account", "list") == "nothing here\n"
 
 
+def test_removing_asks_and_without_an_answer_nothing_is_removed(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import io
+
+    shell("account", "add", "zoe@example.org", "--password", "pw")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    shell("account", "remove", "zoe@example.org", code=common.Exit.REFUSED)
+    assert "quintet: nothing was removed\n" in shell.err
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    shell("account", "remove", "zoe@example.org", code=common.Exit.USAGE)
+    assert "quintet: nobody is here to answer\n  --yes does it without asking.\n" in shell.err
+    assert len(shell.json("account", "list")) == 1
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    shell("account", "remove", "zoe@example.org")
+    assert shell.json("account", "list") == []
+
+
+def test_a_command_that_is_interrupted_says_so(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    from quintet.store import accounts
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(accounts, "listing", interrupted)
+    shell("account", "list", code=common.Exit.INTERRUPTED)
+    assert shell.err == "quintet: interrupted\n"
+    said = json.loads(shell("account", "list", "--json", code=common.Exit.INTERRUPTED))
+    assert said == {"error": ["interrupted"], "hint": "", "exit": 130}
+
+
 def test_passwords_are_never_shown(shell: Shell) -> None:
     shell("account", "add", "zoe@example.org", "--password", "correct horse")
     assert "correct" not in shell("account", "show", "zoe@example.org") + shell(

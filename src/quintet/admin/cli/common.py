@@ -45,6 +45,9 @@ EXIT_TEXT = {
     Exit.INTERRUPTED: "Stopped by Ctrl-C; what was finished stays, and the command can be run again.",
 }
 
+MAPPED = 16 * 1024 * 1024
+"""Bytes of the database a command maps: what walks through a mailbox would be as large as the mailbox."""
+
 PLACES = ("quintet.toml", "/etc/quintet/quintet.toml")
 
 ConfigOption = Annotated[
@@ -96,6 +99,8 @@ def guarded(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
         if _is_usage(error):
             return Exit.USAGE
         raise
+    if result == Exit.INTERRUPTED:  # how typer hands on a Ctrl-C
+        return tell("interrupted", "", Exit.INTERRUPTED)
     return result if isinstance(result, int) else Exit.DONE
 
 
@@ -181,7 +186,9 @@ def with_store(given: Path | None, work: Callable[[Store, Config], Awaitable[T]]
         raise Failed(f"{config.data}: cannot be made, its parent is missing", code=Exit.REFUSED)
 
     async def run() -> T:
-        options = dataclasses.replace(config.store, sync="off") if fast else config.store
+        options = dataclasses.replace(
+            config.store, map=min(config.store.map, MAPPED), sync="off" if fast else config.store.sync
+        )
         store = await Store.open(options)
         try:
             return await work(store, config)
@@ -298,13 +305,26 @@ def remove_whole(
 ) -> None:
     """Asks, unless ``yes``, and removes one thing with all that is in it; ``cut`` says how much that was."""
     if not yes:
-        typer.confirm(f"Remove {name} and all its {what}?", abort=True, err=True)
+        _sure(f"Remove {name} and all its {what}?")
 
     async def work(store: Store, _: Config) -> int:
         return await store.write(cut)
 
     count = with_store(config, work)
     done(f"{noun} {name} removed, with {count} {what}", as_json, **{noun: name, what: count})
+
+
+def _sure(question: str) -> None:
+    """Asks.  Raises Failed unless the answer is yes."""
+    try:
+        if typer.confirm(question, err=True):
+            return
+    except typer.Abort as error:
+        if sys.stdin.isatty():
+            raise
+        typer.echo(err=True)
+        raise Failed("nobody is here to answer", "--yes does it without asking.", Exit.USAGE) from error
+    raise Failed("nothing was removed")
 
 
 def moment(ms: int) -> str:
