@@ -373,7 +373,11 @@ def _not_posted(error: Problem) -> Status:
     """RFC 3977 6.3.1: what went wrong with an article is always 441, with the reason in words."""
     if error.reason is Reason.AUTH_REQUIRED:
         return Status(480, "Authentication required")
-    return Status(441, DUPLICATE if error.reason is Reason.DUPLICATE else _one_line(error.text))
+    if error.reason is Reason.DUPLICATE:
+        return Status(441, DUPLICATE)
+    if isinstance(error, TryLater) and error.text == error.reason.value:  # nobody said more
+        return Status(441, WORDS.get(error.reason, (441, f"{error.text}, try later"))[1])
+    return Status(441, _one_line(error.text))
 
 
 def _one_line(text: str) -> str:
