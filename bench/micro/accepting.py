@@ -1,6 +1,6 @@
 """Micro-benchmark of taking messages: SMTP DATA, IMAP APPEND, NNTP TAKETHIS through driver, session, store.
 
-python -m bench.micro.accepting [messages] [--only smtp|imap|nntp]
+python -m bench.micro.accepting [messages] [--only smtp|imap|nntp] [--recipients 50]
 
 No sockets.  Twenty (ten) lock-step clients in the same process, or eight that send articles by fifties into
 10,000 groups; what they do costs about 3 us a message and is counted.
@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import tempfile
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from bench.loadgen import corpus
@@ -84,12 +86,14 @@ class Client:
             self._stream.take(said)
 
 
-def smtp_script(name: str, messages: list[bytes]) -> Any:  # a generator
+def smtp_script(name: str, messages: list[bytes], to: Sequence[str] = ()) -> Any:  # a generator
     said = yield
     yield b"EHLO client.example\r\n"
     for message in messages:
-        said = yield b"MAIL FROM:<x@client.example>\r\nRCPT TO:<%b@bench.test>\r\nDATA\r\n" % name.encode()
-        assert b"354" in said, said
+        lines = b"".join([b"RCPT TO:<%b@bench.test>\r\n" % each.encode() for each in to or (name,)])
+        said = yield b"MAIL FROM:<x@client.example>\r\n" + lines + b"DATA\r\n"
+        while b"354" not in said:  # replies to many commands come in more than one piece
+            said = yield b""
         said = yield message
         assert said.startswith(b"250"), said
 
@@ -152,13 +156,13 @@ async def news(store: Store, auth: AuthService, clock: SystemClock) -> NntpServi
     return NntpService(store, auth, config, hostname="mx.bench.test", clock=clock, arrivals=arrivals)
 
 
-async def run(kind: str, count: int, clients: int) -> tuple[float, float, float]:
+async def run(kind: str, count: int, clients: int, recipients: int) -> tuple[float, float, float]:
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         clock = SystemClock()
         store = await Store.open(StoreConfig(data=folder))
         await store.write(accounts.add_domain, "bench.test")
         auth = AuthService(store, CHEAP, clock=clock)
-        for number in range(clients):
+        for number in range(max(clients, recipients if kind == "smtp" else 0)):
             account = await store.write(accounts.create, f"u{number}@bench.test")
             await admin.set_password(store, account.id, "pw", CHEAP)
         service: Any
@@ -168,7 +172,8 @@ async def run(kind: str, count: int, clients: int) -> tuple[float, float, float]
             service = SmtpService(
                 store, auth, config, role=Role.MX, inbound=inbound, hostname="mx.bench.test", clock=clock
             )
-            script: Any = smtp_script
+            to = [f"u{number}" for number in range(recipients)] if recipients > 1 else []
+            script: Any = functools.partial(smtp_script, to=to)
         elif kind == "nntp":
             service, script = await news(store, auth, clock), nntp_script
         else:
@@ -196,12 +201,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("messages", nargs="?", type=int, default=4000)
     parser.add_argument("--only", default="smtp,imap,nntp")
+    parser.add_argument("--recipients", type=int, default=1, help="of each message by SMTP")
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     log.configure("error", "json")
     for kind, clients in (("smtp", 20), ("imap", 10), ("nntp", 8)):
         if kind in options.only:
-            found = [asyncio.run(run(kind, options.messages, clients)) for _ in range(options.runs)]
+            found = [
+                asyncio.run(run(kind, options.messages, clients, options.recipients))
+                for _ in range(options.runs)
+            ]
             thread, process, batch = (min(one[n] for one in found) for n in range(3))
             print(f"{kind}: loop {thread:.0f} us, all threads {process:.0f} us, {batch:.1f} a commit")
 

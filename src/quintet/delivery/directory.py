@@ -7,7 +7,7 @@ the same directory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -65,7 +65,7 @@ class Directory:
         self._relayed = Relayed(self.config.relay_recipients, clock) if self.config.relay_recipients else None
         self.office: PostOffice | None = None  # takes mail for groups; set by itself
         self.gateways: Mapping[str, Gateway] = {}  # by address in lower case
-        self._known: dict[Mailbox, _Known] = {}
+        self._known: dict[str, _Known] = {}  # by local@domain, the local part as it is meant
         self._key: bytes | None = None
 
     def forget(self) -> None:
@@ -84,7 +84,8 @@ class Directory:
         gateway = self.gateway(address) if self.gateways else None
         if gateway is not None:
             return Recipient(address, group=gateway.group, role=GATEWAY)
-        known = self._known.get(address)
+        name = f"{address.local}@{address.domain}"
+        known = self._known.get(name)
         if known is None or known.until < self._clock.monotonic():
             found = self._store.peek(look_up, self._rules, address, local_address)
             if found is None:
@@ -94,14 +95,35 @@ class Directory:
             known = _Known(self._clock.monotonic() + KEEP_S, found.recipient, found.account)
             if len(self._known) >= MAX_KEPT:
                 self._known.clear()
-            self._known[address] = known
+            self._known[name] = known
         if known.account is not None and _refusal(known.account, size) is not None:
             account = self._store.peek(accounts.get, known.account.id)  # a refusal is never from memory
-            self._known[address] = replace(known, account=account)
+            self._known[name] = replace(known, account=account)
             refusal = _refusal(account, size)
             if refusal is not None:
                 raise refusal
         return known.recipient
+
+    def known(self, addresses: Sequence[str], *, size: int = 0) -> list[Recipient]:
+        """What `find` would say to the first of these local@domain, as far as it is remembered and simple.
+
+        It ends before the first that is not known, leads to a group or list, or takes nothing now.
+        """
+        found: list[Recipient] = []
+        if self.gateways:
+            return found
+        now = self._clock.monotonic()
+        for address in addresses:
+            known = self._known.get(address)
+            if known is None or known.until < now:
+                break
+            recipient = known.recipient
+            if recipient.group or recipient.mailing_list:
+                break
+            if known.account is not None and _refusal(known.account, size) is not None:
+                break
+            found.append(recipient)
+        return found
 
     def gateway(self, address: Mailbox) -> Gateway | None:
         """The gateway between a group and a list whose address that is."""

@@ -7,6 +7,7 @@ The bytes are stored once, whoever gets them.  Deciding is `inbound`'s and the f
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -19,7 +20,7 @@ from quintet.store.content import Content
 from quintet.store.db import Tx
 from quintet.store.model import Added, FolderId
 
-MAX_INLINE = 20  # recipients; more of them take longer than the loop may be held
+MAX_INLINE = 100  # recipients; more of them take longer than the loop may be held
 MAX_TRACED = 100  # addresses named in one trace row
 
 ONE_RECIPIENT = frozenset(
@@ -79,8 +80,13 @@ Decision = File | Send | Discard | Reject | Sorted
 def usual(recipient: Recipient) -> Decision:
     """What happens without any filter."""
     if recipient.folder_id:
-        return File(recipient.folder_id)
+        return _home(recipient.folder_id)
     return Send((str(recipient.address),))
+
+
+@functools.lru_cache(maxsize=1024)
+def _home(folder_id: int) -> File:
+    return File(folder_id)
 
 
 class Say(enum.Enum):
@@ -142,7 +148,11 @@ def file(tx: Tx, work: Work) -> list[Problem | None] | Unsorted:
     if work.careful:
         decisions = [_at_home(tx, work, one) for one in decisions]
     outcomes: list[Problem | None] = [
-        decision.problem if isinstance(decision, Reject) else _trouble(tx, work, decision)
+        decision.problem
+        if isinstance(decision, Reject)
+        else _trouble(tx, work, decision)
+        if work.careful
+        else None
         for decision in decisions
     ]
     waiting, refused = _left_over(work, outcomes)
@@ -268,8 +278,8 @@ def _at_home(tx: Tx, work: Work, decision: Decision) -> Decision:
 
 
 def _trouble(tx: Tx, work: Work, decision: Decision, copies: int = 1) -> Problem | None:
-    """Why a mailbox cannot take it; looked at only when ``careful``."""
-    if not work.careful or not isinstance(decision, File):
+    """Why a mailbox cannot take it."""
+    if not isinstance(decision, File):
         return None
     try:
         account = accounts.get(tx, folders.get(tx, FolderId(decision.folder_id)).account_id)

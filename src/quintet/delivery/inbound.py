@@ -228,8 +228,12 @@ def notify(passage: Passage) -> None:
     """Tells those who count; who waits for the folder or the queue was woken by the store."""
     envelope = passage.envelope
     passage.inbound.counted(envelope.protocol)
-    for decision, problem in zip(passage.decisions, passage.outcomes, strict=True):
-        _RESULTS[type(decision) if problem is None else filing.Reject].inc()
+    results: list[type[filing.Decision]] = [
+        type(decision) if problem is None else filing.Reject
+        for decision, problem in zip(passage.decisions, passage.outcomes, strict=True)
+    ]
+    for kind in set(results):
+        _RESULTS[kind].inc(results.count(kind))
     logger.info(
         "accepted",
         conn=envelope.peer.id,
@@ -464,6 +468,17 @@ class Inbound:
             self._told_refused(envelope, address, problem)
             raise
         return Recipient(address)
+
+    def known_recipients(self, envelope: Envelope, addresses: Sequence[str]) -> Sequence[Recipient]:
+        """What `recipient` and `probe` would say to the first of the addresses, where it is known and plain.
+
+        As far as the memory of the directory goes and nobody is to be asked about each; `recipient` tells
+        about the one after them.
+        """
+        places = self.places
+        if places.asked or places.rcpt or not envelope.sender:
+            return ()
+        return self.directory.known(addresses, size=envelope.size)
 
     def may_relay(self, envelope: Envelope, address: Mailbox) -> bool:
         """The one place that decides about sending on: who logged in, trusted hosts, named domains."""

@@ -148,6 +148,7 @@ class Batch:
             rest = self._wire.take(len(self._wire))
             self._session.close()
         self._wire, self._session = self._service.open(self._peer)
+        self._wire.one_by_one = True  # what is said to each recipient is told of it
         self._following = _Listening(self._wire, self._fill)
         self._closed = False
         await self._said(self._session.greet())

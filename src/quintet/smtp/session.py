@@ -8,7 +8,7 @@ RFC 4954, RFC 2033, RFC 2920 (every reply stands by itself, so that pipelines wo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -303,7 +303,17 @@ class SmtpSession:
     def _rcpt(self, command: commands.Rcpt, following: Input) -> Replies:
         assert self._transaction is not None
         later = self._transaction.rcpt(command)
-        return _RECIPIENT_OK if later is None else self._rcpt_late(later)
+        if later is not None:
+            return self._rcpt_late(later)
+        beside = self._wire.recipients()
+        return self._rcpt_many(beside) if beside else _RECIPIENT_OK
+
+    def _rcpt_many(self, addresses: Sequence[str]) -> list[Reply]:
+        """One was taken; as many of those that came along as need no thought are taken with it."""
+        assert self._transaction is not None
+        taken = self._transaction.rcpt_known(addresses)
+        self._wire.pass_over(addresses[:taken])
+        return [replies.RECIPIENT_OK * (1 + taken)]
 
     async def _rcpt_late(self, later: Awaitable[None]) -> AsyncGenerator[Reply, None]:
         await later

@@ -149,6 +149,14 @@ class Transaction:
             raise
         return None
 
+    def rcpt_known(self, addresses: Sequence[str]) -> int:
+        """Takes the first of these plain addresses, up to one that `rcpt` has to look at; says how many."""
+        envelope, desk = self.envelope, self._desk
+        room = desk.config.max_recipients - len(envelope.recipients)
+        known = desk.inbound.known_recipients(envelope, addresses[: max(room, 0)])
+        envelope.recipients += known
+        return len(known)
+
     async def _rcpt_later(self, found: Recipient, later: Awaitable[Recipient | None]) -> None:
         try:
             self.envelope.recipients.append(await later or found)

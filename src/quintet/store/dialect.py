@@ -68,6 +68,15 @@ def listed(engine: Engine, values: Iterable[str]) -> tuple[str, object]:
 _LISTED = "unnest(CAST(? AS text[])) AS listed (value)"
 
 
+def locked(engine: Engine, order: str) -> str:
+    """The end of a SELECT of rows that will be changed: nobody changes them meanwhile.
+
+    SQLite has one writer.  ``order`` (columns) is that in which they are locked, so that two wait for no
+    third.
+    """
+    return "" if engine == SQLITE else f" ORDER BY {order} FOR UPDATE"
+
+
 def joined_lines(engine: Engine, number: str, octets: str) -> str:
     """An aggregate: "number TAB octets CRLF" of every row, one after the other, as bytes.
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from zlib import crc32
 
 from quintet.errors import Reason, Refused, TryLater
-from quintet.store import folders, trace
+from quintet.store import folders, spreading, trace
 from quintet.store.content import READY, Content, Raw
 from quintet.store.db import Tx, bounded
 from quintet.store.model import (
@@ -81,7 +81,7 @@ _lately: dict[int, int] = {}
 MAX_LATELY = 1000
 
 
-@bounded(lambda folder_ids, *_, **__: len(folder_ids) <= 16)
+@bounded(lambda folder_ids, *_, **__: len(folder_ids) <= 100)
 def add(
     tx: Tx,
     folder_ids: Sequence[FolderId],
@@ -93,7 +93,7 @@ def add(
     keywords: Sequence[str] = (),
     trace_note: trace.Note | None = None,
 ) -> list[Added]:
-    """One message into one or more folders, of one or more accounts; all of them or none.
+    """One message into one or more folders, each named once, of any accounts; all of them or none.
 
     ``prefix`` are whole header lines that we put before the content.  Returns one place per folder,
     in their order.
@@ -109,20 +109,31 @@ def add(
         tx.unrendered((message_id,))
     size = len(prefix) + content.size
     packed = pack_keywords(tuple(keywords))
-    added = []
-    for folder_id in folder_ids:
-        account_id, modseq = take(tx, folder_id, size)
-        uid = number(tx, folder_id, size, flags, modseq)
-        entry_id = EntryId(tx.new_ids(1))
-        tx.run(
-            ENTRY, folder_id, uid, flags, packed, size, received_at, modseq, message_id, entry_id, tx.now,
-            modseq, modseq, modseq,
-        )  # fmt: skip
-        tx.hint(account_id, folder_id)
-        added.append(Added(folder_id, uid, entry_id, modseq))
+    if len(folder_ids) == 1:
+        added = [_place(tx, folder_ids[0], size, flags)]
+    else:
+        added = spreading.places(tx, folder_ids, size, flags)
+    tx.many(
+        ENTRY,
+        [
+            (
+                one.folder_id, one.uid, flags, packed, size, received_at, one.modseq, message_id,
+                one.entry_id, tx.now, one.modseq, one.modseq, one.modseq,
+            )
+            for one in added
+        ],
+    )  # fmt: skip
     if trace_note is not None:
         trace.note(tx, trace_note, message_row=message_id, message_id=content.message_id, places=added)
     return added
+
+
+def _place(tx: Tx, folder_id: FolderId, size: int, flags: int) -> Added:
+    """Counts a message into one folder; `spreading.places` does so for many."""
+    account_id, modseq = take(tx, folder_id, size)
+    uid = number(tx, folder_id, size, flags, modseq)
+    tx.hint(account_id, folder_id)
+    return Added(folder_id, uid, EntryId(tx.new_ids(1)), modseq)
 
 
 def take(tx: Tx, folder_id: FolderId, size: int) -> tuple[AccountId, Modseq]:

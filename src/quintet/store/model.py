@@ -10,6 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final, NewType
 
+import msgspec
+
 AccountId = NewType("AccountId", int)
 FolderId = NewType("FolderId", int)
 EntryId = NewType("EntryId", int)  # 48 bits: the number of the place, for ever
@@ -134,8 +136,7 @@ class Entry:
     created_modseq: Modseq
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(msgspec.Struct, frozen=True):  # a quarter of what a frozen dataclass costs to make
     """Where a message was put."""
 
     folder_id: FolderId

@@ -129,3 +129,39 @@ def test_hidden_end_of_data_is_seen_in_every_chunking(
         assert (first, second) != (b"\r\n", b"\r\n")
     else:
         assert first == second == b"\r\n"
+
+
+PLAIN_OR_NOT = st.one_of(
+    MAILBOX.map(lambda box: f"RCPT TO:<{box}>\r\n".encode()),
+    st.builds("RCPT TO:<{}@{}>\r\n".format, LABEL, DOMAIN).map(str.encode),
+    st.sampled_from(
+        [
+            b"RCPT TO:<a@b> NOTIFY=NEVER\r\n",
+            b"RCPT TO:<a..b@c>\r\n",
+            b"RCPT TO:<a@b>\n",
+            b"DATA\r\n",
+            b"rcpt to:<a@b>\r\n",
+            b"RCPT TO:<a@b",
+        ]
+    ),
+    LINES.map(lambda line: line + b"\r\n"),
+)
+
+
+@given(st.lists(PLAIN_OR_NOT, max_size=6).map(b"".join))
+def test_recipients_that_are_seen_together_are_those_that_would_be_read(stream: bytes) -> None:
+    """RFC 2920 3.1: a pipeline means what its commands mean one by one."""
+    ahead, behind = SmtpWire(), SmtpWire()
+    ahead.feed(stream)
+    behind.feed(stream)
+    seen = ahead.recipients()
+    for address_ in seen:
+        command = behind.next()
+        assert isinstance(command, commands.Rcpt)
+        assert (str(command.recipient), command.parameters) == (
+            command.recipient.local + "@" + address_.rpartition("@")[2].lower(),
+            (),
+        )
+        assert command.recipient.local == address_.rpartition("@")[0]
+    ahead.pass_over(seen)
+    assert ahead.take(len(ahead)) == behind.take(len(behind))

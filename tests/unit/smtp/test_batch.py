@@ -49,6 +49,14 @@ async def test_file_is_taken_in_every_chunking(tmp_path: Path, chunk: int, end: 
         assert (await house.last("bob")).endswith(b"Subject: hi\r\n\r\n.dot\r\n")
 
 
+async def test_each_recipient_is_told_of_though_they_come_together(tmp_path: Path) -> None:
+    """What a pipeline lets a session take in one go is answered line by line here."""
+    async with mail_house(tmp_path) as house:
+        told, _ = await take(house, HEAD + BOB + BOB + BOB + LETTER)
+        assert codes(told) == [250, 250, 250, 250, 250, 250]
+        assert [one.command for one in told][2:5] == ["RCPT TO:<bob@example.org>"] * 3
+
+
 @pytest.mark.parametrize("chunk", [1, 5, 65536])
 async def test_message_that_nobody_may_have_is_passed_over(tmp_path: Path, chunk: int) -> None:
     """RFC 2442: the client did not hear the refusal, so its message follows; it holds no commands."""
