@@ -12,36 +12,38 @@ from imapclient.exceptions import LoginError
 
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import smtp
+from quintet.mapi.providers.allowance import Allowance
 
 TIMEOUT_S = 60.0
-MAX_LINE = 64 * 1024 * 1024  # bytes; `imaplib` takes a million, a SEARCH of a large folder tells more
-MAX_ANSWER = 512 * 1024 * 1024  # bytes of one; a server whose answer has no end
+MAX_LINE = 16 * 1024 * 1024  # bytes; `imaplib` takes a million, a SEARCH of a large folder tells more
+MAX_LINES = 64 * 1024 * 1024  # bytes, as `allowance` counts: what is taken apart is many objects
+MAX_ANSWER = 512 * 1024 * 1024  # bytes of letters in one; a server whose answer has no end
 NONSENSE = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError, MemoryError)
 
 
 class _Bounded(imaplib.IMAP4):
-    _left = MAX_ANSWER
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: as there
+        self._letters, self._lines = Allowance(MAX_ANSWER), Allowance(MAX_LINES)
+        super().__init__(*args, **kwargs)
 
     def send(self, data: Any) -> None:
-        self._left = MAX_ANSWER
+        self._letters.renew()
+        self._lines.renew()
         super().send(data)
 
     def read(self, size: int) -> bytes:
-        self._count(size)
+        self._letters.spend(size)
         found = super().read(size)
         if len(found) < size:
             raise ConnectionError("the server closed the connection")
         return found
 
     def readline(self) -> bytes:
-        line = cast("bytes", self.file.readline(min(MAX_LINE, self._left) + 1))
-        self._count(len(line))
+        line = cast("bytes", self.file.readline(MAX_LINE + 1))
+        if len(line) > MAX_LINE:
+            raise ConnectionError("a line that is too long")
+        self._lines.spend_line(line)
         return line
-
-    def _count(self, size: int) -> None:
-        self._left -= size
-        if self._left < 0:
-            raise ConnectionError("an answer that is too long")
 
 
 class _BoundedPlain(_Bounded, imap4.IMAP4WithTimeout):  # type: ignore[misc]  # as below
@@ -56,7 +58,7 @@ class Client(IMAPClient):  # type: ignore[misc]  # it has no types
     def _create_IMAP4(self) -> _Bounded:  # noqa: N802 (as there)
         connect = self._timeout.connect
         if self.ssl:
-            return _BoundedTls(self.host, self.port, self.ssl_context, connect)  # type: ignore[call-arg]
+            return _BoundedTls(self.host, self.port, self.ssl_context, connect)
         return _BoundedPlain(self.host, self.port, connect)
 
 

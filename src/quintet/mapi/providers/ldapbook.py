@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,10 +23,13 @@ from quintet.mapi import pr
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import base, listing
+from quintet.mapi.providers.allowance import Allowance
 from quintet.mapi.providers.base import EntryId, Opened, Option, Rows, Service, Thing
 from quintet.mapi.types import Value
 
 TIMEOUT_S = 20
+MAX_ANSWER = 32 * 1024 * 1024  # bytes to one request: a page of entries, or a group's members
+PIECE = 256 * 1024  # bytes that are received at once; `ldap3` copies what it has with each
 PAGE = 200  # entries in one answer (RFC 2696)
 SPARSE = 100  # answers of fewer that a listing asks for more; a server need not fill a page, nor end
 MAX_ENTRIES = 5000  # of a listing, unless the option says otherwise
@@ -65,6 +69,38 @@ _NONSENSE = (
     PyAsn1Error,
 )  # fmt: skip
 T = TypeVar("T")
+
+
+class _Bounded:
+    """A socket as `ldap3` uses it; what comes to one request has an end."""
+
+    def __init__(self, inner: socket.socket) -> None:
+        self._inner = inner
+        self._allowance = Allowance(MAX_ANSWER)
+
+    def sendall(self, data: bytes) -> None:
+        self._allowance.renew()
+        self._inner.sendall(data)
+
+    def recv(self, size: int) -> bytes:
+        found = self._inner.recv(max(size, PIECE))
+        self._allowance.spend(len(found))
+        return found
+
+    def __getattr__(self, name: str) -> Any:  # Any: the rest of a socket
+        return getattr(self._inner, name)
+
+
+class _Connection(ldap3.Connection):  # type: ignore[misc]  # it has no types
+    _bounded: _Bounded | None = None
+
+    @property
+    def socket(self) -> _Bounded | None:
+        return self._bounded
+
+    @socket.setter
+    def socket(self, made: socket.socket | None) -> None:
+        self._bounded = None if made is None else _Bounded(made)
 
 
 class LdapBook(base.AddressBook):
@@ -321,7 +357,7 @@ def _open(options: Mapping[str, str]) -> Opened:
         raise MapiError(Code.INVALID_PARAMETER, str(error)) from error
 
     def connect() -> ldap3.Connection:
-        made = ldap3.Connection(
+        made = _Connection(
             server,
             user=options["user"] or None,
             password=options["password"] or None,

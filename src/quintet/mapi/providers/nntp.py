@@ -9,11 +9,12 @@ import ssl
 from collections.abc import Iterator
 
 from quintet.mapi.errors import Code, MapiError
+from quintet.mapi.providers.allowance import Allowance
 from quintet.net import dots
 
 TIMEOUT_S = 60.0
 MAX_LINE = 64 * 1024  # bytes; an overview line of a hostile server is no longer
-MAX_ANSWER = 256 * 1024 * 1024  # bytes of lines; all groups, or a group of millions of articles
+MAX_ANSWER = 256 * 1024 * 1024  # bytes, as `allowance` counts; all groups, or a group of millions of articles
 MAX_DIGITS = 16  # of an article number (RFC 3977 section 8 and 9.8)
 CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """What no line of a protocol may hold."""
@@ -99,14 +100,12 @@ class Connection:
     def lines(self, command: str, *wanted: int) -> Iterator[bytes]:
         """The lines of a multi-line answer, un-stuffed (RFC 3977 3.1.1); it has to be read to its end.
 
-        Raises ConnectionError: there are more than `MAX_ANSWER` bytes.
+        Raises ConnectionError: there is more than `MAX_ANSWER`.
         """
         self.ask(command, *wanted)
-        left = MAX_ANSWER
+        allowance = Allowance(MAX_ANSWER)
         while (line := self._line()) != b".":
-            left -= len(line) + 2
-            if left < 0:
-                raise ConnectionError("an answer that is too long")
+            allowance.spend_line(line)
             yield line[1:] if line.startswith(b".") else line
 
     def post(self, article: bytes) -> None:

@@ -11,13 +11,14 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from quintet.mapi import types
 from quintet.mapi.bag import Data
 from quintet.mapi.convert import envelope
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import files, identity, imap, nntp, smtp
+from quintet.mapi.providers.allowance import Allowance
 from quintet.mapi.providers.base import Can, Opened, Option, Service, Special
 from quintet.mapi.providers.mailboxes import Head, Mailboxes, Marks, Place
 from quintet.mapi.providers.mailstore import MailStore
@@ -26,7 +27,7 @@ from quintet.message import dates, entity
 TIMEOUT_S = 60.0
 SESSION_S = 30.0  # a maildrop is locked while a session lasts (RFC 1939 section 4), so it is short
 MAX_LINE = 1024 * 1024  # bytes; a letter's line has 998 (RFC 5322 2.1.1), `poplib` takes 2048, senders more
-MAX_ANSWER = 512 * 1024 * 1024  # bytes of lines; a server whose answer has no end
+MAX_ANSWER = 512 * 1024 * 1024  # bytes, as `allowance` counts; a server whose answer has no end
 INBOX: Final = "Inbox"
 _DATE = re.compile(rb"^Date:[ \t]*(.*?)\r?$", re.IGNORECASE | re.MULTILINE)
 T = TypeVar("T")
@@ -35,17 +36,19 @@ T = TypeVar("T")
 class _Bounded(poplib.POP3):
     """Takes long lines, and no endless answers."""
 
-    _left = MAX_ANSWER
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: as there
+        self._allowance = Allowance(MAX_ANSWER)
+        super().__init__(*args, **kwargs)
 
     def _putline(self, line: bytes) -> None:
-        self._left = MAX_ANSWER
+        self._allowance.renew()
         super()._putline(line)  # type: ignore[misc]  # the stubs hide it
 
     def _getline(self) -> tuple[bytes, int]:
         line = self.file.readline(MAX_LINE + 1)
-        self._left -= len(line)
-        if len(line) > MAX_LINE or self._left < 0:
-            raise ConnectionError("an answer that is too long")
+        self._allowance.spend_line(line)
+        if len(line) > MAX_LINE:
+            raise ConnectionError("a line that is too long")
         if not line.endswith(b"\n"):
             raise ConnectionError("the server closed the connection")
         return line[:-1].removesuffix(b"\r"), len(line)

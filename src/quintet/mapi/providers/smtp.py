@@ -8,15 +8,18 @@ import smtplib
 import ssl
 import subprocess
 from collections.abc import Mapping, Sequence
+from typing import IO
 
 from quintet.mapi import convert, pr
 from quintet.mapi.bag import Bag, Item
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import base, identity
+from quintet.mapi.providers.allowance import Allowance
 from quintet.mapi.providers.base import Failure, Opened, Option, Service
 from quintet.mapi.providers.nntp import CONTROL
 
 TIMEOUT_S = 60.0
+MAX_REPLY = 256 * 1024  # bytes, as `allowance` counts; one to EHLO has some twenty lines
 _TEMPFAIL = 75  # of sysexits.h
 
 
@@ -47,6 +50,37 @@ def context(options: Mapping[str, str]) -> ssl.SSLContext | None:
     if options["tls"] == "no":
         return None
     return ssl.create_default_context(cafile=options.get("ca_file") or None)
+
+
+class _Replies:
+    """What a server says; each reply has an end."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.allowance = Allowance(MAX_REPLY)
+
+    def readline(self, most: int) -> bytes:
+        line = self._file.readline(most)
+        self.allowance.spend_line(line)
+        return line
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Bounded(smtplib.SMTP):
+    file: _Replies | None  # what `smtplib` reads lines of
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None:
+            assert self.sock is not None
+            self.file = _Replies(self.sock.makefile("rb"))
+        self.file.allowance.renew()
+        return super().getreply()
+
+
+class _BoundedTls(_Bounded, smtplib.SMTP_SSL):
+    pass
 
 
 class SmtpTransport(base.Transport):
@@ -117,8 +151,8 @@ class SmtpTransport(base.Transport):
         host, port, tls = self._options["host"], int(self._options["port"]), self._options["tls"]
         trusted = context(self._options)
         if tls == "yes":
-            return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=trusted)
-        session = smtplib.SMTP(host, port, timeout=TIMEOUT_S)
+            return _BoundedTls(host, port, timeout=TIMEOUT_S, context=trusted)
+        session = _Bounded(host, port, timeout=TIMEOUT_S)
         if tls == "starttls":
             try:
                 session.starttls(context=trusted)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import ldap3
 import pytest
 
 from quintet.mapi import pr
@@ -166,13 +167,13 @@ def test_letters_have_longer_lines_than_they_may(speak: Callable[..., list[socke
         (b"+OK\r\n1 2", Code.NETWORK_ERROR),
         (b"+OK\r\n" + b"x" * 2000, Code.NETWORK_ERROR),
         (b"+OK\r\n" + b"1 20\r\n" * 1000, Code.NETWORK_ERROR),
+        (b"+OK\r\n" + b"\r\n" * 100 + b".\r\n", Code.NETWORK_ERROR),  # each costs more than it is long
     ],
 )
 def test_a_maildrop_that_answers_nonsense_is_left(
     said: bytes, code: Code, speak: Callable[..., list[socket.socket]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pop3, "MAX_LINE", 1000)
-    monkeypatch.setattr(pop3._Bounded, "_left", 3000)
     monkeypatch.setattr(pop3, "MAX_ANSWER", 3000)
     first, second = speak(_HELLO + said, _HELLO + said)
     refused(code, _maildrop)
@@ -255,6 +256,8 @@ _FETCH = (
         ("SEARCH", b"* SEARCH one two\r\n@ OK done\r\n", Code.CORRUPT_DATA),
         ("SEARCH", b"* SEARCH " + b"1 " * 3000, Code.NETWORK_ERROR),
         ("SEARCH", b"* SEARCH 1\r\n" * 400, Code.NETWORK_ERROR),
+        ("SEARCH", b"*\r\n" * 100, Code.NETWORK_ERROR),  # each costs more than it is long
+        ("FETCH", b"* 1 FETCH (UID 1 BODY[HEADER] {5000}\r\n" + b"x" * 5000, Code.NETWORK_ERROR),
         ("SEARCH", b"* SEARCH 1 2", Code.NETWORK_ERROR),
         ("FETCH", b"* 1 FETCH (UID 1 BODY[HEADER] {99999999999999}\r\nx", Code.NETWORK_ERROR),
         ("FETCH", b"* 1 FETCH (UID 1 BODY[HEADER] {10}\r\nx", Code.NETWORK_ERROR),
@@ -272,6 +275,7 @@ def test_a_server_of_imap_that_answers_nonsense_is_left(
 ) -> None:
     """And asked anew the next time."""
     monkeypatch.setattr(imaplink, "MAX_LINE", 2000)
+    monkeypatch.setattr(imaplink, "MAX_LINES", 4000)
     monkeypatch.setattr(imaplink, "MAX_ANSWER", 4000)
     server = Imap(monkeypatch, FETCH=_FETCH)
     good, server.answers[verb] = server.answers[verb], said
@@ -370,8 +374,8 @@ def test_numbers_of_a_news_server_that_are_none_are_passed_over(
 def test_an_answer_of_news_has_an_end(
     news: Callable[[bytes], nntp.Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nntp, "MAX_ANSWER", 100)
-    connection = news(b"215 \r\n" + b"x" * 48 + b"\r\n" + b"y" * 48 + b"\r\n.\r\n215 \r\n" + b"z\r\n" * 40)
+    monkeypatch.setattr(nntp, "MAX_ANSWER", 230)  # two lines of 48 bytes, as they are kept
+    connection = news(b"215 \r\n" + b"x" * 48 + b"\r\n" + b"y" * 48 + b"\r\n.\r\n215 \r\n" + b"z\r\n" * 4)
     assert len(list(connection.lines("LIST", 215))) == 2
     with pytest.raises(ConnectionError):
         list(connection.lines("LIST", 215))
@@ -413,6 +417,12 @@ def test_many_who_read_news_lose_no_mark(tmp_path: Path) -> None:
     for one in threads:
         one.join()
     assert str(Newsrc(tmp_path / "newsrc").of("a.b")) == "1-39"
+
+
+@pytest.fixture(autouse=True)
+def few_questions_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ldap3` counts them in all connections of a process; `Directory` understands one octet of that."""
+    monkeypatch.setattr(ldap3.Server, "_message_counter", 0)
 
 
 class Directory:
@@ -486,6 +496,25 @@ def test_a_directory_that_answers_nonsense_is_left(
     try:
         book = server.opened()
         refused(code, book.resolve, "ann")
+        book.close()
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"\x30\x84\x7f\xff\xff\xff" + b"x" * 50_000,  # one message of two gigabytes
+        b"\x30\x0c\x02\x01@\x64\x07\x04\x01x\x30\x02\x30\x00" * 5000,  # entries without an end
+    ],
+)
+def test_an_answer_of_a_directory_has_an_end(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ldapbook, "TIMEOUT_S", 5)
+    monkeypatch.setattr(ldapbook, "MAX_ANSWER", 30_000)
+    server = Directory(_BOUND, said)
+    try:
+        book = server.opened()
+        assert "too long" in refused(Code.NETWORK_ERROR, book.resolve, "ann")
         book.close()
     finally:
         server.close()

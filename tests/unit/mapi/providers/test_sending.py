@@ -103,6 +103,7 @@ def submission(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[
         (["250 ok"], Code.NETWORK_ERROR),
         (["nonsense"], Code.NETWORK_ERROR),
         ([], Code.NETWORK_ERROR),
+        (["250-ok"] * 5000 + ["250 ok", "250 ok", "354 go on", "250 taken"], Code.NETWORK_ERROR),
     ],
 )
 def test_answers_of_a_server_are_errors(
