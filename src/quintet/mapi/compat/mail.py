@@ -18,6 +18,7 @@ from quintet.mapi.core.errors import fail
 from quintet.mapi.core.message import IMessage
 from quintet.mapi.core.values import now
 from quintet.mapi.globalid import GlobalId
+from quintet.message import render, scan
 
 VEVENT, VTODO, VJOURNAL = 0, 1, 2
 IC2M_NO_RECIPIENTS, IC2M_APPEND_ONLY, IC2M_NO_ORGANIZER = 1, 2, 4
@@ -99,6 +100,13 @@ def IMToINet(session: object, book: object, message: IMessage, options: sending_
     except Problem as error:
         raise fail("MAPI_E_CORRUPT_DATA", error.text) from error
     return whole.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if options.headers_only else whole
+
+
+def createIMAPProperties(letter: bytes | str) -> tuple[bytes, bytes, bytes]:
+    """ENVELOPE, BODY and BODYSTRUCTURE of a letter (RFC 9051 7.5.2), as such programs keep them beside it."""
+    raw = letter.encode("utf-8", "surrogateescape") if isinstance(letter, str) else letter
+    shown = render.everything(scan.scan(raw))
+    return shown.envelope, shown.body, shown.bodystructure
 
 
 # --- calendars ----------------------------------------------------------------------------------------------
@@ -233,7 +241,8 @@ def create_mapitovcf() -> mapitovcf:
 
 def inetmapi() -> dict[str, Any]:
     """What the module of that name exports."""
-    return {each.__name__: each for each in (sending_options, delivery_options, IMToMAPI, IMToINet)}
+    exported = (sending_options, delivery_options, IMToMAPI, IMToINet, createIMAPProperties)
+    return {each.__name__: each for each in exported}
 
 
 def icalmapi() -> dict[str, Any]:

@@ -305,6 +305,8 @@ sopt = inetmapi.sending_options()
 sopt.no_recipients_workaround = True
 again = inetmapi.IMToINet(session, None, message, sopt)
 out.append([line for line in again.split(b"\\r\\n") if line.startswith(b"Subject:")])
+envelope, body, bodystructure = inetmapi.createIMAPProperties(again)
+out.append((b'"' + out[0] + b'"' in envelope, body[:1] + body[-1:], bodystructure[:1] + bodystructure[-1:]))
 
 icm = icalmapi.CreateICalToMapi(inbox, ab, False)
 icm.ParseICal(calendar, "utf-8", "UTC", None, 0)

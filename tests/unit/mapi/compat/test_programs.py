@@ -144,7 +144,7 @@ def test_converting(run: Run) -> None:
     texts = f"letter, calendar, card = {LETTER!r}, {CALENDAR!r}, {CARD!r}\n"
     assert run(texts + programs.CONVERT) == [
         b"Plan", 1, [b"ann@example.com"], b"1. Begin", [b"Subject: Plan"],
-        (1, True, b"stand-up@example.com"), (b"PUBLISH", True), True,
+        (True, b"()", b"()"), (1, True, b"stand-up@example.com"), (b"PUBLISH", True), True,
     ]  # fmt: skip
 
 
@@ -265,7 +265,7 @@ MAPI.Struct FreeBusyBlock
 MAPI.Util.codepage GetCharsetByCP GetCPByCharset
 MAPICore IMAPISession
 _MAPICore PT_LONG MAPI_E_NOT_FOUND
-inetmapi IMToMAPI IMToINet sending_options delivery_options
+inetmapi IMToMAPI IMToINet createIMAPProperties sending_options delivery_options
 icalmapi CreateICalToMapi CreateMapiToICal create_vcftomapi create_mapitovcf VTODO M2IC_NO_VTIMEZONE
 libfreebusy IFreeBusySupport HrPublishDefaultCalendar fbBusy
 """
