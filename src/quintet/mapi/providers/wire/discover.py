@@ -1,5 +1,7 @@
 """Where a mailbox is reached: asked of its domain's Autodiscover (MS-OXDSCLI 3.1.5).
 
+The usual places of the first version are tried, then those of the second, which tells where the first is.
+
 The password goes only where the certificate says that the domain, or the server that a program named, is
 there: over plain HTTP only when the program itself named such an address.
 """
@@ -7,11 +9,12 @@ there: over plain HTTP only when the program itself named such an address.
 from __future__ import annotations
 
 import http.client
+import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
@@ -21,7 +24,9 @@ MAX_HOPS = 5  # redirections and other addresses
 MAX_BODY = 256 * 1024  # bytes of an answer
 MAX_DEPTH = 16  # elements within elements
 TIMEOUT_S = 15.0
+_ELSEWHERE: Final = frozenset((301, 302, 307, 308))
 PATH: Final = "/autodiscover/autodiscover.xml"
+JSON_PATH: Final = "/autodiscover/autodiscover.json/v1.0/"
 _REQUEST: Final = (
     '<?xml version="1.0" encoding="utf-8"?>'
     '<Autodiscover xmlns="http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006">'
@@ -111,15 +116,54 @@ def find(
     places = [url] if url else [f"https://{domain}{PATH}", f"https://autodiscover.{domain}{PATH}"]
     trouble = MapiError(Code.NOT_FOUND, f"no Autodiscover of {domain}")
     for place in places:
+        is_second = JSON_PATH in place
         try:
-            return _follow(place, address, authorization, context, hops)
+            first = _first_version(place, context) if is_second else place
+            return _follow(first, address, authorization, context, hops)
         except MapiError as error:
             if error.code == Code.LOGON_FAILED:
                 raise
             trouble = error
+            if not (url or is_second or error.code == Code.NETWORK_ERROR):  # somebody is there
+                host = urlsplit(place).hostname
+                places.append(f"https://{host}{JSON_PATH}{quote(address)}?Protocol=AutodiscoverV1")
         except ValueError as error:  # an answer leads to what is no URL
             trouble = MapiError(Code.NOT_FOUND, f"{domain}: {error}")
     raise trouble
+
+
+def _first_version(place: str, context: ssl.SSLContext | None) -> str:
+    """Where the second version says that the first is.  It is told without a password.
+
+    Raises MapiError(NOT_FOUND, NETWORK_ERROR, CORRUPT_DATA); INVALID_PARAMETER: that is no URL.
+    """
+    for _ in range(MAX_HOPS):
+        status, headers, body = _say("GET", place, None, {}, context)
+        if status == 200:
+            return _secure(_url_in(body))
+        if status not in _ELSEWHERE or not headers.get("location"):
+            raise MapiError(Code.NOT_FOUND, f"{place} answers {status}")
+        place = _secure(urljoin(place, headers["location"]))
+    raise MapiError(Code.NOT_FOUND, "Autodiscover leads nowhere")
+
+
+def _url_in(body: bytes) -> str:
+    """Raises MapiError(CORRUPT_DATA)."""
+    try:
+        told = json.loads(body)
+        url = {name.lower(): value for name, value in told.items()}["url"]
+    except (ValueError, LookupError, AttributeError, RecursionError) as error:
+        raise MapiError(Code.CORRUPT_DATA, "an answer without a URL") from error
+    if not isinstance(url, str):
+        raise MapiError(Code.CORRUPT_DATA, "an answer without a URL")
+    return url
+
+
+def _secure(url: str) -> str:
+    """Raises MapiError(NOT_FOUND): a password would go there in the open; (INVALID_PARAMETER)."""
+    if address_of(url).scheme != "https":
+        raise MapiError(Code.NOT_FOUND, "Autodiscover leads to an address without TLS")
+    return url
 
 
 def address_of(url: str) -> SplitResult:
@@ -141,7 +185,7 @@ def _follow(place: str, address: str, authorization: str, context: ssl.SSLContex
         if urlsplit(place).scheme != "https" and not plain:
             break  # nobody sends a password in the open because an answer said so
         status, headers, body = _ask(place, address, authorization, context)
-        if status in (301, 302, 307, 308) and headers.get("location"):
+        if status in _ELSEWHERE and headers.get("location"):
             place = urljoin(place, headers["location"])
             continue
         if status == 401:
@@ -168,22 +212,29 @@ def _follow(place: str, address: str, authorization: str, context: ssl.SSLContex
 def _ask(
     place: str, address: str, authorization: str, context: ssl.SSLContext | None
 ) -> tuple[int, Mapping[str, str], bytes]:
-    parts = urlsplit(place)
-    secure = parts.scheme == "https"
     headers = {
         "Content-Type": "text/xml; charset=utf-8",
         "X-MapiHttpCapability": "1",
         "Authorization": authorization,
     }
+    return _say("POST", place, _REQUEST.format(address=escape(address)), headers, context)
+
+
+def _say(
+    method: str, place: str, said: str | None, headers: Mapping[str, str], context: ssl.SSLContext | None
+) -> tuple[int, Mapping[str, str], bytes]:
+    """Status, header by names in lower case, body.  Raises MapiError(NETWORK_ERROR)."""
+    parts = urlsplit(place)
     try:
-        if secure:
+        if parts.scheme == "https":
             made: http.client.HTTPConnection = http.client.HTTPSConnection(
                 parts.hostname or "", parts.port, timeout=TIMEOUT_S, context=context
             )
         else:
             made = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
         try:
-            made.request("POST", parts.path or PATH, _REQUEST.format(address=escape(address)), headers)
+            path = (parts.path or PATH) + (f"?{parts.query}" if parts.query else "")
+            made.request(method, path, said, dict(headers))
             answer = made.getresponse()
             body = answer.read(MAX_BODY)
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}, body
