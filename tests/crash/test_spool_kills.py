@@ -121,7 +121,7 @@ async def test_expiry_killed_anywhere_takes_each_article_once(tmp_path: Path) ->
         known = store.known_many([f"<{number}@e>" for number in range(ARTICLES)])
         assert len(known) == ARTICLES
         ids = store.peek(lambda tx: [row[0] for row in tx.all(
-            "SELECT message_id FROM history WHERE message_row IS NOT NULL")])  # fmt: skip
+            "SELECT m.message_id FROM history h JOIN message m ON m.id = h.id AND gone = 0")])  # fmt: skip
         assert set(ids) == {f"<{number}@e>" for number in left}
         assert len(store.peek(entries.uids, inbox.id)) == 300
         kept = store.peek(keeping.listing, account.id, limit=10_000)
@@ -157,7 +157,9 @@ async def test_import_killed_anywhere_brings_each_article_once(tmp_path: Path) -
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(inn.write_article(text.encode()))
         lines.append(
-            inn.history_line(f"<{number}@o.example>", 1_763_700_000 + number, inn.token_of(*places[0]))
+            inn.history_line(
+                inn.hashed(f"<{number}@o.example>"), 1_763_700_000 + number, inn.token_of(*places[0])
+            )
         )
     (spool / "tradspool.map").write_text("local/a 1\nlocal/b 2\n")
     (db / "history").write_text("".join(lines))

@@ -30,7 +30,7 @@ from quintet.delivery.screening import Screen, Word
 from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.message import quick
 from quintet.policy.newsfilter import patterns
-from quintet.store import arriving, trace
+from quintet.store import arriving, history, trace
 from quintet.store.arriving import Filing
 from quintet.store.blobs import Spool
 from quintet.store.content import Content, Raw, content_of, of_digest, raw
@@ -492,7 +492,7 @@ class Arrivals:
     async def _file(self, source: Source, work: Batch) -> None:
         if not work.filings:
             if work.remembered:
-                await self._store.write(arriving.remember, work.remembered)
+                await self._store.write(history.remember_all, work.remembered)
             return
         order = sorted(work.filings)
         noticed = self._noticed

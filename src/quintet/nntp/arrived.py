@@ -82,14 +82,14 @@ class Arrived:
         return True
 
     async def _read(self, low: int, high: int, wanted: Wanted) -> AsyncIterator[bytes]:
-        after = (0, "")
+        after = (0, 0)
         while True:
             rows = await self._store.read(groups.arrived, low, high, wanted, PAGE, after)
             if rows:
-                yield "".join([f"{text}\r\n" for text, _ in rows]).encode()
+                yield "".join([f"{text}\r\n" for text, _, _ in rows]).encode()
             if len(rows) < PAGE:
                 return
-            after = (rows[-1][1], rows[-1][0])
+            after = (rows[-1][1], rows[-1][2])
 
     def _keep(self, key: tuple[Wanted, int], stretch: Stretch) -> None:
         old = self._held.pop(key, None)

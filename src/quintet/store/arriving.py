@@ -24,7 +24,6 @@ _BLOB = (
     "INSERT INTO blob (id, sha256, size, dotless, place, digest, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (sha256) DO NOTHING"
 )
-_HISTORY = "INSERT INTO history (message_id, message_row, arrived_at) VALUES (?, ?, ?)"
 _COUNT = (
     "UPDATE folder SET uid_next = uid_next + ?, low = CASE messages WHEN 0 THEN low + ? ELSE low END,"
     " messages = messages + ?, unseen = unseen + ?, bytes = bytes + ?, highest_modseq = ? WHERE id = ?"
@@ -112,18 +111,6 @@ def groups_changed(tx: Tx) -> int:
     return int(max(changed, gone))
 
 
-@bounded()
-def remember(tx: Tx, message_ids: Sequence[str]) -> None:
-    """Notes ids whose articles are not kept."""
-    for message_id in message_ids:
-        tx.learn(message_id)
-    tx.many(
-        "INSERT INTO history (message_id, message_row, arrived_at) VALUES (?, NULL, ?)"
-        " ON CONFLICT (message_id) DO NOTHING",
-        [(message_id, tx.now) for message_id in message_ids],
-    )
-
-
 @bounded(lambda filings, *_, **__: len(filings) <= AT_ONCE)
 def file_all(
     tx: Tx,
@@ -196,7 +183,7 @@ def file_all(
     for place in used:
         tx.hint(account_id, FolderId(place.id))
     if remembered:
-        remember(tx, remembered)
+        history.remember_all(tx, remembered)
     return results
 
 
@@ -244,7 +231,7 @@ class _Batch:
             ends = ends_at(content)
             if ends is not None:
                 self._ends.append((row_id, ends))
-        self._history.append((one.message_id, row_id, now))
+        self._history.append(history.row(one.message_id, row_id, now))
         rest = (0, "", size, now, modseq, row_id)
         last = (now, modseq, modseq, modseq)
         for entry_id, place in enumerate(targets, row_id + 2):
@@ -261,6 +248,6 @@ class _Batch:
             tx.many(filing.RAW_BLOB, self._raw_blobs)
             tx.many(filing.RAW_MESSAGE, self._raw_messages)
         tx.many(filing.ENTRY, self._entries)
-        tx.many(_HISTORY, self._history)
+        tx.many(history.INSERT, self._history)
         if self._ends:
             tx.many(END, self._ends)

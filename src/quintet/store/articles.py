@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quintet.message.digest import Digest
-from quintet.store import folders, ondemand
+from quintet.store import folders, history, ondemand
 from quintet.store.db import Tx
 from quintet.store.model import NEWS, BodyRef, Folder, FolderId, MessageId, Modseq, Uid
 
@@ -92,8 +92,8 @@ def following(tx: Tx, folder_id: FolderId, uid: int, count: int, limit: int) -> 
 def by_message_id(tx: Tx, message_id: str) -> Article | None:
     """The article of that Message-ID, if it was filed in a group and is still there."""
     row = tx.one(
-        f"SELECT 0, {_COLUMNS} WHERE m.id = (SELECT message_row FROM history WHERE message_id = ?)",
-        message_id,
+        f"SELECT 0, {_COLUMNS} WHERE m.id = (SELECT id FROM history WHERE key = ? AND gone = 0)",
+        history.key(message_id),
     )
     return None if row is None else _article(row)
 
@@ -116,13 +116,14 @@ def packed(tx: Tx, folder_id: FolderId, numbers: Sequence[int], *, bodies: bool)
 def packed_by_id(tx: Tx, message_ids: Sequence[str], *, bodies: bool) -> dict[str, Packed]:
     """Some articles by Message-ID; only those that are in a group."""
     columns, join = _packed(bodies)
+    names = {history.key(one): one for one in message_ids}
     rows = tx.rows(
-        f"SELECT h.message_id, {columns} FROM history h JOIN message m ON m.id = h.message_row {join}"
-        f" WHERE h.message_id IN ({_places(len(message_ids))}) AND EXISTS (SELECT 1 FROM entry e"
+        f"SELECT h.key, {columns} FROM history h JOIN message m ON m.id = h.id {join}"
+        f" WHERE h.key IN ({_places(len(names))}) AND h.gone = 0 AND EXISTS (SELECT 1 FROM entry e"
         " JOIN folder f ON f.id = e.folder_id WHERE e.message_id = m.id AND e.hidden = 0"
-        " AND f.kind = 'group')", *message_ids,
+        " AND f.kind = 'group')", *names,
     )  # fmt: skip
-    return {row[0]: row[1:] for row in rows}
+    return {names[row[0]]: row[1:] for row in rows}
 
 
 def _places(count: int) -> str:

@@ -14,7 +14,7 @@ from importlib import resources
 
 from quintet.errors import Problem
 from quintet.message.digest import Digest
-from quintet.store import blobs, dialect, filing
+from quintet.store import blobs, dialect, filing, history
 from quintet.store.db import Tx
 from quintet.store.model import BodyRef
 from quintet.store.ranges import RangeSet
@@ -83,16 +83,18 @@ def _engine(tx: Tx) -> Iterator[str]:
 
 
 def _overview(tx: Tx) -> Iterator[str]:
-    """50: the newest articles' overview lines name the Message-ID under which the history has them."""
+    """50: the history knows the newest articles by their Message-IDs, and overview lines name these."""
     rows = tx.all(
-        "SELECT h.message_id, m.overview FROM history h JOIN message m ON m.id = h.message_row"
-        " WHERE h.message_row IS NOT NULL ORDER BY h.message_row DESC LIMIT ?", SAMPLE,
+        "SELECT h.id, h.key, h.rest, h.crc, m.message_id, m.overview FROM history h"
+        " JOIN message m ON m.id = h.id WHERE h.gone = 0 ORDER BY h.id DESC LIMIT ?", SAMPLE,
     )  # fmt: skip
-    for message_id, line in rows:
+    for row_id, key, rest, crc, message_id, line in rows:
         columns = bytes(line).split(b"\t")
         named = columns[3].strip() if len(columns) > 3 else b""
         if named and named != message_id.encode("utf-8", "replace"):
-            yield f"50: overview names {named[:100]!r}, the history {message_id[:100]}"
+            yield f"50: overview names {named[:100]!r}, the message {message_id[:100]}"
+        if history.hashed(message_id) != (key, bytes(rest), crc):
+            yield f"50: the history has another hash than that of {message_id[:100]}, row {row_id}"
 
 
 _CHECKS: list[Callable[[Tx], Iterator[str]]] = [_seen, _engine, _overview]

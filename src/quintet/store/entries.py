@@ -15,7 +15,7 @@ from typing import Any
 
 from quintet.errors import Reason, Refused
 from quintet.message.digest import Digest
-from quintet.store import dialect, folders, ondemand
+from quintet.store import dialect, folders, history, ondemand
 from quintet.store.db import Tx
 from quintet.store.filing import add as add  # noqa: PLC0414 (part of this module's face)
 from quintet.store.marking import set_flags as set_flags  # noqa: PLC0414 (the same)
@@ -415,10 +415,10 @@ def by_message_id(tx: Tx, account_id: AccountId | None, message_id: str) -> list
     sql = (
         f"SELECT {columns} FROM message m JOIN entry e ON e.message_id = m.id"
         # an article has no key until it is rendered
-        " WHERE (m.message_key = ? OR m.id = (SELECT message_row FROM history WHERE message_id = ?))"
+        " WHERE (m.message_key = ? OR m.id = (SELECT id FROM history WHERE key = ? AND gone = 0))"
         " AND m.message_id = ? AND e.hidden = 0"
     )
-    words = text_key(message_id), message_id, message_id
+    words = text_key(message_id), history.key(message_id), message_id
     if account_id is None:
         return [_entry(row) for row in tx.all(sql + " ORDER BY e.id", *words)]
     sql += " AND e.folder_id IN (SELECT id FROM folder WHERE account_id = ?) ORDER BY e.id"

@@ -55,22 +55,22 @@ class Backlog:
 COUNTED = 100_000  # where counting ahead ends
 
 _ARTICLE = (
-    "SELECT h.message_row, h.message_id, h.arrived_at, m.size, m.prefix, substr(b.data, 1, ?), b.digest"
-    " FROM history h JOIN message m ON m.id = h.message_row LEFT JOIN blob b ON b.id = m.blob_id"
+    "SELECT h.id, m.message_id, h.arrived_at, m.size, m.prefix, substr(b.data, 1, ?), b.digest"
+    " FROM history h JOIN message m ON m.id = h.id LEFT JOIN blob b ON b.id = m.blob_id"
 )
 
 _LEFT_RANGE = "SELECT 1 FROM feed_range WHERE name = ? AND lease_until <= ? LIMIT 1"
 _DUE_ITEM = "SELECT 1 FROM feed_item WHERE name = ? AND due_at <= ? LIMIT 1"
 _AHEAD = (
-    "SELECT 1 FROM history WHERE message_row >= (SELECT next_row FROM feed WHERE name = ? AND paused = 0)"
-    " AND arrived_at < ? LIMIT 1"
+    "SELECT 1 FROM history WHERE id >= (SELECT next_row FROM feed WHERE name = ? AND paused = 0)"
+    " AND gone = 0 AND arrived_at < ? LIMIT 1"
 )
 
 
 @bounded()
 def open_feed(tx: Tx, name: str) -> None:
     """Makes a feed that begins with what is filed from now on; nothing if it is there."""
-    last = tx.value("SELECT max(message_row) FROM history") or 0
+    last = tx.value("SELECT max(id) FROM history") or 0
     tx.run(
         "INSERT INTO feed (name, next_row, created_at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING",
         name, last + 1, tx.now,
@@ -86,7 +86,7 @@ def close_feed(tx: Tx, name: str) -> bool:
 @bounded()
 def skip(tx: Tx, name: str) -> None:
     """Drops the backlog: the feed goes on with what is filed from now on."""
-    last = tx.value("SELECT max(message_row) FROM history") or 0
+    last = tx.value("SELECT max(id) FROM history") or 0
     tx.run("UPDATE feed SET next_row = ? WHERE name = ?", last + 1, name)
     tx.run("DELETE FROM feed_range WHERE name = ?", name)
     tx.run("DELETE FROM feed_item WHERE name = ?", name)
@@ -95,7 +95,7 @@ def skip(tx: Tx, name: str) -> None:
 @bounded()
 def rewind(tx: Tx, name: str, since: int) -> None:
     """Offers again what arrived at or after a time (ms)."""
-    first = tx.value("SELECT min(message_row) FROM history WHERE arrived_at >= ?", since)
+    first = tx.value("SELECT min(id) FROM history WHERE arrived_at >= ? AND gone = 0", since)
     if first is not None:
         tx.run("UPDATE feed SET next_row = ? WHERE name = ? AND next_row > ?", first, name, first)
 
@@ -127,8 +127,8 @@ def take(tx: Tx, name: str, owner: str, count: int, arrived_before: int) -> Leas
     if feed is None or feed[1]:
         return None
     high = tx.value(
-        "SELECT max(message_row) FROM (SELECT message_row FROM history WHERE message_row >= ?"
-        " AND arrived_at < ? ORDER BY message_row LIMIT ?) AS page", feed[0], arrived_before, count,
+        "SELECT max(id) FROM (SELECT id FROM history WHERE id >= ?"
+        " AND gone = 0 AND arrived_at < ? ORDER BY id LIMIT ?) AS page", feed[0], arrived_before, count,
     )  # fmt: skip
     if high is None:
         return None
@@ -218,14 +218,14 @@ def waits(tx: Tx, name: str, arrived_before: int) -> bool:
 
 def listed(tx: Tx, low: int, high: int) -> list[Listed]:
     """The articles of a range that are still here, in their order."""
-    rows = tx.all(f"{_ARTICLE} WHERE h.message_row BETWEEN ? AND ? ORDER BY h.message_row", HEAD, low, high)
+    rows = tx.all(f"{_ARTICLE} WHERE h.id BETWEEN ? AND ? AND h.gone = 0 ORDER BY h.id", HEAD, low, high)
     return [_listed(row) for row in rows]
 
 
 def listed_rows(tx: Tx, numbers: Sequence[int]) -> list[Listed]:
     """Those of the articles that are still here."""
     members, param = dialect.among(tx.engine, numbers)
-    return [_listed(row) for row in tx.all(f"{_ARTICLE} WHERE h.message_row {members}", HEAD, param)]
+    return [_listed(row) for row in tx.all(f"{_ARTICLE} WHERE h.id {members} AND h.gone = 0", HEAD, param)]
 
 
 def _listed(row: tuple[int, str, int, int, bytes, bytes | None, bytes | None]) -> Listed:
@@ -258,12 +258,12 @@ def backlogs(tx: Tx) -> list[Backlog]:
         "SELECT name, next_row, paused, state FROM feed ORDER BY name"
     ):
         ahead = tx.value(
-            "SELECT count(*) FROM (SELECT 1 FROM history WHERE message_row >= ? LIMIT ?) AS page",
+            "SELECT count(*) FROM (SELECT 1 FROM history WHERE id >= ? AND gone = 0 LIMIT ?) AS page",
             next_row,
             COUNTED,
         )
         oldest = tx.value(
-            "SELECT arrived_at FROM history WHERE message_row >= ? ORDER BY message_row LIMIT 1", next_row
+            "SELECT arrived_at FROM history WHERE id >= ? AND gone = 0 ORDER BY id LIMIT 1", next_row
         )
         ranges = tx.value("SELECT count(*) FROM feed_range WHERE name = ?", name)
         later = tx.value("SELECT count(*) FROM feed_item WHERE name = ?", name)

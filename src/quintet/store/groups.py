@@ -259,24 +259,25 @@ def arrived(
     high: int,
     wanted: Iterable[FolderId] | None,
     limit: int = 500,
-    after: tuple[int, str] = (0, ""),
-) -> list[tuple[str, int]]:
-    """Articles that arrived from ``low`` to before ``high`` (ms), oldest first: (Message-ID, arrival).
+    after: tuple[int, int] = (0, 0),
+) -> list[tuple[str, int, MessageId]]:
+    """Articles that arrived from ``low`` to before ``high`` (ms), oldest first: Message-ID, arrival, row.
 
-    Only those in ``wanted`` groups, None for all.  ``after`` continues behind the (arrival, Message-ID) of
+    Only those in ``wanted`` groups, None for all.  ``after`` continues behind the (arrival, row) of
     the last one (NEWNEWS, RFC 3977 7.4).
     """
     where, params = "", []
     if wanted is not None:
         members, param = dialect.among(tx.engine, sorted(wanted))
-        where = " AND EXISTS (SELECT 1 FROM entry e WHERE e.message_id = h.message_row AND e.folder_id "
+        where = " AND EXISTS (SELECT 1 FROM entry e WHERE e.message_id = h.id AND e.folder_id "
         where += f"{members})"
         params = [param]
     return tx.all(
-        "SELECT h.message_id, h.arrived_at FROM history h WHERE h.message_row IS NOT NULL"
-        " AND h.arrived_at >= ? AND h.arrived_at < ?"
-        f" AND (h.arrived_at > ? OR (h.arrived_at = ? AND h.message_id > ?)){where}"
-        " ORDER BY h.arrived_at, h.message_id LIMIT ?",
+        # the left side of a CROSS JOIN is read first: in the order of arrival
+        "SELECT m.message_id, h.arrived_at, h.id FROM history h CROSS JOIN message m WHERE m.id = h.id"
+        " AND h.gone = 0 AND h.arrived_at >= ? AND h.arrived_at < ?"
+        f" AND (h.arrived_at > ? OR (h.arrived_at = ? AND h.id > ?)){where}"
+        " ORDER BY h.arrived_at, h.id LIMIT ?",
         max(low, after[0]), high, after[0], after[0], after[1], *params, limit,
     )  # fmt: skip
 

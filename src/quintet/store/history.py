@@ -1,34 +1,67 @@
 """History: which Message-IDs of news were taken, or refused for good, so that none comes twice.
 
-Kept longer than the articles themselves (RFC 5537 3.4, RFC 3977 6.3.2).
+Kept longer than the articles themselves (RFC 5537 3.4, RFC 3977 6.3.2), and by hashes: the text of an id
+stands with its message.  Of two ids whose hashes begin with the same 64 bits the second counts as known; the
+chance that ten million ids have such a pair is 1 in 370,000.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import hashlib
+import struct
+from collections.abc import Collection, Iterable
+from zlib import crc32
 
 from quintet.store import dialect
 from quintet.store.db import Tx, bounded
 from quintet.store.model import MessageId
 
+INSERT = "INSERT INTO history (id, arrived_at, gone, key, rest, crc) VALUES (?, ?, ?, ?, ?, ?)"
+_NEW = f"{INSERT} ON CONFLICT (key) DO NOTHING"
+_HALVES = struct.Struct(">q8s")
+
+
+Hash = tuple[int, bytes, int]
+"""What is kept of a Message-ID: the halves of its MD5, and its tag in `idtable`."""
+
+
+def hashed(message_id: str) -> Hash:
+    """Of a Message-ID with angle brackets.  MD5 as in INN's history."""
+    raw = message_id.encode("utf-8", "replace")
+    front, rest = _HALVES.unpack(hashlib.md5(raw, usedforsecurity=False).digest())
+    return front, rest, crc32(raw)
+
+
+def key(message_id: str) -> int:
+    """By which it is looked up."""
+    return hashed(message_id)[0]
+
+
+def md5(key: int, rest: bytes) -> bytes:
+    """The whole hash again."""
+    return _HALVES.pack(key, rest)
+
+
+def row(message_id: str, row_id: int, arrived_at: int, *, gone: bool = False) -> tuple[object, ...]:
+    """For `INSERT`."""
+    return (row_id, arrived_at, int(gone), *hashed(message_id))
+
 
 def known(tx: Tx, message_id: str) -> bool:
     """Whether that Message-ID (with angle brackets) was seen."""
-    return tx.one("SELECT 1 FROM history WHERE message_id = ?", message_id) is not None
+    return tx.one("SELECT 1 FROM history WHERE key = ?", key(message_id)) is not None
 
 
 def among(tx: Tx, ids: Collection[str]) -> set[str]:
     """Those of the Message-IDs that were seen; 2 us an id.  `Store.known_many` asks memory first."""
-    members, param = dialect.among(tx.engine, ids)
-    return {text for (text,) in tx.all(f"SELECT message_id FROM history WHERE message_id {members}", param)}
+    names = {key(one): one for one in ids}
+    members, param = dialect.among(tx.engine, names)
+    return {names[each] for (each,) in tx.all(f"SELECT key FROM history WHERE key {members}", param)}
 
 
-def page(tx: Tx, after: str, limit: int) -> list[str]:
-    """All ids, ``limit`` at a time, in an order of the engine's; ``after`` the last of the page before."""
-    rows = tx.all(
-        "SELECT message_id FROM history WHERE message_id > ? ORDER BY message_id LIMIT ?", after, limit
-    )
-    return [text for (text,) in rows]
+def page(tx: Tx, after: int, limit: int) -> list[tuple[int, int]]:
+    """The tags of all ids, ``limit`` at a time: (row, tag); ``after`` the last row of the page before."""
+    return tx.all("SELECT id, crc FROM history WHERE id > ? ORDER BY id LIMIT ?", after, limit)
 
 
 def count(tx: Tx) -> int:
@@ -38,22 +71,16 @@ def count(tx: Tx) -> int:
 
 def find(tx: Tx, message_id: str) -> MessageId | None:
     """The message row of an article that is here; None when it never was or is gone."""
-    row = tx.value("SELECT message_row FROM history WHERE message_id = ?", message_id)
-    return None if row is None else MessageId(row)
+    found = tx.value("SELECT id FROM history WHERE key = ? AND gone = 0", key(message_id))
+    return None if found is None else MessageId(found)
 
 
 @bounded()
 def add(tx: Tx, message_id: str, message_row: MessageId | None, arrived_at: int) -> bool:
     """Notes an id; False when it was there (nothing changes then)."""
     tx.learn(message_id)
-    return (
-        tx.run(
-            "INSERT INTO history (message_id, message_row, arrived_at) VALUES (?, ?, ?)"
-            " ON CONFLICT (message_id) DO NOTHING",
-            message_id, message_row, arrived_at,
-        )
-        > 0
-    )  # fmt: skip
+    row_id = tx.new_ids(1) if message_row is None else message_row
+    return tx.run(_NEW, *row(message_id, row_id, arrived_at, gone=message_row is None)) > 0
 
 
 @bounded()
@@ -63,15 +90,24 @@ def remember(tx: Tx, message_id: str) -> None:
 
 
 @bounded()
+def remember_all(tx: Tx, message_ids: Collection[str]) -> None:
+    """Notes many of them."""
+    first = tx.new_ids(len(message_ids))
+    for message_id in message_ids:
+        tx.learn(message_id)
+    tx.many(_NEW, [row(one, row_id, tx.now, gone=True) for row_id, one in enumerate(message_ids, first)])
+
+
+@bounded()
 def forget(tx: Tx, message_id: str) -> None:
     """An id whose article was not kept may come again: it was held back, and is let go."""
-    tx.run("DELETE FROM history WHERE message_id = ? AND message_row IS NULL", message_id)
+    tx.run("DELETE FROM history WHERE key = ? AND gone = 1", key(message_id))
 
 
 @bounded()
 def detach(tx: Tx, message_row: MessageId) -> None:
     """The article is gone; its id stays known."""
-    tx.run("UPDATE history SET message_row = NULL WHERE message_row = ?", message_row)
+    tx.run("UPDATE history SET gone = 1 WHERE id = ?", message_row)
 
 
 @bounded(lambda message_rows: len(message_rows) <= 100)
@@ -80,8 +116,8 @@ def detach_gone(tx: Tx, message_rows: Collection[int]) -> None:
     members, param = dialect.among(tx.engine, message_rows)
     tx.run(
         # not a join: the planner would begin with all groups
-        f"UPDATE history SET message_row = NULL WHERE message_row {members} AND NOT EXISTS"
-        " (SELECT 1 FROM entry e WHERE e.message_id = history.message_row"
+        f"UPDATE history SET gone = 1 WHERE id {members} AND NOT EXISTS"
+        " (SELECT 1 FROM entry e WHERE e.message_id = history.id"
         " AND (SELECT f.kind FROM folder f WHERE f.id = e.folder_id) = 'group')",
         param,
     )  # fmt: skip
@@ -90,7 +126,33 @@ def detach_gone(tx: Tx, message_rows: Collection[int]) -> None:
 def sweep(tx: Tx, before: int, limit: int = 5000) -> int:
     """Forgets ids whose article is gone and that arrived before a time; returns how many."""
     return tx.run(
-        "DELETE FROM history WHERE message_id IN (SELECT message_id FROM history"
-        " WHERE arrived_at < ? AND message_row IS NULL ORDER BY arrived_at LIMIT ?)",
+        "DELETE FROM history WHERE id IN (SELECT id FROM history"
+        " WHERE arrived_at < ? AND gone = 1 ORDER BY arrived_at LIMIT ?)",
         before, limit,
     )  # fmt: skip
+
+
+def from_texts(tx: Tx) -> None:
+    """Fills `history_hash` from the table of before, which had the texts (schema 85)."""
+    after = ""
+    while page := _texts(tx, after):
+        first = tx.new_ids(len(page))
+        tx.many(
+            INSERT.replace("INTO history", "INTO history_hash"),
+            _rows(page, first),
+        )
+        after = page[-1][0]
+
+
+def _texts(tx: Tx, after: str) -> list[tuple[str, int | None, int]]:
+    return tx.all(
+        "SELECT message_id, message_row, arrived_at FROM history WHERE message_id > ?"
+        " ORDER BY message_id LIMIT 5000", after,
+    )  # fmt: skip
+
+
+def _rows(page: Iterable[tuple[str, int | None, int]], first: int) -> list[tuple[object, ...]]:
+    return [
+        row(text, own if message_row is None else message_row, arrived_at, gone=message_row is None)
+        for own, (text, message_row, arrived_at) in enumerate(page, first)
+    ]

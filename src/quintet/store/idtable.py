@@ -166,14 +166,19 @@ class IdTable:
 
         The first to add after a flush says so on the disk (``sync``) before anything else.
         """
-        head, slots, mask = self._head, self._slots, self._mask
+        head = self._head
         if head[_CLEAN]:
             head[_CLEAN] = 0
             if sync:
                 self._map.flush(0, HEAD)
+        self.add_tags([crc32(one.encode("utf-8", "replace")) for one in ids])
+
+    def add_tags(self, tags: Iterable[int]) -> None:
+        """The same by the CRCs of the ids, into a table that nobody else believes yet, or by `add`."""
+        head, slots, mask = self._head, self._slots, self._mask
         used, most = head[_USED], int(self.slots * MAX_FULL)
-        for one in ids:
-            tag = crc32(one.encode("utf-8", "replace")) or 1
+        for each in tags:
+            tag = each or 1
             start = tag & mask
             for at in range(start, start + PROBES):
                 held = slots[at]

@@ -36,7 +36,7 @@ class Work:
     """Where the building of a table by this process stands (`remembering`)."""
 
     number: int = 0  # 0: none is being built
-    after: str = ""
+    after: int = 0  # row of the history
     count: int = 0
 
 
@@ -190,12 +190,12 @@ class Known:
         return self._next_number
 
     @bounded()
-    def fill(self, tx: Tx, number: int, ids: Sequence[str]) -> bool:
+    def fill(self, tx: Tx, number: int, tags: Sequence[int]) -> bool:
         """Puts ids of the database into the table of that number; False when another has taken over."""
         table = self._current()
         if table is None or table.successor != number or self._next is None:
             return False
-        self._next.add(ids, sync=False)
+        self._next.add_tags(tags)
         return True
 
     @bounded()

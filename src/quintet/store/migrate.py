@@ -9,12 +9,16 @@ from __future__ import annotations
 import functools
 import re
 import tempfile
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
 import apsw
 
-from quintet.store import db, dialect
+from quintet.store import db, dialect, history
+
+# what no SQL of both engines can say, after the statements of a file and in their transaction
+_FILL: dict[int, Callable[[db.Tx], None]] = {85: history.from_texts}
 
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 
@@ -86,6 +90,8 @@ def upgrade(tx: db.DrivenTx, now: int) -> list[str]:
             if not tx.one("SELECT 1 FROM migration WHERE number = ?", number):  # numbers come in any order
                 for statement in statements(dialect.schema(sql, tx.engine)):
                     tx.run(statement)
+                if number in _FILL:
+                    _FILL[number](tx)
                 tx.run("INSERT INTO migration (number, name, applied_at) VALUES (?, ?, ?)", number, name, now)
                 applied.append(f"{number:04}_{name}")
             tx.commit()

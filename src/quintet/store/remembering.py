@@ -25,7 +25,7 @@ async def some(store: Store) -> bool:
     if not work.number:
         if not store.known.wants_building:
             return False
-        work.after, work.count = "", 0
+        work.after, work.count = 0, 0
         count = await store.read(history.count)
         try:
             work.number = await store.write(store.known.begin, count)
@@ -33,7 +33,7 @@ async def some(store: Store) -> bool:
             raise TryLater(Reason.DISK_FULL, str(error)) from error
     for _ in range(PAGES):
         page = await store.read(history.page, work.after, known.PAGE)
-        if page and not await store.write(store.known.fill, work.number, page):
+        if page and not await store.write(store.known.fill, work.number, [tag for _, tag in page]):
             work.number = 0  # another worker began anew
             return False
         work.count += len(page)
@@ -42,7 +42,7 @@ async def some(store: Store) -> bool:
                 logger.info("history in memory", ids=work.count)
             work.number = 0
             return False
-        work.after = page[-1]
+        work.after = page[-1][0]
     return True
 
 

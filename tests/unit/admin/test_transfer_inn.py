@@ -62,7 +62,7 @@ class Inn:
         for path in paths[1:]:
             os.link(paths[0], path)
         token = inn.token_of(self.numbers[names[0]], places[names[0]])
-        self.lines.append(inn.history_line(f"<{number}@Old.Example>", arrived, token))
+        self.lines.append(inn.history_line(inn.hashed(f"<{number}@Old.Example>"), arrived, token))
         self.write()
 
     def write(self) -> None:

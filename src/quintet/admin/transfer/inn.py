@@ -143,11 +143,11 @@ def hashed(message_id: str) -> str:
 
 
 def history_line(
-    message_id: str, arrived_s: int, token: str = "", expires_s: int = 0, posted_s: int = 0
+    hashed_id: str, arrived_s: int, token: str = "", expires_s: int = 0, posted_s: int = 0
 ) -> str:
-    """A line; without a token the id alone is remembered."""
+    """A line of what `hashed` gives; without a token the id alone is remembered."""
     dates = f"{arrived_s}~{expires_s or '-'}~{posted_s or arrived_s}"
-    return f"[{hashed(message_id)}]\t{dates}" + (f"\t{token}\n" if token else "\n")
+    return f"[{hashed_id}]\t{dates}" + (f"\t{token}\n" if token else "\n")
 
 
 def active_line(group: Group) -> str:

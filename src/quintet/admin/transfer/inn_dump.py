@@ -16,7 +16,7 @@ from pathlib import Path
 
 from quintet.admin.transfer import inn
 from quintet.errors import Problem
-from quintet.store import entries
+from quintet.store import entries, history
 from quintet.store import groups as stored
 from quintet.store.db import Tx
 from quintet.store.model import BodyRef, Folder, FolderId, MessageId
@@ -31,9 +31,9 @@ Step = Callable[[int], None]
 class Leaving:
     """One id of the history, with its article where that is here."""
 
-    message_id: str
+    hash: str  # of its Message-ID, as INN writes it
     arrived_at: int
-    row: int | None
+    row: int  # of the history
     ends_at: int
     sent_at: int
     places: tuple[tuple[FolderId, int], ...]
@@ -61,19 +61,19 @@ async def dump(store: Store, target: Path, step: Step = lambda _: None) -> Resul
     result = Result(groups=len(groups))
     note = db / "history.state"
     after, size = _resume(note, db / "history")
-    with (db / "history").open("r+b" if size else "wb") as history:
-        history.truncate(size)
-        history.seek(size)
+    with (db / "history").open("r+b" if size else "wb") as lines:
+        lines.truncate(size)
+        lines.seek(size)
         while page := await store.read(_page, after):
             for one in page:
-                history.write((await _one(store, spool / "articles", one, names, numbers)).encode())
+                lines.write((await _one(store, spool / "articles", one, names, numbers)).encode())
                 result.articles += one.body is not None
                 result.ids += one.body is None
                 step(1)
-            after = page[-1].arrived_at, page[-1].message_id
-            history.flush()
-            os.fsync(history.fileno())
-            _mark(note, after, history.tell())
+            after = page[-1].arrived_at, page[-1].row
+            lines.flush()
+            os.fsync(lines.fileno())
+            _mark(note, after, lines.tell())
     note.unlink(missing_ok=True)
     return result
 
@@ -96,24 +96,23 @@ async def _one(
             paths = [inn.file_of(articles, names[place], uid) for place, uid in places]
             await asyncio.to_thread(_write_article, paths, inn.write_article(data))
             token = inn.token_of(numbers[places[0][0]], places[0][1])
-    return inn.history_line(
-        one.message_id, one.arrived_at // 1000, token, one.ends_at // 1000, one.sent_at // 1000
-    )
+    return inn.history_line(one.hash, one.arrived_at // 1000, token, one.ends_at // 1000, one.sent_at // 1000)
 
 
-def _page(tx: Tx, after: tuple[int, str]) -> list[Leaving]:
+def _page(tx: Tx, after: tuple[int, int]) -> list[Leaving]:
     rows = tx.all(
-        "SELECT h.message_id, h.arrived_at, h.message_row, a.expires_at, m.sent_at FROM history h"
-        " LEFT JOIN article_end a ON a.message_row = h.message_row"
-        " LEFT JOIN message m ON m.id = h.message_row"
-        " WHERE h.arrived_at >= ? AND (h.arrived_at > ? OR h.message_id > ?)"
-        " ORDER BY h.arrived_at, h.message_id LIMIT ?", after[0], after[0], after[1], PAGE,
+        "SELECT h.id, h.arrived_at, h.gone, h.key, h.rest, m.message_id, a.expires_at, m.sent_at"
+        " FROM history h LEFT JOIN article_end a ON a.message_row = h.id LEFT JOIN message m ON m.id = h.id"
+        " WHERE h.arrived_at >= ? AND (h.arrived_at > ? OR h.id > ?)"
+        " ORDER BY h.arrived_at, h.id LIMIT ?", after[0], after[0], after[1], PAGE,
     )  # fmt: skip
     found = []
-    for message_id, arrived_at, row, ends_at, sent_at in rows:
-        places = () if row is None else tuple(entries.places(tx, row))
+    for row, arrived_at, gone, key, rest, message_id, ends_at, sent_at in rows:
+        places = () if gone else tuple(entries.places(tx, row))
         body = entries.message_body(tx, MessageId(row)) if places else None
-        found.append(Leaving(message_id, arrived_at, row, ends_at or 0, sent_at or 0, places, body))
+        # INN takes the domain without case; of an id that is gone we have the hash of what it was
+        hashed = inn.hashed(message_id) if message_id else history.md5(key, rest).hex().upper()
+        found.append(Leaving(hashed, arrived_at, row, ends_at or 0, sent_at or 0, places, body))
     return found
 
 
@@ -146,16 +145,16 @@ def _replace(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def _resume(note: Path, history: Path) -> tuple[tuple[int, str], int]:
+def _resume(note: Path, history: Path) -> tuple[tuple[int, int], int]:
     try:
         state = json.loads(note.read_text())
-        after, size = (int(state["at"]), str(state["id"])), int(state["size"])
+        after, size = (int(state["at"]), int(state["id"])), int(state["size"])
         if history.stat().st_size >= size:
             return after, size
     except (OSError, ValueError, KeyError, TypeError):
         pass  # no note, or one that cannot be used: from the beginning
-    return (-1, ""), 0
+    return (-1, 0), 0
 
 
-def _mark(note: Path, after: tuple[int, str], size: int) -> None:
+def _mark(note: Path, after: tuple[int, int], size: int) -> None:
     _replace(note, json.dumps({"at": after[0], "id": after[1], "size": size}))

@@ -57,9 +57,9 @@ async def _write(
     elif compress == "bzip2":
         out = cast(BinaryIO, bz2.BZ2File(file, "wb"))
     count = 0
-    after = (0, "")
+    after = (0, 0)
     while page := await store.read(_page, since, after):
-        for row in [row for _, _, row in page]:
+        for row in [row for _, row in page]:
             data = await asyncio.to_thread(_article, store, await store.read(_body, row, chosen))
             if data:
                 out.write(b"#! rnews %d\n%b" % (len(data), data))
@@ -72,12 +72,12 @@ async def _write(
     return count
 
 
-def _page(tx: Tx, since: int, after: tuple[int, str]) -> list[tuple[int, str, MessageId]]:
-    """(arrival, Message-ID, row) of articles behind the last one, oldest first."""
+def _page(tx: Tx, since: int, after: tuple[int, int]) -> list[tuple[int, MessageId]]:
+    """(arrival, row) of articles behind the last one, oldest first."""
     return tx.all(
-        "SELECT arrived_at, message_id, message_row FROM history WHERE message_row IS NOT NULL"
-        " AND arrived_at >= ? AND (arrived_at > ? OR message_id > ?)"
-        " ORDER BY arrived_at, message_id LIMIT ?", max(since, after[0]), after[0], after[1], PAGE,
+        "SELECT arrived_at, id FROM history WHERE gone = 0"
+        " AND arrived_at >= ? AND (arrived_at > ? OR id > ?)"
+        " ORDER BY arrived_at, id LIMIT ?", max(since, after[0]), after[0], after[1], PAGE,
     )  # fmt: skip
 
 

@@ -170,23 +170,23 @@ JOIN folder f ON f.id = e.folder_id
 WHERE f.kind = 'group'
 AND NOT EXISTS (SELECT 1
 FROM history h
-WHERE h.message_row = e.message_id);
+WHERE h.id = e.message_id AND h.gone = 0);
 
 -- 25: history names a message that is gone
-SELECT h.message_id
+SELECT h.id
 FROM history h
-WHERE h.message_row IS NOT NULL
+WHERE h.gone = 0
 AND NOT EXISTS (SELECT 1
 FROM message m
-WHERE m.id = h.message_row);
+WHERE m.id = h.id);
 
 -- 47: history names an article that is in no group
-SELECT h.message_id
+SELECT h.id
 FROM history h
-WHERE h.message_row IS NOT NULL
+WHERE h.gone = 0
 AND NOT EXISTS (SELECT 1
 FROM entry e
-WHERE e.message_id = h.message_row
+WHERE e.message_id = h.id
 AND (SELECT f.kind
 FROM folder f
 WHERE f.id = e.folder_id) = 'group');
