@@ -206,7 +206,7 @@ def _note(tx: Tx, folder: Folder, uids: Sequence[int], alone: AccountId | None) 
         "UPDATE entry SET modseq = ? WHERE folder_id = ? AND uid = ?",
         [(modseq, folder.id, uid) for uid in uids],
     )
-    tx.run("UPDATE folder SET highest_modseq = ? WHERE id = ?", modseq, folder.id)
+    folders.stir(tx, folder.id, modseq)
     tx.hint(folder.account_id, folder.id)
     return modseq
 

@@ -19,6 +19,7 @@ from quintet.store.model import AccountId, Folder, FolderId, FolderKind, Modseq
 MAX_NAME = 1000  # characters of a whole path; RFC 9051 sets none, file systems and clients stop near here
 MAX_LEVELS = 100
 INBOX = "INBOX"
+TOP = "subtree"  # the role of the folder that stands for all without a parent, where an account has one
 
 COLUMNS = (
     "id, account_id, parent_id, name, kind, role, uid_validity, uid_next, low, messages, unseen, deleted,"
@@ -256,6 +257,37 @@ def touch(tx: Tx, folder_id: FolderId) -> Modseq:
     return modseq
 
 
+def stir(tx: Tx, folder_id: FolderId, modseq: Modseq) -> None:
+    """Notes that something in it changed that its counts do not tell."""
+    tx.run("UPDATE folder SET highest_modseq = ?, stirred_at = ? WHERE id = ?", modseq, tx.now, folder_id)
+
+
+def stirred(tx: Tx, folder: Folder) -> int:
+    """When something right in it last came, changed or went, an entry or a folder; UTC ms."""
+    is_top = folder.role == TOP
+    times = (
+        tx.value("SELECT stirred_at FROM folder WHERE id = ?", folder.id),
+        tx.value("SELECT saved_at FROM entry WHERE folder_id = ? ORDER BY uid DESC LIMIT 1", folder.id),
+        tx.value("SELECT max(changed_at) FROM folder WHERE parent_id = ?", folder.id),
+        tx.value(
+            "SELECT changed_at FROM folder WHERE account_id = ? AND parent_id IS NULL AND id <> ?"
+            " ORDER BY changed_modseq DESC LIMIT 1", folder.account_id, folder.id,
+        ) if is_top else 0,
+    )  # fmt: skip
+    return max(folder.created_at, *(time or 0 for time in times))
+
+
+def _stir_above(tx: Tx, folder: Folder) -> None:
+    """A folder goes from where it is."""
+    if folder.parent_id is not None:
+        tx.run("UPDATE folder SET stirred_at = ? WHERE id = ?", tx.now, folder.parent_id)
+        return
+    tx.run(
+        "UPDATE folder SET stirred_at = ? WHERE account_id = ? AND role = ? AND role <> ''",  # by its index
+        tx.now, folder.account_id, TOP,
+    )  # fmt: skip
+
+
 def rename(tx: Tx, folder_id: FolderId, new: str) -> Folder:
     """Moves a folder with everything under it to another name.
 
@@ -283,6 +315,8 @@ def rename(tx: Tx, folder_id: FolderId, new: str) -> Folder:
         raise Refused(Reason.ALREADY_EXISTS, new)
     parent_id = _parent(tx, folder.account_id, new, folder.kind, True)
     modseq = _modseq(tx, folder.account_id)
+    if parent_id != folder.parent_id:
+        _stir_above(tx, folder)
     tx.run(
         "UPDATE folder SET name = ?, parent_id = ?, changed_modseq = ?, highest_modseq = ?, changed_at = ?"
         " WHERE id = ?",
@@ -352,6 +386,7 @@ def remove(tx: Tx, folder_id: FolderId, *, refuse_children: bool = False) -> Non
         "INSERT INTO folder_tombstone (account_id, folder_id, name, modseq) VALUES (?, ?, ?, ?)",
         folder.account_id, folder_id, folder.name, modseq,
     )  # fmt: skip
+    _stir_above(tx, folder)
     tx.run("DELETE FROM folder WHERE id = ?", folder_id)
     tx.hint(folder.account_id, folder_id)
 

@@ -109,8 +109,8 @@ def replace(tx: Tx, entry_id: EntryId, facts: Facts) -> Modseq:
     )  # fmt: skip
     _doom(tx, [old])
     tx.run(
-        "UPDATE folder SET bytes = bytes + ?, highest_modseq = ? WHERE id = ?",
-        0 if hidden else facts.size - size, modseq, folder_id,
+        "UPDATE folder SET bytes = bytes + ?, highest_modseq = ?, stirred_at = ? WHERE id = ?",
+        0 if hidden else facts.size - size, modseq, tx.now, folder_id,
     )  # fmt: skip
     tx.hint(account_id, folder_id)
     return modseq
@@ -130,7 +130,7 @@ def touch(tx: Tx, entry_id: EntryId) -> Modseq:
         "UPDATE entry SET modseq = ?, content_modseq = ? WHERE folder_id = ? AND uid = ?",
         modseq, modseq, folder_id, uid,
     )  # fmt: skip
-    tx.run("UPDATE folder SET highest_modseq = ? WHERE id = ?", modseq, folder_id)
+    folders.stir(tx, folder_id, modseq)
     tx.hint(account_id, folder_id)
     return modseq
 
@@ -152,7 +152,7 @@ def remove_hidden(tx: Tx, folder: Folder, ids: Sequence[EntryId]) -> int:
     tx.many("DELETE FROM entry WHERE folder_id = ? AND uid = ?", [(folder.id, row[0]) for row in rows])
     tx.many("DELETE FROM prop WHERE kind IN (2, 3, 4) AND object_id = ?", [(row[1],) for row in rows])
     _doom(tx, [row[3] for row in rows])
-    tx.run("UPDATE folder SET highest_modseq = ? WHERE id = ?", modseq, folder.id)
+    folders.stir(tx, folder.id, modseq)
     tx.hint(folder.account_id, folder.id)
     return len(rows)
 

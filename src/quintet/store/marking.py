@@ -138,8 +138,8 @@ def _write(
             numbers = [modseq] * (3 if sql is _BOTH else 2)
             tx.run(sql + members, new, words, *numbers, folder.id, *params)
         tx.run(
-            "UPDATE folder SET unseen = unseen + ?, deleted = deleted + ?, highest_modseq = ? WHERE id = ?",
-            unseen, deleted, modseq, folder.id,
+            "UPDATE folder SET unseen = unseen + ?, deleted = deleted + ?, highest_modseq = ?,"
+            " stirred_at = ? WHERE id = ?", unseen, deleted, modseq, tx.now, folder.id,
         )  # fmt: skip
         tx.hint(folder.account_id, folder.id)
     return result

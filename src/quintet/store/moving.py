@@ -299,9 +299,9 @@ def _take_away(tx: Tx, folder: Folder, rows: list[tuple[Any, ...]], *, moved_to:
         lowest = tx.value("SELECT min(uid) FROM entry WHERE folder_id = ? AND hidden = 0", folder.id)
     tx.run(
         "UPDATE folder SET messages = messages - ?, unseen = unseen - ?, deleted = deleted - ?,"
-        " bytes = bytes - ?, highest_modseq = ?, low = ? WHERE id = ?",
+        " bytes = bytes - ?, highest_modseq = ?, stirred_at = ?, low = ? WHERE id = ?",
         len(rows), sum(not row[2] & SEEN for row in rows), sum(bool(row[2] & DELETED) for row in rows), size,
-        modseq, folder.uid_next if lowest is None else lowest, folder.id,
+        modseq, tx.now, folder.uid_next if lowest is None else lowest, folder.id,
     )  # fmt: skip
     seen.forget(tx, folder.id, RangeSet.of(row[0] for row in rows))
     tx.hint(folder.account_id, folder.id)

@@ -75,7 +75,7 @@ def mark_ranges(
         folder_id, account_id, present + (here if value else -here), modseq, str(new),
     )  # fmt: skip
     _log(tx, folder_id, account_id, modseq, difference)
-    tx.run("UPDATE folder SET highest_modseq = ? WHERE id = ?", modseq, folder_id)
+    folders.stir(tx, folder_id, modseq)
     tx.hint(folder.account_id, folder_id)
     return new, modseq
 
@@ -84,7 +84,7 @@ def note(tx: Tx, folder: Folder, account_id: AccountId, numbers: Iterable[int]) 
     """Something else changed for this reader alone; returns its change number."""
     modseq = folders.book(tx, folder.account_id, 0, 0)
     _log(tx, folder.id, account_id, modseq, RangeSet.of(numbers))
-    tx.run("UPDATE folder SET highest_modseq = ? WHERE id = ?", modseq, folder.id)
+    folders.stir(tx, folder.id, modseq)
     tx.hint(folder.account_id, folder.id)
     return modseq
 

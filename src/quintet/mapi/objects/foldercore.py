@@ -270,6 +270,7 @@ class FolderCore(Bagged):
         pid.CREATION_TIME: lambda self: types.of_ms(self.row.created_at),
         pid.LAST_MODIFICATION: lambda self: types.of_ms(self.row.changed_at),
         pid.LOCAL_COMMIT_TIME: lambda self: types.of_ms(self.row.changed_at),
+        pid.LOCAL_COMMIT_TIME_MAX: lambda self: types.of_ms(folders.stirred(self.box.tx, self.row)),
         pid.FOLDER_FLAGS: _flags,
         **defaults.FACTS,
         pid.HAS_RULES: lambda self: rules.any_in(self.box.tx, self.id),

@@ -330,6 +330,43 @@ def test_folder_tells_when_it_changed_itself(tx: DrivenTx, box: Box, deliver: De
     assert made.parent.value(pid.LAST_MODIFICATION) < began + 600_000_000
 
 
+def test_folder_tells_when_something_in_it_changed(tx: DrivenTx, box: Box, deliver: Deliver) -> None:
+    """MS-OXCFOLD_R3002 to R3004: messages and folders right in it count, what lies deeper does not."""
+    made, _ = box.subtree.create_folder("Old")
+
+    def stirs(*folders: Folder) -> None:
+        """What was done just now changed something in all of these, and in no other one."""
+        now = types.of_ms(tx.now)
+        times = {one.id: one.value(pid.LOCAL_COMMIT_TIME_MAX) for one in (box.subtree, made, box.inbox)}
+        assert {number for number, time in times.items() if time == now} == {one.id for one in folders}
+        tx.now += 60_000
+        box.written()
+
+    stirs(box.subtree, made, box.inbox)  # all were made now
+    one, two = deliver(letter(1)), deliver(letter(2))
+    stirs(box.inbox)
+    box.inbox.set_read_flags([one], True)
+    stirs(box.inbox)
+    box.message(two).set([(pid.SUBJECT, "three")])
+    stirs()  # it is not saved
+    box.inbox.move_copy_messages([one], made, copy=False)
+    stirs(box.inbox, made)
+    box.inbox.delete_messages([two])
+    stirs(box.inbox)
+    child, _ = made.create_folder("Child")
+    stirs(made)
+    deeper, _ = child.create_folder("Deeper")
+    stirs()
+    child.set([(pid.COMMENT, "why")])
+    stirs(made)
+    child.move_folder(deeper.id, made, "Deeper")
+    stirs(made)
+    made.delete_folder(child.id)
+    stirs(made)
+    box.subtree.delete_folder(made.id, messages=True, subfolders=True)
+    assert box.subtree.value(pid.LOCAL_COMMIT_TIME_MAX) == types.of_ms(tx.now)
+
+
 def test_folder_tells_what_it_is(box: Box) -> None:
     """MS-OXCFOLD_R1035103, R1035105, R1035107, R1035109."""
     made, _ = special(box, "finder").create_folder("Found", search=True)
