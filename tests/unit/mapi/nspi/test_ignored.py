@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from quintet.mapi.nspi import consts
+from quintet.mapi.nspi import bodies, consts
 from quintet.mapi.nspi import messages as m
 from quintet.mapi.restrict import Property, Relation
 from tests.unit.mapi.nspi.desk import NAME, STAT, Desk
@@ -73,6 +73,41 @@ async def test_an_error_comes_alone(desk: Desk):
         assert answer.error not in (consts.SUCCESS, consts.ERRORS_RETURNED), request
         assert {getattr(answer, name, None) for name in OUTPUTS} == {None}, request
         assert not getattr(answer, "url", "")
+
+
+async def test_rows_are_those_of_query_rows_and_move_nothing(desk: Desk):
+    """R105801, R1075: with SeekEntries; R1147, R1165, R913: with GetMatches; R1377: ANR's in their order."""
+    columns = (NAME, consts.of("SmtpAddress"))
+    some = tuple([await desk.mid(name) for name in ("Zoë Novák", "Alice Adams", "Bob Baker")])
+    for table in (None, some):
+        bare = await desk.ask(m.SeekEntries(state=STAT, target=(NAME, "B"), table=table))
+        found = await desk.ask(m.SeekEntries(state=STAT, target=(NAME, "B"), table=table, columns=columns))
+        assert found.error == bare.error == consts.SUCCESS
+        assert found.state == bare.state
+        asked = m.QueryRows(
+            state=found.state, table=table or (), count=len(found.table.rows), columns=columns
+        )
+        assert found.table == (await desk.ask(asked)).table
+    named = Property(Relation.GREATER_OR_EQUAL, NAME, (NAME, "Bob"))
+    bare = await desk.ask(m.GetMatches(state=STAT, filter=named, most=99))
+    found = await desk.ask(m.GetMatches(state=STAT, filter=named, most=99, columns=columns))
+    assert found.state == bare.state == replace(STAT, container=found.state.container)
+    assert found.mids == bare.mids
+    rows = await desk.ask(m.QueryRows(state=STAT, table=found.mids, count=99, columns=columns))
+    assert found.table == rows.table
+    told = await desk.ask(m.ResolveNames(state=STAT, names=("zoë", "nobody at all", "bob"), columns=columns))
+    assert told.mids == (consts.RESOLVED, consts.UNRESOLVED, consts.RESOLVED)
+    assert [row[0] for row in told.table.rows] == ["Zoë Novák", "Bob Baker"]
+
+
+async def test_bind_looks_at_one_flag(desk: Desk):
+    """R671, R1668; R698: the GUID is that of every session, so that ids of one mean the same in others."""
+    endpoint, identity = desk.endpoint, desk.session.identity
+    answers = {
+        (await endpoint.open(identity, bodies.write_request("bind", m.Bind(flags, STAT)))).body
+        for flags in (0, ODD & ~consts.ANONYMOUS)
+    }
+    assert len(answers) == 1
 
 
 OUTPUTS = ("state", "table", "mids", "tags", "values", "rows", "version", "delta")
