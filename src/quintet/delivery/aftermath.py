@@ -21,7 +21,7 @@ from quintet.delivery.reports import Reports
 from quintet.delivery.transport import Answer, Result
 from quintet.errors import Refused, TryLater
 from quintet.message import headers
-from quintet.message.digest import Digest
+from quintet.message.outline import Headed
 from quintet.store import db, entries, queue, queue_rules, trace
 from quintet.store.db import Tx
 from quintet.store.model import MessageId
@@ -67,7 +67,7 @@ class Judged:
     """What the answers about recipients of one message come to."""
 
     one: Recipient  # any of them
-    digest: Digest | None = None  # of the message, when it is known
+    head: Headed | None = None  # of the message, when it is known
     over: list[RecipientId] = field(default_factory=list)
     later: list[Later] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
@@ -94,19 +94,19 @@ class Aftermath:
         )
 
     def settle(
-        self, recipients: Sequence[Recipient], answers: Sequence[Answer], digest: Digest | None = None
+        self, recipients: Sequence[Recipient], answers: Sequence[Answer], head: Headed | None = None
     ) -> Awaitable[None]:
-        """Writes down what became of recipients of one message, whose digest may be known already.
+        """Writes down what became of recipients of one message, whose header may be known already.
 
         What comes back is done when it is on the disk.  It or the call raises TryLater: nothing was written.
         """
-        return self.write(self.judge(recipients, answers, digest))
+        return self.write(self.judge(recipients, answers, head))
 
     def judge(
-        self, recipients: Sequence[Recipient], answers: Sequence[Answer], digest: Digest | None = None
+        self, recipients: Sequence[Recipient], answers: Sequence[Answer], head: Headed | None = None
     ) -> Judged:
         """What answers mean, counted and logged; to be written down by `write`."""
-        now, found = self._clock.now(), Judged(recipients[0], digest)
+        now, found = self._clock.now(), Judged(recipients[0], head)
         chance: float | None = None
         for one, answer in zip(recipients, answers, strict=True):
             result, text = answer.result, answer.text[:MAX_TEXT]
@@ -133,12 +133,12 @@ class Aftermath:
 
     def write(self, found: Judged) -> Awaitable[None]:
         """As `settle`; may be called again when it failed."""
-        if found.digest is None:
-            found.digest = self._store.peek(entries.digest, MessageId(found.one.message_row))
+        if found.head is None:
+            found.head = self._store.peek(entries.digest, MessageId(found.one.message_row))
         if found.fates:
-            return self._report(found, found.digest)
+            return self._report(found, found.head)
         # nobody is told, as of most mail: no task of its own, which would cost as much as the writing
-        return self._store.submit(_settle, self._settlement(found, found.digest))
+        return self._store.submit(_settle, self._settlement(found, found.head))
 
     def _later(self, one: Recipient, text: str, now: int, chance: float) -> Later:
         """The next try, and whether the sender is warned by now; not beyond a deadline that lies ahead."""
@@ -152,7 +152,7 @@ class Aftermath:
         warn = warn and bool(one.sender) and notify.wanted(notify.kept(one.params), notify.DELAY)
         return Later(one.id, due, text, warn)
 
-    async def _report(self, found: Judged, digest: Digest) -> None:
+    async def _report(self, found: Judged, head: Headed) -> None:
         """`write` where somebody is to hear of it."""
         one, reports = found.one, []
         dropped: list[tuple[str, dict[str, object]]] = []
@@ -168,7 +168,7 @@ class Aftermath:
             else:
                 why = "nobody to report to" if one.sender else "report of a report"
                 dropped.append(("dropped", {"why": why, "what": action, "to": str(fates[0].address)}))
-        settlement = self._settlement(found, digest)
+        settlement = self._settlement(found, head)
         settlement = replace(settlement, reports=reports, events=[*found.events, *dropped])
         try:
             await self._store.write(_settle, settlement)
@@ -184,8 +184,8 @@ class Aftermath:
         for word, detail in dropped:
             logger.info(word, conn=settlement.conn, **detail)
 
-    def _settlement(self, found: Judged, digest: Digest) -> Settlement:
-        ids = headers.msg_ids(digest.header(b"message-id") or b"")
+    def _settlement(self, found: Judged, head: Headed) -> Settlement:
+        ids = headers.msg_ids(head.header(b"message-id") or b"")
         return Settlement(
             message_id=ids[0] if ids else "",
             over=found.over,

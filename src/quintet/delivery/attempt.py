@@ -17,7 +17,7 @@ from quintet.delivery.route import Destination
 from quintet.delivery.shaping import Mood
 from quintet.delivery.transport import Answer, Letter, Result, To, Turn
 from quintet.errors import Problem, Reason, TryLater
-from quintet.message.digest import Digest
+from quintet.message.outline import Headed
 from quintet.store.queue import Look, Recipient
 from quintet.store.store import Store
 
@@ -42,7 +42,7 @@ class Ready:
     recipients: Sequence[Recipient]
     letter: Letter
     addresses: Sequence[To]
-    digest: Digest | None = None
+    head: Headed | None = None
     held: Held | None = None  # the session that goes on with it, and may have been told of it
 
 
@@ -92,7 +92,7 @@ class Attempts:
         letter = letters.letter(self._store, recipients[0], look, turn)
         if split(destination, recipients[0]):
             letter = _from(letter, addresses[0])
-        return Ready(destination, recipients, letter, addresses, look.digest)
+        return Ready(destination, recipients, letter, addresses, look.head)
 
     async def make(self, ready: Ready, most: int, following: Next) -> Outcome:
         """Sends a message; ``most`` of them go through one session (0: any number).

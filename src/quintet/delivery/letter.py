@@ -16,6 +16,8 @@ from quintet.delivery.envelope import USUAL, DeliverBy, Wishes, mailbox
 from quintet.delivery.transport import Letter, To, Turn
 from quintet.message import narrow
 from quintet.message.digest import Digest
+from quintet.message.outline import Headed
+from quintet.message.scan import scan
 from quintet.net.seam import CHUNK
 from quintet.store import entries
 from quintet.store.db import Tx
@@ -53,17 +55,18 @@ class HeldBody:
 
 def letter(store: Store, recipient: Recipient, look: Look | None = None, after: Turn | None = None) -> Letter:
     """The message that a recipient waits for; read, unless it has been.  Raises what reading raises."""
-    if look is not None and look.digest is not None and look.ref is not None:
-        digest, ref = look.digest, look.ref
+    head: Headed
+    if look is not None and look.head is not None and look.ref is not None:
+        head, ref = look.head, look.ref
     else:
-        digest, ref = store.peek(_content, MessageId(recipient.message_row))
-    plain = ref.prefix.isascii() and all(value.isascii() for _, value in digest.headers)
+        head, ref = store.peek(_content, MessageId(recipient.message_row))
+    plain = ref.prefix.isascii() and all(value.isascii() for _, value in head.headers)
     # a raw 8-bit header that came without SMTPUTF8 is ugly, and goes on as it came
     utf8 = not plain and bool(recipient.item_params.get("utf8"))
     asked = wishes(recipient.item_params)
-    if not asked.solicit and (said := solicitation.of(digest)):
+    if not asked.solicit and (said := solicitation.of(head)):
         asked = replace(asked, solicit=said)  # RFC 3865 2.7: as if the client had said so
-    eight_bit = digest.eight_bit or utf8
+    eight_bit = head.eight_bit or utf8
     sender = mailbox(recipient.sender)
     found = Letter(
         sender,
@@ -71,12 +74,12 @@ def letter(store: Store, recipient: Recipient, look: Look | None = None, after: 
         eight_bit,
         utf8,
         wishes=asked,
-        demand=tlspolicy.demand(asked.require_tls, not sender, digest),
+        demand=tlspolicy.demand(asked.require_tls, not sender, head),
         after=after,
     )
     if not (eight_bit or asked.binary) or not plain or ref.size > MAX_NARROWED:
         return found
-    return replace(found, narrowed=functools.partial(_narrowed, store, ref, digest, found))
+    return replace(found, narrowed=functools.partial(_narrowed, store, ref, head, found))
 
 
 def _content(tx: Tx, row: MessageId) -> tuple[Digest, BodyRef]:
@@ -116,15 +119,17 @@ def _original(recipient: Recipient) -> str:
     return f"{'rfc822' if address.isascii() else 'utf-8'};{address}"
 
 
-async def _narrowed(store: Store, ref: BodyRef, digest: Digest, wide: Letter) -> Letter | None:
-    data = await asyncio.to_thread(_read, store, ref, digest, wide.wishes.binary)
+async def _narrowed(store: Store, ref: BodyRef, head: Headed, wide: Letter) -> Letter | None:
+    data = await asyncio.to_thread(_read, store, ref, head, wide.wishes.binary)
     if data is None:
         return None
     asked = replace(wide.wishes, binary=False)
     return replace(wide, body=HeldBody(data), eight_bit=False, narrowed=None, wishes=asked)
 
 
-def _read(store: Store, ref: BodyRef, digest: Digest, binary: bool) -> bytes | None:
+def _read(store: Store, ref: BodyRef, head: Headed, binary: bool) -> bytes | None:
     """Signatures that cover the body break, as with every gateway that does so: better than no mail."""
-    data = narrow.seven_bit(store.read_body(ref)[len(ref.prefix) :], digest, binary=binary)
-    return None if data is None else ref.prefix + data
+    data = store.read_body(ref)[len(ref.prefix) :]
+    digest = head if isinstance(head, Digest) else scan(data)
+    narrowed = narrow.seven_bit(data, digest, binary=binary)
+    return None if narrowed is None else ref.prefix + narrowed

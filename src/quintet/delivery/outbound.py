@@ -440,7 +440,7 @@ class Runner:
                     return self._attempts.ready(batch.destination, recipients, look, turn)
                 except Problem as problem:
                     known = [attempt.answer_to(problem)] * len(recipients)
-            self._settling.write_down(recipients, known, look.digest)
+            self._settling.write_down(recipients, known, look.head)
         except Problem as problem:
             not_settled(problem, recipients)
         finally:
@@ -464,7 +464,7 @@ class Runner:
         finally:
             if outcome is None:
                 self._let_go(ready.recipients)
-        return outcome, self._settling.write_down(ready.recipients, outcome.answers, ready.digest)
+        return outcome, self._settling.write_down(ready.recipients, outcome.answers, ready.head)
 
     def _look(self, recipients: Sequence[Recipient]) -> queue.Look:
         row, store = MessageId(recipients[0].message_row), self.store

@@ -15,7 +15,7 @@ from quintet import log
 from quintet.delivery.aftermath import Aftermath, Judged
 from quintet.delivery.transport import Answer
 from quintet.errors import Problem, TryLater
-from quintet.message.digest import Digest
+from quintet.message.outline import Headed
 from quintet.store.queue import Recipient
 
 FIRST_AGAIN_S, LAST_AGAIN_S = 1.0, 30.0  # between tries
@@ -43,10 +43,10 @@ class Settling:
         self._stopping = False
 
     def write_down(
-        self, recipients: Sequence[Recipient], answers: Sequence[Answer], digest: Digest | None = None
+        self, recipients: Sequence[Recipient], answers: Sequence[Answer], head: Headed | None = None
     ) -> asyncio.Future[None]:
         """What comes back is done when it is on the disk, or never will be."""
-        judged = self._aftermath.judge(recipients, answers, digest)
+        judged = self._aftermath.judge(recipients, answers, head)
         told = _Told(recipients, judged, asyncio.get_running_loop().create_future())
         self._write(told)
         return told.written

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 
 from quintet.message import words
-from quintet.message.digest import Digest
+from quintet.message.outline import Headed
 
 MAX_KEYWORDS = 1000  # characters of the field
 
 _KEYWORDS = re.compile(rb"[A-Za-z][A-Za-z0-9._:-]*(?:,[A-Za-z][A-Za-z0-9._:-]*)*")
 
 
-def of(digest: Digest) -> str:
+def of(head: Headed) -> str:
     """The keywords, commas between; "" where there are none, or what stands there is no list of them."""
-    found = digest.all(b"solicitation")
+    found = head.all(b"solicitation")
     if len(found) != 1:
         return ""
     text = words.unfold(found[0]).strip()

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from quintet.message.digest import Digest
+from quintet.message.outline import Headed
 from quintet.net.dane import Tlsa
 
 
@@ -84,11 +84,11 @@ def of_route(word: str, host: str) -> HopPolicy:
     return HopPolicy("verify", (host,), why="route", proven=True, implicit=word == "implicit")
 
 
-def demand(require_tls: bool, null_sender: bool, digest: Digest) -> Demand:
+def demand(require_tls: bool, null_sender: bool, head: Headed) -> Demand:
     """What a message asks for (RFC 8689 4.1); a report is never lost for want of TLS (section 5)."""
     if require_tls:
         return Demand.USUAL if null_sender else Demand.REQUIRE
-    found = digest.all(b"tls-required")
+    found = head.all(b"tls-required")
     if len(found) == 1 and re.fullmatch(rb"\s*no\s*", found[0], re.IGNORECASE):
         return Demand.IGNORE
     return Demand.USUAL

@@ -26,7 +26,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def header(self, name: bytes | str) -> bytes | None:
         """Return the first field of that name, in any case."""
-        return _first(self.headers, name)
+        return first_of(self.headers, name)
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -95,13 +95,11 @@ class Digest(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def header(self, name: bytes | str) -> bytes | None:
         """Return the value of the first field of that name (any case), or None."""
-        return _first(self.headers, name)
+        return first_of(self.headers, name)
 
     def all(self, name: bytes | str) -> list[bytes]:
         """Return the values of all fields of that name (any case), from the top."""
-        wanted = _key(name)
-        size = len(wanted)
-        return [value for own, value in self.headers if len(own) == size and own.lower() == wanted]
+        return all_of(self.headers, name)
 
     def to_bytes(self) -> bytes:
         """Pack for storage: the version byte, then MessagePack."""
@@ -126,7 +124,15 @@ def _key(name: bytes | str) -> bytes:
     return (name if isinstance(name, bytes) else name.encode("utf-8", "replace")).lower()
 
 
-def _first(headers: Fields, name: bytes | str) -> bytes | None:
+def all_of(headers: Fields, name: bytes | str) -> list[bytes]:
+    """See `Digest.all`."""
+    wanted = _key(name)
+    size = len(wanted)
+    return [value for own, value in headers if len(own) == size and own.lower() == wanted]
+
+
+def first_of(headers: Fields, name: bytes | str) -> bytes | None:
+    """See `Digest.header`."""
     wanted = _key(name)
     size = len(wanted)
     for own, value in headers:

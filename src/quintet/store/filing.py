@@ -102,9 +102,7 @@ def add(
         Refused(NO_SUCH_FOLDER): one is gone.
         TryLater(OVER_QUOTA | NUMBERS_EXHAUSTED).
     """
-    message_id = (
-        put_message(tx, content, prefix) if content.scanned is not None else _put_skimmed(tx, content, prefix)
-    )
+    message_id = put(tx, content, prefix)
     if content.ready is None:
         tx.unrendered((message_id,))
     size = len(prefix) + content.size
@@ -181,6 +179,13 @@ def blob_row(content: Content, blob_id: int) -> tuple[object, ...]:
         blob_id, content.sha256, content.size, int(not content.has_dot_line), int(not in_row),
         content.digest.to_bytes(), content.data if in_row else None,
     )  # fmt: skip
+
+
+def put(tx: Tx, content: Content, prefix: bytes) -> MessageId:
+    """The message row of what came now; without a digest, where nobody has asked for that (`ondemand`)."""
+    if content.scanned is None:
+        return _put_skimmed(tx, content, prefix)
+    return put_message(tx, content, prefix)
 
 
 def _put_skimmed(tx: Tx, content: Content, prefix: bytes) -> MessageId:

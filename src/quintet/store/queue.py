@@ -15,7 +15,8 @@ from typing import Any, NewType
 
 from quintet.errors import Reason, Refused
 from quintet.message.digest import Digest
-from quintet.store import dialect, filing, lanes, ondemand, queue_rules
+from quintet.message.outline import Headed, outline
+from quintet.store import dialect, filing, lanes, queue_rules
 from quintet.store.content import Content
 from quintet.store.db import Tx, bounded, single
 from quintet.store.model import AccountId, BodyRef, FolderId, MessageId
@@ -100,7 +101,7 @@ def put(tx: Tx, item: QueueItem, recipients: Sequence[To]) -> QueueId:
     message_row = item.message_row
     if message_row is None:
         assert item.content is not None
-        message_row = filing.put_message(tx, item.content, item.prefix)
+        message_row = filing.put(tx, item.content, item.prefix)
     first = tx.new_ids(1 + len(recipients))
     release_at = int(item.params.get("release_at") or 0)
     tx.run(
@@ -275,7 +276,7 @@ class Look:
     """What one needs to know before a message goes out."""
 
     still: set[RecipientId]  # of the leases, those that are the owner's still
-    digest: Digest | None = None  # None: the message is gone
+    head: Headed | None = None  # None: the message is gone
     ref: BodyRef | None = None  # with its bytes when they are few
 
 
@@ -296,7 +297,8 @@ def _look(row: tuple[Any, ...] | None, still: set[RecipientId]) -> Look:
     if row is None:
         return Look(still)
     ref = BodyRef(row[0], row[1], row[2], bool(row[3]), row[4], not row[5], row[7])
-    return Look(still, ondemand.digest(row[6], row[7]), ref)
+    packed, data = row[6], row[7]
+    return Look(still, Digest.from_bytes(packed) if packed or data is None else outline(data), ref)
 
 
 def lease_owners(tx: Tx) -> list[str]:

@@ -8,7 +8,7 @@ import email.message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.message import keys, render, scan, section, text
+from quintet.message import keys, outline, render, scan, section, text
 from quintet.message.digest import Digest, Part
 from quintet.store.content import skimmed as skimmed_of
 from quintet.store.content import unrendered
@@ -154,3 +154,13 @@ def compare(
         assert ours == theirs.get_payload(decode=True)
         assert section.part(digest, path) is part
         assert section.locate(digest, path) == (part.body_start, part.end)
+
+
+@given(st.one_of(letters, soup).map(lambda data: data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")))
+def test_outline_says_what_a_scan_says(content: bytes) -> None:
+    if skimmed_of(content) is None:
+        return
+    found, known = outline.outline(content), scan.scan(content)
+    assert (found.headers, found.eight_bit) == (known.headers, known.eight_bit)
+    for name, _ in known.headers:
+        assert (found.header(name), found.all(name)) == (known.header(name), known.all(name))

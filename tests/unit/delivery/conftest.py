@@ -42,10 +42,16 @@ class Out:
         return made
 
     async def queue(
-        self, *recipients: str, sender: str = "alice@example.org", data: bytes = LETTER, **more
+        self,
+        *recipients: str,
+        sender: str = "alice@example.org",
+        data: bytes = LETTER,
+        late: bool = False,
+        **more,
     ) -> int:
+        """``late``: as a letter of a crowd, which was not scanned."""
         item = queue.QueueItem(
-            content=content_of(data),
+            content=content_of(data, late=late),
             sender=sender,
             prefix=b"Received: from a by b; Fri, 21 Nov 2025 09:00:00 +0000\r\n",
             expires_at=self.house.clock.now() + 5 * 86_400_000,

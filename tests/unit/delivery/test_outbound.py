@@ -10,7 +10,7 @@ from quintet.config.queue import Limit
 from quintet.config.route import Route
 from quintet.errors import Reason, TryLater
 from quintet.net.tls import write_self_signed
-from quintet.store import queue
+from quintet.store import queue, trace
 from tests.support.dnszone import dns_server
 from tests.support.nexthost import NextHost, next_host
 
@@ -209,31 +209,46 @@ async def test_garbage_is_no_reply(out, to_host):
         assert "no reply" in (await out.house.queued())[0].last_error
 
 
-async def test_eight_bit_mail_is_rewritten_for_a_host_of_seven_bits(out, to_host):
+@pytest.mark.parametrize("late", [False, True])
+async def test_eight_bit_mail_is_rewritten_for_a_host_of_seven_bits(out, to_host, late):
     """RFC 6152 3."""
     letter = b"Subject: x\r\n\r\nz\xc3\xbcrich\r\n.\r\n"
     async with next_host(offers=["PIPELINING"]) as host:
         runner = out.runner(routes=to_host(host.port))
-        await out.queue("zoe@example.net", data=letter)
+        await out.queue("zoe@example.net", data=letter, late=late)
         await runner.once()
         assert host.heard[1] == "MAIL FROM:<alice@example.org>"
         assert host.messages[0].startswith(b"Received: from a by b;")
         assert host.messages[0].endswith(b"quoted-printable\r\n\r\nz=C3=BCrich\r\n=2E\r\n")
     async with next_host() as host:
         runner = out.runner(routes=to_host(host.port))
-        await out.queue("zoe@example.net", data=letter)
+        await out.queue("zoe@example.net", data=letter, late=late)
         await runner.once()
         assert host.heard[1].endswith(" BODY=8BITMIME")
         assert host.messages[0].endswith(letter)
 
 
-async def test_eight_bit_mail_that_cannot_be_rewritten_is_returned(out, to_host):
+@pytest.mark.parametrize("late", [False, True])
+async def test_eight_bit_mail_that_cannot_be_rewritten_is_returned(out, to_host, late):
     async with next_host(offers=["PIPELINING"]) as host:
         runner = out.runner(routes=to_host(host.port))
-        await out.queue("zoe@example.net", data=b"Subject: z\xc3\xbcrich\r\n\r\nx\r\n")
+        await out.queue("zoe@example.net", data=b"Subject: z\xc3\xbcrich\r\n\r\nx\r\n", late=late)
         await runner.once()
         assert host.messages == []
         assert b"Status: 5.6.3" in await out.house.last("alice")
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_what_a_header_asks_for_is_done_whether_it_was_scanned_or_not(out, to_host, late):
+    """RFC 3865 2.7; the trace names the message."""
+    async with next_host(offers=["PIPELINING", "NO-SOLICITING"]) as host:
+        runner = out.runner(routes=to_host(host.port))
+        letter = b"Message-ID: <a@b>\r\nSolicitation: org.example:ADV\r\nSubject: x\r\n\r\nx\r\n"
+        await out.queue("zoe@example.net", data=letter, late=late)
+        await runner.once()
+        assert host.heard[1].endswith(" SOLICIT=org.example:ADV")
+    events = out.house.store.peek(trace.follow, "<a@b>")
+    assert [each.event for each in events] == ["relayed"]
 
 
 async def test_utf8_address_needs_smtputf8_but_a_utf8_domain_does_not(out, to_host):
