@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MAX_KEPT = 32 * 1024 * 1024  # bytes of all fields of a process; the least used go first
 MAX_MESSAGES = 200_000  # of a folder whose fields are kept: they are read once, in 2 s
 MAX_LARGE = 1000  # fields that are known to be larger than that
+LOOK = 2  # to look into one message costs as much as to read the field of so many
+MAX_LOOKED = 1000  # fields whose looks are counted
 PAGE = 1000  # messages read in one stay in a reader thread: 15 ms
 _END = b"\xff"  # between values: no octet of UTF-8
 
@@ -91,11 +93,26 @@ class Fields:
         self._store = store
         self._kept: OrderedDict[Name, Field] = OrderedDict()
         self._large: dict[Name, None] = {}  # those that would take all the room by themselves
+        self._looked: OrderedDict[Name, int] = OrderedDict()  # messages looked into for want of a field
         self._building = asyncio.Lock()  # one at a time
 
     def has(self, folder_id: FolderId, needle: matching.Needle) -> bool:
         """Whether what ``needle`` is looked for in is kept, perhaps without the newest messages."""
         return self._name(folder_id, needle) in self._kept
+
+    def pays(self, folder_id: FolderId, needle: matching.Needle, looks: int, messages: int) -> bool:
+        """Counts looks into single messages; true once they cost what reading the field of all would have.
+
+        Who searches once does not wait for a whole field, and who searches often pays at most twice.
+        """
+        name = self._name(folder_id, needle)
+        looked = self._looked.pop(name, 0) + looks
+        if looked * LOOK >= messages:
+            return True
+        self._looked[name] = looked
+        if len(self._looked) > MAX_LOOKED:
+            self._looked.popitem(last=False)
+        return False
 
     async def find(self, folder_id: FolderId, needle: matching.Needle, upto: int) -> list[int] | None:
         """UIDs up to ``upto`` and perhaps more, ascending; some may be of messages that are gone.

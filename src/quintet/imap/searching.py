@@ -32,6 +32,8 @@ MANY = 5000  # matches: more are numbered and written in a thread; the view is o
 PAGE = 500  # messages looked at in one snapshot
 FEW = search_index.FEW
 NARROWED = 20_000  # messages that the index is asked about together: two megabytes
+HERE = 2000  # messages whose headers are looked into on the loop thread, between turns of others
+STEP = 64  # of them in one turn: about 2 ms
 AT_ONCE = 16_384  # numbers that the store looks at on the loop thread: about 3 ms
 WINDOW = 50_000  # numbers that the store looks at by itself in one snapshot: about 10 ms
 SLICE = {
@@ -179,8 +181,13 @@ class Finder:
                     yield reply
                 continue
             near, ranges = await read(self._narrow, ranges)
+            few = self.question.cost < matching.TEXT and sets.size(near) <= HERE
             while near:
-                near = await read(self._scan, near)
+                if few:
+                    near = self._store.peek(self._scan, near, STEP)
+                    await asyncio.sleep(0)
+                else:
+                    near = await read(self._scan, near, SLICE[self.question.cost])
                 for reply in self._progress.at(self._total - sets.size(near) - sets.size(ranges)):
                     yield reply
 
@@ -193,7 +200,7 @@ class Finder:
         if unknown:
             await self._store.read(_ask_index, self._store, unknown, self._index)
         if self._total <= fields.MAX_MESSAGES:
-            known += [one for one in inside if one in unknown and one.is_common]
+            known += [one for one in inside if one in unknown and self._pays(one)]
         told = 0
         for needle in known:
             found = await kept.find(place.folder_id, needle, place.span[1])
@@ -203,6 +210,12 @@ class Finder:
         plainly = not (self._with_modseq or self._scored) and told == len(keys)
         self._decided = plainly and all(isinstance(one, commands.InHeader) for one in keys)
         return ranges
+
+    def _pays(self, needle: matching.Needle) -> bool:
+        """Whether to keep the field from now on, rather than look into the messages that the index leaves."""
+        if needle.few is None or needle.is_common:
+            return True
+        return self._session.house.fields.pays(self._place.folder_id, needle, len(needle.few), self._total)
 
     def _quick(self, tx: Tx) -> bool:
         """On the loop thread; false where it would take too long."""
@@ -267,11 +280,11 @@ class Finder:
         kept = [uid for uid, row in rows if all(needle.may_be_in(row) for needle in required)]
         return sets.runs(kept), rest
 
-    def _scan(self, tx: Tx, ranges: fetch.Ranges) -> fetch.Ranges:
-        """Adds matches among so many messages as one stay in a thread may look at; what is left."""
+    def _scan(self, tx: Tx, ranges: fetch.Ranges, budget: int) -> fetch.Ranges:
+        """Adds matches among the next ``budget`` messages; what is left."""
         question, place, found = self.question, self._place, self.found
         marks = seen.get(tx, place.folder_id, place.reader) if place.reader is not None else None
-        budget, ask = SLICE[question.cost], question.ask
+        ask = question.ask
         columns = matching.COLUMNS if question.joined else matching.COLUMNS[: matching.OWN]
         score = question.score if self._scored else None
         while ranges and budget > 0:

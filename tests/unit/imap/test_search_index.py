@@ -41,7 +41,11 @@ async def fill(world: World, first: int, last: int) -> None:
         await world.put("INBOX", letter(number, words))
 
 
-async def test_the_index_changes_no_answer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("here", [0, searching.HERE])  # in reader threads, or between the loop's turns
+async def test_the_index_changes_no_answer(
+    tmp_path: Path, here: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "HERE", here)
     async with open_world(tmp_path / "data", people=("alice",)) as world:
         await fill(world, 1, 40)
         await world.expunge("INBOX", "5:6")
@@ -108,3 +112,29 @@ async def test_many_matches_are_held_and_written_in_pieces(
         await talk.end()
     found = searching.Found(range(1, 1_000_001), range(1, 1_000_001))
     assert sys.getsizeof(found.uids) + sys.getsizeof(found.modseqs) < 13 * 1024 * 1024
+
+
+async def test_a_field_is_kept_once_looking_into_letters_has_cost_as_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "STEP", 2)  # the letters that the index leaves, in several turns
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        await fill(world, 1, 40)
+        while (await search.index_some(world.store, 25))[1]:
+            pass
+        talk = Talk(world.service)
+        await talk.begin()
+        await talk.send(b"a LOGIN alice@example.org demo\r\na SELECT INBOX\r\n")
+        talk.take()
+        kept = world.service.house.fields
+        for times in range(4):
+            assert not kept._kept, times  # 6 letters hold it: 24 looks at two for one are more than 40
+            assert await ask(talk, 'SUBJECT "needle"') == "* SEARCH"
+        assert [name[1] for name in kept._kept] == [b"subject"]
+        assert await ask(talk, 'SUBJECT "letter 3"') == "* SEARCH 3 30 31 32 33 34 35 36 37 38 39"
+        assert not kept._looked
+        monkeypatch.setattr("quintet.imap.fields.MAX_LOOKED", 1)
+        await ask(talk, 'FROM "needle"')
+        await ask(talk, 'HEADER To "needle"')
+        assert [name[1] for name in kept._looked] == [b"to"]
+        await talk.end()
