@@ -241,15 +241,15 @@ class View:
             return [], []
         uids = sorted(self._gone)
         self._gone = set()
-        numbers = [self.number(uid) for uid in uids]
+        numbers = self.numbers(uids)
         if self._uids is None and numbers[-1] - numbers[0] == len(numbers) - 1:
             if numbers[0] == 1:  # the oldest went: still without gaps
                 self._first += len(numbers)
                 self._count -= len(numbers)
-                return numbers[::-1], uids
+                return list(numbers[::-1]), uids
             if numbers[-1] == self._count:  # the newest went
                 self._count -= len(numbers)
-                return numbers[::-1], uids
+                return list(numbers[::-1]), uids
         old = self._spread()
         kept, at = array("I"), 0
         for number in numbers:
@@ -257,7 +257,7 @@ class View:
             at = number
         kept.extend(old[at:])
         self._uids = kept
-        return numbers[::-1], uids
+        return list(numbers[::-1]), uids
 
     def _spread(self) -> array[int]:
         """The UIDs one by one, from now on."""

@@ -75,14 +75,17 @@ async def removals(
         for uids in here.view.batches(ranges, SLICE):
             yield await write(_remove, here.folder_id, uids)
         return
-    folder = session.house.store.peek(folders.get, here.folder_id)
-    few = folder.deleted <= FEW and folder.messages <= SMALL
-    after, limit = 0, FEW if few else SLICE
-    while gone := await write(_remove_after, here.folder_id, after, limit):
-        yield gone
+    peek = session.house.store.peek
+    after = 0
+    while (folder := peek(folders.get, here.folder_id)).deleted:
+        few = folder.deleted <= FEW and folder.messages <= SMALL
+        limit = FEW if few else SLICE
+        gone = await write(_remove_after, here.folder_id, after, limit)
+        if gone:
+            yield gone
         if len(gone) < limit:
             break
-        after, limit = gone[-1], SLICE
+        after = gone[-1]
 
 
 @bounded(lambda _, uids: len(uids) <= FEW)
