@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from quintet.imap import matching
+from quintet.imap import matching, sets
 from quintet.message import words
 from quintet.store import entries
 
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 MAX_KEPT = 32 * 1024 * 1024  # bytes of all fields of a process; the least used go first
 MAX_MESSAGES = 200_000  # of a folder whose fields are kept: they are read once, in 2 s
 MAX_LARGE = 1000  # fields that are known to be larger than that
+QUICK = 512 * 1024  # bytes that are looked through on the loop thread: 5 ms where every value matches
 LOOK = 2  # to look into one message costs as much as to read the field of so many
 MAX_LOOKED = 1000  # fields whose looks are counted
 PAGE = 1000  # messages read in one stay in a reader thread: 15 ms
 _END = b"\xff"  # between values: no octet of UTF-8
 
+Ranges = list[tuple[int, int]]
 Name = tuple["FolderId", bytes, str]  # folder, field in lower case, comparator
 
 
@@ -114,8 +116,10 @@ class Fields:
             self._looked.popitem(last=False)
         return False
 
-    async def find(self, folder_id: FolderId, needle: matching.Needle, upto: int) -> list[int] | None:
-        """UIDs up to ``upto`` and perhaps more, ascending; some may be of messages that are gone.
+    async def find(
+        self, folder_id: FolderId, needle: matching.Needle, upto: int, ranges: Ranges
+    ) -> Ranges | None:
+        """The messages up to ``upto`` that match in UID ``ranges``; some may be gone.
 
         None: the field is too large to be kept.
         """
@@ -130,7 +134,9 @@ class Fields:
         if kept is None or name not in self._kept:
             return None
         self._kept.move_to_end(name)
-        return kept.find(needle.text)
+        if kept.size <= QUICK:
+            return _matches(kept, needle.text, ranges)
+        return await asyncio.to_thread(_matches, kept, needle.text, ranges)
 
     async def _grown(self, kept: Field, folder_id: FolderId, needle: matching.Needle, upto: int) -> Field:
         """With the messages up to ``upto``, unless that takes more room than there is."""
@@ -140,7 +146,9 @@ class Fields:
             page, at = await self._store.read(_values, folder_id, needle.field, needle.comparator, at, upto)
             more += page
             size += sum(8 + len(values) for _, values in page)
-        return kept.extended(more, at)
+        return (
+            _extended(kept, more, at) if size <= QUICK else await asyncio.to_thread(_extended, kept, more, at)
+        )
 
     def _name(self, folder_id: FolderId, needle: matching.Needle) -> Name:
         return folder_id, needle.field, needle.comparator.name
@@ -157,6 +165,17 @@ class Fields:
         total = sum(one.size for one in self._kept.values())
         while total > MAX_KEPT:
             total -= self._kept.popitem(last=False)[1].size
+
+
+def _extended(field: Field, more: list[tuple[int, bytes]], upto: int) -> Field:
+    """`Field.extended`; takes the values away, because to free 100,000 would hold the loop."""
+    longer = field.extended(more, upto)
+    more.clear()
+    return longer
+
+
+def _matches(field: Field, text: str, ranges: Ranges) -> Ranges:
+    return sets.intersect(ranges, sets.runs(field.find(text)))
 
 
 def _values(

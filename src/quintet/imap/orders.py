@@ -225,8 +225,11 @@ def _keys_of(tx: Tx, folder_id: FolderId, uids: Sequence[int], plan: Plan) -> li
 
 
 def _merged(chunks: list[list[Key]]) -> array[int]:
+    """The numbers of all; takes the keys away, because to free 100,000 would hold the loop for 15 ms."""
     keys: Iterator[Key] | list[Key] = chunks[0] if len(chunks) == 1 else heapq.merge(*chunks)
-    return array("I", map(uid_of, keys))
+    uids = array("I", map(uid_of, keys))
+    chunks.clear()
+    return uids
 
 
 def _chosen(order: array[int], uids: Sequence[int]) -> array[int]:

@@ -203,9 +203,9 @@ class Finder:
             known += [one for one in inside if one in unknown and self._pays(one)]
         told = 0
         for needle in known:
-            found = await kept.find(place.folder_id, needle, place.span[1])
+            found = await kept.find(place.folder_id, needle, place.span[1], ranges)
             if found is not None:
-                ranges, told = sets.intersect(ranges, sets.runs(found)), told + 1
+                ranges, told = found, told + 1
         keys = self._key.keys if isinstance(self._key, commands.And) else (self._key,)
         plainly = not (self._with_modseq or self._scored) and told == len(keys)
         self._decided = plainly and all(isinstance(one, commands.InHeader) for one in keys)

@@ -116,7 +116,10 @@ def _letters(tx: Tx, folder_id: FolderId, uids: array[int], comparator: Collatio
 
 
 def _shape(letters: list[Letter], algorithm: bytes) -> bytes:
-    return threads.write(threads.ALGORITHMS[algorithm](letters))
+    """The answer; takes the letters away, because to free 100,000 would hold the loop for 20 ms."""
+    told = threads.write(threads.ALGORITHMS[algorithm](letters))
+    letters.clear()
+    return told
 
 
 def _renumbered(here: Selected, told: bytes) -> bytes:
