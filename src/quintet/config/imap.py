@@ -52,6 +52,11 @@ class Imap:
     submit_servers: tuple[str, ...] = opt(
         (), "Login names of other submission servers, which may fetch what users send by BURL (RFC 4467)."
     )
+    url_applications: tuple[str, ...] = opt(
+        (),
+        'Services that may fetch what users\' URLs give to them, "NAME LOGIN [LOGIN ...]" each, such as'
+        ' "stream media@example.org" (RFC 5593).',
+    )
     literals: str = opt(
         "plus",
         "Literals that clients send without waiting (RFC 7888): of any size, or up to 4096 bytes.",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from quintet.auth.identity import Identity
@@ -29,6 +29,7 @@ from quintet.store.store import Store
 
 MECHANISM = "INTERNAL"
 ALGORITHM = "01"  # in front of a token: HMAC with SHA-256 (RFC 4467 2.4.1 lets us choose)
+_PEOPLE = ("user", "authuser", "anonymous")  # access identifiers that no service stands behind
 KEY_SIZE = 32  # bytes; RFC 4467 2.2 wants 128 bits at least
 
 
@@ -36,7 +37,8 @@ class UrlAuth:
     """One a process.
 
     ``canonical`` makes a login name of a user in a URL; ``submitters`` are login names of submission servers
-    that may fetch "submit+" URLs of anybody by URLFETCH (RFC 4467 3).
+    that may fetch "submit+" URLs of anybody by URLFETCH (RFC 4467 3), ``applications`` those of other
+    services by the name that a URL calls them (RFC 5593 3.3).
     """
 
     def __init__(
@@ -45,9 +47,14 @@ class UrlAuth:
         clock: Clock,
         canonical: Callable[[str], str],
         submitters: Collection[str] = (),
+        applications: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self._store, self._clock, self._canonical = store, clock, canonical
-        self._submitters = frozenset(name.lower() for name in submitters)
+        self._services = {
+            name.lower(): frozenset(login.lower() for login in logins)
+            for name, logins in {**(applications or {}), "submit": submitters}.items()
+            if name.lower() not in _PEOPLE
+        }
 
     async def sign(self, texts: Sequence[str], identity: Identity) -> list[str]:
         """The URLs with their tokens, in order.  Raises BadSyntax with the reason (RFC 4467, GENURLAUTH)."""
@@ -56,6 +63,8 @@ class UrlAuth:
             url = imapurl.parse(text)
             if not url.access:
                 raise BadSyntax("missing access identifier in supplied URL")
+            if url.access not in _PEOPLE and url.access not in self._services:
+                raise BadSyntax("unknown access identifier in supplied URL")
             if url.mechanism:
                 raise BadSyntax("URL is signed already")
             if not url.user:
@@ -85,8 +94,8 @@ class UrlAuth:
     async def look(self, text: str, identity: Identity, *, with_part: bool = False) -> Piece:
         """As `fetch`, with what is known of it; ``with_part``: of a whole message too."""
         url = imapurl.parse(text)
-        if url.access == "submit":
-            allowed = identity.name.lower() in self._submitters
+        if url.access in self._services:  # whoever it is for is that service's business (RFC 5593 3.3)
+            allowed = identity.name.lower() in self._services[url.access]
         else:
             allowed = self._allowed(url, identity)
         return await self._resolve(url, allowed, with_part=with_part)

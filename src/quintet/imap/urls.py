@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 def signed(session: Session) -> UrlAuth:
     """Who knows what signed URLs lead to."""
     house = session.house
-    return UrlAuth(house.store, house.clock, house.auth.canonical, house.config.submit_servers)
+    config = house.config
+    services = {words[0]: words[1:] for words in map(str.split, config.url_applications) if words}
+    return UrlAuth(house.store, house.clock, house.auth.canonical, config.submit_servers, services)
 
 
 async def resolve(session: Session, raw: bytes) -> Body:

@@ -26,7 +26,7 @@ _URL = re.compile(
       (?:/?;SECTION=(?P<section>{_BCHAR}+?))?
       (?:/?;PARTIAL=(?P<start>[0-9]{{1,19}})(?:\.(?P<length>[0-9]{{1,19}}))?)?
       (?:;EXPIRE=(?P<expire>[0-9A-Za-z:+.\-]{{1,40}}))?
-      (?:;URLAUTH=(?P<access>(?:submit|user)\+(?P<who>{_ACHAR}+)|authuser|anonymous))?
+      (?:;URLAUTH=(?P<access>[A-Za-z0-9]+)(?:\+(?P<who>{_ACHAR}+))?)?
     )
     (?::(?P<mechanism>[A-Za-z0-9.\-]+):(?P<token>[0-9A-Fa-f]{{32,200}}))?
     """,
@@ -37,6 +37,7 @@ _SECTION = re.compile(
     r"(?P<text>HEADER\.FIELDS\.NOT|HEADER\.FIELDS|HEADER|TEXT|MIME)?(?: \((?P<fields>[!-'*-9;-~ ]+)\))?",
     re.IGNORECASE,
 )
+_FOR_USERS, _FOR_ALL = ("submit", "user"), ("authuser", "anonymous")
 _WRONG_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -61,8 +62,8 @@ class ImapUrl:
     section: Section
     partial: tuple[int, int | None] | None  # first octet, octets
     expires_at: int | None  # ms
-    access: str  # "submit", "user", "authuser", "anonymous"; "" without URLAUTH
-    who: str  # of submit+ and user+
+    access: str  # "submit", "user", "authuser", "anonymous", or an application; "" without URLAUTH
+    who: str  # of submit+, user+, and of an application that has it (RFC 5593 3.3)
     mechanism: str  # upper case; "" in a rump
     token: str  # lower case
     rump: str  # as it came, up to the mechanism: what a token signs
@@ -83,6 +84,9 @@ def parse(text: str) -> ImapUrl:
         raise BadSyntax("EXPIRE without URLAUTH")
     if found["mechanism"] is not None and found["access"] is None:
         raise BadSyntax("missing access identifier in supplied URL")
+    access = (found["access"] or "").lower()
+    if (access in _FOR_USERS) > bool(found["who"]) or (access in _FOR_ALL) & bool(found["who"]):
+        raise BadSyntax("wrong access identifier in supplied URL")
     partial = None
     if found["start"] is not None:
         length = int(found["length"]) if found["length"] else None
@@ -98,7 +102,7 @@ def parse(text: str) -> ImapUrl:
         _section(decoded(found["section"])) if found["section"] else Section(),
         partial,
         _moment(found["expire"]) if found["expire"] else None,
-        (found["access"] or "").partition("+")[0].lower(),
+        access,
         decoded(found["who"] or ""),
         (found["mechanism"] or "").upper(),
         (found["token"] or "").lower(),

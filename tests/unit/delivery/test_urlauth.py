@@ -100,6 +100,30 @@ async def test_only_for_whom_it_is(house, urls):
     assert [await works(urls.fetch, url, nobody) for url in signed] == [False, True, False, True]
 
 
+async def test_an_application_fetches_what_is_for_it_whoever_it_acts_for(house: MailHouse) -> None:
+    """RFC 5593 3.3, 3.4: by its login alone; the user that a prefix names is not looked at."""
+    alice, bob = await who(house), await who(house, "bob")
+    media = Identity(bob.account_id, "media@example.org", "PLAIN", "imap")
+    services = {"Stream": ["Media@example.org"], "user": ["media@example.org"]}
+    urls = UrlAuth(house.store, house.clock, house.auth.canonical, applications=services)
+    stream, acting, mine = await urls.sign(
+        [f"{BASE}/;SECTION=1;URLAUTH={one}" for one in ("STREAM", "stream+zoe", "user+bob%40example.org")],
+        alice,
+    )
+    for url in (stream, acting):
+        assert await text(await urls.fetch(url, media)) == b"first"
+        for other in (alice, bob):
+            with pytest.raises(Refused):
+                await urls.fetch(url, other)
+        with pytest.raises(Refused):
+            await urls.submitted(url, media)
+    with pytest.raises(Refused):
+        await urls.fetch(mine, media)  # what is for people is never an application's
+    for access in ("print", "submit", "user", "authuser+bob", "anonymous+bob"):
+        with pytest.raises(BadSyntax, match="access identifier"):
+            await urls.sign([f"{BASE};URLAUTH={access}"], alice)
+
+
 async def test_whatever_is_changed_makes_it_worthless(house, urls):
     me = await who(house)
     (good,) = await urls.sign([f"{BASE}/;SECTION=1;URLAUTH=submit+alice%40example.org"], me)
