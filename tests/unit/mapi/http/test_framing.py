@@ -45,6 +45,15 @@ async def test_a_session_from_connect_to_disconnect(tmp_path: Path) -> None:
         assert (await client.post("Execute", b"", ended.cookie)).code == 10
 
 
+async def test_what_a_device_says_of_itself_is_let_go(tmp_path: Path) -> None:
+    """R2050, R2239: X-DeviceInfo is discarded, and never sent back; R2054: nor is a long one an error."""
+    async with house(tmp_path) as it, it.client() as client:
+        for told in ("a telephone", "x" * 65):
+            opened = await client.post("Connect", b"me", X_DeviceInfo=told)
+            assert (opened.code, opened.body) == (0, b"hello alice@example.org")
+            assert "X-DeviceInfo" not in opened.headers
+
+
 @pytest.mark.parametrize(
     "changed, code",
     [

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from quintet.mapi.nspi import bodies, consts
+from quintet.mapi.nspi import bodies, consts, names
 from quintet.mapi.nspi import messages as m
 from quintet.mapi.restrict import Property, Relation
 from tests.unit.mapi.nspi.desk import NAME, STAT, Desk
 
 ODD = 0x7FFFFF00
-MEMBERS = consts.of("AddressBookMember")
+MEMBERS, TITLE = consts.of("AddressBookMember"), consts.of("Title")
 
 
 async def test_what_is_ignored_changes_nothing(desk: Desk):
@@ -98,6 +98,43 @@ async def test_rows_are_those_of_query_rows_and_move_nothing(desk: Desk):
     told = await desk.ask(m.ResolveNames(state=STAT, names=("zoë", "nobody at all", "bob"), columns=columns))
     assert told.mids == (consts.RESOLVED, consts.UNRESOLVED, consts.RESOLVED)
     assert [row[0] for row in told.table.rows] == ["Zoë Novák", "Bob Baker"]
+
+
+async def test_every_answer_begins_with_a_status_of_zero(desk: Desk):
+    """MS-OXCMAPIHTTP 2.2.5: StatusCode MUST be 0 where a request succeeds (R347, R1291, R1290, R1287, R525,
+    R580, R620, R665, R714, R758, R797, R844, R886, R935, R994, R1039, R1075, R1100, R1118) and where it fails
+    (R2101, R2116, R2124, R2131, R2137, R2143, R2149, R2155, R2161, R2167, R2173, R2179, R2190, R2196, R2202,
+    R2208, R2214, R2220): what went wrong is told by ErrorCode, which follows.
+    """
+    alice, staff = await desk.mid("Alice Adams"), await desk.mid("Staff")
+    at, nowhere = replace(STAT, current=alice), replace(STAT, container=0x99)
+    named = Property(Relation.EQUAL, NAME, (NAME, "Bob Baker"))
+    for request, failing in (
+        (m.CompareMinIds(state=STAT, first=alice, second=alice), {"first": 0x7F}),
+        (m.DnToMinId(names=(b"/o=none",)), {}),
+        (m.GetMatches(state=STAT, filter=named, most=9), {"state": nowhere}),
+        (m.GetPropList(mid=alice), {"mid": 0x7F}),
+        (m.GetProps(state=at, tags=(NAME,)), {"state": nowhere}),
+        (m.GetSpecialTable(flags=consts.UNICODE_STRINGS, state=STAT), {}),
+        (m.GetTemplateInfo(flags=consts.TEMPLATE), {"display_type": 0x77}),
+        (m.ModLinkAtt(tag=MEMBERS, mid=staff, entry_ids=()), {"tag": NAME}),
+        (m.ModProps(state=at, gone=(TITLE,)), {"state": replace(STAT, current=0x7F)}),
+        (m.QueryRows(state=STAT, count=3, columns=(NAME,)), {"state": nowhere}),
+        (m.QueryColumns(), {}),
+        (m.ResolveNames(state=STAT, names=("bob",), columns=(NAME,)), {"state": nowhere}),
+        (m.ResortRestriction(state=STAT, mids=(alice,)), {"state": replace(STAT, sort=0x77)}),
+        (m.SeekEntries(state=STAT, target=(NAME, "B")), {"target": (NAME, "zzz")}),
+        (m.UpdateStat(state=STAT), {"state": nowhere}),
+        (m.GetMailboxUrl(dn=names.of_mailboxes("mail.example.org")), {"dn": "/o=none"}),
+        (m.GetAddressBookUrl(), {"dn": "/o=none"}),
+    ):  # fmt: skip
+        kind = type(request).__name__.lower()
+        for asked, fails in ((request, False), (replace(request, **failing), bool(failing))):
+            raw = await desk.raw(kind, bodies.write_request(kind, asked))
+            assert raw[:4] == bytes(4), asked
+            assert bool(int.from_bytes(raw[4:8], "little")) == fails, asked
+    assert bodies.write_response("bind", m.Bound(consts.SUCCESS, (await desk.view()).server))[:4] == bytes(4)
+    assert (await desk.raw("unbind", bodies.write_request("unbind", m.Unbind())))[:4] == bytes(4)
 
 
 async def test_bind_looks_at_one_flag(desk: Desk):
