@@ -28,6 +28,7 @@ from quintet.mapi.providers.base import Can, EntryId, Opened, Option, Rows, Serv
 
 MAX_FILES = 50_000  # of a directory
 MAX_FILE = 64 * 1024 * 1024  # bytes; an address book of a hundred thousand cards
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")  # no line that we write holds them
 _CARD: Final = re.compile(r"(?ims)^BEGIN:VCARD[ \t]*\r?\n.*?^END:VCARD[ \t]*\r?\n?")
 _UUID: Final = "urn:uuid:"
 _MAILTO: Final = "mailto:"
@@ -244,9 +245,8 @@ class CardBook(base.AddressBook):
                 kept.insert(0, Line("UID", {}, uid))
             made = _component(props)
             made.lines += kept
-            entry = self._entry(uid)
-            changes: dict[EntryId, _Card | None] = {} if old is None else {old: None}
-            self._write(path, {**changes, entry: _Card(written(made), made, uid)})
+            entry = self._entry(uid) if old is None else old  # others may have that UID
+            self._write(path, {entry: _Card(written(made), made, uid)})
             return entry
 
     def set_members(self, group: EntryId, members: Sequence[EntryId]) -> None:
@@ -282,7 +282,10 @@ def _split(text: str) -> Iterator[_Card]:
         except BadSyntax:
             components = []
         card = next((one for one in components if one.name == "VCARD"), Component("VCARD"))
-        uid = (card.text("UID") or "").strip() or hashlib.sha256(raw.encode("utf-8", "replace")).hexdigest()
+        uid = (
+            _CONTROL.sub("", card.text("UID") or "").strip()
+            or hashlib.sha256(raw.encode("utf-8", "replace")).hexdigest()
+        )
         yield _Card(raw, card, uid)
 
 

@@ -91,11 +91,30 @@ def test_changed_card_keeps_lines_that_no_property_tells(tmp_path: Path) -> None
     assert text.count("BEGIN:VCARD") == 1
 
 
+@pytest.mark.parametrize("uid", ["bob\r1", "bob\x001", "bob\x0b1", "bob\\n1"])
+def test_an_entry_is_the_same_after_it_was_written(tmp_path: Path, uid: str) -> None:
+    """Also where a UID has what no line may hold, and ours has not."""
+    path = tmp_path / "people.vcf"
+    path.write_text(BOB.replace("UID:bob-1", f"UID:{uid}"), newline="")
+    book = opened(path)
+    (bob,) = book.resolve("bob")
+    bag = book.load(bob)
+    bag[pr.NICKNAME] = "Bobby"
+    assert book.save(book.first(), bag, bob) == bob
+    assert book.load(bob)[pr.NICKNAME] == "Bobby"
+
+
 def test_cards_of_one_uid_are_all_kept(tmp_path: Path) -> None:
     path = tmp_path / "people.vcf"
     path.write_text(BOB + BOB.replace("Bob Birke", "Bob Buche") + TEAM, newline="")
     book = opened(path)
-    assert len(book.resolve("bob b")) == 2
+    both = book.resolve("bob b")
+    assert len(both) == 2
+    for entry in both:
+        bag = book.load(entry)
+        bag[pr.NICKNAME] = f"{bag[pr.DISPLAY_NAME]} himself"
+        assert book.save(book.first(), bag, entry) == entry
+    assert {book.load(one)[pr.NICKNAME] for one in both} == {"Bob Birke himself", "Bob Buche himself"}
     assert book.delete(book.resolve("Team")) == 1
     assert path.read_bytes().decode().count("UID:bob-1") == 2
 
