@@ -77,7 +77,7 @@ def kc_session_restore(data: bytes) -> IMAPISession:
     """
     try:
         found = msgspec.msgpack.decode(data, type=Profile)
-    except (msgspec.DecodeError, TypeError) as error:
+    except (msgspec.DecodeError, TypeError, RecursionError) as error:
         raise fail("MAPI_E_INVALID_PARAMETER", "no session that was saved") from error
     return session.opened(found, name=f"__pr__{uuid.uuid4().hex}")
 

@@ -88,7 +88,7 @@ def read_state(stream: IStream | None) -> State:
         return State()
     try:
         return msgspec.msgpack.decode(raw, type=State)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise fail("MAPI_E_CORRUPT_DATA", "no state of a synchronization") from error
 
 
@@ -340,5 +340,5 @@ def _folder_state(raw: bytes) -> dict[bytes, bytes]:
         return {}
     try:
         return msgspec.msgpack.decode(raw, type=dict[bytes, bytes])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise fail("MAPI_E_CORRUPT_DATA", "no state of folders") from error

@@ -76,7 +76,7 @@ class Profiles:
             return msgspec.json.decode(self.path.read_bytes(), type=Book)
         except FileNotFoundError:
             return Book()
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise fail("MAPI_E_CORRUPT_DATA", f"{self.path}: {error}") from error
 
     @contextmanager

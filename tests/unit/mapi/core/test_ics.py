@@ -152,9 +152,11 @@ def test_hidden_messages_and_restrictions(inbox: IMAPIFolder, write: Write) -> N
     assert importer.changed == [entry(hidden)]
 
 
-def test_foreign_state_is_refused(inbox: IMAPIFolder) -> None:
+@pytest.mark.parametrize("raw", [b"no state of ours", b"\x81\xa1a" * 5000])
+def test_foreign_state_is_refused(inbox: IMAPIFolder, raw: bytes) -> None:
+    """Also one that is nested without end."""
     state = IStream()
-    state.Write(b"no state of ours")
+    state.Write(raw)
     with pytest.raises(errors.MAPIErrorCorruptData):
         run(inbox, Importer(), state)
 

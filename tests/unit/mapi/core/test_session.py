@@ -77,11 +77,12 @@ def test_profiles_have_no_passwords(admin: IProfAdmin) -> None:
         admin.ChangeProfilePassword("x", "a", "b")
 
 
-def test_damaged_file_is_an_error_and_stays(admin: IProfAdmin, profiles: Path) -> None:
-    profiles.write_text("{ not json")
+@pytest.mark.parametrize("text", ["{ not json", '{"x":' * 5000])
+def test_damaged_file_is_an_error_and_stays(admin: IProfAdmin, profiles: Path, text: str) -> None:
+    profiles.write_text(text)
     with pytest.raises(errors.MAPIErrorCorruptData):
         admin.CreateProfile("x")
-    assert profiles.read_text() == "{ not json"
+    assert profiles.read_text() == text
 
 
 def test_changes_of_two_programs_are_both_kept(profiles: Path) -> None:
