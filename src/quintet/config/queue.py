@@ -46,6 +46,10 @@ class Queue:
     """The outbound queue."""
 
     enabled: bool = opt(True, "false: nothing is sent; mail for elsewhere waits.")
+    soft_bounce: bool = opt(
+        False,
+        "What a host refuses for good is tried again, and reported after expire_s: while a set-up is tried.",
+    )
     retry_s: list[float] = opt(
         [60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0],
         "Waits between tries; the last repeats. Each is varied by a tenth so that tries do not gather.",

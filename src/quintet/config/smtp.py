@@ -36,6 +36,10 @@ class Smtp:
     max_header_fields: int = opt(2000, "Header fields of a message.", minimum=100)
     max_hops: int = opt(100, "Received fields after which a message is a loop (RFC 5321 6.3).", minimum=10)
     max_errors: int = opt(20, "Refused commands after which a connection is closed.", minimum=3)
+    soft_bounce: bool = opt(
+        False,
+        "Say 4xx instead of 5xx to every refusal, so that clients keep their mail: while a set-up is tried.",
+    )
     tarpit_errors: int = opt(
         5, "Refused commands after which each further refusal is held back for a while.", minimum=1
     )

@@ -110,6 +110,8 @@ class Aftermath:
         chance: float | None = None
         for one, answer in zip(recipients, answers, strict=True):
             result, text = answer.result, answer.text[:MAX_TEXT]
+            if result is Result.NEVER and self._config.soft_bounce:
+                result = Result.LATER
             if result is Result.LATER and now >= one.expires_at:
                 result = Result.NEVER
             if result is Result.LATER:

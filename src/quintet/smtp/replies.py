@@ -29,6 +29,7 @@ LONG_LINE = "Message has a line that is too long"
 MAX_TEXT = 400  # octets of a text that comes from elsewhere; the line's limit is 512 (RFC 5321 4.5.3.1.5)
 
 _UNSAFE = re.compile(r"[^ -~]+")
+_FINAL = re.compile(rb"(?m)^5(\d\d[ -])(?:5(?=\.\d))?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -212,6 +213,11 @@ def status(error: Problem, *, logging_in: bool = False) -> Status:
     if isinstance(error, BadAddress):
         enhanced = error.enhanced
     return Status(code, enhanced, text)
+
+
+def softened(reply: bytes) -> bytes:
+    """A refusal for good as one for now, on each of its lines."""
+    return _FINAL.sub(lambda found: b"4" + found[1] + (b"4" if found[0].endswith(b"5") else b""), reply)
 
 
 def problem(error: Problem, *, logging_in: bool = False) -> bytes:

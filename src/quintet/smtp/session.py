@@ -129,7 +129,7 @@ class SmtpSession:
     def _turned_away(self, problem: Problem) -> list[Reply]:
         """Instead of a greeting: 554, or 421 for who may come again (RFC 5321 3.1, 3.8)."""
         code, enhanced, text = replies.status(problem)
-        code = 421 if isinstance(problem, TryLater) else 554
+        code = 421 if isinstance(problem, TryLater) or self._desk.config.soft_bounce else 554
         reply = replies.line(code, enhanced, f"{self._desk.hostname} {text}")
         self._note(reply, None)
         return [reply, Ask.CLOSE]
@@ -225,9 +225,11 @@ class SmtpSession:
 
     def _refused(self, reply: bytes, command: commands.Command | None) -> Replies:
         """Counts: who guesses waits, who goes on is shown the door (RFC 5321 3.8 allows 421)."""
+        config = self._desk.config
+        if config.soft_bounce:
+            reply = replies.softened(reply)
         self._note(reply, command)
         self._errors += 1
-        config = self._desk.config
         if self._errors >= config.max_errors:
             return [reply, self.farewell(Reason.TOO_MANY_ERRORS), Ask.CLOSE]
         if self._errors >= config.tarpit_errors and config.tarpit_s > 0:

@@ -383,6 +383,8 @@ class Transaction:
     def _refuse(self, recipient: Recipient, problem: Problem) -> bytes:
         """One recipient of a message that others have (RFC 2033 4.2)."""
         reply, envelope = replies.problem(problem), self.envelope
+        if self._desk.config.soft_bounce:
+            reply = replies.softened(reply)
         text = reply[:-2].decode()
         metrics.MAIL_REFUSED.labels(self._desk.role.value, text[:3]).inc()
         logger.info(

@@ -209,6 +209,19 @@ async def test_garbage_is_no_reply(out, to_host):
         assert "no reply" in (await out.house.queued())[0].last_error
 
 
+async def test_refusal_is_tried_again_while_bounces_are_soft(out, to_host):
+    async with next_host(replies={"RCPT": "550 5.1.1 who"}) as host:
+        runner = out.runner(routes=to_host(host.port), soft_bounce=True)
+        await out.queue("zoe@example.net")
+        await runner.once()
+        (row,) = await out.house.queued()
+        assert (row.attempts, row.last_error) == (1, "550 5.1.1 who")
+        out.house.clock.advance(6 * 86_400)
+        await runner.once()
+    assert await out.house.queued() == []
+    assert b"Status: 5.1.1" in await out.house.last("alice")
+
+
 @pytest.mark.parametrize("late", [False, True])
 async def test_eight_bit_mail_is_rewritten_for_a_host_of_seven_bits(out, to_host, late):
     """RFC 6152 3."""
