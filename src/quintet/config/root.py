@@ -16,16 +16,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from quintet.config import expiry, gateways, lines, load, places
+from quintet.config import copies, expiry, gateways, lines, load, milters, places
 from quintet.config.acme import Acme
 from quintet.config.address_book import AddressBook
 from quintet.config.auth import Auth
+from quintet.config.copies import Copy
 from quintet.config.expiry import Expire, Retention
 from quintet.config.gateways import Gateway
 from quintet.config.imap import Imap
 from quintet.config.listeners import Listener, standard
 from quintet.config.log import Log
 from quintet.config.mapi import Mapi
+from quintet.config.milters import Milter
 from quintet.config.net import Dns, Net, Tls
 from quintet.config.news import News
 from quintet.config.nntp import Nntp
@@ -69,6 +71,8 @@ class Config:
     news: News = _section(
         News, "What articles may bring about: cancels, control messages, moderation, filters."
     )
+    milter: tuple[Milter, ...] = _section(tuple, "Mail filters that speak the milter protocol.")
+    copy: tuple[Copy, ...] = _section(tuple, "Mail of which an archive or an auditor gets a copy.")
     gateway: tuple[Gateway, ...] = _section(tuple, "Newsgroups and mailing lists that are one.")
     expire: tuple[Expire, ...] = _section(tuple, "How long articles stay; without any block, for ever.")
     retention: tuple[Retention, ...] = _section(tuple, "How long mail stays; without any block, for ever.")
@@ -197,6 +201,8 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
             key, _, text = sentence.partition(": ")
             yield ("queue", "tls", name, key), text
     blocks = [("gateway", *one) for one in gateways.faults(config.gateway)]
+    blocks += [("milter", *one) for one in milters.faults(config.milter)]
+    blocks += [("copy", *one) for one in copies.faults(config.copy)]
     for kind, at, key, text in [*blocks, *expiry.faults(config.expire, config.retention)]:
         yield (kind, at, key), text
     for at, pair in enumerate(config.tls.certificates):

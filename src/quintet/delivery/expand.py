@@ -36,6 +36,8 @@ def expand(passage: Passage) -> Awaitable[None] | None:
         Refused(LOOP): it has been here before, and nobody is left to have it.
         TryLater(TOO_MANY): it would go to more than `MAX_DESTINATIONS`.
     """
+    if passage.more:
+        return _expand(passage)
     for one in passage.envelope.recipients:
         if one.leads:
             return _expand(passage)
@@ -49,7 +51,8 @@ async def _expand(passage: Passage) -> None:
     flat: list[Recipient] = []
     of: list[int] = []
     named = {str(one.address).lower() for one in envelope.recipients if one.elsewhere}
-    for number, asked in enumerate(envelope.recipients):
+    unasked = [(-1, replace(one, notify=(notify.NEVER,))) for one in passage.more]
+    for number, asked in [*enumerate(envelope.recipients), *unasked]:
         found = await leads(inbound.store, inbound.directory, envelope, asked, trail, passage.now)
         for one in found:
             if one.elsewhere and one is not asked:
@@ -138,11 +141,18 @@ def trail(prefix: bytes) -> frozenset[str]:
     )
 
 
+def named(passage: Passage, number: int) -> str:
+    """A recipient as it was named, also where an alias led elsewhere since."""
+    if passage.asked is not None and passage.of[number] >= 0:
+        return str(passage.asked.recipients[passage.of[number]].address)
+    return str(passage.envelope.recipients[number].address)
+
+
 def outcomes(of: Sequence[int], found: Sequence[Problem | None], asked: int) -> list[Problem | None]:
     """One outcome for each recipient as it was named: good when any of its destinations is."""
     told: list[Problem | None] = [None] * asked
     good = {number for number, outcome in zip(of, found, strict=True) if outcome is None}
     for number, outcome in zip(of, found, strict=True):
-        if number not in good:
+        if number >= 0 and number not in good:
             told[number] = outcome
     return told

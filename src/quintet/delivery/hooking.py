@@ -11,7 +11,7 @@ import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
-from quintet.delivery import filing, weighing
+from quintet.delivery import expand, filing, weighing
 from quintet.delivery.checks import Check, Later
 from quintet.policy import hooks, outcomes
 from quintet.policy.hooks import Hooks
@@ -115,7 +115,7 @@ class Hooked(Check):
                 if isinstance(answer, outcomes.Accept):
                     return filing.usual(recipient)
             fate = _take(answers, passage.verdict, None)
-        fate = fate or said.each.get(_named(passage, number)) or said.fate
+        fate = fate or said.each.get(expand.named(passage, number)) or said.fate
         return await _decision(passage, recipient, fate)
 
 
@@ -156,13 +156,6 @@ def _said(verdict: Verdict) -> Said:
     if not isinstance(found, Said):
         found = verdict.notes["hooks"] = Said()
     return found
-
-
-def _named(passage: Passage, number: int) -> str:
-    """The recipient as at RCPT, also where an alias led elsewhere since."""
-    if passage.asked is not None:
-        return str(passage.asked.recipients[passage.of[number]].address)
-    return str(passage.envelope.recipients[number].address)
 
 
 # --- what they see -------------------------------------------------------------------------------------

@@ -50,8 +50,11 @@ class Passage:
     fields: list[bytes] = field(default_factory=list)  # trace fields besides ours, whole lines, top first
     decisions: list[filing.Decision] = field(default_factory=list)  # one a recipient, in the order of RCPT
     outcomes: list[Problem | None] = field(default_factory=list)  # the same order; None: it is there
+    more: list[Recipient] = field(
+        default_factory=list
+    )  # whom the client did not name: copies, filters' wishes
     asked: Envelope | None = None  # as the client named the recipients, before aliases were followed
-    of: list[int] = field(default_factory=list)  # for each recipient, the number of the one that was named
+    of: list[int] = field(default_factory=list)  # for each recipient, which of ``asked`` it is of; -1: none
     work: filing.Work | None = None  # what the transaction does
     filing: asyncio.Future[list[Problem | None] | filing.Unsorted] | None = None  # and its outcome
 
@@ -468,6 +471,10 @@ class Inbound:
             self._told_refused(envelope, address, problem)
             raise
         return Recipient(address)
+
+    def anyone(self, address: Mailbox) -> Recipient:
+        """Where a copy that no client asked for goes.  Raises Refused, TryLater as `recipient`."""
+        return self.directory.find(address) or Recipient(address)
 
     def known_recipients(self, envelope: Envelope, addresses: Sequence[str]) -> Sequence[Recipient]:
         """What `recipient` and `probe` would say to the first of the addresses, where it is known and plain.

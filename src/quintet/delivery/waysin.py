@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from quintet.clock import Clock
     from quintet.config.root import Config
     from quintet.delivery.checks import Check
+    from quintet.delivery.milters import Milters
     from quintet.delivery.rules import Rules
     from quintet.store.store import Store
 
@@ -22,6 +23,7 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
         rules = rules_of(config, store, clock)  # a server has them already
     from quintet.delivery.bounces import Bounces  # as above
 
+    filters, copies = _filters(config), _copies(config)
     made = Inbound(
         store,
         config.smtp,
@@ -31,11 +33,34 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
         expire_report_s=config.queue.expire_report_s,
         reports=config.reports,
         policy=config.policy,
-        checks=[*rules.checks, *_asking(config, store, clock), Bounces(store, config.queue)],
-        filters=rules.filters,
+        checks=[
+            *rules.checks,
+            *_asking(config, store, clock),
+            Bounces(store, config.queue),
+            *filters,
+            *copies,
+        ],
+        filters=[*rules.filters, *(one.filter for one in filters)],
     )
     made.directory.gateways = {one.address.lower(): one for one in config.gateway}
     return made
+
+
+def _filters(config: Config) -> list[Milters]:
+    """The mail filters, loaded where there is one."""
+    if not config.milter:
+        return []
+    from quintet.delivery.milters import Milters
+
+    return [Milters(config.milter, hostname=config.hostname)]
+
+
+def _copies(config: Config) -> list[Check]:
+    if not config.copy:
+        return []
+    from quintet.delivery.copies import Copies
+
+    return [Copies(config.copy)]
 
 
 def _asking(config: Config, store: Store, clock: Clock) -> list[Check]:

@@ -106,7 +106,7 @@ async def without_foreign(passage: Passage) -> Content:
     spool = inbound.store.spool()
     header = bytearray()
     try:
-        async for piece in _pieces(content):
+        async for piece in pieces(content):
             if len(header) < end:
                 need = end - len(header)
                 header += piece[:need]
@@ -122,7 +122,8 @@ async def without_foreign(passage: Passage) -> Content:
     return made
 
 
-async def _pieces(content: Content) -> AsyncIterator[bytes]:
+async def pieces(content: Content) -> AsyncIterator[bytes]:
+    """The octets of a message that has just come.  Raises TryLater(STORAGE)."""
     """The body of a content in order."""
     if content.data is not None:
         yield content.data

@@ -1,0 +1,41 @@
+"""Programs that speak the milter protocol and are asked about each message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quintet.config.field import opt
+
+
+@dataclass(frozen=True, slots=True)
+class Milter:
+    """One mail filter, `[[milter]]`; they are asked in the order of their blocks."""
+
+    address: str = opt("", 'Where it listens: "unix:/run/opendkim.sock", or host:port.')
+    on_failure: str = opt(
+        "defer",
+        "What a message meets when the filter does not answer. defer: it may come again. accept: it passes.",
+        choices=("defer", "accept"),
+    )
+    timeout_s: float = opt(30.0, "How long it may take for one answer.", unit="s", minimum=0.1, maximum=600)
+    only: tuple[str, ...] = opt((), "Names of the listeners whose mail it is asked about; none: of all.")
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host and port; the port is 0 for a Unix socket."""
+        if self.address.startswith("unix:"):
+            return self.address, 0
+        host, _, port = self.address.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
+def faults(milters: Sequence[Milter]) -> list[tuple[int, str, str]]:
+    """What is wrong although every value alone is right: number of the block, option, a sentence."""
+    found = []
+    for at, one in enumerate(milters):
+        host, _, port = one.address.rpartition(":")
+        good = one.address[5:] if one.address.startswith("unix:") else host and port.isdigit()
+        if not good:
+            found.append((at, "address", f'expected "unix:/path" or host:port, got {one.address!r}'))
+    return found
