@@ -65,13 +65,7 @@ Step = Callable[[Passage], Awaitable[Any] | None]
 
 def identify(passage: Passage) -> None:
     """Refuses what cannot go on: loops (RFC 5321 6.3)."""
-    if b"received" not in passage.content.first:
-        return
-    hops = 0
-    for name, _ in passage.content.headers:
-        if len(name) == 8 and name.lower() == b"received":
-            hops += 1
-    if hops > passage.inbound.config.max_hops:
+    if passage.content.count(b"received") > passage.inbound.config.max_hops:
         raise Refused(Reason.LOOP)
 
 
@@ -103,7 +97,7 @@ def cleanse(passage: Passage) -> Later:
     inbound = passage.inbound
     content = passage.content
     if (
-        authres.NAME in content.first
+        content.count(authres.NAME)
         and authres.claims(content.headers, inbound.authserv_id)
         and not inbound.trusts(passage.envelope.peer.address)
     ):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+import msgspec
+
 from quintet.store.entry_annotations import Remark
 
 
@@ -21,8 +23,7 @@ class Holds(enum.Enum):
     URL = enum.auto()  # the URL of a piece, too long or too odd to be quoted
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(msgspec.Struct, frozen=True):
     """A literal that is announced at the end of a line."""
 
     holds: Holds
@@ -33,8 +34,7 @@ class Literal:
     begun: bytes = b""  # of REMARK: all that stands before it, from the message's beginning on
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(msgspec.Struct, frozen=True):
     """A message begins: what stands before its text."""
 
     flags: tuple[bytes, ...]
@@ -58,8 +58,7 @@ class End:
 Step = Begin | FromUrl | End
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(msgspec.Struct, frozen=True):
     """The arguments of one line."""
 
     steps: tuple[Step, ...]

@@ -13,7 +13,22 @@ from quintet.imap.append_commands import Begin, End, FromUrl, Holds, Literal, St
 from quintet.imap.tokens import Cursor
 from quintet.store.entry_annotations import Remark
 
+# what nearly every client says; anything else is read token by token
+_USUAL = re.compile(
+    rb'([^\x00- (){%%*"\\+\x7f-\xff]+) (?i:APPEND) ("?)([A-Za-z0-9./_-]+)\2(?: \((%b(?: %b)*)?\))?'
+    rb" \{([0-9]{1,18})(\+?)\}" % ((rb"\\?[A-Za-z0-9$_-]+",) * 2)
+)
 _LITERAL = re.compile(rb"(~?)\{([0-9]{1,19})(\+?)\}")
+
+
+def usual(line: bytes) -> tuple[bytes, bytes, Stretch] | None:
+    """Tag, mailbox and the rest of an APPEND with flags alone; None: it is to be read as any other."""
+    found = _USUAL.fullmatch(line)
+    if found is None:
+        return None
+    tag, _, mailbox, flags, size, unasked = found.groups()
+    begin = Begin(tuple(flags.split(b" ")) if flags else (), None)
+    return tag, mailbox, Stretch((begin,), Literal(Holds.MESSAGE, int(size), not unasked))
 
 
 def stretch(cursor: Cursor, after: Literal | None = None) -> Stretch:

@@ -8,8 +8,9 @@ up, a folder that refuses something is not there (RFC 4314 6).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from quintet.errors import Reason, Refused
 from quintet.imap.names import GROUPS, PUBLIC, USERS
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
 ALL_RIGHTS = access.ALL
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A folder as one account sees it."""
 
     folder: Folder

@@ -10,7 +10,7 @@ import re
 import sys
 
 from quintet.errors import BadSyntax, Hangup, Reason
-from quintet.imap import commands, grammar
+from quintet.imap import append_grammar, commands, grammar
 from quintet.net.lines import LineBuffer
 from quintet.net.seam import Need
 
@@ -118,6 +118,8 @@ class Wire:
 
         That message is no command: taken for one, a letter could make its reader's client ask for anything.
         """
+        if not self._frame and (known := append_grammar.usual(line)) is not None:
+            return commands.Append(*known)
         try:
             return self._command(line)
         except grammar.BadCommand as refusal:

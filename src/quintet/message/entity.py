@@ -7,6 +7,7 @@ known yet, and becomes a ``Part`` when it is closed (RFC 5322 2.2, RFC 2045).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from quintet.message import params
@@ -55,6 +56,40 @@ def fields(block: bytes) -> list[tuple[bytes, bytes]]:
         found = [(name.rstrip(b" \t"), value) for name, value in found]
         found = [(name, value) for name, value in found if name and b" " not in name and b"\t" not in name]
     return found[:MAX_FIELDS] if len(found) > MAX_FIELDS else found
+
+
+def lowered(block: bytes) -> bytes | None:
+    """A header block in which each field begins with ``\\n``, its name in lower case and ``:``.
+
+    None for one whose fields must be looked at one by one: with blanks before a colon, or too many.
+    """
+    if b" :" in block or b"\t:" in block or block.count(b"\n") > MAX_FIELDS:
+        return None
+    return b"\n" + block.lower()
+
+
+def first_of(block: bytes, lowered: bytes | None, names: Sequence[bytes]) -> dict[bytes, bytes]:
+    """What `fields` has first under each of ``names`` (lower case), of a block whose lines end with CRLF.
+
+    Without looking at all others, which a letter has three times as many of.
+    """
+    if lowered is None:
+        found = {name.lower(): value for name, value in reversed(fields(block))}
+        return {name: found[name] for name in names if name in found}
+    first = {}
+    for name in names:
+        at = lowered.find(b"\n%b:" % name)
+        if at < 0:
+            continue
+        start = at + len(name) + 1
+        end = block.find(b"\r\n", start)
+        while block.startswith((b" ", b"\t"), end + 2):
+            end = block.find(b"\r\n", end + 2)
+        value = block[start:end]
+        if b"\n" in value:
+            value = value.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t")
+        first[name] = value.strip()
+    return first
 
 
 content_type = lru_cache(maxsize=512)(params.content_type)

@@ -113,6 +113,9 @@ def first_fields(headers: Fields) -> dict[bytes, bytes]:
     return {name.lower(): value for name, value in reversed(headers)}
 
 
+OVERVIEW_FIELDS = (b"subject", b"from", b"date", b"message-id", b"references")
+
+
 def overview_line(first: dict[bytes, bytes]) -> bytes:
     get = first.get
     values = (

@@ -363,7 +363,7 @@ class Transaction:
     def _judge(self, content: Content) -> None:
         """Refuses what the administrator does not want; what is repaired cannot be there any more."""
         config = self._desk.config
-        if content.header_end > config.max_header or len(content.headers) > config.max_header_fields:
+        if content.header_end > config.max_header or content.has_more_fields(config.max_header_fields):
             raise Refused(Reason.TOO_BIG, replies.HEADER_TOO_BIG)
         if content.scanned is not None:
             self._judge_octets(content.scanned)

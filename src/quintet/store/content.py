@@ -35,7 +35,7 @@ class Content(msgspec.Struct):  # a dataclass takes 3 us longer to make
 
     size: int  # bytes
     lines: int
-    headers: Fields
+    fields: Fields | None  # see `headers`
     header_end: int
     overview: bytes  # Subject to References, without number, size, lines, Xref
     message_id: str  # with its angle brackets, or ""
@@ -44,17 +44,29 @@ class Content(msgspec.Struct):  # a dataclass takes 3 us longer to make
     path: Path | None
     has_dot_line: bool
     ready: Ready | None = None  # None: to be rendered later, see `ondemand`
-    named: dict[bytes, bytes] | None = None  # see `first`
+    lowered: bytes | None = None  # its header, as `entity.lowered` gives it
     scanned: Digest | None = None  # None: nothing is in it that anybody refuses, see `skimmed`
     hashed: bytes | None = None
 
     @property
-    def first(self) -> dict[bytes, bytes]:
-        """The first header field of each name, names in lower case."""
-        found = self.named
+    def headers(self) -> Fields:
+        """All header fields, as they came."""
+        found = self.fields
         if found is None:
-            found = self.named = render.first_fields(self.headers)
+            assert self.data is not None
+            found = self.fields = tuple(entity.fields(self.data[: self.header_end - 2]))
         return found
+
+    def count(self, name: bytes) -> int:
+        """How many header fields have that name, which is in lower case."""
+        if self.fields is None and self.lowered is not None:
+            return self.lowered.count(b"\n%b:" % name)
+        return sum([len(own) == len(name) and own.lower() == name for own, _ in self.headers])
+
+    def has_more_fields(self, limit: int) -> bool:
+        if self.fields is None and self.lowered is not None and self.lowered.count(b"\n") <= limit:
+            return False  # no more fields than lines
+        return len(self.headers) > limit
 
     @property
     def digest(self) -> Digest:
@@ -145,8 +157,9 @@ def of_digest(digest: Digest, sha256: bytes, data: bytes | None, path: Path | No
 def unrendered(data: bytes) -> Content:
     """What was scanned, with what is looked up and sorted by before it is rendered."""
     digest = scan.scan(data)
-    found = _looked_up(digest.headers, digest.header_end, digest.lines, data, digest.has_dot_line)
-    found.scanned = digest
+    first = render.first_fields(digest.headers)
+    found = _looked_up(first, digest.header_end, digest.lines, data, digest.has_dot_line)
+    found.fields, found.scanned = digest.headers, digest
     return found
 
 
@@ -176,16 +189,20 @@ def skimmed(data: bytes) -> Content | None:
     block = data[: header_end - 2]
     lines = ends - block.count(b"\n") - 1
     dotted = b"\r\n." in data or data.startswith(b".")
-    return _looked_up(tuple(entity.fields(block)), header_end, lines, data, dotted)
+    lowered = entity.lowered(block)
+    first = entity.first_of(block, lowered, render.OVERVIEW_FIELDS)
+    found = _looked_up(first, header_end, lines, data, dotted)
+    found.lowered = lowered
+    return found
 
 
-def _looked_up(fields: Fields, header_end: int, lines: int, data: bytes, dotted: bool) -> Content:
-    first = render.first_fields(fields)
+def _looked_up(first: dict[bytes, bytes], header_end: int, lines: int, data: bytes, dotted: bool) -> Content:
+    """``first`` of at least `render.OVERVIEW_FIELDS`."""
     ids, date = headers.msg_ids(first.get(b"message-id", b"")), first.get(b"date")
     return Content(
         len(data),
         lines,
-        fields,
+        None,
         header_end,
         render.overview_line(first),
         ids[0] if ids else "",
@@ -193,6 +210,4 @@ def _looked_up(fields: Fields, header_end: int, lines: int, data: bytes, dotted:
         data,
         None,
         dotted,
-        None,
-        first,
     )

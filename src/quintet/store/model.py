@@ -79,8 +79,7 @@ class Account:
         return 0 < self.quota_bytes <= self.used_bytes or 0 < self.quota_messages <= self.used_messages
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(msgspec.Struct, frozen=True):  # many are made: a quarter of what a frozen dataclass costs
     """A place for entries; all counts are exact."""
 
     id: FolderId

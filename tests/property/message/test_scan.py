@@ -77,10 +77,33 @@ def test_facts_about_lines_are_what_a_plain_count_says(content: bytes) -> None:
     assert digest.longest_line == (longest if longest > scan.LONG_LINE else 0)
 
 
+headers = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                b"Subject",
+                b"SUBJECT",
+                b"subject ",
+                b"From",
+                b"Received",
+                b"Date",
+                b"x",
+                b" Subject",
+                b"\tX",
+                b"",
+            ]
+        ),
+        st.sampled_from([b":", b": ", b" :", b"\t:", b"", b":\r\n ", b":\r\n\t"]),
+        st.sampled_from(
+            [b"", b"a", b"a\r\n b", b"a\r\n\tsubject: b", b"a\r\n \r\n\t", b"\xe4 : b", b"\x0b c \t"]
+        ),
+    ).map(b"".join),
+    max_size=6,
+).map(lambda lines: b"\r\n".join([*lines, b"", b"text", b""]))
 clean = anything.map(lambda octets: b"\r\n".join(octets.replace(b"\0", b"").splitlines()) + b"\r\n")
 
 
-@given(st.one_of(anything, clean), st.integers(0, 3))
+@given(st.one_of(anything, clean, headers), st.integers(0, 3))
 def test_a_letter_that_is_skimmed_is_known_as_if_it_was_scanned(octets: bytes, long: int) -> None:
     octets += b"x" * (998 + long - 2) + b"\r\n" if long else b""
     skimmed, scanned = skimmed_of(octets), unrendered(octets)
@@ -90,8 +113,16 @@ def test_a_letter_that_is_skimmed_is_known_as_if_it_was_scanned(octets: bytes, l
         assert unusual or digest.header_end <= 2 or not octets.endswith(b"\n") or b"\r\n\r\n" not in octets
         return
     assert not unusual
+    names = {name.lower() for name, _ in scanned.headers} | {b"received", b"x"}
+    for cut in (False, True):  # looked for in the header as it is, then among its fields
+        for name in names:
+            assert skimmed.count(name) == scanned.count(name), name
+        for limit in range(len(scanned.headers) + 2):
+            assert skimmed.has_more_fields(limit) == (len(scanned.headers) > limit)
+        assert cut or skimmed.headers == scanned.headers
     assert skimmed.scanned is None
     assert skimmed.digest == digest
+    skimmed.lowered = None
     assert skimmed == scanned
 
 

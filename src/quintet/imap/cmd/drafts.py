@@ -5,8 +5,9 @@ All goes through a spool: of a message of any size no more than 64 KiB are held.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from quintet.errors import BadSyntax, Problem, Reason, Refused
 from quintet.imap import answers, urls
@@ -27,8 +28,7 @@ ROW = 4096  # bytes that a message takes beside its body until all are filed
 MAX_HELD = 64 * 1024 * 1024  # bytes of small messages held in memory until the last has come
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(msgspec.Struct, frozen=True):
     """A message that has arrived."""
 
     content: Content
