@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from quintet.store import blobs, changes, history, trace
+from quintet.store import blobs, changes, dialect, history, trace
 from quintet.store.db import Tx
 from quintet.store.store import Store
 
 STEP = 500  # messages of one transaction
 DAY_MS = 24 * 3600 * 1000
+_HOLDERS = ("entry", "queue", "expunged")  # tables by which a message is still needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +38,41 @@ def garbage(tx: Tx, before: int, limit: int = STEP, files: blobs.Blobs | None = 
     Returns (candidates looked at, messages, blobs removed).  A blob's file is left to `orphans`; its day of
     grace begins now, so that a backup or a session that knows it finishes undisturbed.
     """
-    doomed = tx.all(
-        "SELECT message_id FROM garbage WHERE doomed_at < ? ORDER BY message_id LIMIT ?", before, limit
+    doomed = [
+        message_id
+        for (message_id,) in tx.all(
+            "SELECT message_id FROM garbage WHERE doomed_at < ? ORDER BY message_id LIMIT ?", before, limit
+        )
+    ]
+    if not doomed:
+        return 0, 0, 0
+    members, param = dialect.among(tx.engine, doomed)
+    tx.run(f"DELETE FROM garbage WHERE message_id {members}", param)
+    unused = "".join(
+        [f" AND NOT EXISTS (SELECT 1 FROM {table} WHERE message_id = m.id)" for table in _HOLDERS]
     )
-    messages = bodies = 0
-    for (message_id,) in doomed:
-        tx.run("DELETE FROM garbage WHERE message_id = ?", message_id)
-        if (
-            tx.one("SELECT 1 FROM entry WHERE message_id = ? LIMIT 1", message_id) is not None
-            or tx.one("SELECT 1 FROM queue WHERE message_id = ? LIMIT 1", message_id) is not None
-            or tx.one("SELECT 1 FROM expunged WHERE message_id = ? LIMIT 1", message_id) is not None
-        ):
-            continue
-        blob_id = tx.value("SELECT blob_id FROM message WHERE id = ?", message_id)
-        history.detach(tx, message_id)
-        tx.run("DELETE FROM message WHERE id = ?", message_id)
-        messages += 1
-        if blob_id is not None and tx.one("SELECT 1 FROM message WHERE blob_id = ? LIMIT 1", blob_id) is None:
-            sha256, place = tx.one("SELECT sha256, place FROM blob WHERE id = ?", blob_id) or (b"", 0)
-            if place and files is not None:
+    gone = dict(tx.all(f"SELECT m.id, m.blob_id FROM message m WHERE m.id {members}{unused}", param))
+    if not gone:
+        return len(doomed), 0, 0
+    members, param = dialect.among(tx.engine, gone)
+    tx.run(f"UPDATE history SET gone = 1 WHERE id {members} AND gone = 0", param)
+    tx.run(f"DELETE FROM message WHERE id {members}", param)
+    return len(doomed), len(gone), _bodies(tx, {each for each in gone.values() if each is not None}, files)
+
+
+def _bodies(tx: Tx, candidates: Set[int], files: blobs.Blobs | None) -> int:
+    """Removes those of the blobs that no message has any more; returns how many."""
+    members, param = dialect.among(tx.engine, candidates)
+    unused = "NOT EXISTS (SELECT 1 FROM message m WHERE m.blob_id = b.id)"
+    found = tx.all(f"SELECT b.id, b.place, b.sha256 FROM blob b WHERE b.id {members} AND {unused}", param)
+    if not found:
+        return 0
+    if files is not None:
+        for _, place, sha256 in found:
+            if place:
                 files.touch(bytes(sha256))
-            bodies += tx.run("DELETE FROM blob WHERE id = ?", blob_id)
-    return len(doomed), messages, bodies
+    members, param = dialect.among(tx.engine, [blob_id for blob_id, _, _ in found])
+    return tx.run(f"DELETE FROM blob WHERE id {members}", param)
 
 
 def orphans(tx: Tx, candidates: list[tuple[bytes, Path]]) -> list[Path]:
