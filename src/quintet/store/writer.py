@@ -33,6 +33,7 @@ from quintet.store import db
 
 MAX_BATCH = 512  # transactions in one commit
 MAX_LOOP_S = 0.008  # seconds the loop may be held by one batch; house rule: 10 ms
+MAX_TURNS = 4  # turns of the loop in which one transaction is filled; a flush takes about as long
 MAX_BEGIN_S = 10.0  # seconds to wait for another process before "busy"
 CROWD = 3  # transactions in one commit: more come than one by one
 CROWD_S = 0.1  # seconds that this is remembered after the flush
@@ -125,6 +126,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._waiting: collections.deque[Job] = collections.deque()
         self._busy = False  # a batch is under way
+        self._apart = False  # each of its jobs has a savepoint
         self._planned = False  # `_start` will be called
         self._gathering: asyncio.TimerHandle | None = None  # when, if not all come before that
         self._hoped = 0  # transactions of the last commit, and of those who came meanwhile
@@ -222,24 +224,34 @@ class Writer:
 
     def _on_loop(self, jobs: list[Job]) -> None:
         """Runs bounded jobs here; the transaction is open and the gate ours."""
+        self._apart = False
+        self._turn([], jobs, MAX_TURNS)
+
+    def _turn(self, before: list[Job], jobs: list[Job], turns: int) -> None:
+        """Goes on with the open transaction, in which ``before`` were run; ``turns`` are left with this one.
+
+        What does not fit into one turn of the loop shares the flush; others are served in between.
+        """
         # who came while the gate was another's: one flush, and one warming of the page cache, for all
-        while self._waiting and self._waiting[0].bounded and len(jobs) < MAX_BATCH:
+        while self._waiting and self._waiting[0].bounded and len(before) + len(jobs) < MAX_BATCH:
             job = self._waiting.popleft()
             if not job.future.cancelled():
                 jobs.append(job)
         until = time.monotonic() + MAX_LOOP_S
         try:
-            done = self._run(jobs, until)
+            done = self._run(jobs, until, before)
+            filled, rest = before + jobs[:done], jobs[done:]
+            if rest and turns > 1:
+                self._loop.call_soon(self._turn, filled, rest, turns - 1)
+                return
             self._tx.seal()
         except BaseException as error:  # noqa: BLE001 (told to every waiter)
-            self._orders.put(functools.partial(self._abandon, jobs, error))
+            self._orders.put(functools.partial(self._abandon, before + jobs, error))
             return
-        if done < len(jobs):
-            self._waiting.extendleft(reversed(jobs[done:]))
-            jobs = jobs[:done]
-        if done >= CROWD:
+        self._waiting.extendleft(reversed(rest))
+        if len(filled) >= CROWD:
             self._crowded_until = math.inf  # however long the flush takes
-        self._orders.put(lambda: self._commit(jobs))
+        self._orders.put(lambda: self._commit(filled))
 
     def _finish(self, jobs: list[Job], trouble: BaseException | None) -> None:
         """The answers; on the loop thread, after the flush."""
@@ -276,15 +288,22 @@ class Writer:
         else:
             self._idle.set()
 
-    def _run(self, jobs: list[Job], until: float) -> int:
-        """Runs jobs in the open transaction; returns how many before the time was over."""
-        if any(job.once for job in jobs):
+    def _run(self, jobs: list[Job], until: float, before: list[Job] | None = None) -> int:
+        """Runs jobs in the open transaction; returns how many before the time was over.
+
+        ``before`` were run in it already; they are run again when it must be rolled back.
+        """
+        self._apart = self._apart or any(job.once for job in jobs)
+        if self._apart:
             return self._run_apart(jobs, until)
         try:
             return self._run_together(jobs, until)
         except _Dirty:
             self._tx.rollback()
             self._tx.begin(self._clock.now())
+            self._apart = True
+            if before:
+                self._run_apart(before, math.inf)
             return self._run_apart(jobs, until)
 
     def _run_together(self, jobs: list[Job], until: float) -> int:
@@ -364,7 +383,8 @@ class Writer:
         try:
             self._gate.lock()
             self._begin()
-            self._run(jobs, float("inf"))
+            self._apart = False
+            self._run(jobs, math.inf)
         except BaseException as error:  # noqa: BLE001 (told to every waiter)
             self._abandon(jobs, error)
         else:

@@ -12,7 +12,7 @@ import pytest
 
 from quintet.config.store import Store as StoreConfig
 from quintet.errors import Reason, Refused, TryLater
-from quintet.store import accounts, blobs, db, entries, folders, sweep
+from quintet.store import accounts, blobs, db, entries, folders, sweep, writer
 from quintet.store.content import Content
 from quintet.store.db import Tx, bounded
 from quintet.store.model import AccountId, FolderId
@@ -83,6 +83,39 @@ async def test_failed_neighbour_is_isolated(store: Store, plain: bool) -> None:
     )
     assert [type(r) for r in results] == [type(None), Refused, type(None), ZeroDivisionError]
     assert store.peek(values) == ["a", "b"]
+
+
+async def test_what_takes_several_turns_shares_a_flush(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "MAX_LOOP_S", 0.0)  # one transaction a turn
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting, before = asyncio.ensure_future(count()), store.commits
+    await asyncio.gather(*(store.write(set_value, f"n{i}", "") for i in range(2 * writer.MAX_TURNS)))
+    counting.cancel()
+    assert store.commits - before == 2
+    assert turns >= 2 * writer.MAX_TURNS  # others were served in between
+    assert len(store.peek(values)) == 2 * writer.MAX_TURNS
+
+
+async def test_failure_in_a_later_turn_undoes_no_earlier_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "MAX_LOOP_S", 0.0)
+    results = await asyncio.gather(
+        store.write(set_value, "a", ""),
+        store.write(set_value, "b", ""),
+        store.write(fail_after_writing, Refused(Reason.POLICY)),
+        store.write(set_value, "c", ""),
+        return_exceptions=True,
+    )
+    assert [type(r) for r in results] == [type(None), type(None), Refused, type(None)]
+    assert store.peek(values) == ["a", "b", "c"]
 
 
 async def test_refusal_before_writing_costs_no_second_run(store: Store) -> None:
