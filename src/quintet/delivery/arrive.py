@@ -192,7 +192,14 @@ def plain_fields(block: bytes) -> Mapping[bytes, bytes] | None:
 
 
 def _usual(head: bytes) -> dict[bytes, bytes] | None:
-    """The fields of a header of "Name: value" lines, each name once and seen before; None: look closely."""
+    """The fields of a header of "Name: value" lines, each name once and seen before; None: look closely.
+
+    What is folded is unfolded (RFC 5322 2.2.3).
+    """
+    if b"\r\n\t" in head or b"\r\n " in head:
+        if b":\r\n" in head or b" \r\n" in head or b"\t\r\n" in head or head.endswith((b" ", b"\t")):
+            return None  # there may be a line that holds nothing
+        head = head.replace(b"\r\n\t", b"\t").replace(b"\r\n ", b" ")
     lines = head.split(b"\r\n")
     count = len(lines)
     if head.count(b"\n") >= count or head.count(b"\r") >= count:

@@ -258,3 +258,24 @@ def test_names_of_fields_that_are_remembered_are_few_and_short(monkeypatch: pyte
         assert isinstance(arrive.read(added + GOOD), Arriving)
     assert len(seen) == arrive.MAX_SEEN
     assert max(map(len, seen)) <= arrive.MAX_SEEN_NAME
+
+
+@pytest.mark.parametrize(
+    ("folded", "value"),
+    [
+        (b"References: <1@x.example>\r\n\t<2@x.example>", b"<1@x.example>\t<2@x.example>"),
+        (b"References: <1@x.example>\r\n  <2@x.example>", b"<1@x.example>  <2@x.example>"),
+        (b"References:\r\n <2@x.example>", None),  # no field as it should be
+        (
+            b"References: <1@x.example>\r\n \r\n <2@x.example>",
+            b"<1@x.example>\r\n \r\n <2@x.example>",
+        ),  # as it came
+        (b"References: <1@x.example> \r\n\t<2@x.example>", b"<1@x.example> \r\n\t<2@x.example>"),
+    ],
+)
+def test_usual_folds_are_taken_back_at_once(folded: bytes, value: bytes | None) -> None:
+    """RFC 5322 2.2.3, 3.2.2: unfolding takes the CRLF away, and no line of a fold is blank."""
+    head = folded + b"\r\nSubject: s\r\n"
+    arrive.plain_fields(head)  # names are remembered
+    fields = arrive.plain_fields(head)
+    assert fields == (None if value is None else {b"references": value, b"subject": b"s"})
