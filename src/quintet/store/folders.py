@@ -152,6 +152,12 @@ def get(tx: Tx, folder_id: FolderId) -> Folder:
     return Folder(*row)
 
 
+def messages(tx: Tx, account_id: AccountId) -> int:
+    """How many entries an account's folders show together."""
+    sql = "SELECT CAST(coalesce(sum(messages), 0) AS BIGINT) FROM folder WHERE account_id = ?"
+    return int(tx.value(sql, account_id))
+
+
 def by_role(tx: Tx, account_id: AccountId, role: str) -> Folder | None:
     """The account's folder for a purpose (RFC 6154)."""
     row = tx.one(

@@ -17,7 +17,8 @@ from quintet.mapi.nspi import names
 from quintet.mapi.rop import events, folders, messages, others, properties, registry, stores, streams, tables
 from quintet.mapi.rop.serve import of_tables
 from quintet.mapi.rows import Key, Order, SortOrder
-from quintet.store import db
+from quintet.mapi.types import Error
+from quintet.store import accounts, db
 from quintet.store.store import Store
 from tests.support.mapiclient import BODY, INBOX, MID, SUBJECT
 from tests.unit.mapi.rop.desk import connect, desk, execute, executed
@@ -484,3 +485,22 @@ async def test_state_of_the_mailbox(tmp_path: Path) -> None:
             await box.run(batch)
             states.append(step.answer.logon.response_flags)
         assert states == [0x07, 0x17]
+
+
+async def test_what_a_mailbox_may_hold_and_holds(tmp_path: Path) -> None:
+    """MS-OXCSTOR R646 to R649: KiB, unset without a limit; R651: without hidden messages; R4005; R4003004."""
+    quotas, content, replicas, locale = (0x666A0003, 0x666E0003), 0x36020003, 0x66380102, 0x67050003
+    async with desk(tmp_path) as it:
+        box, public = await it.box(), await it.box(public=True)
+        assert [type(one) for one in await box.values(box.handle, *quotas)] == [Error, Error]
+        for number in range(3):
+            await it.letter(f"letter {number}", folder=("INBOX", "INBOX", "Sent")[number])
+        hidden = await box.open(messages.CreateMessage(0x0FFF, box.folders[INBOX], True), box.handle)
+        await box.save(hidden)
+        account = it.people["alice"].account_id
+        await it.store.write(accounts.change, account, quota_bytes=5 * 1024 * 1024)
+        assert await box.values(box.handle, *quotas, content, locale) == [5120, 5120, 3, 0x0409]
+        (pairs,) = await box.values(box.handle, replicas)
+        long = (await box.ask(stores.LongTermIdFromId(box.folders[INBOX]))).answer.id
+        assert pairs == b"\x01\0" + long.replica.bytes_le
+        assert await public.values(public.handle, content) == [0]

@@ -8,11 +8,11 @@ from typing import ClassVar, Final
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.nspi import names
-from quintet.mapi.objects import defaults, pid, searching, sorting, stored
+from quintet.mapi.objects import defaults, numbers, pid, searching, sorting, stored
 from quintet.mapi.objects.bagged import Bagged, Fact, put_in
 from quintet.mapi.objects.foldercore import packed_value
 from quintet.mapi.types import Tag, Value
-from quintet.store import accounts, props, rules
+from quintet.store import accounts, folders, props, rules
 
 _FOLDERS: Final = {  # PidTag...EntryId of folders by their roles
     0x35E00102: "subtree",
@@ -30,6 +30,7 @@ SUPPORT: Final = 0x0003FFFD
 STORE_OBJECT: Final = 1
 MAX_SUBMIT_KIB: Final = 64 * 1024
 DISPLAY_TYPE_MAIL_USER: Final = 0
+LOCALE: Final = 0x0409  # of what the server words, and of the order of tables
 
 
 def _entry(role: str) -> Fact:
@@ -81,6 +82,11 @@ class StoreObject(Bagged):
     def _size(self) -> int:
         return accounts.get(self.box.tx, self.box.account.id).used_bytes
 
+    def _quota(self) -> int | None:
+        """KiB that it may hold, for what comes and what is sent alike; None: as much as there is."""
+        bytes_ = accounts.get(self.box.tx, self.box.account.id).quota_bytes
+        return None if self.box.public or not bytes_ else min(bytes_ // 1024, 0x7FFFFFFF)
+
     facts: ClassVar[Mapping[Tag, Fact]] = {
         **{tag: _entry(role) for tag, role in _FOLDERS.items()},
         pid.DISPLAY_NAME: lambda self: self.box.owner.display_name,
@@ -92,6 +98,7 @@ class StoreObject(Bagged):
         pid.ENTRY_ID: lambda self: self.box.store_entry_id or None,
         pid.MESSAGE_SIZE: lambda self: min(self._size(), 0x7FFFFFFF),
         pid.MESSAGE_SIZE_EXTENDED: _size,
+        pid.CONTENT_COUNT: lambda self: folders.messages(self.box.tx, self.box.account.id),
         0x340D0003: lambda self: SUPPORT,
         0x340E0003: lambda self: searching.store_state(self.box),
         0x35DF0003: lambda self: None if self.box.public else VALID_FOLDERS,
@@ -101,6 +108,10 @@ class StoreObject(Bagged):
         pid.AWAY: lambda self: sorting.is_away(self.box),
         pid.EXTENDED_LIMIT: lambda self: None if self.box.public else pid.MAX_EXTENDED,
         0x666D0003: lambda self: MAX_SUBMIT_KIB,
-        0x66A10003: lambda self: 0x0409,  # PidTagLocaleId
+        0x666A0003: _quota,  # PidTagProhibitReceiveQuota
+        0x666E0003: _quota,  # PidTagProhibitSendQuota
+        0x66380102: lambda self: numbers.OWN_REPLICA.to_bytes(2, "little") + self.box.account.guid,
+        0x66A10003: lambda self: LOCALE,  # PidTagLocaleId
+        0x67050003: lambda self: LOCALE,  # PidTagSortLocaleId
         0x66C30003: lambda self: 1252,  # PidTagCodePageId
     }
