@@ -74,7 +74,8 @@ def fetch(session: Session, command: commands.Fetch, _: Input) -> Replies:
         if not marking and command.changed_since is None and fetch_whole.suits(plan):
             return fetch_whole.fetch(session, command, plan, ranges, short)
         return fetch_bodies.fetch(session, command, plan, ranges, short)
-    if here.view.count(ranges) <= AT_ONCE and not command.vanished and not plan.remarks:
+    few = len(ranges) <= AT_ONCE and here.view.count(ranges) <= AT_ONCE
+    if few and not command.vanished and not plan.remarks:
         told: list[Any] = list(_pages(session, plan, ranges, command.changed_since, None))
         tail = functools.partial(end, session, command, ranges, short)
         news = updates.then(session, tail, may_expunge=command.uid)

@@ -49,7 +49,7 @@ def store(session: Session, command: commands.Store, _: Input) -> Replies:
     if bits & SEEN:
         note = reading.by(session.peer.id, session.user.account_id, "imap", opened=False)
     change = Change(command.mode, bits, keywords, command.unchanged_since, may)
-    if 0 < here.view.count(ranges) <= FEW:
+    if len(ranges) <= FEW and 0 < here.view.count(ranges) <= FEW:
         return _few(session, command, ranges, short, change, note)
     return _many(session, command, ranges, short, change, note)
 
