@@ -69,9 +69,14 @@ async def _list(session: Session, command: commands.List, asked: list[str]) -> A
 
 
 def _pattern(session: Session, reference: bytes, pattern: bytes) -> str:
-    """Wildcards are no part of a name's coding: they stand outside of UTF-7's shifts."""
-    utf8 = session.utf8
-    return names.decode(reference, utf8=utf8) + names.decode(pattern, utf8=utf8)
+    """The pattern in its reference, with one separator between them (RFC 2683 3.4.9).
+
+    Wildcards are no part of a name's coding: they stand outside of UTF-7's shifts.
+    """
+    where, name = names.decode(reference, utf8=session.utf8), names.decode(pattern, utf8=session.utf8)
+    if not where or not name:
+        return where + name
+    return where.removesuffix(names.SEPARATOR) + names.SEPARATOR + name.removeprefix(names.SEPARATOR)
 
 
 def remote(session: Session) -> dict[str, tuple[str, ...]]:
