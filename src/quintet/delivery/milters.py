@@ -79,6 +79,11 @@ class Talk:
             return b"c"
         return await self._guarded(self._said(step, data, macros)) or b"c"
 
+    async def field(self, name: bytes, value: bytes, **macros: str) -> bytes:
+        """`say` of one header field."""
+        shown = value if self._protocol & milter.LEADING else value.removeprefix(b" ")
+        return await self.say(milter.FIELD, milter.words(name, shown), **macros)
+
     async def _said(self, step: Step, data: bytes, macros: dict[str, str]) -> bytes:
         assert self._client is not None
         await self._client.write(milter.macros(step, **macros) + milter.packet(step.command, data))
@@ -255,7 +260,7 @@ class Milters(Check):
         ident = passage.envelope.id
         block = await _block(passage.content)
         for name, value in milter.Header(b"".join(passage.verdict.fields) + block).fields():
-            if await talk.say(milter.FIELD, milter.words(name, value), i=ident) == b"d":
+            if await talk.field(name, value, i=ident) == b"d":
                 return b"d", Changes()
         if await talk.say(milter.END_OF_HEADER) == b"d":
             return b"d", Changes()

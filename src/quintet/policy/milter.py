@@ -43,7 +43,8 @@ END: Final = Step(b"E")
 MAY_SKIP: Final = 0x400  # of a body: the filter has seen enough
 UNKNOWN: Final = 0x100  # commands that are none: nobody is told of them
 _STEPS: Final = (CONNECT, HELO, MAIL, RCPT, DATA, FIELD, END_OF_HEADER, BODY)
-PROTOCOL: Final = MAY_SKIP | UNKNOWN | sum(step.unwanted | step.no_reply for step in _STEPS)
+LEADING: Final = 0x100000  # a field's value begins behind the colon, not behind the space after it
+PROTOCOL: Final = MAY_SKIP | UNKNOWN | LEADING | sum(step.unwanted | step.no_reply for step in _STEPS)
 
 _REPLY = re.compile(r"([45]\d\d)(?:[ -]([45]\.\d{1,3}\.\d{1,3}))?[ -]?(.*)")
 _NAME = re.compile(rb"[!-9;-~]{1,76}")  # RFC 5322 3.6.8
@@ -142,12 +143,10 @@ class Header:
         self.changed = False
 
     def fields(self) -> list[tuple[bytes, bytes]]:
-        """Names, and values as they came but for LF at the ends of their lines."""
+        """Names, and all that stands behind the colons, but for LF at the ends of lines."""
         pairs = [each.partition(b":") for each in self._fields]
         return [
-            (name.rstrip(b" \t"), value[:-2].removeprefix(b" ").replace(b"\r\n", b"\n"))
-            for name, colon, value in pairs
-            if colon
+            (name.rstrip(b" \t"), value[:-2].replace(b"\r\n", b"\n")) for name, colon, value in pairs if colon
         ]
 
     def change(self, number: int, name: bytes, value: bytes) -> None:

@@ -79,6 +79,16 @@ async def test_what_a_filter_does_not_want_it_is_not_told(house, tmp_path):
     assert host.commands == b"MRTLLNE"
 
 
+@pytest.mark.parametrize(("protocol", "told"), [(0, [b"x", b"y\n z"]), (milter.LEADING, [b" x", b"y\n z"])])
+async def test_space_behind_a_colon_is_told_to_who_wants_it(house, tmp_path, protocol, told):
+    """A signature over the field as it stands depends on it (RFC 6376 3.4.1)."""
+    content = content_of(b"Subject: x\r\nComments:y\r\n z\r\n\r\nx\r\n")
+    async with milter_host(tmp_path, protocol=protocol) as (host, config):
+        await sent(way_in(house, config), "alice", content=content)
+    values = [data.split(b"\0")[1] for command, data in host.told if command == b"L"]
+    assert values == told
+
+
 async def test_fields_are_added_changed_and_removed_and_the_body_is_another(house, tmp_path):
     said = [
         (b"h", b"X-Spam\0no\0"),
