@@ -83,7 +83,7 @@ def faults(route: Route) -> list[tuple[str, str]]:
             found.append(("proxy", str(error)))
     wrong = [text for text in route.sources if not is_address(text)]
     found += [("sources", f"expected an IP address, got {text!r}") for text in wrong]
-    if not re.fullmatch(r"[45]\.\d{1,3}\.\d{1,3}", route.status):
+    if not re.fullmatch(r"[45]\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})", route.status):
         found.append(("status", f"expected a status such as 5.7.1, got {route.status!r}"))
     if route.max_size and route.max_size < route.min_size:
         found.append(("max_size", "expected at least min_size"))

@@ -30,7 +30,7 @@ EXPANDED = "expanded"
 _CLASS = {FAILED: "5", DELAYED: "4", DELIVERED: "2", RELAYED: "2", EXPANDED: "2"}  # RFC 3464 2.3.4
 # CR and LF, other controls, and what Unicode takes for the end of a line: programs split at it
 _UNSAFE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]+")
-_STATUS = re.compile(r"[245](\.[0-9]{1,3}\.[0-9]{1,3})")
+_STATUS = re.compile(r"[245](\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2}))")  # RFC 3463 2
 _TYPED = re.compile(r"([A-Za-z0-9-]{1,30});[ ]?(.*)")
 _OUTSIDE = re.compile(r"[^!-*,-<>-\[\]-~]")  # of QCHAR: RFC 6533 3
 _HOST = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[A-Za-z0-9:.]+\]")

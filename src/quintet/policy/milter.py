@@ -46,7 +46,10 @@ _STEPS: Final = (CONNECT, HELO, MAIL, RCPT, DATA, FIELD, END_OF_HEADER, BODY)
 LEADING: Final = 0x100000  # a field's value begins behind the colon, not behind the space after it
 PROTOCOL: Final = MAY_SKIP | UNKNOWN | LEADING | sum(step.unwanted | step.no_reply for step in _STEPS)
 
-_REPLY = re.compile(r"([45]\d\d)(?:[ -]([45]\.\d{1,3}\.\d{1,3}))?[ -]?(.*)")
+_REPLY = re.compile(  # the enhanced code as RFC 3463 2 has it
+    r"([45]\d\d)(?:[ -]([45]\.(?:0|[1-9]\d{0,2})\.(?:0|[1-9]\d{0,2}))\b)?[ -]?(.*)",
+    re.ASCII,
+)
 _NAME = re.compile(rb"[!-9;-~]{1,76}")  # RFC 5322 3.6.8
 _FIELDS = re.compile(rb"(?<=\r\n)(?![ \t])")
 

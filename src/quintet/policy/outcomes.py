@@ -14,7 +14,7 @@ MAX_TEXT = 400  # characters that a client is told
 MAX_FIELD = 4000  # characters of one header field
 
 _NAME = re.compile(r"[!-9;-~]{1,76}")  # RFC 5322 3.6.8
-_ENHANCED = re.compile(r"[45]\.\d{1,3}\.\d{1,3}")  # RFC 3463 2
+_ENHANCED = re.compile(r"[45]\.(?:0|[1-9]\d{0,2})\.(?:0|[1-9]\d{0,2})", re.ASCII)  # RFC 3463 2
 _OURS = frozenset(("received", "return-path", "delivered-to", "authentication-results"))
 
 

@@ -48,14 +48,19 @@ class Heard:
         digit = "2" if result is Result.DONE else "4" if result is Result.LATER else "5"
         found = _ENHANCED.match(self.lines[0]) if self.lines else None
         if found is not None and found[1] == digit:
-            return found[0].strip()
+            return f"{digit}.{_subject(found)}"
         return f"{digit}.0.0"
 
     @property
     def subject(self) -> str:
         """ "subject.detail" of the enhanced code, whatever its class; "" when there is none."""
         found = _ENHANCED.match(self.lines[0]) if self.lines else None
-        return "" if found is None else f"{found[2]}.{found[3]}"
+        return "" if found is None else _subject(found)
+
+
+def _subject(found: re.Match[str]) -> str:
+    """Subject and detail without the zeros in front that some hosts write: RFC 3463 2."""
+    return f"{int(found[2])}.{int(found[3])}"
 
 
 class Reader:

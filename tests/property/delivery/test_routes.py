@@ -11,7 +11,7 @@ from quintet.config.places import Place
 from quintet.config.route import Route
 from quintet.delivery import matching
 from quintet.delivery.envelope import Mailbox
-from quintet.delivery.transport import To
+from quintet.delivery.transport import Result, To
 from quintet.errors import BadSyntax
 from quintet.smtp import heard, outgoing
 
@@ -88,3 +88,12 @@ def test_replies_are_read_in_whole_lines_or_refused(lines):
             return
         if found is not None:
             assert 200 <= found.code < 600
+
+
+@given(st.sampled_from("245"), st.integers(0, 999), st.integers(0, 999), st.integers(0, 3))
+def test_status_of_a_host_is_told_without_zeros_in_front(digit, subject, detail, width):
+    """RFC 3463 2."""
+    said = heard.Reader().line(f"{digit}50 {digit}.{subject:0{width}}.{detail:0{width}} no".encode())
+    assert said is not None
+    result = {"2": Result.DONE, "4": Result.LATER, "5": Result.NEVER}[digit]
+    assert said.status(result) == f"{digit}.{subject}.{detail}"
