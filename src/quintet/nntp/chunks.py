@@ -16,9 +16,10 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from itertools import accumulate
 
-from quintet.store import articles, groups
+from quintet.store import articles, groups, overviews
 from quintet.store.articles import Facts
 from quintet.store.model import FolderId
+from quintet.store.overviews import Stretch
 from quintet.store.store import Store
 
 SIZE = 512  # numbers in a chunk; 128 KiB of usual lines
@@ -100,15 +101,16 @@ class Overviews:
             chunk = self._good(folder_id, number, facts)
             if chunk is None:
                 start, end = _span(number, facts)
-                data, count = await self._read(folder_id, start, end)
-                chunk = self._keep(folder_id, number, Chunk(start, end, facts.gone, data, count))
+                if end < start + SIZE - 1:
+                    data, count, _ = await self._store.read(groups.overview, folder_id, start, end, SIZE)
+                    chunk = self._keep(folder_id, number, Chunk(start, end, facts.gone, data, count))
+                else:
+                    chunk = self._whole(
+                        number, await self._store.read(overviews.read, folder_id, start, end, facts.gone)
+                    )
             piece = chunk.cut(low, high)
             if piece:
                 yield piece
-
-    async def _read(self, folder_id: FolderId, low: int, high: int) -> tuple[bytes, int]:
-        data, count, _ = await self._store.read(groups.overview, folder_id, low, high, SIZE)
-        return data, count
 
     def _good(self, folder_id: FolderId, number: int, facts: Facts) -> Chunk | None:
         """The chunk as it is held, if it still holds."""
@@ -128,10 +130,22 @@ class Overviews:
         old = self._chunks.get((folder_id, number))
         if old is not None and old.gone == facts.gone and old.upto < end:  # only new ones are missing
             data, count, _ = self._store.peek(groups.overview, folder_id, old.upto + 1, end, SIZE)
-            more = Chunk(start, end, facts.gone, old.data + data, old.count + count)
-            return self._keep(folder_id, number, more)
+            data, count = old.data + data, old.count + count
+            if end < start + SIZE - 1:
+                return self._keep(folder_id, number, Chunk(start, end, facts.gone, data, count))
+            whole = Stretch(folder_id, start, end, facts.gone, data, count, is_kept=False)
+            return self._whole(number, whole)
+        if end == start + SIZE - 1:
+            return self._whole(number, self._store.peek(overviews.read, folder_id, start, end, facts.gone))
         data, count, _ = self._store.peek(groups.overview, folder_id, start, end, SIZE)
         return self._keep(folder_id, number, Chunk(start, end, facts.gone, data, count))
+
+    def _whole(self, number: int, found: Stretch) -> Chunk:
+        """A chunk that gets no more lines: the store keeps it too."""
+        if not found.is_kept and found.entries >= overviews.LEAST:
+            self._store.later(overviews.keep, found)
+        chunk = Chunk(found.low, found.high, found.gone, found.data, found.entries)
+        return self._keep(found.folder_id, number, chunk)
 
     def _keep(self, folder_id: FolderId, number: int, chunk: Chunk) -> Chunk:
         key = (folder_id, number)

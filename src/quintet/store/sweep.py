@@ -13,7 +13,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from quintet.store import blobs, changes, dialect, history, trace
+from quintet.store import blobs, changes, dialect, history, overviews, trace
 from quintet.store.db import Tx
 from quintet.store.store import Store
 
@@ -92,7 +92,9 @@ async def some(store: Store) -> tuple[Swept, bool]:
     seen, messages, bodies = await store.write(garbage, before, files=store.blobs)
     traces = await store.write(trace.sweep, now - config.trace_days * DAY_MS)
     ids = await store.write(history.sweep, now - config.history_days * DAY_MS)
-    return Swept(messages, bodies, traces, ids), seen >= STEP or traces >= 5000 or ids >= 5000
+    stretches = await store.write(overviews.sweep)
+    more = seen >= STEP or traces >= 5000 or ids >= 5000 or stretches >= overviews.STEP
+    return Swept(messages, bodies, traces, ids), more
 
 
 async def tombstones(store: Store, keep: int = changes.KEPT) -> int:

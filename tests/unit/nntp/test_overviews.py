@@ -7,7 +7,9 @@ import pytest
 
 from quintet.nntp import chunks
 from quintet.nntp.chunks import Overviews
-from quintet.store import articles, entries, groups
+from quintet.store import articles, check, entries, groups, overviews, sweep
+from quintet.store.db import Tx
+from quintet.store.model import FolderId
 from tests.support.newshouse import NewsHouse, news_house
 
 
@@ -18,16 +20,16 @@ async def _truth(house: NewsHouse, low: int, high: int) -> bytes:
     return data
 
 
-async def _said(house: NewsHouse, overviews: Overviews, low: int, high: int) -> bytes:
+async def _said(house: NewsHouse, held: Overviews, low: int, high: int) -> bytes:
     folder_id = house.folder("local.test").id
     facts = house.store.peek(articles.facts, folder_id)
     assert facts is not None
     low, high = max(low, facts.low), min(high, facts.uid_next - 1)
     if low > high:
         return b""
-    pieces = overviews.at_once(folder_id, facts, low, high)
+    pieces = held.at_once(folder_id, facts, low, high)
     if pieces is None:
-        pieces = [page async for page in overviews.pages(folder_id, facts, low, high)]
+        pieces = [page async for page in held.pages(folder_id, facts, low, high)]
     return b"".join(pieces)
 
 
@@ -37,10 +39,11 @@ async def test_ranges_are_exact_whatever_came_and_went(
 ) -> None:
     monkeypatch.setattr(chunks, "SIZE", 8)
     monkeypatch.setattr(chunks, "AT_ONCE", 3)
+    monkeypatch.setattr(overviews, "LEAST", 1)
     chance = random.Random(seed)
     async with news_house(tmp_path) as house:
         await house.given("group local.test with 20")
-        overviews = Overviews(house.store, max_bytes=chance.choice((1000, 1 << 20)))
+        held = Overviews(house.store, max_bytes=chance.choice((1000, 1 << 20)))
         number = 20
         for _ in range(120):
             match chance.randrange(6):
@@ -54,15 +57,59 @@ async def test_ranges_are_exact_whatever_came_and_went(
                 case _:
                     low = chance.randrange(1, number + 3)
                     high = chance.choice((low, low + 3, low + 20, number + 5))
-                    assert await _said(house, overviews, low, high) == await _truth(house, low, high)
+                    assert await _said(house, held, low, high) == await _truth(house, low, high)
 
 
 async def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "SIZE", 4)
     async with news_house(tmp_path) as house:
         await house.given("group local.test with 40")
-        overviews = Overviews(house.store, max_bytes=2000)
+        held = Overviews(house.store, max_bytes=2000)
         for low in range(1, 41, 4):
-            await _said(house, overviews, low, low + 3)
-            assert overviews.bytes <= 2000
-        assert overviews.bytes == sum(len(one.data) for one in overviews._chunks.values()) > 0
+            await _said(house, held, low, low + 3)
+            assert held.bytes <= 2000
+        assert held.bytes == sum(len(one.data) for one in held._chunks.values()) > 0
+
+
+async def test_a_whole_stretch_is_kept_for_the_next_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read from one row, unless something of it has gone; what lies below the group is forgotten."""
+    monkeypatch.setattr(chunks, "SIZE", 8)
+    monkeypatch.setattr(overviews, "LEAST", 2)
+    made: list[int] = []
+    real = groups.overview
+
+    def counted(
+        tx: Tx, folder_id: FolderId, low: int, high: int, limit: int = 1000
+    ) -> tuple[bytes, int, int]:
+        made.append(low)
+        return real(tx, folder_id, low, high, limit)
+
+    async with news_house(tmp_path) as house:
+        await house.given("group local.test with 20")
+        truth = await _truth(house, 1, 20)
+        monkeypatch.setattr(groups, "overview", counted)
+        assert await _said(house, Overviews(house.store), 1, 20) == truth
+        await house.store.write(lambda tx: None)  # behind what is kept
+        assert made == [1, 9, 17]
+        made.clear()
+        assert await _said(house, Overviews(house.store), 1, 20) == truth
+        assert made == [17]  # which may get more lines
+        await house.given("cancel local.test 10")
+        made.clear()
+        lines = truth.splitlines(keepends=True)
+        assert await _said(house, Overviews(house.store), 1, 20) == b"".join(lines[:9] + lines[10:])
+        assert made == [9, 17]
+        for number in range(1, 10):
+            await house.given(f"cancel local.test {number}")
+        assert house.store.peek(_kept) == [1, 9]
+        await sweep.some(house.store)
+        assert house.store.peek(_kept) == [9]
+        await house.store.write(groups.remove, house.folder("local.test").id)
+        assert house.store.peek(_kept) == []
+        assert not house.store.peek(check.everything)
+
+
+def _kept(tx: Tx) -> list[int]:
+    return [low for (low,) in tx.all("SELECT low FROM overview_stretch ORDER BY low")]
