@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import re
 import tomllib
 import types
 import typing
@@ -17,13 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any, TypeVar
 
-from quintet.config import lines, values
+from quintet.config import lines, syntax, values
 
 T = TypeVar("T")
 
 MAX_FILE = 4 * 1024 * 1024  # bytes; a configuration is written by hand
-
-_TOML_PLACE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +72,7 @@ def parse(text: str, schema: type[T], file: str = "quintet.toml") -> tuple[T, di
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        message = str(error)
-        place = _TOML_PLACE.search(message)
-        line = int(place[1]) if place else text.count("\n") + 1
-        message = message[: place.start()] if place else message.removesuffix(" (at end of document)")
-        raise ConfigError([Fault(file, line, "", f"not valid TOML: {message}")]) from error
+        raise ConfigError([Fault(file, *syntax.explain(error, text))]) from error
     except ValueError as error:  # a number of thousands of digits
         raise ConfigError([Fault(file, 0, "", f"not valid TOML: {error}")]) from error
     except RecursionError as error:

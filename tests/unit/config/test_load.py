@@ -43,7 +43,6 @@ def test_values_with_units() -> None:
     ("text", "fault"),
     [
         ("[smtp\n", "q.toml:1: not valid TOML: Expected ']' at the end of a table declaration"),
-        ("a = 1\na = 2\n", "q.toml:2: not valid TOML: Cannot overwrite a value"),
         ("[server]\n\nworkrs = 1\n", "q.toml:3: server.workrs: no such option; did you mean 'workers'?"),
         ("[sever]\n", "q.toml:1: sever: no such option; did you mean 'server'?"),
         ("[server]\nworkers = -1\n", "q.toml:2: server.workers: expected at least 0 processes, got -1"),
@@ -149,6 +148,42 @@ def test_values_with_units() -> None:
 )
 def test_mistake_names_file_line_key_and_what_was_expected(text: str, fault: str) -> None:
     assert any(each.startswith(fault) for each in faults(text))
+
+
+QUOTED = "text, sizes and times stand in quotes"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("a = 1\na = 2\n", "2: a: not valid TOML: is set already; expected once"),
+        ("[a]\nx = 1\nx = 2\n", "3: a.x: not valid TOML: is set already; expected once"),
+        ("[smtp]\n[smtp]\n", "2: smtp: not valid TOML: this section is there already; expected once"),
+        ("[smtp]\nprdr\n", "2: smtp.prdr: not valid TOML: expected: name = value"),
+        (
+            "[smtp]\nmax_message_size = 50 MB\n",
+            f"2: smtp.max_message_size: not valid TOML: expected the end of the line; {QUOTED}",
+        ),
+        ("[smtp]\n\nprdr = True\n", f"3: smtp.prdr: not valid TOML: expected a value; {QUOTED}"),
+        (
+            "[a.b]\nx = [ # of\n 1,\n]\n[server]\nhostname = \n[smtp]\n",
+            f"6: server.hostname: not valid TOML: expected a value; {QUOTED}",
+        ),
+        (
+            '[server]\nhostname = "x\n[smtp]\n',
+            "2: server.hostname: not valid TOML: expected a closing quote on the same line",
+        ),
+        (
+            '[smtp]\nrelay_domains = ["a"\n\n',
+            "2: smtp.relay_domains: not valid TOML: expected a ] that closes the list",
+        ),
+        ('x = "\\q"\n', "1: x: not valid TOML: Unescaped '\\' in a string"),
+    ],
+)
+def test_what_is_no_toml_names_line_and_key_and_what_was_expected(text: str, fault: str) -> None:
+    with pytest.raises(load.ConfigError) as raised:
+        root.from_text(text, "q.toml")
+    assert str(raised.value) == f"q.toml:{fault}"
 
 
 def test_every_mistake_is_told_at_once_in_the_order_of_the_file() -> None:
