@@ -70,6 +70,9 @@ def faults(route: Route) -> list[tuple[str, str]]:
             found.append((option, str(error)))
     if route.via in ("smtp", "lmtp") and not route.host and not route.hosts:
         found.append(("host", f"expected a host for via = {route.via!r}"))
+    if route.via not in ("smtp", "lmtp"):
+        said = f"is for via = 'smtp' or 'lmtp', and via is {route.via!r}"
+        found += [(option, said) for option in ("host", "hosts") if getattr(route, option)]
     if route.via == "pipe" and not route.command:
         found.append(("command", "expected a program for via = 'pipe'"))
     if route.via == "batch" and not route.file:

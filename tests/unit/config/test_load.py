@@ -330,3 +330,14 @@ def test_unix_socket_options_are_checked(lines: str, words: str) -> None:
         lines += '\naddress = "unix:/run/x"'
     with pytest.raises(load.ConfigError, match=words):
         root.from_text(f"[listeners.a]\nprotocol = 'smtp'\n{lines}\n")
+
+
+@pytest.mark.parametrize("option", ["host = 'a.example'", "hosts = ['a.example', '127.0.0.1:2525']"])
+@pytest.mark.parametrize("via", ["mx", "discard"])
+def test_a_route_that_does_not_use_its_host_is_told(option: str, via: str) -> None:
+    name = option.partition(" ")[0]
+    with pytest.raises(load.ConfigError) as raised:
+        root.from_text(f"[queue.routes.far]\nvia = '{via}'\n{option}\n", "q.toml")
+    assert str(raised.value) == (
+        f"q.toml:3: queue.routes.far.{name}: is for via = 'smtp' or 'lmtp', and via is '{via}'"
+    )
