@@ -1,4 +1,4 @@
-"""Sends the receipts that are due, for accounts that want the server to: one look now and then.
+"""Sends the receipts that are due, for accounts (or programs) that want the server to: a look now and then.
 
 Each is one transaction: the row goes, the receipt is filed or queued, and the message has $MDNSent from then
 on, so that no mail program sends another.  RFC 8098 2.1, RFC 3503.
@@ -91,7 +91,8 @@ def _found(tx: Tx, one: Receipt) -> tuple[Account, Entry]:
     account, folder = accounts.get(tx, one.account_id), folders.get(tx, one.folder_id)
     entry = entries.get(tx, one.folder_id, one.uid)
     sent = mdn.KEYWORD.lower() in [word.lower() for word in entry.keywords]  # RFC 3503 3
-    if account.mdn != receipts.ALWAYS or folder.role in SECRET_PLACES or entry.flags & DRAFT or sent:
+    wanted = account.mdn == receipts.ALWAYS or (one.asked and account.mdn == receipts.ASK)
+    if not wanted or folder.role in SECRET_PLACES or entry.flags & DRAFT or sent:
         raise Refused(Reason.NO_SUCH_MESSAGE)
     return account, entry
 

@@ -1,7 +1,8 @@
 """Receipts that are due: messages which somebody opened who lets the server tell their senders so.
 
-Only accounts whose setting is "always" get rows here; whether a message asks for a receipt, and whether one
-may be sent, is found out later and elsewhere.  The wait lets the reader's own program send it first.
+Accounts whose setting is "always" get rows here when they open something, those with "ask" when their program
+says so; whether a message asks for a receipt, and whether one may be sent, is found out later and elsewhere.
+The wait lets the reader's own program send it first.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from quintet.store import dialect
 from quintet.store.db import Tx, bounded
-from quintet.store.model import AccountId, FolderId, Uid
+from quintet.store.model import SEEN, AccountId, FolderId, Uid
 
-ALWAYS = "always"
+ASK, ALWAYS = "ask", "always"
 WAIT_MS = 5 * 60 * 1000  # a mail program that asks its user has sent its own by then, or was told not to
 
 
@@ -25,32 +27,68 @@ class Receipt:
     folder_id: FolderId
     uid: Uid
     due_at: int  # ms
+    asked: bool  # the reader's program wants it sent
 
 
 @bounded()
 def due(tx: Tx, account_id: AccountId, folder_id: FolderId, numbers: Sequence[int]) -> None:
     """Notes what was opened, for accounts that want it so, in folders of their own."""
-    wanted = tx.one(
-        "SELECT 1 FROM account a JOIN folder f ON f.account_id = a.id"
-        " WHERE a.id = ? AND a.mdn = ? AND f.id = ? AND f.kind = 'mail'",
-        account_id, ALWAYS, folder_id,
-    )  # fmt: skip
-    if wanted is None:
+    if _setting(tx, account_id, folder_id) == ALWAYS:
+        _note(tx, account_id, folder_id, numbers, tx.now + WAIT_MS, asked=False)
+
+
+def asked(
+    tx: Tx, account_id: AccountId, folder_id: FolderId, numbers: Sequence[int], *, again: bool = False
+) -> None:
+    """The reader's program wants them sent, unless the account never sends any: say so before marking.
+
+    ``again``: also for what was read before.
+    """
+    if not numbers or _setting(tx, account_id, folder_id) not in (ASK, ALWAYS):
         return
+    members, param = dialect.among(tx.engine, numbers)
+    unread = "" if again else f" AND flags & {SEEN} = 0"
+    rows = tx.all(f"SELECT uid FROM entry WHERE folder_id = ? AND uid {members}{unread}", folder_id, param)
+    found = [uid for (uid,) in rows]
+    cancel(tx, folder_id, found)  # one that waits
+    _note(tx, account_id, folder_id, found, tx.now, asked=True)
+
+
+def cancel(tx: Tx, folder_id: FolderId, numbers: Sequence[int]) -> None:
+    """None is sent for these that was not yet."""
+    members, param = dialect.among(tx.engine, numbers)
+    tx.run(f"DELETE FROM receipt WHERE folder_id = ? AND uid {members}", folder_id, param)
+
+
+def _setting(tx: Tx, account_id: AccountId, folder_id: FolderId) -> str | None:
+    """The account's, in a folder of its own; None elsewhere."""
+    found: str | None = tx.value(
+        "SELECT a.mdn FROM account a JOIN folder f ON f.account_id = a.id"
+        " WHERE a.id = ? AND f.id = ? AND f.kind = 'mail'", account_id, folder_id,
+    )  # fmt: skip
+    return found
+
+
+def _note(
+    tx: Tx, account_id: AccountId, folder_id: FolderId, numbers: Sequence[int], due_at: int, *, asked: bool
+) -> None:
     first = tx.new_ids(len(numbers))
     tx.many(
-        "INSERT INTO receipt (id, account_id, folder_id, uid, due_at) VALUES (?, ?, ?, ?, ?)",
-        [(first + at, account_id, folder_id, uid, tx.now + WAIT_MS) for at, uid in enumerate(numbers)],
+        "INSERT INTO receipt (id, account_id, folder_id, uid, due_at, asked) VALUES (?, ?, ?, ?, ?, ?)",
+        [(first + at, account_id, folder_id, uid, due_at, int(asked)) for at, uid in enumerate(numbers)],
     )
 
 
 def ready(tx: Tx, limit: int = 100) -> list[Receipt]:
     """Those whose wait is over, oldest first."""
     rows = tx.all(
-        "SELECT id, account_id, folder_id, uid, due_at FROM receipt WHERE due_at <= ?"
+        "SELECT id, account_id, folder_id, uid, due_at, asked FROM receipt WHERE due_at <= ?"
         " ORDER BY due_at LIMIT ?", tx.now, limit,
     )  # fmt: skip
-    return [Receipt(*row) for row in rows]
+    return [
+        Receipt(number, account_id, folder_id, uid, due_at, bool(told))
+        for number, account_id, folder_id, uid, due_at, told in rows
+    ]
 
 
 @bounded()

@@ -209,6 +209,28 @@ async def test_no_receipt(desk, given):
     assert desk.house.store.peek(due.ready) == []
 
 
+@pytest.mark.parametrize("setting,sent", [("never", 0), ("ask", 1), ("always", 1)])
+async def test_receipt_that_the_readers_program_wants_is_sent_at_once(desk, setting, sent):
+    await desk.given(setting=setting)
+    write = desk.house.store.write
+    await write(due.asked, desk.account, desk.folder, [1, 7])
+    await desk.opens()
+    await desk.later(0)
+    assert len(await desk.house.queued()) == sent
+    await write(due.asked, desk.account, desk.folder, [1])  # it is read already
+    await write(due.asked, desk.account, desk.folder, [1], again=True)
+    await desk.later()
+    assert len(await desk.house.queued()) == sent  # $MDNSent
+
+
+async def test_receipt_that_the_readers_program_does_not_want_is_not_sent(desk):
+    await desk.given()
+    await desk.opens()
+    await desk.house.store.write(due.cancel, desk.folder, [1])
+    await desk.later()
+    assert await desk.house.queued() == []
+
+
 async def test_mail_that_was_only_marked_as_read_was_not_displayed(desk):
     await desk.given()
     await desk.opens(opened=False)

@@ -8,6 +8,7 @@ from quintet.mapi.objects.bagged import Trouble
 from quintet.mapi.objects.box import Box, Reader, logon, mapped, reader_of
 from quintet.mapi.objects.errands import Errand, Services
 from quintet.mapi.objects.folder import Folder
+from quintet.mapi.objects.foldercore import Wish
 from quintet.mapi.objects.itemlike import ItemLike
 from quintet.mapi.objects.message import Message
 
@@ -22,6 +23,7 @@ __all__ = [
     "Reader",
     "Services",
     "Trouble",
+    "Wish",
     "logon",
     "mapped",
     "reader_of",

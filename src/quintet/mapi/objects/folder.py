@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import members, moves, pid, places, searching
 from quintet.mapi.objects.contents import Contents, Deleted
-from quintet.mapi.objects.foldercore import SEARCH_ROLE, FolderCore
+from quintet.mapi.objects.foldercore import SEARCH_ROLE, FolderCore, Wish
 from quintet.mapi.objects.hierarchy import Hierarchy
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.table import Table
@@ -191,6 +191,9 @@ class Folder(FolderCore):
         """Copies a folder in it; ``deep``: with everything below (R605, R1122)."""
         return moves.copy_folder(self, number, target, name, deep=deep)
 
-    def set_read_flags(self, ids: Sequence[int], value: bool) -> bool:
-        """Marks messages as read or not, all of them if none are named; True: some could not be (R1514)."""
-        return moves.set_read(self, ids, value)
+    def set_read_flags(self, ids: Sequence[int], value: bool | None, wish: Wish | None = None) -> bool:
+        """Marks messages as read or not, all of them if none are named; True: some could not be (R1514).
+
+        None: the marks stay.  ``wish``: of their receipts.
+        """
+        return moves.set_read(self, ids, value, wish)

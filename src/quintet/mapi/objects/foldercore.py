@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -13,7 +14,7 @@ from quintet.mapi.objects import defaults, numbers, packed, permissions, pid, pl
 from quintet.mapi.objects.bagged import Bagged, Fact, put_in
 from quintet.mapi.objects.box import mapped
 from quintet.mapi.types import Tag, Value
-from quintet.store import access, accounts, entries, folders, pages, props, rules, seen
+from quintet.store import access, accounts, entries, folders, pages, props, receipts, rules, seen
 from quintet.store.model import SEEN, FolderId, FolderKind
 from quintet.store.model import Folder as FolderRow
 from quintet.store.ranges import RangeSet
@@ -28,6 +29,14 @@ SEARCH_ROLE = "search"
 IPM, SEARCHING, NORMAL, RULED = 0x1, 0x2, 0x4, 0x8  # PidTagFolderFlags
 _SEARCHES = frozenset((SEARCH_ROLE, "reminders"))
 ROOT_TYPE, GENERIC, SEARCH = 0, 1, 2  # PidTagFolderType (MS-OXCFOLD 2.2.2.2.2.7)
+
+
+class Wish(enum.Enum):
+    """What a reader wants of the receipts that senders may have asked for."""
+
+    SEND = enum.auto()  # for what becomes read
+    SEND_ALSO_READ = enum.auto()
+    NEVER = enum.auto()
 
 
 class FolderCore(Bagged):
@@ -140,6 +149,14 @@ class FolderCore(Bagged):
                     reader=self.box.reader.id,
                 )  # fmt: skip
         self.box.written()
+
+    def receipts(self, uids: Sequence[int], wish: Wish) -> None:
+        """What becomes of receipts for these messages; to be said before they are marked."""
+        tx = self.box.tx
+        if wish is not Wish.NEVER:
+            receipts.asked(tx, self.box.reader.id, self.id, uids, again=wish is Wish.SEND_ALSO_READ)
+        elif self.box.is_owner:
+            receipts.cancel(tx, self.id, uids)
 
     def unread(self) -> int:
         """Messages that the reader has not read."""

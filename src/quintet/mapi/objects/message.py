@@ -30,6 +30,7 @@ from quintet.store.model import EntryId, FolderKind
 if TYPE_CHECKING:
     from quintet.mapi.objects.box import Box
     from quintet.mapi.objects.folder import Folder
+    from quintet.mapi.objects.foldercore import Wish
 
 
 LITTLE = 64 * 1024  # bytes of a letter that is not weighed
@@ -373,12 +374,17 @@ class Message(ItemLike):
             return self._read is not False
         return self.folder.is_read(self.row.uid, self.row.flags)
 
-    def set_read(self, value: bool) -> bool:
-        """Marks it for the reader, at once (RopSetMessageReadFlag, R1710); True: the state has changed."""
+    def set_read(self, value: bool | None, wish: Wish | None = None) -> bool:
+        """Marks it for the reader, at once (RopSetMessageReadFlag, R1710); True: the state has changed.
+
+        None: the mark stays.  ``wish``: of the receipt.
+        """
         if self.row is None:
-            self._read = value
-            return True
-        if self.hidden or self.is_read == value:
+            self._read = self._read if value is None else value
+            return value is not None
+        if wish is not None and not self.hidden:
+            self.folder.receipts([self.row.uid], wish)
+        if self.hidden or value is None or self.is_read == value:
             return False
         self.folder.mark([self.row.uid], set_=int(value), clear=int(not value))
         self.row = stored.row(self.box.tx, self.row.id)

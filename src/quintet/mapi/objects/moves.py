@@ -18,6 +18,7 @@ from quintet.store.model import EntryId, FolderId, FolderKind, Uid
 
 if TYPE_CHECKING:
     from quintet.mapi.objects.folder import Folder
+    from quintet.mapi.objects.foldercore import Wish
 
 MAX_AT_ONCE = 10_000  # messages of one call; a longer list is refused
 
@@ -160,19 +161,23 @@ def _one(source: Folder, number: EntryId, target: Folder, copy: bool) -> int:
     return new
 
 
-def set_read(folder: Folder, ids: Sequence[int], value: bool) -> bool:
+def set_read(folder: Folder, ids: Sequence[int], value: bool | None, wish: Wish | None = None) -> bool:
     """See `Folder.set_read_flags`."""
     tx = folder.box.tx
     if folder.is_search:
         there = _lying(folder, ids or searching.found(folder)[:MAX_AT_ONCE])
-        failed = [set_read(place, mine, value) for place, mine in there]
+        failed = [set_read(place, mine, value, wish) for place, mine in there]
         return any(failed) or _are_fewer(there, ids)
     if not folder.may("s"):
         return True
     found = _chosen(folder, ids) if ids else pages.within(tx, folder.id, pages.ids(tx, folder.id))
     uids = [uid for _, uid, hidden in found if not hidden]
     for start in range(0, len(uids), MAX_AT_ONCE):
-        folder.mark(uids[start : start + MAX_AT_ONCE], set_=int(value), clear=int(not value))
+        some = uids[start : start + MAX_AT_ONCE]
+        if wish is not None:
+            folder.receipts(some, wish)
+        if value is not None:
+            folder.mark(some, set_=int(value), clear=int(not value))
     return len(found) < len(set(ids))
 
 

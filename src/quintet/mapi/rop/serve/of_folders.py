@@ -10,7 +10,7 @@ from quintet.mapi.objects import Box, Folder
 from quintet.mapi.objects.numbers import OWN_REPLICA, counter, short
 from quintet.mapi.rop import folders
 from quintet.mapi.rop.folders import DeleteFlag, Partial
-from quintet.mapi.rop.messages import ReadFlag
+from quintet.mapi.rop.serve import marks
 from quintet.mapi.rop.serve.desk import Call, serves
 from quintet.mapi.rop.serve.values import decoded
 
@@ -122,14 +122,9 @@ def copy_folder(call: Call) -> Partial:
 def set_read_flags(call: Call) -> Partial:
     """Of the messages named, or of all in the folder (MS-OXCMSG 2.2.3.10)."""
     flags = call.body.flags
-    if flags & ReadFlag.GENERATE_RECEIPT_ONLY or flags in (
-        ReadFlag.CLEAR_NOTIFY_READ,
-        ReadFlag.CLEAR_NOTIFY_UNREAD,
-    ):
-        return Partial(False)  # a receipt is asked for once, when a message is opened first
     wanted: tuple[ShortId, ...] = call.body.messages
     own = _counters(wanted)
     if wanted and not own:
         return Partial(True)
-    partial = call.thing(Folder).set_read_flags(own, not flags & ReadFlag.CLEAR_READ_FLAG)
+    partial = call.thing(Folder).set_read_flags(own, marks.read(flags), marks.wish(flags))
     return Partial(partial or len(own) < len(wanted))

@@ -16,7 +16,7 @@ from quintet.mapi.objects.numbers import counter, short
 from quintet.mapi.rop import messages
 from quintet.mapi.rop.messages import OpenMode, ReadFlag, SaveFlag
 from quintet.mapi.rop.registry import Asked
-from quintet.mapi.rop.serve import values
+from quintet.mapi.rop.serve import marks, values
 from quintet.mapi.rop.serve.desk import Call, MustWrite, serves
 from quintet.mapi.rop.serve.session import Session
 from quintet.mapi.types import Tag
@@ -236,11 +236,7 @@ def set_message_read_flag(call: Call) -> messages.SetMessageReadFlagAnswer:
     message = call.thing(Message)
     if body.flags & ReadFlag.RESERVED:
         raise MapiError(Code.INVALID_PARAMETER)
-    only_receipts = ReadFlag.GENERATE_RECEIPT_ONLY | ReadFlag.CLEAR_NOTIFY_READ | ReadFlag.CLEAR_NOTIFY_UNREAD
-    if body.flags & only_receipts:
-        changed = False
-    else:
-        changed = message.set_read(not body.flags & ReadFlag.CLEAR_READ_FLAG)
+    changed = message.set_read(marks.read(body.flags), marks.wish(body.flags))
     told = changed and call.box.public
     return messages.SetMessageReadFlagAnswer((told, body.client_data if told else b""))
 
