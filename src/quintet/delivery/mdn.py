@@ -15,7 +15,6 @@ from quintet.delivery.envelope import NULL, Mailbox, mailbox
 from quintet.message import build, headers
 from quintet.message.digest import Digest
 
-KEYWORD = "$MDNSent"  # RFC 3503
 PRODUCT = "Quintet"
 MAX_FIELD = 900  # octets; a line holds 998
 
@@ -35,6 +34,7 @@ class Read:
     message_id: str  # "<x@y>", "" when it had none
     original: str  # Original-Recipient as it stands above the message, "rfc822; bob@example.org"; or ""
     header: bytes  # its header block
+    displayed: bool = True  # False: it was deleted without that
 
 
 def prefix_field(prefix: bytes, name: str) -> str:
@@ -82,14 +82,15 @@ def notification(
     international = not narrow and not (to.ascii and read.reader.ascii and read.original.isascii())
     words, english = wording.phrases(language), wording.phrases(wording.DEFAULT)
     address = str(read.reader)
-    texts = dict.fromkeys(each.say("receipt.text", address=address) for each in (words, english))
+    said = "receipt." if read.displayed else "receipt.unread_"
+    texts = dict.fromkeys(each.say(f"{said}text", address=address) for each in (words, english))
     who = f"<{address}>" if not read.name else f"{_phrase(read.name)} <{address}>"
     thread = [(name, read.message_id) for name in ("In-Reply-To", "References") if read.message_id]
     return build.multipart_report(
         [
             ("From", who),
             ("To", f"<{to}>"),
-            ("Subject", words.say("receipt.subject", subject=read.subject[:MAX_FIELD])),
+            ("Subject", words.say(f"{said}subject", subject=read.subject[:MAX_FIELD])),
             ("Date", headers.format_date(now)),
             ("Message-ID", f"<{token}@{hostname}>"),
             *thread,
@@ -113,7 +114,8 @@ def _fields(read: Read, hostname: str, international: bool) -> str:
     lines.append(f"Final-Recipient: {dsn.typed('rfc822', str(read.reader), international)}")
     if read.message_id:
         lines.append(f"Original-Message-ID: {read.message_id}")
-    lines.append("Disposition: manual-action/MDN-sent-automatically; displayed")
+    done = "displayed" if read.displayed else "deleted"
+    lines.append(f"Disposition: manual-action/MDN-sent-automatically; {done}")
     return "\r\n".join(lines) + "\r\n"
 
 

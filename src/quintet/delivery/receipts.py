@@ -17,7 +17,7 @@ from quintet.errors import Reason, Refused, TryLater
 from quintet.message import headers
 from quintet.store import accounts, db, entries, folders, receipts
 from quintet.store.db import Tx
-from quintet.store.model import DRAFT, Account, Entry
+from quintet.store.model import DRAFT, Account, MessageId
 from quintet.store.receipts import Receipt
 from quintet.store.store import Store
 
@@ -49,11 +49,11 @@ async def _work(
 ) -> filing.Work | None:
     """The receipt to be filed; None when there shall be none."""
     try:
-        account, entry = store.peek(_found, one)
+        account, message_row = store.peek(_found, one)
+        digest = store.peek(entries.digest, message_row)
     except Refused:
         return None  # gone, or moved: it was not kept to be read
-    digest = store.peek(entries.digest, entry.message_id)
-    ref = store.peek(entries.body_ref, one.folder_id, one.uid)
+    ref = store.peek(entries.message_ref, message_row)
     to = mdn.asked_by(digest, ref.prefix)
     way = reports.way(to, digest, trusted=True) if to else None
     if way is None:
@@ -72,6 +72,7 @@ async def _work(
         message_id=found[0] if found and found[0].isascii() and len(found[0]) <= mdn.MAX_FIELD else "",
         original=mdn.prefix_field(ref.prefix, "Original-Recipient"),
         header=header,
+        displayed=not one.message_row,
     )
     data = mdn.notification(
         to,
@@ -86,15 +87,19 @@ async def _work(
     return reports.ready(data, way, conn=f"receipt-{one.id}", expires_at=expires_at, event="receipt")
 
 
-def _found(tx: Tx, one: Receipt) -> tuple[Account, Entry]:
-    """The message and its reader, when a receipt may still be sent.  Raises Refused."""
+def _found(tx: Tx, one: Receipt) -> tuple[Account, MessageId]:
+    """The reader and the message, when a receipt may still be sent.  Raises Refused."""
     account, folder = accounts.get(tx, one.account_id), folders.get(tx, one.folder_id)
-    entry = entries.get(tx, one.folder_id, one.uid)
-    sent = mdn.KEYWORD.lower() in [word.lower() for word in entry.keywords]  # RFC 3503 3
     wanted = account.mdn == receipts.ALWAYS or (one.asked and account.mdn == receipts.ASK)
-    if not wanted or folder.role in SECRET_PLACES or entry.flags & DRAFT or sent:
+    if not wanted or folder.role in SECRET_PLACES:
         raise Refused(Reason.NO_SUCH_MESSAGE)
-    return account, entry
+    if one.message_row:
+        return account, one.message_row
+    entry = entries.get(tx, one.folder_id, one.uid)
+    sent = receipts.KEYWORD.lower() in [word.lower() for word in entry.keywords]  # RFC 3503 3
+    if entry.flags & DRAFT or sent:
+        raise Refused(Reason.NO_SUCH_MESSAGE)
+    return account, entry.message_id
 
 
 def _reader(tx: Tx, account: Account, delivered_to: str) -> Mailbox:
@@ -116,5 +121,6 @@ def _send(tx: Tx, one: Receipt, work: filing.Work | None) -> None:
         _found(tx, one)  # its reader's program may have been faster
     except Refused:
         return
-    entries.set_flags(tx, one.folder_id, [one.uid], "+", 0, (mdn.KEYWORD,))
+    if not one.message_row:
+        entries.set_flags(tx, one.folder_id, [one.uid], "+", 0, (receipts.KEYWORD,))
     filing.file(tx, work)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from quintet.store import dialect
 from quintet.store.db import Tx, bounded
-from quintet.store.model import SEEN, AccountId, FolderId, Uid
+from quintet.store.model import DRAFT, SEEN, AccountId, FolderId, MessageId, Uid, unpack_keywords
 
 ASK, ALWAYS = "ask", "always"
+KEYWORD = "$MDNSent"  # RFC 3503: what a receipt was sent for
 WAIT_MS = 5 * 60 * 1000  # a mail program that asks its user has sent its own by then, or was told not to
 
 
@@ -28,6 +29,7 @@ class Receipt:
     uid: Uid
     due_at: int  # ms
     asked: bool  # the reader's program wants it sent
+    message_row: MessageId  # of what was deleted unread; 0: of what was opened
 
 
 @bounded()
@@ -54,10 +56,31 @@ def asked(
     _note(tx, account_id, folder_id, found, tx.now, asked=True)
 
 
+def unread(tx: Tx, account_id: AccountId, folder_id: FolderId, numbers: Sequence[int]) -> None:
+    """The reader's program deletes these, and wants senders to know which of them were not read."""
+    if not numbers or _setting(tx, account_id, folder_id) not in (ASK, ALWAYS):
+        return
+    members, param = dialect.among(tx.engine, numbers)
+    rows = tx.all(
+        f"SELECT uid, message_id, keywords FROM entry WHERE folder_id = ? AND uid {members}"
+        f" AND flags & {SEEN | DRAFT} = 0", folder_id, param,
+    )  # fmt: skip
+    first = tx.new_ids(len(rows))
+    tx.many(
+        "INSERT INTO receipt (id, account_id, folder_id, uid, due_at, asked, message_id)"
+        " VALUES (?, ?, ?, ?, ?, 1, ?)",
+        [
+            (first + at, account_id, folder_id, uid, tx.now, message_row)
+            for at, (uid, message_row, words) in enumerate(rows)
+            if KEYWORD.lower() not in map(str.lower, unpack_keywords(words))
+        ],
+    )
+
+
 def cancel(tx: Tx, folder_id: FolderId, numbers: Sequence[int]) -> None:
     """None is sent for these that was not yet."""
     members, param = dialect.among(tx.engine, numbers)
-    tx.run(f"DELETE FROM receipt WHERE folder_id = ? AND uid {members}", folder_id, param)
+    tx.run(f"DELETE FROM receipt WHERE folder_id = ? AND message_id = 0 AND uid {members}", folder_id, param)
 
 
 def _setting(tx: Tx, account_id: AccountId, folder_id: FolderId) -> str | None:
@@ -82,12 +105,12 @@ def _note(
 def ready(tx: Tx, limit: int = 100) -> list[Receipt]:
     """Those whose wait is over, oldest first."""
     rows = tx.all(
-        "SELECT id, account_id, folder_id, uid, due_at, asked FROM receipt WHERE due_at <= ?"
+        "SELECT id, account_id, folder_id, uid, due_at, asked, message_id FROM receipt WHERE due_at <= ?"
         " ORDER BY due_at LIMIT ?", tx.now, limit,
     )  # fmt: skip
     return [
-        Receipt(number, account_id, folder_id, uid, due_at, bool(told))
-        for number, account_id, folder_id, uid, due_at, told in rows
+        Receipt(number, account_id, folder_id, uid, due_at, bool(told), message_row)
+        for number, account_id, folder_id, uid, due_at, told, message_row in rows
     ]
 
 

@@ -231,6 +231,27 @@ async def test_receipt_that_the_readers_program_does_not_want_is_not_sent(desk):
     assert await desk.house.queued() == []
 
 
+@pytest.mark.parametrize(
+    "given,sent",
+    [({}, 1), ({"setting": "never"}, 0), ({"flags": SEEN}, 0), ({"flags": DRAFT}, 0),
+     ({"keywords": ("$mdnsent",)}, 0), ({"place": "Junk"}, 0)],
+)  # fmt: skip
+async def test_sender_hears_of_what_was_deleted_unread(desk, given, sent):
+    """RFC 8098 3.2.6.2: "deleted"; the message is there for an hour, though its entry is gone."""
+    await desk.given(**{"setting": "ask", **given})
+    store = desk.house.store
+    await store.write(due.unread, desk.account, desk.folder, [1, 7])
+    await store.write(entries.expunge, desk.folder, [1])
+    await desk.later(0)
+    rows = await desk.house.queued()
+    assert len(rows) == sent
+    assert store.peek(due.ready) == []
+    for row in rows:
+        data = await desk.house.queued_bytes(row)
+        assert b"Disposition: manual-action/MDN-sent-automatically; deleted\r\n" in data
+        assert b"was deleted without being displayed" in data
+
+
 async def test_mail_that_was_only_marked_as_read_was_not_displayed(desk):
     await desk.given()
     await desk.opens(opened=False)

@@ -152,12 +152,14 @@ class Folder(FolderCore):
             raise MapiError(Code.ACCESS_DENIED, "groups are made by their administrator")
         self.check("k")
 
-    def delete_messages(self, ids: Sequence[int], *, hard: bool = False) -> bool:
+    def delete_messages(self, ids: Sequence[int], *, hard: bool = False, tell_unread: bool = False) -> bool:
         """Takes messages away (R632); True: some could not be (PartialCompletion).
+
+        ``tell_unread``: senders who asked for receipts hear of what was not read (R1148).
 
         Unless ``hard`` they can be had back for as long as the store keeps what was expunged.
         """
-        return moves.delete(self, ids, hard=hard)
+        return moves.delete(self, ids, hard=hard, tell_unread=tell_unread)
 
     def move_copy_messages(
         self, ids: Sequence[int], target: Folder, *, copy: bool

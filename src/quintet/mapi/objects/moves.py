@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import permissions, places, searching, stored
-from quintet.store import entries, folders, items, keeping, pages
+from quintet.store import entries, folders, items, keeping, pages, receipts
 from quintet.store.model import EntryId, FolderId, FolderKind, Uid
 
 if TYPE_CHECKING:
@@ -30,17 +30,19 @@ def _chosen(folder: Folder, ids: Sequence[int]) -> list[tuple[EntryId, Uid, bool
     return pages.within(folder.box.tx, folder.id, ids)
 
 
-def delete(folder: Folder, ids: Sequence[int], *, hard: bool) -> bool:
+def delete(folder: Folder, ids: Sequence[int], *, hard: bool, tell_unread: bool = False) -> bool:
     """See `Folder.delete_messages`."""
     if folder.is_search:
         there = _lying(folder, ids)
-        failed = [delete(place, mine, hard=hard) for place, mine in there]
+        failed = [delete(place, mine, hard=hard, tell_unread=tell_unread) for place, mine in there]
         return any(failed) or _are_fewer(there, ids)
     found = _chosen(folder, ids)
     if not folder.may("te"):
         found = _own(folder, found)
     tx = folder.box.tx
     uids = [uid for _, uid, hidden in found if not hidden]
+    if tell_unread:
+        receipts.unread(tx, folder.box.reader.id, folder.id, uids)
     if uids:
         gone = entries.expunge(tx, folder.id, uids)
         if hard:

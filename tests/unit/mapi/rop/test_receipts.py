@@ -61,3 +61,19 @@ async def test_client_says_what_becomes_of_a_receipt(tmp_path: Path, many: bool)
         assert await due(it) == [1]
         assert await mark(SUPPRESS)
         assert await due(it) == []
+
+
+async def test_sender_hears_of_what_is_deleted_unread(tmp_path: Path) -> None:
+    """MS-OXCFOLD_R1148, R115603, R276, R727: where NotifyNonRead says so, of what was not read."""
+    async with desk(tmp_path) as it:
+        box, account = await it.box(), it.people["alice"].account_id
+        await it.store.write(accounts.change, account, mdn="ask")
+        inbox = await box.folder(INBOX)
+        ids = [ShortId(1, await it.letter(f"letter {number}")) for number in range(6)]
+        await box.ask(folders.SetReadFlags(False, SUPPRESS, tuple(ids[:1])), inbox)
+        await box.ask(folders.DeleteMessages(False, True, tuple(ids[:2])), inbox)
+        await box.ask(folders.DeleteMessages(False, False, tuple(ids[2:4])), inbox)
+        await box.ask(folders.HardDeleteMessages(False, True, tuple(ids[4:5])), inbox)
+        await box.ask(folders.HardDeleteMessages(False, False, tuple(ids[5:])), inbox)
+        assert await due(it) == [2, 5]
+        assert all(one.message_row for one in it.store.peek(receipts.ready))

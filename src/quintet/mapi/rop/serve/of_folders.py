@@ -89,7 +89,7 @@ def hard_delete_messages(call: Call) -> Partial:
 def _delete(call: Call, *, hard: bool) -> Partial:
     wanted: tuple[ShortId, ...] = call.body.messages
     own = _counters(wanted)
-    partial = call.thing(Folder).delete_messages(own, hard=hard)
+    partial = call.thing(Folder).delete_messages(own, hard=hard, tell_unread=call.body.notify_non_read)
     return Partial(partial or len(own) < len(wanted))
 
 
