@@ -2,7 +2,7 @@
 
 An overview line stands in its message's row, and those lie between bodies: who lists a group whose pages are
 not in memory reads nearly the whole file.  A stretch that was read once is one row, some 150 KB side by side.
-Whether it still holds is told by the same two numbers as for what is held in memory (`nntp.chunks`).
+Whether it still holds is told by the same two numbers as for what is held in memory.
 """
 
 from __future__ import annotations
