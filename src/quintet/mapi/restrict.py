@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quintet.mapi import types
 from quintet.mapi.buffer import Reader, Writer, bad
@@ -127,6 +127,30 @@ class Count:
 Restriction = (
     And | Or | Not | Content | Property | Compare | Bitmask | Size | Exist | SubObject | Comment | Count
 )
+
+
+Change = Callable[[Tag, Value], tuple[Tag, Value]]
+
+
+def changed(one: Restriction, change: Change) -> Restriction:
+    """With other values of other types; the properties that are compared with them have these types, too."""
+    if isinstance(one, And | Or):
+        return type(one)(tuple([changed(part, change) for part in one.parts]))
+    if isinstance(one, Content | Property):
+        value = change(*one.value)
+        return replace(one, tag=_retyped(one.tag, one.value[0], value[0]), value=value)
+    if isinstance(one, Comment):
+        part = None if one.part is None else changed(one.part, change)
+        return Comment(tuple([change(*note) for note in one.notes]), part)
+    if isinstance(one, Not | SubObject | Count):
+        return replace(one, part=changed(one.part, change))
+    return one
+
+
+def _retyped(tag: Tag, old: Tag, new: Tag) -> Tag:
+    """Multi-value or not, as before."""
+    same = types.type_of(tag) & ~types.MULTIPLE == types.type_of(old) & ~types.MULTIPLE
+    return tag + types.type_of(new) - types.type_of(old) if same else tag
 
 
 def get(reader: Reader) -> Restriction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from quintet.mapi.objects import Folder
 from quintet.mapi.objects.numbers import counter, short
 from quintet.mapi.rop import folders
+from quintet.mapi.rop.serve import values
 from quintet.mapi.rop.serve.desk import Call, serves
 
 
@@ -13,7 +14,9 @@ def set_search_criteria(call: Call) -> None:
     """What matches is there at once, which those hear who wait for it (SearchComplete)."""
     body: folders.SetSearchCriteria = call.body
     folder = call.thing(Folder)
-    folder.search(body.restriction, [counter(one) for one in body.folders], body.flags)
+    folder.search(
+        values.condition(body.restriction, call.page), [counter(one) for one in body.folders], body.flags
+    )
     call.session.notices.searched(call.box, folder.id)
 
 
@@ -23,4 +26,6 @@ def get_search_criteria(call: Call) -> folders.GetSearchCriteriaAnswer:
     found = call.thing(Folder).search_criteria()
     scope = tuple([short(number) for number in found.scope]) if body.with_folders else ()
     restriction = found.restriction if body.with_restriction else None
+    if not body.use_unicode:
+        restriction = values.narrow_condition(restriction, call.page)
     return folders.GetSearchCriteriaAnswer(restriction, call.asked.logon, scope, found.state)

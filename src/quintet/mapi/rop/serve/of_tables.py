@@ -149,7 +149,7 @@ def sort_table(call: Call) -> TableStatus:
 
 @serves(0x14)
 def restrict(call: Call) -> TableStatus:
-    _table(call).restrict(call.body.restriction)
+    _table(call).restrict(values.condition(call.body.restriction, call.page))
     _arranged(call)
     return TableStatus(COMPLETE)
 
@@ -300,13 +300,14 @@ BOOKMARK_CUSTOM = 3
 def find_row(call: Call) -> tables.FindRowAnswer:
     body: tables.FindRow = call.body
     table = _looked(call)
-    if body.restriction is None:
+    wanted = values.condition(body.restriction, call.page)
+    if wanted is None:
         raise MapiError(Code.INVALID_PARAMETER)
     custom = body.origin == BOOKMARK_CUSTOM
     if custom and not body.bookmark:
         raise MapiError(Code.INVALID_BOOKMARK)
     row, lost = table.find(
-        body.restriction,
+        wanted,
         Origin.CURRENT if custom else _origin(body.origin),
         backwards=bool(body.flags & FindFlag.BACKWARDS),
         bookmark=body.bookmark if custom else b"",

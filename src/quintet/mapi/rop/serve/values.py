@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from quintet.errors import BadSyntax
-from quintet.mapi import rows, types
+from quintet.mapi import restrict, rows, types
 from quintet.mapi.buffer import Writer
 from quintet.mapi.errors import Code
+from quintet.mapi.restrict import Restriction
 from quintet.mapi.types import Error, Tag, Value
 
 MAX_CELL = 510  # bytes of a value in a table's row (MS-OXCTABL R121, R122)
@@ -67,6 +68,22 @@ def incoming(tag: Tag, value: Value, page: str) -> tuple[Tag, Value]:
     if kind & types.MULTIPLE:
         return wide, [decoded(one, page) for one in value]
     return wide, decoded(value, page)
+
+
+def condition(one: Restriction | None, page: str) -> Restriction | None:
+    """A restriction as objects take it: its 8-bit text is of the client's code page."""
+    return None if one is None else restrict.changed(one, lambda tag, value: incoming(tag, value, page))
+
+
+def narrow_condition(one: Restriction | None, page: str) -> Restriction | None:
+    """One as a client wants it that asks for 8-bit text."""
+
+    def change(tag: Tag, value: Value) -> tuple[Tag, Value]:
+        if types.type_of(tag) & ~types.MULTIPLE != types.STRING:
+            return tag, value
+        return tag - types.STRING + types.STRING8, _narrow(value, page)
+
+    return None if one is None else restrict.changed(one, change)
 
 
 def outgoing(tag: Tag, value: Value, page: str, *, unicode: bool = True) -> Value:
