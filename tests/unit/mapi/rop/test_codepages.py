@@ -1,4 +1,4 @@
-"""8-bit text in conditions is of the code page that the client named (MS-OXCRPC 3.1.4.1, MS-OXCDATA 2.11.1)."""
+"""8-bit text in conditions is in the code page that the client named (MS-OXCRPC 3.1.4.1, MS-OXCDATA 2.11)."""
 
 from __future__ import annotations
 
