@@ -208,7 +208,7 @@ class WireStore(base.MessageStore):
 
     def _mark_read(self, chosen: Sequence[EntryId], read: bool) -> None:
         talk = Talk(self.link)
-        flags = ReadFlag.SUPPRESS_RECEIPT if read else ReadFlag.CLEAR_READ_FLAG
+        flags = ReadFlag.SUPPRESS_RECEIPT | (0 if read else ReadFlag.CLEAR_READ_FLAG)  # MS-OXCMSG R823
         for folder, found in moving.by_folder(self.entries, chosen).items():
             handle = talk.open(folders.OpenFolder(folder, 0))
             numbers = [self.entries.pair_of(one)[1] for one in found]
