@@ -114,6 +114,13 @@ class Blobs:
                     continue  # not ours
 
 
+def pieces(path: Path) -> Iterator[bytes]:
+    """A file from its beginning, never whole in memory."""
+    with path.open("rb") as file:
+        while piece := file.read(CHUNK):
+            yield piece
+
+
 def flush_folder(folder: Path) -> None:
     """A rename is durable when its folder is."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

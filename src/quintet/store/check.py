@@ -11,12 +11,12 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
 
-from quintet.errors import Problem
 from quintet.message.digest import Digest
 from quintet.store import blobs, dialect, filing, history
 from quintet.store.db import Tx
-from quintet.store.model import BodyRef
 from quintet.store.ranges import RangeSet
 
 SAMPLE = 2000  # blobs whose bytes are hashed again
@@ -100,26 +100,50 @@ def _overview(tx: Tx) -> Iterator[str]:
 _CHECKS: list[Callable[[Tx], Iterator[str]]] = [_seen, _engine, _overview]
 
 
+class _Facts(NamedTuple):
+    """What can be told of bytes without knowing what they are for."""
+
+    size: int
+    key: bytes
+    dots: bool  # a line begins with one
+
+
+def _of_row(blob_id: int, key: bytes, data: bytes) -> _Facts:
+    named = hashlib.sha256(data).digest() if len(key) == 32 else filing.raw_key(blob_id, data)
+    return _Facts(len(data), named, data.startswith(b".") or b"\n." in data)
+
+
+def _of_file(path: Path) -> _Facts:
+    """Of a large body, piece by piece: some are larger than the memory that is there."""
+    hashed, size, dots, last = hashlib.sha256(), 0, False, b"\n"
+    for piece in blobs.pieces(path):
+        hashed.update(piece)
+        size += len(piece)
+        dots = dots or b"\n." in piece or (last == b"\n" and piece.startswith(b"."))
+        last = piece[-1:]
+    return _Facts(size, hashed.digest(), dots)
+
+
 def _bytes(tx: Tx, files: blobs.Blobs | None, sample: int) -> Iterator[str]:
     """40 to 43: the newest blobs have their bytes, their hash and a digest that fits."""
     rows = tx.rows(
         "SELECT id, sha256, size, place, digest, data, dotless FROM blob ORDER BY id DESC LIMIT ?", sample
     )
     for blob_id, sha256, size, place, digest, data, dotless in rows:
+        key = bytes(sha256)
         if place == 1:
             if files is None:
                 continue
-            ref = BodyRef(blob_id, b"", size, True, bytes(sha256), False)
             try:
-                data = blobs.read_all(files, ref, None)
-            except Problem:
+                facts = _of_file(files.path(key))
+            except OSError:
                 yield f"40: blob {blob_id}: its file is missing"
                 continue
-        key = bytes(sha256)
-        named = hashlib.sha256(data).digest() if len(key) == 32 else filing.raw_key(blob_id, data)
-        if len(data) != size or named != key:
+        else:
+            facts = _of_row(blob_id, key, data)
+        if (facts.size, facts.key) != (size, key):
             yield f"41: blob {blob_id}: its bytes are not those of its hash"
-        if bool(dotless) == (data.startswith(b".") or b"\n." in data):
+        if bool(dotless) == facts.dots:
             yield f"42: blob {blob_id}: wrong about lines that begin with a dot"
         if not digest and place == 0:
             continue  # filed as it came: `ondemand`
