@@ -207,6 +207,7 @@ class App:
             config.relay, config.smtp.relay_domains, self.runner.router, smtp, clock=clock
         )
         self.inbound.probes = (*self.inbound.probes, known.probe)
+        self.inbound.claims = self.runner
         while True:
             try:
                 await self.runner.run()
@@ -223,6 +224,7 @@ class App:
             await asyncio.gather(self._gateways, return_exceptions=True)
 
     async def _stop_sending(self) -> None:
+        self.inbound.claims = None
         if self.feeds is not None:
             await self.feeds.close()
         if self.runner is not None:

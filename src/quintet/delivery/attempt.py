@@ -18,7 +18,8 @@ from quintet.delivery.shaping import Mood
 from quintet.delivery.transport import Answer, Letter, Result, To, Turn
 from quintet.errors import Problem, Reason, TryLater
 from quintet.message.outline import Headed
-from quintet.store.queue import Look, Recipient
+from quintet.store.leaving import Look
+from quintet.store.queue import Recipient
 from quintet.store.store import Store
 
 MAX_GONE = 3  # hosts that hang up before they have anything, at one attempt

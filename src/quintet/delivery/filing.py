@@ -112,6 +112,7 @@ class Work:
     careful: bool = False  # look before each write: a first try failed for one of many
     tell: Tell | None = None  # makes the reports about those that are there now (`reports`)
     rules: Say = Say.QUEUE
+    claim: queue.Claim | None = None  # the runner that sends at once what is queued
     tries: int = 0  # how often it came back as `Unsorted`
 
 
@@ -139,6 +140,8 @@ def file(tx: Tx, work: Work) -> list[Problem | None] | Unsorted:
     again with ``careful``: then a full mailbox is that recipient's outcome where the protocol can say so,
     else the queue tries it again; TryLater comes only when nobody could be served.
     """
+    if work.claim is not None:
+        work.claim.taken.clear()  # of a first run that was undone
     decisions = work.decisions if work.envelope.wishes is USUAL else _held_back(work)
     unsorted = [] if work.rules is Say.NOBODY else _unsorted(tx, decisions)
     if unsorted and work.rules is Say.ASK:
@@ -356,7 +359,7 @@ def _put(tx: Tx, work: Work, sender: Mailbox, via: Sequence[str], to: Sequence[q
         params=parameters,
         expires_at=work.expires_at,
     )
-    queue.put(tx, item, to)
+    queue.put(tx, item, to, work.claim)
 
 
 def _asked(wishes: Wishes) -> dict[str, object]:

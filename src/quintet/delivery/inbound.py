@@ -14,7 +14,7 @@ import ipaddress
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from prometheus_client import Counter
 
@@ -31,6 +31,7 @@ from quintet.delivery.reports import Reports
 from quintet.delivery.verdict import Verdict
 from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.net.seam import Peer
+from quintet.store import queue
 from quintet.store.content import Content
 from quintet.store.store import Store
 
@@ -162,8 +163,27 @@ def file(passage: Passage) -> Awaitable[Any]:
     asked = (passage.asked or envelope).recipients
     if inbound.reports.wanted(work, asked):
         return _file_and_report(passage, asked)
-    passage.filing = inbound.store.submit(filing.file, work)
+    if inbound.claims is not None and any(type(one) is filing.Send for one in passage.decisions):
+        passage.filing = _file_and_claim(work, inbound.store, inbound.claims)
+    else:
+        passage.filing = inbound.store.submit(filing.file, work)
     return passage.filing
+
+
+def _file_and_claim(
+    work: filing.Work, store: Store, claims: Claims
+) -> asyncio.Future[list[Problem | None] | filing.Unsorted]:
+    """What goes elsewhere is sent as soon as it is on the disk, if the runner has time for it."""
+    claim = claims.claim()
+    written = store.submit(filing.file, replace(work, claim=claim))
+
+    def taken(done: asyncio.Future[list[Problem | None] | filing.Unsorted]) -> None:
+        # whoever waited may be gone, and the future cancelled: then it is there all the same, most often
+        if claim is not None and claim.taken and (done.cancelled() or done.exception() is None):
+            claims.take_over(claim.taken)
+
+    written.add_done_callback(taken)
+    return written
 
 
 async def _file_and_report(passage: Passage, asked: Sequence[Recipient]) -> None:
@@ -267,6 +287,18 @@ STEPS: tuple[Step, ...] = (
 )
 
 
+class Claims(Protocol):
+    """The queue runner, as who queues mail sees it."""
+
+    def claim(self) -> queue.Claim | None:
+        """What leases mail in the transaction that queues it; None: it shall wait its turn."""
+        ...
+
+    def take_over(self, recipients: Sequence[queue.Recipient]) -> None:
+        """The transaction is committed, or perhaps was; these were taken by it."""
+        ...
+
+
 class Begun:
     """A message on its way: call `go` until it gives None, awaiting what it gives; then ask `outcomes`."""
 
@@ -341,6 +373,7 @@ class Inbound:
         self.authserv_id = self.policy.authserv_id or hostname
         self.steps, self.places = tuple(steps), Places.of(checks)
         self.scores, self.filters, self.probes = tuple(scores), tuple(filters), tuple(probes)
+        self.claims: Claims | None = None  # joined from above
         self.sorter: sorting.Sorter | None = None  # runs the rules of folders; joined from above
         self._ids_of, self._ids = clock.token(5), itertools.count(1)
         self._counters: dict[str, Counter] = {}

@@ -21,8 +21,9 @@ from quintet.message.scan import scan
 from quintet.net.seam import CHUNK
 from quintet.store import entries
 from quintet.store.db import Tx
+from quintet.store.leaving import Look
 from quintet.store.model import BodyRef, MessageId
-from quintet.store.queue import Look, Recipient
+from quintet.store.queue import Recipient
 from quintet.store.store import Store
 
 WISHED = frozenset(

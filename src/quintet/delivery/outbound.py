@@ -34,7 +34,7 @@ from quintet.delivery.sorting import Sorter
 from quintet.delivery.transport import Answer, Transport, Turn
 from quintet.errors import Problem, TryLater
 from quintet.net.dns import Resolver
-from quintet.store import db, fetching, queue
+from quintet.store import db, fetching, leaving, queue
 from quintet.store.db import Tx
 from quintet.store.model import FolderId, MessageId
 from quintet.store.queue import Recipient, RecipientId
@@ -50,6 +50,7 @@ CROWD_REST_S = 5.0  # for domains whose site has enough to do
 SITE_S = 60.0  # how long we believe who shares hosts
 MAX_KNOWN = 10_000  # destinations whose site is remembered
 LOOK_S = 0.01  # from what became of one message to the next look into the queue, for all that come after it
+FEW = 200  # recipients in hand below which new mail is sent before anybody looks for it
 LOOKUPS = 100  # destinations whose site is looked up at a time
 
 QUEUE_FOLDER = FolderId(0)  # the store hints it when something was queued
@@ -117,6 +118,9 @@ class Runner:
         self._tasks: set[asyncio.Task[None]] = set()
         self._behind: set[asyncio.Task[None]] = set()  # sites looked up, leases given back
         self._lookups = asyncio.Semaphore(LOOKUPS)
+        self._running = False
+        self._backlog = True  # more waits in the queue than was taken at the last look, or nobody looked yet
+        self._resting: dict[str, float] = {}  # domains that were put off, until when (monotonic)
         self._served = 0
         self._wake = asyncio.Event()
         self._looks_soon = False
@@ -128,6 +132,7 @@ class Runner:
         """Works until `stop` is called."""
         watch = self.store.watch(self._wake, [QUEUE_FOLDER])
         renewing = asyncio.create_task(self._renew())
+        self._running = True
         try:
             await self._inherit()
             while not self._stopping:
@@ -140,6 +145,7 @@ class Runner:
                 if found == off:
                     await self._pause()
         finally:
+            self._running = False
             renewing.cancel()
             watch.close()
             await asyncio.gather(renewing, return_exceptions=True)
@@ -199,18 +205,41 @@ class Runner:
         busy, now = self._busy(), self.clock.now()
         due = self.store.peek(queue.next_due, busy)
         if due is None or due > now:
+            self._backlog = False
             return 0, 0  # without a transaction
         taken = await self.store.write(queue.lease, self.owner, now + LEASE_MS, room, busy=busy)
-        for recipient in taken:
-            self._in_hand[recipient.id] = recipient
-        off = 0
-        for batch in self._sorted(taken):
-            off += self._placed(batch)
+        self._backlog = len(taken) >= room
+        off = self._distributed(taken)
         if excess := self.sites.excess(self._crowded):
             off += sum(len(batch.recipients) for batch in excess)
             self._put_off(excess, CROWD_REST_S)
         self._hire()
         return len(taken), off
+
+    def _distributed(self, taken: Sequence[Recipient]) -> int:
+        """Gives leased recipients to their sites; how many were put off."""
+        for recipient in taken:
+            self._in_hand[recipient.id] = recipient
+        return sum([self._placed(batch) for batch in self._sorted(taken)])
+
+    def claim(self) -> queue.Claim | None:
+        """See `inbound.Claims`: while little is in hand and nothing waits, who comes need not wait either."""
+        if not self._running or self._stopping or self._backlog or not self.config.enabled:
+            return None
+        if len(self._in_hand) >= FEW:
+            return None
+        if self._resting:
+            now = self.clock.monotonic()
+            self._resting = {domain: until for domain, until in self._resting.items() if until > now}
+        return queue.Claim(self.owner, self.clock.now() + LEASE_MS, self._resting)
+
+    def take_over(self, recipients: Sequence[Recipient]) -> None:
+        """See `inbound.Claims`."""
+        if self._stopping:
+            self._in_background(self._give_back(recipients, self.clock.now()))
+            return
+        self._distributed(recipients)
+        self._hire()
 
     @property
     def _crowded(self) -> bool:
@@ -283,6 +312,8 @@ class Runner:
         if wait > 0:
             self._put_off([batch], wait)
             site.seen.update(one.domain for one in batch.recipients)
+            until = self.clock.monotonic() + wait
+            self._resting.update((one.domain, until) for one in batch.recipients)
             return len(batch.recipients)
         most = site.shape.limits.recipients
         for start in range(0, len(batch.recipients), most):
@@ -466,11 +497,11 @@ class Runner:
                 self._let_go(ready.recipients)
         return outcome, self._settling.write_down(ready.recipients, outcome.answers, ready.head)
 
-    def _look(self, recipients: Sequence[Recipient]) -> queue.Look:
+    def _look(self, recipients: Sequence[Recipient]) -> leaving.Look:
         row, store = MessageId(recipients[0].message_row), self.store
         if len(recipients) == 1:
-            return store.peek(queue.look_at_one, recipients[0].id, self.owner, row)
-        return store.peek(queue.look, [one.id for one in recipients], self.owner, row)
+            return store.peek(leaving.look_at_one, recipients[0].id, self.owner, row)
+        return store.peek(leaving.look, [one.id for one in recipients], self.owner, row)
 
     def _ours(self, batch: Batch, still: set[RecipientId]) -> list[Recipient]:
         """Without who was held or removed, or went to somebody else, while the batch waited."""

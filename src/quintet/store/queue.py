@@ -14,12 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any, NewType
 
 from quintet.errors import Reason, Refused
-from quintet.message.digest import Digest
-from quintet.message.outline import Headed, outline
 from quintet.store import dialect, filing, lanes, queue_rules
 from quintet.store.content import Content
 from quintet.store.db import Tx, bounded, single
-from quintet.store.model import AccountId, BodyRef, FolderId, MessageId
+from quintet.store.model import AccountId, FolderId, MessageId
 
 QueueId = NewType("QueueId", int)
 RecipientId = NewType("RecipientId", int)
@@ -85,18 +83,31 @@ class Recipient:
     blocked: str = ""  # why nothing is sent there any more (`queue_rules.blocked`); told when it is leased
 
 
+@dataclass(slots=True)
+class Claim:
+    """A runner that leases what is queued now in the same transaction, and takes it over after the commit.
+
+    ``taken`` is filled anew each time that the transaction is run.
+    """
+
+    owner: str
+    until: int  # ms; when the leases run out
+    resting: Collection[str] = ()  # domains that shall wait
+    taken: list[Recipient] = field(default_factory=list)
+
+
 KEEP_MS = 5 * 24 * 3600 * 1000  # RFC 5321 4.5.4.1: give up after 4 to 5 days
 REMEMBER_FLUSH_MS = 3600 * 1000  # every worker has looked by then
-FEW_BYTES = 64 * 1024  # of a message: read along when it goes out
 NO_PARAMS = "{}"  # as most have
 LOOKS = 10  # times that a lease looks for lanes: those that seemed due and had nothing are right afterwards
 
 
 @bounded(lambda item, recipients, *_, **__: len(recipients) <= 32)
-def put(tx: Tx, item: QueueItem, recipients: Sequence[To]) -> QueueId:
+def put(tx: Tx, item: QueueItem, recipients: Sequence[To], claim: Claim | None = None) -> QueueId:
     """Queues a message for its recipients; it is durable when the commit is.
 
-    Of ``item.params`` it honours "priority", "release_at" and "by" itself.
+    Of ``item.params`` it honours "priority", "release_at" and "by" itself.  With a ``claim`` those who are
+    due and not held are leased by it.
     """
     message_row = item.message_row
     if message_row is None:
@@ -104,33 +115,80 @@ def put(tx: Tx, item: QueueItem, recipients: Sequence[To]) -> QueueId:
         message_row = filing.put(tx, item.content, item.prefix)
     first = tx.new_ids(1 + len(recipients))
     release_at = int(item.params.get("release_at") or 0)
+    expires_at = _expiry(tx, item, release_at)
     tx.run(
         "INSERT INTO queue (id, message_id, account_id, sender, params, created_at, expires_at, release_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        first, message_row, item.account_id, item.sender, _packed(item.params), tx.now,
-        _expiry(tx, item, release_at), release_at,
+        first, message_row, item.account_id, item.sender, _packed(item.params), tx.now, expires_at,
+        release_at,
     )  # fmt: skip
     rank = lanes.rank(int(item.params.get("priority") or 0), len(recipients))
     rules = queue_rules.listing(tx)
     size = _size(tx, item, message_row) if rules else 0
     rows: list[tuple[Any, ...]] = []
     waiting: list[tuple[str, int, int]] = []
+    claimed: list[tuple[int, To, str]] = []
     for number, to in enumerate(recipients, first + 1):
         domain = to.domain or to.address.rpartition("@")[2].lower()
         due_at = max(to.due_at or tx.now, release_at)
         held = queue_rules.fits(rules, item.sender, to.address, item.account_id, size) if rules else None
-        state = WAITING if held is None else HELD
-        rows.append((number, first, to.address, domain, _packed(to.params), state, due_at, rank, held or ""))
-        if held is None:
+        owner, until = "", 0
+        if held is not None:
+            state = HELD
+        elif claim is not None and due_at <= tx.now and domain not in claim.resting:
+            state, owner, until = LEASED, claim.owner, claim.until
+            due_at = until
+            claimed.append((number, to, domain))
+        else:
+            state = WAITING
             waiting.append((domain, rank, due_at))
+        rows.append(
+            (
+                number,
+                first,
+                to.address,
+                domain,
+                _packed(to.params),
+                state,
+                due_at,
+                rank,
+                held or "",
+                owner,
+                until,
+            )
+        )
     tx.many(
         "INSERT INTO queue_recipient"
-        " (id, queue_id, address, domain, params, state, due_at, rank, hold_reason)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows,
+        " (id, queue_id, address, domain, params, state, due_at, rank, hold_reason, lease_owner, lease_until)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows,
     )  # fmt: skip
-    lanes.wait(tx, waiting)
-    _hint(tx)
+    if claim is not None and claimed:
+        claim.taken += _taken(tx, item, claim, claimed, (QueueId(first), message_row, expires_at, rank))
+    if waiting:
+        lanes.wait(tx, waiting)
+        _hint(tx)
     return QueueId(first)
+
+
+def _taken(
+    tx: Tx,
+    item: QueueItem,
+    claim: Claim,
+    claimed: Sequence[tuple[int, To, str]],
+    row: tuple[QueueId, MessageId, int, int],
+) -> list[Recipient]:
+    """What `lease` would give of them."""
+    queue_id, message_row, expires_at, rank = row
+    blocked = queue_rules.blocked(tx, [to.address for _, to, _ in claimed])
+    params = _unpacked(_packed(item.params))
+    return [
+        Recipient(
+            RecipientId(number), queue_id, to.address, domain, _unpacked(_packed(to.params)), LEASED,
+            claim.until, 0, "", False, message_row, item.account_id, item.sender, params, tx.now, expires_at,
+            rank, "", blocked.get(to.address.lower(), ""),
+        )
+        for number, to, domain in claimed
+    ]  # fmt: skip
 
 
 @single
@@ -257,48 +315,6 @@ def still_leased(tx: Tx, ids: Sequence[RecipientId], owner: str) -> set[Recipien
         param, owner,
     )  # fmt: skip
     return {RecipientId(row[0]) for row in rows}
-
-
-_CONTENT = (
-    "m.blob_id, m.prefix, m.size, b.dotless, b.sha256, b.place, b.digest,"
-    " CASE WHEN m.size <= ? OR length(b.digest) = 0 THEN b.data END"
-)
-_LOOK = f"SELECT {_CONTENT} FROM message m JOIN blob b ON b.id = m.blob_id WHERE m.id = ?"
-_LOOK_AT_ONE = (
-    f"SELECT {_CONTENT}, r.id FROM message m JOIN blob b ON b.id = m.blob_id"
-    " LEFT JOIN queue_recipient r ON r.id = ? AND r.state = 'leased' AND r.lease_owner = ?"
-    " WHERE m.id = ?"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What one needs to know before a message goes out."""
-
-    still: set[RecipientId]  # of the leases, those that are the owner's still
-    head: Headed | None = None  # None: the message is gone
-    ref: BodyRef | None = None  # with its bytes when they are few
-
-
-def look(tx: Tx, ids: Sequence[RecipientId], owner: str, message_row: MessageId) -> Look:
-    """`still_leased`, and the message, at once: each message that leaves asks for both."""
-    row = tx.one(_LOOK, FEW_BYTES, message_row)
-    return _look(row, still_leased(tx, ids, owner))
-
-
-@single
-def look_at_one(tx: Tx, recipient: RecipientId, owner: str, message_row: MessageId) -> Look:
-    """`look` for one recipient, as most messages have."""
-    row = tx.one(_LOOK_AT_ONE, FEW_BYTES, recipient, owner, message_row)
-    return _look(row, {recipient} if row is not None and row[8] is not None else set())
-
-
-def _look(row: tuple[Any, ...] | None, still: set[RecipientId]) -> Look:
-    if row is None:
-        return Look(still)
-    ref = BodyRef(row[0], row[1], row[2], bool(row[3]), row[4], not row[5], row[7])
-    packed, data = row[6], row[7]
-    return Look(still, Digest.from_bytes(packed) if packed or data is None else outline(data), ref)
 
 
 def lease_owners(tx: Tx) -> list[str]:
