@@ -328,6 +328,14 @@ class IMAPISession(IUnknown):
             raise fail("MAPI_E_NO_SUPPORT")
         return admin.IMsgServiceAdmin(self._profiles, self.name)
 
+    def keep_password(self, uid: bytes, password: str) -> None:
+        """In the profile, where it keeps one for the service."""
+        if not profile.find(self._profile, uid).settings.get("password"):
+            return
+        profile.find(self._profile, uid).settings["password"] = password
+        if self._profiles is not None and self.name:
+            self.AdminServices().ConfigureMsgService(uid, 0, 0, {"password": password})
+
     def GetStatusTable(self, flags: int = 0) -> IMAPITable:
         """One row a provider, and one for the spooler and the address book."""
         self._must_be_open()

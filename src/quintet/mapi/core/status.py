@@ -10,7 +10,7 @@ from quintet.mapi import consts, pr
 from quintet.mapi.bag import Bag, Key
 from quintet.mapi.core.errors import fail
 from quintet.mapi.core.props import IMAPIProp
-from quintet.mapi.providers.base import EntryId
+from quintet.mapi.providers.base import Can, EntryId
 
 if TYPE_CHECKING:
     from quintet.mapi.core.session import IMAPISession
@@ -21,7 +21,7 @@ COLUMNS = (
     pr.RESOURCE_FLAGS, pr.STATUS_CODE, pr.STATUS_STRING, pr.IDENTITY_DISPLAY, pr.IDENTITY_ENTRYID,
     pr.OBJECT_TYPE,
 )  # fmt: skip
-SPOOLER, BOOK = b"spooler", b"book"
+SPOOLER, BOOK, STORE = b"spooler", b"book", b"store"
 
 
 def rows(session: IMAPISession) -> dict[bytes, Bag]:
@@ -50,7 +50,9 @@ def rows(session: IMAPISession) -> dict[bytes, Bag]:
     found[bytes(4) + UID + SPOOLER][pr.STATUS_CODE] = session.spooling
     add(BOOK, "Address Book", consts.MAPI_AB, consts.STATUS_VALIDATE_STATE)
     for _, store in session.sources():
-        add(b"store" + store.uid, store.name, consts.MAPI_STORE_PROVIDER, consts.STATUS_VALIDATE_STATE)
+        methods = consts.STATUS_VALIDATE_STATE
+        methods |= consts.STATUS_CHANGE_PASSWORD if Can.PASSWORD in store.can else 0
+        add(STORE + store.uid, store.name, consts.MAPI_STORE_PROVIDER, methods)
     for at, transport in enumerate(session.transports()):
         add(b"transport%d" % at, transport.name, consts.MAPI_TRANSPORT_PROVIDER, flush)
     return found
@@ -95,5 +97,14 @@ class IMAPIStatus(IMAPIProp):
         raise fail("MAPI_E_NO_SUPPORT")
 
     def ChangePassword(self, old: str, new: str, flags: int = 0) -> None:
-        """Raises MAPIErrorNoSupport: no provider changes passwords."""
-        raise fail("MAPI_E_NO_SUPPORT")
+        """Of who is logged on to a store; a profile that keeps the old one keeps the new one then.
+
+        Raises MAPIErrorNoSupport: this part has no password that can be changed; MAPIErrorLogonFailed: the
+        old one is another; MAPIErrorInvalidParameter: nobody can have the new one.
+        """
+        if not self._own[pr.RESOURCE_METHODS] & consts.STATUS_CHANGE_PASSWORD:
+            raise fail("MAPI_E_NO_SUPPORT")
+        own = self._own[pr.ENTRYID].removeprefix(bytes(4) + UID + STORE)
+        uid, store = next((uid, one) for uid, one in self._session.sources() if one.uid == own)
+        store.change_password(old, new)
+        self._session.keep_password(uid, new)

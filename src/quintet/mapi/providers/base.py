@@ -53,6 +53,7 @@ class Can(enum.Flag):
     NOTIFY = enum.auto()
     CHANGES = enum.auto()  # `changes` costs what changed, not what there is
     SUBMIT = enum.auto()  # the store sends by itself: `MessageStore.submit`
+    PASSWORD = enum.auto()  # that of the login can be changed
     # of an address book
     WRITE = enum.auto()
     GROUPS = enum.auto()
@@ -352,6 +353,13 @@ class MessageStore(ABC):
 
     def submit(self, message: EntryId) -> None:
         """Sends what stands in the store and files it (Can.SUBMIT).  Raises MapiError(NO_RECIPIENTS)."""
+        raise MapiError(Code.NOT_SUPPORTED)
+
+    def change_password(self, old: str, new: str) -> None:
+        """Of who is logged on.
+
+        Raises MapiError(LOGON_FAILED): the old one is another; (INVALID_PARAMETER): the new one is none.
+        """
         raise MapiError(Code.NOT_SUPPORTED)
 
     def refresh(self) -> None:  # noqa: B027 (nothing is a right answer)

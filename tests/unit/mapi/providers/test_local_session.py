@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from quintet import mapi
+from quintet.auth import admin
+from quintet.config import root
 from quintet.mapi import consts, pr
 from quintet.mapi.api import query
 from quintet.mapi.core import errors, props, session
-from quintet.mapi.core.profile import Profile, used
+from quintet.mapi.core.profile import Profile, Profiles, used
 from quintet.mapi.core.session import IMAPISession
+from quintet.mapi.core.status import IMAPIStatus
 from quintet.mapi.core.structs import SContentRestriction, SPropValue, SSort, SSortOrderSet
+from quintet.mapi.errors import Code
+from quintet.mapi.providers import registry
+from quintet.store import accounts
+from quintet.store.store import Store
+from tests.unit.mapi.providers.conformance import refused
 from tests.unit.mapi.providers.test_local import ANN, BOB, empty, made
 
 __all__ = ["empty", "made"]
@@ -105,3 +114,49 @@ def test_what_a_listing_tells_is_what_its_items_say(empty: Path) -> None:
         every = [item.props() for item in folder.items()]
         for key in {key for bag in every for key in bag} - query.NEVER:
             assert [item.value(key) for item in folder.items()] == [bag.get(key) for bag in every], key
+
+
+def test_password_of_the_login_is_changed(empty: Path, tmp_path: Path) -> None:
+    """IMAPIStatus::ChangePassword: by who knows the old one; the profile keeps the new one."""
+    asyncio.run(give_password(empty, "old"))
+    profiles = Profiles(tmp_path / "profiles.json")
+    with profiles.change() as book:
+        where = {"data": str(empty), "account": ANN, "password": "old"}
+        book.profiles["ann"] = Profile([used("QUINTET", None, where)])
+
+    def logged_on() -> IMAPISession:
+        return session.opened(profiles.read().profiles["ann"], name="ann", profiles=profiles)
+
+    first = logged_on()
+    parts = status(first)
+    for old in ("", "another"):
+        with pytest.raises(errors.MAPIErrorLogonFailed):
+            parts[True].ChangePassword(old, "new")
+    with pytest.raises(errors.MAPIErrorInvalidParameter):
+        parts[True].ChangePassword("old", "")
+    with pytest.raises(errors.MAPIErrorNoSupport):
+        parts[False].ChangePassword("old", "new")
+    parts[True].ChangePassword("old", "new")
+    first.Logoff(0, 0, 0)
+    assert profiles.read().profiles["ann"].services[0].settings["password"] == "new"
+    logged_on().Logoff(0, 0, 0)
+    refused(Code.LOGON_FAILED, registry.opened, "QUINTET", where)
+
+
+def status(one: IMAPISession) -> dict[bool, IMAPIStatus]:
+    """A part whose password can be changed, and one that has none."""
+    table = one.GetStatusTable()
+    table.SetColumns([pr.ENTRYID, pr.RESOURCE_METHODS])
+    return {
+        bool(row[1].Value & consts.STATUS_CHANGE_PASSWORD): one.OpenEntry(row[0].Value)
+        for row in table.QueryRows(50)
+    }
+
+
+async def give_password(data: Path, secret: str) -> None:
+    config = root.from_file(data if data.is_file() else data / "quintet.toml")
+    store = await Store.open(config.store)
+    account = store.peek(accounts.find, ANN)
+    assert account is not None
+    await admin.set_password(store, account.id, secret, config.auth)
+    await store.close()

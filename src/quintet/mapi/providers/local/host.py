@@ -17,7 +17,7 @@ from quintet.auth.identity import Identity
 from quintet.clock import SystemClock
 from quintet.config import root
 from quintet.config.load import ConfigError
-from quintet.errors import Problem
+from quintet.errors import BadSyntax, Problem, Reason
 from quintet.mapi.errors import Code, MapiError, of_problem
 from quintet.mapi.objects import Box, Errand, Reader, reader_of
 from quintet.net.seam import Peer
@@ -186,6 +186,20 @@ class Host:
             finally:
                 await auth.close()
         return self.store.peek(reader_of, await self.account(name))
+
+    async def change_password(self, reader: Reader, old: str, new: str) -> None:
+        """Raises MapiError(LOGON_FAILED, INVALID_PARAMETER)."""
+        from quintet.auth import admin
+
+        if not old:  # who opens the directory needs none; whoever changes one shows it
+            raise MapiError(Code.LOGON_FAILED, "the old password is not told")
+        await self.login(reader.name, old)
+        try:
+            await admin.set_password(self.store, reader.id, new, self.config.auth)
+        except Problem as problem:
+            if problem.reason is not Reason.BAD_NAME and not isinstance(problem, BadSyntax):
+                raise
+            raise MapiError(Code.INVALID_PARAMETER, "no password can be that") from problem
 
     async def account(self, name: str) -> AccountId:
         """Raises MapiError(LOGON_FAILED): there is none of that name or address."""

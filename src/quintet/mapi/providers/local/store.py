@@ -58,7 +58,7 @@ class LocalStore(base.MessageStore):
     can = (
         Can.SAVE | Can.FOLDERS | Can.ITEMS | Can.PROPS | Can.READ_MARKS | Can.ASSOCIATED | Can.NOTIFY
         | Can.SUBMIT | Can.SOFT_DELETE | Can.SEARCH_FOLDERS | Can.RIGHTS | Can.RULES | Can.RECEIVE_FOLDERS
-        | Can.CHANGES
+        | Can.CHANGES | Can.PASSWORD
     )  # fmt: skip
 
     def __init__(self, host: Host, owner: AccountId, reader: Reader) -> None:
@@ -73,6 +73,9 @@ class LocalStore(base.MessageStore):
         self.top = self.box.folder_entry_id(self.box.special["subtree"])
         self.name = "Public Folders" if self.box.public else f"Mailbox - {self.box.owner.display_name}"
         self._watching: watching.Watching | None = None
+
+    def change_password(self, old: str, new: str) -> None:
+        self.host.run(self.host.change_password(self.box.reader, old, new))
 
     # --- transactions -------------------------------------------------------------------------------
 
