@@ -337,11 +337,11 @@ async def _long(session: Session, source: Source, raw: bytes, following: Input) 
     yield _received(outcome)
 
 
-_SEND_IT = Status(335, "Send it")
-_RECEIVED = Status(235, "Article transferred OK")
+_SEND_IT = Status(335, "Send it").line()
+_RECEIVED = Status(235, "Article transferred OK").line()
 
 
-def _received(outcome: Outcome) -> Status:
+def _received(outcome: Outcome) -> Status | bytes:
     if outcome.fate is Fate.TAKEN:
         return _RECEIVED
     return Status(437 if outcome.fate is Fate.REFUSED else 436, outcome.text)
