@@ -31,6 +31,7 @@ async def test_numbers_rise_to_the_whole(
     command: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searching, "PAGE", 5)
+    monkeypatch.setattr(searching, "STEP", 5)
     monkeypatch.setattr(searching, "SLICE", dict.fromkeys((matching.ROW, matching.HEADER, matching.TEXT), 5))
     for module, name in ((copy, "WHOLE"), (copy, "SLICE"), (store, "PAGE")):
         monkeypatch.setattr(module, name, 5)
