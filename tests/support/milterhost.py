@@ -16,7 +16,7 @@ CONTINUE: Answer = (b"c", b"")
 
 class MilterHost:
     def __init__(self, answers: Mapping[bytes, Sequence[Answer]], protocol: int, actions: int) -> None:
-        self._answers, self._protocol, self._actions = answers, protocol, actions
+        self.answers, self._protocol, self._actions = answers, protocol, actions
         self.told: list[tuple[bytes, bytes]] = []  # without macros
         self.macros: dict[bytes, bytes] = {}  # by command
         self.connections = 0
@@ -45,12 +45,12 @@ class MilterHost:
         if self.silent:
             return ()
         if command == b"O":
-            return self._answers.get(b"O", [(b"O", struct.pack("!III", 6, self._actions, self._protocol))])
+            return self.answers.get(b"O", [(b"O", struct.pack("!III", 6, self._actions, self._protocol))])
         if command == b"D":
             self.macros[data[:1]] = data[1:]
             return ()
         self.told.append((command, data))
-        found = self._answers.get(command)
+        found = self.answers.get(command)
         return [CONTINUE] if found is None else found
 
 

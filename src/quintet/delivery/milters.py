@@ -6,9 +6,11 @@ on top of the message; what it changes makes another body.  The packets are `pol
 
 from __future__ import annotations
 
+import asyncio
 import re
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -62,7 +64,8 @@ class Talk:
     async def _open(self) -> None:
         host, port = self.config.place
         client = await Client.connect(host, port, timeout_s=self.config.timeout_s)
-        weakref.finalize(self, client.abort)  # whoever ends a transaction tells no check of it
+        # whoever ends a transaction tells no check of it
+        weakref.finalize(self, _let_go, client, asyncio.get_running_loop()).atexit = False
         self._client = client
         await client.write(milter.negotiation())
         command, data = await self._read()
@@ -163,10 +166,7 @@ class Talk:
     async def _guarded(self, work: Awaitable[bytes | None]) -> bytes | None:
         """None where the filter fails and mail shall pass."""
         try:
-            return await work
-        except (Refused, TryLater):
-            self.close()
-            raise
+            return await work  # a refusal goes on its way: of a recipient, it ends nothing
         except (Hangup, BadSyntax, ValueError) as error:
             self.close()
             logger.warning("filter fails", address=self.config.address, text=str(error))
@@ -181,6 +181,11 @@ class Talk:
             self._client.abort()
 
 
+def _let_go(client: Client, loop: asyncio.AbstractEventLoop) -> None:
+    if not loop.is_closed():
+        client.abort()
+
+
 @dataclass(slots=True)
 class Said:
     """The filters of a message; and what they said of it so far."""
@@ -192,6 +197,16 @@ class Said:
 
     def copy(self) -> Said:
         return Said()  # a connection has none
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """What is raised within ends the message for all filters."""
+        try:
+            yield
+        except BaseException:
+            for talk in self.talks:
+                talk.close()
+            raise
 
 
 class Milters(Check):
@@ -207,6 +222,10 @@ class Milters(Check):
 
     async def _mail(self, envelope: Envelope, verdict: Verdict, asked: Sequence[Milter]) -> None:
         said = verdict.notes["milters"] = Said([Talk(one) for one in asked])
+        with said.ending():
+            await self._begun(said, envelope)
+
+    async def _begun(self, said: Said, envelope: Envelope) -> None:
         peer = envelope.peer
         name = str(peer.notes.get("name") or f"[{peer.address}]")
         account = envelope.identity.name if envelope.identity is not None else ""
@@ -226,13 +245,15 @@ class Milters(Check):
         return self._rcpt(said, str(recipient.address)) if said.talks else None
 
     async def _rcpt(self, said: Said, address: str) -> None:
-        for talk in said.talks:
-            if await talk.say(milter.RCPT, milter.words(f"<{address}>"), _rcpt_addr=address) == b"d":
-                said.dropped.add(address.lower())
+        await self._each(said, milter.RCPT, milter.words(f"<{address}>"), _rcpt_addr=address)
 
     def data(self, envelope: Envelope, verdict: Verdict) -> Later:
         said = _said(verdict)
-        return self._each(said, milter.DATA) if said.talks else None
+        return self._data(said) if said.talks else None
+
+    async def _data(self, said: Said) -> None:
+        with said.ending():
+            await self._each(said, milter.DATA)
 
     async def _each(self, said: Said, step: Step, data: bytes = b"", /, **macros: str) -> None:
         for talk in said.talks:
@@ -243,6 +264,10 @@ class Milters(Check):
         return self._message(passage, said) if said.talks and not said.discard else None
 
     async def _message(self, passage: Passage, said: Said) -> None:
+        with said.ending():
+            await self._heard(passage, said)
+
+    async def _heard(self, passage: Passage, said: Said) -> None:
         for talk in said.talks:
             answer, changes = await self._asked(talk, passage)
             said.discard |= answer == b"d"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +12,14 @@ import pytest
 
 from quintet.config.milters import Milter
 from quintet.config.policy import Policy
+from quintet.delivery.envelope import Envelope
 from quintet.delivery.inbound import Inbound
 from quintet.delivery.milters import Milters
 from quintet.errors import Refused, TryLater
 from quintet.policy import milter
 from quintet.smtp import replies
 from quintet.store import folders
-from quintet.store.content import content_of
+from quintet.store.content import Content, content_of
 from tests.support.mailhouse import LETTER, MailHouse, envelope, inbound, mail_house
 from tests.support.milterhost import milter_host
 
@@ -34,8 +36,16 @@ def way_in(house: MailHouse, *configured: Milter) -> Inbound:
 
 
 async def sent(way: Inbound, *names: str, content=LETTER):
-    """One message for people here, as a session gives it."""
+    """One message for people here, as a session gives it; the transaction is over then."""
     made = envelope(way)
+    try:
+        return await _sent(way, made, names, content)
+    finally:
+        for talk in made.verdict.notes["milters"].talks if made.verdict and made.verdict.notes else ():
+            talk.close()
+
+
+async def _sent(way: Inbound, made: Envelope, names: Sequence[str], content: Content):
     later = way.sender(made)
     if later is not None:
         await later
@@ -155,7 +165,27 @@ async def test_message_is_refused_at_any_step_in_the_filters_words(house, tmp_pa
     assert await house.count("alice") == 0
 
 
-@pytest.mark.parametrize("step", [b"C", b"M", b"T", b"L", b"N", b"B", b"E"])
+async def test_filter_that_refuses_a_recipient_is_asked_about_the_message_for_the_others(house, tmp_path):
+    async with milter_host(tmp_path, {b"R": [(b"c", b"")]}) as (host, config):
+        way = way_in(house, config)
+        made = envelope(way)
+        await way.sender(made)
+        for name, answer in (("alice", b"c"), ("bob", b"r"), ("carol", b"t")):
+            host.answers = {b"R": [(answer, b"")]}
+            found = envelope(way, name).recipients[0]
+            if answer == b"c":
+                await way.probe(made, found)
+                made.recipients.append(found)
+            else:
+                with pytest.raises((Refused, TryLater)):
+                    await way.probe(made, found)
+        await way.ready(made)
+        assert await way.accept(made, LETTER) == [None]
+    assert host.commands == b"CHMRRRTLLNBE"
+    assert [await house.count(name) for name in ("alice", "bob", "carol")] == [1, 0, 0]
+
+
+@pytest.mark.parametrize("step", [b"C", b"M", b"R", b"T", b"L", b"N", b"B", b"E"])
 async def test_discarded_message_is_taken_and_nowhere(house, tmp_path, step):
     async with milter_host(tmp_path, {step: [(b"d", b"")]}) as (_, config):
         assert await sent(way_in(house, config), "alice") == [None]
