@@ -432,22 +432,31 @@ class Inbound:
         what checks know at once.
         """
         methods = self.places.rcpt
-        if not methods and not self.probes:
-            return None
+        probes = self.probes if recipient.elsewhere else ()
         try:
-            later = checks.run(methods, envelope, recipient, _message_verdict(envelope))
+            if methods:
+                later = checks.run(methods, envelope, recipient, _message_verdict(envelope))
+                if later is not None:
+                    return self._probe(envelope, recipient, later, probes)
+            for number, probe in enumerate(probes, 1):
+                asked = probe(envelope, recipient)
+                if asked is not None:
+                    return self._probe(envelope, recipient, asked, probes[number:])
         except Problem as problem:
             self._told_refused(envelope, recipient.address, problem)
             raise
-        probes = self.probes if recipient.elsewhere else ()
-        return None if later is None and not probes else self._probe(envelope, recipient, later, probes)
+        return None
 
     async def _probe(
-        self, envelope: Envelope, recipient: Recipient, later: Later, probes: Sequence[Probe]
+        self,
+        envelope: Envelope,
+        recipient: Recipient,
+        first: Awaitable[Recipient | None],
+        probes: Sequence[Probe],
     ) -> Recipient | None:
+        """The rest of `probe`, from what waits first."""
         try:
-            if later is not None:
-                await later
+            recipient = await first or recipient
             for probe in probes:
                 asked = probe(envelope, recipient)
                 recipient = (await asked if asked is not None else None) or recipient

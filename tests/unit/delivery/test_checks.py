@@ -155,6 +155,36 @@ async def test_probe_is_asked_about_recipients_elsewhere_only(house):
     assert asked == ["x@backup.example", "nobody@backup.example"]
 
 
+async def test_probe_that_need_not_wait_lets_nobody_wait_and_the_next_is_asked(house):
+    asked, told = [], []
+
+    class Heard(Check):
+        def refused(self, envelope, address, problem):
+            told.append(str(address))
+
+    def known(envelope, recipient):
+        asked.append("known")
+        if recipient.address.local == "nobody":
+            raise Refused(Reason.NO_SUCH_ADDRESS)
+
+    async def other(envelope, recipient):
+        asked.append("other")
+        return Recipient(recipient.address, detail="probed")
+
+    def last(envelope, recipient):
+        asked.append(recipient.detail)
+
+    made = envelope(way := inbound(house, probes=[known], checks=[Heard()]))
+    assert way.probe(made, Recipient(mailbox("x@backup.example"))) is None
+    with pytest.raises(Refused):
+        way.probe(made, Recipient(mailbox("nobody@backup.example")))
+    assert (asked, told) == (["known", "known"], ["nobody@backup.example"])
+    asked.clear()
+    way = inbound(house, probes=[known, other, last])
+    found = await way.probe(made, Recipient(mailbox("x@backup.example")))
+    assert (found.detail, asked) == ("probed", ["known", "other", "probed"])
+
+
 # --- points -------------------------------------------------------------------------------------------
 
 
