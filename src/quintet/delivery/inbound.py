@@ -10,6 +10,7 @@ RFC 5321 3.6, 4.2.5, 6.1 to 6.3.
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
@@ -380,6 +381,7 @@ class Inbound:
         self._expire_ms = round(expire_s * 1000), round(expire_report_s * 1000)
         self._relay_domains = frozenset(name.lower() for name in config.relay_domains)
         self._relay_networks = [ipaddress.ip_network(each) for each in config.relay_networks]
+        self._trusted_known = functools.lru_cache(maxsize=1024)(self._trusted)  # asked at each RCPT
 
     def new_id(self) -> str:
         """Names one message in Received, log and trace: random for the process, counted within it."""
@@ -552,7 +554,7 @@ class Inbound:
 
     def trusts(self, address: str) -> bool:
         """Whether a host is one of ours: it may relay, and its word about a message counts."""
-        return bool(self._relay_networks) and self._trusted(address)
+        return bool(self._relay_networks) and self._trusted_known(address)
 
     def _trusted(self, address: str) -> bool:
         try:
