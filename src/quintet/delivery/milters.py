@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from quintet.store.content import Content
 
 MAX_ADDED = 100  # recipients that filters add to a message
+MAX_CHANGED = (
+    64 * 1024 * 1024
+)  # octets of what one filter wants changed, which is held in memory until it ends
+CHANGE = 256  # octets that each of its packets counts for beside what it says
 
 logger = log.get("milter")
 
@@ -122,9 +126,12 @@ class Talk:
     async def _ended(self, changes: Changes, macros: dict[str, str]) -> bytes:
         assert self._client is not None
         await self._client.write(milter.macros(milter.END, **macros) + milter.packet(milter.END.command))
-        quarantined = False
+        quarantined, held = False, 0
         while True:
             command, data = await self._answer()
+            held += len(data) + CHANGE
+            if held > MAX_CHANGED:
+                raise BadSyntax(f"changes of more than {MAX_CHANGED} octets")
             match command:
                 case b"h":
                     changes.on_top.append(milter.line(*milter.named(data)))

@@ -12,6 +12,7 @@ import pytest
 
 from quintet.config.milters import Milter
 from quintet.config.policy import Policy
+from quintet.delivery import milters
 from quintet.delivery.envelope import Envelope
 from quintet.delivery.inbound import Inbound
 from quintet.delivery.milters import Milters
@@ -252,6 +253,15 @@ async def test_filter_that_talks_nonsense_fails(house, tmp_path, answers, on_fai
             with pytest.raises(TryLater):
                 await sent(way, "alice")
     assert await house.count("alice") == (on_failure == "accept")
+
+
+@pytest.mark.parametrize("piece", [(b"b", b"x" * 1000), (b"h", b"X\0y\0"), (b"+", b"<x@example.org>\0")])
+async def test_filter_that_changes_without_end_fails(house, tmp_path, monkeypatch, piece):
+    monkeypatch.setattr(milters, "MAX_CHANGED", 100_000)
+    async with milter_host(tmp_path, {b"E": [piece] * 400}) as (_, config):
+        with pytest.raises(TryLater):
+            await sent(way_in(house, config), "alice")
+    assert await house.count("alice") == 0
 
 
 async def test_filter_that_is_not_there_or_says_nothing_fails(house, tmp_path):
