@@ -302,17 +302,17 @@ def test_queue_from_list_to_removal(shell: Shell) -> None:
     assert shown["message_id"] == "<q1@example.org>"
     assert len(shown["recipients"]) == 3
     assert shell("queue", "show", str(rows[0]["number"]), "--text").endswith("Subject: x\n\nbody\n")
-    assert shell("queue", "hold", "--match", "NEAR.example") == "1 recipients held\n"
-    assert shell("queue", "release", "--match", "zoe@") == "1 recipients released\n"
+    assert shell("queue", "hold", "--match", "NEAR.example") == "1 recipient held\n"
+    assert shell("queue", "release", "--match", "zoe@") == "1 recipient released\n"
     assert shell("queue", "hold", str(number)) == "3 recipients held\n"
     assert len(shell.json("queue", "list", "--state", "held")) == 3
-    assert shell("queue", "release", str(rows[0]["number"])) == "1 recipients released\n"
+    assert shell("queue", "release", str(rows[0]["number"])) == "1 recipient released\n"
     assert shell("queue", "release", "--all") == "2 recipients released\n"
-    assert shell("queue", "retry", "--match", "near") == "1 recipients are tried now\n"
+    assert shell("queue", "retry", "--match", "near") == "1 recipient tried now\n"
     shell("queue", "remove", "--match", "a@far", "--all", code=common.Exit.USAGE)
-    assert shell("queue", "remove", "--match", "a@far") == "1 recipients removed\n"
-    assert shell("queue", "remove", str(rows[2]["number"])) == "1 recipients removed\n"
-    assert shell("queue", "remove", "--all") == "1 recipients removed\n"
+    assert shell("queue", "remove", "--match", "a@far") == "1 recipient removed\n"
+    assert shell("queue", "remove", str(rows[2]["number"])) == "1 recipient removed\n"
+    assert shell("queue", "remove", "--all") == "1 recipient removed\n"
     assert shell("queue", "list") == "the queue is empty\n"
     shell("queue", "show", "999", code=1)
     shell("queue", "hold", code=common.Exit.USAGE)
@@ -617,7 +617,7 @@ def test_queue_rules_suppression_and_top(shell: Shell) -> None:
     shell("queue", "hold", "--rule", "nothing", code=common.Exit.USAGE)
     assert [row["domain"] for row in shell.json("queue", "top")] == ["far.example", "near.example"]
     assert len(shell.json("queue", "list", "--domain", "far.example", "--limit", "1")) == 1
-    assert shell("queue", "flush", "near.example") == "0 recipients are tried earlier\n"
+    assert shell("queue", "flush", "near.example") == "0 recipients tried earlier\n"
     found = shell.json("queue", "suppress", "Gone@far.example", "--reason", "complained")
     assert [(row["address"], row["until"]) for row in found] == [("gone@far.example", "for ever")]
     assert shell("queue", "suppress", "gone@far.example", "--allow") == "mail is sent to every address\n"

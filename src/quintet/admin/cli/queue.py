@@ -91,7 +91,7 @@ def retry(
 ) -> None:
     """Try again now; what was held goes on too when its number is given."""
     count = _change("retry", numbers, everything, config, "" if numbers else "waiting", match)
-    common.done(f"{count} recipients are tried now", as_json, recipients=count)
+    common.done(f"{_recipients(count)} tried now", as_json, recipients=count)
 
 
 @noun.command()
@@ -113,10 +113,10 @@ def hold(
     """Keep messages until `release`."""
     if rule:
         number, count = _add_rule(rule, reason, config)
-        common.done(f"rule {number} made, {count} recipients held", as_json, rule=number, recipients=count)
+        common.done(f"rule {number} made, {_recipients(count)} held", as_json, rule=number, recipients=count)
         return
     count = _change("hold", numbers, everything, config, match=match)
-    common.done(f"{count} recipients held", as_json, recipients=count)
+    common.done(f"{_recipients(count)} held", as_json, recipients=count)
 
 
 def _add_rule(text: str, reason: str, config: Any) -> tuple[int, int]:
@@ -268,7 +268,7 @@ def flush(
         return await fetching.flush(store, domain.lower(), below=below)
 
     count = common.with_store(config, work)
-    common.done(f"{count} recipients are tried earlier", as_json, recipients=count)
+    common.done(f"{_recipients(count)} tried earlier", as_json, recipients=count)
 
 
 @noun.command()
@@ -281,7 +281,7 @@ def release(
 ) -> None:
     """Let held messages go on; they are due now."""
     count = _change("retry", numbers, everything, config, "held", match)
-    common.done(f"{count} recipients released", as_json, recipients=count)
+    common.done(f"{_recipients(count)} released", as_json, recipients=count)
 
 
 @noun.command()
@@ -294,7 +294,11 @@ def remove(
 ) -> None:
     """Throw messages away; the sender is not told."""
     count = _change("remove", numbers, everything, config, match=match)
-    common.done(f"{count} recipients removed", as_json, recipients=count)
+    common.done(f"{_recipients(count)} removed", as_json, recipients=count)
+
+
+def _recipients(count: int) -> str:
+    return f"{count} recipient" if count == 1 else f"{count} recipients"
 
 
 def _change(
