@@ -57,7 +57,8 @@ class Watch:
         """What was done through us."""
         with self._lock:
             if self._listeners:
-                self._told.update([(event.kind, event.entry) for event in events])
+                for event in events:
+                    self._told.update(_found_of(event))
         self._listeners.tell(events)
 
     def look(self) -> None:
@@ -66,16 +67,14 @@ class Watch:
             if not self._listeners:
                 return
         with self._looking:
-            now = self._picture_now()
-            events = [event for event in compare(self._seen, now) if not self._known(event)]
-            self._seen = now
             with self._lock:
-                self._told.clear()
+                told, self._told = self._told, set()
+            now = self._picture_now()
+            with self._lock:  # what is told meanwhile may be in the picture, or in the next
+                told |= self._told
+            events = [event for event in compare(self._seen, now) if (event.kind, event.entry) not in told]
+            self._seen = now
         self._listeners.tell(events)
-
-    def _known(self, event: Event) -> bool:
-        alike = {event.kind, Kind.MOVED, Kind.COPIED} if event.kind is Kind.CREATED else {event.kind}
-        return any((kind, event.entry) in self._told for kind in alike)
 
     def _poll(self, stop: threading.Event) -> None:
         while not stop.wait(self._poll_s):
@@ -90,6 +89,16 @@ class Watch:
         self._stop.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(5)
+
+
+def _found_of(event: Event) -> list[tuple[Kind, EntryId]]:
+    """What a look finds of an event: who was saved under another number went, and came."""
+    found = [(event.kind, event.entry)]
+    if event.old_entry and event.old_entry != event.entry:
+        found.append((Kind.CREATED, event.entry))
+        if event.kind is not Kind.COPIED:
+            found.append((Kind.DELETED, event.old_entry))
+    return found
 
 
 def compare(before: Picture, now: Picture) -> list[Event]:
