@@ -42,8 +42,10 @@ async def sent(way: Inbound, *names: str, content=LETTER):
     try:
         return await _sent(way, made, names, content)
     finally:
-        for talk in made.verdict.notes["milters"].talks if made.verdict and made.verdict.notes else ():
-            talk.close()
+        said = made.verdict.notes.get("milters") if made.verdict else None
+        if isinstance(said, milters.Said):
+            for talk in said.talks:
+                talk.close()
 
 
 async def _sent(way: Inbound, made: Envelope, names: Sequence[str], content: Content):
