@@ -53,7 +53,7 @@ async def _work(
         digest = store.peek(entries.digest, message_row)
     except Refused:
         return None  # gone, or moved: it was not kept to be read
-    ref = store.peek(entries.message_ref, message_row)
+    ref = store.peek(entries.message_body, message_row)
     to = mdn.asked_by(digest, ref.prefix)
     way = reports.way(to, digest, trusted=True) if to else None
     if way is None:

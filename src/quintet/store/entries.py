@@ -310,20 +310,6 @@ def body_ref(tx: Tx, folder_id: FolderId, uid: Uid) -> BodyRef:
     return _ref(row, None)
 
 
-def message_ref(tx: Tx, message_row: MessageId) -> BodyRef:
-    """Where the bytes of a message are, whether or not it still has an entry.
-
-    Raises Refused(NO_SUCH_MESSAGE).
-    """
-    row = tx.one(
-        "SELECT 0, m.blob_id, m.prefix, m.size, b.dotless, b.sha256, b.place"
-        " FROM message m LEFT JOIN blob b ON b.id = m.blob_id WHERE m.id = ?", message_row,
-    )  # fmt: skip
-    if row is None:
-        raise Refused(Reason.NO_SUCH_MESSAGE)
-    return _ref(row, None)
-
-
 def body_refs(tx: Tx, folder_id: FolderId, numbers: Sequence[int]) -> dict[Uid, BodyRef]:
     """The same for many; what is not there is left out."""
     members, param = dialect.among(tx.engine, numbers)
@@ -380,7 +366,7 @@ def whole(
 
 
 def message_body(tx: Tx, message_row: MessageId) -> BodyRef:
-    """The bytes of a message that may have no entry (the outbound queue).  Raises Refused."""
+    """The bytes of a message, whether or not it (still) has an entry.  Raises Refused(NO_SUCH_MESSAGE)."""
     row = tx.one(
         "SELECT 0, m.blob_id, m.prefix, m.size, b.dotless, b.sha256, b.place"
         " FROM message m LEFT JOIN blob b ON b.id = m.blob_id WHERE m.id = ?", message_row,
