@@ -68,10 +68,10 @@ class Watch:
                 return
         with self._looking:
             with self._lock:
-                told, self._told = self._told, set()
-            now = self._picture_now()
+                before = set(self._told)
+            now = self._picture_now()  # raises where the system is away: then all that was told counts still
             with self._lock:  # what is told meanwhile may be in the picture, or in the next
-                told |= self._told
+                told, self._told = self._told, self._told - before
             events = [event for event in compare(self._seen, now) if (event.kind, event.entry) not in told]
             self._seen = now
         self._listeners.tell(events)

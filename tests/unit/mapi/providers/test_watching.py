@@ -1,5 +1,8 @@
 """A system that tells of nothing is looked at: what was done through us is told once."""
 
+import pytest
+
+from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers.base import Event, Kind, Thing
 from quintet.mapi.providers.watching import Picture, Watch
 
@@ -67,4 +70,20 @@ def test_what_is_told_while_somebody_looks_is_no_news_at_the_next_look() -> None
 
     world.watch._picture_now = slow
     world.watch.look()
+    assert world.ended() == [(Kind.CREATED, b"new")]
+
+
+def test_what_was_told_is_no_news_when_a_look_failed_in_between() -> None:
+    world = World()
+    world.picture[FOLDER][b"new"] = frozenset()
+    world.watch.tell(Event(Kind.CREATED, Thing.MESSAGE, b"new", FOLDER))
+    looked = world.watch._picture_now
+
+    def away() -> Picture:
+        raise MapiError(Code.NETWORK_ERROR)
+
+    world.watch._picture_now = away
+    with pytest.raises(MapiError):
+        world.watch.look()
+    world.watch._picture_now = looked
     assert world.ended() == [(Kind.CREATED, b"new")]
