@@ -190,9 +190,14 @@ def skimmed(data: bytes) -> Content | None:
     lines = ends - block.count(b"\n") - 1
     dotted = b"\r\n." in data or data.startswith(b".")
     lowered = entity.lowered(block)
-    first = entity.first_of(block, lowered, render.OVERVIEW_FIELDS)
-    found = _looked_up(first, header_end, lines, data, dotted)
-    found.lowered = lowered
+    if lowered is None:
+        cut = tuple(entity.fields(block))
+        found = _looked_up(render.first_fields(cut), header_end, lines, data, dotted)
+        found.fields = cut
+    else:
+        first = entity.picked(block, lowered, render.OVERVIEW_FIELDS)
+        found = _looked_up(first, header_end, lines, data, dotted)
+        found.lowered = lowered
     return found
 
 
