@@ -52,9 +52,7 @@ class Passage:
     fields: list[bytes] = field(default_factory=list)  # trace fields besides ours, whole lines, top first
     decisions: list[filing.Decision] = field(default_factory=list)  # one a recipient, in the order of RCPT
     outcomes: list[Problem | None] = field(default_factory=list)  # the same order; None: it is there
-    more: list[Recipient] = field(
-        default_factory=list
-    )  # whom the client did not name: copies, filters' wishes
+    more: list[Recipient] = field(default_factory=list)  # nobody named them: copies, filters' wishes
     asked: Envelope | None = None  # as the client named the recipients, before aliases were followed
     of: list[int] = field(default_factory=list)  # for each recipient, which of ``asked`` it is of; -1: none
     work: filing.Work | None = None  # what the transaction does

@@ -144,19 +144,10 @@ def put(tx: Tx, item: QueueItem, recipients: Sequence[To], claim: Claim | None =
             waiting.append((domain, rank, due_at))
         rows.append(
             (
-                number,
-                first,
-                to.address,
-                domain,
-                _packed(to.params),
-                state,
-                due_at,
-                rank,
-                held or "",
-                owner,
+                number, first, to.address, domain, _packed(to.params), state, due_at, rank, held or "", owner,
                 until,
             )
-        )
+        )  # fmt: skip
     tx.many(
         "INSERT INTO queue_recipient"
         " (id, queue_id, address, domain, params, state, due_at, rank, hold_reason, lease_owner, lease_until)"

@@ -330,9 +330,10 @@ class IMAPISession(IUnknown):
 
     def keep_password(self, uid: bytes, password: str) -> None:
         """In the profile, where it keeps one for the service."""
-        if not profile.find(self._profile, uid).settings.get("password"):
+        settings = profile.find(self._profile, uid).settings
+        if not settings.get("password"):
             return
-        profile.find(self._profile, uid).settings["password"] = password
+        settings["password"] = password
         if self._profiles is not None and self.name:
             self.AdminServices().ConfigureMsgService(uid, 0, 0, {"password": password})
 
