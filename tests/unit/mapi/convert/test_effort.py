@@ -60,15 +60,18 @@ def test_letter_to_everybody() -> None:
         assert len(item.recipients) == envelope.MAX_RECIPIENTS
 
 
+def _text_of(line: str) -> str:
+    return f"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260101\nRRULE:FREQ=DAILY\n{line * 20_000}"
+
+
 def test_calendars_and_cards_of_nothing_but_lines() -> None:
     with linear():
-        for line in ("BEGIN:VEVENT\n", 'X;A="' + "b" * 50, "EXDATE:" + "1," * 20 + "\n", "\n \n"):
-            text = f"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260101\nRRULE:FREQ=DAILY\n{line * 20_000}"
-            for read in (calendars.read, cards.read):
-                try:
-                    read(text)
-                except BadSyntax:
-                    continue
+        for line in ('X;A="' + "b" * 50, "EXDATE:" + "1," * 20 + "\n", "\n \n"):
+            assert len(calendars.read(_text_of(line))) == 1, line
+            assert cards.read(_text_of(line)) == [], line
+        for read in (calendars.read, cards.read):
+            with pytest.raises(BadSyntax, match="nested too deeply"):
+                read(_text_of("BEGIN:VEVENT\n"))
 
 
 def test_card_of_one_line_in_many() -> None:
