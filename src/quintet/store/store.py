@@ -178,11 +178,17 @@ class Store:
         """
         return self._writer.submit(fn, args, kwargs)
 
-    def later(self, fn: Callable[Concatenate[Tx, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
-        """A change whose end nobody waits for: a note, a mark.  What cannot be written is only logged."""
+    def later(
+        self, fn: Callable[Concatenate[Tx, P], object], *args: P.args, **kwargs: P.kwargs
+    ) -> asyncio.Task[None]:
+        """A change whose end nobody waits for: a note, a mark.  What cannot be written is only logged.
+
+        The task is for who asks for many and has to know how many of them are not over.
+        """
         task = asyncio.ensure_future(self._quietly(fn, args, kwargs))
         self._behind.add(task)
         task.add_done_callback(self._behind.discard)
+        return task
 
     async def _quietly(self, fn: Callable[..., object], args: Any, kwargs: Any) -> None:
         try:

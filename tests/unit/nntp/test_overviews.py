@@ -1,5 +1,6 @@
 """Overview chunks: always what the store would say, whatever came and went."""
 
+import asyncio
 import random
 from pathlib import Path
 
@@ -109,6 +110,29 @@ async def test_a_whole_stretch_is_kept_for_the_next_process(
         await house.store.write(groups.remove, house.folder("local.test").id)
         assert house.store.peek(_kept) == []
         assert not house.store.peek(check.everything)
+
+
+async def test_a_reader_who_is_faster_than_the_disk_has_few_stretches_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "SIZE", 4)
+    monkeypatch.setattr(chunks, "MAX_KEEPING", 3)
+    monkeypatch.setattr(overviews, "LEAST", 1)
+    async with news_house(tmp_path) as house:
+        await house.given("group local.test with 40")
+        held, waiting = Overviews(house.store), asyncio.Event()
+
+        async def quietly(*_: object) -> None:
+            await waiting.wait()
+
+        monkeypatch.setattr(house.store, "_quietly", quietly)
+        try:
+            assert await _said(house, held, 1, 40) == await _truth(house, 1, 40)
+            assert len(held._keeping) == 3
+        finally:
+            waiting.set()
+        await asyncio.sleep(0.01)
+        assert not held._keeping
 
 
 def _kept(tx: Tx) -> list[int]:
