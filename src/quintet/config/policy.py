@@ -124,7 +124,9 @@ class Scores:
     tag: float = opt(0.0, "Points from which an X-Spam-Score field is added.", minimum=0)
     junk: float = opt(0.0, "Points from which a message goes to the Junk folder.", minimum=0)
     quarantine: float = opt(
-        0.0, "Points from which a message goes to the quarantine folder instead.", minimum=0
+        0.0,
+        "Points from which a message goes to the quarantine folder; for elsewhere it is held in the queue.",
+        minimum=0,
     )
     refuse: float = opt(0.0, "Points from which a message is refused after the data (550 5.7.1).", minimum=0)
     quarantine_folder: str = opt("Quarantine", "Folder of each account for quarantined messages.")

@@ -43,6 +43,7 @@ class Send:
     """Into the queue, to other addresses."""
 
     addresses: tuple[str, ...]
+    hold: str = ""  # why it is held there until somebody releases it; "": it is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +160,14 @@ def file(tx: Tx, work: Work) -> list[Problem | None] | Unsorted:
         for decision in decisions
     ]
     waiting, refused = _left_over(work, outcomes)
+    held: dict[str, str] = {}
     groups: dict[tuple[int, tuple[str, ...]], dict[FolderId, Recipient]] = {}
     ruled: list[tuple[Recipient, Sorted]] = []
     for recipient, decision, outcome in zip(work.envelope.recipients, decisions, outcomes, strict=True):
         if isinstance(decision, Send):
             waiting.update(dict.fromkeys(decision.addresses, recipient))
+            if decision.hold:
+                held.update(dict.fromkeys(decision.addresses, decision.hold))
         elif isinstance(decision, Sorted) and outcome is None:
             ruled.append((recipient, decision))
             if decision.refused:
@@ -192,7 +196,7 @@ def file(tx: Tx, work: Work) -> list[Problem | None] | Unsorted:
     for recipient, decision in ruled:
         note = _file_sorted(tx, work, recipient, decision, note)
     if waiting or refused:
-        _queue(tx, work, waiting, refused)
+        _queue(tx, work, waiting, refused, held)
     if note is not None:
         trace.note(tx, note, message_row=None, message_id=work.content.message_id)
     if work.tell is not None:
@@ -320,22 +324,28 @@ def _left_over(
 
 
 def _queue(
-    tx: Tx, work: Work, waiting: Mapping[str, Recipient], refused: Mapping[str, tuple[Recipient, str]]
+    tx: Tx,
+    work: Work,
+    waiting: Mapping[str, Recipient],
+    refused: Mapping[str, tuple[Recipient, str]],
+    held: Mapping[str, str],
 ) -> None:
     """One queue item for each sender and way that the copies have; most often that is one."""
     ways: dict[tuple[Mailbox | None, tuple[str, ...]], list[queue.To]] = {}
     for address, recipient in waiting.items():
-        ways.setdefault((recipient.sender, recipient.via), []).append(_to(address, recipient))
+        ways.setdefault((recipient.sender, recipient.via), []).append(
+            _to(address, recipient, held.get(address, ""))
+        )
     for address, (recipient, text) in refused.items():
         ways.setdefault((None, ()), []).append(_to(address, recipient, refused=text))
     for (sender, via), recipients in ways.items():
         _put(tx, work, work.envelope.sender if sender is None else sender, via, recipients)
 
 
-def _to(address: str, recipient: Recipient, **more: object) -> queue.To:
+def _to(address: str, recipient: Recipient, hold: str = "", **more: object) -> queue.To:
     """The row of one address, with what its sender wants to be told (RFC 3461)."""
     parameters = notify.parameters(recipient.notify, recipient.orcpt) | more
-    return queue.To(address, parameters, domain=ascii_domain(mailbox(address).domain))
+    return queue.To(address, parameters, domain=ascii_domain(mailbox(address).domain), hold=hold)
 
 
 def _put(tx: Tx, work: Work, sender: Mailbox, via: Sequence[str], to: Sequence[queue.To]) -> None:

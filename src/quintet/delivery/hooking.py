@@ -141,13 +141,13 @@ def _take(answers: list[Outcome], verdict: Verdict, said: Said | None) -> Fate |
 
 
 async def _decision(passage: Passage, recipient: Recipient, fate: Fate | None) -> filing.Decision | None:
-    """What a fate means for one recipient; who is elsewhere has no folders here."""
+    """What a fate means for one recipient; for who is elsewhere there is the queue only."""
     if isinstance(fate, outcomes.Discard):
         return filing.Discard()
+    if isinstance(fate, outcomes.Quarantine):
+        return await weighing.quarantine(passage, recipient, "by a hook")
     if fate is None or not recipient.account_id:
         return None
-    if isinstance(fate, outcomes.Quarantine):
-        return await weighing.quarantine(passage, recipient)
     return filing.File(await weighing.into(passage, recipient, fate.folder), keywords=fate.keywords)
 
 

@@ -11,14 +11,14 @@ import re
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from quintet import log
 from quintet.config.milters import Milter
 from quintet.delivery import expand, filing, weighing
 from quintet.delivery.checks import Check, Later
-from quintet.delivery.envelope import mailbox
+from quintet.delivery.envelope import NULL, mailbox
 from quintet.errors import BadSyntax, Hangup, Reason, Refused, TryLater
 from quintet.net.client import Client
 from quintet.policy import milter, outcomes
@@ -50,6 +50,8 @@ class Changes:
     body: bytearray | None = None
     added: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    sender: str | None = None  # another one for the envelope; "" is the null sender
+    quarantine: str = ""  # why it is to be kept from its recipients; "": it is not
 
 
 class Talk:
@@ -126,7 +128,7 @@ class Talk:
     async def _ended(self, changes: Changes, macros: dict[str, str]) -> bytes:
         assert self._client is not None
         await self._client.write(milter.macros(milter.END, **macros) + milter.packet(milter.END.command))
-        quarantined, held = False, 0
+        held = 0
         while True:
             command, data = await self._answer()
             held += len(data) + CHANGE
@@ -146,12 +148,14 @@ class Talk:
                     changes.added.append(data.partition(b"\0")[0].decode("utf-8", "replace"))
                 case b"-":
                     changes.dropped.append(data.partition(b"\0")[0].decode("utf-8", "replace"))
+                case b"e":
+                    changes.sender = data.partition(b"\0")[0].decode("utf-8", "replace")
                 case b"q":
-                    quarantined = True
+                    changes.quarantine = milter.reason(data)
                 case _:
                     found = self._heard(command, data)
                     self.close()
-                    return b"q" if quarantined and found != b"d" else found
+                    return found
 
     async def _answer(self) -> tuple[bytes, bytes]:
         while True:
@@ -199,7 +203,7 @@ class Said:
 
     talks: list[Talk] = field(default_factory=list)
     discard: bool = False
-    quarantine: bool = False
+    quarantine: str = ""  # why; "": no
     dropped: set[str] = field(default_factory=set)  # addresses in lower case
 
     def copy(self) -> Said:
@@ -278,9 +282,11 @@ class Milters(Check):
         for talk in said.talks:
             answer, changes = await self._asked(talk, passage)
             said.discard |= answer == b"d"
-            said.quarantine |= answer == b"q"
             if said.discard:
                 return
+            said.quarantine = said.quarantine or changes.quarantine
+            if changes.sender is not None:
+                _send_as(passage, changes.sender.strip())
             passage.verdict.fields[:0] = changes.on_top
             said.dropped.update(_bare(each) for each in changes.dropped)
             if changes.fields or changes.body is not None:
@@ -309,8 +315,8 @@ class Milters(Check):
         said, recipient = _said(passage.verdict), passage.envelope.recipients[number]
         if said.discard or (said.dropped and expand.named(passage, number).lower() in said.dropped):
             return filing.Discard()
-        if said.quarantine and recipient.account_id:
-            return await weighing.quarantine(passage, recipient)
+        if said.quarantine:
+            return await weighing.quarantine(passage, recipient, said.quarantine)
         return None
 
 
@@ -322,6 +328,20 @@ def _said(verdict: Verdict) -> Said:
 def _bare(address: str) -> str:
     found = _ADDRESS.fullmatch(address.strip())
     return found[1].lower() if found is not None else ""
+
+
+def _send_as(passage: Passage, address: str) -> None:
+    """The message is another sender's from here on; what is no address is only logged."""
+    envelope = passage.envelope
+    found = _ADDRESS.fullmatch(address)
+    if found is None and address not in ("", "<>"):
+        logger.warning("sender not changed", conn=envelope.peer.id, address=address)
+        return
+    sender = mailbox(found[1]) if found is not None else NULL
+    logger.info(
+        "sender changed", conn=envelope.peer.id, id=envelope.id, old=str(envelope.sender), new=str(sender)
+    )
+    passage.envelope = replace(envelope, sender=sender, utf8=envelope.utf8 or not str(sender).isascii())
 
 
 def _add(passage: Passage, address: str) -> None:

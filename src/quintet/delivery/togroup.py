@@ -76,7 +76,7 @@ async def _post(passage: Passage) -> None:
     numbers = [
         number
         for number, one in enumerate(envelope.recipients)
-        if one.group and isinstance(passage.decisions[number], filing.Send)
+        if one.group and _sends(passage.decisions[number])
     ]
     if not numbers or envelope.wishes.release_at > passage.now:
         return
@@ -90,6 +90,10 @@ async def _post(passage: Passage) -> None:
         outcome = filing.Reject(problem)
     for number in numbers:
         passage.decisions[number] = outcome
+
+
+def _sends(decision: filing.Decision) -> bool:
+    return isinstance(decision, filing.Send) and not decision.hold
 
 
 async def bring(

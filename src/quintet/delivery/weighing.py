@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 JUNK = "$Junk"  # the keyword that clients know (IANA, IMAP keywords)
 MAX_NAMED = 20  # tests named in one field
+MAX_WHY = 200  # characters of the reason that `quintet queue list` shows
 
 logger = log.get("policy")
 
@@ -60,11 +61,9 @@ def _names(passage: Passage) -> str:
 async def decide(passage: Passage, recipient: Recipient) -> filing.Decision | None:
     """Where a message with points goes for one recipient; None: where it would go without them."""
     scores, score = passage.inbound.policy.scores, passage.verdict.score
-    if not recipient.account_id:
-        return None
     if 0 < scores.quarantine <= score:
-        return await quarantine(passage, recipient)
-    if 0 < scores.junk <= score:
+        return await quarantine(passage, recipient, f"{score:.1f} points ({_names(passage)})")
+    if 0 < scores.junk <= score and recipient.account_id:
         return junk(passage, recipient)
     return None
 
@@ -75,8 +74,13 @@ def junk(passage: Passage, recipient: Recipient) -> filing.Decision | None:
     return filing.File(found.id, keywords=(JUNK,)) if found is not None else None
 
 
-async def quarantine(passage: Passage, recipient: Recipient) -> filing.Decision:
-    """The account's folder for what an administrator may let through; made when it is first needed."""
+async def quarantine(passage: Passage, recipient: Recipient, why: str) -> filing.Decision:
+    """The account's folder for what an administrator may let through; made when it is first needed.
+
+    What goes to elsewhere, to a group or a list is held in the queue instead, with ``why`` as the reason.
+    """
+    if not recipient.account_id:
+        return filing.Send((str(recipient.address),), hold=f"quarantined: {why}"[:MAX_WHY])
     name = passage.inbound.policy.scores.quarantine_folder
     return filing.File(await into(passage, recipient, name))
 

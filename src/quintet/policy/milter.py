@@ -18,8 +18,16 @@ MAX_PACKET: Final = 1024 * 1024  # octets of an answer; a replaced body comes in
 CHUNK: Final = 65535  # octets of the body in one packet
 MAX_TEXT: Final = 400  # characters that a client is told
 
-ADD_FIELDS, CHANGE_BODY, ADD_RCPT, DROP_RCPT, CHANGE_FIELDS, QUARANTINE = 1, 2, 4, 8, 16, 32
-ACTIONS: Final = ADD_FIELDS | CHANGE_BODY | ADD_RCPT | DROP_RCPT | CHANGE_FIELDS | QUARANTINE
+ADD_FIELDS, CHANGE_BODY, ADD_RCPT, DROP_RCPT, CHANGE_FIELDS, QUARANTINE, CHANGE_SENDER = (
+    1,
+    2,
+    4,
+    8,
+    16,
+    32,
+    64,
+)
+ACTIONS: Final = ADD_FIELDS | CHANGE_BODY | ADD_RCPT | DROP_RCPT | CHANGE_FIELDS | QUARANTINE | CHANGE_SENDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,12 @@ def refusal(data: bytes) -> tuple[int, str, str]:
     if not enhanced or enhanced[0] != str(code)[0]:
         enhanced = f"{code // 100}.7.1"
     return code, enhanced, text or "Refused by policy"
+
+
+def reason(data: bytes) -> str:
+    """Why a message is to be quarantined, on one line; never empty."""
+    said = data.partition(b"\0")[0].decode("utf-8", "replace")
+    return " ".join(re.sub(r"[^ -~]+", " ", said).split())[:MAX_TEXT] or "by a filter"
 
 
 def named(data: bytes) -> tuple[bytes, bytes]:

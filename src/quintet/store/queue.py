@@ -56,6 +56,7 @@ class To:
     params: Mapping[str, Any] = field(default_factory=dict)
     domain: str = ""  # where it goes; the address's own when empty
     due_at: int = 0  # 0: now
+    hold: str = ""  # why it is held from the beginning; "": only where a rule wants that
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,9 @@ def put(tx: Tx, item: QueueItem, recipients: Sequence[To], claim: Claim | None =
     for number, to in enumerate(recipients, first + 1):
         domain = to.domain or to.address.rpartition("@")[2].lower()
         due_at = max(to.due_at or tx.now, release_at)
-        held = queue_rules.fits(rules, item.sender, to.address, item.account_id, size) if rules else None
+        held: str | None = filing.text(to.hold) or None
+        if held is None and rules:
+            held = queue_rules.fits(rules, item.sender, to.address, item.account_id, size)
         owner, until = "", 0
         if held is not None:
             state = HELD

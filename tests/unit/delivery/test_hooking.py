@@ -91,6 +91,22 @@ async def test_example_files_where_it_says(house):
     assert house.store.peek(folders.find, await house.account_id("alice"), "Quarantine").messages == 1
 
 
+async def test_quarantine_of_mail_for_elsewhere_is_the_queues_hold(house, tmp_path):
+    await house.given("forward sales@example.org to dora@elsewhere.example")
+    by_hook = hooked(house, written(tmp_path, "def data(message): return quarantine()\n"))
+    by_points = hooked(
+        house, written(tmp_path, "def data(message): return add_score(7, 'bad words')\n"), quarantine=5
+    )
+    for way in (by_hook, by_points):
+        assert await sent(way, "sales", "alice") == [None, None]
+    held = await house.queued()
+    assert [(row.state, row.hold_reason) for row in held] == [
+        ("held", "quarantined: by a hook"),
+        ("held", "quarantined: 7.0 points (bad-words=7.0)"),
+    ]
+    assert house.store.peek(folders.find, await house.account_id("alice"), "Quarantine").messages == 2
+
+
 async def test_what_hooks_see(house, tmp_path):
     asked = written(
         tmp_path,

@@ -19,7 +19,7 @@ from quintet.delivery.milters import Milters
 from quintet.errors import Refused, TryLater
 from quintet.policy import milter
 from quintet.smtp import replies
-from quintet.store import folders
+from quintet.store import access, accounts, folders, groups, queue
 from quintet.store.content import Content, content_of
 from tests.support.mailhouse import LETTER, MailHouse, envelope, inbound, mail_house
 from tests.support.milterhost import milter_host
@@ -231,6 +231,50 @@ async def test_quarantined_message_is_kept_from_the_inbox(house, tmp_path):
     assert await house.count("alice") == 0
     names = [row.name for row in house.store.peek(folders.listing, await house.account_id("alice"))]
     assert "Quarantine" in names
+
+
+async def test_quarantined_message_for_elsewhere_is_held_in_the_queue(house, tmp_path):
+    """Postfix's HOLD: nobody gets it until an administrator lets it go."""
+    await house.given("forward sales@example.org to dora@elsewhere.example")
+    await house.given("group local.chat y")
+    await house.store.write(accounts.add_address, None, "chat@example.org", "group", "local.chat")
+    chat = house.store.peek(groups.find, "local.chat")
+    await house.store.write(access.grant, chat.id, "anyone", "lrp")
+    said = [(b"q", b"looks\r\n bad\0"), (b"c", b"")]
+    async with milter_host(tmp_path, {b"E": said}) as (_, config):
+        way = way_in(house, config)
+        way.directory.office = house.office
+        assert await sent(way, "alice", "sales", "chat") == [None, None, None]
+    held = await house.queued()
+    assert [(row.address, row.state) for row in held][:1] == [("dora@elsewhere.example", "held")]
+    assert {row.state for row in held} == {"held"}
+    assert {row.hold_reason for row in held} == {"quarantined: looks bad"}
+    await house.check("group local.chat has 0")
+    await house.store.write(queue.release, held[0].id)
+    assert [row.state for row in await house.queued()] == ["waiting", "held"]
+
+
+@pytest.mark.parametrize(
+    ("said", "sender"),
+    [
+        (b"<desk@example.org>\0", "desk@example.org"),
+        (b"Desk@Example.ORG\0RET=HDRS\0", "Desk@example.org"),
+        (b"<>\0", ""),
+        (b"\0", ""),
+        (b"<a@b>\r\nRCPT TO:<c@d>\0", "zoe@example.net"),
+        (b"nonsense\0", "zoe@example.net"),
+    ],
+)
+async def test_filter_changes_the_sender_of_a_message(house, tmp_path, said, sender):
+    """libmilter's smfi_chgfrom: in queue, Return-Path and forwards; what is no address changes nothing."""
+    await house.given("forward sales@example.org to dora@elsewhere.example")
+    async with milter_host(tmp_path, {b"E": [(b"e", said), (b"c", b"")]}, actions=0x7F) as (_, config):
+        await sent(way_in(house, config), "alice", "sales")
+    assert (await house.last("alice")).startswith(f"Return-Path: <{sender}>\r\n".encode())
+    (row,) = await house.queued()
+    if sender != "zoe@example.net":  # which is foreign, and gets a sender of ours (SRS)
+        assert row.sender == sender
+    assert house.traced()[-1].detail["from"] == sender
 
 
 @pytest.mark.parametrize(
