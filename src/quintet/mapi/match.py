@@ -27,6 +27,8 @@ Parts = Callable[[Tag], Sequence[Mapping[Tag, Value]]]
 """Gives the recipients or the attachments of the object that is being looked at."""
 
 Test = Callable[[Row, Parts], bool]
+Keys = Callable[[Tag], Callable[[Value], Value]]
+"""Gives what makes of a property's values that by which they are compared."""
 
 
 def no_parts(table: Tag) -> Sequence[Mapping[Tag, Value]]:
@@ -47,14 +49,14 @@ class Matcher:
         return self.test([bag.get(key) for key in self.keys], parts)
 
 
-def compiled(restriction: Restriction) -> Matcher:
-    """Makes the test.
+def compiled(restriction: Restriction, keys: Keys = lambda tag: key_of) -> Matcher:
+    """Makes the test.  ``keys`` are those of who compares otherwise than everybody.
 
     Raises:
         MapiError(TOO_COMPLEX): more terms than `MAX_TERMS`, or a relation that only a directory can answer.
         MapiError(INVALID_PARAMETER): a value that is not of the property's type.
     """
-    maker = _Maker()
+    maker = _Maker(keys)
     limit = None
     if isinstance(restriction, restrict.Count):
         limit, restriction = restriction.limit, restriction.part
@@ -65,8 +67,9 @@ def compiled(restriction: Restriction) -> Matcher:
 class _Maker:
     """Turns restrictions into tests and gathers the columns that they look at."""
 
-    def __init__(self) -> None:
+    def __init__(self, key_of_values: Keys) -> None:
         self.keys: dict[Tag, int] = {}  # in the order of the row
+        self._key_of_values = key_of_values
         self._terms = 0
 
     def make(self, one: Restriction) -> Test:
@@ -105,24 +108,25 @@ class _Maker:
         if one.relation in (Relation.MATCHES, Relation.MEMBER_OF_DL):
             raise MapiError(Code.TOO_COMPLEX, "only a directory can tell")
         at = self._key(one.tag)
-        wanted = key_of(_same_type(one.tag, one.value))
+        key = self._key_of_values(one.tag)
+        wanted = key(_same_type(one.tag, one.value))
         values = whole_of if isinstance(wanted, list) else each_of
         relation = _RELATIONS[one.relation]
         if one.relation == Relation.NOT_EQUAL:
-            return lambda row, sub: all(key_of(each) != wanted for each in values(row[at]))
-        return lambda row, sub: any(_related(relation, key_of(each), wanted) for each in values(row[at]))
+            return lambda row, sub: all(key(each) != wanted for each in values(row[at]))
+        return lambda row, sub: any(_related(relation, key(each), wanted) for each in values(row[at]))
 
     def _compare(self, one: restrict.Compare) -> Test:
         if one.relation in (Relation.MATCHES, Relation.MEMBER_OF_DL):
             raise MapiError(Code.TOO_COMPLEX, "only a directory can tell")
         left, right = self._key(one.left), self._key(one.right)
-        relation = _RELATIONS[one.relation]
+        key, relation = self._key_of_values(one.left), _RELATIONS[one.relation]
         differ = one.relation == Relation.NOT_EQUAL
 
         def test(row: Row, sub: Parts) -> bool:
             if is_absent(row[left]) or is_absent(row[right]):
                 return differ and is_absent(row[left]) != is_absent(row[right])
-            return _related(relation, key_of(row[left]), key_of(row[right]))
+            return _related(relation, key(row[left]), key(row[right]))
 
         return test
 
@@ -145,7 +149,7 @@ class _Maker:
         return lambda row, sub: not is_absent(row[at])
 
     def _subobject(self, one: restrict.SubObject) -> Test:
-        inner = _Maker()
+        inner = _Maker(self._key_of_values)
         inner._terms = self._terms
         test = inner.make(one.part)
         self._terms = inner._terms

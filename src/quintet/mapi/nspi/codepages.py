@@ -40,7 +40,7 @@ def is_known(page: int) -> bool:
 def _codec(page: int) -> str | None:
     if not 0 < page < 0x10000 or page == CP_UNICODE:
         return None
-    name = _NAMES.get(page, f"iso8859-{page - 28590}" if 28591 <= page <= 28606 else f"cp{page}")
+    name = _NAMES.get(page, f"iso8859-{page - 28590}" if 28591 <= page <= 28606 else f"cp{page:03}")
     try:
         return codecs.lookup(name).name
     except LookupError:

@@ -110,16 +110,19 @@ _ROW: Final = tuple(map(consts.of, (
     "EntryId", "ContainerFlags", "Depth", "AddressBookContainerId", "DisplayName", "AddressBookIsMaster",
     "AddressBookParentEntryId",
 )))  # fmt: skip
-_OBJECT_TYPE, _DISPLAY_TYPE = consts.of("ObjectType"), consts.of("DisplayType")
+_OBJECT_TYPE = consts.of("ObjectType")
 
 
 def _of_container(one: Container) -> dict[Tag, Value]:
-    """What a container has: a row of the hierarchy, and what kind of object it is."""
+    """What a container has: a row of the hierarchy, and what kind of object it is.
+
+    DT_CONTAINER stands in its entry id and nowhere else (R57).
+    """
     values: list[Value] = [one.entry_id, one.flags, one.depth, one.mid, one.name, False]
     if one.parent is not None:
         values.append(containers.BY_MID[one.parent].entry_id)
     row = dict(zip(_ROW, values, strict=False))  # the parent is last, and may be missing (R1863)
-    return row | {_OBJECT_TYPE: consts.OBJECT_CONTAINER, _DISPLAY_TYPE: consts.DT_CONTAINER}
+    return row | {_OBJECT_TYPE: consts.OBJECT_CONTAINER}
 
 
 def hierarchy(look: Look, stat: Stat, flags: int) -> tuple[tuple[Tagged, ...], ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from quintet.mapi import match, restrict, types
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.nspi import codepages, consts, links, properties, tables, view
+from quintet.mapi.nspi import codepages, collate, consts, links, properties, tables, view
 from quintet.mapi.nspi.entries import Entry
 from quintet.mapi.nspi.messages import GetMatches, Stat
 from quintet.mapi.nspi.properties import House
@@ -50,7 +50,7 @@ def restricted(look: Look, stat: Stat, wanted: Restriction, most: int, house: Ho
 
 
 def _matching(rows: Iterable[Entry], wanted: Restriction, house: House) -> Iterable[Entry]:
-    matcher = match.compiled(wanted)
+    matcher = match.compiled(wanted, _keys)
     getters = [_getter(key) for key in matcher.keys]
     left = matcher.limit
     for entry in rows:
@@ -59,6 +59,28 @@ def _matching(rows: Iterable[Entry], wanted: Restriction, house: House) -> Itera
         if matcher.test([getter(entry, house) for getter in getters], match.no_parts):
             left = None if left is None else left - 1
             yield entry
+
+
+def _keys(tag: Tag) -> Callable[[Value], Value]:
+    """By what values compare: as text of tables does (3.1.4.3.5.1), or natively narrow text (3.1.4.3.5.2)."""
+    return _narrow_key if tag >> 16 in properties.NARROW else _wide_key
+
+
+def _wide_key(value: Value) -> Value:
+    if isinstance(value, str):
+        return collate.image(value)
+    return [_wide_key(one) for one in value] if isinstance(value, list) else match.key_of(value)
+
+
+def _narrow_key(value: Value) -> Value:
+    """Of 8-bit text the shorter is the lesser (R488); without case where they are equally long (R485).
+
+    What is natively narrow here is ASCII.
+    """
+    if not isinstance(value, str):
+        return match.key_of(value)
+    raw = value.encode("ascii", "replace")
+    return len(raw), raw.lower()
 
 
 def _getter(key: Tag) -> properties.Getter:
