@@ -1,6 +1,7 @@
 """The fuzz runner finds what raises and what is slow, keeps the input, and repeats itself for a seed."""
 
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,14 @@ def test_slow_input_is_kept(findings: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(fuzz, "SLOW_S", 0.0)
     assert not fuzz.attempt("x", lambda data: None, b"slow")
     assert len(list(findings.iterdir())) == 1
+
+
+def test_an_input_is_not_slow_because_the_machine_stands_still(
+    findings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fuzz, "SLOW_S", 0.05)
+    assert fuzz.attempt("x", lambda data: time.sleep(0.1), b"waits")
+    assert not findings.exists()
 
 
 def test_harmless_input_leaves_nothing(findings: Path) -> None:
