@@ -20,6 +20,7 @@ from quintet.store.store import Store
 LOOK_S = 60.0  # how often a worker looks whether something is due
 RETRY_S = 300.0  # a job that failed is due again, or sooner where that is its habit
 LEASE_MS = 15 * 60 * 1000  # a round must be shorter; a worker that died is waited for so long
+OVERVIEWS = 64  # stretches of one round: 10 MB
 SHOWN = 20  # broken invariants named in the log
 
 logger = log.get("jobs")
@@ -97,8 +98,21 @@ async def remember(store: Store) -> bool:
     return await remembering.some(store)
 
 
+async def overview(store: Store) -> bool:
+    """Overview lines of full stretches of groups side by side, before somebody asks for them."""
+    from quintet.store import overviews  # as above
+
+    wanted = await store.read(overviews.missing, OVERVIEWS)
+    for folder_id, low, gone in wanted:
+        found = await store.read(overviews.read, folder_id, low, low + overviews.SIZE - 1, gone)
+        store.blobs.check_space(len(found.data))
+        await store.write(overviews.keep, found)
+    return len(wanted) == OVERVIEWS
+
+
 HOUR = 3600.0
 JOBS = (
+    Job("overview", 30.0, overview),  # before those that may take minutes
     Job("search", 30.0, index),
     Job("search prune", 24 * HOUR, prune_index),
     Job("history", 30.0, remember),

@@ -24,7 +24,6 @@ from quintet.store.overviews import Stretch
 from quintet.store.store import Store
 
 MAX_KEEPING = 16  # stretches that wait to be written: readers are faster than a disk may be
-SIZE = 512  # numbers in a chunk; 128 KiB of usual lines
 MAX_BYTES = 32 * 1024 * 1024  # of all chunks held: about 130,000 lines
 AT_ONCE = 8  # chunks answered without a task
 FILL_AT_ONCE = 2  # of them may be missing: each costs about a millisecond
@@ -81,7 +80,7 @@ class Overviews:
 
     def at_once(self, folder_id: FolderId, facts: Facts, low: int, high: int) -> list[bytes] | None:
         """The lines of a range in pieces, or None when it is too much to do without waiting."""
-        first, last = (low - 1) // SIZE, (high - 1) // SIZE
+        first, last = (low - 1) // overviews.SIZE, (high - 1) // overviews.SIZE
         if last - first >= AT_ONCE:
             return None
         pieces: list[bytes] = []
@@ -100,12 +99,12 @@ class Overviews:
 
     async def pages(self, folder_id: FolderId, facts: Facts, low: int, high: int) -> AsyncIterator[bytes]:
         """The same for any range, a chunk at a time; others are served in between."""
-        for number in range((low - 1) // SIZE, (high - 1) // SIZE + 1):
+        for number in range((low - 1) // overviews.SIZE, (high - 1) // overviews.SIZE + 1):
             chunk = self._good(folder_id, number, facts)
             if chunk is None:
                 start, end = _span(number, facts)
-                if end < start + SIZE - 1:
-                    data, count, _ = await self._store.read(groups.overview, folder_id, start, end, SIZE)
+                if end < start + overviews.SIZE - 1:
+                    data, count, _ = await self._store.read(groups.overview, folder_id, start, end)
                     chunk = self._keep(folder_id, number, Chunk(start, end, facts.gone, data, count))
                 else:
                     chunk = self._whole(
@@ -119,7 +118,7 @@ class Overviews:
         """The chunk as it is held, if it still holds."""
         key = (folder_id, number)
         chunk = self._chunks.get(key)
-        if chunk is None or chunk.upto != min((number + 1) * SIZE, facts.uid_next - 1):
+        if chunk is None or chunk.upto != min((number + 1) * overviews.SIZE, facts.uid_next - 1):
             return None
         if chunk.gone != facts.gone:
             if self._store.peek(articles.count, folder_id, chunk.low, chunk.upto) != chunk.count:
@@ -132,15 +131,15 @@ class Overviews:
         start, end = _span(number, facts)
         old = self._chunks.get((folder_id, number))
         if old is not None and old.gone == facts.gone and old.upto < end:  # only new ones are missing
-            data, count, _ = self._store.peek(groups.overview, folder_id, old.upto + 1, end, SIZE)
+            data, count, _ = self._store.peek(groups.overview, folder_id, old.upto + 1, end)
             data, count = old.data + data, old.count + count
-            if end < start + SIZE - 1:
+            if end < start + overviews.SIZE - 1:
                 return self._keep(folder_id, number, Chunk(start, end, facts.gone, data, count))
             whole = Stretch(folder_id, start, end, facts.gone, data, count, is_kept=False)
             return self._whole(number, whole)
-        if end == start + SIZE - 1:
+        if end == start + overviews.SIZE - 1:
             return self._whole(number, self._store.peek(overviews.read, folder_id, start, end, facts.gone))
-        data, count, _ = self._store.peek(groups.overview, folder_id, start, end, SIZE)
+        data, count, _ = self._store.peek(groups.overview, folder_id, start, end)
         return self._keep(folder_id, number, Chunk(start, end, facts.gone, data, count))
 
     def _whole(self, number: int, found: Stretch) -> Chunk:
@@ -168,4 +167,4 @@ class Overviews:
 
 def _span(number: int, facts: Facts) -> tuple[int, int]:
     """First and last number of a chunk, the latter as far as it was given out."""
-    return number * SIZE + 1, min((number + 1) * SIZE, facts.uid_next - 1)
+    return number * overviews.SIZE + 1, min((number + 1) * overviews.SIZE, facts.uid_next - 1)

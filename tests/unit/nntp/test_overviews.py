@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from quintet.admin import jobs
+from quintet.errors import TryLater
 from quintet.nntp import chunks
 from quintet.nntp.chunks import Overviews
 from quintet.store import articles, check, entries, groups, overviews, sweep
@@ -38,7 +40,7 @@ async def _said(house: NewsHouse, held: Overviews, low: int, high: int) -> bytes
 async def test_ranges_are_exact_whatever_came_and_went(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "SIZE", 8)
+    monkeypatch.setattr(overviews, "SIZE", 8)
     monkeypatch.setattr(chunks, "AT_ONCE", 3)
     monkeypatch.setattr(overviews, "LEAST", 1)
     chance = random.Random(seed)
@@ -62,7 +64,7 @@ async def test_ranges_are_exact_whatever_came_and_went(
 
 
 async def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "SIZE", 4)
+    monkeypatch.setattr(overviews, "SIZE", 4)
     async with news_house(tmp_path) as house:
         await house.given("group local.test with 40")
         held = Overviews(house.store, max_bytes=2000)
@@ -76,7 +78,7 @@ async def test_a_whole_stretch_is_kept_for_the_next_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is read from one row, unless something of it has gone; what lies below the group is forgotten."""
-    monkeypatch.setattr(chunks, "SIZE", 8)
+    monkeypatch.setattr(overviews, "SIZE", 8)
     monkeypatch.setattr(overviews, "LEAST", 2)
     made: list[int] = []
     real = groups.overview
@@ -115,7 +117,7 @@ async def test_a_whole_stretch_is_kept_for_the_next_process(
 async def test_a_reader_who_is_faster_than_the_disk_has_few_stretches_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "SIZE", 4)
+    monkeypatch.setattr(overviews, "SIZE", 4)
     monkeypatch.setattr(chunks, "MAX_KEEPING", 3)
     monkeypatch.setattr(overviews, "LEAST", 1)
     async with news_house(tmp_path) as house:
@@ -133,6 +135,46 @@ async def test_a_reader_who_is_faster_than_the_disk_has_few_stretches_waiting(
             waiting.set()
         await asyncio.sleep(0.01)
         assert not held._keeping
+
+
+async def test_full_stretches_are_kept_before_somebody_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a reader was before, and where some of a group have gone; and each once."""
+    monkeypatch.setattr(overviews, "SIZE", 8)
+    monkeypatch.setattr(overviews, "LEAST", 2)
+    monkeypatch.setattr(jobs, "OVERVIEWS", 2)
+    async with news_house(tmp_path) as house:
+        await house.given("group local.test with 43")
+        for number in (*range(1, 10), 12, *range(25, 33)):
+            await house.given(f"cancel local.test {number}")
+        await _said(house, Overviews(house.store), 17, 24)
+        await house.store.write(lambda tx: None)  # behind what is kept
+        assert house.store.peek(_kept) == [17]
+        assert await jobs.overview(house.store)
+        assert not await jobs.overview(house.store)
+        assert house.store.peek(_kept) == [9, 17, 25, 33]
+        assert house.store.peek(overviews.missing, 10) == []
+        monkeypatch.setattr(groups, "overview", None)
+        facts = house.store.peek(articles.facts, house.folder("local.test").id)
+        assert facts is not None
+        for low, count in ((9, 6), (17, 8), (25, 0), (33, 8)):
+            found = house.store.peek(overviews.read, house.folder("local.test").id, low, low + 7, facts.gone)
+            assert found.is_kept
+            assert found.data.count(b"\r\n") == found.entries == count
+
+
+async def test_overviews_leave_the_reserve_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overviews, "SIZE", 8)
+    async with news_house(tmp_path) as house:
+        await house.given("group local.test with 20")
+        house.store.blobs.reserve = 1 << 60
+        house.store.blobs._looked_at = -1e9
+        with pytest.raises(TryLater):
+            await jobs.overview(house.store)
+        assert house.store.peek(_kept) == []
 
 
 def _kept(tx: Tx) -> list[int]:

@@ -13,6 +13,7 @@ from quintet.store import (
     folders,
     groups,
     history,
+    overviews,
     seen,
     sweep,
 )
@@ -80,6 +81,22 @@ def test_overview_comes_in_pages(tx: DrivenTx, group: Folder) -> None:
         assert len(pages[-1]) == lines
     assert pages == [[1, 2], [4, 5], [6, 7]]
     assert groups.overview(tx, group.id, 50, 60) == (b"", 0, 61)
+
+
+def test_stretches_that_nobody_kept_are_found_above_the_low_water_mark(
+    tx: DrivenTx, group: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overviews, "SIZE", 3)
+    for number in range(1, 9):
+        post(tx, group, number)
+    assert overviews.missing(tx, 10) == [(group.id, 1, 0), (group.id, 4, 0)]  # 7 and 8 are no whole stretch
+    overviews.keep(tx, overviews.read(tx, group.id, 4, 6, 0))
+    assert overviews.missing(tx, 10) == [(group.id, 1, 0)]
+    entries.expunge(tx, group.id, [1, 2, 3])
+    assert overviews.missing(tx, 10) == []
+    post(tx, group, 9)
+    assert overviews.missing(tx, 10) == [(group.id, 7, 3)]
+    assert overviews.missing(tx, 0) == []
 
 
 def test_low_water_mark_follows_expiry_and_never_falls(tx: DrivenTx, group: Folder) -> None:
