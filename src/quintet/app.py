@@ -21,7 +21,7 @@ from quintet.auth.service import AuthService
 from quintet.clock import Clock, SystemClock
 from quintet.config import root
 from quintet.config.listeners import Listener as ListenerConfig
-from quintet.delivery import expiry
+from quintet.delivery import expiry, waysin
 from quintet.delivery.rules import Rules
 from quintet.net.listener import Listener
 from quintet.net.seam import Service
@@ -202,6 +202,7 @@ class App:
             ],
             workers=self._count,
             sorter=self.inbound.sorter,
+            generic=waysin.generic(config, self.inbound.directory, clock),
         )
         known = verify.VerifyRecipient(
             config.relay, config.smtp.relay_domains, self.runner.router, smtp, clock=clock
@@ -439,7 +440,7 @@ _SERVICES: dict[str, Callable[[App, ListenerConfig], Service]] = {
 }
 
 _SECTIONS_OF_SERVICES = frozenset(
-    ("smtp", "queue", "tls_out", "reports", "dns", "imap", "pop3", "nntp", "news", "gateway")
+    "smtp queue tls_out reports dns relay rewrite milter copy imap pop3 nntp news gateway".split()  # noqa: SIM905
 )
 
 

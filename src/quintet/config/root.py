@@ -7,6 +7,7 @@ Each section is a file of the room that reads it; this is where they meet, for `
 from __future__ import annotations
 
 import dataclasses
+import functools
 import ipaddress
 import os
 import re
@@ -36,6 +37,7 @@ from quintet.config.pop3 import Pop3
 from quintet.config.queue import Queue
 from quintet.config.relay import Relay
 from quintet.config.reports import Reports
+from quintet.config.rewrite import Rewrite
 from quintet.config.server import Http, Server
 from quintet.config.smtp import Smtp
 from quintet.config.store import Store
@@ -64,6 +66,7 @@ class Config:
     reports: Reports = _section(Reports, "What senders are told about their mail.")
     tls_out: TlsOut = _section(TlsOut, "TLS towards other servers; single destinations are under queue.tls.")
     mta_sts: MtaSts = _section(MtaSts, "The MTA-STS policy of our own domains.")
+    rewrite: Rewrite = _section(Rewrite, "Addresses that are called something else (canonical, generic).")
     relay: Relay = _section(Relay, "Being a backup MX: who exists in the domains of smtp.relay_domains.")
     imap: Imap = _section(Imap, "Reading mail and news by IMAP.")
     pop3: Pop3 = _section(Pop3, "Fetching mail by POP3.")
@@ -142,6 +145,7 @@ def _finished(config: Config, found: dict[lines.Path, int], file: str, folder: P
     )
     out = dataclasses.replace(config.tls_out, ca_file=_beside(folder, config.tls_out.ca_file))
     stored = dataclasses.replace(config.store, data=data)
+    rewrite = config.rewrite.beside(functools.partial(_beside, folder))
     relay = dataclasses.replace(config.relay, recipients_file=_beside(folder, config.relay.recipients_file))
     policy = dataclasses.replace(config.policy, hooks=_beside(folder, config.policy.hooks))
     news = dataclasses.replace(
@@ -158,7 +162,15 @@ def _finished(config: Config, found: dict[lines.Path, int], file: str, folder: P
     )
     nntp = dataclasses.replace(config.nntp, peer=peers)
     return dataclasses.replace(
-        config, store=stored, tls=tls, tls_out=out, policy=policy, relay=relay, news=news, nntp=nntp
+        config,
+        store=stored,
+        tls=tls,
+        tls_out=out,
+        policy=policy,
+        rewrite=rewrite,
+        relay=relay,
+        news=news,
+        nntp=nntp,
     )
 
 
@@ -194,6 +206,7 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
         for option, text in rule.faults(frozenset(config.nntp.people)):
             yield ("nntp", "access", at, option), text
     yield from _peer_conflicts(config)
+    yield from ((("rewrite", *inside), text) for inside, text in config.rewrite.faults())
     for text in config.dns.faults():
         yield ("dns", "nameservers"), text
     for name, towards in config.queue.tls.items():

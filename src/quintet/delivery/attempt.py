@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from quintet.clock import Clock
 from quintet.delivery import letter as letters
@@ -21,6 +22,9 @@ from quintet.message.outline import Headed
 from quintet.store.leaving import Look
 from quintet.store.queue import Recipient
 from quintet.store.store import Store
+
+if TYPE_CHECKING:
+    from quintet.delivery.rewriting import Generic
 
 MAX_GONE = 3  # hosts that hang up before they have anything, at one attempt
 SLOWER = ("4.3.", "4.4.", "4.5.", "4.7.")  # statuses of the system, the network, the protocol, policy
@@ -82,8 +86,8 @@ def split(destination: Destination, one: Recipient) -> bool:
 class Attempts:
     """One a process."""
 
-    def __init__(self, store: Store, links: Links, *, clock: Clock) -> None:
-        self._store, self._links, self._clock = store, links, clock
+    def __init__(self, store: Store, links: Links, *, clock: Clock, generic: Generic | None = None) -> None:
+        self._store, self._links, self._clock, self._generic = store, links, clock, generic
 
     def ready(
         self, destination: Destination, recipients: Sequence[Recipient], look: Look, turn: Turn
@@ -91,8 +95,13 @@ class Attempts:
         """A message as the host is to hear of it, whole only when it is its ``turn``.  Raises Problem."""
         addresses = [letters.addressed(one) for one in recipients]
         letter = letters.letter(self._store, recipients[0], look, turn)
+        generic = self._generic if destination.via in ("mx", "smtp") else None
+        if generic is not None:
+            letter = generic.letter(letter, look.head)
         if split(destination, recipients[0]):
             letter = _from(letter, addresses[0])
+        if generic is not None:
+            addresses = generic.to(addresses)
         return Ready(destination, recipients, letter, addresses, look.head)
 
     async def make(self, ready: Ready, most: int, following: Next) -> Outcome:

@@ -15,7 +15,7 @@ import ipaddress
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from prometheus_client import Counter
 
@@ -35,6 +35,9 @@ from quintet.net.seam import Peer
 from quintet.store import queue
 from quintet.store.content import Content
 from quintet.store.store import Store
+
+if TYPE_CHECKING:
+    from quintet.delivery.rewriting import Canonical
 
 logger = log.get("delivery")
 
@@ -362,6 +365,7 @@ class Inbound:
         scores: Sequence[Score] = (),
         filters: Sequence[Filter] = (),
         probes: Sequence[Probe] = (),
+        canonical: Canonical | None = None,
     ) -> None:
         self.store, self.config, self.hostname, self.clock = store, config, hostname, clock
         self.directory = directory or Directory(store, clock, hostname=hostname, config=config)
@@ -372,6 +376,9 @@ class Inbound:
         self.authserv_id = self.policy.authserv_id or hostname
         self.steps, self.places = tuple(steps), Places.of(checks)
         self.scores, self.filters, self.probes = tuple(scores), tuple(filters), tuple(probes)
+        self._canonical = canonical
+        if canonical is not None:
+            self.steps = (self.steps[0], canonical.step, *self.steps[1:])
         self.claims: Claims | None = None  # joined from above
         self.sorter: sorting.Sorter | None = None  # runs the rules of folders; joined from above
         self._ids_of, self._ids = clock.token(5), itertools.count(1)
@@ -490,23 +497,23 @@ class Inbound:
         try:
             if not envelope.sender and len(envelope.recipients) >= self.config.max_report_recipients:
                 raise TryLater(Reason.TOO_MANY)
-            found = self.directory.find(
-                address, size=envelope.size, local_address=envelope.peer.local_address
-            )
+            named = address if self._canonical is None else self._canonical.recipient(address)
+            found = self.directory.find(named, size=envelope.size, local_address=envelope.peer.local_address)
             if found is not None:
                 if found.group:
                     togroup.allow(self, envelope, found)
                 elif found.mailing_list:
                     lists.allow(self, envelope, found)
-                return found
-            if local_only or not self.may_relay(envelope, address):
+                return found if named is address else _renamed(found, address)
+            ours = named is not address and self.directory.is_local(address.domain)  # and leads elsewhere
+            if local_only or not (ours or self.may_relay(envelope, address)):
                 raise Refused(Reason.RELAY_DENIED)
-            if address.domain in self._relay_domains and self.directory.relays(address) is False:
+            if named.domain in self._relay_domains and self.directory.relays(named) is False:
                 raise Refused(Reason.NO_SUCH_ADDRESS)
         except Problem as problem:
             self._told_refused(envelope, address, problem)
             raise
-        return Recipient(address)
+        return Recipient(address) if named is address else _renamed(Recipient(named), address)
 
     def anyone(self, address: Mailbox) -> Recipient:
         """Where a copy that no client asked for goes.  Raises Refused, TryLater as `recipient`."""
@@ -519,7 +526,7 @@ class Inbound:
         about the one after them.
         """
         places = self.places
-        if places.asked or places.rcpt or not envelope.sender:
+        if places.asked or places.rcpt or not envelope.sender or self._canonical is not None:
             return ()
         return self.directory.known(addresses, size=envelope.size)
 
@@ -560,6 +567,11 @@ class Inbound:
         except ValueError:
             return False
         return any(ip in network for network in self._relay_networks if network.version == ip.version)
+
+
+def _renamed(recipient: Recipient, named: Mailbox) -> Recipient:
+    """What a canonical name leads to; the address as it was named is the original one (RFC 3461 4.2)."""
+    return replace(recipient, orcpt=f"{'rfc822' if named.ascii else 'utf-8'};{named}")
 
 
 def _verdict_of(peer: Peer) -> Verdict:

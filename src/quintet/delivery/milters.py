@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import re
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from quintet import log
 from quintet.config.milters import Milter
-from quintet.delivery import expand, filing, weighing
+from quintet.delivery import expand, filing, remade, weighing
 from quintet.delivery.checks import Check, Later
 from quintet.delivery.envelope import NULL, mailbox
 from quintet.errors import BadSyntax, Hangup, Reason, Refused, TryLater
@@ -296,13 +296,13 @@ class Milters(Check):
 
     async def _asked(self, talk: Talk, passage: Passage) -> tuple[bytes, Changes]:
         ident = passage.envelope.id
-        block = await _block(passage.content)
+        block = await remade.block(passage.content)
         for name, value in milter.Header(b"".join(passage.verdict.fields) + block).fields():
             if await talk.field(name, value, i=ident) == b"d":
                 return b"d", Changes()
         if await talk.say(milter.END_OF_HEADER) == b"d":
             return b"d", Changes()
-        async for piece in _body(passage.content):
+        async for piece in remade.body(passage.content, milter.CHUNK):
             answer = await talk.say(milter.BODY, piece)
             if answer == b"d":
                 return answer, Changes()
@@ -355,41 +355,11 @@ def _add(passage: Passage, address: str) -> None:
         logger.warning("recipient not added", conn=envelope.peer.id, address=address, text=str(problem))
 
 
-# --- the bytes -----------------------------------------------------------------------------------------
-
-
-async def _block(content: Content) -> bytes:
-    """The header, without the blank line."""
-    found = bytearray()
-    async for piece in weighing.pieces(content):
-        found += piece[: content.header_end - len(found)]
-        if len(found) >= content.header_end:
-            break
-    return bytes(found[:-2]) if found.endswith(b"\r\n\r\n") else bytes(found)
-
-
-async def _body(content: Content) -> AsyncIterator[bytes]:
-    at = 0
-    async for piece in weighing.pieces(content):
-        rest = piece[max(content.header_end - at, 0) :]
-        at += len(piece)
-        for start in range(0, len(rest), milter.CHUNK):
-            yield rest[start : start + milter.CHUNK]
-
-
 async def _changed(passage: Passage, changes: Changes) -> Content:
     """The message with other fields, or another body.  Raises TryLater(DISK_FULL, STORAGE)."""
-    header = milter.Header(await _block(passage.content))
+    content, store = passage.content, passage.inbound.store
+    header = milter.Header(await remade.block(content))
     for number, name, value in changes.fields:
         header.change(number, name, value)
-    spool = passage.inbound.store.spool()
-    try:
-        spool.write(bytes(header) + b"\r\n")
-        if changes.body is not None:
-            spool.write(bytes(changes.body))
-        else:
-            async for piece in _body(passage.content):
-                spool.write(piece)
-        return await spool.finish()
-    finally:
-        spool.discard()
+    body = None if changes.body is None else bytes(changes.body)
+    return await remade.changed(store, content, bytes(header), body)

@@ -14,7 +14,7 @@ import functools
 import os
 from collections.abc import Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quintet import log
 from quintet.clock import Clock
@@ -39,6 +39,9 @@ from quintet.store.db import Tx
 from quintet.store.model import FolderId, MessageId
 from quintet.store.queue import Recipient, RecipientId
 from quintet.store.store import Store
+
+if TYPE_CHECKING:
+    from quintet.delivery.rewriting import Generic
 
 LEASE_MS = 15 * 60 * 1000  # renewed while we live; how long mail of a dead worker waits
 RENEW_S = 5 * 60.0
@@ -91,6 +94,7 @@ class Runner:
         listens: Collection[tuple[str, int]] = (),
         workers: int = 1,
         sorter: Sorter | None = None,
+        generic: Generic | None = None,
     ) -> None:
         self.store, self.config, self.clock = store, config, clock
         self.owner = f"{hostname}:{os.getpid()}:{clock.token(8)}"
@@ -109,7 +113,7 @@ class Runner:
         )
         self._settling = Settling(self.aftermath, self._over_with)
         self.sites = Sites()
-        self._attempts = Attempts(store, self.links, clock=clock)
+        self._attempts = Attempts(store, self.links, clock=clock, generic=generic)
         self._local = Local(store, directory, clock=clock, resolver=resolver, sorter=sorter)
         self._workers = workers
         self._site_of: dict[str, tuple[str, float]] = {}  # destination's key: site, believed until

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from quintet.config.root import Config
     from quintet.delivery.checks import Check
     from quintet.delivery.milters import Milters
+    from quintet.delivery.rewriting import Canonical, Generic
     from quintet.delivery.rules import Rules
     from quintet.store.store import Store
 
@@ -41,9 +42,28 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
             *copies,
         ],
         filters=[*rules.filters, *(one.filter for one in filters)],
+        canonical=canonical(config, Directory(store, clock, config=config.smtp), clock),
     )
     made.directory.gateways = {one.address.lower(): one for one in config.gateway}
     return made
+
+
+def canonical(config: Config, directory: Directory, clock: Clock) -> Canonical | None:
+    """What renames in mail that comes, loaded where something is to be renamed."""
+    if not config.rewrite.coming:
+        return None
+    from quintet.delivery.rewriting import Canonical
+
+    return Canonical(config.rewrite, clock=clock, ours=directory.is_local)
+
+
+def generic(config: Config, directory: Directory, clock: Clock) -> Generic | None:
+    """The same for mail that leaves."""
+    if not config.rewrite.leaving:
+        return None
+    from quintet.delivery.rewriting import Generic
+
+    return Generic(config.rewrite, clock=clock, ours=directory.is_local)
 
 
 def _filters(config: Config) -> list[Milters]:

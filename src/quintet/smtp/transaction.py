@@ -139,7 +139,7 @@ class Transaction:
             if found.elsewhere and self._strict and not self._whole(found.address.domain):
                 raise Refused(Reason.BAD_CONTENT, replies.UNQUALIFIED)
             if notify or orcpt:
-                found = replace(found, notify=notify, orcpt=orcpt)
+                found = replace(found, notify=notify, orcpt=orcpt or found.orcpt)
             later = desk.inbound.probe(envelope, found)
             if later is not None:
                 return self._rcpt_later(found, later)

@@ -296,6 +296,21 @@ class StoredBody:
         finally:
             os.close(fd)
 
+    def beginning(self, length: int) -> bytes:
+        """The first bytes, for who needs the header only; from a file they are read here and now.
+
+        Raises TryLater(STORAGE): the file cannot be read.
+        """
+        data = self.small(0, length)
+        if data is not None:
+            return data
+        assert self._path is not None
+        try:
+            with self._path.open("rb") as file:
+                return self._prefix + file.read(length - len(self._prefix))
+        except OSError as error:
+            raise TryLater(Reason.STORAGE) from error
+
     async def _read(self, fd: int, start: int, length: int) -> bytes:
         """From the file cache at once; from the disk in a thread, so that the loop never waits."""
         try:

@@ -9,7 +9,12 @@ import pytest
 
 from quintet import launch
 from quintet.app import App
+from quintet.config.copies import Copy
 from quintet.config.listeners import STANDARD
+from quintet.config.milters import Milter
+from quintet.config.rewrite import Rewrite
+from quintet.delivery.envelope import Envelope, mailbox
+from quintet.net.seam import Peer
 from quintet.store import accounts, folders
 from quintet.store.model import FolderId
 from tests.support.server import HOST, Server, configured, start_server
@@ -164,6 +169,28 @@ async def test_reload_keeps_connections_and_new_ones_see_the_change(tmp_path: Pa
         assert "250-SIZE 70000" in await until(new, "250 ")
         await hang_up(old)
         await hang_up(new)
+
+
+async def test_reload_takes_new_filters_copies_and_names(tmp_path: Path) -> None:
+    """These were said to be taken, and new connections went on with the old ones."""
+    async with start_server(tmp_path, only=("smtp",)) as server:
+        config = server.app.config
+        changed = dataclasses.replace(
+            config,
+            milter=(Milter(address="unix:/nowhere"),),
+            copy=(Copy(to="bob@example.org"),),
+            rewrite=Rewrite(canonical={"al@example.org": "bob@example.org"}),
+        )
+        result = await server.app.reload(changed)
+        assert set(result.taken) == {"milter", "copy", "rewrite.canonical"}
+        client = await connect(server, "smtp")
+        await client[0].readline()
+        assert (await say(client, "HELO there"))[0].startswith("250")
+        refused = await say(client, "MAIL FROM:<zoe@example.net>")
+        assert refused[0].startswith("451 ")  # the filter is not there
+        await hang_up(client)
+        found = server.app.inbound.recipient(Envelope(Peer("c1", "192.0.2.1")), mailbox("al@example.org"))
+        assert str(found.address) == "bob@example.org"
 
 
 async def test_stopping_says_goodbye(tmp_path: Path) -> None:

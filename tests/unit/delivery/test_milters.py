@@ -250,7 +250,7 @@ async def test_quarantined_message_for_elsewhere_is_held_in_the_queue(house, tmp
     assert {row.state for row in held} == {"held"}
     assert {row.hold_reason for row in held} == {"quarantined: looks bad"}
     await house.check("group local.chat has 0")
-    await house.store.write(queue.release, held[0].id)
+    await house.store.write(queue.retry, held[0].id)
     assert [row.state for row in await house.queued()] == ["waiting", "held"]
 
 

@@ -33,6 +33,7 @@ def route(
     """Show where mail for an address would go: alias, route, hosts in their order, TLS."""
 
     async def work(store: Store, settings: Config) -> list[dict[str, Any]]:
+        from quintet.delivery import waysin
         from quintet.delivery.directory import Directory
         from quintet.delivery.envelope import mailbox
 
@@ -46,7 +47,9 @@ def route(
         directory.gateways = {one.address.lower(): one for one in settings.gateway}
         router = _router(settings, store, directory)
         rows = []
-        for one in _leads(directory, mailbox(address)):
+        canonical = waysin.canonical(settings, directory, store.clock)
+        named = mailbox(address) if canonical is None else canonical.recipient(mailbox(address))
+        for one in _leads(directory, named):
             if isinstance(one, str):
                 rows.append(_row(address, "refused", one))
             elif not one.elsewhere:
