@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 
 MAX_TAG = 1 << 32  # above stand what are no properties (`searching`)
 SLASH = "\u2215"  # stands in a path for a "/" within a name
-SEARCH_ROLE = "search"
+SEARCH_ROLE = places.SEARCH
 IPM, SEARCHING, NORMAL, RULED = 0x1, 0x2, 0x4, 0x8  # PidTagFolderFlags
-_SEARCHES = frozenset((SEARCH_ROLE, "reminders"))
 ROOT_TYPE, GENERIC, SEARCH = 0, 1, 2  # PidTagFolderType (MS-OXCFOLD 2.2.2.2.2.7)
 
 
@@ -96,7 +95,7 @@ class FolderCore(Bagged):
 
     @property
     def is_search(self) -> bool:
-        return self.row.role in _SEARCHES
+        return self.row.role in places.SEARCHES
 
     @property
     def is_special(self) -> bool:

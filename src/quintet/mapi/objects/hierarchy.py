@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Refused
-from quintet.mapi.objects import pid
+from quintet.mapi.objects import pid, places
 from quintet.mapi.objects.bagged import Bagged
 from quintet.mapi.table import Rows
 from quintet.mapi.types import Error, Tag, Value
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from quintet.mapi.objects.folder import Folder
 
 MAX_FOLDERS = 100_000  # rows of one table
+MAX_COUNTED = 15  # search folders of one table whose counts are watched; no more than a box keeps current
+
+Counts = tuple[int, int]
+"""Messages, and those of them that are unread."""
 
 
 class Hierarchy(Rows):
@@ -51,6 +56,13 @@ class Hierarchy(Rows):
     def touched(self, since: Any, dirty: Collection[int]) -> Collection[int]:  # Any: a moment
         """Those in which something happened: their counts may be others."""
         return folders.changed(self.folder.box.tx, since[1], dirty)
+
+    def counts_of_searches(self) -> dict[int, Counts]:
+        """What the search folders among the rows hold; of the first `MAX_COUNTED` of them."""
+        box, keys = self.folder.box, (pid.CONTENT_COUNT, pid.CONTENT_UNREAD)
+        known = {row.id for row in folders.listing(box.tx, box.account.id) if row.role in places.SEARCHES}
+        watched = itertools.islice((one for one in self.ids() if one in known), MAX_COUNTED)
+        return {one: (row[0], row[1]) for one in watched for row in (self._row(one, keys),)}
 
     def columns(self) -> Sequence[Tag]:
         from quintet.mapi.objects.folder import Folder

@@ -19,6 +19,8 @@ from quintet.store.model import Account, AccountKind, Folder, FolderId, FolderKi
 ROOT: Final = "root"  # roles: what `Folder.role` says of them
 SUBTREE: Final = "subtree"
 NON_SUBTREE: Final = "nonsubtree"
+SEARCH: Final = "search"
+SEARCHES: Final = frozenset((SEARCH, "reminders"))  # what shows messages that lie elsewhere
 MAX_TRIES = 100  # names that are tried for a folder whose own is taken
 
 

@@ -368,6 +368,28 @@ async def flagged(listener: Listener) -> FolderId:
     return await listener.store.write(make)
 
 
+async def test_counts_of_search_folders_are_values_of_their_rows(listener: Listener) -> None:
+    """What comes into a folder that is searched, or out of it, is another count of the search folder."""
+    store = listener.store
+    await add(listener)
+    found = await flagged(listener)
+    listener.show(
+        lambda box: box.folder(box.special["finder"]).hierarchy(), pid.CONTENT_COUNT, pid.CONTENT_UNREAD
+    )
+    await store.write(entries.set_flags, listener.inbox, [1], "+", FLAGGED)
+    assert ("ROW_MODIFIED", found, [1, 1]) in _without_place(listener)
+    await store.write(entries.set_flags, listener.inbox, [1], "+", SEEN)
+    assert ("ROW_MODIFIED", found, [1, 0]) in _without_place(listener)
+    await store.write(entries.expunge, listener.inbox, [1])
+    assert ("ROW_MODIFIED", found, [0, 0]) in _without_place(listener)
+    await add(listener, 2)
+    assert _without_place(listener) == []  # it has nothing to do with what is searched for
+
+
+def _without_place(listener: Listener) -> list[tuple[str, int, list[object]]]:
+    return [(event, row, values) for event, row, _, values in listener.rows()]
+
+
 async def test_search_folders_have_rows(listener: Listener) -> None:
     """R119, R120: bits S and M; whatever happens in the folders that are searched."""
     search = await flagged(listener)

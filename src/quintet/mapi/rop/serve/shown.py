@@ -12,9 +12,9 @@ from quintet.mapi import tablenews
 from quintet.mapi.errors import MapiError
 from quintet.mapi.ids import ShortId
 from quintet.mapi.layout import HEADING, Layout, Spot
-from quintet.mapi.objects import Box, numbers
+from quintet.mapi.objects import Box, numbers, pid
 from quintet.mapi.objects.contents import Contents
-from quintet.mapi.objects.hierarchy import Hierarchy
+from quintet.mapi.objects.hierarchy import Counts, Hierarchy
 from quintet.mapi.objects.numbers import short
 from quintet.mapi.objects.searching import Found
 from quintet.mapi.rop.events import NOTHING, Event, Kind, Row, TableEvent
@@ -24,6 +24,7 @@ from quintet.mapi.tablenews import Change, Picture, RowNews
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, FolderId
 
+_COUNTED: Final = frozenset((pid.CONTENT_COUNT, pid.CONTENT_UNREAD))
 MAX_DATA = 0x4000  # bytes of a row that is told; of a longer one only that the table changed
 
 _EVENTS: Final = {
@@ -60,6 +61,13 @@ class Shown:
     def look(self) -> None:
         """The client knows, or made, what there is now.  In a transaction of the box."""
         self._moment, self._layout = self._source.moment(), self._table.current()
+        self._counts = self._counts_of_searches()
+
+    def _counts_of_searches(self) -> dict[int, Counts]:
+        """They change with folders elsewhere; asked only where the client sees them."""
+        if isinstance(self._source, Hierarchy) and _COUNTED.intersection(self._table.columns):
+            return self._source.counts_of_searches()
+        return {}
 
     def concerns(self, dirty: Collection[int]) -> bool:
         """Whether something may have happened to it."""
@@ -85,13 +93,14 @@ class Shown:
     def _news(self, before: Layout, dirty: Collection[int]) -> list[Event]:
         if self._source.moment() == self._moment:
             return []
-        touched = self._source.touched(self._moment, dirty)
+        touched, counts = self._source.touched(self._moment, dirty), self._counts
         if isinstance(self._source, Contents) and not self._source.folder.may("r"):
             return []
         self.look()
         if touched is None:
             return [self.changed()]
         assert self._layout is not None
+        touched = {*touched, *(one for one, each in self._counts.items() if counts.get(one) != each)}
         found = tablenews.compare(Picture.of(before), Picture.of(self._layout), touched)
         if found is None:
             return [self.changed()]
