@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import struct
+from abc import ABC
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
+from quintet.mapi.core import structs
 from quintet.mapi.core.structs import READSTATE, SPropValue
 
 
@@ -100,6 +102,16 @@ class SYSTEMTIME:
 
 
 @dataclass
+class ECUSERCLIENTUPDATESTATUS:
+    TrackId: int
+    Updatetime: int
+    Currentversion: str
+    Latestversion: str
+    Computername: str
+    Status: int
+
+
+@dataclass
 class MVPROPMAP:
     ulPropId: int
     Values: list[Any]
@@ -174,9 +186,26 @@ class ECSERVER:
     Flags: int
 
 
+class MAPIStruct(ABC):  # noqa: B024 (no method is missing: the structures are registered)
+    """What programs subclass for structures of their own, and ask whether something is a structure."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(vars(self))
+
+
 STRUCTS: dict[str, Any] = {
     each.__name__: each
     for each in (
-        SYSTEMTIME, MVPROPMAP, ECUSER, ECGROUP, ECCOMPANY, ECQUOTA, ECQUOTASTATUS, ECSERVER, FreeBusyBlock,
+        MAPIStruct, ECUSERCLIENTUPDATESTATUS, SYSTEMTIME, MVPROPMAP,
+        ECUSER, ECGROUP, ECCOMPANY, ECQUOTA, ECQUOTASTATUS, ECSERVER, FreeBusyBlock,
     )
 }  # fmt: skip
+
+for _each in (*vars(structs).values(), *STRUCTS.values()):
+    if isinstance(_each, type) and is_dataclass(_each):
+        MAPIStruct.register(_each)

@@ -261,7 +261,7 @@ MAPI.Tags PR_EC_IMAP_EMAIL_SIZE PR_EC_OUTOFOFFICE PR_EC_ENABLED_FEATURES_W PR_ZC
 MAPI.Tags ACTTYPE EDK_RULES_VERSION ST_ENABLED ecRightsFullControl respAccepted PSETID_AirSync
 MAPI.Tags IID_IECServiceAdmin IID_ECMsgStoreOnline ZARAFA_STORE_PUBLIC_GUID PURGE_CACHE_ALL SHOW_SOFT_DELETES
 MAPI.Tags PSETID_Kopano_CalDav PSETID_Archive PSETID_Meeting PR_FREEBUSY_BUSY_EVENTS
-MAPI.Struct FreeBusyBlock
+MAPI.Struct FreeBusyBlock MAPIStruct ECUSERCLIENTUPDATESTATUS
 MAPI.Util.codepage GetCharsetByCP GetCPByCharset
 MAPICore IMAPISession
 _MAPICore PT_LONG MAPI_E_NOT_FOUND
@@ -277,6 +277,19 @@ def test_modules_export_what_programs_import(run: Run) -> None:
     for name, *exports in lines:
         for each in exports:
             run(f"from {name} import {each}")
+
+
+def test_structures_have_a_class_in_common(run: Run) -> None:
+    """What programs ask of a value before they look into its fields, and make structures of their own of."""
+    assert run("""
+from MAPI.Struct import *
+class Own(MAPIStruct):
+    def __init__(self, a): self.a = a
+things = SPropValue(1, 2), SAndRestriction([]), ACTIONS(1, []), ECUSER("a", "b", "c", "d"), Own(1)
+out.append([isinstance(one, MAPIStruct) for one in things])
+out.append([isinstance(one, MAPIStruct) for one in (1, b"", [], MAPIError(5))])
+out.append((Own(1) == Own(1), Own(1) == Own(2), repr(Own(1))))
+""") == [[True] * 5, [False] * 4, (True, False, "{'a': 1}")]
 
 
 def test_narrow_unless_unicode_was_said(run: Run) -> None:
