@@ -9,7 +9,7 @@
 
 Everything stands on `quintet.mapi.core`, which is one to one with Extended MAPI: ``session.mapi``,
 ``store.mapi``, ``folder.mapi`` and ``item.mapi`` are its objects.  What fails raises
-`quintet.mapi.errors.MapiError`.
+`MapiError`, whose ``code`` says why.
 """
 
 from quintet.mapi.api.calendar import Appointment, Busy, Occurrence, Response, between
@@ -28,11 +28,13 @@ from quintet.mapi.api.session import Session, connect
 from quintet.mapi.api.session import open_profile as open  # noqa: A004 (mapi.open, as one says)
 from quintet.mapi.api.store import Store
 from quintet.mapi.api.tasks import Note, Progress, Task, TaskAcceptance, TaskRefusal, TaskRequest, TaskUpdate
+from quintet.mapi.errors import MapiError
 
 __all__ = [
     "Appointment", "Attachment", "Busy", "Change", "Contact", "Document", "Field", "FlagStatus", "Folder",
-    "Group", "Importance", "Item", "Items", "MeetingCancellation", "MeetingRequest", "MeetingResponse",
-    "Message", "Note", "Occurrence", "Person", "Post", "Progress", "Recurrence", "Report", "Response",
+    "Group", "Importance", "Item", "Items", "MapiError", "MeetingCancellation", "MeetingRequest",
+    "MeetingResponse", "Message", "Note", "Occurrence", "Person", "Post", "Progress",
+    "Recurrence", "Report", "Response",
     "Sensitivity", "Session", "Store", "Sync", "Task", "TaskAcceptance", "TaskRefusal", "TaskRequest",
     "TaskUpdate", "Version", "Where",
     "between", "calendars_of", "connect", "find_times", "free_busy", "open",

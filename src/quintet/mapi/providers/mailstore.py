@@ -21,7 +21,9 @@ from quintet.mapi.providers.mailboxes import Head, Mailboxes, Marks, Place
 from quintet.mapi.types import Value
 
 KEPT_ROWS = 20_000  # about a kilobyte each
+KEPT_KEYS = 10_000  # of messages that were replaced
 PAGE = 500  # messages asked for at once
+_Where = tuple[str, str]  # path and key
 _STORE, _FOLDER, _MESSAGE = b"\0", b"\1", b"\2"
 _UNNAMED = re.compile(r"[/\0\ud800-\udfff]")
 _BODIES = frozenset((pr.BODY, pr.HTML, pr.RTF_COMPRESSED))  # a row of them is a whole message
@@ -51,7 +53,8 @@ class MailStore(base.MessageStore):
         self.root = self.top = self._entry(_FOLDER)
         self.boxes = boxes
         self.lock = files.Guard()
-        self._rows: OrderedDict[tuple[str, str], Bag] = OrderedDict()
+        self._rows: OrderedDict[_Where, Bag] = OrderedDict()
+        self._replaced: OrderedDict[_Where, _Where] = OrderedDict()
         self._watch = watching.Watch(self._look, poll_s)
 
     # --- ids ----------------------------------------------------------------------------------------
@@ -72,7 +75,31 @@ class MailStore(base.MessageStore):
             path, _, key = entry[21:].decode("utf-8", "surrogateescape").partition("\0")
         except UnicodeDecodeError:
             raise MapiError(Code.NOT_FOUND) from None
+        if kind == _MESSAGE:
+            path, key = self._now((path, key))
         return kind, path, key
+
+    def _now(self, where: _Where) -> _Where:
+        """Where a message is that this program changed: systems that keep letters give it another key."""
+        first = where
+        while where in self._replaced:
+            where = self._replaced[where]
+        if where != first:
+            self._replaced[first] = where
+            self._replaced.move_to_end(first)
+        return where
+
+    def _current(self, entry: EntryId) -> EntryId:
+        """The id that a message has now; of what is none of ours the same."""
+        try:
+            return self._entry(*self._parts(entry))
+        except MapiError:
+            return entry
+
+    def _replace(self, old: _Where, new: _Where) -> None:
+        self._replaced[old] = new
+        while len(self._replaced) > KEPT_KEYS:
+            self._replaced.popitem(last=False)
 
     def _path(self, entry: EntryId) -> str:
         kind, path, _ = self._parts(entry)
@@ -336,9 +363,10 @@ class MailStore(base.MessageStore):
             before = self.load(old).props[pr.CHANGE_KEY]
             if expected is not None and expected != before:
                 raise MapiError(Code.OBJECT_CHANGED)
-            entry = self._filed(folder, item, _as_mime(item, now), now, old)
             _, before_path, before_key = self._parts(old)
+            entry = self._filed(folder, item, _as_mime(item, now), now, old)
             self.boxes.remove(before_path, [before_key])
+            self._replace((before_path, before_key), self._parts(entry)[1:])
         return entry
 
     def add(self, folder: EntryId, item: Item, letter: bytes) -> EntryId:
@@ -355,6 +383,7 @@ class MailStore(base.MessageStore):
         with self.lock:
             path = self._path(folder)
             key = self.boxes.add(path, pieces, marks_of(item.props), at)
+            self._replaced.pop((path, key), None)  # a key may come again, and is then this message's
         entry = self._entry(_MESSAGE, path, key)
         if old is None:
             self._watch.tell(Event(Kind.CREATED, Thing.MESSAGE, entry, folder))
@@ -441,12 +470,14 @@ class MailStore(base.MessageStore):
             for path, keys in self._by_path(messages).items():
                 for key, made in zip(keys, self.boxes.transfer(path, keys, place, keep=keep), strict=True):
                     if made:
+                        self._replaced.pop((place, made), None)
                         old, entry = self._entry(_MESSAGE, path, key), self._entry(_MESSAGE, place, made)
                         new[old] = entry
                         above = self.folder_entry(path)
                         events.append(Event(kind, Thing.MESSAGE, entry, target, old, above))
+            found = [new.get(self._current(one), b"") for one in messages]
         self._watch.tell(*events)
-        return [new.get(one, b"") for one in messages]
+        return found
 
     def delete(self, messages: Sequence[EntryId], *, hard: bool = False) -> int:
         with self.lock:

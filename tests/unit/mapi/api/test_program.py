@@ -6,8 +6,11 @@ import asyncio
 import uuid
 from pathlib import Path
 
+import pytest
+
 from quintet import mapi
 from quintet.config.store import Store as StoreConfig
+from quintet.mapi.errors import Code
 from quintet.store import accounts
 from quintet.store.db import Tx
 from quintet.store.store import Store
@@ -31,6 +34,13 @@ def test_memory() -> None:
 def test_maildir(tmp_path: Path) -> None:
     with mapi.connect("MAILDIR", path=str(tmp_path / "Maildir"), create="yes", address=ANN) as one:
         assert workgroup.run(one) == MAIL - {"categories"} | PLANS
+
+
+def test_what_fails_has_a_name_in_the_layer(tmp_path: Path) -> None:
+    with mapi.connect("MAILDIR", path=str(tmp_path / "Maildir"), create="yes", address=ANN) as one:
+        with pytest.raises(mapi.MapiError) as caught:
+            one.store.folder("Nowhere")
+        assert caught.value.code == Code.NOT_FOUND
 
 
 def test_mbox(tmp_path: Path) -> None:

@@ -227,6 +227,28 @@ class MessageStoreContract:
         assert found.recipients == []
         assert found.props[pr.CHANGE_KEY] != key
 
+    def test_an_id_means_what_replaced_its_message(self, store: MessageStore, folder: EntryId) -> None:
+        """A program holds what it opened, and changes it more than once, here and by other objects."""
+        self.needs(store, Can.SAVE, store.save, folder, letter("x"))
+        entry = first = store.save(folder, letter("0"))
+        keys = [store.load(first).props[pr.CHANGE_KEY]]
+        for subject in "123":
+            item = store.load(first)
+            item.props[pr.SUBJECT] = subject
+            del item.props[pr.NORMALIZED_SUBJECT], item.props[pr.SUBJECT_PREFIX]
+            entry = store.save(folder, item, old=entry, expected=keys[-1])
+            keys.append(store.load(entry).props[pr.CHANGE_KEY])
+            assert store.load(first).props[pr.SUBJECT] == subject
+        refused(Code.OBJECT_CHANGED, store.save, folder, letter("4"), old=first, expected=keys[0])
+        assert subjects(store, folder) == ["3"]
+        if Can.READ_MARKS in store.can:
+            store.mark_read([first], True)
+            assert store.load(entry).props[pr.MESSAGE_FLAGS] & derive.READ
+        store.delete([first], hard=True)
+        assert subjects(store, folder) == []
+        for one in (first, entry):
+            refused(Code.NOT_FOUND, store.load, one)
+
     def test_change_over_anothers_change_is_refused(self, store: MessageStore, folder: EntryId) -> None:
         self.needs(store, Can.SAVE, store.save, folder, letter("x"))
         entry = store.save(folder, letter("before"))
