@@ -142,7 +142,7 @@ def file(tx: Tx, work: Work) -> list[Problem | None] | Unsorted:
     else the queue tries it again; TryLater comes only when nobody could be served.
     """
     if work.claim is not None:
-        work.claim.taken.clear()  # of a first run that was undone
+        work.claim.begin()
     decisions = work.decisions if work.envelope.wishes is USUAL else _held_back(work)
     unsorted = [] if work.rules is Say.NOBODY else _unsorted(tx, decisions)
     if unsorted and work.rules is Say.ASK:

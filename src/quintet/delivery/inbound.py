@@ -180,9 +180,12 @@ def _file_and_claim(
     written = store.submit(filing.file, replace(work, claim=claim))
 
     def taken(done: asyncio.Future[list[Problem | None] | filing.Unsorted]) -> None:
-        # whoever waited may be gone, and the future cancelled: then it is there all the same, most often
-        if claim is not None and claim.taken and (done.cancelled() or done.exception() is None):
-            claims.take_over(claim.taken)
+        if claim is None or not claim.taken:
+            return
+        if done.cancelled():  # whoever waited is gone: it is there all the same, most often
+            claims.take_over(claim.taken, {})
+        elif done.exception() is None:
+            claims.take_over(claim.taken, claim.contents)
 
     written.add_done_callback(taken)
     return written
@@ -296,8 +299,11 @@ class Claims(Protocol):
         """What leases mail in the transaction that queues it; None: it shall wait its turn."""
         ...
 
-    def take_over(self, recipients: Sequence[queue.Recipient]) -> None:
-        """The transaction is committed, or perhaps was; these were taken by it."""
+    def take_over(self, recipients: Sequence[queue.Recipient], contents: queue.Contents) -> None:
+        """The transaction is committed, or perhaps was; these were taken by it.
+
+        ``contents`` are those of messages that are surely there.
+        """
         ...
 
 

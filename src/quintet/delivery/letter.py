@@ -61,7 +61,7 @@ def letter(store: Store, recipient: Recipient, look: Look | None = None, after: 
         head, ref = look.head, look.ref
     else:
         head, ref = store.peek(_content, MessageId(recipient.message_row))
-    plain = ref.prefix.isascii() and all(value.isascii() for _, value in head.headers)
+    plain = ref.prefix.isascii() and (not head.eight_bit or all(value.isascii() for _, value in head.headers))
     # a raw 8-bit header that came without SMTPUTF8 is ugly, and goes on as it came
     utf8 = not plain and bool(recipient.item_params.get("utf8"))
     asked = wishes(recipient.item_params)

@@ -35,6 +35,7 @@ from quintet.delivery.transport import Answer, Transport, Turn
 from quintet.errors import Problem, TryLater
 from quintet.net.dns import Resolver
 from quintet.store import db, fetching, leaving, queue
+from quintet.store.content import Content
 from quintet.store.db import Tx
 from quintet.store.model import FolderId, MessageId
 from quintet.store.queue import Recipient, RecipientId
@@ -54,6 +55,7 @@ SITE_S = 60.0  # how long we believe who shares hosts
 MAX_KNOWN = 10_000  # destinations whose site is remembered
 LOOK_S = 0.01  # from what became of one message to the next look into the queue, for all that come after it
 FEW = 200  # recipients in hand below which new mail is sent before anybody looks for it
+NEW_MS = 1000  # from the commit of a message that we leased with it to a look whether it is ours still
 LOOKUPS = 100  # destinations whose site is looked up at a time
 
 QUEUE_FOLDER = FolderId(0)  # the store hints it when something was queued
@@ -119,6 +121,7 @@ class Runner:
         self._site_of: dict[str, tuple[str, float]] = {}  # destination's key: site, believed until
         self._flushed_at = clock.now()
         self._in_hand: dict[RecipientId, Recipient] = {}
+        self._new: dict[MessageId, tuple[Content, bytes]] = {}  # of those, what came a moment ago
         self._tasks: set[asyncio.Task[None]] = set()
         self._behind: set[asyncio.Task[None]] = set()  # sites looked up, leases given back
         self._lookups = asyncio.Semaphore(LOOKUPS)
@@ -237,11 +240,12 @@ class Runner:
             self._resting = {domain: until for domain, until in self._resting.items() if until > now}
         return queue.Claim(self.owner, self.clock.now() + LEASE_MS, self._resting)
 
-    def take_over(self, recipients: Sequence[Recipient]) -> None:
+    def take_over(self, recipients: Sequence[Recipient], contents: queue.Contents) -> None:
         """See `inbound.Claims`."""
         if self._stopping:
             self._in_background(self._give_back(recipients, self.clock.now()))
             return
+        self._new.update(contents)
         self._distributed(recipients)
         self._hire()
 
@@ -503,6 +507,11 @@ class Runner:
 
     def _look(self, recipients: Sequence[Recipient]) -> leaving.Look:
         row, store = MessageId(recipients[0].message_row), self.store
+        new = self._new.pop(row, None)
+        if new is not None and self.clock.now() - recipients[0].created_at < NEW_MS:
+            found = leaving.of_new(*new, [one.id for one in recipients])
+            if found is not None:
+                return found
         if len(recipients) == 1:
             return store.peek(leaving.look_at_one, recipients[0].id, self.owner, row)
         return store.peek(leaving.look, [one.id for one in recipients], self.owner, row)
@@ -542,6 +551,7 @@ class Runner:
     def _let_go(self, recipients: Iterable[Recipient]) -> None:
         for recipient in recipients:
             self._in_hand.pop(recipient.id, None)
+            self._new.pop(recipient.message_row, None)
 
     # --- waiting ------------------------------------------------------------------------------
 

@@ -120,20 +120,21 @@ class Digest(msgspec.Struct, frozen=True, array_like=True, gc=False):
             raise ValueError(f"damaged digest: {error}") from error
 
 
-def _key(name: bytes | str) -> bytes:
+def key(name: bytes | str) -> bytes:
+    """A field's name as names are compared."""
     return (name if isinstance(name, bytes) else name.encode("utf-8", "replace")).lower()
 
 
 def all_of(headers: Fields, name: bytes | str) -> list[bytes]:
     """See `Digest.all`."""
-    wanted = _key(name)
+    wanted = key(name)
     size = len(wanted)
     return [value for own, value in headers if len(own) == size and own.lower() == wanted]
 
 
 def first_of(headers: Fields, name: bytes | str) -> bytes | None:
     """See `Digest.header`."""
-    wanted = _key(name)
+    wanted = key(name)
     size = len(wanted)
     for own, value in headers:
         if len(own) == size and own.lower() == wanted:

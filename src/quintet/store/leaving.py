@@ -11,10 +11,12 @@ from typing import Any
 
 from quintet.message.digest import Digest
 from quintet.message.outline import Headed, outline
+from quintet.store.content import Content
 from quintet.store.db import Tx, single
-from quintet.store.model import BodyRef, MessageId
+from quintet.store.model import BlobId, BodyRef, MessageId
 from quintet.store.queue import RecipientId, still_leased
 
+NO_BLOB = BlobId(0)  # of a message whose bytes are at hand: nobody looks for its row
 FEW_BYTES = 64 * 1024  # of a message: read along when it goes out
 
 _CONTENT = (
@@ -49,6 +51,16 @@ def look_at_one(tx: Tx, recipient: RecipientId, owner: str, message_row: Message
     """`look` for one recipient, as most messages have."""
     row = tx.one(_LOOK_AT_ONE, FEW_BYTES, recipient, owner, message_row)
     return _look(row, {recipient} if row is not None and row[8] is not None else set())
+
+
+def of_new(content: Content, prefix: bytes, ids: Sequence[RecipientId]) -> Look | None:
+    """What `look` would say of a message that was queued and leased a moment ago; None: ask it."""
+    data = content.data
+    if data is None or len(data) > FEW_BYTES:
+        return None
+    size, dotless = len(prefix) + content.size, not content.has_dot_line
+    ref = BodyRef(NO_BLOB, prefix, size, dotless, b"", True, data)
+    return Look(set(ids), content.scanned or outline(data), ref)
 
 
 def _look(row: tuple[Any, ...] | None, still: set[RecipientId]) -> Look:

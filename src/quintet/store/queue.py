@@ -84,17 +84,24 @@ class Recipient:
     blocked: str = ""  # why nothing is sent there any more (`queue_rules.blocked`); told when it is leased
 
 
+Contents = Mapping[MessageId, tuple[Content, bytes]]
+"""Messages that were queued a moment ago, with their prefixes."""
+
+
 @dataclass(slots=True)
 class Claim:
-    """A runner that leases what is queued now in the same transaction, and takes it over after the commit.
-
-    ``taken`` is filled anew each time that the transaction is run.
-    """
+    """A runner that leases what is queued now in the same transaction, and takes it over after the commit."""
 
     owner: str
     until: int  # ms; when the leases run out
     resting: Collection[str] = ()  # domains that shall wait
     taken: list[Recipient] = field(default_factory=list)
+    contents: dict[MessageId, tuple[Content, bytes]] = field(default_factory=dict)  # theirs, and prefixes
+
+    def begin(self) -> None:
+        """The transaction is run, perhaps again: what it took before is undone."""
+        self.taken.clear()
+        self.contents.clear()
 
 
 KEEP_MS = 5 * 24 * 3600 * 1000  # RFC 5321 4.5.4.1: give up after 4 to 5 days
@@ -158,6 +165,8 @@ def put(tx: Tx, item: QueueItem, recipients: Sequence[To], claim: Claim | None =
     )  # fmt: skip
     if claim is not None and claimed:
         claim.taken += _taken(tx, item, claim, claimed, (QueueId(first), message_row, expires_at, rank))
+        if item.content is not None:
+            claim.contents[message_row] = item.content, item.prefix
     if waiting:
         lanes.wait(tx, waiting)
         _hint(tx)

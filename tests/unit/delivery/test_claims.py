@@ -8,7 +8,7 @@ import pytest
 from quintet.delivery.envelope import Envelope, Recipient, mailbox
 from quintet.errors import Reason, TryLater
 from quintet.net.seam import Peer
-from quintet.store import queue
+from quintet.store import leaving, queue
 from quintet.store.content import content_of
 from tests.support.nexthost import next_host
 from tests.unit.delivery.conftest import LETTER
@@ -130,8 +130,52 @@ async def test_mail_taken_over_while_the_runner_stops_is_given_back(out, to_host
     item = queue.QueueItem(content_of(LETTER), "alice@example.org", b"Received: x\r\n")
     await out.house.store.write(queue.put, item, [queue.To("zoe@a.example")], claim)
     runner._stopping = True
-    runner.take_over(claim.taken)
+    runner.take_over(claim.taken, claim.contents)
     states = "SELECT state FROM queue_recipient"
     await until(lambda: out.house.store.peek(lambda tx: tx.all(states)) == [("waiting",)])
     await runner.stop(1.0)
     await running
+
+
+async def test_new_mail_is_sent_from_memory_for_a_moment(out, to_host, monkeypatch):
+    """Its bytes and its lease are as they were committed; later, and of other mail, the store is asked."""
+    asked = []
+    look = leaving.look_at_one
+
+    @functools.wraps(look)
+    def counted(tx, recipient, *rest):
+        asked.append(queue.get(tx, recipient).address)
+        return look(tx, recipient, *rest)
+
+    monkeypatch.setattr(leaving, "look_at_one", counted)
+    async with next_host() as host:
+        runner = out.runner(routes=to_host(host.port))
+        way = out.house.inbound
+        way.claims = runner
+        running = asyncio.create_task(runner.run())
+        await until(lambda: runner.claim() is not None)
+        await accepted(way, b"Subject: new\r\n\r\n.x\r\n", "zoe@a.example")
+        await until(lambda: len(host.messages) == 1)
+        assert host.messages[0].endswith(b"Subject: new\r\n\r\n.x\r\n")
+        assert asked == []
+        await out.queue("bob@b.example")
+        await until(lambda: len(host.messages) == 2)
+        assert asked == ["bob@b.example"]
+        await runner.stop(1.0)
+        await running
+        assert runner._new == {}
+
+
+async def test_new_mail_that_waited_is_asked_for(out, to_host):
+    """Somebody may have held it meanwhile."""
+    async with next_host() as host:
+        runner = out.runner(routes=to_host(host.port), per_destination=1)
+        claim = queue.Claim(runner.owner, out.house.clock.now() + 60_000)
+        item = queue.QueueItem(content_of(LETTER), "alice@example.org")
+        await out.house.store.write(queue.put, item, [queue.To("zoe@a.example")], claim)
+        await out.house.store.write(queue.hold, claim.taken[0].id)
+        out.house.clock.advance(2.0)
+        runner.take_over(claim.taken, claim.contents)
+        await until(lambda: not runner._in_hand)
+        assert host.messages == []
+        assert runner._new == {}
