@@ -7,6 +7,7 @@ threads are `store.writer`'s and `store.store`'s.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from quintet.store.model import AccountId, FolderId
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
+LOG_PAGES = 4000  # of 4 KB: writing the log back costs two flushes and a page write each
 STATEMENTS = 200  # prepared statements kept by a connection; the store has about 150
 
 
@@ -81,7 +83,7 @@ def bounded(test: Callable[..., bool] | bool = True) -> Callable[[F], F]:
     """Marks a transaction function that takes at most about a millisecond.
 
     `Store.write` then runs it between two turns of the event loop instead of in the writer thread, so
-    that its statements do not fight the loop for the interpreter; the flush still happens in the thread.
+    that its statements do not fight the loop for the interpreter.
     ``test`` may decide from the arguments (without ``tx``).
     """
 
@@ -109,6 +111,7 @@ class SqliteTx:
     __slots__ = (
         "_connection",
         "_execute",
+        "_logged",
         "_next_id",
         "_reading",
         "_sealed",
@@ -126,6 +129,7 @@ class SqliteTx:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._execute = connection.execute
+        self._logged = 0  # pages in the log, where `write_back` is somebody's business
         self._next_id = 0
         self._used_ids = False
         self._sealed = 0  # how far into `learned` was told
@@ -238,6 +242,25 @@ class SqliteTx:
         self.seal()
         self._execute("COMMIT")
 
+    def part_from_log(self) -> None:
+        """From now on no commit writes the log back: whoever commits does, when it is ``overdue``."""
+
+        def logged(connection: apsw.Connection, name: str, pages: int) -> int:
+            self._logged = pages
+            return apsw.SQLITE_OK
+
+        self._connection.set_wal_hook(logged)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the log ought to be written back now."""
+        return self._logged >= LOG_PAGES
+
+    def write_back(self) -> None:
+        """Writes the log into the file, as far as no reader needs it; the commits in it stand either way."""
+        with contextlib.suppress(apsw.Error):  # the next commit tries again
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
     def rollback(self) -> None:
         """Safe to call when the engine has rolled back by itself (disk full)."""
         if self._reading:
@@ -279,6 +302,9 @@ class DrivenTx(Tx, Protocol):
     def commit(self) -> None: ...
     def rollback(self) -> None: ...
     def mark(self) -> object: ...
+    @property
+    def overdue(self) -> bool: ...
+    def write_back(self) -> None: ...
     def close(self) -> None: ...
 
 
@@ -313,8 +339,7 @@ def open_sqlite(
         if writable:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA foreign_keys = ON")
-            # checkpoints cost two flushes and a page write each: every 16 MB instead of every 4
-            connection.execute("PRAGMA wal_autocheckpoint = 4000")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
             connection.execute("PRAGMA journal_size_limit = 67108864")
         else:
             connection.execute("PRAGMA query_only = ON")

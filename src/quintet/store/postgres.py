@@ -111,5 +111,12 @@ class PgTx:
     def mark(self) -> object:
         return object()  # never equal: whatever failed, the transaction is to be done again
 
+    @property
+    def overdue(self) -> bool:
+        return False  # the log is the server's business
+
+    def write_back(self) -> None:
+        """Nothing."""
+
     def close(self) -> None:
         self._connection.close()

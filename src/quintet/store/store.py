@@ -99,6 +99,7 @@ class Store:
         tx.teach, tx.doubt = store.known.before_commit, store.known.perhaps
         db.transact(tx, clock.now(), store.known.begin_empty)
         connection.set_busy_timeout(0)  # waiting is the writer's business, never the loop's
+        tx.part_from_log()
         store._writer = Writer(
             tx,
             Gate(data / "gate"),

@@ -1,0 +1,127 @@
+"""Where a flush is waited for: on the loop while the disk is quick, else in the writer thread."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from quintet.errors import TryLater
+from quintet.store import db, writer
+from quintet.store.db import DrivenTx, Tx, bounded
+from quintet.store.store import Store
+
+ENOUGH = 60  # commits after which one slow flush is forgotten
+
+
+@bounded()
+def set_value(tx: Tx, value: str) -> None:
+    tx.run(
+        "INSERT INTO setting (name, value) VALUES ('x', ?) ON CONFLICT (name) DO UPDATE SET value = ?",
+        *[value] * 2,
+    )
+
+
+class Disk:
+    """Stands between the writer and its transaction; tells in which thread each commit was made."""
+
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.takes_s = 0.0
+        self.threads: list[str] = []
+        self.written_back: list[str] = []
+        tx: DrivenTx = store._writer._tx
+        commit, write_back = tx.commit, tx.write_back
+
+        def slowly() -> None:
+            time.sleep(self.takes_s)
+            self.threads.append(threading.current_thread().name)
+            commit()
+
+        def noted() -> None:
+            self.written_back.append(threading.current_thread().name)
+            write_back()
+
+        _replace(monkeypatch, tx, commit=slowly, write_back=noted)
+
+
+def _replace(monkeypatch: pytest.MonkeyPatch, tx: DrivenTx, **methods: Callable[[], None]) -> None:
+    for name, method in methods.items():
+        monkeypatch.setattr(type(tx), name, lambda _, method=method: method())
+
+
+@pytest.fixture
+def disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(store, monkeypatch)
+
+
+async def committed(store: Store, disk: Disk, count: int) -> list[str]:
+    """The threads of so many commits, one by one."""
+    disk.threads.clear()
+    for number in range(count):
+        await store.write(set_value, str(number))
+    return list(disk.threads)
+
+
+async def test_the_loop_waits_for_a_quick_disk_itself(store: Store, disk: Disk) -> None:
+    here = threading.current_thread().name
+    threads = await committed(store, disk, ENOUGH)
+    assert threads[0] == "store-writer"  # it is not known yet
+    assert threads[-1] == here
+
+
+async def test_a_slow_flush_sends_the_next_ones_to_the_thread(store: Store, disk: Disk) -> None:
+    here = threading.current_thread().name
+    await committed(store, disk, ENOUGH)
+    disk.takes_s = 10 * writer.RECENT * writer.BRISK_S
+    assert await committed(store, disk, 3) == [here, "store-writer", "store-writer"]
+    disk.takes_s = 0.0
+    threads = await committed(store, disk, ENOUGH)
+    assert threads[:3] == ["store-writer"] * 3
+    assert threads[-1] == here
+
+
+async def test_a_slow_disk_never_holds_the_loop(store: Store, disk: Disk) -> None:
+    disk.takes_s = 2 * writer.BRISK_S
+    assert set(await committed(store, disk, 20)) == {"store-writer"}
+
+
+async def test_the_log_is_written_back_in_the_thread(
+    store: Store, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = threading.current_thread().name
+    assert (await committed(store, disk, ENOUGH))[-1] == here
+    assert disk.written_back == []
+    monkeypatch.setattr(db, "LOG_PAGES", 3)
+    threads = await committed(store, disk, 10)
+    assert here in threads
+    assert set(disk.written_back) == {"store-writer"}
+
+
+async def test_the_log_does_not_grow_without_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db, "LOG_PAGES", 20)
+    for number in range(300):
+        await store.write(set_value, str(number))
+    log = store.config.data + "/quintet.db-wal"
+    with open(log, "rb") as file:
+        assert len(file.read()) < 60 * 4096
+
+
+async def test_a_commit_that_fails_on_the_loop_keeps_nothing(
+    store: Store, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = threading.current_thread().name
+    assert (await committed(store, disk, ENOUGH))[-1] == here
+    asked: list[str] = []
+
+    def full() -> None:
+        asked.append(threading.current_thread().name)
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        _replace(broken, store._writer._tx, commit=full)
+        with pytest.raises(TryLater):
+            await store.write(set_value, "lost")
+    assert asked == [here]
+    assert store.peek(lambda tx: tx.value("SELECT value FROM setting WHERE name = 'x'")) == str(ENOUGH - 1)
+    await store.write(set_value, "kept")
+    assert store.peek(lambda tx: tx.value("SELECT value FROM setting WHERE name = 'x'")) == "kept"
