@@ -286,8 +286,9 @@ class Driver:
             except Exception as error:  # noqa: BLE001 - our bug: logged whole, answered neutrally
                 self._bug(error, command)
                 replies = session.problem(Hangup(Reason.BUG), command)
-            job = self._put(Job(replies, command))
-            if job is not None:
+            if type(replies) is tuple and len(replies) == 1 and type(replies[0]) is bytes:
+                self._add(replies[0])  # as most have
+            elif (job := self._put(Job(replies, command))) is not None:
                 return job
             count += 1
             if count % SLICE_COMMANDS == 0 and self._loop.time() > stop_at:

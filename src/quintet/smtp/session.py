@@ -8,7 +8,7 @@ RFC 4954, RFC 2033, RFC 2920 (every reply stands by itself, so that pipelines wo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from quintet import log, metrics
 from quintet.auth import dialogue
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Ask, Input, Peer, Pending, Replies, Reply, TlsInfo, each
-from quintet.smtp import commands, inquiries, offers, replies, transaction
+from quintet.smtp import along, commands, inquiries, offers, replies, transaction
 from quintet.smtp.address import MAX_DOMAIN as MAX_HELO
 from quintet.smtp.desk import Desk, ResolveBurl, Role
 from quintet.smtp.rules import RULES, State
@@ -294,7 +294,7 @@ class SmtpSession:
             return self._mail_late(begun, later)
         self._mails += 1
         self._transaction = begun
-        return (begun.reply,)
+        return self._along(begun.reply)
 
     async def _mail_late(self, begun: Transaction, later: Awaitable[None]) -> AsyncGenerator[Reply, None]:
         await later
@@ -307,15 +307,16 @@ class SmtpSession:
         later = self._transaction.rcpt(command)
         if later is not None:
             return self._rcpt_late(later)
-        beside = self._wire.recipients()
-        return self._rcpt_many(beside) if beside else _RECIPIENT_OK
+        return self._along(replies.RECIPIENT_OK)
 
-    def _rcpt_many(self, addresses: Sequence[str]) -> list[Reply]:
-        """One was taken; as many of those that came along as need no thought are taken with it."""
+    def _along(self, reply: bytes) -> Replies:
+        """With the replies to what came along and needs no thought."""
         assert self._transaction is not None
-        taken = self._transaction.rcpt_known(addresses)
-        self._wire.pass_over(addresses[:taken])
-        return [replies.RECIPIENT_OK * (1 + taken)]
+        if len(self._wire):
+            reply = along.answered(reply, self._wire, self._transaction)
+            if self._wire.owed:
+                self._last, self._last_id = self._transaction.envelope, ""
+        return (reply,)
 
     async def _rcpt_late(self, later: Awaitable[None]) -> AsyncGenerator[Reply, None]:
         await later
@@ -569,7 +570,6 @@ def _lower(attributes: dict[str, str]) -> dict[str, str]:
 
 _OK = (replies.OK,)
 _GO_AHEAD = (replies.GO_AHEAD,)
-_RECIPIENT_OK = (replies.RECIPIENT_OK,)
 
 Handler = Callable[[SmtpSession, Any, Input], Replies]  # Any: each takes the command it stands beside
 HANDLERS: dict[type[commands.Command], Handler] = {

@@ -171,6 +171,11 @@ class Transaction:
         return replies.NO_RECIPIENTS if self._refused else replies.RECIPIENT_FIRST
 
     @property
+    def ready_at_once(self) -> bool:
+        """Nobody is to be asked at DATA, and nothing is in its way."""
+        return bool(self.envelope.recipients) and not self.binary and not self._desk.inbound.places.data
+
+    @property
     def binary(self) -> bool:
         """BODY=BINARYMIME: the message comes by BDAT only (RFC 3030 3)."""
         return self.envelope.wishes.binary

@@ -19,6 +19,7 @@ from quintet.smtp import commands
 MAX_COMMAND = 12288 + 512
 AT_ONCE = 100  # recipients that are looked at together
 _RCPT: Final = b"RCPT TO:<"
+_DATA: Final = b"DATA\r\n"
 _END: Final = b">\r\n"
 _BETWEEN: Final = (_END + _RCPT).decode()
 _ATOM: Final = rb"[A-Za-z0-9_+=-]+"
@@ -68,6 +69,14 @@ class SmtpWire(LineBuffer):
     def pass_over(self, addresses: Sequence[str]) -> None:
         """Takes the lines of the first of what `recipients` gave."""
         self.take(sum(map(len, addresses)) + len(addresses) * (len(_RCPT) + len(_END)))
+
+    def go_ahead(self) -> bool:
+        """Whether a DATA is the last that came; if so it is taken, and a message expected."""
+        if self.one_by_one or len(self) != len(_DATA) or not self._data.endswith(_DATA):
+            return False
+        self.take(len(_DATA))
+        self._owed = True
+        return True
 
     def _message(self) -> commands.Message:
         """The message, un-stuffed, when all of it is there; else only that it begins."""

@@ -12,6 +12,7 @@ from quintet.errors import Hangup, Reason, Refused, TryLater
 from quintet.net.memory import Talk, converse
 from quintet.smtp import replies
 from quintet.smtp.desk import Role
+from quintet.smtp.session import SmtpSession
 from tests.support.mailhouse import MailHouse, mail_house
 
 LETTER = b"EHLO a.test\r\nMAIL FROM:<zoe@example.net>\r\nRCPT TO:<alice@example.org>\r\nDATA\r\n"
@@ -194,3 +195,36 @@ async def test_every_refusal_is_a_line_in_the_log_and_counts(house: MailHouse) -
     assert (told[1]["sender"], told[1]["to"]) == ("zoe@example.net", ["alice@example.org"])
     assert len({line["conn"] for line in told}) == 1
     assert metrics.MAIL_REFUSED.labels("lmtp", "550")._value.get() == before + 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    ("group", "handled"),
+    [
+        (b"RCPT TO:<alice@example.org>\r\nDATA\r\n", 1),
+        (b"RCPT TO:<alice@example.org>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n", 1),
+        (b"RCPT TO:<alice@example.org>\r\nRCPT TO:<nobody@example.org>\r\nDATA\r\n", 3),
+        (b"RCPT TO:<nobody@example.org>\r\nDATA\r\n", 3),
+        (b"RCPT TO:<alice@example.org>\r\nRCPT TO:<nobody@example.org>\r\nRCPT TO:<bob@example.org>\r\n", 3),
+        (b"DATA\r\n", 2),
+        (b"RCPT TO:<alice@example.org>\r\ndata\r\n", 2),
+        (b"RCPT TO:<alice@example.org>\r\nDATA\r\nNOOP\r\n", 3),  # an early message, and no end of a group
+        (b"RCPT TO:<alice@example.org> NOTIFY=NEVER\r\nDATA\r\n", 2),
+    ],
+)
+async def test_pipeline_is_answered_as_its_commands_are(
+    house: MailHouse, monkeypatch, known, group, handled
+) -> None:
+    """RFC 2920 3.1: every command has its reply, in order; those that need no thought cost one step."""
+    start = b"EHLO a.test\r\nMAIL FROM:<zoe@example.net>\r\n"
+    once = await converse(house.service, start + group, 1)
+    if not known:
+        house.inbound.directory.forget()
+    seen = []
+    handle = SmtpSession.handle
+    monkeypatch.setattr(
+        SmtpSession, "handle", lambda self, command, rest: seen.append(command) or handle(self, command, rest)
+    )
+    assert await converse(house.service, start + group) == once
+    if known:
+        assert len(seen) == 1 + handled
