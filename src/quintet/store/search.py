@@ -241,7 +241,7 @@ class Document:
         if where == "text" and folded in fold(self.head()):
             return True
         if len(folded) <= text.OVERLAP // 2:
-            holds = _finder(folded, fold)
+            holds = collation.finder(folded, fold)
             return any(holds(piece) for piece in self.texts())
         # longer than the pieces overlap: rare, so the whole text is joined
         return folded in fold("\n".join(self.texts()))
@@ -251,23 +251,6 @@ class Document:
         yield from _cut(fold(self.head()))
         for piece in self.texts():
             yield from _cut(fold(piece))
-
-
-def _finder(folded: str, fold: Callable[[str], str]) -> Callable[[str], bool]:
-    """Whether a text holds ``folded``; the letters of ASCII are compared without making its image first.
-
-    An image costs 50 ns a character once one is not ASCII, and most texts that are looked into match.
-    """
-    if not folded.isascii() or fold not in (collation.casemap, collation.ascii_casemap):
-        return lambda text: folded in fold(text)
-    octets = folded.encode("ascii")
-
-    def holds(text: str) -> bool:
-        if octets in text.encode("utf-8", "surrogatepass").upper():
-            return True
-        return not text.isascii() and folded in fold(text)  # "e" is in "é"
-
-    return holds
 
 
 def _cut(whole: str) -> Iterator[str]:
