@@ -231,6 +231,8 @@ def _write(mine: Session, theirs: Session, address: str, did: Did) -> None:
     letter.send()
     got = arrived(theirs.store, subject)
     assert (got.body or "").strip() == "At noon"
+    if mine.store.can(Can.SAVE | Can.FOLDERS):
+        _kept(mine.store, subject)
     did.add("sends")
     assert isinstance(got, Message)
     if theirs.store.can(Can.SAVE):
@@ -240,6 +242,16 @@ def _write(mine: Session, theirs: Session, address: str, did: Did) -> None:
         did.add("answers")
         answer.delete(hard=True)
     got.delete(hard=True)
+
+
+def _kept(store: Store, subject: str) -> None:
+    """A copy is among what was sent, and nothing is left among the drafts."""
+    end = time.monotonic() + WAIT_S
+    while not list(store.sent.items(where=Item.subject == subject)):
+        assert time.monotonic() < end, f"no copy of {subject!r}"
+        store.refresh()
+        time.sleep(0.1)
+    assert not list(store.drafts.items(where=Item.subject == subject))
 
 
 def _days(store: Store, subject: str) -> list[str]:

@@ -20,7 +20,7 @@ from quintet.errors import Problem
 from quintet.mapi import consts, pr
 from quintet.mapi.bag import Data
 from quintet.mapi.convert import bodies
-from quintet.mapi.core import dialog, props, structs, values
+from quintet.mapi.core import dialog, places, props, structs, values
 from quintet.mapi.core.errors import MAPIError, told
 from quintet.mapi.core.folder import IMAPIFolder
 from quintet.mapi.core.message import IMessage
@@ -197,12 +197,6 @@ class Mailroom:
     def close(self) -> None:
         self.session.Logoff()
 
-    def _folder(self, tag: int) -> IMAPIFolder:
-        found: IMAPIFolder = self.store.OpenEntry(
-            props.one(self.store, tag).Value, consts.IID_IMAPIFolder, consts.MAPI_MODIFY
-        )
-        return found
-
     def _inbox(self, kind: str) -> IMAPIFolder:
         entry, _ = self.store.GetReceiveFolder(kind or "IPM.Note")
         found: IMAPIFolder = self.store.OpenEntry(entry, consts.IID_IMAPIFolder, consts.MAPI_MODIFY)
@@ -256,10 +250,13 @@ class Mailroom:
 
     def send(self, letter: Letter, *, ask: bool = False) -> None:
         """Sends it; a copy goes among what was sent.  Raises MAPIError, NoFile."""
-        message = self._folder(pr.IPM_OUTBOX_ENTRYID).CreateMessage()
-        sent = self.store.GetProps([pr.IPM_SENTMAIL_ENTRYID])[0]
-        if sent.ulPropTag == pr.IPM_SENTMAIL_ENTRYID:
-            message.SetProps([SPropValue(pr.SENTMAIL_ENTRYID, sent.Value)])
+        source, hub = self.store.source, self.store.hub
+        entry = places.writing(source, hub)
+        folder = self.store.OpenEntry(entry, consts.IID_IMAPIFolder, consts.MAPI_MODIFY)
+        message = folder.CreateMessage()
+        sent = places.sent(source, hub)
+        if sent is not None:
+            message.SetProps([SPropValue(pr.SENTMAIL_ENTRYID, sent)])
         self._write(message, letter, ask=ask)
         message.SubmitMessage(0)
 

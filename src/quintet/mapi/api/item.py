@@ -18,6 +18,7 @@ from quintet.mapi.bag import Attachment as Held
 from quintet.mapi.bag import Bag, Key, NamedTag
 from quintet.mapi.bag import Item as Values
 from quintet.mapi.convert import bodies
+from quintet.mapi.core import places
 from quintet.mapi.core.message import IMessage
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import derive
@@ -345,13 +346,10 @@ class Item:
         Raises MapiError(NO_RECIPIENTS, NOT_SUPPORTED, SEND_AS_DENIED and what the transport says).
         """
         self.before_save()
-        sent = self.store.special(Special.SENT)
-        if (
-            sent is not None
-            and self.value(pr.SENTMAIL_ENTRYID) is None
-            and not self.get(pr.DELETE_AFTER_SUBMIT)
-        ):
-            self.take({pr.SENTMAIL_ENTRYID: sent})
+        if self.value(pr.SENTMAIL_ENTRYID) is None and not self.get(pr.DELETE_AFTER_SUBMIT):
+            sent = places.sent(self.store.source, self.store.mapi.hub)
+            if sent is not None:
+                self.take({pr.SENTMAIL_ENTRYID: sent})
         with self.store.session.errors():
             self.mapi.SubmitMessage()
         self._mapi = None

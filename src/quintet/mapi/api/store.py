@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from quintet.mapi import consts, pr
 from quintet.mapi.api.folder import Change, Folder, watched
 from quintet.mapi.api.item import Item, kind_of
+from quintet.mapi.core import places
 from quintet.mapi.core.message import IMessage, draft
 from quintet.mapi.core.store import IMsgStore
 from quintet.mapi.errors import Code, MapiError
@@ -17,19 +18,6 @@ if TYPE_CHECKING:
     from quintet.mapi.api.session import Session
 
 I = TypeVar("I", bound=Item)  # noqa: E741 (an item)
-
-_CLASSES = {
-    Special.CALENDAR: ("Calendar", "IPF.Appointment"),
-    Special.CONTACTS: ("Contacts", "IPF.Contact"),
-    Special.TASKS: ("Tasks", "IPF.Task"),
-    Special.NOTES: ("Notes", "IPF.StickyNote"),
-    Special.JOURNAL: ("Journal", "IPF.Journal"),
-    Special.DRAFTS: ("Drafts", "IPF.Note"),
-    Special.SENT: ("Sent", "IPF.Note"),
-    Special.DELETED: ("Trash", "IPF.Note"),
-    Special.OUTBOX: ("Outbox", "IPF.Note"),
-    Special.JUNK: ("Junk", "IPF.Note"),
-}
 
 
 class Store:
@@ -58,19 +46,7 @@ class Store:
 
         Raises MapiError(NOT_FOUND): there is none, and none can be made.
         """
-        found = self.special(which)
-        if found is not None:
-            return Folder(self, found)
-        if Can.FOLDERS not in self.source.can or which not in _CLASSES:
-            raise MapiError(Code.NOT_FOUND, f"{self.name} has no folder for {which.value}")
-        name, kind = _CLASSES[which]
-        for tried in (name, f"{name} 2"):  # a server may have one of that name that it does not show by IMAP
-            try:
-                return self.top.folder(tried, create=True, kind=kind)
-            except MapiError as error:
-                if error.code != Code.COLLIDING_NAMES:
-                    raise
-        raise MapiError(Code.COLLIDING_NAMES, f"{self.name} has hidden folders of these names")
+        return Folder(self, places.place(self.source, self.mapi.hub, which))
 
     @property
     def root(self) -> Folder:
@@ -163,8 +139,12 @@ class Store:
         return kind_of(values.props.get(pr.MESSAGE_CLASS))(self, above, key, mapi=message)
 
     def new(self, kind: type[I]) -> I:
-        """A new, unsaved item; when it is saved, it lies among the drafts."""
-        entry = self.place(Special.DRAFTS).entry
+        """A new, unsaved item; when it is saved, it lies among the drafts.
+
+        Where a system keeps nothing it can be sent all the same.
+        """
+        keeps = Can.SAVE in self.source.can
+        entry = self.place(Special.DRAFTS).entry if keeps else places.writing(self.source, self.mapi.hub)
         message = IMessage(self.mapi, entry, None, draft(kind.message_class), self.mapi._lock, writable=True)
         return kind(self, entry, None, mapi=message)
 

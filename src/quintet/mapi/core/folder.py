@@ -117,8 +117,12 @@ class IMAPIFolder(IMAPIContainer):
     # --- messages
 
     def CreateMessage(self, iid: bytes | None = None, flags: int = 0) -> IMessage:
-        """A new message, not yet saved; a hidden one with MAPI_ASSOCIATED.  Raises MAPIErrorNoAccess."""
-        if Can.SAVE not in self.store.source.can or not self._writable:
+        """A new message, not yet saved; a hidden one with MAPI_ASSOCIATED.
+
+        Where a system keeps nothing but letters can be sent it is one to be sent.  Raises MAPIErrorNoAccess.
+        """
+        keeps = Can.SAVE in self.store.source.can
+        if not self._writable or not (keeps or self.store.transports()):
             raise fail("MAPI_E_NO_ACCESS")
         view = View.ASSOCIATED if flags & consts.MAPI_ASSOCIATED else View.NORMAL
         item = message.draft()

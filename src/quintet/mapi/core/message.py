@@ -312,8 +312,9 @@ class IMessage(IMAPIProp):
         """Saves the message and sends it.
 
         It is then in the folder that PR_SENTMAIL_ENTRYID names, or gone (PR_DELETE_AFTER_SUBMIT), or where it
-        was.  A system that cannot be reached leaves it in the outbox for the next FlushQueues.
-        Raises MAPIErrorNoRecipients, MAPIErrorNoAccess.
+        was.  A system that cannot be reached leaves it in the outbox for the next FlushQueues, where messages
+        can have that mark; elsewhere that is an error, and it stays a draft.
+        Raises MAPIErrorNoRecipients, MAPIErrorNoAccess, MAPIErrorNetworkError.
         """
         from quintet.mapi.core import spool  # it knows this class
 

@@ -7,6 +7,7 @@ outbox.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quintet import log
@@ -51,14 +52,36 @@ def submit(message: IMessage, store: IMsgStore) -> None:
     transports = store.session.transports(service)
     if not transports:
         raise fail("MAPI_E_NO_SUPPORT", "no service of this profile sends: SMTP or SENDMAIL would")
+    if Can.SAVE not in store.source.can:
+        message._take(changes, ())
+        _send_unkept(message.contents(), transports)
+        return
+    after = _After.of(message._item.props)
     flags = message._item.props.get(pr.MESSAGE_FLAGS, 0) & ~derive.UNSENT
     changes[pr.MESSAGE_FLAGS] = flags | derive.SUBMITTED | derive.FROM_ME | derive.READ
     message._take(changes, ())
     message._changed = True  # it is another version from now on
     message.SaveChanges(consts.KEEP_OPEN_READWRITE)
     assert message._entry is not None
-    if not _run(store, message._entry, transports):
+    if not _run(store, message._entry, transports, after):
         _to_outbox(store, message._entry, message._folder)
+
+
+def _send_unkept(item: Item, transports: list[Transport]) -> None:
+    """Sends what its system cannot keep: nothing waits, and who did not get it is told at once."""
+    failures = _send(item, transports)
+    if failures:
+        raise MapiError(Code.GENERAL_FAILURE, "not sent to " + "; ".join(_told(item, failures)))
+
+
+def _told(item: Item, failures: list[Failure]) -> list[str]:
+    """Who did not get it, and why."""
+    found = []
+    for failure in failures:
+        one = item.recipients[failure.recipient]
+        name = one.get(pr.DISPLAY_NAME) or one.get(pr.EMAIL_ADDRESS) or "?"
+        found.append(f"{name}: {failure.text}")
+    return found
 
 
 def sender_of(props: Bag, service: Opened) -> Bag:
@@ -81,21 +104,41 @@ def _to_outbox(store: IMsgStore, entry: EntryId, folder: EntryId) -> None:
         store.hub.did(Kind.CREATED, Thing.MESSAGE, moved, outbox)
 
 
-def _run(store: IMsgStore, entry: EntryId, transports: list[Transport]) -> bool:
-    """Sends what stands in the store; False: not now."""
+@dataclass(frozen=True, slots=True)
+class _After:
+    """What its sender wants with a message once it is sent; a system of letters does not keep that."""
+
+    delete: bool = False
+    sent: EntryId | None = None
+
+    @classmethod
+    def of(cls, props: Bag) -> _After:
+        return cls(bool(props.get(pr.DELETE_AFTER_SUBMIT)), props.get(pr.SENTMAIL_ENTRYID) or None)
+
+
+def _run(store: IMsgStore, entry: EntryId, transports: list[Transport], after: _After | None = None) -> bool:
+    """Sends what stands in the store; False: not now, but it can wait.
+
+    ``after`` None: as the message says.
+    """
     item = store.source.load(entry)
     try:
         failures = _send(item, transports)
     except MapiError as error:
-        if error.code not in LATER:
-            _unsubmitted(store, entry)
+        if error.code not in LATER or not _waits(store):
+            _unsubmitted(store, entry, unsent=True)
             raise
         logger.warning("not sent now", error=str(error))
         return False
     if failures:
         _report(store, item, failures)
-    _file(store, entry, item)
+    _file(store, entry, after or _After.of(item.props))
     return True
+
+
+def _waits(store: IMsgStore) -> bool:
+    """Whether a message can be marked as one that is to be sent: letters alone have no such mark."""
+    return Can.ITEMS in store.source.can and Special.OUTBOX in store.source.special()
 
 
 def _send(item: Item, transports: list[Transport]) -> list[Failure]:
@@ -122,24 +165,25 @@ def _send(item: Item, transports: list[Transport]) -> list[Failure]:
     return failures
 
 
-def _file(store: IMsgStore, entry: EntryId, item: Item) -> None:
+def _file(store: IMsgStore, entry: EntryId, after: _After) -> None:
     """Where the sender's copy goes."""
     source = store.source
-    if item.props.get(pr.DELETE_AFTER_SUBMIT):
+    if after.delete:
         source.delete([entry], hard=True)
         store.hub.did(Kind.DELETED, Thing.MESSAGE, entry)
         return
     entry = _unsubmitted(store, entry)
-    sent = item.props.get(pr.SENTMAIL_ENTRYID)
-    if sent:
-        (moved,) = source.move([entry], sent)
-        store.hub.did(Kind.CREATED, Thing.MESSAGE, moved, sent)
+    if after.sent is not None:
+        (moved,) = source.move([entry], after.sent)
+        store.hub.did(Kind.CREATED, Thing.MESSAGE, moved, after.sent)
 
 
-def _unsubmitted(store: IMsgStore, entry: EntryId) -> EntryId:
-    """Takes the mark away; the entry id may be another one afterwards."""
+def _unsubmitted(store: IMsgStore, entry: EntryId, *, unsent: bool = False) -> EntryId:
+    """Takes the mark away; ``unsent``: it is a draft again.  The entry id may be another one afterwards."""
     item = store.source.load(entry)
     flags = item.props.get(pr.MESSAGE_FLAGS, 0) & ~derive.SUBMITTED
+    if unsent:
+        flags |= derive.UNSENT
     if Can.PROPS in store.source.can:
         store.source.update(entry, {pr.MESSAGE_FLAGS: flags})
         return entry
@@ -149,12 +193,8 @@ def _unsubmitted(store: IMsgStore, entry: EntryId) -> EntryId:
 
 def _report(store: IMsgStore, item: Item, failures: list[Failure]) -> None:
     """A non-delivery report in the inbox: who did not get it, why, and what it was (REPORT.IPM.Note.NDR)."""
-    lines, recipients = [], []
-    for failure in failures:
-        one = item.recipients[failure.recipient]
-        name = one.get(pr.DISPLAY_NAME) or one.get(pr.EMAIL_ADDRESS) or "?"
-        lines.append(f"{name}: {failure.text}")
-        recipients.append({**one, pr.SUPPLEMENTARY_INFO: failure.text})
+    lines = _told(item, failures)
+    recipients = [{**item.recipients[one.recipient], pr.SUPPLEMENTARY_INFO: one.text} for one in failures]
     subject = item.props.get(pr.SUBJECT) or ""
     report = Item(
         {
@@ -265,4 +305,4 @@ def abort(store: IMsgStore, entry: EntryId) -> None:
     """Takes back what waits.  Raises MAPIErrorNotInQueue."""
     if entry not in waiting(store):
         raise fail("MAPI_E_NOT_IN_QUEUE")
-    _unsubmitted(store, entry)
+    _unsubmitted(store, entry, unsent=True)

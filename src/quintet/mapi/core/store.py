@@ -16,7 +16,7 @@ from quintet.mapi.core.message import IMessage
 from quintet.mapi.core.props import IMAPIProp
 from quintet.mapi.core.table import IMAPITable, of_bags
 from quintet.mapi.errors import Code, MapiError
-from quintet.mapi.providers.base import Can, EntryId, Event, Kind, MessageStore, Special, Thing
+from quintet.mapi.providers.base import Can, EntryId, Event, Kind, MessageStore, Special, Thing, Transport
 
 if TYPE_CHECKING:
     from quintet.mapi.core.session import IMAPISession
@@ -106,8 +106,16 @@ class IMsgStore(IMAPIProp):
             | sum([bit for one, bit in _VALID.items() if one in special]),
         }
         bag |= {tag: special[one] for one, tag in _IPM.items() if one in special}
+        if Special.OUTBOX not in special and self.transports():
+            bag[pr.IPM_OUTBOX_ENTRYID] = special.get(Special.DRAFTS) or special.get(Special.INBOX)
         bag.setdefault(pr.DISPLAY_NAME, self.source.name)
         return bag
+
+    def transports(self) -> list[Transport]:
+        """What takes letters of this store, of whatever service of the session."""
+        if self.session is None:
+            return []
+        return self.session.transports(self.session.service_of(self.source))
 
     def _take(self, changes: Bag, gone: Collection[Key]) -> None:
         self.source.update(self.source.entry_id, changes, gone)
