@@ -188,7 +188,7 @@ def trouble(problem: Problem) -> tuple[str, str]:
     return status, problem.text
 
 
-_STATUS = {
+_STATUS = {  # RFC 3463 3.2 to 3.8; X.0.0 is for what has no code of its own (RFC 3463 3.1)
     Reason.DNS: "4.4.3",
     Reason.TIMEOUT: "4.4.1",
     Reason.CLOSED: "4.4.1",
@@ -197,5 +197,23 @@ _STATUS = {
     Reason.NO_SUCH_ADDRESS: "5.1.1",
     Reason.ACCOUNT_DISABLED: "5.2.1",
     Reason.OVER_QUOTA: "4.2.2",
+    Reason.NUMBERS_EXHAUSTED: "4.2.2",
+    Reason.NO_SUCH_FOLDER: "5.2.0",
+    Reason.NO_SUCH_ACCOUNT: "5.1.1",
+    Reason.NO_SUCH_DOMAIN: "5.1.2",
+    Reason.NO_MAIL: "5.1.10",  # RFC 7505 4.1
+    Reason.BAD_NAME: "5.1.3",
+    Reason.BAD_CONTENT: "5.6.0",  # RFC 3463 3.7
+    Reason.TOO_BIG: "5.3.4",
+    Reason.NO_PERMISSION: "5.7.1",
+    Reason.RELAY_DENIED: "5.7.1",
+    Reason.SENDER_DENIED: "5.7.1",
+    Reason.POLICY: "5.7.1",
+    Reason.MODERATED: "5.7.1",
+    Reason.DISK_FULL: "4.3.1",  # RFC 3463 3.4
+    Reason.STORAGE: "4.3.0",
+    Reason.BUSY: "4.3.2",
+    Reason.LOCKED: "4.2.1",
+    Reason.THROTTLED: "4.7.1",
     Reason.LOOP: "5.4.6",
 }

@@ -22,6 +22,15 @@ SRS_KEY = "srs"  # name of the key in the store
 _FILED = ("", "archive")  # roles of folders that a detail may name: not what was thrown away
 
 
+class TooWide(Refused):
+    """An address stands for more than `MAX_LEADS`: a list that cannot be expanded (RFC 3463 3.3)."""
+
+    status = "5.2.4"
+
+    def __init__(self) -> None:
+        super().__init__(Reason.TOO_MANY, "That address stands for too many others")
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the configuration says about addresses."""
@@ -121,7 +130,7 @@ class _Walk:
             return
         self._seen.add(name)
         if len(self._seen) > MAX_LEADS * 2 or len(self.leads) > MAX_LEADS:
-            raise Refused(Reason.TOO_MANY, "That address stands for too many others")
+            raise TooWide
         if depth > accounts.MAX_CHAIN:
             self.problem = Refused(Reason.LOOP, "Mail loop: aliases too deep")
             return

@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from quintet.errors import Problem, Reason, TryLater
+from quintet.delivery.ways import TooWide
+from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.policy import outcomes
 from quintet.smtp.address import BadAddress
 
@@ -208,10 +209,14 @@ def status(error: Problem, *, logging_in: bool = False) -> Status:
         code, enhanced = SPECIAL[error.text]
     if isinstance(error, TryLater) and code >= 500:
         code, enhanced = 451, "4" + enhanced[1:]
+    elif isinstance(error, Refused) and code < 500:
+        code, enhanced = 550, "5" + enhanced[1:]  # the client must not come again and again
     if error.text and error.text != error.reason.value and error.reason is not Reason.BUG:
         text = error.text
     if isinstance(error, BadAddress):
         enhanced = error.enhanced
+    elif isinstance(error, TooWide):
+        enhanced = error.status
     return Status(code, enhanced, text)
 
 

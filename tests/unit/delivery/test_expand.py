@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from quintet.delivery import srs
+from quintet.delivery import links, srs
 from quintet.delivery.envelope import Envelope, mailbox
 from quintet.errors import Reason, Refused, TryLater
 from quintet.net.seam import Peer
+from quintet.smtp import replies
 from quintet.store import accounts
 from quintet.store.content import content_of
 from tests.support.mailhouse import SMTP, MailHouse, mail_house
@@ -177,6 +178,25 @@ async def test_too_many_names_are_refused(house):
     with pytest.raises(Refused) as refused:
         envelope(house, "big@example.org")
     assert refused.value.reason is Reason.TOO_MANY
+    # RFC 3463 3.3, X.2.4; the client heard 452 4.5.3 and came again and again
+    reply = b"550 5.2.4 That address stands for too many others\r\n"
+    assert replies.problem(refused.value) == reply
+    assert links.trouble(refused.value) == ("5.2.4", "That address stands for too many others")
+
+
+@pytest.mark.parametrize("reason", sorted(links._STATUS, key=str))
+def test_report_says_of_a_problem_what_a_reply_says(reason):
+    """RFC 3463 3.1 to 3.8: X.0.0 only where there is no code for it; class 4 for now, 5 for good."""
+    for kind, words in ((Refused, "5"), (TryLater, "4")):
+        problem = kind(reason)
+        status, reply = links.trouble(problem)[0], replies.status(problem)
+        assert status[0] == words == reply.enhanced[0] == str(reply.code)[0]
+        if reason not in (
+            Reason.CLOSED,
+            Reason.TIMEOUT,
+            Reason.TLS_REQUIRED,
+        ):  # of the host's connection there
+            assert status == reply.enhanced
 
 
 async def test_a_deep_chain_ends(house):
