@@ -39,7 +39,8 @@ class Store:
     # --- folders
 
     def special(self, which: Special) -> EntryId | None:
-        return self.source.special().get(which)
+        """The id of a folder by what it is for; None: there is none, and `place` would make one."""
+        return places.found(self.source, which)
 
     def place(self, which: Special) -> Folder:
         """A folder by what it is for; made where a system has folders but not this one.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from quintet.mapi import pr
+from quintet.mapi.bag import Bag
 from quintet.mapi.core.notify import Hub
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import listing
@@ -25,23 +26,35 @@ NAMES: Final = {
 """What such a folder is called where it has to be made, and of which class it is."""
 
 
+def names(which: Special) -> tuple[str, ...]:
+    """What it is called; a server may have a folder of the first name that it does not show, as by IMAP."""
+    name = NAMES[which][0]
+    return name, f"{name} 2"
+
+
+def found(source: MessageStore, which: Special) -> EntryId | None:
+    """A folder by what it is for, made here once or there of its own accord; None: there is none."""
+    known = source.special().get(which)
+    if known is not None or which not in NAMES:
+        return known
+    rows = source.folders(source.top)
+    return next((there for name in names(which) if (there := listing.named(rows, name))), None)
+
+
 def place(source: MessageStore, hub: Hub, which: Special) -> EntryId:
     """A folder by what it is for; made where a system has folders but not this one.
 
     Raises MapiError(NOT_FOUND): there is none, and none can be made.
     """
-    found = source.special().get(which)
-    if found is not None:
-        return found
+    there = found(source, which)
+    if there is not None:
+        return there
     if Can.FOLDERS not in source.can or which not in NAMES:
         raise MapiError(Code.NOT_FOUND, f"{source.name} has no folder for {which.value}")
-    name, kind = NAMES[which]
-    for tried in (name, f"{name} 2"):  # a server may have one of that name that it does not show by IMAP
-        there = listing.named(source.folders(source.top), tried)
-        if there is not None:
-            return there
+    for name in names(which):
+        props: Bag = {pr.DISPLAY_NAME: name, pr.CONTAINER_CLASS: NAMES[which][1]}
         try:
-            entry = source.make_folder(source.top, {pr.DISPLAY_NAME: tried, pr.CONTAINER_CLASS: kind})
+            entry = source.make_folder(source.top, props)
         except MapiError as error:
             if error.code != Code.COLLIDING_NAMES:
                 raise
