@@ -341,7 +341,7 @@ class Item:
         return target.bring(self, keep=True)
 
     def send(self) -> None:
-        """Sends it; the copy is then among what was sent.
+        """Sends it; the copy is then among what was sent, and this is read only.
 
         Raises MapiError(NO_RECIPIENTS, NOT_SUPPORTED, SEND_AS_DENIED and what the transport says).
         """
@@ -352,7 +352,6 @@ class Item:
                 self.take({pr.SENTMAIL_ENTRYID: sent})
         with self.store.session.errors():
             self.mapi.SubmitMessage()
-        self._mapi = None
 
     # --- other forms
 

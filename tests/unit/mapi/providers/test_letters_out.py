@@ -151,6 +151,23 @@ def test_a_letter_leaves(system: System, way: Callable[..., None]) -> None:
     assert system.held(Special.DRAFTS) == system.held(Special.INBOX) == []
 
 
+def test_a_letter_that_was_sent_can_be_read(system: System) -> None:
+    """By who holds it: what it says, and to whom; it cannot be changed or sent again."""
+    with mapi.open("own") as session:
+        letter = session.store.new(mapi.Message)
+        letter.subject, letter.body, letter.to = "Hi", "there", BOB
+        letter.attachments.add(b"soup", "menu.txt")
+        letter.send()
+        assert (letter.subject, (letter.body or "").strip()) == ("Hi", "there")
+        assert [one.address for one in letter.to] == [BOB]
+        assert [(one.name, one.data) for one in letter.attachments] == [("menu.txt", b"soup")]
+        assert b"Subject: Hi\r\n" in letter.eml()
+        letter.subject = "Ho"
+        for change in (letter.save, letter.send):
+            refused(Code.ACCESS_DENIED, change)
+    assert len(system.away.sent) == 1
+
+
 def test_some_who_are_refused(system: System) -> None:
     """A report where it can lie, else an error at once that names them; the others have the letter."""
     if system.keeps:
