@@ -14,7 +14,7 @@ from quintet import log, metrics
 from quintet.clock import Clock
 from quintet.config.queue import Queue
 from quintet.config.reports import Reports as ReportsConfig
-from quintet.delivery import backoff, dsn, filing, notify
+from quintet.delivery import backoff, dsn, filing, notify, verp
 from quintet.delivery.directory import Directory
 from quintet.delivery.envelope import mailbox
 from quintet.delivery.reports import Reports
@@ -156,7 +156,7 @@ class Aftermath:
 
     async def _report(self, found: Judged, head: Headed) -> None:
         """`write` where somebody is to hear of it."""
-        one, reports = found.one, []
+        one, reports = _reported(found.one), []
         dropped: list[tuple[str, dict[str, object]]] = []
         for action, fates in found.fates.items():
             work = await self.reports.queued(
@@ -215,6 +215,15 @@ def _told(one: Recipient, answer: Answer, result: Result) -> str:
     if answer.passed_on or not notify.wanted(wishes, notify.SUCCESS):
         return ""
     return dsn.DELIVERED if answer.final else dsn.RELAYED
+
+
+def _reported(one: Recipient) -> Recipient:
+    """Whose sender is whom a report goes to: one that names the recipient where the client asked for it."""
+    between = one.item_params.get("verp")
+    if not isinstance(between, str):
+        return one
+    sender = verp.sender_for(mailbox(one.sender), mailbox(one.address), between)
+    return replace(one, sender=str(sender))
 
 
 def _late(one: Recipient, now: int) -> bool:

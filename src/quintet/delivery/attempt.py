@@ -99,7 +99,8 @@ class Attempts:
         if generic is not None:
             letter = generic.letter(letter, look.head)
         if split(destination, recipients[0]):
-            letter = _from(letter, addresses[0])
+            between = verp.delimiters(recipients[0].item_params.get("verp"))
+            letter = _from(letter, addresses[0], between)
         if generic is not None:
             addresses = generic.to(addresses)
         return Ready(destination, recipients, letter, addresses, look.head)
@@ -180,9 +181,9 @@ def _mood(answers: Sequence[Answer], usable: bool) -> Mood:
     return Mood.SLOWER if all(answer.status.startswith(SLOWER) for answer in answers) else Mood.WELL
 
 
-def _from(letter: Letter, to: To) -> Letter:
+def _from(letter: Letter, to: To, between: str) -> Letter:
     """With a sender that names the recipient, in seven bits as well."""
-    sender = verp.sender_for(letter.sender, to.address)
+    sender = verp.sender_for(letter.sender, to.address, between)
     narrowed = letter.narrowed
     if narrowed is None:
         return replace(letter, sender=sender)

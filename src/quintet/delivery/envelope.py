@@ -80,6 +80,7 @@ class Wishes:
     by: DeliverBy | None = None  # RFC 2852
     solicit: str = ""  # keywords of the sender's solicitation (RFC 3865)
     submitter: str = ""  # AUTH= of a trusted client, decoded (RFC 4954 5)
+    verp: str = ""  # the sender shall name each recipient, with these two delimiters (XVERP); "": as it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from quintet.smtp import address, proxied
 MAX_TURNED = 100  # domains of one ATRN
 MAX_ARGUMENT = 998  # octets of what is shown back or logged
 
+_VERP = re.compile(rb"(?i:(XVERP))=([-+=]{2})")  # Postfix; no value of RFC 5321 4.1.2 has a "="
 _PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~\x80-\xff]+))?")  # RFC 5321 4.1.2
 _NUMBER = re.compile(rb"[0-9]{1,20}")  # RFC 1870 3
 _MECHANISM = re.compile(rb"[A-Za-z0-9_-]{1,20}")  # RFC 4422 3.1
@@ -194,7 +195,7 @@ def _parameters(text: bytes) -> Parameters:
     for word in text.split(b" "):
         if not word:
             continue
-        match = _PARAMETER.fullmatch(word)
+        match = _PARAMETER.fullmatch(word) or _VERP.fullmatch(word)
         if match is None:
             raise BadSyntax("malformed parameter")
         keyword = match[1].decode().upper()

@@ -89,6 +89,10 @@ def _prdr(asker: Asker) -> str:
     return "PRDR" if asker.desk.terms.prdr else ""
 
 
+def _verp(asker: Asker) -> str:
+    return "XVERP" if asker.known else ""
+
+
 def _burl(asker: Asker) -> str:
     if asker.desk.resolve_burl is None or asker.desk.role is not Role.SUBMISSION:
         return ""
@@ -144,6 +148,7 @@ ROWS: tuple[Row, ...] = (
     _priority,  # RFC 6710 3
     _no_soliciting,  # RFC 3865 2
     _prdr,  # draft-hall-prdr 2
+    _verp,  # Postfix's VERP_README
     _burl,  # RFC 4468 3.1
     _etrn,  # RFC 1985 3
     _atrn,  # RFC 2645 5.1.1

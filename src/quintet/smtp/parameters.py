@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from quintet.clock import Clock
+from quintet.delivery import verp
 from quintet.delivery.envelope import USUAL, DeliverBy, Wishes
 from quintet.errors import BadSyntax, Reason, Refused
 from quintet.smtp import address
@@ -46,6 +47,8 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NO_XCHAR = re.compile(rb"[^!-*,-<>-~]")
 _NO_QCHAR = re.compile(r"[^!-*,-<>-\[\]-~]")
 _NO_QUCHAR = re.compile(r"[\x00-\x20+=\\\x7f-\x9f]")
+
+_VERP = re.compile(rb"[-+=]{2}")
 
 _BODIES = {b"7BIT": (False, False), b"8BITMIME": (True, False), b"BINARYMIME": (True, True)}
 _RETURNS = {b"FULL": "full", b"HDRS": "hdrs"}
@@ -179,6 +182,15 @@ def _prdr(asked: Asked, value: bytes | None) -> None:
     asked.prdr = True
 
 
+def _verp(asked: Asked, value: bytes | None) -> None:
+    """Postfix's VERP_README: for who may send on; local parts hold no other delimiters than these."""
+    if not asked.trusted:
+        raise unsupported("XVERP")
+    if value is not None and not _VERP.fullmatch(value):
+        raise BadSyntax("XVERP has two delimiters, of + - and =")
+    asked.wish("verp", value.decode() if value is not None else verp.DELIMITERS)
+
+
 def _ret(asked: Asked, value: bytes | None) -> None:
     found = _RETURNS.get((value or b"").upper())
     if found is None:
@@ -303,6 +315,7 @@ MAIL: dict[str, Reader] = {
     "SOLICIT": _solicit,  # RFC 3865 2.3
     "AUTH": _auth,  # RFC 4954 5
     "PRDR": _prdr,  # draft-hall-prdr
+    "XVERP": _verp,  # Postfix
 }
 
 

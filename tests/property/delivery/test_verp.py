@@ -19,6 +19,12 @@ def test_what_is_written_is_read(local: str, domain: str) -> None:
     assert verp.recipient_of(detail) == Mailbox(local, domain)
 
 
+@given(LOCALS, DOMAINS, st.text("+-=", min_size=2, max_size=2))
+def test_delimiters_stand_where_they_are_wanted(local: str, domain: str, between: str) -> None:
+    made = verp.sender_for(Mailbox("news", "example.org"), Mailbox(local, domain), between)
+    assert made == Mailbox(f"news{between[0]}{local}{between[1]}{domain}", "example.org")
+
+
 @given(st.text(max_size=80))
 def test_any_detail_gives_an_address_or_none(detail: str) -> None:
     found = verp.recipient_of(detail)

@@ -259,3 +259,21 @@ def test_every_fourth_batch_is_the_oldest() -> None:
     assert site.recipients == site.batches == 8
     assert site.last().recipients[0].id == 111
     assert len(list(site.empty())) == 7 and site.idle
+
+
+async def test_sender_names_the_recipient_where_the_client_asked_for_it_and_so_do_reports(out, to_host):
+    """XVERP: what comes back, from the next host or from here, tells by its address about whom."""
+    async with next_host(replies={"RCPT TO:<NOBODY": "550 5.1.1 who is that"}) as host:
+        runner = out.runner(routes=to_host(host.port), per_destination=1)
+        await out.queue(
+            "zoe@a.example", "nobody@a.example", params={"verp": "-="}, sender="alice@elsewhere.example"
+        )
+        await runner.once()
+        await runner.once()
+    assert [line.split(" SIZE")[0] for line in host.heard if line.startswith("MAIL")][:2] == [
+        "MAIL FROM:<alice-zoe=a.example@elsewhere.example>",
+        "MAIL FROM:<alice-nobody=a.example@elsewhere.example>",
+    ]
+    assert [line for line in host.heard if line.startswith("RCPT")][2:] == [
+        "RCPT TO:<alice-nobody=a.example@elsewhere.example>"
+    ]

@@ -38,6 +38,7 @@ class Options:
     notify: tuple[str, ...] = ()  # -N: "never", or of "success", "failure", "delay" (RFC 3461 4.1)
     ret: str = ""  # -R: "full" or "hdrs" (RFC 3461 4.3)
     envid: str = ""  # -V (RFC 3461 4.4)
+    verp: str = ""  # -XV: delimiters of a sender that names the recipient
     config: str = ""  # -C
     verbose: bool = False  # -v
     recipients: list[str] = field(default_factory=list)
@@ -113,6 +114,8 @@ def _value(options: Options, letter: str, value: str) -> None:
         options.config = value
     elif letter == "V":
         options.envid = value
+    elif letter == "X" and value.startswith("V"):  # as Postfix has it; else the name of a log file
+        options.verp = value[1:] or "+="
     elif letter == "o":
         options.ignore_dots |= value == "i"
     elif letter == "O":

@@ -96,6 +96,8 @@ class Talk:
             words += " BODY=8BITMIME"
         if letter.utf8_header or not "".join((sender, *recipients)).isascii():
             words += " SMTPUTF8"
+        if options.verp and self.has("XVERP"):
+            words += f" XVERP={options.verp}"
         if self.has("DSN"):
             words += f" RET={options.ret.upper()}" if options.ret else ""
             words += f" ENVID={parameters.xtext(options.envid).decode()}" if options.envid else ""
