@@ -61,7 +61,8 @@ def _serve_at_once(arguments: Sequence[str]) -> int | None:
     Saves what loading the command line takes, and a second start of the interpreter.
     """
     given = dict(zip(arguments[::2], arguments[1::2], strict=False))
-    path = Path(given.get("-c", os.environ.get("QUINTET_CONFIG", "")))
+    # not resolved: data lie beside the name that was given, wherever a link leads
+    path = Path(given.get("-c", os.environ.get("QUINTET_CONFIG", ""))).absolute()
     if len(arguments) != 2 * len(given) or not given.keys() <= {"-c"} or not path.is_file():
         return None
     from quintet.config import load, root  # as above
@@ -72,7 +73,7 @@ def _serve_at_once(arguments: Sequence[str]) -> int | None:
         return None  # told there, in words for people
     if not sys.flags.safe_path:
         del sys.path[0]  # nothing is imported from the folder that we happen to stand in
-    command = ["-c", str(path.resolve())]
+    command = ["-c", str(path)]
     if config.workers > 1:
         from quintet.supervisor import main as supervisor  # as above
 

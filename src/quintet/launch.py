@@ -35,7 +35,7 @@ class CannotStart(Exception):
 
 def become(kind: str, path: Path, workers: int | None, banner: str = "") -> None:
     """Replaces this process by a lean one: ``kind`` is "worker" or "supervise".  Does not return."""
-    command = [sys.executable, "-P", "-m", "quintet", kind, "-c", str(path.resolve())]
+    command = [sys.executable, "-P", "-m", "quintet", kind, "-c", str(path.absolute())]
     if workers is not None:
         command += ["--workers", str(workers)]
     environ = {**os.environ, **({BANNER: banner} if banner else {})}

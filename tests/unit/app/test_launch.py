@@ -214,3 +214,25 @@ def test_serve_starts_in_this_process_where_only_a_file_is_named(
     program._serve_at_once(["-c", "quintet.toml"])
     assert started == [(kind, ["-c", str(tmp_path / "quintet.toml")])]
     assert "here" not in sys.path
+
+
+@pytest.mark.parametrize("name", ["quintet.toml", "linked.toml"])
+def test_the_file_says_the_same_when_it_is_read_again(tmp_path, monkeypatch, name) -> None:
+    """Named from where the server was started, or a link: data lie beside that name, as for all commands."""
+    home = tmp_path / "home"
+    (tmp_path / "elsewhere").mkdir()
+    home.mkdir()
+    monkeypatch.chdir(home)
+    (home / "quintet.toml").write_text('[server]\nworkers = 1\n[store]\ndata = "data"\n')
+    (tmp_path / "elsewhere" / "real.toml").write_text('[server]\nworkers = 1\n[store]\ndata = "data"\n')
+    (home / "linked.toml").symlink_to(tmp_path / "elsewhere" / "real.toml")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    started = []
+    monkeypatch.setattr("quintet.worker.main", lambda given, config: started.append((given[1], config)))
+    program._serve_at_once(["-c", name])
+    monkeypatch.setattr("os.execve", lambda _, command, __: started.append((command[-1], None)))
+    launch.become("worker", Path(name), None)
+    for path, config in started:
+        again = root.from_file(Path(path))
+        assert again.store.data == str(home / "data")
+        assert config is None or root.differences(config, again) == ([], [])
