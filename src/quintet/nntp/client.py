@@ -199,13 +199,13 @@ class Connection:
             await self._client.write(small)
         return await self._verdict(_RECEIVED)
 
-    async def offer_nothing(self, message_id: str) -> str:
-        """IHAVE of an article that does not exist, for a test: an empty one where it is wanted."""
+    async def offer_nothing(self, message_id: str) -> tuple[int, str]:
+        """IHAVE of an article that does not exist, for a test: an empty one if it is wanted.  The answer."""
         code, text = await self._command(f"IHAVE {message_id}")
         if code == 335:
             await self._client.write(b".\r\n")
             await self._reply()
-        return f"IHAVE {message_id}: {code} {text}"
+        return code, text
 
     async def send_batch(self, data: bytes) -> Verdict:
         """XBATCH, as INN takes it from peers: one word for all that is in it."""

@@ -75,34 +75,50 @@ def test_backlog_needs_a_name_to_change_it(shell: Shell) -> None:
     shell("peer", "backlog", "a", "--drop")
 
 
-def test_a_test_goes_step_by_step(shell: Shell, tmp_path: Path) -> None:
+def _tested(shell: Shell, *answers: bytes, code: int = 0) -> str:
+    """What `peer test` says of a server with these answers, one to each line; "%b" is its second word."""
     import socket
-
-    said = [b"200 hello\r\n", b"203 stream\r\n"]
 
     def serve(listening: socket.socket) -> None:
         connection, _ = listening.accept()
         with connection, connection.makefile("rb") as lines:
-            connection.sendall(said[0])
-            lines.readline()
-            connection.sendall(said[1])
-            asked = lines.readline().split()
-            connection.sendall(b"238 " + asked[1] + b"\r\n")
-            lines.readline()
-            connection.sendall(b"205 bye\r\n")
+            connection.sendall(b"200 hello\r\n")
+            for answer in answers:
+                words = [*lines.readline().split(), b""]
+                connection.sendall(answer.replace(b"%b", words[1]) + b"\r\n")
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         shell("peer", "add", "a", "--host", "127.0.0.1", "--port", str(port))
         thread = threading.Thread(target=serve, args=(listening,))
         thread.start()
-        out = shell("peer", "test", "a")
+        out = shell("peer", "test", "a", code=code)
         thread.join(10)
+    return out
+
+
+def test_a_test_goes_step_by_step(shell: Shell) -> None:
+    out = _tested(shell, b"203 stream", b"238 %b", b"205 bye")
     assert out.splitlines()[-1] == "It takes articles from us."
     assert "MODE STREAM: 203 stream" in out
     assert ": wanted" in out
     shell("peer", "test", "a", code=common.Exit.LATER)
     assert "cannot connect" in shell.err
+
+
+@pytest.mark.parametrize("refusal", [b"480 Authentication required", b"502 Not for you", b"500 What?"])
+def test_a_server_that_knows_us_as_no_peer_is_told_from_one_that_wants_nothing(
+    shell: Shell, refusal: bytes
+) -> None:
+    """RFC 3977 3.2.1: these come before anybody looks at what IHAVE offers."""
+    out = _tested(shell, b"501 no", refusal, b"205 bye", code=common.Exit.LATER)
+    assert refusal.decode() in out.splitlines()[-1]
+    assert "it knows us as no peer; `quintet peer show a`" in shell.err
+
+
+def test_a_server_without_streaming_is_offered_an_article(shell: Shell) -> None:
+    out = _tested(shell, b"501 no", b"335 go on", b"437 empty", b"205 bye")
+    assert out.splitlines()[-1] == "It takes articles from us."
 
 
 @pytest.mark.parametrize("kind", ["none", "opportunistic", "starttls", "implicit"])

@@ -20,6 +20,8 @@ noun = typer.Typer(help="Other news servers: who sends to us and gets from us.",
 
 _NO_PEERS = re.compile(r"(?m)^peer[ \t]*=[ \t]*\[\][ \t]*\n")  # where a file spells out all defaults
 
+STRANGERS = (480, 500, 502)  # what servers answer to IHAVE of whom they do not know
+
 Name = Annotated[str, typer.Argument(help="The peer's name in the configuration.")]
 
 
@@ -183,8 +185,14 @@ async def _try(peer: Peer, settings: Config) -> tuple[list[str], str]:
                 steps.append(f"CHECK {message_id}: {verdicts[0].name.lower()}")
                 fine = verdicts[0] in (Verdict.WANTED, Verdict.LATER)
             else:
-                steps.append(await link.offer_nothing(message_id))
-                fine = steps[-1].split(": ")[-1][:3] in ("335", "436")
+                code, text = await link.offer_nothing(message_id)
+                steps.append(f"IHAVE {message_id}: {code} {text}")
+                if code in STRANGERS:
+                    return (
+                        steps,
+                        f"it knows us as no peer; `quintet peer show {peer.name}` tells what an INN needs",
+                    )
+                fine = code in (335, 436)
         finally:
             await link.close()
     except Problem as problem:
