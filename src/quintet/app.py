@@ -100,6 +100,8 @@ class App:
         self._closers.append(lambda: launch.close_sockets([sockets]))
         self.store = await Store.open(config.store, clock=self.clock, log=log.get("store"))
         self._closers.append(self.store.close)
+        if self._first:
+            self.store.lengthen_log()
         run = self.store.data / "run"
         self.auth = AuthService(self.store, config.auth, clock=self.clock, run=run)
         self._closers.append(self.auth.close)

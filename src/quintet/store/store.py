@@ -23,7 +23,7 @@ from quintet import log as events
 from quintet.clock import Clock, SystemClock
 from quintet.config.store import Store as StoreConfig
 from quintet.errors import Problem
-from quintet.store import blobs, content, db, dialect, hints, history, known, migrate, ondemand
+from quintet.store import blobs, content, db, dialect, hints, history, known, loglength, migrate, ondemand
 from quintet.store.blobs import Spool, StoredBody
 from quintet.store.content import Content
 from quintet.store.db import Tx
@@ -190,6 +190,11 @@ class Store:
         self._behind.add(task)
         task.add_done_callback(self._behind.discard)
         return task
+
+    def lengthen_log(self) -> None:
+        """Soon, for a process that goes on writing: the log of what is flushed gets its length."""
+        if self.config.sync == "full":
+            self.later(loglength.lengthen, self.data / "quintet.db-wal")
 
     async def _quietly(self, fn: Callable[..., object], args: Any, kwargs: Any) -> None:
         try:
