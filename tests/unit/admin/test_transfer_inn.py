@@ -86,6 +86,19 @@ def numbers(store: Store, name: str) -> list[int]:
     return store.peek(entries.uids, folder.id).tolist()
 
 
+async def test_what_has_gone_from_one_of_its_groups_does_not_come_back_there(store: Store, old: Inn) -> None:
+    """RFC 3977 6.1.1.2: the low mark must not fall.  INN leaves place and link."""
+    old.add(4, {"misc.b": 12, "misc.empty": 20})
+    old.add(5, {"misc.b": 2, "misc.a": 4})  # its file lies where active says that nothing is: it is not lost
+    result = await inn_load.load(store, old.db, old.spool)
+    assert (result.added, result.failures) == (5, 0)
+    empty = store.peek(groups.find, "misc.empty")
+    assert empty is not None
+    assert (empty.low, empty.high, numbers(store, "misc.empty")) == (21, 20, [])
+    assert numbers(store, "misc.b") == [2, 3, 7, 12]
+    assert numbers(store, "misc.a") == [2, 4, 5]
+
+
 async def test_numbers_arrival_and_groups_stay(store: Store, old: Inn) -> None:
     result = await inn_load.load(store, old.db, old.spool)
     assert (result.groups, result.added, result.hashes, result.failures) == (4, 3, 1, 0)

@@ -72,11 +72,13 @@ class _Load:
         self._source = str(db.resolve())
         self._result = Result()
         self._ids: dict[str, FolderId] = {}
+        self._lows: dict[str, int] = {}  # below them an article has gone from the group, whatever Xref says
         self._batch: list[Brought] = []
         self._held = 0
 
     async def run(self) -> Result:
         groups = await asyncio.to_thread(inn.groups, self._db)
+        self._lows = {one.name: one.low for one in groups}
         begun = await self._store.read(bringing.mark, self._source)
         await self._make(groups, bool(begun))
         if begun != "walk":
@@ -163,7 +165,9 @@ class _Load:
         places = [
             (self._ids[name], uid)
             for name, uid in inn.xref_places(raw)
-            if name in self._ids and 0 < uid <= MAX_ARTICLE
+            if name in self._ids
+            and 0 < uid <= MAX_ARTICLE
+            and (uid >= self._lows[name] or (name, uid) == (group, number))
         ]
         if not places and group in self._ids:
             places = [(self._ids[group], number)]
