@@ -402,6 +402,7 @@ async def watched(store: Store, folder: EntryId | None) -> AsyncIterator[Change]
             loop.call_soon_threadsafe(put, event)
 
     number = store.mapi.hub.listen(told)
+    search = await asyncio.to_thread(store.mapi.searched, folder, told)
     try:
         while True:
             event = await queue.get()
@@ -413,6 +414,8 @@ async def watched(store: Store, folder: EntryId | None) -> AsyncIterator[Change]
                 yield _change(store, what, event)
     finally:
         store.mapi.hub.forget(number)
+        if search is not None:
+            search.end()
 
 
 def _change(store: Store, what: str, event: Event) -> Change:

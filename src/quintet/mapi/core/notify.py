@@ -97,8 +97,8 @@ class Hub:
         """The connection's number.  ``entry`` None: everything in the store."""
 
         def told(event: Event) -> None:
-            if event.kind & mask and concerns(event, entry):
-                sink.OnNotify([notification(event)])
+            if concerns(event, entry):
+                tell(sink, mask, event)
 
         return self.listen(told)
 
@@ -107,6 +107,12 @@ class Hub:
         if self._cancel is not None:
             self._cancel()
             self._cancel = None
+
+
+def tell(sink: IMAPIAdviseSink, mask: int, event: Event) -> None:
+    """Hands an event to a sink that asked for its kind."""
+    if event.kind & mask:
+        sink.OnNotify([notification(event)])
 
 
 def concerns(event: Event, entry: EntryId | None) -> bool:

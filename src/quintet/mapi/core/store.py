@@ -14,6 +14,7 @@ from quintet.mapi.core import manage, notify, spool, structs
 from quintet.mapi.core.errors import fail
 from quintet.mapi.core.message import IMessage
 from quintet.mapi.core.props import IMAPIProp
+from quintet.mapi.core.searchwatch import SearchWatch
 from quintet.mapi.core.table import IMAPITable, of_bags
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers.base import Can, EntryId, Event, Kind, MessageStore, Special, Thing, Transport
@@ -84,6 +85,7 @@ class IMsgStore(IMAPIProp):
         self.session, self.source = session, source
         self.hub = notify.Hub(source) if session is None else session.hub(source)
         self._connections: set[int] = set()
+        self._searches: dict[int, SearchWatch] = {}
         self.fixed: Bag = {
             pr.STORE_ENTRYID: source.entry_id,
             pr.STORE_RECORD_KEY: source.uid,
@@ -246,9 +248,30 @@ class IMsgStore(IMAPIProp):
         """Tells ``sink`` what happens to an object and right in it; None: anywhere in the store."""
         number = self.hub.advise(entry if entry != self.source.entry_id else None, mask, sink)
         self._connections.add(number)
+        search = self.searched(entry, lambda event: notify.tell(sink, mask, event))
+        if search is not None:
+            self._searches[number] = search
         return number
 
+    def searched(self, entry: EntryId | None, tell: Callable[[Event], object]) -> SearchWatch | None:
+        """Has somebody told of what a search folder shows; None: it is none, and its store tells of it."""
+        if entry is None or not self._is_search(entry):
+            return None
+        table = Folder(self, entry, writable=False).GetContentsTable(consts.MAPI_UNICODE)
+        return SearchWatch(table, entry, tell)
+
+    def _is_search(self, entry: EntryId) -> bool:
+        if Can.SEARCH_FOLDERS not in self.source.can or entry == self.source.entry_id:
+            return False
+        try:
+            return bool(self.source.folder(entry).get(pr.FOLDER_TYPE) == folders.SEARCH)
+        except MapiError:  # a message, or nothing any more
+            return False
+
     def Unadvise(self, connection: int) -> None:
+        search = self._searches.pop(connection, None)
+        if search is not None:
+            search.end()
         self._connections.discard(connection)
         self.hub.forget(connection)
 

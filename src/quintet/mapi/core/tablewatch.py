@@ -29,6 +29,11 @@ _CHANGES: Final[Mapping[Change, int]] = {
     Change.MODIFIED: consts.TABLE_ROW_MODIFIED,
 }
 News = list[structs.TABLE_NOTIFICATION]
+Counts = dict[int, list[Value]]
+"""By row: messages, and those that are unread."""
+
+MAX_COUNTED: Final = 15  # search folders of one table whose counts are watched
+_COUNTED: Final = frozenset((pr.CONTENT_COUNT, pr.CONTENT_UNREAD))
 
 
 class TableWatch:
@@ -44,6 +49,7 @@ class TableWatch:
     ) -> None:
         self._table, self._about, self._of, self._number, self._show = table, about, of, number, show
         self._before: Picture | None = None
+        self._counts: Counts = {}
         self._forget()
         self.look()
 
@@ -56,13 +62,25 @@ class TableWatch:
     def look(self) -> None:
         """From now on: who watches has seen the table as it is, or changed it so."""
         try:
-            self._before = self._table.picture()
+            self._before, self._counts = self._table.picture(), self._counted()
         except MapiError:
-            self._before = None
+            self._before, self._counts = None, {}
+
+    def _counted(self) -> Counts:
+        """What search folders among the rows hold: it changes with messages elsewhere."""
+        if self._of is not Thing.FOLDER or _COUNTED.isdisjoint(self._table.columns):
+            return {}
+        source = self._table.source
+        ids = source.ids()
+        kinds = source.values(ids, [pr.FOLDER_TYPE])
+        found = [one for one, (kind,) in zip(ids, kinds, strict=True) if kind == consts.FOLDER_SEARCH]
+        found = found[:MAX_COUNTED]
+        return dict(zip(found, source.values(found, sorted(_COUNTED)), strict=True))
 
     def heard(self, event: Event) -> News:
         """What is to be said of an event; nothing while others of the same moment follow."""
-        if not self._about or self._about in (event.entry, event.parent, event.old_parent):
+        near = not self._about or self._about in (event.entry, event.parent, event.old_parent)
+        if near or (self._counts and event.thing is Thing.MESSAGE):
             self._note(event)
         if event.more or not self._stirred:
             return []
@@ -72,7 +90,8 @@ class TableWatch:
 
     def _note(self, event: Event) -> None:
         if self._of is Thing.FOLDER and event.thing is Thing.MESSAGE:
-            return  # its folder's counts are told of with the folder
+            self._stirred |= bool(self._counts)
+            return  # its folder's counts are told of with the folder, but for those of search folders
         self._stirred = True
         if self._of is Thing.MESSAGE and event.thing is Thing.FOLDER:
             if event.kind is Kind.MODIFIED:
@@ -85,8 +104,9 @@ class TableWatch:
     def _news(self, touched: set[int], *, vague: bool) -> News:
         before, self._before = self._before, None
         try:
-            now = self._table.picture()
-            self._before = now
+            now, counts, old = self._table.picture(), self._counted(), self._counts
+            self._before, self._counts = now, counts
+            touched |= {one for one, each in counts.items() if old.get(one) != each}
             if before is None:
                 return [_plain(consts.TABLE_RELOAD)]
             found = None if vague else tablenews.compare(before, now, touched)
