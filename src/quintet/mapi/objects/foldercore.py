@@ -173,8 +173,8 @@ class FolderCore(Bagged):
         return self._own
 
     def check_writable(self) -> None:
-        """Raises MapiError(ACCESS_DENIED): the reader may not set properties of the folder."""
-        self.check("a" if not self.may("k") else "k")
+        """Raises MapiError(ACCESS_DENIED): the reader does not own the folder (MS-OXCPERM R116)."""
+        self.check("a")
 
     def _put(self, fresh: Bag) -> None:
         self.check_writable()

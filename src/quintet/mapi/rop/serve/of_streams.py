@@ -165,7 +165,7 @@ def _created_on_folder(session: Session, asked: Asked, handles: list[int]) -> bo
 @serves(0x2B, writes=_created_on_folder)
 def open_stream(call: Call) -> streams.OpenStreamAnswer:
     owner, tag, mode = call.thing(Bagged), call.body.tag, call.body.mode
-    if types.type_of(tag) not in _KINDS:
+    if types.type_of(tag) not in _KINDS or _is_descriptor(owner, tag):
         raise MapiError(Code.NOT_SUPPORTED)
     if mode not in (StreamMode.READ_ONLY, StreamMode.READ_WRITE, StreamMode.CREATE):
         raise MapiError(Code.INVALID_PARAMETER)
@@ -182,6 +182,11 @@ def open_stream(call: Call) -> streams.OpenStreamAnswer:
     if isinstance(owner, Folder) and mode != StreamMode.READ_ONLY:
         call.session.writing[handle] = made
     return streams.OpenStreamAnswer(min(made.size, 0xFFFFFFFF))
+
+
+def _is_descriptor(owner: Bagged, tag: Tag) -> bool:
+    """PidTagSecurityDescriptorAsXml of a folder, whose rights are a table (MS-OXCPERM R152, R183)."""
+    return isinstance(owner, Folder) and tag >> 16 == 0x0E6A
 
 
 def _check_writable(owner: Bagged) -> None:
