@@ -96,6 +96,23 @@ def get(tx: Tx, account_id: AccountId, name: str, rights: str = "l") -> Place:
     return allowed(find(tx, account_id, name), rights)
 
 
+def again(tx: Tx, account_id: AccountId, name: str, last: Place | None, rights: str = "l") -> Place:
+    """As `get`, where ``name`` most often still means ``last``, which was found before.
+
+    An own folder keeps its number, its UIDVALIDITY and its kind as long as it has its name; nothing else of
+    ``last`` is as it is now.
+    """
+    if (
+        last is not None
+        and last.name == name
+        and last.reader is None
+        and last.folder.account_id == account_id
+        and folders.number(tx, account_id, last.folder.name) == last.folder.id
+    ):
+        return last
+    return get(tx, account_id, name, rights)
+
+
 def allowed(found: Place | None, rights: str) -> Place:
     """``found``, if it is there and has ``rights``; raises as `get`."""
     if found is not None and all(right in found.rights for right in rights):

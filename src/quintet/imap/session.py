@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from quintet.auth.service import Identity
     from quintet.imap.append_commands import Literal
     from quintet.imap.notices import Notices
+    from quintet.imap.places import Place
     from quintet.imap.selected import Selected
     from quintet.imap.service import House
 
@@ -165,8 +166,8 @@ class Session:
     """What is known of one client.  10,000 of them idle, so what is seldom needed is made late."""
 
     __slots__ = (
-        "_errors", "comparator", "compressed", "enabled", "house", "identity", "idling", "language",
-        "notices", "peer", "selected", "state", "wire",
+        "_errors", "comparator", "compressed", "enabled", "filed", "house", "identity", "idling",
+        "language", "notices", "peer", "selected", "state", "wire",
     )  # fmt: skip
 
     def __init__(self, house: House, peer: Peer, wire: Wire) -> None:
@@ -180,6 +181,7 @@ class Session:
         self.comparator = collation.CASEMAP  # of SEARCH, SORT, THREAD (RFC 5255 4.2)
         self.language = languages.DEFAULT  # of what people read in answers
         self.compressed = False
+        self.filed: Place | None = None  # where the last message was put
         self.idling = b""  # tag of the IDLE that runs
         self.notices: Notices | None = None  # what NOTIFY asked for; None: it was never given
         self._errors = 0

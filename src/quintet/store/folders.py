@@ -136,6 +136,14 @@ def find(tx: Tx, account_id: AccountId, name: str) -> Folder | None:
     return None if row is None else Folder(*row)
 
 
+def number(tx: Tx, account_id: AccountId, name: str) -> FolderId | None:
+    """Which folder has exactly this path: what an index alone tells."""
+    found: FolderId | None = tx.value(
+        "SELECT id FROM folder WHERE account_id = ? AND name = ?", account_id, name
+    )
+    return found
+
+
 def fewer(tx: Tx, account_id: AccountId, most: int) -> bool:
     """True if the account has fewer than ``most`` folders, and subscriptions; counts no further."""
     return not any(

@@ -51,7 +51,8 @@ def append(session: Session, command: commands.Append, following: Input) -> Repl
     filing = session.house.store.submit(_file, session, name, [letter], session.house.clock.now(), None)
 
     def then() -> Replies:
-        code = _code(session, *filing.result())
+        session.filed, added = filing.result()
+        code = _code(session, session.filed, added)
         normalized = fmt.normalized(command.mailbox, name) if session.rev2 else b""
         return updates.then(session, b"%b%b OK %bDone\r\n" % (normalized, command.tag, code))
 
@@ -267,7 +268,7 @@ def _file(
     tx: Tx, session: Session, name: str, letters: list[Letter], now: int, old: Old | None
 ) -> tuple[Place, list[Added]]:
     """All or none (RFC 3502 6.3.11); the target is looked up in the transaction that writes."""
-    where = places.get(tx, session.user.account_id, name, "i")
+    where = places.again(tx, session.user.account_id, name, session.filed, "i")
     if where.folder.kind != FolderKind.MAIL:
         raise Refused(Reason.UNSUPPORTED)
     if old is not None and not entries.expunge(tx, old.folder_id, [old.uid]):
