@@ -8,7 +8,7 @@ the same directory.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quintet import log
@@ -39,6 +39,7 @@ class _Known:
     until: float
     recipient: Recipient
     account: Account | None
+    free: bool  # it takes mail of any size, without a further question
 
 
 class Directory:
@@ -92,13 +93,13 @@ class Directory:
                 return None
             if found.broken:
                 logger.warning("an alias leads nowhere", address=str(address), why=found.broken)
-            known = _Known(self._clock.monotonic() + KEEP_S, found.recipient, found.account)
+            known = _known(self._clock.monotonic() + KEEP_S, found.recipient, found.account)
             if len(self._known) >= MAX_KEPT:
                 self._known.clear()
             self._known[name] = known
         if known.account is not None and _refusal(known.account, size) is not None:
             account = self._store.peek(accounts.get, known.account.id)  # a refusal is never from memory
-            self._known[name] = replace(known, account=account)
+            self._known[name] = _known(known.until, known.recipient, account)
             refusal = _refusal(account, size)
             if refusal is not None:
                 raise refusal
@@ -117,12 +118,13 @@ class Directory:
             known = self._known.get(address)
             if known is None or known.until < now:
                 break
-            recipient = known.recipient
-            if recipient.group or recipient.mailing_list:
-                break
-            if known.account is not None and _refusal(known.account, size) is not None:
-                break
-            found.append(recipient)
+            if not known.free:
+                recipient, account = known.recipient, known.account
+                if recipient.group or recipient.mailing_list:
+                    break
+                if account is not None and _refusal(account, size) is not None:
+                    break
+            found.append(known.recipient)
         return found
 
     def gateway(self, address: Mailbox) -> Gateway | None:
@@ -153,6 +155,13 @@ class Directory:
         if self._key is None:
             self._key = await self._store.write(secrets.make, SRS_KEY)
         return self._key
+
+
+def _known(until: float, recipient: Recipient, account: Account | None) -> _Known:
+    free = not (recipient.group or recipient.mailing_list)
+    if free and account is not None:
+        free = not (account.disabled or account.full or account.quota_bytes)
+    return _Known(until, recipient, account, free)
 
 
 def _refusal(account: Account, size: int) -> Problem | None:

@@ -164,7 +164,10 @@ def file(tx: Tx, work: Work) -> list[Problem | None] | Unsorted:
     groups: dict[tuple[int, tuple[str, ...]], dict[FolderId, Recipient]] = {}
     ruled: list[tuple[Recipient, Sorted]] = []
     for recipient, decision, outcome in zip(work.envelope.recipients, decisions, outcomes, strict=True):
-        if isinstance(decision, Send):
+        if isinstance(decision, File) and outcome is None:
+            group = groups.setdefault((decision.flags, decision.keywords), {})
+            group[FolderId(decision.folder_id)] = recipient  # two names of one mailbox: one copy
+        elif isinstance(decision, Send):
             waiting.update(dict.fromkeys(decision.addresses, recipient))
             if decision.hold:
                 held.update(dict.fromkeys(decision.addresses, decision.hold))
@@ -172,9 +175,6 @@ def file(tx: Tx, work: Work) -> list[Problem | None] | Unsorted:
             ruled.append((recipient, decision))
             if decision.refused:
                 refused[str(recipient.address)] = recipient, decision.refused
-        elif isinstance(decision, File) and outcome is None:
-            group = groups.setdefault((decision.flags, decision.keywords), {})
-            group[FolderId(decision.folder_id)] = recipient  # two names of one mailbox: one copy
     prefix = stamp.return_path(work.envelope.sender)
     if len(groups) == 1 and len(only := next(iter(groups.values()))) == 1:
         # a copy that several have must not tell one about the others
