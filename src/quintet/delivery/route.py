@@ -93,6 +93,13 @@ def _named(place: Place) -> _Found:
     return _Found(place, False, False, "")
 
 
+def _by(route: Route, name: str, domain: str) -> Destination:
+    """Where a route of that name leads."""
+    if route.via == "mx":
+        return Destination(f"route:{name}:{domain}", "mx", domain, route, name)
+    return Destination(f"route:{name}", route.via, domain, route, name)
+
+
 class Router:
     """One a process.
 
@@ -143,10 +150,7 @@ class Router:
         rule = matching.first(self._rules, travel)
         if rule is None:
             return Destination(f"mx:{domain}", "mx", domain, self._usual)
-        route, name = rule.route, rule.name
-        if route.via == "mx":
-            return Destination(f"route:{name}:{domain}", "mx", domain, route, name)
-        return Destination(f"route:{name}", route.via, domain, route, name)
+        return _by(rule.route, rule.name, domain)
 
     def _is_ours(self, domain: str) -> bool:
         """Asked for every recipient that leaves; believed for a second."""
@@ -162,6 +166,9 @@ class Router:
         """`destination` of a queued recipient; reads from the store what the routes ask for, no more."""
         if not self._rules:
             return self.destination(one.domain, _NOBODY)
+        wanted = self._config.routes.get(str(one.params.get("route", "")))
+        if wanted is not None:  # an administrator's word for this one
+            return _by(wanted, str(one.params["route"]), ascii_domain(one.domain))
         arrived = one.item_params.get("arrived") or {}
         return self.destination(
             one.domain,

@@ -459,6 +459,17 @@ def retry(tx: Tx, recipient: RecipientId) -> None:
 
 
 @bounded()
+def instruct(tx: Tx, recipient: RecipientId, name: str, value: str) -> None:
+    """Notes what an administrator wants of one recipient: "route" or "refused"; and `retry`.
+
+    Raises Refused(NO_SUCH_MESSAGE).
+    """
+    params = get(tx, recipient).params | {name: filing.text(value)}
+    tx.run("UPDATE queue_recipient SET params = ? WHERE id = ?", _packed(params), recipient)
+    retry(tx, recipient)
+
+
+@bounded()
 def remove(tx: Tx, recipient: RecipientId) -> None:
     """Taken out without a report.  Raises Refused(NO_SUCH_MESSAGE)."""
     get(tx, recipient)

@@ -309,6 +309,8 @@ def test_queue_from_list_to_removal(shell: Shell) -> None:
     assert shell("queue", "release", str(rows[0]["number"])) == "1 recipient released\n"
     assert shell("queue", "release", "--all") == "2 recipients released\n"
     assert shell("queue", "retry", "--match", "near") == "1 recipient tried now\n"
+    shell("queue", "retry", "--match", "near", "--via", "nowhere", code=common.Exit.USAGE)
+    assert shell("queue", "remove", "--match", "near", "--tell", "sorry") == "1 recipient returned\n"
     shell("queue", "remove", "--match", "a@far", "--all", code=common.Exit.USAGE)
     assert shell("queue", "remove", "--match", "a@far") == "1 recipient removed\n"
     assert shell("queue", "remove", str(rows[2]["number"])) == "1 recipient removed\n"
@@ -324,7 +326,8 @@ def test_queue_route_tells_where_mail_would_go(shell: Shell) -> None:
         "partner": Route(domains=["far.example"], via="smtp", host="127.0.0.1", port=2525, tls="must"),
         "no": Route(domains=["gone.example"], via="error", text="moved away"),
     }
-    write_config(shell.folder, configured(shell.folder, {"queue": {"routes": routes}}))
+    rewrite = {"canonical": {"old@example.org": "zoe@example.org"}}
+    write_config(shell.folder, configured(shell.folder, {"queue": {"routes": routes}, "rewrite": rewrite}))
     shell("account", "add", "zoe@example.org", "--password", "pw")
     shell("alias", "add", "both@example.org", "zoe@example.org, x@far.example")
 
@@ -333,6 +336,7 @@ def test_queue_route_tells_where_mail_would_go(shell: Shell) -> None:
         return [tuple(row[name] for name in ("address", "by", "to", "at", "tls")) for row in rows]
 
     zoe = ("zoe@example.org", "mailbox", "zoe@example.org/INBOX", "", "")
+    assert told("old@example.org") == [zoe]
     assert told("zoe@example.org") == [zoe]
     assert told("both@example.org") == [
         zoe, ("x@far.example", "route partner (smtp)", "127.0.0.1", "127.0.0.1:2525", "must (route)"),

@@ -277,3 +277,28 @@ async def test_sender_names_the_recipient_where_the_client_asked_for_it_and_so_d
     assert [line for line in host.heard if line.startswith("RCPT")][2:] == [
         "RCPT TO:<alice-nobody=a.example@elsewhere.example>"
     ]
+
+
+async def test_administrator_sends_one_message_another_way_and_returns_another(out, to_host):
+    async with next_host() as usual, next_host() as other:
+        routes = {
+            "other": Route(domains=["nobody.example"], via="smtp", host="127.0.0.1", port=other.port),
+            **to_host(usual.port),
+        }
+        runner = out.runner(routes=routes)
+        await out.queue("zoe@a.example", "yan@a.example", "xan@a.example", "wan@a.example")
+        zoe, yan, xan, _ = await out.house.queued()
+        await out.house.store.write(queue.instruct, zoe.id, "route", "other")
+        await out.house.store.write(queue.instruct, yan.id, "route", "gone since")
+        await out.house.store.write(queue.hold, xan.id)
+        await out.house.store.write(queue.instruct, xan.id, "refused", "we do not send this")
+        await runner.once()
+    assert [line for line in other.heard if line.startswith("RCPT")] == ["RCPT TO:<zoe@a.example>"]
+    assert [line for line in usual.heard if line.startswith("RCPT")] == [
+        "RCPT TO:<yan@a.example>",
+        "RCPT TO:<wan@a.example>",
+    ]
+    report = await out.house.last("alice")
+    assert b"Final-Recipient: rfc822; xan@a.example" in report
+    assert b"we do not send this" in report
+    assert await out.house.queued() == []

@@ -86,11 +86,15 @@ def retry(
     numbers: Number = None,
     everything: Everything = False,
     match: Match = "",
+    via: Annotated[
+        str, typer.Option(help="By this route from now on, queue.routes.NAME, whatever it is for.")
+    ] = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Try again now; what was held goes on too when its number is given."""
-    count = _change("retry", numbers, everything, config, "" if numbers else "waiting", match)
+    told = ("route", via) if via else ()
+    count = _change("retry", numbers, everything, config, "" if numbers else "waiting", match, told)
     common.done(f"{_recipients(count)} tried now", as_json, recipients=count)
 
 
@@ -289,12 +293,14 @@ def remove(
     numbers: Number = None,
     everything: Everything = False,
     match: Match = "",
+    tell: Annotated[str, typer.Option(help="Return it to its sender, with this as the reason.")] = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Throw messages away; the sender is not told."""
-    count = _change("remove", numbers, everything, config, match=match)
-    common.done(f"{_recipients(count)} removed", as_json, recipients=count)
+    """Throw messages away; the sender is not told, but with --tell."""
+    told = ("refused", tell) if tell else ()
+    count = _change("remove", numbers, everything, config, match=match, told=told)
+    common.done(f"{_recipients(count)} {'returned' if tell else 'removed'}", as_json, recipients=count)
 
 
 def _recipients(count: int) -> str:
@@ -302,31 +308,42 @@ def _recipients(count: int) -> str:
 
 
 def _change(
-    what: str, numbers: list[int] | None, everything: bool, config: Any, state: str = "", match: str = ""
+    what: str,
+    numbers: list[int] | None,
+    everything: bool,
+    config: Any,
+    state: str = "",
+    match: str = "",
+    told: tuple[str, ...] = (),
 ) -> int:
+    """``told``: a parameter and its value, for `queue.instruct` in place of ``what``."""
     if bool(numbers) + everything + bool(match) != 1:
         raise Failed(
             "which messages?", "Give numbers from `quintet queue list`, --match TEXT, or --all.", Exit.USAGE
         )
 
-    async def work(store: Store, _: Config) -> int:
+    async def work(store: Store, settings: Config) -> int:
         from quintet.store import queue
 
-        change: Callable[[Tx, RecipientId], None] = getattr(queue, what)
+        if told and told[0] == "route" and told[1] not in settings.queue.routes:
+            raise Failed(f"no route {told[1]!r}", "They are queue.routes of the configuration.", Exit.USAGE)
+        change: Callable[..., None] = getattr(queue, "instruct" if told else what)
         if numbers:
             meant = [each for number in numbers for each in await store.read(_meant, number)]
         else:
             meant = await store.read(lambda tx: list(_found(tx, state, match)))
         for start in range(0, len(meant), PAGE):
-            await store.write(_each, change, [each.id for each in meant[start : start + PAGE]])
+            await store.write(_each, change, [each.id for each in meant[start : start + PAGE]], told)
         return len(meant)
 
     return common.with_store(config, work)
 
 
-def _each(tx: Tx, change: Callable[[Tx, RecipientId], None], numbers: list[RecipientId]) -> None:
+def _each(
+    tx: Tx, change: Callable[..., None], numbers: list[RecipientId], told: tuple[str, ...] = ()
+) -> None:
     for number in numbers:
-        change(tx, number)
+        change(tx, number, *told)
 
 
 def _meant(tx: Tx, number: int) -> list[Recipient]:
