@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from zlib import crc32
 
 from quintet.store import dialect
@@ -19,6 +19,8 @@ from quintet.store.model import MessageId
 INSERT = "INSERT INTO history (id, arrived_at, gone, key, rest, crc) VALUES (?, ?, ?, ?, ?, ?)"
 _NEW = f"{INSERT} ON CONFLICT (key) DO NOTHING"
 _HALVES = struct.Struct(">q8s")
+HASH_ONLY = -1  # in place of a tag: of that id only the MD5 came (`add_hashes`)
+_HASHES = "history hashes"  # setting: numbers of the first and of the last such row
 
 
 Hash = tuple[int, bytes, int]
@@ -96,6 +98,45 @@ def remember_all(tx: Tx, message_ids: Collection[str]) -> None:
     for message_id in message_ids:
         tx.learn(message_id)
     tx.many(_NEW, [row(one, row_id, tx.now, gone=True) for row_id, one in enumerate(message_ids, first)])
+
+
+def add_hashes(tx: Tx, hashes: Sequence[tuple[bytes, int]]) -> int:
+    """Notes ids whose article is gone, by MD5 and arrival (ms); returns how many were new.
+
+    For `Known.admit`: who asks memory first must learn that it does not know them.
+    """
+    first = tx.new_ids(len(hashes))
+    added = sum(
+        tx.run(_NEW, row_id, arrived_at, 1, *_HALVES.unpack(whole), HASH_ONLY)
+        for row_id, (whole, arrived_at) in enumerate(hashes, first)
+    )
+    if added:
+        begin = _hash_rows(tx)[0] or first
+        tx.run(
+            "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE"
+            " SET value = excluded.value", _HASHES, f"{begin} {first + len(hashes) - 1}",
+        )  # fmt: skip
+    return added
+
+
+def has_hashes(tx: Tx) -> bool:
+    """Whether there are ids of which only the MD5 came; looks at the rows that were made with them."""
+    begin, end = _hash_rows(tx)
+    return bool(begin) and (
+        tx.one("SELECT 1 FROM history WHERE id BETWEEN ? AND ? AND crc = ? LIMIT 1", begin, end, HASH_ONLY)
+        is not None
+    )
+
+
+def _hash_rows(tx: Tx) -> tuple[int, int]:
+    found = tx.value("SELECT value FROM setting WHERE name = ?", _HASHES)
+    begin, _, end = (found or "0 0").partition(" ")
+    return int(begin), int(end)
+
+
+def no_more_hashes(tx: Tx) -> None:
+    """The last of them is gone."""
+    tx.run("DELETE FROM setting WHERE name = ?", _HASHES)
 
 
 @bounded()

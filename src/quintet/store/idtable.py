@@ -28,6 +28,9 @@ PROBES = 64  # slots looked at; with 0.7 of them taken it is 6 on average
 BUILDING: Final = 0  # ids are missing: a "no" of it means nothing
 READY: Final = 1
 RETIRED: Final = 2  # another file has its name now
+PARTIAL: Final = (
+    3  # ids are missing of which nobody has the text, so that they have no tag: a "no" means nothing
+)
 
 # words of the head
 _MAGIC, _SLOTS, _USED, _STATE, _CLEAN, _NEXT, _BOOT, _STORE = 0, 1, 2, 3, 4, 5, 6, 8
@@ -102,7 +105,7 @@ class IdTable:
 
         Called under the lock of `opening`, or by who knows that nobody opens it now.
         """
-        if flush and self.state == READY:
+        if flush and self.state in (READY, PARTIAL):
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self._map.flush()
@@ -189,7 +192,7 @@ class IdTable:
                     used += 1
                     break
         head[_USED] = used
-        if used > most and head[_STATE] == READY:
+        if used > most and head[_STATE] in (READY, PARTIAL):
             head[_STATE] = BUILDING  # probes have become long: it is asked again when it has a successor
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from quintet import log
-from quintet.store import idtable
+from quintet.store import history, idtable
 from quintet.store.db import Tx, bounded
 from quintet.store.idtable import IdTable
 
@@ -91,6 +91,12 @@ class Known:
         """The table that is asked now; None when there is none."""
         return self._current()
 
+    @property
+    def is_partial(self) -> bool:
+        """The database is asked about every id, since of some only the MD5 came."""
+        table = self._current()
+        return table is not None and table.state == idtable.PARTIAL
+
     # --- what comes to be known ---------------------------------------------------------------
 
     def before_commit(self, ids: Sequence[str]) -> None:
@@ -103,6 +109,21 @@ class Known:
             follower = self._following(table.successor)
             if follower is not None:
                 follower.add(ids, sync=False)
+
+    @bounded()
+    def admit(self, tx: Tx, hashes: Sequence[tuple[bytes, int]]) -> int:
+        """`history.add_hashes`; while there are such ids, every process asks the database about each id."""
+        table = self._current()
+        if table is not None and table.state == idtable.READY:
+            table.set_state(idtable.PARTIAL)
+        return history.add_hashes(tx, hashes)
+
+    def settle(self, tx: Tx) -> None:
+        """Believes the table again, where the last of those ids is gone."""
+        table = self._current()
+        if table is not None and table.state == idtable.PARTIAL and not history.has_hashes(tx):
+            history.no_more_hashes(tx)
+            table.set_state(idtable.READY)
 
     def committed(self, ids: Collection[str]) -> None:
         """These are in the database for certain."""
@@ -195,7 +216,7 @@ class Known:
         table = self._current()
         if table is None or table.successor != number or self._next is None:
             return False
-        self._next.add_tags(tags)
+        self._next.add_tags([each for each in tags if each != history.HASH_ONLY])
         return True
 
     @bounded()
@@ -205,7 +226,7 @@ class Known:
         if table is None or table.successor != number or self._next is None:
             return False
         with idtable.opening(self.path):
-            self._next.set_state(idtable.READY)
+            self._next.set_state(idtable.PARTIAL if history.has_hashes(tx) else idtable.READY)
             os.rename(self._next_path, self.path)
             table.set_successor(0)
             table.set_state(idtable.RETIRED)

@@ -21,6 +21,8 @@ async def some(store: Store) -> bool:
 
     Raises TryLater(DISK_FULL): no room for a table; the database answers alone until there is.
     """
+    if store.known.is_partial and not await store.read(history.has_hashes):
+        await store.write(store.known.settle)
     work = store.known.work
     if not work.number:
         if not store.known.wants_building:

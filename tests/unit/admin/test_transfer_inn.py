@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quintet.admin.transfer import inn, inn_dump, inn_load
-from quintet.store import articles, entries, groups, history
+from quintet.store import articles, entries, groups, history, remembering
 from quintet.store.store import Store
 from tests.support.stores import expect_sound, open_store, store
 
@@ -99,6 +99,29 @@ async def test_what_has_gone_from_one_of_its_groups_does_not_come_back_there(sto
     assert numbers(store, "misc.a") == [2, 4, 5]
 
 
+async def test_ids_of_articles_that_are_gone_are_refused_by_their_hashes(store: Store, old: Inn) -> None:
+    """INN has only their MD5.  What was seen must not come again (RFC 5537 3.4)."""
+    hashed = inn.hashed("<gone@old.example>")
+    old.lines.append(f"[{hashed}]\t1763715310~-~1763715300\n")
+    old.lines.append("[0123]\t1763715310~-~1763715300\n")
+    old.write()
+    result = await inn_load.load(store, old.db, old.spool)
+    assert (result.hashes, result.failures, result.failed) == (2, 1, ["[0123]: not a hash of a Message-ID"])
+    assert store.known_many(["<gone@old.example>", "<new@old.example>"]) == {"<gone@old.example>"}
+    assert store.known.is_partial
+    await remembering.whole(store)
+    assert store.known.is_partial
+    again = await inn_load.load(store, old.db, old.spool)
+    assert (again.hashes, again.added) == (0, 0)
+    written = await inn_dump.dump(store, old.db.parent / "out")
+    assert written.ids == 2
+    assert hashed in (old.db.parent / "out" / "db" / "history").read_text()
+    assert await store.write(history.sweep, 1763715310 * 1000 + 1) == 2
+    await remembering.whole(store)
+    assert not store.known.is_partial
+    assert not store.peek(history.known, "<gone@old.example>")
+
+
 async def test_numbers_arrival_and_groups_stay(store: Store, old: Inn) -> None:
     result = await inn_load.load(store, old.db, old.spool)
     assert (result.groups, result.added, result.hashes, result.failures) == (4, 3, 1, 0)
@@ -170,7 +193,7 @@ async def test_stopped_anywhere_it_goes_on(tmp_path: Path, monkeypatch: pytest.M
 async def test_there_and_back(store: Store, old: Inn, tmp_path: Path) -> None:
     await inn_load.load(store, old.db, old.spool)
     result = await inn_dump.dump(store, tmp_path / "out")
-    assert (result.groups, result.articles, result.ids) == (4, 3, 0)
+    assert (result.groups, result.articles, result.ids) == (4, 3, 1)
     back = tmp_path / "out"
     assert sorted((back / "db/active").read_text().splitlines()) == [
         "misc.a 0000000005 0000000002 y",
@@ -180,15 +203,13 @@ async def test_there_and_back(store: Store, old: Inn, tmp_path: Path) -> None:
     ]
     assert "misc.a\tAbout a\n" in (back / "db/newsgroups").read_text()
     assert "misc.a 1000000000 boss@old.example\n" in (back / "db/active.times").read_text()
-    first = [line.split("\t")[:2] for line in old.lines if "@05" in line]
-    assert [line.split("\t")[0] for line in (back / "db/history").read_text().splitlines()] == [
-        line[0] for line in first
-    ]
+    hashes = [line.split("\t")[0] for line in old.lines if line.startswith("[")]
+    assert [line.split("\t")[0] for line in (back / "db/history").read_text().splitlines()] == hashes
     one, two = back / "spool/articles/misc/a/2", back / "spool/articles/misc/b/3"
     assert one.stat().st_ino == two.stat().st_ino
     async with open_store(tmp_path / "third") as third:
         again = await inn_load.load(third, back / "db", back / "spool")
-        assert (again.added, again.failures) == (3, 0)
+        assert (again.added, again.hashes, again.failures) == (3, 1, 0)
         for name in ("misc.a", "misc.b"):
             assert numbers(third, name) == numbers(store, name)
             there, here = store.peek(groups.find, name), third.peek(groups.find, name)
@@ -218,7 +239,7 @@ async def test_export_goes_on_where_it_stopped(
         await inn_dump.dump(store, tmp_path / "out", step)
     result = await inn_dump.dump(store, tmp_path / "out")
     assert result.articles == 2
-    assert len((tmp_path / "out/db/history").read_text().splitlines()) == 3
+    assert len((tmp_path / "out/db/history").read_text().splitlines()) == 4
     assert not (tmp_path / "out/db/history.state").exists()
 
 

@@ -292,3 +292,59 @@ def test_each_number_of_an_invariant_is_one_question() -> None:
     assert len(asked) == len(set(asked))
     assert in_code >= {30, 33, 40, 50}
     assert in_code.isdisjoint(asked)
+
+
+# --- ids of which only the MD5 came -----------------------------------------------------------------
+
+
+def md5s(low: int, high: int) -> list[tuple[bytes, int]]:
+    return [(history.md5(*history.hashed(one)[:2]), low) for one in ids(low, high)]
+
+
+async def test_ids_by_their_md5_are_known_to_every_worker_at_once(tmp_path: Path) -> None:
+    async with worker(tmp_path) as one, worker(tmp_path) as two:
+        await one.write(add, 0, 10)
+        await remembering.whole(two)
+        assert not two.known_many(ids(20, 22))  # memory alone says so
+        assert await one.write(one.known.admit, md5s(20, 22)) == 2
+        assert two.known_many(ids(19, 22)) == set(ids(20, 22))
+        assert await two.write(lambda tx: tx.perhaps_known(ids(8, 23))) == ids(8, 23)
+        assert await two.write(history.add, ids(20, 21)[0], None, 5) is False
+
+
+async def test_a_table_built_beside_such_ids_is_not_believed_before_they_are_gone(tmp_path: Path) -> None:
+    async with worker(tmp_path) as one:
+        await one.write(add, 0, 10)
+        await one.write(one.known.admit, md5s(20, 23))
+        await one.write(add, 30, 33)
+        await one.write(one.known.admit, md5s(22, 25))  # one of them again
+        assert await one.read(history.count) == 10 + 5 + 3
+    (tmp_path / "history.ids").unlink()
+    async with worker(tmp_path) as one:
+        await remembering.whole(one)
+        assert one.known.is_partial
+        assert one.known_many(ids(0, 40)) == {*ids(0, 10), *ids(20, 25), *ids(30, 33)}
+        assert await one.write(history.sweep, 21) == 3
+        await remembering.some(one)
+        assert one.known.is_partial
+        assert await one.write(history.sweep, 23) == 2
+        await remembering.some(one)
+        assert not one.known.is_partial
+        assert one.known.table is not None
+        assert one.known.table.state == idtable.READY
+    async with worker(tmp_path) as one:  # nor by what a process remembers of its own answers
+        assert one.known_many(ids(0, 40)) == {*ids(0, 10), *ids(30, 33)}
+
+
+def test_rows_by_md5_are_counted_and_found_on_both_engines(tx: DrivenTx) -> None:
+    assert not history.has_hashes(tx)
+    assert history.add_hashes(tx, []) == 0
+    assert not history.has_hashes(tx)
+    assert history.add_hashes(tx, md5s(1, 4)) == 3
+    assert history.add_hashes(tx, md5s(3, 5)) == 1
+    assert history.has_hashes(tx)
+    assert history.among(tx, ids(0, 9)) == set(ids(1, 5))
+    assert history.sweep(tx, 100) == 4
+    assert not history.has_hashes(tx)
+    history.no_more_hashes(tx)
+    assert tx.value("SELECT count(*) FROM setting WHERE name LIKE 'history%'") == 0

@@ -194,7 +194,7 @@ def import_inn(
         f" {result.failures} failed"
     )
     if result.hashes:
-        typer.echo(f"{result.hashes} ids of articles that are gone are only hashes there: not taken over")
+        typer.echo(f"{result.hashes} ids of articles that are gone taken over, by their hashes")
 
 
 @outgoing.command("inn")

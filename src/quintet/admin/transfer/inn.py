@@ -17,6 +17,7 @@ TRADSPOOL = 5  # the kind of storage in a token
 MAX_ARTICLE = 256 * 1024 * 1024  # bytes of a file that is read as an article
 
 _TOKEN = re.compile(rb"@([0-9A-Fa-f]{36})@")
+_HASH = re.compile(r"[0-9A-Fa-f]{32}")
 _XREF = re.compile(r"([^\s:]+):(\d{1,16})")
 _STATUS = re.compile(r"[ynmxj]|=\S+")
 
@@ -134,6 +135,11 @@ def token_of(group_number: int, number: int) -> str:
 def file_of(articles: Path, group: str, number: int) -> Path:
     """Where tradspool has it."""
     return articles.joinpath(*group.split("."), str(number))
+
+
+def is_hash(text: str) -> bool:
+    """Whether it may be the key of a line of history."""
+    return _HASH.fullmatch(text) is not None
 
 
 def hashed(message_id: str) -> str:

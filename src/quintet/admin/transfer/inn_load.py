@@ -44,7 +44,7 @@ class Result:
     groups: int = 0
     added: int = 0
     present: int = 0
-    hashes: int = 0  # ids of articles that are gone there: only their hash is known
+    hashes: int = 0  # ids of articles that are gone there, brought by their hash
     failed: list[str] = field(default_factory=list)
     failures: int = 0
 
@@ -112,10 +112,8 @@ class _Load:
         self._step(offset)
         lines = iter(inn.history(path, offset))
         while part := await asyncio.to_thread(_some, lines):
-            for line in part:
-                if not line.token:
-                    self._result.hashes += 1
-                    continue
+            await self._gone([line for line in part if not line.token])
+            for line in [line for line in part if line.token]:
                 place = inn.place_of(line.token, names)
                 if place is None:
                     self._result.fail(f"[{line.hashed}]: not in tradspool")
@@ -124,6 +122,16 @@ class _Load:
             await self._flush(str(part[-1].offset))
             self._step(part[-1].offset - offset)
             offset = part[-1].offset
+
+    async def _gone(self, lines: Sequence[inn.Line]) -> None:
+        """Ids that are to be refused: their articles are gone there, and their text with them."""
+        good = [line for line in lines if inn.is_hash(line.hashed)]
+        for line in lines:
+            if line not in good:
+                self._result.fail(f"[{line.hashed}]: not a hash of a Message-ID")
+        hashes = [(bytes.fromhex(line.hashed), line.arrived_at * 1000) for line in good]
+        if hashes:
+            self._result.hashes += await self._store.write(self._store.known.admit, hashes)
 
     async def _walk(self, groups: Sequence[inn.Group]) -> None:
         """What lies in the spool and was not in history."""
