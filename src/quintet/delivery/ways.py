@@ -22,13 +22,30 @@ SRS_KEY = "srs"  # name of the key in the store
 _FILED = ("", "archive")  # roles of folders that a detail may name: not what was thrown away
 
 
-class TooWide(Refused):
-    """An address stands for more than `MAX_LEADS`: a list that cannot be expanded (RFC 3463 3.3)."""
+class NotHere(Refused):
+    """An address of ours that takes no mail, with a reply code and a status (RFC 3463) of its own."""
+
+    code, status = 550, "5.1.1"
+
+
+class TooWide(NotHere):
+    """It stands for more than `MAX_LEADS`: a list that cannot be expanded (RFC 3463 3.3)."""
 
     status = "5.2.4"
 
     def __init__(self) -> None:
         super().__init__(Reason.TOO_MANY, "That address stands for too many others")
+
+
+class Moved(NotHere):
+    """It has become another one, which senders are told (RFC 5321 3.4, RFC 3463 3.2)."""
+
+    status = "5.1.6"
+
+    def __init__(self, there: str) -> None:
+        text = f"User not local; please try <{there}>" if there else "User has moved"
+        super().__init__(Reason.NO_SUCH_ADDRESS, text)
+        self.code = 551 if there else 550
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +91,8 @@ def look_up(tx: Tx, rules: Rules, address: Mailbox, local_address: str) -> Found
     found = accounts.resolve(tx, local, domain)
     if found is None or (found.kind == "catchall" and domain == rules.news_domain):
         return _unlisted(tx, rules, address, domain, found)
+    if found.moved is not None and local.lower() == "postmaster":
+        return _to_postmaster(tx, rules, address)  # of a domain that has moved
     if found.account is not None and not found.account.forward:
         return Found(_to_folder(tx, rules, address, found.account, found.detail), found.account)
     return _followed(tx, rules, address)
@@ -154,6 +173,8 @@ class _Walk:
         elif found.mailing_list:
             one = Recipient(address, detail=found.detail, mailing_list=found.mailing_list, role=found.role)
             self.leads.setdefault(("list", found.mailing_list, found.role), one)
+        elif found.moved is not None:
+            raise Moved(found.moved)
         elif found.group:
             self.leads.setdefault(("group", found.group), Recipient(address, group=found.group))
         elif found.account is not None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from quintet.delivery.ways import TooWide
+from quintet.delivery.ways import NotHere
 from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.policy import outcomes
 from quintet.smtp.address import BadAddress
@@ -215,8 +215,8 @@ def status(error: Problem, *, logging_in: bool = False) -> Status:
         text = error.text
     if isinstance(error, BadAddress):
         enhanced = error.enhanced
-    elif isinstance(error, TooWide):
-        enhanced = error.status
+    elif isinstance(error, NotHere):
+        code, enhanced = error.code, error.status
     return Status(code, enhanced, text)
 
 

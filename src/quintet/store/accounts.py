@@ -23,6 +23,7 @@ COLUMNS = (
     " quota_remarks"
 )
 SEPARATOR = "+"  # between user and detail (RFC 5233)
+MOVED = "moved:"  # what the target of an address begins with that takes no mail any more
 MAX_CHAIN = 10  # addresses that stand for addresses, one after the other
 PLACES = (("INBOX", "inbox"), ("Drafts", "drafts"), ("Sent", "sent"), ("Junk", "junk"), ("Trash", "trash"),
           ("Archive", "archive"))  # fmt: skip
@@ -40,6 +41,7 @@ class Resolved:
     kind: str  # "primary", "alias", "forward", "group", "catchall", "list"
     mailing_list: int = 0  # number of the list
     role: str = ""  # of the list's address: "post", "request", "owner", ...
+    moved: str | None = None  # it takes no mail any more; the new address, "" when that is not told
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,8 +270,8 @@ def add_address(
 ) -> None:
     """Sends mail for ``address`` to an account, or to ``target`` (kinds "forward", "group", "list").
 
-    "@domain" is the catch-all; a target "@other" of it keeps the local part.  An address that is there is
-    pointed anew.
+    "@domain" is the catch-all; a target "@other" of it keeps the local part.  A target `MOVED` and an
+    address, or nothing, is where senders are told to turn.  An address that is there is pointed anew.
 
     Raises:
         Refused(NO_SUCH_DOMAIN): the domain is not ours.
@@ -345,6 +347,10 @@ def resolve(tx: Tx, local: str, domain: str) -> Resolved | None:
                 return Resolved(None, detail, (), "", kind, int(number), role)
             if kind == "group":
                 return Resolved(None, detail, (), target, kind)
+            if target.startswith(MOVED):
+                there = target.removeprefix(MOVED)
+                moved = local + there if there.startswith("@") else there
+                return Resolved(None, detail, (), "", kind, moved=moved)
             targets = target.replace(",", " ").split()
             # the catch-all "@old" to "@new" is a whole domain under another name
             forward = tuple(local + one if one.startswith("@") else one for one in targets)

@@ -284,6 +284,22 @@ def test_alias_load_takes_tables_of_other_servers(shell: Shell) -> None:
     }
 
 
+def test_alias_may_say_where_somebody_has_moved(shell: Shell, tmp_path: Path) -> None:
+    shell("domain", "add", "example.org")
+    told = shell("alias", "add", "old@example.org", "moved:new@far.example")
+    assert told == "old@example.org goes to moved:new@far.example (moved)\n"
+    shell("alias", "add", "bad@example.org", "moved:far", code=1)
+    table = tmp_path / "relocated"
+    table.write_text("al@example.org  al@far.example\n@example.org @far.example\n")
+    assert shell("alias", "load", "--moved", str(table)) == "2 aliases added, 0 left out\n"
+    rows = {each["address"]: (each["kind"], each["target"]) for each in shell.json("alias", "list")}
+    assert rows == {
+        "@example.org": ("catchall", "moved:@far.example"),
+        "al@example.org": ("moved", "moved:al@far.example"),
+        "old@example.org": ("moved", "moved:new@far.example"),
+    }
+
+
 def test_queue_from_list_to_removal(shell: Shell) -> None:
     from quintet.store import queue
     from quintet.store.content import content_of

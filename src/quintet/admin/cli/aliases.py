@@ -24,12 +24,13 @@ Address = Annotated[str, typer.Argument(help="sales@example.org; @example.org is
 def add(
     address: Address,
     target: Annotated[
-        str, typer.Argument(help="An account here, other addresses with commas, or group:NAME.")
+        str,
+        typer.Argument(help="An account here, other addresses with commas, group:NAME, or moved:ADDRESS."),
     ],
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send mail for an address to an account, to other addresses, or into a group."""
+    """Send mail for an address to an account, to other addresses, into a group; or say where it has moved."""
 
     async def work(store: Store, _: Config) -> tuple[str, str]:
         return await store.write(_add, address, target)
@@ -54,6 +55,9 @@ def load(
     domain: Annotated[
         str, typer.Option(help="Of names without one; empty: auth.default_domain of the configuration.")
     ] = "",
+    moved: Annotated[
+        bool, typer.Option("--moved", help="A table as Postfix's relocated(5): new addresses, to be told.")
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -71,7 +75,7 @@ def load(
             problem = line.problem
             try:
                 if not problem:
-                    await store.write(_add, line.address, ", ".join(line.targets))
+                    await store.write(_add, line.address, "moved:" * moved + ", ".join(line.targets))
                     made += 1
             except (Problem, Failed) as error:
                 problem = str(error)
@@ -140,6 +144,12 @@ def _pointed(tx: Tx, address: str, target: str) -> str:
             raise Failed(f"no such group: {name}", "`quintet group list` shows the groups.")
         accounts.add_address(tx, None, address, "group", name)
         return "group"
+    if target.startswith(accounts.MOVED):
+        there = target.removeprefix(accounts.MOVED)
+        if there and ("@" not in there or len(there.split()) != 1):
+            raise Failed(f"{there!r} is no address", "Write moved:new@example.net, or moved: alone.")
+        accounts.add_address(tx, None, address, "moved", target)
+        return "moved"
     account = accounts.find(tx, target)
     if account is not None:
         accounts.add_address(tx, account.id, address, "alias")
