@@ -189,8 +189,11 @@ class Folder(FolderCore):
         """Moves a folder in it under another, with a new name (R595 to R602)."""
         moves.move_folder(self, number, target, name)
 
-    def copy_folder(self, number: int, target: Folder, name: str, *, deep: bool) -> Folder:
-        """Copies a folder in it; ``deep``: with everything below (R605, R1122)."""
+    def copy_folder(self, number: int, target: Folder, name: str, *, deep: bool) -> tuple[Folder, bool]:
+        """Copies a folder in it; ``deep``: with everything below (R605, R1122).
+
+        True beside it: something could not be copied (R1121).
+        """
         return moves.copy_folder(self, number, target, name, deep=deep)
 
     def set_read_flags(self, ids: Sequence[int], value: bool | None, wish: Wish | None = None) -> bool:

@@ -251,7 +251,7 @@ def move_folder(folder: Folder, number: int, target: Folder, name: str) -> None:
     folder.box.written()
 
 
-def copy_folder(folder: Folder, number: int, target: Folder, name: str, *, deep: bool) -> Folder:
+def copy_folder(folder: Folder, number: int, target: Folder, name: str, *, deep: bool) -> tuple[Folder, bool]:
     """See `Folder.copy_folder`.  Raises MapiError(FOLDER_CYCLE | COLLIDING_NAMES | ACCESS_DENIED)."""
     one = _to_go(folder, number, target)
     one.check("r")
@@ -261,13 +261,19 @@ def copy_folder(folder: Folder, number: int, target: Folder, name: str, *, deep:
         made.take_properties(one)
         if one.is_search and target.box.account.id == folder.box.account.id:
             searching.take_question(made, one)
+    failed = False
     for hidden in (False, True):
         ids = pages.ids(folder.box.tx, one.id, hidden=hidden)
         for start in range(0, len(ids), MAX_AT_ONCE):
-            move_copy(one, ids[start : start + MAX_AT_ONCE], made, copy=True)
+            _, some = move_copy(one, ids[start : start + MAX_AT_ONCE], made, copy=True)
+            failed = failed or some
     for child in children:
-        copy_folder(one, child.id, made, "", deep=True)
-    return made
+        if not child.may("r"):  # R1121: the others go nevertheless
+            failed = True
+            continue
+        _, some = copy_folder(one, child.id, made, "", deep=True)
+        failed = failed or some
+    return made, failed
 
 
 def _to_go(folder: Folder, number: int, target: Folder) -> Folder:

@@ -409,7 +409,8 @@ def test_move_and_copy_folders(tx: DrivenTx, box: Box) -> None:
     entries.add(tx, [child.id], content_of(letter(1)), received_at=1)
     named = types.tag_of(box.property_ids([Named(uuid.UUID(int=2), "colour")], create=True)[0], types.STRING)
     one.set([(named, "blue"), (pid.COMMENT, "the first")])
-    copied = box.subtree.copy_folder(one.id, two, "Copy", deep=True)
+    copied, failed = box.subtree.copy_folder(one.id, two, "Copy", deep=True)
+    assert failed is False
     assert copied.get([named, pid.COMMENT]) == ["blue", "the first"]
     assert [each.name for each in copied.subfolders()] == ["Child"]
     assert copied.subfolders()[0].value(pid.CONTENT_COUNT) == 1

@@ -244,7 +244,7 @@ def test_copy_of_a_search_folder_looks_for_the_same(tx: DrivenTx, box: Box, find
     finder.search(MENU, [inbox])
     add(tx, inbox, "menu of today")
     above = box.folder(box.special["finder"])
-    copied = above.copy_folder(finder.id, above, "Again", deep=False)
+    copied, _ = above.copy_folder(finder.id, above, "Again", deep=False)
     add(tx, inbox, "menu of tomorrow")
     assert copied.is_search
     assert sorted(map(str, shown(copied))) == ["menu of today", "menu of tomorrow"]
@@ -257,7 +257,7 @@ def test_reminders_look_for_what_a_client_asks(tx: DrivenTx, box: Box) -> None:
     assert shown(reminders) == []
     assert (reminders.value(pid.FOLDER_TYPE), reminders.is_special) == (2, True)
     assert searching.criteria(reminders).scope == (box.special["subtree"],)
-    twin = reminders.parent.copy_folder(reminders.id, box.folder(box.special["finder"]), "Mine", deep=True)
+    twin, _ = reminders.parent.copy_folder(reminders.id, box.folder(box.special["finder"]), "Mine", deep=True)
     assert searching.criteria(twin) == searching.criteria(reminders)
     reminders.search(MENU, [inbox])
     assert shown(reminders) == ["menu"]

@@ -15,6 +15,9 @@ from quintet.mapi.rop.serve.desk import Call, serves
 from quintet.mapi.rop.serve.values import decoded
 
 GENERIC, SEARCH = 1, 2  # FolderType (2.2.1.2.1)
+_KNOWN_DELETE_FLAGS = sum(
+    DeleteFlag
+)  # an int: the inverse of a flag has no bits that its class does not name
 
 
 def _counters(ids: Sequence[ShortId]) -> list[int]:
@@ -52,7 +55,7 @@ def create_folder(call: Call) -> folders.CreateFolderAnswer:
 @serves(0x1D, writes=True)
 def delete_folder(call: Call) -> Partial:
     folder, flags = call.thing(Folder), call.body.flags
-    if flags & ~(DeleteFlag.MESSAGES | DeleteFlag.FOLDERS | DeleteFlag.HARD):
+    if flags & ~_KNOWN_DELETE_FLAGS:  # R1234
         raise MapiError(Code.INVALID_PARAMETER)
     number = counter(call.body.folder)
     if number == call.box.logon_folders()[0]:  # R2509: the root
@@ -114,8 +117,10 @@ def move_folder(call: Call) -> Partial:
 def copy_folder(call: Call) -> Partial:
     source, target = call.thing(Folder), call.destination(Folder)
     number, name = call.body.target
-    source.copy_folder(counter(number), target, decoded(name, call.page), deep=call.body.recursive)
-    return Partial(False)
+    _, failed = source.copy_folder(
+        counter(number), target, decoded(name, call.page), deep=call.body.recursive
+    )
+    return Partial(failed)
 
 
 @serves(0x66, writes=True)

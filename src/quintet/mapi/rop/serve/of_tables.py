@@ -223,8 +223,6 @@ def query_rows(call: Call) -> tables.QueryRowsAnswer:
 def _query_rows(call: Call) -> tables.QueryRowsAnswer:
     """As many as fit, read piece by piece (R464); at least one, if there is one (R466)."""
     body: tables.QueryRows = call.body
-    if body.flags & ~(QueryFlag.NO_ADVANCE | QueryFlag.ENABLE_PACKED_BUFFERS):
-        raise MapiError(Code.INVALID_PARAMETER)
     table, forward = _looked(call), body.forward
     first, _ = table.position()
     made: list[bytes] = []
