@@ -77,6 +77,9 @@ class Route:
     )
     pipelining: bool = opt(True, "false: command by command, for hosts that offer what they cannot do.")
     chunking: bool = opt(True, "false: DATA, never BDAT, for the same reason.")
+    ignore: list[str] = opt(
+        [], "Words of EHLO that these hosts say and do not mean, such as SMTPUTF8 or DSN: as if not said."
+    )
     verp: bool = opt(
         False,
         "Give each recipient a sender of its own, SENDER+user=domain@..., so that reports tell who failed "

@@ -123,6 +123,9 @@ class Smtp:
     by_min_s: int = opt(
         0, "Shortest deadline taken with BY=...;R (DELIVERBY, RFC 2852 2).", unit="s", minimum=0
     )
+    withhold: list[str] = opt(
+        [], "Words that EHLO does not say, such as CHUNKING; who uses them all the same is understood."
+    )
     prdr: bool = opt(True, "Offer a reply for each recipient after the data (PRDR).")
     no_soliciting: list[str] = opt(
         [], "Kinds of solicitation that are refused, such as net.example:ADV (RFC 3865)."

@@ -436,6 +436,7 @@ class Router:
             connect_timeout_s=config.connect_timeout_s,
             pipelining=route.pipelining,
             chunking=route.chunking,
+            ignore=frozenset(word.upper() for word in route.ignore),
         )
 
     def _program(self, destination: Destination) -> Hop:

@@ -74,6 +74,7 @@ class Hop:
     connect_timeout_s: float = 30.0
     pipelining: bool = True  # used when it is offered
     chunking: bool = True  # the same
+    ignore: frozenset[str] = frozenset()  # keywords of EHLO, in upper case, as if they were not said
 
 
 @dataclass(slots=True, eq=False)

@@ -159,7 +159,7 @@ class SmtpLink:
         if self._hop.mx and heard.lines[0].split(" ")[0].lower() == self._helo.lower():
             # RFC 5321 5.1: its name is none of ours, its address is
             raise Refused(Reason.LOOP, f"{self._hop.host} is this host")
-        self._offers = offers(heard.lines[1:])
+        self._offers = offers(heard.lines[1:], self._hop.ignore)
 
     async def _start_tls(self, securer: Securer, policy: HopPolicy) -> None:
         """RFC 3207 4; an answer that puts TLS off is no reason to do without where it must be (6)."""

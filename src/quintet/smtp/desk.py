@@ -61,6 +61,7 @@ class Desk:
     xclient_from: Networks = field(init=False)
     xforward_from: Networks = field(init=False)
     refusals: Refusals = field(init=False)
+    withheld: frozenset[str] = field(init=False)  # keywords of EHLO, in upper case
 
     def __post_init__(self) -> None:
         config, submission = self.config, self.role is Role.SUBMISSION
@@ -78,6 +79,7 @@ class Desk:
             "trusted": Networks(config.relay_networks),
             "xclient_from": Networks(config.xclient_from),
             "xforward_from": Networks(config.xforward_from),
+            "withheld": frozenset(word.upper() for word in config.withhold),
             "refusals": Refusals(self.store, self.clock, config.trace_refusals),
         }
         for name, value in made.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from quintet.delivery.transport import Result
@@ -152,8 +152,8 @@ def _limits(text: str) -> dict[str, int]:
     return {name: int(value) for name, value in pairs if _LIMIT.fullmatch(value)}
 
 
-def offers(lines: Sequence[str]) -> Offers:
-    """From the lines of an EHLO reply after the first; what is odd in them is passed over."""
+def offers(lines: Sequence[str], ignored: Collection[str] = ()) -> Offers:
+    """From the lines of an EHLO reply after the first, without ``ignored``; what is odd is passed over."""
     words: dict[str, str] = {}
     for line in lines[:MAX_KEYWORDS]:
         # "AUTH=LOGIN" is how old servers say it
@@ -161,6 +161,8 @@ def offers(lines: Sequence[str]) -> Offers:
             line.replace("=", " ", 1).partition(" ") if line[:5] == "AUTH=" else line.partition(" ")
         )
         name, rest = keyword.upper(), rest.strip()
+        if name in ignored:
+            continue
         words[name] = f"{words[name]} {rest}" if name == "AUTH" and name in words else rest
     size = words.get("SIZE", "")
     limits = _limits(words.get("LIMITS", ""))

@@ -165,7 +165,10 @@ ROWS: tuple[Row, ...] = (
 def lines(desk: Desk, peer: Peer, identity: Identity | None, real: str) -> bytes:
     """What is announced to this client now, in the order of `ROWS`: the reply's lines after its first."""
     asker = Asker(desk, peer, identity, real)
-    return _encoded(tuple([line for row in ROWS if (line := row(asker))]))
+    said = [line for row in ROWS if (line := row(asker))]
+    if withheld := desk.withheld:
+        said = [line for line in said if line.partition(" ")[0] not in withheld]
+    return _encoded(tuple(said))
 
 
 @functools.lru_cache(64)  # a server says few different things, and cleaning them costs 15 us

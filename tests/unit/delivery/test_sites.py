@@ -302,3 +302,11 @@ async def test_administrator_sends_one_message_another_way_and_returns_another(o
     assert b"Final-Recipient: rfc822; xan@a.example" in report
     assert b"we do not send this" in report
     assert await out.house.queued() == []
+
+
+async def test_words_of_ehlo_that_a_host_does_not_mean_are_passed_over(out, to_host):
+    async with next_host(offers=["PIPELINING", "SIZE 10", "DSN"]) as host:
+        await out.queue("zoe@a.example", params={"ret": "full"})
+        await out.runner(routes=to_host(host.port, ignore=["size", "Dsn"])).once()
+    assert host.heard[1] == "MAIL FROM:<alice@example.org>"
+    assert len(host.messages) == 1
