@@ -95,6 +95,26 @@ def here(selected: Selected) -> Place:
     )
 
 
+def none_by_counts(session: Session, selected: Selected, command: commands.Search) -> bool | None:
+    """None, unless keys on flags alone match nothing by the folder's counts: UNSEEN where all is read.
+
+    Then whether the client knows all that happened.  It is what most who ask for UNSEEN hear, so neither a
+    condition nor a question is made for it.
+    """
+    keys = command.key.keys if isinstance(command.key, commands.And) else (command.key,)
+    if command.give is not None or limits.most(session) or not all(map(_is_flag, keys)):
+        return None
+    matching.codec(command.charset)
+    folder = session.house.store.ask(folders.get, selected.folder_id)
+    if not narrowing.impossible(command.key, folder, own=selected.reader is None):
+        return None
+    return folder.highest_modseq <= selected.cursor
+
+
+def _is_flag(key: commands.Key) -> bool:
+    return isinstance(key.key if isinstance(key, commands.Not) else key, commands.HasFlag)
+
+
 class Finder:
     """One search in one mailbox: `run`, then read `found`."""
 

@@ -87,6 +87,12 @@ class Selected:
             self.held = self.cursor
 
     @property
+    def still(self) -> bool:
+        """Nothing is to be told as long as nobody changes anything."""
+        owed = self.tell_flags or self.tell_modseq or self.contexts or self.view.gone
+        return not owed and self.held is None
+
+    @property
     def complete(self) -> int:
         """The change number up to which the client was told everything, expunges too."""
         return self.cursor if self.held is None else self.held

@@ -126,6 +126,8 @@ def collect(session: Session, *, may_expunge: bool = True, asked: bool = False) 
         return no_longer(session), False
     highest = session.house.store.ask(glance.highest, here.folder_id)
     quiet = highest is not None and highest <= here.cursor  # as it is nearly always
+    if quiet and here.still:
+        return [], False
     found = _NOTHING if quiet else session.house.store.peek(_news, session, here)
     told: list[Any] = []
     if here.tell_flags:

@@ -46,6 +46,7 @@ def long_way(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         monkeypatch.setattr(fetch, "CHANGED", -1)
         monkeypatch.setattr(fetch_bodies, "TURN_S", -1.0)  # others have their turn after each message
         monkeypatch.setattr(searching, "AT_ONCE", 0)
+        monkeypatch.setattr(searching, "none_by_counts", lambda *_: None)
         monkeypatch.setattr(search, "FEW", -1)
         monkeypatch.setattr(trees, "is_small", never)
 
@@ -70,6 +71,11 @@ async def test_answers_are_the_same_the_long_way(tmp_path: Path, long_way: Calla
         "FETCH 1:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT X-NONE)] BODY.PEEK[HEADER])",
         "UID FETCH 8:9 (BODY.PEEK[HEADER.FIELDS.NOT (SUBJECT)] RFC822.HEADER)",
         "FETCH 1:* (PREVIEW BODY.PEEK[TEXT]<0.20>)",
+        "FETCH 8:10 (UID BODY.PEEK[])",
+        "UID FETCH 12,900 BODY.PEEK[]",
+        "SEARCH DELETED",
+        "UID SEARCH DELETED FLAGGED",
+        "SEARCH NOT SEEN NOT DELETED FLAGGED",
     )
     async with open_world(tmp_path / "data", people=("alice",)) as world:
         await world.fill("INBOX", 8)
@@ -93,10 +99,52 @@ async def test_answers_are_the_same_the_long_way(tmp_path: Path, long_way: Calla
     assert short[5].count(b" FETCH ") == 2
     assert short[10].startswith(b"* SEARCH 10 11\r\n")
     assert short[13].count(b" FETCH ") == short[13].count(b"BODY[HEADER.FIELDS (SUBJECT X-NONE)] {") == 12
+    assert short[16].count(b" FETCH ") == 3 and len(short[16]) > len(LARGE)
+    assert short[18] == b"* SEARCH\r\nt OK Done\r\n"
+    assert short[20].startswith(b"* SEARCH 5 7\r\n")
     assert (
         b"(UID 9 FLAGS (\\Recent) BODY[HEADER.FIELDS (SUBJECT X-NONE)] {18}\r\nSubject: large\r\n\r\n"
         in short[13]
     )
+
+
+async def test_what_the_counts_rule_out_is_not_told_without_what_others_did(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        await world.fill("INBOX", 3)
+        talk, other = await talk_to(world), await talk_to(world)
+        await ask(other, "STORE 1:* +FLAGS.SILENT (\\Seen)")
+        seen = await ask(talk, "UID SEARCH UNSEEN")  # by number would hold nothing back either
+        assert seen.startswith(b"* SEARCH\r\n* 1 FETCH (UID 1 FLAGS (\\Seen") and seen.endswith(
+            b"t OK Done\r\n"
+        )
+        assert await ask(talk, "UID SEARCH UNSEEN") == b"* SEARCH\r\nt OK Done\r\n"
+        await ask(other, "STORE 2 +FLAGS.SILENT (\\Deleted)")
+        await ask(other, "EXPUNGE")
+        assert b"EXPUNGE" not in await ask(
+            talk, "SEARCH UNSEEN"
+        )  # RFC 9051 7.5.1: numbers stay during SEARCH
+        assert b"* 2 EXPUNGE\r\n" in await ask(talk, "UID SEARCH UNSEEN")
+        assert (await ask(talk, "SEARCH CHARSET X-NONE UNSEEN")).startswith(b"t NO [BADCHARSET")
+        assert (
+            await ask(talk, "SEARCH RETURN (COUNT) UNSEEN") == b'* ESEARCH (TAG "t") COUNT 0\r\nt OK Done\r\n'
+        )
+        await world.put("INBOX", letter(4, "new"))
+        assert b"* 3 EXISTS\r\n" in await ask(talk, "SEARCH UNSEEN")
+        assert (await ask(talk, "SEARCH UNSEEN")).startswith(b"* SEARCH 3\r\n")
+        await talk.end()
+        await other.end()
+
+
+async def test_a_letter_that_is_gone_is_missed_the_short_way_too(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        await world.fill("INBOX", 3)
+        talk, other = await talk_to(world), await talk_to(world)
+        await ask(other, "STORE 2 +FLAGS.SILENT (\\Deleted)")
+        await ask(other, "EXPUNGE")
+        gone = await ask(talk, "FETCH 1:2 BODY.PEEK[]")  # RFC 9051 7.1
+        assert gone.count(b" FETCH ") == 1 and gone.endswith(b"t OK [EXPUNGEISSUED] Done\r\n")
+        await talk.end()
+        await other.end()
 
 
 async def test_newsgroups_that_are_kept_are_told_as_they_are(

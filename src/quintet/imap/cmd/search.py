@@ -32,11 +32,12 @@ def search(session: Session, command: commands.Search, _: Input) -> Replies:
     contexts.check(here, command)
     if matching.asks_modseq(command.key):
         session.enable((b"CONDSTORE",))  # RFC 7162 3.1
-    give = command.give or frozenset()
+    if (unchanged := searching.none_by_counts(session, here, command)) is not None:
+        return _ended(session, command, [_answer(session, here, command, Found())], Found(), b"", unchanged)
     try:
         finder = searching.Finder(
             session, searching.here(here), command, command.key, command.charset,
-            scored=b"RELEVANCY" in give, limited=here,
+            scored=b"RELEVANCY" in (command.give or ()), limited=here,
         )  # fmt: skip
         if command.partial is not None and finder.short:
             raise answers.Coded(
@@ -44,15 +45,22 @@ def search(session: Session, command: commands.Search, _: Input) -> Replies:
             )
         done = finder.at_once()
     except (Refused, TryLater):
-        _save_nothing(here, give)
+        _save_nothing(here, command.give or frozenset())
         raise
     if not done or len(finder.found) > MANY:
         return _search(session, command, finder)
     found = searching.cut(here, finder.found)
     told = [_answer(session, here, command, found), *_kept(session, here, command, finder, found)]
-    if finder.unchanged and not updates.owes(session):
-        return [*told, end(here, command, found.uids, finder.short)]
-    tail = functools.partial(end, here, command, found.uids, finder.short)
+    return _ended(session, command, told, found, finder.short, finder.unchanged)
+
+
+def _ended(
+    session: Session, command: commands.Search, told: list[bytes], found: Found, short: bytes, unchanged: bool
+) -> Replies:
+    """What was found at once, then what others changed; ``unchanged``: the client knows it all."""
+    if unchanged and not updates.owes(session):
+        return [*told, end(session.here, command, found.uids, short)]
+    tail = functools.partial(end, session.here, command, found.uids, short)
     news = updates.then(session, tail, may_expunge=_may_expunge(command))
     return [*told, *news] if isinstance(news, list) else updates.after(told, news)
 
