@@ -21,6 +21,7 @@ LOOK_S = 60.0  # how often a worker looks whether something is due
 RETRY_S = 300.0  # a job that failed is due again, or sooner where that is its habit
 LEASE_MS = 15 * 60 * 1000  # a round must be shorter; a worker that died is waited for so long
 OVERVIEWS = 64  # stretches of one round: 10 MB
+OVERVIEW_BYTES = 1 << 20  # of one transaction; where a group has few articles left, stretches are small
 SHOWN = 20  # broken invariants named in the log
 
 logger = log.get("jobs")
@@ -103,10 +104,17 @@ async def overview(store: Store) -> bool:
     from quintet.store import overviews  # as above
 
     wanted = await store.read(overviews.missing, OVERVIEWS)
+    made, size = [], 0
     for folder_id, low, gone in wanted:
         found = await store.read(overviews.read, folder_id, low, low + overviews.SIZE - 1, gone)
         store.blobs.check_space(len(found.data))
-        await store.write(overviews.keep, found)
+        made.append(found)
+        size += len(found.data)
+        if size > OVERVIEW_BYTES:
+            await store.write(overviews.keep_all, made)
+            made, size = [], 0
+    if made:
+        await store.write(overviews.keep_all, made)
     return len(wanted) == OVERVIEWS
 
 

@@ -8,6 +8,7 @@ the same two numbers as for what is held in memory.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from quintet.store import articles, groups
@@ -83,6 +84,11 @@ def keep(tx: Tx, one: Stretch) -> None:
     tx.run(
         _KEEP, tx.new_ids(1), one.low, one.high, one.gone, one.entries, READY, one.data, one.folder_id
     )  # fmt: skip
+
+
+def keep_all(tx: Tx, several: Sequence[Stretch]) -> None:
+    for one in several:
+        keep(tx, one)
 
 
 def sweep(tx: Tx) -> int:

@@ -137,13 +137,15 @@ async def test_a_reader_who_is_faster_than_the_disk_has_few_stretches_waiting(
         assert not held._keeping
 
 
+@pytest.mark.parametrize("most", [1, 1 << 20])
 async def test_full_stretches_are_kept_before_somebody_reads_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     """Also where a reader was before, and where some of a group have gone; and each once."""
     monkeypatch.setattr(overviews, "SIZE", 8)
     monkeypatch.setattr(overviews, "LEAST", 2)
     monkeypatch.setattr(jobs, "OVERVIEWS", 2)
+    monkeypatch.setattr(jobs, "OVERVIEW_BYTES", most)
     async with news_house(tmp_path) as house:
         await house.given("group local.test with 43")
         for number in (*range(1, 10), 12, *range(25, 33)):
@@ -151,7 +153,9 @@ async def test_full_stretches_are_kept_before_somebody_reads_them(
         await _said(house, Overviews(house.store), 17, 24)
         await house.store.write(lambda tx: None)  # behind what is kept
         assert house.store.peek(_kept) == [17]
+        before = house.store._writer.commits
         assert await jobs.overview(house.store)
+        assert house.store._writer.commits == before + (2 if most == 1 else 1)
         assert not await jobs.overview(house.store)
         assert house.store.peek(_kept) == [9, 17, 25, 33]
         assert house.store.peek(overviews.missing, 10) == []
