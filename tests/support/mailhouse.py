@@ -100,6 +100,8 @@ class MailHouse:
             raise Refused(Reason.NO_SUCH_MESSAGE)
         if data == b"denied":
             raise Refused(Reason.NO_PERMISSION)
+        if data == b"untrusted":
+            raise Refused(Reason.NO_SUCH_DOMAIN)
         if data == b"later":
             raise TryLater(Reason.BUSY)
         return Bytes(data)

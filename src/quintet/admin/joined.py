@@ -151,7 +151,7 @@ def smtp_service(
         hostname=config.hostname,
         clock=clock,
         starttls=starttls,
-        resolve_burl=UrlAuth(way_in.store, clock, auth.canonical).submitted,
+        resolve_burl=UrlAuth(way_in.store, clock, auth.canonical, host=config.hostname).submitted,
         turns=turns,
     )
 

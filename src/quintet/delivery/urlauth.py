@@ -38,7 +38,7 @@ class UrlAuth:
 
     ``canonical`` makes a login name of a user in a URL; ``submitters`` are login names of submission servers
     that may fetch "submit+" URLs of anybody by URLFETCH (RFC 4467 3), ``applications`` those of other
-    services by the name that a URL calls them (RFC 5593 3.3).
+    services by the name that a URL calls them (RFC 5593 3.3).  ``host`` is what a URL calls this server.
     """
 
     def __init__(
@@ -48,7 +48,9 @@ class UrlAuth:
         canonical: Callable[[str], str],
         submitters: Collection[str] = (),
         applications: Mapping[str, Collection[str]] | None = None,
+        host: str = "",
     ) -> None:
+        self._host = host.lower()
         self._store, self._clock, self._canonical = store, clock, canonical
         self._services = {
             name.lower(): frozenset(login.lower() for login in logins)
@@ -103,7 +105,10 @@ class UrlAuth:
     async def submitted(self, text: str, identity: Identity) -> Body:
         """BURL: what a URL leads to, for who logged in to submission (RFC 4468 3.3).
 
+        Signed, or without URLAUTH one of this server and of the user's own folders.
+
         Raises:
+            Refused(NO_SUCH_DOMAIN): not signed, and of another server.
             Refused(NO_PERMISSION): not signed, not for this user, taken back, expired.
             Refused(NO_SUCH_MESSAGE): right, and the message or part is not there.
             TryLater(STORAGE): not now.
@@ -113,7 +118,15 @@ class UrlAuth:
             allowed = self._allowed(url, identity)
         except BadSyntax as error:
             raise Refused(Reason.NO_PERMISSION, str(error)) from error
-        return (await self._resolve(url, allowed)).body
+        return (await (self._resolve(url, allowed) if url.access else self._own(url, identity))).body
+
+    async def _own(self, url: ImapUrl, identity: Identity) -> Piece:
+        if url.host != self._host:
+            raise Refused(Reason.NO_SUCH_DOMAIN)
+        if url.user and self._login(url.user) != identity.name.lower():
+            raise Refused(Reason.NO_PERMISSION)
+        found = self._store.peek(_locate_own, url, identity.account_id)
+        return await urlparts.piece(found, self._store.body(found.ref), url)
 
     def _login(self, user: str) -> str:
         return self._canonical(user).lower()
@@ -191,3 +204,10 @@ def _locate(tx: Tx, url: ImapUrl, owner: str, with_digest: bool) -> Found:
     if not same or secret is None or folder is None or account is None or account.disabled:
         raise Refused(Reason.NO_PERMISSION)
     return urlparts.locate(tx, folder, url, with_digest=with_digest)
+
+
+def _locate_own(tx: Tx, url: ImapUrl, account_id: AccountId) -> Found:
+    folder = folders.find(tx, account_id, url.mailbox)
+    if folder is None or folder.kind != FolderKind.MAIL:
+        raise Refused(Reason.NO_SUCH_MESSAGE)
+    return urlparts.locate(tx, folder, url)

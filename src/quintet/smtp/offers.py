@@ -96,7 +96,7 @@ def _verp(asker: Asker) -> str:
 def _burl(asker: Asker) -> str:
     if asker.desk.resolve_burl is None or asker.desk.role is not Role.SUBMISSION:
         return ""
-    return "BURL imap" if asker.identity is not None else "BURL"
+    return f"BURL imap imap://{asker.desk.hostname}" if asker.identity is not None else "BURL"
 
 
 def _etrn(asker: Asker) -> str:

@@ -25,6 +25,7 @@ NEEDS_UTF8_REPLY = "The answer needs SMTPUTF8"  # RFC 6531 3.7.4.2
 NO_MEMBERS = "A list does not tell its members"
 BURL_NOWHERE = "IMAP URL resolution failed"
 BURL_DENIED = "IMAP URL authorization failed"
+BURL_UNTRUSTED = "URL resolution requires trust relationship"
 BURL_LATER = "IMAP URL cannot be resolved now"
 LONG_LINE = "Message has a line that is too long"
 MAX_TEXT = 400  # octets of a text that comes from elsewhere; the line's limit is 512 (RFC 5321 4.5.3.1.5)
@@ -188,6 +189,7 @@ SPECIAL: dict[str, tuple[int, str]] = {
     NO_MEMBERS: (550, "5.7.2"),
     BURL_NOWHERE: (554, "5.6.6"),
     BURL_DENIED: (554, "5.7.0"),
+    BURL_UNTRUSTED: (554, "5.7.8"),
     BURL_LATER: (451, "4.4.1"),
 }
 """Words of ours that have codes of their own."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 logger = log.get("smtp")
 
 MAX_SKIPPED = 1024 * 1024 * 1024  # octets of a refused BDAT that we read past before we hang up
+_BURL_FAILED = {Reason.NO_PERMISSION: replies.BURL_DENIED, Reason.NO_SUCH_DOMAIN: replies.BURL_UNTRUSTED}
 
 
 class Transaction:
@@ -223,9 +224,7 @@ class Transaction:
         except TryLater as error:
             raise TryLater(error.reason, replies.BURL_LATER) from error
         except Refused as error:
-            denied = error.reason is Reason.NO_PERMISSION
-            text = replies.BURL_DENIED if denied else replies.BURL_NOWHERE
-            raise Refused(error.reason, text) from error
+            raise Refused(error.reason, _BURL_FAILED.get(error.reason, replies.BURL_NOWHERE)) from error
         if self._size + body.size > self._desk.config.max_message_size:
             raise Refused(Reason.TOO_BIG)
         await self._take(body.chunks(0, body.size))

@@ -209,6 +209,35 @@ async def test_nobody_signs_for_another(house, urls):
             await urls.sign([f"{BASE};URLAUTH=anonymous"], identity)
 
 
+@pytest.mark.parametrize(
+    ("url", "leads_to"),
+    [
+        ("imap://mx.example.org/inbox/;UID=1/;SECTION=1", b"first"),
+        ("imap://MX.example.org:993/INBOX/;UID=1/;SECTION=2", b"second"),
+        ("imap://alice%40example.org;AUTH=PLAIN@mx.example.org/INBOX/;UID=1/;SECTION=1", b"first"),
+        ("imap://bob%40example.org@mx.example.org/INBOX/;UID=1", Reason.NO_PERMISSION),
+        ("imap://imap.elsewhere.example/INBOX/;UID=1", Reason.NO_SUCH_DOMAIN),
+        ("imap://mx.example.org/INBOX/;UID=9", Reason.NO_SUCH_MESSAGE),
+        ("imap://mx.example.org/INBOX;UIDVALIDITY=7/;UID=1", Reason.NO_SUCH_MESSAGE),
+        ("imap://mx.example.org/Nowhere/;UID=1", Reason.NO_SUCH_MESSAGE),
+        ("imap://mx.example.org/INBOX", Reason.NO_PERMISSION),
+    ],
+)
+async def test_who_submits_may_name_own_letters_of_this_server(
+    house: MailHouse, url: str, leads_to: bytes | Reason
+) -> None:
+    """RFC 4468 3.3: a regular IMAP URL, where submission and IMAP know each other."""
+    urls = UrlAuth(house.store, house.clock, house.auth.canonical, host="mx.example.org")
+    if isinstance(leads_to, bytes):
+        assert await text(await urls.submitted(url, await who(house))) == leads_to
+        with pytest.raises(Refused):
+            await urls.fetch(url, await who(house))  # IMAP wants it signed
+        return
+    with pytest.raises(Refused) as caught:
+        await urls.submitted(url, await who(house))
+    assert caught.value.reason is leads_to
+
+
 async def test_burl_sends_what_lies_in_a_mailbox(house, urls):
     """RFC 4468 3.4: a message is sent that the client never uploads."""
     (signed,) = await urls.sign([f"{BASE};URLAUTH=submit+alice%40example.org"], await who(house))
@@ -227,7 +256,7 @@ async def test_burl_sends_what_lies_in_a_mailbox(house, urls):
 
     await say("EHLO client.example.org")
     assert (await say(f"AUTH PLAIN {plain}")).startswith(b"235")
-    assert b"BURL imap\r\n" in (await say("EHLO client.example.org"))
+    assert b"BURL imap imap://mx.example.org\r\n" in (await say("EHLO client.example.org"))
     await say("MAIL FROM:<alice@example.org>")
     await say("RCPT TO:<bob@example.org>")
     forged = signed.replace("UID=1", "UID=2")
