@@ -66,8 +66,10 @@ class Wire(LineBuffer):
             if run is not None:
                 self._at = self._searched = at
                 return run
-        line = self.take_line()
-        return Need.DATA if line is None else commands.parse(line)
+        while (line := self.take_line()) is not None:
+            if line.strip(b" \t"):  # passes over lines with nothing in them, as INN does
+                return commands.parse(line)
+        return Need.DATA
 
     def encode(self, reply: Any) -> bytes:  # Any: a Status; nothing else is yielded besides bytes
         assert isinstance(reply, Status)
