@@ -24,16 +24,29 @@ from quintet.clock import Clock
 from quintet.config.policy import Policy
 from quintet.config.reports import Reports as ReportsConfig
 from quintet.config.smtp import Smtp
-from quintet.delivery import authres, checks, expand, filing, lists, sorting, stamp, togroup, weighing
+from quintet.delivery import (
+    authres,
+    checks,
+    expand,
+    filing,
+    lists,
+    sorting,
+    stamp,
+    togroup,
+    verdict,
+    weighing,
+)
 from quintet.delivery.checks import Check, Filter, Later, Places, Probe, Score
 from quintet.delivery.directory import Directory
 from quintet.delivery.envelope import Envelope, Mailbox, Recipient
+from quintet.delivery.names import Names
 from quintet.delivery.reports import Reports
 from quintet.delivery.verdict import Verdict
 from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.net.seam import Peer
 from quintet.store import queue
 from quintet.store.content import Content
+from quintet.store.model import AccountId
 from quintet.store.store import Store
 
 if TYPE_CHECKING:
@@ -382,7 +395,7 @@ class Inbound:
         self.authserv_id = self.policy.authserv_id or hostname
         self.steps, self.places = tuple(steps), Places.of(checks)
         self.scores, self.filters, self.probes = tuple(scores), tuple(filters), tuple(probes)
-        self._canonical = canonical
+        self.names = canonical or Names()
         if canonical is not None:
             self.steps = (self.steps[0], canonical.step, *self.steps[1:])
         self.claims: Claims | None = None  # joined from above
@@ -415,12 +428,12 @@ class Inbound:
     def connected(self, peer: Peer) -> Later:
         """Before the greeting.  Raises Refused, TryLater, Hangup: the client is turned away."""
         methods = self.places.connect
-        return checks.run(methods, peer, _verdict_of(peer)) if methods else None
+        return checks.run(methods, peer, verdict.of_peer(peer)) if methods else None
 
     def greeted(self, peer: Peer) -> Later:
         """At HELO, EHLO and LHLO; ``peer.helo`` is set.  Raises as checks do."""
         methods = self.places.helo
-        return checks.run(methods, peer, _verdict_of(peer)) if methods else None
+        return checks.run(methods, peer, verdict.of_peer(peer)) if methods else None
 
     def sender(self, envelope: Envelope) -> Later:
         """At MAIL: who logged in sends as themselves only (RFC 6409 6.1).
@@ -432,11 +445,11 @@ class Inbound:
             identity is not None
             and self.config.check_sender
             and envelope.sender
-            and not self.directory.owns(identity.account_id, envelope.sender)
+            and not self.directory.owns(identity.account_id, self.names.sender(envelope.sender))
         ):
             raise Refused(Reason.SENDER_DENIED)
         methods = self.places.mail
-        return checks.run(methods, envelope, _message_verdict(envelope)) if methods else None
+        return checks.run(methods, envelope, verdict.of_message(envelope)) if methods else None
 
     def probe(self, envelope: Envelope, recipient: Recipient) -> Awaitable[Recipient | None] | None:
         """At RCPT, after `recipient`: what may have to wait.  None: nothing, the recipient may be taken.
@@ -448,7 +461,7 @@ class Inbound:
         probes = self.probes if recipient.elsewhere else ()
         try:
             if methods:
-                later = checks.run(methods, envelope, recipient, _message_verdict(envelope))
+                later = checks.run(methods, envelope, recipient, verdict.of_message(envelope))
                 if later is not None:
                     return self._probe(envelope, recipient, later, probes)
             for number, probe in enumerate(probes, 1):
@@ -481,7 +494,7 @@ class Inbound:
     def ready(self, envelope: Envelope) -> Later:
         """At DATA and the first BDAT, before the client is told to go ahead.  Raises as checks do."""
         methods = self.places.data
-        return checks.run(methods, envelope, _message_verdict(envelope)) if methods else None
+        return checks.run(methods, envelope, verdict.of_message(envelope)) if methods else None
 
     def _told_refused(self, envelope: Envelope, address: Mailbox, problem: Problem) -> None:
         for told in self.places.refused:
@@ -503,7 +516,7 @@ class Inbound:
         try:
             if not envelope.sender and len(envelope.recipients) >= self.config.max_report_recipients:
                 raise TryLater(Reason.TOO_MANY)
-            named = address if self._canonical is None else self._canonical.recipient(address)
+            named = self.names.recipient(address)
             found = self.directory.find(named, size=envelope.size, local_address=envelope.peer.local_address)
             if found is not None:
                 if found.group:
@@ -521,6 +534,10 @@ class Inbound:
             raise
         return Recipient(address) if named is address else _renamed(Recipient(named), address)
 
+    def writes_as(self, account_id: AccountId, author: Mailbox) -> bool:
+        """An account may call itself so in From: its own address, or what becomes one (`[rewrite]`)."""
+        return self.directory.owns(account_id, self.names.author(author))
+
     def anyone(self, address: Mailbox) -> Recipient:
         """Where a copy that no client asked for goes.  Raises Refused, TryLater as `recipient`."""
         return self.directory.find(address) or Recipient(address)
@@ -532,7 +549,7 @@ class Inbound:
         about the one after them.
         """
         places = self.places
-        if places.asked or places.rcpt or not envelope.sender or self._canonical is not None:
+        if places.asked or places.rcpt or not envelope.sender or not self.names.plain:
             return ()
         return self.directory.known(addresses, size=envelope.size)
 
@@ -561,7 +578,7 @@ class Inbound:
     def begin(self, envelope: Envelope, content: Content, *, each: bool = False) -> Begun:
         """The same for who drives the steps: whoever has nothing but one future to wait for needs no task."""
         now = self.clock.now()
-        return Begun(Passage(self, envelope, content, now, each, _message_verdict(envelope)), self.steps)
+        return Begun(Passage(self, envelope, content, now, each, verdict.of_message(envelope)), self.steps)
 
     def trusts(self, address: str) -> bool:
         """Whether a host is one of ours: it may relay, and its word about a message counts."""
@@ -578,19 +595,3 @@ class Inbound:
 def _renamed(recipient: Recipient, named: Mailbox) -> Recipient:
     """What a canonical name leads to; the address as it was named is the original one (RFC 3461 4.2)."""
     return replace(recipient, orcpt=f"{'rfc822' if named.ascii else 'utf-8'};{named}")
-
-
-def _verdict_of(peer: Peer) -> Verdict:
-    """The connection's own."""
-    verdict: Verdict | None = peer.notes.get("verdict")
-    if verdict is None:
-        verdict = peer.notes["verdict"] = Verdict()
-    return verdict
-
-
-def _message_verdict(envelope: Envelope) -> Verdict:
-    """The message's own, which begins with what was found about its connection."""
-    if envelope.verdict is None:
-        found: Verdict | None = envelope.peer.notes.get("verdict")
-        envelope.verdict = found.copy() if found is not None else Verdict()
-    return envelope.verdict

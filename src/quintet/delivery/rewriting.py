@@ -19,6 +19,7 @@ from quintet.delivery.addressmap import Ours, Table
 from quintet.delivery.checks import Later
 from quintet.delivery.envelope import Mailbox, mailbox
 from quintet.delivery.letter import HeldBody
+from quintet.delivery.names import Names
 from quintet.delivery.transport import Letter, To
 from quintet.delivery.watched import Watched
 from quintet.message import readdress, words
@@ -66,8 +67,10 @@ class Maps:
         return None if other == box else str(other).encode()
 
 
-class Canonical:
+class Canonical(Names):
     """What comes in; one a process."""
+
+    plain = False
 
     def __init__(self, config: Rewrite, *, clock: Clock, ours: Ours) -> None:
         senders = Maps(config, ("sender_canonical", "canonical"), clock=clock, ours=ours)
@@ -75,21 +78,30 @@ class Canonical:
         classes = config.canonical_classes
         self._sender = senders if "envelope_sender" in classes else None
         self._recipient = recipients if "envelope_recipient" in classes else None
+        self._author = senders if "header_sender" in classes else None
         self._everybody = config.headers_of == "everybody"
         self._fields: dict[bytes, readdress.Other] = {}
-        if "header_sender" in classes:
+        if self._author is not None:
             self._fields |= dict.fromkeys(SENDERS, senders.written)
         if "header_recipient" in classes:
             self._fields |= dict.fromkeys(RECIPIENTS, recipients.written)
 
     def recipient(self, address: Mailbox) -> Mailbox:
-        """At RCPT.  Raises TryLater(STORAGE)."""
+        """See `Names`."""
         return address if self._recipient is None else self._recipient.of(address)
+
+    def sender(self, address: Mailbox) -> Mailbox:
+        """See `Names`."""
+        return address if self._sender is None else self._sender.of(address)
+
+    def author(self, address: Mailbox) -> Mailbox:
+        """See `Names`."""
+        return address if self._author is None else self._author.of(address)
 
     def step(self, passage: Passage) -> Later:
         """A `inbound.Step`: sender and header.  Raises TryLater(STORAGE)."""
         envelope = passage.envelope
-        if self._sender is not None and (sender := self._sender.of(envelope.sender)) != envelope.sender:
+        if (sender := self.sender(envelope.sender)) != envelope.sender:
             utf8 = envelope.utf8 or not str(sender).isascii()
             passage.envelope = replace(envelope, sender=sender, utf8=utf8)
         if not self._fields or not (self._everybody or _trusted(passage)):

@@ -8,7 +8,11 @@ what follows from a score `delivery.weighing`'s.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from quintet.delivery.envelope import Envelope
+    from quintet.net.seam import Peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +66,19 @@ class Verdict:
     @property
     def empty(self) -> bool:
         return not (self.findings or self.points or self.fields)
+
+
+def of_peer(peer: Peer) -> Verdict:
+    """The connection's own."""
+    verdict: Verdict | None = peer.notes.get("verdict")
+    if verdict is None:
+        verdict = peer.notes["verdict"] = Verdict()
+    return verdict
+
+
+def of_message(envelope: Envelope) -> Verdict:
+    """The message's own, which begins with what was found about its connection."""
+    if envelope.verdict is None:
+        found: Verdict | None = envelope.peer.notes.get("verdict")
+        envelope.verdict = found.copy() if found is not None else Verdict()
+    return envelope.verdict

@@ -49,7 +49,7 @@ _NOT_HERE = {
 def vrfy(desk: Desk, raw: bytes) -> bytes:
     """The true answer to VRFY.  Raises BadSyntax, Refused, TryLater."""
     box, utf8 = _name(desk, raw)
-    found = desk.inbound.directory.find(box) if box else None
+    found = desk.inbound.directory.find(desk.inbound.names.recipient(box)) if box else None
     if found is None:
         return replies.CANNOT_VERIFY  # not ours: RFC 5321 3.5.3 forbids 250
     return _told(252 if found.mailing_list else 250, [found.address], utf8)
@@ -58,7 +58,7 @@ def vrfy(desk: Desk, raw: bytes) -> bytes:
 def expn(desk: Desk, raw: bytes) -> bytes:
     """The true answer to EXPN: whom an alias stands for.  Raises BadSyntax, Refused, TryLater."""
     box, utf8 = _name(desk, raw)
-    found = desk.inbound.directory.find(box) if box else None
+    found = desk.inbound.directory.find(desk.inbound.names.recipient(box)) if box else None
     if found is None:
         raise Refused(Reason.NO_SUCH_ADDRESS)
     if found.mailing_list:

@@ -324,7 +324,7 @@ class Transaction:
         identity = self.envelope.identity
         if identity is None:
             return True  # a trusted host sends for anybody
-        return self._desk.inbound.directory.owns(identity.account_id, mailbox(address))
+        return self._desk.inbound.writes_as(identity.account_id, mailbox(address))
 
     async def _finish(self) -> bytes:
         """The whole message is there: take it or refuse it (RFC 5321 4.2.5)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,9 @@ from quintet.delivery.envelope import Mailbox, mailbox
 from quintet.delivery.inbound import Inbound
 from quintet.delivery.rewriting import Canonical, Generic
 from quintet.errors import Reason, Refused, TryLater
+from quintet.net.memory import converse
 from quintet.net.seam import CHUNK
+from quintet.smtp.desk import Role
 from quintet.store import accounts, queue
 from quintet.store.content import Content, content_of
 from tests.support.mailhouse import MailHouse, envelope, inbound, mail_house
@@ -234,6 +238,31 @@ async def test_letter_in_a_file_gets_its_header_too(house):
     await taken(way, "bob@example.org", content=content)
     found = await house.last("bob")
     assert found.endswith(b"From: alice@example.org\r\nMessage-ID: <big@x>\r\n\r\n" + body * 20_000)
+
+
+async def test_account_sends_under_a_name_that_becomes_its_own(house):
+    """RFC 6409 6.1: nobody else does; and no Sender tells of a name that is nobody's."""
+    house.inbound = canonical(house, canonical={"al@inside.example.org": "alice@example.org"})
+    house.role = Role.SUBMISSION
+    start = b"EHLO a.test\r\nAUTH PLAIN %b\r\nMAIL FROM:<al@inside.example.org>\r\n"
+    letter = b"RCPT TO:<bob@example.org>\r\nDATA\r\nFrom: al@inside.example.org\r\n\r\nx\r\n.\r\n"
+    alice, bob = (base64.b64encode(b"\0%b@example.org\0demo" % name) for name in (b"alice", b"bob"))
+    said = await converse(house.service, start % alice + letter, tls=True)
+    assert b"\r\n250 2.0.0 OK " in said, said
+    found = await house.last("bob")
+    assert found.startswith(b"Return-Path: <alice@example.org>\r\n")
+    assert b"\r\nFrom: alice@example.org\r\n" in found
+    assert b"\r\nSender:" not in found
+    said = await converse(house.service, start % bob, tls=True)
+    assert said.endswith(b"550 5.7.1 Sender address not yours\r\n")
+
+
+async def test_vrfy_knows_the_names_that_rcpt_takes(house):
+    """RFC 5321 3.5.3: what VRFY says is what would become of mail."""
+    house.configure(replace(house.config, verify="everybody"))
+    house.inbound = canonical(house, canonical={"al@example.org": "alice@example.org"})
+    said = await converse(house.service, b"EHLO a.test\r\nVRFY al@example.org\r\n")
+    assert said.endswith(b"250 2.1.5 <alice@example.org>\r\n")
 
 
 # --- on the way out --------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ class Submit:
         completer = Completer(
             sender=envelope.sender,
             identity=mailbox(identity.name) if "@" in identity.name else NULL,
-            owns=lambda address: inbound.directory.owns(identity.account_id, mailbox(address)),
+            owns=lambda address: inbound.writes_as(identity.account_id, mailbox(address)),
             hostname=inbound.hostname,
             clock=inbound.clock,
             rules=Rules.of(inbound.config, utf8=True),
