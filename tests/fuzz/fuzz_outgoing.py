@@ -10,6 +10,7 @@ from quintet.errors import BadSyntax
 from quintet.smtp import heard, outgoing
 
 SEEDS = [
+    b"*@" * 40 + b"?.test\r\n<>\r\n" + b"*@" * 60 + b"a\r\n",
     b"250-x\r\n250-SIZE 10\r\n250-AUTH=LOGIN\r\n250-LIMITS RCPTMAX=2 MAILMAX=x\r\n250 DSN\r\n",
     b"452 4.5.3 too many\r\n550-5.1.1 no\r\n550 5.1.1 such\r\n",
     b"[2001:db8::1]:25, mx:a.test:26\r\nunix:/run/x\r\n*@?.test\r\n<>\r\n@x.test\r\n.y.test\r\n",

@@ -1,6 +1,8 @@
 """Whatever addresses and patterns are, matching a route is sure, and what is written reads back."""
 
 import ipaddress
+import re
+import time
 
 import pytest
 from hypothesis import given
@@ -28,6 +30,29 @@ def test_an_address_fits_itself_its_domain_and_every_star(local, domain):
     assert not matching.address_fits(
         matching.addresses([f"*@x.{domain}", "<>", f"{local}x@{domain}"]), address
     )
+
+
+def shaped(words: str, text: str) -> bool:
+    """What ``*`` and ``?`` mean, one character at a time."""
+    if not words:
+        return not text
+    if words[0] == "*":
+        return any(shaped(words[1:], text[at:]) for at in range(len(text) + 1))
+    return bool(text) and words[0] in ("?", text[0]) and shaped(words[1:], text[1:])
+
+
+@given(st.text("ab.*?\n", max_size=7), st.text("ab.\n", max_size=8))
+def test_a_pattern_means_what_its_characters_say(words, text):
+    fits = re.compile(matching.pattern(words), re.DOTALL).fullmatch(text) is not None
+    assert fits is shaped(words, text)
+
+
+def test_a_pattern_of_many_stars_takes_no_time_for_a_long_address():
+    """Found by fuzzing: the time was the address's length to the power of the stars."""
+    wanted = matching.addresses(["*a*" * 20 + "b"])
+    began = time.process_time()
+    assert not matching.address_fits(wanted, Mailbox("a" * 250, "a.example"))
+    assert time.process_time() - began < 1.0
 
 
 @given(DOMAINS, st.booleans(), st.integers(0, 3), st.integers(0, 3), st.integers(0, 5))
