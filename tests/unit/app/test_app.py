@@ -15,7 +15,7 @@ from quintet.config.milters import Milter
 from quintet.config.rewrite import Rewrite
 from quintet.delivery.envelope import Envelope, mailbox
 from quintet.net.seam import Peer
-from quintet.store import accounts, folders
+from quintet.store import accounts, folders, loglength
 from quintet.store.model import FolderId
 from tests.support.server import HOST, Server, configured, start_server
 
@@ -81,6 +81,13 @@ async def get(server: Server, path: str, name: str = "http", method: str = "GET"
     await hang_up((reader, writer))
     head, _, body = answer.partition("\r\n\r\n")
     return int(head.split()[1]), body
+
+
+async def test_what_is_flushed_goes_into_a_log_that_has_its_length(tmp_path: Path) -> None:
+    async with start_server(tmp_path, store={"sync": "full"}) as server:
+        await server.app.store.write(lambda _: None)  # in its turn
+        log = server.app.config.data / "quintet.db-wal"
+        assert log.stat().st_size == loglength.LENGTH
 
 
 async def test_every_port_answers_and_the_log_has_no_error(tmp_path: Path) -> None:
