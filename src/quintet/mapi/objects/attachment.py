@@ -24,7 +24,7 @@ class Attachment(Bagged):
         super().__init__(parent.box)
         self.parent, self.number = parent, number
         self._one = AttachmentBag(dict(one.props), one.data, one.item)
-        self.is_dirty = False
+        self.is_dirty, self._writable = False, True
 
     @classmethod
     def fresh(cls, parent: ItemLike, number: int) -> Attachment:
@@ -48,18 +48,32 @@ class Attachment(Bagged):
             return 0
         return stored.data_weight(one.data) if one.item is None else stored.weight(one.item)
 
+    @property
+    def writable(self) -> bool:
+        """Its message may be changed, and it was not itself opened to be read only (R917)."""
+        return self._writable and self.parent.writable
+
+    @writable.setter
+    def writable(self, value: bool) -> None:
+        self._writable = value
+
+    def check_writable(self) -> None:
+        """Raises MapiError(ACCESS_DENIED): it was opened to be read only."""
+        if not self.writable:
+            raise MapiError(Code.ACCESS_DENIED)
+
     # --- properties -----------------------------------------------------------------------------------
 
     def _bag(self) -> Bag:
         return self._one.props
 
     def _put(self, fresh: Bag) -> None:
-        self.parent.check_writable()
+        self.check_writable()
         put_in(self._one.props, fresh)
         self.is_dirty = True
 
     def _drop(self, gone: Sequence[Key]) -> None:
-        self.parent.check_writable()
+        self.check_writable()
         for key in gone:
             del self._one.props[key]
         self.is_dirty = True
@@ -82,7 +96,7 @@ class Attachment(Bagged):
         pid.ATTACH_NUMBER: lambda self: self.number,
         pid.ATTACH_SIZE: lambda self: self.size,
         pid.ATTACH_DATA: lambda self: self._content(),
-        pid.ACCESS_LEVEL: lambda self: READ_WRITE if self.parent.writable else READ_ONLY,
+        pid.ACCESS_LEVEL: lambda self: READ_WRITE if self.writable else READ_ONLY,
         pid.OBJECT_TYPE: lambda self: pid.ATTACHMENT_OBJECT,
     }
 
@@ -100,7 +114,7 @@ class Attachment(Bagged):
     @data.setter
     def data(self, value: bytes | Data) -> None:
         """Raises MapiError(ACCESS_DENIED | VALUE_TOO_BIG)."""
-        self.parent.check_writable()
+        self.check_writable()
         if (len(value) if isinstance(value, bytes) else value.size) > MAX_VALUE:
             raise MapiError(Code.VALUE_TOO_BIG)
         self._one.data, self._one.item = value, None
@@ -123,7 +137,7 @@ class Attachment(Bagged):
             return Embedded(self, self._one.item)
         if not create:
             raise MapiError(Code.NOT_FOUND, "not a message")
-        self.parent.check_writable()
+        self.check_writable()
         put_in(self._one.props, {pid.ATTACH_METHOD: EMBEDDED})
         return Embedded(self, Item(initial(self.box.now())), fresh=True)
 
@@ -134,6 +148,7 @@ class Attachment(Bagged):
 
     def save(self) -> None:
         """Into the message (RopSaveChangesAttachment).  Raises MapiError(ACCESS_DENIED)."""
+        self.check_writable()
         bag = self._one.props
         bag.setdefault(pid.ATTACH_METHOD, EMBEDDED if self._one.item is not None else BY_VALUE)
         if isinstance(self._one.data, bytes):
@@ -152,7 +167,7 @@ class Embedded(ItemLike):
             [dict(row) for row in item.recipients],
             [AttachmentBag(dict(one.props), one.data, one.item) for one in item.attachments],
         )
-        super().__init__(holder.box, copy, writable=holder.parent.writable)
+        super().__init__(holder.box, copy, writable=holder.writable)
         self.holder = holder
         self.is_new = fresh
         if _depth(holder.parent) >= MAX_DEPTH:

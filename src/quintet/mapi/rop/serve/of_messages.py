@@ -275,10 +275,12 @@ def _status(message: Message) -> int:
 @serves(0x22)
 def open_attachment(call: Call) -> None:
     """No fields in its answer."""
-    item = call.thing(ItemLike)
-    if call.body.mode & 0x03 == OpenMode.READ_WRITE:
+    item, mode = call.thing(ItemLike), call.body.mode & 0x03
+    if mode == OpenMode.READ_WRITE:
         item.check_writable()
-    call.give(item.attachment(call.body.number))
+    attachment = item.attachment(call.body.number)
+    attachment.writable = mode != OpenMode.READ_ONLY
+    call.give(attachment)
 
 
 @serves(0x23)
@@ -296,9 +298,12 @@ def delete_attachment(call: Call) -> None:
 @serves(0x25)
 def save_changes_attachment(call: Call) -> None:
     """Into the message, which is saved by itself (R1062)."""
-    if call.body.flags & ~0x0F or call.body.flags & 0x03 == 0x03:  # R466; 0x08 Outlook sends always
+    flags = call.body.flags
+    if flags & ~0x0F or flags & 0x03 == 0x03:  # R466; 0x08 Outlook sends always
         raise MapiError(Code.NOT_SUPPORTED)
-    call.thing(Attachment).save()
+    attachment = call.thing(Attachment)
+    attachment.save()
+    attachment.writable = not flags & SaveFlag.KEEP_OPEN_READ_ONLY  # R462
 
 
 @serves(0x52)
