@@ -6,6 +6,7 @@ RFC 3977 5.2, 5.3 and 7.1, RFC 4643 (AUTHINFO), RFC 4642 (STARTTLS), RFC 8054 (C
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +27,14 @@ LISTS = (
     "LIST ACTIVE ACTIVE.TIMES COUNTS DISTRIB.PATS DISTRIBUTIONS HEADERS MODERATORS MOTD NEWSGROUPS"
     " OVERVIEW.FMT SUBSCRIPTIONS"
 )
+_KEYWORD = re.compile(r"[A-Za-z][A-Za-z0-9.-]{2,}")  # RFC 3977 9.8
 MAX_STEPS = 10  # responses in one exchange; SCRAM needs two
 
 
 def capabilities(session: Session, command: Command, following: Input) -> Replies:
-    """RFC 3977 5.2: changes with TLS, login and compression.  Any keyword as argument is fine."""
+    """RFC 3977 5.2: changes with TLS, login and compression.  Any keyword is fine as argument."""
+    if command.args and not _KEYWORD.fullmatch(command.args[0]):
+        raise BadSyntax("not a keyword")
     session.modern = True
     config = session.service.config
     lines = ["VERSION 2", f"IMPLEMENTATION Quintet {__version__}", "READER"]
