@@ -113,7 +113,8 @@ def parse(text: str) -> ImapUrl:
 def relative(text: str, mailbox: str = "") -> ImapUrl:
     """A URL without server, as CATENATE takes it (RFC 4469 3); ``mailbox`` is the selected one.
 
-    ``;UID=20`` and ``/;UID=20`` mean the selected mailbox.  Raises BadSyntax.
+    ``;UID=20`` and ``/;UID=20`` mean the selected mailbox.  Deviates: RFC 5092 7.2 forbids what does not
+    begin with a slash, and shows it in 9.1.  Raises BadSyntax.
     """
     if text.lower().startswith("imap:") or text.startswith("//"):
         raise BadSyntax("not a relative URL")
@@ -126,10 +127,21 @@ def relative(text: str, mailbox: str = "") -> ImapUrl:
     else:  # RFC 3986 5.2.3: in place of the last name of the base
         above = mailbox.rpartition("/")[0]
         path = (encoded(above) + "/" if above else "") + text
-    url = parse("imap://localhost/" + path)
+    url = parse("imap://localhost/" + _without_dots(path))
     if url.access:
         raise BadSyntax("URLAUTH in a relative URL")
     return url
+
+
+def _without_dots(path: str) -> str:
+    """RFC 3986 5.2.4: "." and ".." are steps; a mailbox of such a name is written in escapes (RFC 5092 7)."""
+    kept: list[str] = []
+    for step in path.split("/"):
+        if step == "..":
+            del kept[-1:]
+        elif step != ".":
+            kept.append(step)
+    return "/".join(kept)
 
 
 def decoded(text: str) -> str:
@@ -146,8 +158,14 @@ def decoded(text: str) -> str:
 
 
 def encoded(text: str, *, path: bool = True) -> str:
-    """A mailbox name as it stands in a URL; ``path`` false: a user's."""
-    return urllib.parse.quote(text, safe="/!$'()*+,=" if path else "!$'()*+,=")
+    """A mailbox name as it stands in a URL; ``path`` false: a user's.
+
+    Levels that would be read as steps through the path are written in escapes (RFC 5092 7).
+    """
+    if not path:
+        return urllib.parse.quote(text, safe="!$'()*+,=")
+    levels = urllib.parse.quote(text, safe="/!$'()*+,=").split("/")
+    return "/".join([one.replace(".", "%2E") if one in (".", "..") else one for one in levels])
 
 
 def _section(text: str) -> Section:

@@ -1,7 +1,7 @@
 """IMAP URLs: those of the standards, and anything else: a value or BadSyntax."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quintet.errors import BadSyntax
@@ -127,6 +127,8 @@ def test_anything_is_a_value_or_bad_syntax(text):
 
 
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x2FF), min_size=1, max_size=30))
+@example("..")
+@example("a/./b")
 def test_relative_urls_mean_the_selected_mailbox(mailbox):
     for text in (";UID=7", "/;UID=7"):
         try:
@@ -135,3 +137,22 @@ def test_relative_urls_mean_the_selected_mailbox(mailbox):
             assert "\x7f" in mailbox or mailbox.startswith("/")
         else:
             assert (url.mailbox, url.uid) == (mailbox, 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "selected", "means"),
+    [
+        ("/a/../b/;UID=7", "", "b"),
+        ("/a/./b/;UID=7", "", "a/b"),
+        ("/../a/;UID=7", "", "a"),
+        ("../c/;UID=7", "a/b", "c"),
+        ("c/;UID=7", "a/b", "a/c"),
+        ("/%2E%2E/a/;UID=7", "", "../a"),  # a mailbox of that name
+        (";UID=7", "a/../b", "a/../b"),
+        ("c/;UID=7", "../b", "../c"),
+        ("/..;UIDVALIDITY=385759045/;UID=7", "", ".."),  # RFC 5092 9.1: no step, for it has a parameter
+    ],
+)
+def test_steps_through_the_path_of_a_relative_url(text: str, selected: str, means: str) -> None:
+    """RFC 5092 7, RFC 3986 5.2.4."""
+    assert imapurl.relative(text, selected).mailbox == means
