@@ -162,7 +162,7 @@ def read(data: bytes, claimed: bytes = b"") -> Arriving | No:
         return No('Bad "Message-ID" header field')
     newsgroups = first[b"newsgroups"].decode("utf-8", "surrogateescape")
     names = tuple(newsgroups.split(",")) if newsgroups.isascii() and " " not in newsgroups else None
-    if names is None or "\t" in newsgroups:
+    if names is None or "\t" in newsgroups or "" in names:  # INN passes over names of nothing
         names = tuple(word for word in (part.strip() for part in newsgroups.split(",")) if word)
     kept = _without_ours(data, end + 2, first)
     return Arriving(
@@ -307,7 +307,7 @@ def judge(article: Arriving, now: int, limits: Limits) -> No | None:
     refused = _lines_off(article, limits) or _dates(article, now, limits)
     if refused is not None:
         return refused
-    if not article.newsgroups or not all(article.newsgroups) or b":" in fields[b"newsgroups"]:
+    if not article.newsgroups or b":" in fields[b"newsgroups"]:
         return No('Unwanted character in "Newsgroups" header field', own)
     if limits.exclude:
         for hop in article.hops:

@@ -133,6 +133,7 @@ ROWS: list[tuple[str, Spoil, str, bool]] = [
         R,
     ),
     ("11 no group at all", field("Newsgroups", ","), 'Unwanted character in "Newsgroups" header field', R),
+    ("11 nor here", field("Newsgroups", ",\t,"), 'Unwanted character in "Newsgroups" header field', R),
     ("12 an excluded site", field("Path", "peer.test!bad.test!u"), "Unwanted site bad.test in path", R),
     ("14 a distribution of nothing", field("Distribution", ",x"), 'Bogus distribution ",x"', R),
     (
@@ -186,6 +187,10 @@ def test_a_row_of_inns_checks(spoil: Spoil, text: str, remembered: bool) -> None
         (field("From", "nobody at all"), ["local.test"]),
         (field("Expires", "never"), ["local.test"]),
         (field("Followup-To", ",,"), ["local.test"]),
+        (field("Newsgroups", ",local.test"), ["local.test"]),
+        (field("Newsgroups", "local.test,"), ["local.test"]),
+        (field("Newsgroups", "local.n,,local.test"), ["local.n", "local.test"]),
+        (field("Newsgroups", "local.n, ,local.test"), ["local.n", "local.test"]),
         (field("Lines", "99"), ["local.test"]),
         (also("X-Eight: ä".encode("latin-1")), ["local.test"]),
         (also(b"X-Long: " + b"x" * 3000), ["local.test"]),
