@@ -11,6 +11,7 @@ SEEDS: list[bytes] = [
     b"",
     b"v=STSv1; id=20160831085700Z;",
     b"v=TLSRPTv1;rua=mailto:reports@example.com,https://reporting.example.com/v1/tlsrpt?x=1",
+    b"v=TLSRPTv1;rua=htTps://reporting.example.com/v1/tlsrpt?x=1",
     b"version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmx: *.example.net\r\nmax_age: 604800\r\n",
     b"3 1 1 " + b"ab" * 32,
     b"2 0 0 3082",
@@ -25,7 +26,7 @@ def target(data: bytes) -> None:
     """Only BadSyntax and Untrusted may come out; what is understood can be written and read again."""
     mtasts.record_id([data])
     for uri in tlsrpt.destinations([data]):
-        if not uri.startswith("https://") and not tlsrpt.mail_address(uri):
+        if not uri.lower().startswith("https://") and not tlsrpt.mail_address(uri):
             raise AssertionError("a report for nobody")
     try:
         policy = mtasts.parse(data)

@@ -102,5 +102,5 @@ def expression(key: str) -> re.Pattern[str]:
         raise ValueError(f"expected /expression/, got {key!r}")
     try:
         return re.compile(found[1], re.IGNORECASE)
-    except re.error as error:
-        raise ValueError(f"{key}: {error}") from error
+    except (re.error, OverflowError, RecursionError) as error:  # the latter of {9999999999}, and of many "("
+        raise ValueError(f"{key[:80]}: {error}") from error

@@ -84,7 +84,13 @@ def test_source_of_a_table_of_postfix():
     assert table.find(Mailbox("x y", "d.example"), lambda _: False) == Mailbox("z", "example.org")
 
 
-@pytest.mark.parametrize("text", ["alone\n", "al@a.example nobody\n", "/(/ a@b\n", "al@a.example a@b c@d\n"])
+UNFIT = [
+    "alone\n", "al@a.example nobody\n", "/(/ a@b\n", "al@a.example a@b c@d\n",
+    "/(.{4294967296}@f/ $1@g\n", f"/{'(' * 9000}a{')' * 9000}/ a@b\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", UNFIT)
 def test_table_that_is_none_is_refused(text):
     with pytest.raises(ValueError, match=r"[a-z]"):
         addressmap.read(text)
