@@ -165,3 +165,18 @@ def test_recipients_that_are_seen_together_are_those_that_would_be_read(stream: 
         assert command.recipient.local == address_.rpartition("@")[0]
     ahead.pass_over(seen)
     assert ahead.take(len(ahead)) == behind.take(len(behind))
+
+
+@given(st.lists(PLAIN_OR_NOT, max_size=2).map(b"".join))
+def test_data_that_ends_a_group_is_the_data_that_would_be_read(stream: bytes) -> None:
+    """RFC 2920 3.1: DATA is the last of its group; with something behind it, it is read by itself."""
+    ahead, behind = SmtpWire(), SmtpWire()
+    ahead.feed(stream)
+    behind.feed(stream)
+    if ahead.go_ahead():
+        assert isinstance(behind.next(), commands.Data)
+        assert ahead.owed
+        assert len(ahead) == len(behind) == 0
+    else:
+        assert not ahead.owed
+        assert ahead.take(len(ahead)) == stream
