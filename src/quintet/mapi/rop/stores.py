@@ -163,8 +163,8 @@ class SetReceiveFolder:
 
 
 bare(0x68, "GetReceiveFolderTable")
-RECEIVE_COLUMNS = (0x67480014, 0x001A001F, 0x30080040)
-"""PidTagFolderId, PidTagMessageClass, PidTagLastModificationTime (R211)."""
+RECEIVE_COLUMNS = (0x67480014, 0x001A001E, 0x30080040)
+"""PidTagFolderId, PidTagMessageClass, PidTagLastModificationTime (R211); 8-bit text (MS-OXCSTOR R305)."""
 
 
 def _get_receive_rows(reader: Tells) -> tuple[list[object], ...]:

@@ -104,7 +104,7 @@ async def test_receive_folders(tmp_path: Path) -> None:
         found = (await box.ask(stores.GetReceiveFolder("MY.Class.SOMETHING"))).answer
         assert (found.folder, found.message_class.upper()) == (sent, "MY.CLASS")
         rows = (await box.ask(0x68)).answer.rows
-        assert short(next(row[0] for row in rows if row[1].upper() == "MY.CLASS")) == sent
+        assert short(next(row[0] for row in rows if row[1].upper() == b"MY.CLASS")) == sent
         assert code(await box.try_(stores.SetReceiveFolder(sent, "IPM"))) == 0x80070005
         assert code(await box.try_(stores.GetReceiveFolder(".x."))) == 0x80070057
 

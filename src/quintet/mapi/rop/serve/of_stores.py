@@ -124,7 +124,7 @@ def set_receive_folder(call: Call) -> None:
 @serves(0x68, light=True)
 def get_receive_folder_table(call: Call) -> stores.GetReceiveFolderTableAnswer:
     found = [
-        [numbers.on_wire(one.folder_id), one.klass, types.of_ms(one.changed_at)]
+        [numbers.on_wire(one.folder_id), one.klass.encode("ascii"), types.of_ms(one.changed_at)]
         for one in call.thing(Box).receive_folders()
     ]
     return stores.GetReceiveFolderTableAnswer(tuple(found))
@@ -155,7 +155,7 @@ def get_owning_servers(call: Call) -> stores.GetOwningServersAnswer:
     if not box.public:
         raise MapiError(Code.NOT_SUPPORTED)
     box.folder(counter(call.body.folder))
-    return stores.GetOwningServersAnswer((1, (call.services.hostname,)))
+    return stores.GetOwningServersAnswer((1, (names.of_server(call.services.hostname),)))  # R370, R916
 
 
 @serves(0x45, light=True)
