@@ -225,6 +225,8 @@ async def test_an_attachment_is_opened_as_was_asked(tmp_path: Path, mode: int, l
         assert await box.values(part, FILE_NAME, LEVEL) == ["a.txt", level]
         assert await box.stream(part, DATA) == b"content"
         assert await writes(box, part, NAMED) is bool(level)
+        stream = await box.try_(streams.OpenStream(DATA, 1), part)
+        assert code(stream) == (0 if level else DENIED)
         saved = await box.try_(messages.SaveChangesAttachment(0x0A), part)
         assert code(saved) == (0 if level else DENIED)
 

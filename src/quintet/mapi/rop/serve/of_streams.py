@@ -190,10 +190,8 @@ def _is_descriptor(owner: Bagged, tag: Tag) -> bool:
 
 
 def _check_writable(owner: Bagged) -> None:
-    if isinstance(owner, (ItemLike, Folder)):
+    if isinstance(owner, (ItemLike, Folder, Attachment)):
         owner.check_writable()
-    elif isinstance(owner, Attachment):
-        owner.parent.check_writable()
 
 
 @serves(0x2C)
