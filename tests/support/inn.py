@@ -290,6 +290,7 @@ backoffauth: false
 backoffpostfast: 0
 backoffpostslow: 1
 backofftrigger: 1000000
+nnrpdloadlimit: 0
 nnrpdposthost: 127.0.0.1
 nnrpdpostport: {me.port}
 pathnews: {me.bin.parent}

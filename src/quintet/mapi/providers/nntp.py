@@ -18,6 +18,7 @@ MAX_ANSWER = 256 * 1024 * 1024  # bytes, as `allowance` counts; all groups, or a
 MAX_DIGITS = 16  # of an article number (RFC 3977 section 8 and 9.8)
 CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """What no line of a protocol may hold."""
+UNAVAILABLE = 400  # RFC 3977 3.2.1: and the connection is closed
 
 
 class Answer(Exception):
@@ -29,7 +30,10 @@ class Answer(Exception):
 
 
 class Connection:
-    """One session.  Raises MapiError(NETWORK_ERROR, LOGON_FAILED) where it begins, `Answer` later."""
+    """One session.
+
+    Raises MapiError(NETWORK_ERROR, LOGON_FAILED, SERVER_BUSY) where it begins, `Answer` later.
+    """
 
     def __init__(
         self,
@@ -50,7 +54,8 @@ class Connection:
             self._begin(context, starttls=starttls, user=user, password=password)
         except Answer as error:
             self.close()
-            raise MapiError(Code.LOGON_FAILED, f"{error.code} {error.text}") from error
+            code = Code.SERVER_BUSY if error.code == UNAVAILABLE else Code.LOGON_FAILED
+            raise MapiError(code, f"{host}: {error.code} {error.text}") from error
         except OSError as error:
             self.close()
             raise MapiError(Code.NETWORK_ERROR, f"{host}: {error}") from error
@@ -68,8 +73,11 @@ class Connection:
             self._file.close()
             self._secure(context)
             self._file = self._socket.makefile("rb")
-        with contextlib.suppress(Answer):  # 500 and 502: it is one for readers only
+        try:
             self.ask("MODE READER", 200, 201)
+        except Answer as error:  # 500 and 502: it is one for readers only
+            if error.code == UNAVAILABLE:
+                raise
         if user and self.ask(f"AUTHINFO USER {user}", 281, 381)[0] == 381:
             self.ask(f"AUTHINFO PASS {password}", 281)
 

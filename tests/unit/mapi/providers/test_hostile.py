@@ -335,15 +335,15 @@ def test_what_may_have_been_done_is_not_done_again(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def news(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], nntp.Connection]]:
+def news(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., nntp.Connection]]:
     """A connection to a server that says what it is told, whatever it hears."""
     ends: list[socket.socket] = []
 
-    def connect(said: bytes) -> nntp.Connection:
+    def connect(said: bytes, greeting: bytes = b"200 here\r\n200 here\r\n") -> nntp.Connection:
         ours, theirs = socket.socketpair()
         ends.append(theirs)
         monkeypatch.setattr(socket, "create_connection", lambda *_: ours)
-        theirs.sendall(b"200 here\r\n200 here\r\n" + said)
+        theirs.sendall(greeting + said)
         theirs.shutdown(socket.SHUT_WR)
         return nntp.Connection("news", 119, context=None, starttls=False, user="", password="")
 
@@ -356,6 +356,20 @@ def news(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], nntp.Con
 def test_article_numbers_are_digits(text: str | bytes) -> None:
     """RFC 3977 9.8: article-number = 1*16DIGIT; `int` takes much else."""
     assert nntp.number_of(text) is None
+
+
+@pytest.mark.parametrize("before", [b"", b"200 here\r\n"])
+def test_a_news_server_that_has_too_much_to_do_says_so(
+    news: Callable[..., nntp.Connection], before: bytes
+) -> None:
+    """RFC 3977 3.2.1; INN says it to MODE READER, when the reader's process is started."""
+    told = refused(Code.SERVER_BUSY, news, b"", before + b"400 load at 17, try later\r\n")
+    assert told == "news: 400 load at 17, try later"
+
+
+def test_a_news_server_for_readers_only_needs_no_mode(news: Callable[..., nntp.Connection]) -> None:
+    connection = news(b"", b"200 here\r\n500 what?\r\n")
+    connection.close()
 
 
 def test_numbers_of_a_news_server_that_are_none_are_passed_over(
