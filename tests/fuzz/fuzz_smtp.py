@@ -14,6 +14,7 @@ SEEDS = [
     b"From: a@b\r\nBcc: c\r\n d\r\n\r\nbody\r\n",
     b"XCLIENT NAME=a.test ADDR=IPV6:::1 LOGIN=a+40b.test\r\nXFORWARD SOURCE=LOCAL IDENT=x\r\n",
     b"BURL imap://a/b;uid=1 LAST\r\nEXPN x SMTPUTF8\r\n",
+    b'RCPT TO:<"a b"@[x:"@"]>\r\nRCPT TO:<a@[x:@]>\r\n',
     b"junk\r\n\r\n",
 ]
 BOX = Mailbox("a", "b.test")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # RFC 5321 4.1.2, RFC 6531 3.3: no control, space, special or dot, but those between
 _ATOMS = re.compile(r"[^\x00- \"(),.:;<>@\[-\]\x7f]+(?:\.[^\x00- \"(),.:;<>@\[-\]\x7f]+)*")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"(?:@(.*))?', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,12 @@ NULL = Mailbox("", "")  # the sender of reports, which never get an answer (RFC 
 @functools.lru_cache(maxsize=1024)
 def mailbox(text: str) -> Mailbox:
     """Reads back what ``str(Mailbox)`` wrote; for values of our own (queue rows, configuration)."""
-    if not text.startswith('"'):
-        local, _, domain = text.rpartition("@") if "@" in text else (text, "", "")
-        return Mailbox(local, domain.lower())
-    end = text.rfind('"')
-    return Mailbox(re.sub(r"\\(.)", r"\1", text[1:end]), text[end + 2 :].lower())
+    if quoted := _QUOTED.fullmatch(text):
+        return Mailbox(re.sub(r"\\(.)", r"\1", quoted[1], flags=re.DOTALL), (quoted[2] or "").lower())
+    at = text.find("@[") if text.endswith("]") else -1  # a literal may hold "@" as well
+    if at < 0:
+        at = text.rfind("@")
+    return Mailbox(text[:at], text[at + 1 :].lower()) if at >= 0 else Mailbox(text, "")
 
 
 @dataclass(frozen=True, slots=True)

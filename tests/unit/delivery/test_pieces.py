@@ -52,6 +52,8 @@ def test_one_warning_after_its_time(age_s, warned, expected):
         (Mailbox("a@b", "[192.0.2.1]"), '"a@b"@[192.0.2.1]'),
         (Mailbox("zoë", "bücher.example"), "zoë@bücher.example"),
         (Mailbox(".a", "example.org"), '".a"@example.org'),
+        (Mailbox("a b", '[x:"@"]'), '"a b"@[x:"@"]'),  # RFC 5321 4.1.3: dcontent, found by fuzzing
+        (Mailbox("a", "[x:@]"), "a@[x:@]"),
     ],
 )
 def test_mailbox_is_written_as_it_is_read(box, text):
