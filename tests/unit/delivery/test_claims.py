@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -26,6 +27,18 @@ def accepted(way, letter: bytes, *addresses: str):
     return way.accept(made, content_of(letter))
 
 
+@asynccontextmanager
+async def claiming(out, **options):
+    """A runner that runs, and leases what comes in; with the way in."""
+    runner, way = out.runner(**options), out.house.inbound
+    way.claims = runner
+    running = asyncio.create_task(runner.run())
+    await until(lambda: runner.claim() is not None)
+    yield runner, way
+    await runner.stop(1.0)
+    await running
+
+
 @pytest.fixture
 def leases(monkeypatch):
     """How often the queue was looked through."""
@@ -42,19 +55,12 @@ def leases(monkeypatch):
 
 
 async def test_new_mail_is_sent_without_a_look_into_the_queue(out, to_host, leases):
-    async with next_host() as host:
-        runner = out.runner(routes=to_host(host.port))
-        way = out.house.inbound
-        way.claims = runner
-        running = asyncio.create_task(runner.run())
-        await until(lambda: runner.claim() is not None)
+    async with next_host() as host, claiming(out, routes=to_host(host.port)) as (_, way):
         for number in range(3):
             await accepted(way, b"Subject: %d\r\n\r\nx\r\n" % number, "zoe@a.example", "bob@b.example")
         await until(lambda: not out.house.store.peek(lambda tx: tx.all("SELECT id FROM queue")))
         assert len([one for one in host.heard if one.startswith("RCPT")]) == 6
         assert leases == []
-        await runner.stop(1.0)
-        await running
 
 
 @pytest.mark.parametrize("why", ["disabled", "backlog", "busy", "stopping", "not running"])
@@ -107,19 +113,13 @@ async def test_mail_of_a_transaction_that_failed_is_not_taken_over(out, to_host,
 
 async def test_mail_for_a_host_that_is_left_alone_rests_like_the_other(out, to_host):
     """It was claimed once, put back, and is not claimed again while the host rests."""
-    runner = out.runner(routes=to_host(1), per_destination=1)  # nobody is there
-    way = out.house.inbound
-    way.claims = runner
-    running = asyncio.create_task(runner.run())
-    await until(lambda: runner.claim() is not None)
-    for number in range(30):
-        await accepted(way, b"Subject: %d\r\n\r\nx\r\n" % number, f"u{number}@a.example")
-    await until(lambda: not runner._in_hand)
-    rows = await out.house.queued()
-    assert len(rows) == 30
-    assert {row.state for row in rows} == {"waiting"}
-    await runner.stop(1.0)
-    await running
+    async with claiming(out, routes=to_host(1), per_destination=1) as (runner, way):  # nobody is there
+        for number in range(30):
+            await accepted(way, b"Subject: %d\r\n\r\nx\r\n" % number, f"u{number}@a.example")
+        await until(lambda: not runner._in_hand)
+        rows = await out.house.queued()
+        assert len(rows) == 30
+        assert {row.state for row in rows} == {"waiting"}
 
 
 async def test_mail_taken_over_while_the_runner_stops_is_given_back(out, to_host):
@@ -148,12 +148,7 @@ async def test_new_mail_is_sent_from_memory_for_a_moment(out, to_host, monkeypat
         return look(tx, recipient, *rest)
 
     monkeypatch.setattr(leaving, "look_at_one", counted)
-    async with next_host() as host:
-        runner = out.runner(routes=to_host(host.port))
-        way = out.house.inbound
-        way.claims = runner
-        running = asyncio.create_task(runner.run())
-        await until(lambda: runner.claim() is not None)
+    async with next_host() as host, claiming(out, routes=to_host(host.port)) as (runner, way):
         await accepted(way, b"Subject: new\r\n\r\n.x\r\n", "zoe@a.example")
         await until(lambda: len(host.messages) == 1)
         assert host.messages[0].endswith(b"Subject: new\r\n\r\n.x\r\n")
@@ -161,9 +156,7 @@ async def test_new_mail_is_sent_from_memory_for_a_moment(out, to_host, monkeypat
         await out.queue("bob@b.example")
         await until(lambda: len(host.messages) == 2)
         assert asked == ["bob@b.example"]
-        await runner.stop(1.0)
-        await running
-        assert runner._new == {}
+    assert runner._new == {}
 
 
 async def test_new_mail_that_waited_is_asked_for(out, to_host):

@@ -368,7 +368,8 @@ def test_a_news_server_that_has_too_much_to_do_says_so(
 
 
 def test_a_news_server_for_readers_only_needs_no_mode(news: Callable[..., nntp.Connection]) -> None:
-    connection = news(b"", b"200 here\r\n500 what?\r\n")
+    connection = news(b"211 2 1 2 a.b\r\n", b"200 here\r\n500 what?\r\n")
+    assert connection.ask("GROUP a.b", 211) == (211, "2 1 2 a.b")
     connection.close()
 
 
