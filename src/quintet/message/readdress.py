@@ -14,13 +14,14 @@ from quintet.message.addresses import comment_end
 Other = Callable[[bytes], bytes | None]
 """What an address becomes, as it is written; None: it stays."""
 
+MAX_UNCLOSED = 64  # comments without an end, or too deep; in a field of more nothing is taken for a comment
+
 _FIELDS = re.compile(rb"(?<=\n)(?![ \t])")
 _ATOM = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\x80-\xff-]+"
-_TOKEN = re.compile(
-    rb'(?P<address>(?:"(?:[^"\\]|\\.)*"|%b)@(?:[A-Za-z0-9.\x80-\xff-]+|\[[^\]\\\s]*\]))'
-    rb'|"(?:[^"\\]|\\.)*"|%b|.' % (_ATOM, _ATOM),
-    re.DOTALL,
-)
+_QUOTED = rb'"(?:[^"\\]|\\.)*"'
+_ADDRESS = rb"(?P<address>(?:%b)@(?:[A-Za-z0-9.\x80-\xff-]+|\[[^\[\]\\\s]*\]))|%b|."
+_TOKEN = re.compile(_ADDRESS % ((_QUOTED + b"|" + _ATOM,) * 2), re.DOTALL)
+_AFTER_QUOTES = re.compile(_ADDRESS % (_ATOM, _ATOM), re.DOTALL)  # where no quotation mark has its second
 
 
 def block(fields: bytes, others: Mapping[bytes, Other]) -> bytes:
@@ -59,14 +60,19 @@ def _field(field: bytes, other: Other) -> bytes:
 
 def _value(value: bytes, other: Other) -> bytes:
     made: list[bytes] = []
-    at = 0
+    at, token, unclosed = 0, _TOKEN, 0
     while at < len(value):
-        if value[at] == 0x28 and (end := comment_end(value, at)) >= 0:
-            made.append(value[at:end])
-            at = end
-            continue
-        found = _TOKEN.match(value, at)
+        if value[at] == 0x28 and unclosed < MAX_UNCLOSED:
+            end = comment_end(value, at)
+            if end >= 0:
+                made.append(value[at:end])
+                at = end
+                continue
+            unclosed += 1
+        found = token.match(value, at)
         assert found is not None  # its last branch takes any octet
+        if found[0] == b'"':
+            token = _AFTER_QUOTES  # looked for once: a field may be nothing but such marks
         at = found.end()
         address = found["address"]
         new = other(address) if address is not None and not address.startswith(b"=?") else None
