@@ -137,6 +137,8 @@ class _Reading:
 
     def take(self, line: str) -> None:
         parts = [part.strip() for part in line.split(":", 3)]
+        if parts[0] == "/localencoding/":  # has two fields; ours is UTF-8 (RFC 3977 7.6.6)
+            return
         if len(parts) != 4:
             raise BadRule("expected message:from:newsgroups:action")
         message, sender, newsgroups, action = parts
@@ -148,7 +150,7 @@ class _Reading:
             if not re.fullmatch(r"\d{1,6}", action):
                 raise BadRule(f"expected a number of changes, got {action[:40]!r}")
             self.changes.append((newsgroups, int(action)))
-        elif message != "/localencoding/":  # ours is UTF-8 (RFC 3977 7.6.6)
+        else:
             self.found.append(rule(message, sender, newsgroups, action))
 
     def rules(self) -> Rules:

@@ -26,10 +26,10 @@ DEFAULTS = (
 GROUP_MESSAGES = ("newgroup", "rmgroup", "checkgroups")
 
 KINDS = {  # what anybody's newgroup, rmgroup and checkgroups lead to, and then those of the senders
+    "orphan": (("mail", "mail", "mail"), ""),  # before all: parts of one have found somebody
     "open": (("log", "drop", "drop"), ""),
     "signed": (("drop", "drop", "drop"), "verify"),
     "unsigned": (("log", "log", "log"), "mail"),
-    "orphan": (("mail", "mail", "mail"), ""),
     "local": (("drop", "drop", "drop"), ""),
     "private": (("drop", "drop", "drop"), ""),
     "defunct": (("drop", "mail", "drop"), ""),

@@ -16,7 +16,7 @@ rmgroup:boss@example.org:local.*:verify-local.admin
 /encoding/:*:*:cp1252
 /encoding/:*:fido7.*:koi8-r
 /maxdocheckgroups/:*:local.*:3
-/localencoding/:utf-8:*:x
+/localencoding/:utf-8
 """
 THERE = "there are doit, drop, log, mail and verify-KEY"
 
@@ -123,3 +123,19 @@ def test_a_block_that_cannot_be_meant_is_a_fault_of_the_configuration() -> None:
         "news.control.1.action",
         "news.control.2",
     ]
+
+
+@pytest.mark.parametrize(
+    ("sender", "group", "key"),
+    [
+        ("fidobelg@mail.z2.fidonet.org", "fido.belg.new", "fido.belg.news"),
+        ("fido.ger@news.fu-berlin.de", "fido.ger.new", "fido.ger@news.fu-berlin.de"),
+        ("newgroups-request@fido7.org", "fido7.new", "fido7.announce.newgroups"),
+        ("usenet@novabbs.com", "rocksolid.new", "usenet@novabbs.com"),
+    ],
+)
+def test_a_part_of_a_hierarchy_without_an_owner_has_one(sender: str, group: str, key: str) -> None:
+    shipped = hierarchies.shipped()
+    for message in hierarchies.GROUP_MESSAGES:
+        assert shipped.action(message, sender, group) == Action("verify", key)
+    assert shipped.action("newgroup", "x@y.example", "fido.new") == Action("mail")
