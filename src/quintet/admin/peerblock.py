@@ -9,25 +9,31 @@ from __future__ import annotations
 import dataclasses
 import json
 
+from quintet.config.expiry import Expire
+from quintet.config.news import ControlRule, NocemRule
 from quintet.config.peers import Peer
+from quintet.config.readers import Access
 
 
-def block(peer: Peer) -> str:
-    """The ``[[nntp.peer]]`` block: every option that is not the default."""
-    lines = ["[[nntp.peer]]"]
-    plain = Peer()
-    for each in dataclasses.fields(peer):
-        value = getattr(peer, each.name)
+def block(one: Peer | Access | Expire | ControlRule | NocemRule, header: str = "[[nntp.peer]]") -> str:
+    """The block: every option that is not the default."""
+    lines = [header]
+    plain = type(one)()
+    for each in dataclasses.fields(one):
+        value = getattr(one, each.name)
         if value != getattr(plain, each.name):
-            lines.append(f"{each.name} = {_toml(value)}")
+            lines.append(f"{each.name} = {toml(value)}")
     return "\n".join(lines) + "\n"
 
 
-def _toml(value: object) -> str:
+def toml(value: object) -> str:
+    """A value as it stands in the file."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, tuple):
-        return f"[{', '.join(_toml(each) for each in value)}]"
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(toml(each) for each in value)}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{toml(key)} = {toml(each)}' for key, each in value.items())} }}"
     # a JSON string is a TOML string, but for DEL
     return (
         json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

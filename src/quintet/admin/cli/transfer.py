@@ -13,6 +13,7 @@ from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
 
 if TYPE_CHECKING:
     from quintet.admin.transfer.incoming import Incoming
+    from quintet.admin.transfer.innconf.whole import Whole
     from quintet.admin.transfer.load import Result
     from quintet.config.root import Config
     from quintet.store.model import Account, Folder
@@ -140,22 +141,143 @@ FoldersOption = Annotated[
 ]
 
 
+EtcOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--etc", help="INN's pathetc: what its files say is written to the configuration first, which must"
+        " not be there yet.", exists=True, file_okay=False, show_default=False,
+    ),
+]  # fmt: skip
+
+
+@incoming.command("inn-config")
+def import_inn_config(
+    etc: Annotated[
+        Path, typer.Argument(help="INN's pathetc, with inn.conf: /etc/news.", exists=True, file_okay=False)
+    ],
+    write: Annotated[
+        Path | None, typer.Option("--write", help="The file to write, new; default: standard output.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show INN's configuration as ours: inn.conf, newsfeeds, incoming.conf, readers.conf, expire.ctl..."""
+    found = _read_inn(etc)
+    if write is not None:
+        _write_new(write, found.text)
+    if as_json:
+        common.emit(
+            {
+                "text": found.text, "notes": found.notes, "peers": found.peers, "access": found.access,
+                "expire": found.expire, "written": write is not None,
+            }
+        )  # fmt: skip
+        return
+    for note in found.notes:
+        typer.echo(f"quintet: {note}", err=True)
+    if write is None:
+        typer.echo(found.text, nl=False)
+    else:
+        typer.echo(_told(found, write))
+
+
+def _told(found: Whole, path: Path) -> str:
+    counts = f"{found.peers} peers, {found.access} rules of access, {found.expire} rules of expiry"
+    return f"{path} written: {counts}; {len(found.notes)} notes stand at its head"
+
+
+def _read_inn(etc: Path) -> Whole:
+    from quintet.admin.transfer.innconf import whole
+
+    try:
+        return whole.read(etc)
+    except OSError as error:
+        raise Failed(f"{error.filename or etc}: {error.strerror}") from error
+    except ValueError as error:
+        raise Failed(str(error)) from error
+
+
+def _write_new(path: Path, text: str) -> None:
+    """For its owner alone: it may have passwords of peers."""
+    import os
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+    except FileExistsError:
+        raise Failed(f"{path} is there already", "Give another name, or take it away.") from None
+    except OSError as error:
+        raise Failed(f"{path}: {error.strerror}") from error
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
 @incoming.command("inn")
 def import_inn(
     db: Annotated[
-        Path,
-        typer.Option("--db", help="INN's pathdb: active, newsgroups, history.", exists=True, file_okay=False),
-    ] = Path("/var/lib/news"),
+        Path | None,
+        typer.Option(
+            "--db", help="INN's pathdb: active, newsgroups, history. Default: what inn.conf says, or"
+            " /var/lib/news.", exists=True, file_okay=False, show_default=False,
+        ),
+    ] = None,
     spool: Annotated[
-        Path,
-        typer.Option("--spool", help="INN's pathspool, with articles/.", exists=True, file_okay=False),
-    ] = Path("/var/spool/news"),
+        Path | None,
+        typer.Option(
+            "--spool", help="INN's pathspool, with articles/. Default: what inn.conf says, or"
+            " /var/spool/news.", exists=True, file_okay=False, show_default=False,
+        ),
+    ] = None,
+    etc: EtcOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
-) -> None:
-    """Bring over groups, articles (tradspool) and history of INN; numbers and arrival stay as they are."""
+) -> None:  # fmt: skip
+    """Bring over groups, articles (tradspool) and history of INN; numbers and arrival stay as they are.
 
-    async def work(store: Store, _: Config) -> Any:  # Any: its Result is loaded late
+    With --etc its configuration comes over as well, and everything by this one command.
+    """
+    found = None
+    if etc is not None:
+        found = _read_inn(etc)
+        config = config or Path("quintet.toml")
+        config = config / "quintet.toml" if config.is_dir() else config
+        _write_new(config, found.text)
+        if not as_json:
+            for note in found.notes:
+                typer.echo(f"quintet: {note}", err=True)
+            typer.echo(_told(found, config))
+    result = _bring_inn(
+        db or (found.db if found else Path("/var/lib/news")),
+        spool or (found.spool if found else Path("/var/spool/news")),
+        config,
+        as_json,
+    )
+    if as_json:
+        common.emit(
+            {
+                "groups": result.groups,
+                "added": result.added,
+                "present": result.present,
+                "hashes": result.hashes,
+                "failures": result.failures,
+                "failed": result.failed,
+                **({"notes": found.notes} if found else {}),
+            }
+        )
+        return
+    for text in result.failed:
+        typer.echo(f"quintet: {text}", err=True)
+    typer.echo(
+        f"{result.groups} groups, {result.added} articles added, {result.present} already there,"
+        f" {result.failures} failed"
+    )
+    if result.hashes:
+        typer.echo(f"{result.hashes} ids of articles that are gone taken over, by their hashes")
+
+
+def _bring_inn(
+    db: Path, spool: Path, config: Path | None, as_json: bool
+) -> Any:  # Any: its Result is loaded late
+    async def work(store: Store, _: Config) -> Any:  # Any: the same
         from quintet.admin.transfer import inn_load
 
         history = db / "history"
@@ -172,29 +294,9 @@ def import_inn(
                 raise Failed(str(error)) from error
 
     try:
-        result = common.with_store(config, work)
+        return common.with_store(config, work)
     except OSError as error:
         raise Failed(f"{error.filename or db}: {error.strerror}", code=Exit.LATER) from error
-    if as_json:
-        common.emit(
-            {
-                "groups": result.groups,
-                "added": result.added,
-                "present": result.present,
-                "hashes": result.hashes,
-                "failures": result.failures,
-                "failed": result.failed,
-            }
-        )
-        return
-    for text in result.failed:
-        typer.echo(f"quintet: {text}", err=True)
-    typer.echo(
-        f"{result.groups} groups, {result.added} articles added, {result.present} already there,"
-        f" {result.failures} failed"
-    )
-    if result.hashes:
-        typer.echo(f"{result.hashes} ids of articles that are gone taken over, by their hashes")
 
 
 @outgoing.command("inn")
