@@ -18,7 +18,6 @@ from quintet.message import section
 from quintet.store import entries, entry_annotations, glance
 from quintet.store.db import bounded
 from quintet.store.entry_annotations import Along, Limits, Remark
-from quintet.store.model import Folder, FolderId
 
 if TYPE_CHECKING:
     from quintet.config.imap import Imap
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from quintet.message.digest import Digest
     from quintet.net.seam import Input
     from quintet.store.db import Tx
-    from quintet.store.model import AccountId
+    from quintet.store.model import AccountId, Folder
 
 MAX_BYTES = 1 << 20  # bytes of one kind on one message
 PAGE = 500  # messages annotated in one transaction, where the values are short
@@ -87,13 +86,14 @@ async def annotate(session: Session, command: commands.Annotate, _: Input) -> As
     modified: list[int] = []
     for page in here.view.batches(ranges, max(min(PAGE, WRITTEN // max(weight, 1)), 1)):
         done = await session.house.store.write(
-            _change, here.folder_id, page, command, session.user.account_id, bounds(config)
+            _change, here, page, command, session.user.account_id, bounds(config)
         )
         modified += done.refused
         tried += len(page)
         for reply in news.at(tried):
             yield reply
-        here.told.update((one.uid, one.modseq) for one in (*done.changed, *done.late))
+        told = (*(one for one in done.changed if one.uid not in done.news), *done.late)
+        here.told.update((one.uid, one.modseq) for one in told)
         if session.condstore and done.changed:  # RFC 5257 4.5: silent, but for MODSEQ
             yield flags.modseqs(session, here, done.changed)
         if done.late:
@@ -110,11 +110,13 @@ async def annotate(session: Session, command: commands.Annotate, _: Input) -> As
     yield flags.end(session, command, ranges, modified, short)
 
 
-@bounded(lambda folder_id, uids, *_: len(uids) <= 8)
+@bounded(lambda here, uids, *_: len(uids) <= 8)
 def _change(
-    tx: Tx, folder_id: FolderId, uids: list[int], command: commands.Annotate, me: AccountId, most: Limits
+    tx: Tx, here: Selected, uids: list[int], command: commands.Annotate, me: AccountId, most: Limits
 ) -> flags.Done:
+    folder_id = here.folder_id
     before = glance.highest(tx, folder_id) or 0
+    news = flags.news_of(tx, here, uids, before)
     try:
         changed, late = entry_annotations.put(
             tx, folder_id, uids, command.remarks, me, most, unchanged_since=command.unchanged_since
@@ -122,7 +124,7 @@ def _change(
     except Refused as error:
         raise _too_many(error) from error
     states = entries.states(tx, folder_id, late[: flags.MAX_LATE], reader=me) if late else []
-    return flags.Done(changed, late, states, before, glance.highest(tx, folder_id) or 0)
+    return flags.Done(changed, late, states, before, glance.highest(tx, folder_id) or 0, news)
 
 
 def _too_many(error: Refused) -> Refused:

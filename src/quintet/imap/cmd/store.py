@@ -48,7 +48,7 @@ def store(session: Session, command: commands.Store, _: Input) -> Replies:
     note = None
     if bits & SEEN:
         note = reading.by(session.peer.id, session.user.account_id, "imap", opened=False)
-    change = Change(command.mode, bits, keywords, command.unchanged_since, may)
+    change = Change(command.mode, bits, keywords, command.unchanged_since, may, command.silent)
     if len(ranges) <= FEW and 0 < here.view.count(ranges) <= FEW:
         return _few(session, command, ranges, short, change, note)
     return _many(session, command, ranges, short, change, note)
@@ -123,7 +123,7 @@ def _noted(here: Selected, done: Done) -> bool:
     if done.before <= here.cursor and not here.contexts:
         here.cursor = max(here.cursor, done.after)
         return True
-    here.told.update((one.uid, one.modseq) for one in done.changed)
+    here.told.update((one.uid, one.modseq) for one in done.changed if one.uid not in done.news)
     return False
 
 
@@ -178,6 +178,7 @@ class Done:
     late: list[Changed]  # the state of some that were refused
     before: int
     after: int
+    news: frozenset[Uid] = frozenset()  # changed silently, and by others before: their state is to be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,7 @@ class Change:
     keywords: tuple[str, ...]
     unchanged_since: int | None
     may: int  # the flags that "=" may touch
+    silent: bool
 
 
 @bounded(lambda here, uids, *_: len(uids) <= FEW)
@@ -196,13 +198,25 @@ def _change(tx: Tx, here: Selected, uids: list[int], change: Change, note: Note 
     folder = folders.get(tx, here.folder_id)
     before: int = folder.highest_modseq
     after = before
+    news = news_of(tx, here, uids, before) if change.silent else frozenset()
     changed, refused = _set(tx, here, folder, uids, change, note)
     late = entries.states(tx, here.folder_id, refused[:MAX_LATE], reader=here.reader) if refused else []
     if here.reader is not None:  # marks of one's own are counted apart
         after = glance.highest(tx, here.folder_id) or 0
     elif changed:
         after = max(before, *(one.modseq for one in changed))
-    return Done(changed, refused, late, before, after)
+    return Done(changed, refused, late, before, after, news)
+
+
+def news_of(tx: Tx, here: Selected, uids: list[int], before: int) -> frozenset[Uid]:
+    """Those that others changed since the client was told; the answer to a silent change would hide it.
+
+    RFC 9051 6.4.6: what an external source changed is told, .SILENT or not.
+    """
+    if before <= here.cursor:
+        return frozenset()
+    states = entries.states(tx, here.folder_id, uids, reader=here.reader)
+    return frozenset(one.uid for one in states if one.modseq > max(here.cursor, here.told.get(one.uid, 0)))
 
 
 def _set(
