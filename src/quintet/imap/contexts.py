@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from quintet.errors import BadSyntax, Reason
@@ -93,11 +93,16 @@ def begin(
     session: Session,
     here: Selected,
     command: commands.Searching,
-    question: matching.Question,
+    question: matching.Question | None,
     uids: Sequence[int],
     plan: Plan | None = None,
 ) -> bytes:
-    """Follows the results from now on; or says that it will not (RFC 5267 4.3.1)."""
+    """Follows the results from now on; or says that it will not (RFC 5267 4.3.1).
+
+    ``question``: None for one that cannot be followed.
+    """
+    if question is None:
+        return b'* NO [NOUPDATE %b] "*" moves\r\n' % fmt.string(command.tag)
     held = sum(len(one.uids) for one in here.contexts.values())
     unstable = plan is not None and plan.fleeting  # scores are relative to all that match
     if len(here.contexts) >= MAX_CONTEXTS or held + len(uids) > MAX_RESULTS or unstable:
@@ -121,8 +126,10 @@ def cancel(session: Session, command: find_commands.CancelUpdate, _: Input) -> R
 def vanished(here: Selected, ranges: Iterable[tuple[int, int]]) -> bytes:
     """What of the results is gone; told before the EXPUNGE (RFC 5267 4.3.4)."""
     told = []
-    for context in here.contexts.values():
-        gone = list(_within(context.uids, ranges))
+    lost = sets.join(ranges)
+    for context in here.contexts.values() if lost else ():
+        told.append(_behind(here, context))
+        gone = [uid for uid in context.uids if sets.contains(lost, uid)]
         if gone:
             context.changed.difference_update(gone)
             context.fresh.difference_update(gone)
@@ -130,9 +137,16 @@ def vanished(here: Selected, ranges: Iterable[tuple[int, int]]) -> bytes:
     return b"".join(told)
 
 
-def _within(uids: Iterable[int], ranges: Iterable[tuple[int, int]]) -> Iterator[int]:
-    joined = sets.join(ranges)
-    return (uid for uid in uids if sets.contains(joined, uid)) if joined else iter(())
+def _behind(here: Selected, context: Context) -> bytes:
+    """What is found out and not told yet comes before what is gone; items of new messages come later."""
+    owed = [ops for one, ops, _ in here.owed if one is context] + context.ready
+    here.owed = [(one, [] if one is context else ops, uids) for one, ops, uids in here.owed]
+    fresh = context.fresh.intersection(uid for ops in context.ready for _, _, uids in ops for uid in uids)
+    if fresh:
+        here.owed.append((context, [], sorted(fresh)))
+        context.fresh -= fresh
+    context.ready.clear()
+    return b"".join([lines(here, context, ops) for ops in owed])
 
 
 def changed(session: Session, here: Selected, uids: Iterable[int], arrived: Iterable[int] = ()) -> bytes:
@@ -178,7 +192,8 @@ async def _work(session: Session, here: Selected, context: Context) -> None:
             batch = sorted(context.changed)[:BATCH]
             context.changed.difference_update(batch)
             place = searching.here(here)
-            now = await store.read(searching.matching_of, store, place, context.question, batch)
+            matches = await store.read(searching.matching_of, store, place, context.question, batch)
+            now = [uid for uid in matches if here.view.number(uid) and not here.view.is_gone(uid)]
             if context.plan is None:
                 context.ready.append(_difference(context, batch, now))
                 continue

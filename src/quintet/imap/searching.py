@@ -10,9 +10,9 @@ import asyncio
 import functools
 from array import array
 from collections.abc import AsyncGenerator, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from quintet.imap import commands, fields, filters, limits, matching, narrowing, sets
 from quintet.imap.cmd import fetch
@@ -111,6 +111,10 @@ def none_by_counts(session: Session, selected: Selected, command: commands.Searc
     return folder.highest_modseq <= selected.cursor
 
 
+def _names_uids(key: commands.Key) -> TypeGuard[commands.Numbered]:
+    return isinstance(key, commands.Numbered) and key.uid and not key.numbers.saved
+
+
 def _is_flag(key: commands.Key) -> bool:
     return isinstance(key.key if isinstance(key, commands.Not) else key, commands.HasFlag)
 
@@ -151,6 +155,7 @@ class Finder:
             session.user.account_id,
         )  # fmt: skip
         self.question = matching.require(key, context)
+        self._context = context
         self._own = place.reader is None
         self._condition = narrowing.condition(key, context, own=self._own)
         self._key = key
@@ -175,6 +180,23 @@ class Finder:
             if isinstance(one, commands.Numbered):
                 ranges = sets.intersect(ranges, sets.join(self._place.ranges(one.numbers, one.uid)))
         return ranges
+
+    def followed(self) -> matching.Question | None:
+        """What is asked of each later change (RFC 5267 4.3); None: a ``*`` would move.
+
+        Numbers mean what they did when the command came, UIDs also messages that are not there yet.
+        """
+        if not matching.any_key(self._key, _names_uids):
+            return self.question
+        largest = self._place.span[1]
+        if matching.any_key(self._key, lambda one: _names_uids(one) and one.numbers.moves(largest)):
+            return None
+        return matching.require(self._key, replace(self._context, ranges=self._lasting))
+
+    def _lasting(self, numbers: sets.NumberSet, uid: bool) -> fetch.Ranges:
+        if not uid or numbers.saved:
+            return self._place.ranges(numbers, uid)
+        return numbers.resolve(sets.MAX_NUMBER)
 
     def at_once(self) -> bool:
         """Searches here and now if that takes a few milliseconds at most; false: `run` has to."""

@@ -37,6 +37,10 @@ class NumberSet:
             pairs.append((low, high) if low <= high else (high, low))
         return join(pairs)
 
+    def moves(self, largest: int) -> bool:
+        """``*`` alone, or with what is not in use yet: a larger number changes more than an end."""
+        return any(STAR in pair and (max(pair) == STAR or max(pair) > largest) for pair in self.ranges)
+
 
 def parse(text: bytes) -> NumberSet:
     """Reads a whole ``sequence-set``.  Raises BadSyntax, TOO_MANY past `MAX_RANGES`."""

@@ -105,6 +105,8 @@ async def announced(session: Session) -> AsyncGenerator[Any, None]:
         async with aclosing(fetch_bodies.unasked(session, notices.items, sets.runs(fresh))) as lines:
             async for line in lines:
                 yield line
+        if session.condstore and session.selected is here and here.held is not None:
+            yield _reached(here)  # those lines told of MODSEQs behind it
     for context, ops, uids in owed:
         if uids:
             async with aclosing(fetch_bodies.unasked(session, context.items, sets.runs(uids))) as lines:
@@ -151,9 +153,13 @@ def collect(session: Session, *, may_expunge: bool = True, asked: bool = False) 
         touched = (one.uid for one in found.changes.changed) if found.changes is not None else ()
         told.append(contexts().changed(session, here, {*found.arrived, *touched}, found.arrived))
     if session.condstore and not found.more and late | (here.held is not None):
-        # RFC 7162 3.2, 6: a client that is cut off now must ask from before what it was not told
-        told.append(b"* OK [HIGHESTMODSEQ %d] All is told up to here\r\n" % here.complete)
+        told.append(_reached(here))
     return told, found.more
+
+
+def _reached(here: Selected) -> bytes:
+    """RFC 7162 3.2, 6: a client that is cut off now must ask from before what it was not told."""
+    return b"* OK [HIGHESTMODSEQ %d] All is told up to here\r\n" % here.complete
 
 
 def no_longer(session: Session) -> list[Any]:

@@ -58,7 +58,7 @@ async def search_many(
             selected.saved = sets.runs(search.chosen(command, found.uids, saving=True))
         if selected is not None and b"UPDATE" in give:
             followed = True
-            yield contexts.begin(session, selected, command, finder.question, found.uids)
+            yield contexts.begin(session, selected, command, finder.followed(), found.uids)
         if found.uids:  # RFC 7377 2.1: nothing at all of a mailbox without a match, not even COUNT 0
             yield _answer(session, place, command, found)
     if b"UPDATE" in give and not followed:
