@@ -62,10 +62,12 @@ class Desk:
     xforward_from: Networks = field(init=False)
     refusals: Refusals = field(init=False)
     withheld: frozenset[str] = field(init=False)  # keywords of EHLO, in upper case
+    pipe_connect: bool = field(init=False)  # who was here before need not wait for greeting and EHLO's answer
 
     def __post_init__(self) -> None:
         config, submission = self.config, self.role is Role.SUBMISSION
         turns = self.turns if self.role in (Role.MX, Role.ODMR) else None
+        withheld = frozenset(word.upper() for word in config.withhold)
         made = {
             "turns": turns,
             "terms": Terms(
@@ -79,11 +81,18 @@ class Desk:
             "trusted": Networks(config.relay_networks),
             "xclient_from": Networks(config.xclient_from),
             "xforward_from": Networks(config.xforward_from),
-            "withheld": frozenset(word.upper() for word in config.withhold),
+            "withheld": withheld,
+            "pipe_connect": "PIPECONNECT" not in withheld and self._may_talk_early(),
             "refusals": Refusals(self.store, self.clock, config.trace_refusals),
         }
         for name, value in made.items():
             object.__setattr__(self, name, value)  # frozen for all others
+
+    def _may_talk_early(self) -> bool:
+        """Nothing is made of it there: an MX listener that waits, or refuses who does not, wants to see it."""
+        if self.role is Role.MX:
+            return self.config.greet_delay_s <= 0 and self.config.eager == "note"
+        return self.role is not Role.LMTP
 
     def offers_auth(self, peer: Peer) -> tuple[str, ...]:
         """Mechanisms that may be used on this connection now."""

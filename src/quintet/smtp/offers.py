@@ -89,6 +89,10 @@ def _prdr(asker: Asker) -> str:
     return "PRDR" if asker.desk.terms.prdr else ""
 
 
+def _pipe_connect(asker: Asker) -> str:
+    return "PIPECONNECT" if asker.desk.pipe_connect else ""
+
+
 def _verp(asker: Asker) -> str:
     return "XVERP" if asker.known else ""
 
@@ -148,6 +152,7 @@ ROWS: tuple[Row, ...] = (
     _priority,  # RFC 6710 3
     _no_soliciting,  # RFC 3865 2
     _prdr,  # draft-hall-prdr 2
+    _pipe_connect,  # Exim's specification, pipelining_connect_advertise_hosts
     _verp,  # Postfix's VERP_README
     _burl,  # RFC 4468 3.1
     _etrn,  # RFC 1985 3

@@ -253,7 +253,8 @@ class SmtpSession:
         lmtp = self._desk.role is Role.LMTP
         if lmtp != (command.verb == "LHLO"):
             return self._refused(replies.LMTP_WANTS_LHLO if lmtp else replies.SMTP_WANTS_EHLO, command)
-        if len(self._wire) and self._too_eager("talks_over_hello"):  # RFC 2920 3.1: EHLO ends a group
+        # RFC 2920 3.1: EHLO ends a group, unless we said that it need not
+        if len(self._wire) and not self._desk.pipe_connect and self._too_eager("talks_over_hello"):
             return self._sent_away(command)
         self._reset()  # RFC 5321 4.1.4
         self._helo = ""

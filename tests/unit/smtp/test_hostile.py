@@ -124,6 +124,7 @@ EAGER = [
 async def test_talking_out_of_turn_is_noted_for_the_checks(
     house: MailHouse, note: str, packets: list[bytes]
 ) -> None:
+    house.configure(replace(house.config, withhold=["PIPECONNECT"]))
     talk = Talk(house.service)
     await talk.begin()
     for packet in packets:
@@ -155,6 +156,28 @@ async def test_a_pipeline_as_the_standard_has_it_is_never_eager(house: MailHouse
     for packet in (HELLO, ENVELOPE + b"DATA\r\n", b"Subject: x\r\n\r\n.\r\n" + ENVELOPE + b"DATA\r\n"):
         await talk.send(packet)
     assert talk.take().endswith(b"354 End data with <CR><LF>.<CR><LF>\r\n")
+    await talk.end()
+
+
+@pytest.mark.parametrize("greet_delay_s", [0.0, 2.0])
+async def test_who_was_here_before_may_say_all_at_once(house: MailHouse, greet_delay_s: float) -> None:
+    """Exim's PIPECONNECT: offered, and no fault, unless the administrator wants to see who cannot wait."""
+    house.configure(replace(house.config, greet_delay_s=greet_delay_s))
+    talk = Talk(house.service)
+    group = HELLO + ENVELOPE + b"DATA\r\n"
+    house.meanwhile = lambda: talk.driver.received(group)
+    await talk.begin()
+    if not greet_delay_s:
+        await talk.send(group)
+    await talk.send(b"Subject: x\r\n\r\n.\r\n")
+    told = talk.take()
+    assert (b"250-PIPECONNECT\r\n" in told) is (not greet_delay_s)
+    assert [line[:3] for line in told.splitlines() if line[3:4] == b" "] == [
+        b"220", b"250", b"250", b"250", b"354", b"250",
+    ]  # fmt: skip
+    assert set(talk.peer.notes) - {"name"} == (
+        {"early_talker", "talks_over_hello"} if greet_delay_s else set()
+    )
     await talk.end()
 
 
