@@ -267,6 +267,10 @@ begin transports
 out:
   driver = smtp
   hosts_avoid_tls = *
+  connect_timeout = 5s
+  command_timeout = 20s
+  data_timeout = 20s
+  final_timeout = 20s
 begin retry
 * * F,1h,1s
 """
