@@ -186,6 +186,7 @@ class App:
         resolver, helo = dns.Resolver(config.dns, clock=clock), config.queue.helo or hostname
         self.tls_out = tls_out.OutgoingTls(config, self.store, resolver, clock=clock)
         self.tls_out.start()
+        signer = waysin.signer(config, clock)
         smtp = client.SmtpTransport(helo, clock=clock, ca_file=config.tls_out.ca_file)
         self.runner = outbound.Runner(
             self.store,
@@ -205,6 +206,7 @@ class App:
             workers=self._count,
             sorter=self.inbound.sorter,
             generic=waysin.generic(config, self.inbound.directory, clock),
+            seal=signer.sealed if signer is not None else None,
         )
         known = verify.VerifyRecipient(
             config.relay, config.smtp.relay_domains, self.runner.router, smtp, clock=clock
@@ -442,7 +444,7 @@ _SERVICES: dict[str, Callable[[App, ListenerConfig], Service]] = {
 }
 
 _SECTIONS_OF_SERVICES = frozenset(
-    "smtp queue tls_out reports dns relay rewrite milter copy imap pop3 nntp news gateway".split()  # noqa: SIM905
+    "smtp queue tls_out reports dns relay rewrite dkim milter copy imap pop3 nntp news gateway".split()  # noqa: SIM905
 )
 
 

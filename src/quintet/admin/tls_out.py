@@ -9,6 +9,7 @@ import asyncio
 
 from quintet.clock import Clock
 from quintet.config.root import Config
+from quintet.delivery import waysin
 from quintet.delivery.stsstore import StsPolicies
 from quintet.delivery.tlspolicies import TlsPolicies
 from quintet.delivery.tlsreporter import TlsReporter
@@ -39,7 +40,16 @@ class OutgoingTls:
             out.report_organization or hostname, out.report_contact or f"postmaster@{hostname}", hostname
         )
         self._wanted = out.reports
-        self._reporter = TlsReporter(store, self.tally, resolver, https, reporter, clock=clock)
+        signer = waysin.signer(config, clock)
+        self._reporter = TlsReporter(
+            store,
+            self.tally,
+            resolver,
+            https,
+            reporter,
+            clock=clock,
+            seal=signer.sealed if signer is not None else None,
+        )
         self._collecting: asyncio.Task[None] | None = None
 
     def start(self) -> None:

@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from quintet.config import copies, expiry, gateways, lines, load, milters, places
+from quintet.config import copies, dkim, expiry, gateways, lines, load, milters, places
 from quintet.config.acme import Acme
 from quintet.config.address_book import AddressBook
 from quintet.config.auth import Auth
 from quintet.config.copies import Copy
+from quintet.config.dkim import Dkim
 from quintet.config.expiry import Expire, Retention
 from quintet.config.gateways import Gateway
 from quintet.config.imap import Imap
@@ -74,6 +75,7 @@ class Config:
     news: News = _section(
         News, "What articles may bring about: cancels, control messages, moderation, filters."
     )
+    dkim: tuple[Dkim, ...] = _section(tuple, "Keys that sign the mail of our domains (DKIM).")
     milter: tuple[Milter, ...] = _section(tuple, "Mail filters that speak the milter protocol.")
     copy: tuple[Copy, ...] = _section(tuple, "Mail of which an archive or an auditor gets a copy.")
     gateway: tuple[Gateway, ...] = _section(tuple, "Newsgroups and mailing lists that are one.")
@@ -168,6 +170,7 @@ def _finished(config: Config, found: dict[lines.Path, int], file: str, folder: P
         tls_out=out,
         policy=policy,
         rewrite=rewrite,
+        dkim=dkim.beside(config.dkim, functools.partial(_beside, folder)),
         relay=relay,
         news=news,
         nntp=nntp,
@@ -215,6 +218,7 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
             yield ("queue", "tls", name, key), text
     blocks = [("gateway", *one) for one in gateways.faults(config.gateway)]
     blocks += [("milter", *one) for one in milters.faults(config.milter)]
+    blocks += [("dkim", *one) for one in dkim.faults(config.dkim)]
     blocks += [("copy", *one) for one in copies.faults(config.copy)]
     for kind, at, key, text in [*blocks, *expiry.faults(config.expire, config.retention)]:
         yield (kind, at, key), text

@@ -124,8 +124,9 @@ class Smtp:
         0, "Shortest deadline taken with BY=...;R (DELIVERBY, RFC 2852 2).", unit="s", minimum=0
     )
     withhold: list[str] = opt(
-        [], "Words that EHLO does not say, such as CHUNKING; who uses them all the same is understood. MX "
-        "listeners say PIPECONNECT only while greet_delay_s is 0 and eager is note."
+        [],
+        "Words that EHLO does not say, such as CHUNKING; who uses them all the same is understood. MX "
+        "listeners say PIPECONNECT only while greet_delay_s is 0 and eager is note.",
     )
     prdr: bool = opt(True, "Offer a reply for each recipient after the data (PRDR).")
     no_soliciting: list[str] = opt(

@@ -32,6 +32,7 @@ from quintet.store.store import Store
 
 if TYPE_CHECKING:
     from quintet.delivery.inbound import Inbound
+    from quintet.delivery.signing import Seal
 
 BATCH = 500  # members of one transaction; 5 ms of the writer
 DAY_MS = 86_400_000
@@ -78,8 +79,8 @@ def allow(inbound: Inbound, envelope: Envelope, one: Addressee) -> None:
 class Lists:
     """One a process."""
 
-    def __init__(self, store: Store, *, clock: Clock, resolver: Resolver) -> None:
-        self._store, self._clock, self._resolver = store, clock, resolver
+    def __init__(self, store: Store, *, clock: Clock, resolver: Resolver, seal: Seal | None = None) -> None:
+        self._store, self._clock, self._resolver, self._seal = store, clock, resolver, seal
         self._key: bytes | None = None
         self._quiet: dict[tuple[int, str], float] = {}  # until when an address is told nothing more
 
@@ -119,7 +120,7 @@ class Lists:
         steps: list[Step] = []
         if members:
             rewrite = await self._rewrite(found, listmail.author(content.digest))
-            made = await asyncio.to_thread(_as_post, content, found, rewrite)
+            made = await asyncio.to_thread(_as_post, content, found, rewrite, self._seal)
             steps.append(partial(_send_post, one=one, found=found, content=made, prefix=prefix, to=members))
         if len(members) == BATCH:
             steps.append(partial(_go_on, one=one, after=members[-1].id))
@@ -309,15 +310,19 @@ def _may_post(tx: Tx, found: MailingList, names: Sequence[str]) -> bool:
     )
 
 
-def _as_post(content: Content, found: MailingList, rewrite: str) -> Content:
+def _as_post(content: Content, found: MailingList, rewrite: str, seal: Seal | None) -> Content:
+    """What members get; signed where it is from the list.  Raises TryLater(STORAGE): the key is not there."""
     assert content.data is not None
     end = content.digest.header_end
     block = content.data[:end]
     block = block[:-2] if block.endswith(b"\r\n\r\n") or block == b"\r\n" else block
     body = content.data[end:]
     if rewrite == "wrap":
-        return content_of(listmail.wrapped(block, body, found))
-    return content_of(listmail.post_header(block, found, rewrite) + b"\r\n" + body)
+        made = listmail.wrapped(block, body, found)
+    else:
+        made = listmail.post_header(block, found, rewrite) + b"\r\n" + body
+    # an author's own name proves nothing here: anybody may post in it
+    return content_of(seal(made) if seal is not None and rewrite != "no" else made)
 
 
 def _send_post(

@@ -31,6 +31,7 @@ from quintet.store.store import Store
 if TYPE_CHECKING:
     from quintet.delivery.aftermath import Aftermath
     from quintet.delivery.reports import Reports
+    from quintet.delivery.signing import Seal
     from quintet.delivery.sorting import Sorter
 
 
@@ -45,9 +46,10 @@ class Local:
         clock: Clock,
         resolver: Resolver,
         sorter: Sorter | None = None,
+        seal: Seal | None = None,
     ) -> None:
         self._store, self._directory, self._clock, self._sorter = store, directory, clock, sorter
-        self._lists = Lists(store, clock=clock, resolver=resolver)
+        self._lists = Lists(store, clock=clock, resolver=resolver, seal=seal)
 
     async def deliver(self, recipients: Sequence[Recipient], aftermath: Aftermath) -> None:
         """Files or forwards for each; what cannot be is settled as any other answer.  Raises TryLater."""

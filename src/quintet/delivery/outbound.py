@@ -43,6 +43,7 @@ from quintet.store.store import Store
 
 if TYPE_CHECKING:
     from quintet.delivery.rewriting import Generic
+    from quintet.delivery.signing import Seal
 
 LEASE_MS = 15 * 60 * 1000  # renewed while we live; how long mail of a dead worker waits
 RENEW_S = 5 * 60.0
@@ -97,6 +98,7 @@ class Runner:
         workers: int = 1,
         sorter: Sorter | None = None,
         generic: Generic | None = None,
+        seal: Seal | None = None,
     ) -> None:
         self.store, self.config, self.clock = store, config, clock
         self.owner = f"{hostname}:{os.getpid()}:{clock.token(8)}"
@@ -116,7 +118,7 @@ class Runner:
         self._settling = Settling(self.aftermath, self._over_with)
         self.sites = Sites()
         self._attempts = Attempts(store, self.links, clock=clock, generic=generic)
-        self._local = Local(store, directory, clock=clock, resolver=resolver, sorter=sorter)
+        self._local = Local(store, directory, clock=clock, resolver=resolver, sorter=sorter, seal=seal)
         self._workers = workers
         self._site_of: dict[str, tuple[str, float]] = {}  # destination's key: site, believed until
         self._flushed_at = clock.now()

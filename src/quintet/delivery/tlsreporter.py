@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from typing import TYPE_CHECKING
 
 from quintet import log
 from quintet.clock import Clock
@@ -24,6 +25,9 @@ from quintet.store import tlsresults
 from quintet.store.content import content_of
 from quintet.store.store import Store
 from quintet.store.tlsresults import Owed
+
+if TYPE_CHECKING:
+    from quintet.delivery.signing import Seal
 
 COLLECT_S = 300.0  # how often counts are written down
 DAY_MS = 86_400_000
@@ -50,9 +54,10 @@ class TlsReporter:
         reporter: Reporter,
         *,
         clock: Clock,
+        seal: Seal | None = None,
     ) -> None:
         self._store, self._tally, self._resolver, self._https = store, tally, resolver, https
-        self._reporter, self._clock = reporter, clock
+        self._reporter, self._clock, self._seal = reporter, clock, seal
 
     async def run(self) -> None:
         """Writes counts down again and again; ends by being cancelled."""
@@ -149,6 +154,8 @@ class TlsReporter:
         """Into the queue, with a null sender: nobody reads reports about reports."""
         now = self._clock.now()
         data = tlsrpt.letter(report, self._reporter, address, now, self._clock.token(12))
+        if self._seal is not None:
+            data = self._seal(data)  # RFC 8460 3: who gets it by mail wants to know who says so
         envelope = Envelope(
             peer=Peer("tlsrpt", ""),
             helo=self._reporter.hostname,

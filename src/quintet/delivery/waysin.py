@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from quintet.delivery.milters import Milters
     from quintet.delivery.rewriting import Canonical, Generic
     from quintet.delivery.rules import Rules
+    from quintet.delivery.signing import Signer
     from quintet.store.store import Store
 
 
@@ -44,8 +45,19 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
         filters=[*rules.filters, *(one.filter for one in filters)],
         canonical=canonical(config, Directory(store, clock, config=config.smtp), clock),
     )
+    if (signs := signer(config, clock)) is not None:
+        made.steps = signs.joined(made.steps)
     made.directory.gateways = {one.address.lower(): one for one in config.gateway}
     return made
+
+
+def signer(config: Config, clock: Clock) -> Signer | None:
+    """What signs our mail, loaded where there is a key."""
+    if not config.dkim:
+        return None
+    from quintet.delivery.signing import Signer
+
+    return Signer(config.dkim, clock)
 
 
 def canonical(config: Config, directory: Directory, clock: Clock) -> Canonical | None:

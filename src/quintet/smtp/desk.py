@@ -89,7 +89,7 @@ class Desk:
             object.__setattr__(self, name, value)  # frozen for all others
 
     def _may_talk_early(self) -> bool:
-        """Nothing is made of it there: an MX listener that waits, or refuses who does not, wants to see it."""
+        """Nothing is made of it there: an MX listener that waits or refuses wants to see it."""
         if self.role is Role.MX:
             return self.config.greet_delay_s <= 0 and self.config.eager == "note"
         return self.role is not Role.LMTP

@@ -358,6 +358,15 @@ async def test_post_is_held_whole_in_a_message_of_the_list(out):
     assert inner.get_content().split() == ["body"]
 
 
+@pytest.mark.parametrize("rewrite", ["no", "munge", "wrap"])
+def test_a_list_signs_what_it_says_itself_and_nothing_in_others_names(rewrite):
+    """A forged author at our own domain must not come out proved."""
+    found = lists.MailingList(1, LIST, "", "carol@example.org", "anyone", "", "", "", "", 0, 0, 0)
+    content = content_of(b"From: boss@example.org\r\nSubject: x\r\n\r\nbody\r\n")
+    made = work._as_post(content, found, rewrite, lambda data: b"DKIM-Signature: x\r\n" + data)
+    assert made.data.startswith(b"DKIM-Signature") is (rewrite != "no")
+
+
 async def test_a_list_rewrites_only_as_it_can(out):
     with pytest.raises(Refused):
         await make(out, rewrite="sometimes")

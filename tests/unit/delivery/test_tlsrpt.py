@@ -194,6 +194,18 @@ async def web(tmp_path: Path, root: pki.Holder) -> AsyncIterator[WebHost]:
         yield host
 
 
+async def test_a_report_by_mail_is_signed(world: World) -> None:
+    """RFC 8460 3: by the domain of who sends it."""
+    world.reporter._seal = lambda data: b"DKIM-Signature: x\r\n" + data
+    world.wants("mailto:reports@example.com")
+    world.count()
+    await world.reporter.collect()
+    world.clock.advance(2 * 86_400)
+    await world.reporter.send()
+    ((_, letter),) = world.letters()
+    assert letter.startswith(b"DKIM-Signature: x\r\n")
+
+
 async def test_only_domains_that_want_to_know_are_written_down(world: World):
     world.wants("mailto:r@example.com")
     world.zone.break_("_smtp._tls.broken.example")

@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "config": "config",
     "account": "accounts",
     "domain": "domains",
+    "dkim": "dkim",
     "alias": "aliases",
     "group": "groups",
     "peer": "peers",

@@ -164,6 +164,27 @@ def config_path(given: Path | None) -> Path:
     )
 
 
+def replace_file(path: Path, text: str) -> None:
+    """The new file takes the place of the old one whole, with its mode and owner."""
+    import os
+    import tempfile
+
+    state = path.stat()
+    fd, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            os.fchmod(file.fileno(), state.st_mode & 0o7777)
+            if os.geteuid() == 0:
+                os.fchown(file.fileno(), state.st_uid, state.st_gid)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
 def load(given: Path | None) -> Config:
     """The configuration.  Raises Failed, ConfigError."""
     from quintet.config import root  # a command that needs no configuration pays nothing

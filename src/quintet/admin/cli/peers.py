@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -61,7 +60,7 @@ def add(
     new = f"{old.rstrip()}\n\n{text}"
     root.from_text(new, str(where), where.parent)  # raises ConfigError: with every fault of it
     if not dry_run:
-        _replace(where, new)
+        common.replace_file(where, new)
     us, ours = settings.hostname, settings.nntp.path_host or settings.hostname
     other = peerblock.for_inn(peer, us, ours, _port(settings))
     if as_json:
@@ -71,27 +70,6 @@ def add(
     typer.echo(f"For INN on the other side:\n\n{other}")
     if not dry_run:
         typer.echo("`quintet reload` takes it into use; `quintet peer test` tries it.")
-
-
-def _replace(path: Path, text: str) -> None:
-    """The new file takes the place of the old one whole, with its mode and owner."""
-    import os
-    import tempfile
-
-    state = path.stat()
-    fd, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            os.fchmod(file.fileno(), state.st_mode & 0o7777)
-            if os.geteuid() == 0:
-                os.fchown(file.fileno(), state.st_uid, state.st_gid)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _port(settings: Config) -> int:
