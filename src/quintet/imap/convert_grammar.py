@@ -22,9 +22,9 @@ _SECTIONS = (b"BINARY", b"BINARY.SIZE", b"BODYPARTSTRUCTURE", b"AVAILABLECONVERS
 
 def conversions(cursor: Cursor, tag: bytes) -> Conversions:
     cursor.space()
-    source = _mime(cursor, _WILD)
+    source = _mime(cursor.astring(), _WILD)
     cursor.space()
-    return Conversions(tag, source, _mime(cursor, _WILD))
+    return Conversions(tag, source, _mime(cursor.astring(), _WILD))
 
 
 def convert(cursor: Cursor, tag: bytes, *, uid: bool) -> Convert:
@@ -33,7 +33,7 @@ def convert(cursor: Cursor, tag: bytes, *, uid: bool) -> Convert:
     cursor.space()
     cursor.expect(b"(")
     if cursor.peek() == b'"':
-        target = _mime(cursor, _TYPE)
+        target = _mime(cursor.string(), _TYPE)
     elif cursor.word() == b"NIL":
         target = ""
     else:
@@ -45,6 +45,8 @@ def convert(cursor: Cursor, tag: bytes, *, uid: bool) -> Convert:
     cursor.expect(b")")
     cursor.space()
     items = _items(cursor)
+    if target and any(item.name == b"BODY[" for item in items):
+        raise BadSyntax("headers are converted to NIL")  # RFC 5259 6
     return Convert(tag, uid, numbers, target, params, items)
 
 
@@ -64,8 +66,8 @@ def batches(cursor: Cursor, tag: bytes) -> UidBatches:
     return UidBatches(tag, size, low, high)
 
 
-def _mime(cursor: Cursor, pattern: re.Pattern[str]) -> str:
-    text = cursor.string().decode("latin-1").lower()
+def _mime(raw: bytes, pattern: re.Pattern[str]) -> str:
+    text = raw.decode("latin-1").lower()
     if pattern.fullmatch(text) is None:
         raise BadSyntax("not a MIME type")
     return text

@@ -1,4 +1,4 @@
-"""Text of one kind as text of another: charsets, and HTML as plain text (RFC 5259 7.1), as streams.
+"""Text of one kind as text of another: charsets, and HTML as plain text (RFC 5259 6, 7.1), as streams.
 
 Pure.  `plan` says what a conversion is, or why it cannot be; a `Converter` takes decoded octets in pieces of
 any size.  Pictures are `pictures`'s; here is what may be asked of them.
@@ -11,12 +11,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from quintet.message import pictures, words
+from quintet.message import pictures, reencode, words
 from quintet.message import text as texts
 from quintet.message.digest import Part
 from quintet.message.html import Flow
 
 PLAIN = "text/plain"
+HEADERS = "text/rfc822-headers"
 CONVERSIONS: Mapping[str, tuple[str, ...]] = {PLAIN: (PLAIN,), "text/html": (PLAIN,)}  # source: targets
 CHARSET, REPLACEMENT = "charset", "unknown-character-replacement"
 PARAMETERS = (CHARSET, REPLACEMENT)  # RFC 5259 7.1, 12.1
@@ -25,13 +26,22 @@ SIDES = (WIDTH, HEIGHT)
 JPEG = "image/jpeg"  # what a picture becomes where nobody says what (RFC 5259 6)
 MAX_REPLACEMENT = 8  # characters
 
+_NAME = re.compile(r"[A-Za-z0-9._:+-]{1,60}")
+
 
 class CannotConvert(Exception):
-    """Why a conversion is not possible; ``params`` are those at fault, none: the pair of types is."""
+    """Why a conversion is not possible; ``params`` are those at fault, none: the pair of types is.
 
-    def __init__(self, why: str, source: str, target: str, params: Sequence[tuple[str, str]] = ()) -> None:
+    ``missing``: names of parameters that it takes.  ``passing``: it may be possible later.
+    """
+
+    def __init__(
+        self, why: str, source: str, target: str, params: Sequence[tuple[str, str]] = (),
+        *, missing: Sequence[str] = (), passing: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(why)
         self.why, self.source, self.target, self.params = why, source, target, tuple(params)
+        self.missing, self.passing = tuple(missing), passing
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +119,13 @@ def _picture(source: str, target: str, params: Sequence[tuple[str, str]]) -> Pic
 
 
 def encoding(charset: str) -> str | None:
-    """Python's name of a charset that text can be written in; None: unknown."""
-    if charset.lower() == "us-ascii":
-        return "ascii"  # strictly, not as the letters that lie
-    name = words.codec_name(charset)
+    """Python's name of a charset that text can be written in; None: unknown.
+
+    Its own one: ISO-8859-1 that is read as windows-1252 must not be written so.
+    """
+    if _NAME.fullmatch(charset) is None:
+        return None
+    name = words.text_codec(charset.lower()) or words.codec_name(charset)
     return name if name is not None and hasattr(codecs.lookup(name), "incrementalencoder") else None
 
 
@@ -153,16 +166,28 @@ class Converter:
         return self._encoder.encode(text, final)
 
 
-def header(block: bytes, codec: str, replacement: str | None) -> bytes | None:
-    """A header block, unfolded, its encoded words in ``codec``; None: some characters are not in it."""
-    lines = []
-    for line in re.sub(rb"\r?\n(?=[ \t])", b"", block).splitlines():
-        name, colon, value = line.partition(b":")
-        text = words.decode_bytes(name) + colon.decode() + words.decode_words(value)
-        text = re.sub(r"[\r\n\0]", " ", text)
-        if not _fits(text, codec):
-            if replacement is None:
-                return None
-            text = "".join([one if _fits(one, codec) else replacement for one in text])
-        lines.append(text.encode(codec) + b"\r\n")
-    return b"".join(lines)
+def header(block: bytes, params: Sequence[tuple[str, str]]) -> bytes:
+    """A header block with its encoded words and parameters in the charset of ``params`` (RFC 5259 6).
+
+    Raises:
+        CannotConvert: no charset, an unknown one, one that does not know a character; or another parameter.
+    """
+    given = dict(params)
+    charset = given.get(CHARSET)
+    if charset is None:
+        raise CannotConvert("the charset must be named", HEADERS, HEADERS, missing=(CHARSET,))
+    codec = encoding(charset)
+    wrong = [pair for pair in params if pair[0] not in PARAMETERS]
+    if wrong:
+        raise CannotConvert("unknown parameters", HEADERS, HEADERS, wrong)
+    if codec is None or "=?_".encode(codec) != b"=?_":
+        raise CannotConvert("unknown charset", HEADERS, HEADERS, [(CHARSET, charset)])
+    replacement = given.get(REPLACEMENT)
+    if replacement is not None and (len(replacement) > MAX_REPLACEMENT or not _fits(replacement, codec)):
+        wrong = [(REPLACEMENT, replacement)]
+        raise CannotConvert("the replacement is too long or not in the charset", HEADERS, HEADERS, wrong)
+    try:
+        return reencode.header(block, reencode.Charset(charset, codec, replacement))
+    except UnicodeError:
+        wrong = [(CHARSET, charset)]
+        raise CannotConvert("some characters are not in the charset", HEADERS, HEADERS, wrong) from None

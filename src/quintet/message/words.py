@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import codecs
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 MAX_TOKEN = 900  # characters without a blank that a line takes as they are (RFC 5322 2.1.1: 998)
@@ -73,12 +74,19 @@ def codec_name(charset: str) -> str | None:
     """Return Python's codec for a MIME charset name, or None. Only text codecs count."""
     name = charset.strip().strip("\"'").lower()
     name = _ALIASES.get(name, name)
+    if (found := text_codec(name)) is not None:
+        return found
+    for prefix in ("cp-", "x-"):
+        if name.startswith(prefix):
+            return codec_name(name.removeprefix("x-").replace("cp-", "cp"))
+    return None
+
+
+def text_codec(name: str) -> str | None:
+    """Return Python's codec of that very name, or None."""
     try:
         info = codecs.lookup(name)
     except (LookupError, ValueError):
-        for prefix in ("cp-", "x-"):
-            if name.startswith(prefix):
-                return codec_name(name.removeprefix("x-").replace("cp-", "cp"))
         return None
     # base64, zlib, rot13 and friends are codecs too, and no charset.
     if not info._is_text_encoding or info.name in {
@@ -155,6 +163,28 @@ def decode_words(raw: bytes) -> str:
     return "".join(pieces)
 
 
+def encoded_spans(raw: bytes) -> Iterator[tuple[int, int, str | None]]:
+    """Where encoded words stand, those of one charset that touch as one; text None: no such charset."""
+    start = end = -1
+    charset, payload = b"", b""
+
+    def span() -> tuple[int, int, str | None]:
+        name = charset.decode("ascii", "replace")
+        return start, end, decode_bytes(payload, name) if codec_name(name) else None
+
+    for found in _WORD.finditer(raw):
+        name = found[1].partition(b"*")[0].lower()
+        if start >= 0 and name == charset and not raw[end : found.start()].strip(b" \t\r\n"):
+            payload += _payload(found[2], found[3])
+        else:
+            if start >= 0:
+                yield span()
+            start, charset, payload = found.start(), name, _payload(found[2], found[3])
+        end = found.end()
+    if start >= 0:
+        yield span()
+
+
 def unfold(raw: bytes) -> bytes:
     """Take away each line end that white space follows, and one at the end (RFC 5322 2.2.3)."""
     return _FOLD.sub(b"", raw) if b"\n" in raw else raw
@@ -177,32 +207,39 @@ def encode_words(text: str, *, phrase: bool = False) -> bytes:
     if not need and _is_plain(text):
         return text.encode("ascii")
     if phrase or not need:
-        return b" ".join(_encoded(text))
+        return b" ".join(encoded(text))
     first, last = need[0], need[-1] + 1
     before = [token.encode("ascii") for token in tokens[:first]]
     after = [token.encode("ascii") for token in tokens[last:]]
-    return b" ".join([*before, *_encoded(" ".join(tokens[first:last])), *after])
+    return b" ".join([*before, *encoded(" ".join(tokens[first:last])), *after])
 
 
-def _encoded(text: str) -> list[bytes]:
-    """Cut ``text`` into encoded words, Q or B, whichever is shorter."""
-    data = text.encode("utf-8", "replace")
+def encoded(
+    text: str, charset: bytes = b"utf-8", codec: str = "utf-8", *, first: int = MAX_WORD
+) -> list[bytes]:
+    """Cut ``text`` into encoded words, Q or B, whichever is shorter.
+
+    The first has ``first`` characters at most; what is not in the charset becomes its question mark.
+    """
+    data = text.encode(codec, "replace")
     quoted = sum(1 if (chr(byte).isalnum() and byte < 0x80) or byte == 0x20 else 3 for byte in data)
     use_b = quoted > (len(data) + 2) // 3 * 4
     out: list[bytes] = []
-    room = MAX_WORD - len("=?utf-8?q??=")
+    around = len(charset) + len("=??q??=")
+    room = min(first, MAX_WORD) - around
     chunk = b""
     size = 0
     for char in text:
-        raw = char.encode("utf-8", "replace")
+        raw = char.encode(codec, "replace")
         piece = raw if use_b else b"".join(_q(byte) for byte in raw)
         grown = (len(chunk) + len(raw) + 2) // 3 * 4 if use_b else size + len(piece)
         if chunk and grown > room:
-            out.append(_word(chunk, use_b))
+            out.append(_word(chunk, charset, use_b))
             chunk, size = b"", 0
+            room = MAX_WORD - around
         chunk += piece
         size += len(piece)
-    out.append(_word(chunk, use_b))
+    out.append(_word(chunk, charset, use_b))
     return out
 
 
@@ -214,7 +251,7 @@ def _q(byte: int) -> bytes:
     return b"=%02X" % byte
 
 
-def _word(chunk: bytes, use_b: bool) -> bytes:
+def _word(chunk: bytes, charset: bytes, use_b: bool) -> bytes:
     if use_b:
-        return b"=?utf-8?b?" + binascii.b2a_base64(chunk, newline=False) + b"?="
-    return b"=?utf-8?q?" + chunk + b"?="
+        return b"=?%b?b?%b?=" % (charset, binascii.b2a_base64(chunk, newline=False))
+    return b"=?%b?q?%b?=" % (charset, chunk)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 MAX_MESSAGES = 100  # of one CONVERT (RFC 5259 8.5)
 MAX_PARTS = 20
 MAX_HEADER = 256 * 1024  # bytes of a header whose words are converted
+RETRY_M = 1  # minutes after which to ask again for what fails for the time being
 TYPES = frozenset(
     ("text", "image", "audio", "video", "application", "message", "multipart", "font", "model")
 )  # of any MIME media type
@@ -130,11 +131,18 @@ def _in_order(items: tuple[Item, ...]) -> list[Item]:
 
 def _phrase(problem: CannotConvert) -> bytes:
     """``(ERROR "why" BADPARAMETERS "text/html" "image/png")`` (RFC 5259 9)."""
+    why = fmt.string(problem.why.encode("ascii", "replace"))
+    if problem.passing:
+        return b"(ERROR %b TEMPFAIL %d)" % (why, RETRY_M)
     params = b" ".join(
         fmt.string(name.encode()) + b" " + fmt.string(value.encode()) for name, value in problem.params
     )
-    return b"(ERROR %b BADPARAMETERS %b %b%b)" % (
-        fmt.string(problem.why.encode("ascii", "replace")),
+    word = b"BADPARAMETERS"
+    if problem.missing:
+        word, params = b"MISSINGPARAMETERS", b" ".join(fmt.string(one.encode()) for one in problem.missing)
+    return b"(ERROR %b %b %b %b%b)" % (
+        why,
+        word,
         fmt.string(problem.source.encode("latin-1", "replace")) if problem.source else b"NIL",
         fmt.string(problem.target.encode("latin-1", "replace")),
         b" (%b)" % params if params else b"",
@@ -162,7 +170,10 @@ async def _answer(message: Message, command: Convert, item: Item) -> AsyncIterat
     how = conversion.plan(part, command.target, command.params)
     measured = message.measured.get(what.path)
     if measured is None:
-        measured = await decoding.measure(_converted(message, what.path, part, how))
+        try:
+            measured = await decoding.measure(_converted(message, what.path, part, how))
+        except TryLater as error:  # RFC 5259 9
+            raise CannotConvert(error.text or "try again", how.source, how.target, passing=True) from error
         message.measured[what.path] = measured
     if item.name == b"BINARY.SIZE[":
         yield b"%d" % measured.size
@@ -181,10 +192,17 @@ def _available(part: Part, command: Convert) -> bytes:
     """RFC 5259 8.4: two levels of parentheses tell it from an error."""
     if command.target:
         return b'(("%b"))' % conversion.plan(part, command.target, command.params).target.encode("ascii")
-    targets = conversion.conversions().get(part.content_type, ())
-    for target in targets:
-        conversion.plan(part, target, command.params)
-    return b"((%b))" % b" ".join(b'"%b"' % target.encode("ascii") for target in targets)
+    suiting: list[bytes] = []
+    why: CannotConvert | None = None
+    for target in conversion.conversions().get(part.content_type, ()):
+        try:
+            conversion.plan(part, target, command.params)
+            suiting.append(b'"%b"' % target.encode("ascii"))
+        except CannotConvert as problem:
+            why = problem
+    if why is not None and not suiting:
+        raise why
+    return b"((%b))" % b" ".join(suiting)
 
 
 async def _converted(
@@ -221,24 +239,13 @@ def _shown(part: Part, how: conversion.Plan | conversion.PicturePlan, measured: 
 
 
 async def _header(message: Message, command: Convert, what: Section) -> bytes:
-    """RFC 5259 6: encoded words as text of the charset, which must be named."""
-    source, given = "text/rfc822-headers", dict(command.params)
-    charset = given.get(conversion.CHARSET)
-    codec = conversion.encoding(charset) if charset else None
-    params = [(name, value) for name, value in command.params if name not in conversion.PARAMETERS]
-    if codec is None or params:
-        wrong = params or [(conversion.CHARSET, charset or "")]
-        raise CannotConvert("a charset that is known is needed, and nothing else", source, source, wrong)
+    """RFC 5259 6."""
     found = section.locate(message.digest, what.path, what.text.decode("ascii"))
     if found is None:
-        raise CannotConvert("there is no such part", "", source)
+        raise CannotConvert("there is no such part", "", conversion.HEADERS)
     start = 0 if not what.path else found[0] + message.prefix
     length = found[1] + message.prefix - start
     if length > MAX_HEADER:
-        raise CannotConvert(f"header of more than {MAX_HEADER} bytes", source, source)
+        raise CannotConvert(f"header of more than {MAX_HEADER} bytes", conversion.HEADERS, conversion.HEADERS)
     block = b"".join([chunk async for chunk in message.body.chunks(start, length)])
-    text = conversion.header(block, codec, given.get(conversion.REPLACEMENT))
-    if text is None:
-        wrong = [(conversion.CHARSET, charset or "")]
-        raise CannotConvert("some characters are not in the charset", source, source, wrong)
-    return text
+    return conversion.header(block, command.params)
