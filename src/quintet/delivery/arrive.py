@@ -25,7 +25,7 @@ MAX_SEEN = 1000  # names of fields that are known to be well-formed
 MAX_SEEN_NAME = 64  # octets of one of them; who writes longer ones is looked at each time
 MAX_SHOWN = 200  # characters of a value repeated in an answer (INN: "%.200s")
 
-_FIELD = re.compile(rb"([!-9;-~]+):(?: |\t|(?=\r\n[ \t]))([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)\r\n")
+_FIELD = re.compile(rb"([!-9;-~]+):[ \t]([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)\r\n")
 _NAME = re.compile(rb"[!-9;-~]+")
 _OURS = re.compile(rb"(?is)(?:\A|(?<=\r\n))(?:path|xref|bytes):.*?\r\n(?![ \t])")  # a bare LF ends no field
 _ATOM = rb"[!#-'*+/-9=?A-Z^-~\-]+"
@@ -266,7 +266,7 @@ def _lines(block: bytes) -> list[tuple[bytes, bytes]] | No:
         name, colon, value = line.partition(b":")
         shown = name[:40].decode("latin-1").strip()
         if not fault:
-            if not colon or not name or (value[:1] not in (b" ", b"\t") and value):
+            if not colon or not name or (value[:1] not in (b" ", b"\t")):
                 fault = f'No colon-space in "{shown}" header field'
             elif name.endswith((b" ", b"\t")):
                 fault = f'Space before colon in "{shown}" header field'
@@ -336,13 +336,13 @@ def _lines_off(article: Arriving, limits: Limits) -> No | None:
 
 def _dates(article: Arriving, now: int, limits: Limits) -> No | None:
     own, fields = article.message_id, article.fields
-    date = article.sent_at = headers.parse_date(fields[b"date"])
+    date = article.sent_at = headers.parse_news_date(fields[b"date"])
     if date is None:
         return No(f'Bad "Date" header field -- "{_shown(fields[b"date"])}"', own)
     counted, at = fields[b"date"], date
     injected = fields.get(b"injection-date")
     if injected is not None:
-        found = headers.parse_date(injected)
+        found = headers.parse_news_date(injected)
         if found is None:
             return No(f'Bad "Injection-Date" header field -- "{_shown(injected)}"', own)
         counted, at = injected, found

@@ -26,10 +26,12 @@ _NAME = re.compile(rb"[!-9;-~]+")
 _LINE = rb"[^\r]*(?:\r(?!\n)[^\r]*)*"
 _FIELD = re.compile(rb"([!-9;-~]+):(?=[ \t\r])(" + _LINE + rb"(?:\r\n[ \t]" + _LINE + rb")*)\r\n")
 _MESSAGE_ID = re.compile(
-    r"<[!#-'*+/-9=?A-Z^-~\-]+(?:\.[!#-'*+/-9=?A-Z^-~\-]+)*@(?:[!#-'*+/-9=?A-Z^-~.\-]+|\[[!-=?-Z^-~]*\])>"
+    r"<[!#-'*+/-9=?A-Z^-~\-]+(?:\.[!#-'*+/-9=?A-Z^-~\-]+)*@"
+    r"(?:[!#-'*+/-9=?A-Z^-~\-]+(?:\.[!#-'*+/-9=?A-Z^-~\-]+)*|\[[!-=?-Z^-~]*\])>"
 )
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\0")
-_BLANK_FOLD = re.compile(rb"\r\n[ \t]+(?=\r\n)")  # RFC 5536 2.2: no line of a folded field is blank
+# RFC 5536 2.2: no line of a folded field is blank, the first one neither
+_BLANK_FOLD = re.compile(rb"(?:\r\n[ \t]+|(?<=:)[ \t]*)(?=\r\n[ \t])|\r\n[ \t]+(?=\r\n)")
 
 # RFC 5536 3: each at most once; the last two rows are mail's (RFC 5322 3.6)
 ONCE = frozenset(
@@ -38,9 +40,9 @@ ONCE = frozenset(
     b" user-agent xref cancel-lock cancel-key bcc cc to in-reply-to reply-to mime-version content-type"
     b" content-transfer-encoding".split()
 )
-# RFC 5536 3.3, RFC 5537 3.4.1 and 3.5 (2), RFC 8098 2.1: gone, never a poster's to set, or mail's
+# RFC 5536 3.3, RFC 5537 3.4.1 and 3.5 (2): gone, never a poster's to set, or mail's
 OBSOLETE = frozenset(
-    b"also-control article-names article-updates date-received disposition-notification-to nntp-posting-date"
+    b"also-control article-names article-updates date-received nntp-posting-date"
     b" nntp-posting-host posting-version relay-version see-also x-complaints-to x-trace".split()
 )
 SYSTEM = frozenset((b"xref", b"injection-info"))
@@ -48,7 +50,8 @@ SYSTEM = frozenset((b"xref", b"injection-info"))
 TRANSPORT = (
     OBSOLETE | SYSTEM | frozenset((b"path", b"return-path", b"received", b"delivered-to", b"injection-date"))
 )
-DROPPED = frozenset((b"bcc", b"resent-bcc"))  # what must not leak, whoever posts
+# what must not leak, whoever posts, and what asks the readers of a group for receipts (RFC 8098 2.1)
+DROPPED = frozenset((b"bcc", b"resent-bcc", b"disposition-notification-to"))
 KNOWN = ONCE | OBSOLETE | SYSTEM  # fields whose empty ones are dropped, not refused
 
 
@@ -119,12 +122,20 @@ def read(block: bytes, *, by_hand: bool = False) -> Proto:
             if name not in KNOWN:
                 proto.faults.append(f"Empty {_shown(one)} header field")
             continue
+        if by_hand and not proto.sound:
+            shown = one.raw[: len(name)]
+            one = Field(name, b"%b: %b\r\n" % (shown, well_folded(one.raw[len(name) + 1 : -2])), one.value)
         proto.add(one)
         if not (by_hand or proto.sound or name in KNOWN) and (fault := content_fault(one)):
             proto.faults.append(fault)
     if by_hand and proto.faults:
         raise bad(proto.faults[0])
     return proto
+
+
+def well_folded(value: bytes) -> bytes:
+    """What stands behind a field's colon, without lines that hold nothing (RFC 5536 2.2); mail has such."""
+    return b"\r\n".join(line for line in value.split(b"\r\n") if line.strip()).lstrip(b" \t")
 
 
 def _is_sound(block: bytes) -> bool:
@@ -134,6 +145,7 @@ def _is_sound(block: bytes) -> bool:
         block.isascii()
         and ends == block.count(b"\r") == block.count(b"\r\n")
         and b"\0" not in block
+        and b":\t" not in block
         and not (b"\r\n " in block or b"\r\n\t" in block)
     )
 
@@ -142,8 +154,10 @@ def content_fault(one: Field) -> str:
     """What is wrong with a field's content, whatever it means (RFC 5536 2.2); "" for nothing."""
     if _BARE.search(one.raw):
         return f"Bare CR, bare LF or NUL in {_shown(one)} header field"
-    if _BLANK_FOLD.search(one.raw):
+    if _BLANK_FOLD.search(one.raw, len(one.name)):
         return f"Blank line in folded {_shown(one)} header field"
+    if one.raw[len(one.name) + 1 : len(one.name) + 2] != b" ":
+        return f"No space after the colon of {_shown(one)}"
     try:
         one.raw.decode()
     except UnicodeDecodeError:

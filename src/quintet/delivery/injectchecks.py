@@ -18,7 +18,7 @@ FUTURE_MS = 24 * 3600 * 1000  # RFC 5537 3.5 (3): articles dated further ahead a
 MIN_QUOTED = 20  # lines of a body from which on it is looked at whether most of it is quoted
 QUOTES = (b">", b"|", b":")  # what quoted lines begin with
 
-_HOST = re.compile(rb"[^\s@.]+(?:\.[^\s@.]+)+|[0-9A-Fa-f:.]+")
+_HOST = re.compile(rb"[^\s@.]+(?:\.[^\s@.]+)+")
 _GROUP = re.compile(r"[^\x00-\x20*,?!\[\]\\:/\x7f]+")  # RFC 5536 3.1.4, with letters beyond ASCII
 _PATH = re.compile(r"[A-Za-z0-9._:!+-]+")  # RFC 5536 3.1.5
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9+_-]+")  # RFC 5536 3.2.4
@@ -40,7 +40,7 @@ def check(proto: Proto, now: int, limits: Limits, *, group: str = "") -> None:
     _check_dates(proto, now, limits.max_age_ms)
     _check_control(proto)
     _check_id_and_path(proto)
-    if proto.has(b"expires") and headers.parse_date(proto.get(b"expires").encode()) is None:
+    if proto.has(b"expires") and headers.parse_news_date(proto.get(b"expires").encode()) is None:
         raise bad("Expires is no date")
     if not all(map(_DISTRIBUTION.fullmatch, names(proto.get(b"distribution")))):
         raise bad("Distribution is not one")
@@ -83,7 +83,7 @@ def check_quoting(body: bytes) -> None:
 def followups(proto: Proto) -> tuple[str, ...]:
     """The groups of Followup-To; none for "poster" (RFC 5536 3.2.6).  Raises Refused(BAD_CONTENT)."""
     value = proto.get(b"followup-to")
-    if not value or value.lower() == "poster":
+    if not value or value == "poster":
         return ()
     found = tuple(dict.fromkeys(names(value)))
     if not all(map(_GROUP.fullmatch, found)):
@@ -110,7 +110,7 @@ def _check_dates(proto: Proto, now: int, max_age_ms: int) -> None:
         if not value:
             continue
         shown = name.decode().title()
-        at = headers.parse_date(value.encode())
+        at = headers.parse_news_date(value.encode())
         if at is None:
             raise bad(f"{shown} is no date")
         if at > now + FUTURE_MS:

@@ -184,12 +184,12 @@ def article_header(block: bytes, names: Sequence[str], without: frozenset[bytes]
     many: list[bytes] = []
     for match in FIELD.finditer(block):
         name, value = match.groups()
-        key = name.lower()
+        key, value = name.lower(), inject.well_folded(value)
         if key == b"sender" and key in without:
             name, key = b"Original-Sender", b"original-sender"  # RFC 5537 3.10.2, 3.10.3
-        if key in _DROPPED or key in without or not value.strip():
+        if key in _DROPPED or key in without or not value:
             continue
-        if (key == b"date" and headers.parse_date(value) is None) or (
+        if (key == b"date" and headers.parse_news_date(value) is None) or (
             key == b"message-id" and not inject.is_message_id(value.strip().decode("latin-1"))
         ):
             many.append(b"X-Original-%b: %b\r\n" % (name, value))

@@ -15,6 +15,9 @@ _LOOSE = re.compile(
     rb"(?:[A-Za-z]{2,10}\.?[,\s]\s*)?(\d{1,2})[\s-]+([A-Za-z]{3})[A-Za-z]{0,6}\.?[\s,-]+(\d{2,4})"
     rb"(?:[\s,]+(\d{1,2})\s*[:.]\s*(\d\d)(?:\s*[:.]\s*(\d\d)(?:[.,]\d+)?)?)?\s*([AaPp][Mm]\b)?\s*([+-]\s?\d{1,4}|[A-Za-z]{1,5})?"
 )
+_NEWS = re.compile(
+    rb"\s*(?:[A-Za-z]+\.?,?\s*)?\d{1,2}\s+[A-Za-z]+\.?\s+\d{2,}\s+(\d\d?)\s*:\s*(\d\d?)(?>(?:\s*:\s*(\d\d?))?)(?!\s*[+-]\s|\d)"
+)
 # ctime(3), as old news software and some libraries write: Thu Feb 13 23:32:54 1997
 _CTIME = re.compile(
     rb"(?:[A-Za-z]{3,9},?\s+)?([A-Za-z]{3})[a-z]*\s+(\d{1,2}),?\s+(\d\d?):(\d\d)(?::(\d\d))?\s+(?:([A-Z]{3,4})\s+)?(\d{4})"
@@ -87,12 +90,33 @@ def parse_date(raw: bytes) -> int | None:
 
     Invalid zones count as UTC and an invalid time as 00:00:00 (RFC 5256 2.2).
     """
+    at = _parse_fast(raw)
+    return _parse_loose(raw) if at is None else at
+
+
+def parse_news_date(raw: bytes) -> int | None:
+    """The same, or None, for a date that no server of news takes (RFC 5536 3.1.1).
+
+    Taken are the forms of RFC 5322 3.3 and 4.3, with a little on top, as INN's servers take them; those of
+    ctime, ISO 8601 and RFC 850 are not, nor are a day without a time and a time that is none.
+    """
+    at = _parse_fast(raw)
+    if at is not None:
+        return at
+    found = _NEWS.match(params.strip_comments(raw[:1000]))
+    if found is None or int(found[1]) > 23 or int(found[2]) > 59 or int(found[3] or 0) > 60:
+        return None
+    return _parse_loose(raw)
+
+
+def _parse_fast(raw: bytes) -> int | None:
+    """Of a date as nearly all are; None for others."""
     if fast := _FAST.fullmatch(raw):
         date, hour, minute, second, zone = fast.groups()
         day = _midnight(date)
         if day is not None:
             return day + ((int(hour) * 60 + int(minute) - _zone(zone)) * 60 + int(second)) * 1000
-    return _parse_loose(raw)
+    return None
 
 
 @functools.lru_cache(maxsize=512)

@@ -10,7 +10,7 @@ import re
 
 from quintet.message import params
 from quintet.message.addresses import Address, Group, mailboxes, parse_addresses
-from quintet.message.dates import format_date, parse_date
+from quintet.message.dates import format_date, parse_date, parse_news_date
 from quintet.message.words import codec_name, decode_bytes, decode_words, encode_words, unfold
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "msg_ids",
     "parse_addresses",
     "parse_date",
+    "parse_news_date",
     "parse_params",
     "unfold",
 ]

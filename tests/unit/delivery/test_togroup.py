@@ -23,6 +23,14 @@ def test_references_come_from_in_reply_to_unless_they_are_there():
     assert header("References: <x@y>\nIn-Reply-To: <a@b>\n").count("References") == 1
 
 
+def test_a_fold_behind_the_colon_goes():
+    """RFC 5536 2.2: INN's servers take no article with a line of a field that holds nothing."""
+    made = header("Subject:\n a\n \n b\nDate: 2025-11-21T09:00:00Z\nX:\tc\n")
+    assert made == (
+        "Newsgroups: a.b,c.d\r\nSubject: a\r\n b\r\nX-Original-Date: 2025-11-21T09:00:00Z\r\nX: c\r\n"
+    )
+
+
 def test_what_news_cannot_have_is_kept_under_another_name():
     made = header(
         "Message-ID: no id\nDate: yesterday\nControl: cancel <a@b>\nFollowup-To: a b\nSupersedes: <a@b>\n"
