@@ -132,7 +132,7 @@ def read(data: bytes, claimed: bytes = b"") -> Arriving | No:
     end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
     if end <= 0:
         return _no_header(data)
-    first, is_plain = _usual(data[:end]), True
+    first, is_plain = usual(data[:end]), True
     several: list[tuple[bytes, bytes]] = []  # all fields, where a name may stand twice
     if first is None:
         found, is_plain = _closely(data[: end + 2])
@@ -182,7 +182,7 @@ def plain_fields(block: bytes) -> Mapping[bytes, bytes] | None:
 
     None where not all of it is made of fields as they should be.
     """
-    first = _usual(block[:-2])
+    first = usual(block[:-2])
     if first is not None:
         return first
     found, is_plain = _closely(block)
@@ -191,7 +191,7 @@ def plain_fields(block: bytes) -> Mapping[bytes, bytes] | None:
     return {name.lower(): value for name, value in reversed(found)}
 
 
-def _usual(head: bytes) -> dict[bytes, bytes] | None:
+def usual(head: bytes) -> dict[bytes, bytes] | None:
     """The fields of a header of "Name: value" lines, each name once and seen before; None: look closely.
 
     What is folded is unfolded (RFC 5322 2.2.3).

@@ -8,7 +8,7 @@ RFC 5537 3.4 and 3.5 (posting, injecting).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -85,6 +85,10 @@ class Proto:
 
     def has(self, name: bytes) -> bool:
         return name in self._first
+
+    @property
+    def names(self) -> Container[bytes]:
+        return self._first.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +233,7 @@ def complete(proto: Proto, add: Additions) -> bytes:
     every server passes them on unchanged, so they are part of the blob.
     """
     dropped = {b"path", *add.drop}
-    have_date, have_id = proto.has(b"date"), bool(proto.message_id)
-    if not have_id:
+    if not proto.message_id:
         proto.message_id = add.message_id
     fields: list[tuple[str, str]] = []
     if add.sender is not None:
@@ -239,20 +242,27 @@ def complete(proto: Proto, add: Additions) -> bytes:
     for name, made in _locks_and_keys(proto, add):
         dropped.add(name.lower().encode())
         fields.append((name, made))
-    date = headers.format_date(add.now)
-    if not have_date:
+    fields += missing(proto.names, add)
+    kept = [one.raw for one in proto.fields if one.name not in dropped]
+    return b"".join(kept) + "".join([f"{name}: {text}\r\n" for name, text in fields if text]).encode()
+
+
+def missing(have: Container[bytes], add: Additions) -> list[tuple[str, str]]:
+    """What every article has, and one with these fields has not; "" leaves one out."""
+    date = "" if b"date" in have and b"message-id" in have else headers.format_date(add.now)
+    fields: list[tuple[str, str]] = []
+    if b"date" not in have:
         fields.append(("Date", date))
-    if not have_id:
+    if b"message-id" not in have:
         fields.append(("Message-ID", add.message_id))
-    if not proto.has(b"organization"):
+    if b"organization" not in have:
         fields.append(("Organization", add.organization))
-    if not proto.has(b"distribution"):
+    if b"distribution" not in have:
         fields.append(("Distribution", add.distribution))
-    if not (have_date and have_id) and not proto.has(b"injection-date"):
+    if date and b"injection-date" not in have:
         fields.append(("Injection-Date", date))
     fields.append(("Injection-Info", add.injection_info))
-    kept = [one.raw for one in proto.fields if one.name not in dropped]
-    return b"".join(kept) + "".join(f"{name}: {text}\r\n" for name, text in fields if text).encode()
+    return fields
 
 
 def _locks_and_keys(proto: Proto, add: Additions) -> list[tuple[str, str]]:
@@ -260,11 +270,11 @@ def _locks_and_keys(proto: Proto, add: Additions) -> list[tuple[str, str]]:
     made = []
     if add.locks is not None:
         own = cancellock.extended(proto.get(b"cancel-lock"), add.locks(proto.message_id))
-        made.append(("Cancel-Lock", _folded(own)))
+        made.append(("Cancel-Lock", folded(own)))
     old = taken_back(proto)
     if add.keys is not None and old:
         own = cancellock.extended(proto.get(b"cancel-key"), add.keys(old))
-        made.append(("Cancel-Key", _folded(own)))
+        made.append(("Cancel-Key", folded(own)))
     return made
 
 
@@ -275,7 +285,7 @@ def taken_back(proto: Proto) -> str:
     return old if is_message_id(old) else ""
 
 
-def _folded(value: str) -> str:
+def folded(value: str) -> str:
     """A list of words, one a line."""
     return "\r\n\t".join(value.split())
 

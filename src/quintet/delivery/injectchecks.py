@@ -55,21 +55,30 @@ def name_groups(proto: Proto, most: int, *, group: str = "") -> None:
     """Fills in ``groups``; none when Newsgroups is missing.  Raises Refused(BAD_CONTENT)."""
     if group and not proto.has(b"newsgroups"):
         proto.add(Field(b"newsgroups", f"Newsgroups: {group}\r\n".encode(), group))
-    found = list(dict.fromkeys(names(proto.get(b"newsgroups"))))
+    proto.groups = groups_in(proto.get(b"newsgroups"), most, group=group)
+
+
+def groups_in(value: str, most: int, *, group: str = "") -> tuple[str, ...]:
+    """The groups of a value of Newsgroups, each once; ``group`` must be one.  Raises Refused(BAD_CONTENT)."""
+    found = tuple(dict.fromkeys(names(value)))
     if not all(map(_GROUP.fullmatch, found)):
         raise bad("Newsgroups is not a list of groups")
     if group and group not in found:
         raise bad(f"Newsgroups does not name {group}")
     if len(found) > most:
         raise bad(f"More than {most} groups")
-    proto.groups = tuple(found)
+    return found
 
 
 def check_author(proto: Proto) -> None:
     """RFC 5536 3.1.2: somebody must be there to answer to.  Raises Refused(BAD_CONTENT)."""
-    authors = headers.mailboxes(proto.get(b"from").encode())
-    if not any(one.mailbox and _HOST.fullmatch(one.host) for one in authors):
+    if not has_author(proto.get(b"from").encode()):
         raise bad("From has no address")
+
+
+def has_author(value: bytes) -> bool:
+    """Whether a value of From has an address."""
+    return any(one.mailbox and _HOST.fullmatch(one.host) for one in headers.mailboxes(value))
 
 
 def check_quoting(body: bytes) -> None:

@@ -22,6 +22,7 @@ from quintet.delivery.envelope import NULL, Envelope, Recipient, mailbox
 from quintet.delivery.inbound import Inbound
 from quintet.delivery.postbox import Postbox
 from quintet.delivery.postfilter import PostFilter
+from quintet.delivery.postquick import QuickPosts
 from quintet.delivery.postrights import Grants, Target, refuse_closed, targets_of
 from quintet.delivery.screening import Screen, Word
 from quintet.errors import Problem, Reason, Refused
@@ -73,17 +74,23 @@ class PostOffice:
         clock: Clock,
         inbound: Inbound | None = None,
     ) -> None:
-        self._store, self._config, self._clock, self._inbound = store, config, clock, inbound
+        self._store, self.config, self.clock, self._inbound = store, config, clock, inbound
         self._news = news
         self._secret: bytes | None = None  # of Cancel-Locks
         self.filter = PostFilter(store)  # an administrator's own word
         self.screen: Screen | None = None  # filters for whatever comes, set by who joins them
         self._hostname = hostname
         self._postbox = Postbox(store, self.path_host)
-        self._limits = inject.Limits(config.max_groups, config.max_age_days * DAY_MS)
+        self.quick = QuickPosts(self, store, self._postbox)
+        self.limits = inject.Limits(config.max_groups, config.max_age_days * DAY_MS)
         self._by_hand = inject.Limits(config.max_groups, 0)
         if inbound is not None:
             inbound.directory.office = self  # mail for groups comes here
+
+    @property
+    def looks(self) -> bool:
+        """Whether a filter or a hook looks at what is posted."""
+        return self.filter.looks or (self.screen is not None and self.screen.looks)
 
     @property
     def news(self) -> News:
@@ -93,12 +100,12 @@ class PostOffice:
     @property
     def path_host(self) -> str:
         """Our name in Path and Xref."""
-        return self._config.path_host or self._hostname
+        return self.config.path_host or self._hostname
 
     @property
     def complaints_to(self) -> str:
         """The address of who runs this news server."""
-        return self._config.complaints_to or f"usenet@{self.path_host}"
+        return self.config.complaints_to or f"usenet@{self.path_host}"
 
     def is_moderated(self, name: str) -> bool:
         """The group is here, and needs approval."""
@@ -107,7 +114,7 @@ class PostOffice:
 
     def new_message_id(self) -> str:
         """One that no article has."""
-        return f"<{self._clock.token(12)}@{self.path_host}>"
+        return f"<{self.clock.token(12)}@{self.path_host}>"
 
     async def post(
         self,
@@ -155,7 +162,7 @@ class PostOffice:
         recommended: str,
         grants: Grants | None,
     ) -> Posted:
-        now, config = self._clock.now(), self._config
+        now, config = self.clock.now(), self.config
         head, lead, whole = await _lead(chunks, by_hand=bool(group))
         proto = inject.read(head, by_hand=bool(group))
         if config.check_quoting and not group:
@@ -169,7 +176,7 @@ class PostOffice:
         if moderator:
             header = inject.to_moderator(proto, moderator, message_id, now)
         else:
-            more = self._additions(identity, peer, message_id, now, proto)
+            more = self.additions(identity, peer, message_id, now, proto.groups)
             if group and grants is not None:
                 more = replace(
                     more, sender=None
@@ -220,7 +227,7 @@ class PostOffice:
         self, proto: inject.Proto, now: int, identity: Identity | None, grants: Grants | None, group: str
     ) -> tuple[str, list[Target], str]:
         """Groups and header, in INN's order: the verb of Control, the groups that are here, the moderator."""
-        limits = self._by_hand if group else self._limits
+        limits = self._by_hand if group else self.limits
         injectchecks.name_groups(proto, limits.max_groups, group=group)
         verb = proto.get(b"control").partition(" ")[0].lower()
         targets = self._store.peek(targets_of, proto.groups, identity, grants)
@@ -251,11 +258,10 @@ class PostOffice:
         ends = body.count(b"\n")
         if (
             len(data) > IN_ROW
-            or len(body) > self._config.max_article_size
+            or len(body) > self.config.max_article_size
             or not ends == body.count(b"\r") == body.count(b"\r\n")
             or b"\0" in data
-            or self.filter.looks
-            or (self.screen is not None and self.screen.looks)
+            or self.looks
             or not set(names).isdisjoint(self._news.noticed)
         ):
             return None
@@ -269,9 +275,9 @@ class PostOffice:
             proto.message_id,
             tuple([one.folder.id for one in targets]),
             content,
-            self._path(peer, proto.path),
+            self.path(peer, proto.path),
         )
-        return await self._postbox.file(filing, _note(identity, peer, targets, content.size))
+        return await self._postbox.put(filing, _note(identity, peer, targets, content.size))
 
     async def _file(
         self,
@@ -288,7 +294,7 @@ class PostOffice:
             acts.file,
             [one.folder.id for one in targets],
             content,
-            path=self._path(peer, proto.path),
+            path=self.path(peer, proto.path),
             host=self.path_host,
             received_at=received_at,
             message_id=proto.message_id,
@@ -316,7 +322,7 @@ class PostOffice:
         if fate.word is Word.REFUSE:
             self._store.later(
                 trace.add,
-                self._clock.now(),
+                self.clock.now(),
                 peer.id,
                 fate.word.value,
                 _poster(identity),
@@ -333,7 +339,7 @@ class PostOffice:
             await self._store.write(
                 quarantine.put,
                 content,
-                path=self._path(peer, proto.path),
+                path=self.path(peer, proto.path),
                 message_id=proto.message_id,
                 why=fate.text,
                 config=self._news,
@@ -372,7 +378,7 @@ class PostOffice:
 
     def _aside(self) -> list[Target]:
         """Where articles go that a hook set aside.  Raises Refused(POLICY): there is no such group."""
-        found = self._store.peek(groups.find, self._config.spool_group) if self._config.spool_group else None
+        found = self._store.peek(groups.find, self.config.spool_group) if self.config.spool_group else None
         if found is None:
             raise Refused(Reason.POLICY, "Article must be looked at, and there is no place for it")
         return [Target(found, may_post=True, may_approve=True)]
@@ -415,7 +421,7 @@ class PostOffice:
         if not moderated:
             return ""
         first = moderated[0].folder  # of several, the leftmost one's moderator gets it
-        address = first.moderator or inject.moderator_for(first.name, self._config.moderators)
+        address = first.moderator or inject.moderator_for(first.name, self.config.moderators)
         if not address and self._queued(first):
             address = NOBODY
         if not address or self._inbound is None:
@@ -424,10 +430,11 @@ class PostOffice:
 
     # --- what we add ------------------------------------------------------------------------
 
-    def _additions(
-        self, identity: Identity | None, peer: Peer, message_id: str, now: int, proto: inject.Proto
+    def additions(
+        self, identity: Identity | None, peer: Peer, message_id: str, now: int, groups: Sequence[str]
     ) -> inject.Additions:
-        config = self._config
+        """What goes into the header of an article for these groups."""
+        config = self.config
         user = identity.name if identity is not None else ""
         # who holds the key of a Cancel-Lock; without one the article gets none, and goes by its author's name
         holder = {"none": "", "account": user, "address": user or peer.address}[config.cancel_lock]
@@ -445,7 +452,7 @@ class PostOffice:
             now,
             info,
             organization=config.organization,
-            distribution=inject.distribution_for(proto.groups, config.distributions),
+            distribution=inject.distribution_for(groups, config.distributions),
             sender=user if config.sender else None,
             locks=(lambda text: self._locks(text, holder)) if holder else None,
             keys=(lambda text: [self._key(text, holder)]) if holder else None,
@@ -463,10 +470,10 @@ class PostOffice:
         locks = [cancellock.lock(self._key(message_id, one)) for one in (user, "")]
         return [one for one in locks if one is not None]
 
-    def _path(self, peer: Peer, tail: str) -> bytes:
+    def path(self, peer: Peer, tail: str) -> bytes:
         """RFC 5536 3.1.5: us, the mark of injection with where it came from, the poster's own."""
         from_ip = peer.address[:1].isdigit() or ":" in peer.address
-        where = f".{peer.address}" if from_ip and self._config.posting_host else ""
+        where = f".{peer.address}" if from_ip and self.config.posting_host else ""
         return f"{self.path_host}!.POSTED{where}!{tail or 'not-for-mail'}".encode()
 
     # --- moderated groups -------------------------------------------------------------------
@@ -510,7 +517,7 @@ class PostOffice:
         assert self._inbound is not None
         address = mailbox(moderator)
         sender = mailbox(identity.name) if identity is not None and "@" in identity.name else NULL
-        envelope = Envelope(peer, protocol="NNTP", identity=identity, sender=sender, id=self._clock.token(6))
+        envelope = Envelope(peer, protocol="NNTP", identity=identity, sender=sender, id=self.clock.token(6))
         found = self._inbound.directory.find(address, size=content.size)
         envelope.recipients.append(found or Recipient(address))
         await self._inbound.accept(envelope, content)

@@ -7,8 +7,9 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from quintet.delivery.postfilter import Closed
+from quintet.delivery.postquick import Underway
 from quintet.errors import Reason, Refused, TryLater
-from quintet.net.seam import Ask, Input, Replies
+from quintet.net.seam import Ask, Input, Pending, Replies
 from quintet.nntp.commands import Command
 from quintet.nntp.stream import Sending, Sent
 from quintet.nntp.wire import Status
@@ -45,10 +46,40 @@ async def _slowed(session: Session, slowed_s: float) -> AsyncGenerator[Any, None
     yield _send_it(session)
 
 
-async def came(session: Session, article: Sent | Sending, following: Input) -> AsyncGenerator[Any, None]:
+def came(session: Session, article: Sent | Sending, following: Input) -> Replies:
     """The article, or the beginning of one that is too long to be waited for."""
-    office, pacing = session.service.office, session.service.pacing
     recommended, session.posting = session.posting, ""
+    if isinstance(article, Sent) and not article.undoubled:
+        quick = session.service.office.quick
+        underway = quick.post(
+            session.identity,
+            session.peer,
+            article.article,
+            recommended,
+            session.rights,
+            dotless=article.dotless,
+        )
+        if underway is not None:
+            return Pending(
+                underway.future, lambda: _ended(session, article, following, recommended, underway)
+            )
+    return _posted(session, article, following, recommended)
+
+
+def _ended(
+    session: Session, article: Sent, following: Input, recommended: str, underway: Underway
+) -> Replies:
+    """What went the quick way is filed, or goes the other one."""
+    if not session.service.office.quick.ended(underway, session.peer):
+        return _posted(session, article, following, recommended)
+    session.service.pacing.posted(session.who, session.rights.rule)
+    return (b"240 Article received %b\r\n" % underway.message_id.encode(),)
+
+
+async def _posted(
+    session: Session, article: Sent | Sending, following: Input, recommended: str
+) -> AsyncGenerator[Any, None]:
+    office, pacing = session.service.office, session.service.pacing
     async with aclosing(_long(following) if isinstance(article, Sending) else _whole(article)) as chunks:
         try:
             posted = await office.post(

@@ -76,3 +76,21 @@ async def test_an_article_that_asks_for_something_goes_alone(tmp_path: Path, fie
         ends = house.store.peek(lambda tx: tx.value("SELECT count(*) FROM article_end"))
         assert ends == field.startswith("Expires")
         assert house.folder("local.talk").messages == 1
+
+
+async def test_who_was_told_just_now_is_waited_for(tmp_path: Path) -> None:
+    async with news_house(tmp_path) as house:
+        await house.given("group local.talk with 0")
+        await posted(house, *(article(str(n)) for n in range(4)))
+        before = house.store.transactions
+
+        async def late(number: int) -> Posted:
+            for _ in range(3 * number):  # turns of the loop
+                await asyncio.sleep(0)
+            return await house.post(article(f"late{number}"))
+
+        told = await asyncio.gather(*(late(number) for number in range(4)))
+        assert [one.number("local.talk") for one in told] == [5, 6, 7, 8]
+        assert house.store.transactions == before + 1
+        alone = await asyncio.wait_for(house.post(article("alone")), 5)  # the others do not come again
+        assert alone.number("local.talk") == 9

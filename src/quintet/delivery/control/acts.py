@@ -16,6 +16,7 @@ from typing import Any
 from quintet.config.news import News
 from quintet.delivery.control import orders
 from quintet.delivery.control.orders import Order
+from quintet.delivery.postrights import Permit
 from quintet.errors import Reason
 from quintet.message import cancellock
 from quintet.message.digest import Digest
@@ -128,25 +129,32 @@ def file_all(
     return results
 
 
+Post = tuple[Filing, trace.Note, Permit | None]
+"""An article, its line of the trace, and what must still hold when it is filed."""
+
+
 @bounded(lambda posted, **_: len(posted) <= POSTED_AT_ONCE)
-def post_all(tx: Tx, posted: Sequence[tuple[Filing, trace.Note]], *, host: str) -> list[list[Added] | None]:
-    """`file` of articles that ask for nothing, each with its line of the trace; their places.
+def post_all(tx: Tx, posted: Sequence[Post], *, host: str) -> list[list[Added] | None]:
+    """`file` of articles that ask for nothing; their places.
 
     None for one that was not filed, whatever the reason: `file` tells it.
     """
-    early = cancels.early_among(tx, [one.message_id for one, _ in posted])
-    kept = [(one, note) for one, note in posted if one.message_id not in early]
-    added: dict[MessageId, list[Added]] = {}
-    rows = arriving.file_all(tx, [one for one, _ in kept], host=host, added=added)
-    notes = [
-        (note, row, one.message_id, added[row])
-        for row, (one, note) in zip(rows, kept, strict=True)
-        if not isinstance(row, Reason)
+    early = cancels.early_among(tx, [one.message_id for one, _, _ in posted])
+    permits = {permit: permit is None or permit.holds(tx) for permit in {permit for _, _, permit in posted}}
+    kept = [
+        at for at, (one, _, permit) in enumerate(posted) if one.message_id not in early and permits[permit]
     ]
+    added: dict[MessageId, list[Added]] = {}
+    rows = arriving.file_all(tx, [posted[at][0] for at in kept], host=host, added=added)
+    results: list[list[Added] | None] = [None] * len(posted)
+    notes = []
+    for at, row in zip(kept, rows, strict=True):
+        if not isinstance(row, Reason):
+            one, note, _ = posted[at]
+            results[at] = added[row]
+            notes.append((note, row, one.message_id, added[row]))
     trace.note_all(tx, notes)
-    places = {message_id: found for _, _, message_id, found in notes}
-    # popped: of two with one Message-ID the second was not filed
-    return [places.pop(one.message_id, None) for one, _ in posted]
+    return results
 
 
 def place(tx: Tx, verb: str) -> Folder:
