@@ -12,10 +12,10 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import msgspec
 
@@ -82,6 +82,7 @@ class Sink:
         self.captured: list[dict[str, Any]] | None = None
         self._stream: TextIO = sys.stderr
         self._human = self._colours = False
+        self._second = (-1, "")  # of the last line, and how it is written
         self.configure()
         self.configured = False  # by somebody else
 
@@ -109,38 +110,60 @@ class Sink:
         self._stream = stream or sys.stderr
         self._colours = self._stream.isatty()
         self._human = style == "human" or (style == "auto" and self._colours)
+        self._write = _octets_to(self._stream)
 
     def emit(self, level: str, room: str, event: str, fields: dict[str, Any]) -> None:
-        line: MutableMapping[str, Any] = {"event": event, "level": level, "room": room}
-        for name, value in fields.items():
-            if name in SECRET:
-                value = _MASK
-            elif isinstance(value, bytes):
-                value = value[:MAX_VALUE].decode("utf-8", "backslashreplace")
-            elif isinstance(value, str) and len(value) > MAX_VALUE:
-                value = value[:MAX_VALUE] + "..."
-            line[name] = value
+        line: dict[str, Any] = {"event": event, "level": level, "room": room, **fields}
+        for name, value in fields.items():  # exact types: a line is made for each message
+            if type(value) is str:
+                if len(value) > MAX_VALUE:
+                    line[name] = value[:MAX_VALUE] + "..."
+            elif type(value) is bytes:
+                line[name] = value[:MAX_VALUE].decode("utf-8", "backslashreplace")
+        if not SECRET.isdisjoint(fields):
+            line.update(dict.fromkeys(SECRET.intersection(fields), _MASK))
         if self.captured is not None:
-            self.captured.append(dict(line))
+            self.captured.append(line)
             return
-        error = line.pop("exc_info", None)
-        if isinstance(error, BaseException):
-            line["exception"] = "".join(traceback.format_exception(error)).rstrip()
-        written = _for_people(line, self._colours) if self._human else _as_json(line)
+        if "exc_info" in line:
+            error = line.pop("exc_info")
+            if isinstance(error, BaseException):
+                line["exception"] = "".join(traceback.format_exception(error)).rstrip()
         try:
-            self._stream.write(written + "\n")
-            self._stream.flush()
+            if self._human:
+                self._stream.write(_for_people(line, self._colours) + "\n")
+                self._stream.flush()
+            else:
+                self._write(self._as_json(line))
         except (OSError, ValueError):
             return  # standard error is gone; there is nobody left to tell
 
+    def _as_json(self, line: dict[str, Any]) -> bytes:
+        second, thousandth = divmod(_CLOCK.now(), 1000)
+        known, moment = self._second
+        if known != second:
+            moment = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            self._second = second, moment
+        whole = {"time": f"{moment}.{thousandth:03}Z", **line}
+        try:
+            return _pack(whole) + b"\n"
+        except UnicodeEncodeError:  # half a surrogate pair: what a peer said was no UTF-8
+            return json.dumps(whole, default=str).encode() + b"\n"
 
-def _as_json(line: MutableMapping[str, Any]) -> str:
-    moment = datetime.fromtimestamp(_CLOCK.now() / 1000, UTC).isoformat(timespec="milliseconds")
-    whole = {"time": moment.replace("+00:00", "Z"), **line}
-    try:
-        return _pack(whole).decode()
-    except UnicodeEncodeError:  # half a surrogate pair: what a peer said was no UTF-8
-        return json.dumps(whole, default=str)
+
+def _octets_to(stream: TextIO) -> Callable[[bytes], None]:
+    """What writes a line at once: past the encoding of ``stream``, where it has octets beneath."""
+    octets: BinaryIO | None = getattr(stream, "buffer", None)
+
+    def write(line: bytes) -> None:
+        if octets is None:
+            stream.write(line.decode())
+            stream.flush()
+        else:
+            octets.write(line)
+            octets.flush()
+
+    return write
 
 
 def _for_people(line: MutableMapping[str, Any], colours: bool) -> str:
