@@ -28,6 +28,13 @@ help: ## show this list
 	@echo
 	@echo "  PYTHON=...   the interpreter for .venv (default: python3, or the newest of 3.14 to 3.11)"
 
+# Another interpreter than the one .venv was made with, be it of the same version.
+ifneq ($(PYTHON),)
+ifneq ($(shell sh tools/venv.sh made with '$(PYTHON)' || echo other),)
+.PHONY: $(STAMP)
+endif
+endif
+
 $(STAMP): requirements.lock pyproject.toml tools/venv.sh
 	@PYTHON='$(PYTHON)' sh tools/venv.sh
 

@@ -1,7 +1,15 @@
 #!/bin/sh
 # Makes .venv from requirements.lock with the interpreter that PYTHON names, else with a suitable one of this machine.
+# "venv.sh made with PYTHON" only tells whether it was made with that one.
 set -eu
 cd "$(dirname "$0")/.."
+
+interpreter() { "$1" -c 'import os, sys; print(os.path.realpath(sys._base_executable))' 2>/dev/null || echo none; }
+
+if [ "${1:-}" = made ]; then
+    test "$(interpreter .venv/bin/python)" = "$(interpreter "$3")"
+    exit
+fi
 
 suitable() { # CPython 3.11 to 3.14 that can make an environment with pip
     "$1" -c 'import sys, platform, venv, ensurepip
@@ -17,6 +25,7 @@ give_up() {
 
 if [ -n "${PYTHON:-}" ]; then
     suitable "$PYTHON" || give_up "; '$PYTHON' is not one"
+    named=yes
 else
     for PYTHON in python3 python3.14 python3.13 python3.12 python3.11 ''; do
         [ -n "$PYTHON" ] || give_up "; none was found"
@@ -27,7 +36,9 @@ fi
 version() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || echo none; }
 
 # A moved checkout, a removed interpreter or another PYTHON leaves an environment that is of no use.
-if [ -e .venv ] && [ "$(version .venv/bin/python)" != "$(version "$PYTHON")" ]; then
+if [ -e .venv ] && [ -n "${named:-}" ] && [ "$(interpreter .venv/bin/python)" != "$(interpreter "$PYTHON")" ]; then
+    rm -rf .venv
+elif [ -e .venv ] && [ "$(version .venv/bin/python)" != "$(version "$PYTHON")" ]; then
     rm -rf .venv
 elif [ -e .venv ] && ! .venv/bin/pip --version >/dev/null 2>&1; then
     rm -rf .venv

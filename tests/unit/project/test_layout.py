@@ -2,7 +2,9 @@
 
 import ast
 import io
+import os
 import re
+import subprocess
 import token
 import tokenize
 from collections.abc import Iterator
@@ -116,3 +118,18 @@ def test_store_speaks_of_no_protocol() -> None:
 )
 def test_protocol_words_are_seen_in_code_only(text: str, words: list[str]) -> None:
     assert [word for _, word in protocol_words(text)] == words
+
+
+@pytest.mark.skipif(not (ROOT / ".venv").exists(), reason="run by another environment")
+def test_another_interpreter_than_that_of_the_environment_is_told() -> None:
+    """`make run PYTHON=...` makes .venv anew, though both may call themselves 3.11."""
+    script = ROOT / "tools" / "venv.sh"
+
+    def made_with(python: str) -> bool:
+        return subprocess.run(["sh", str(script), "made", "with", python], check=False).returncode == 0
+
+    ours = ROOT / ".venv" / "bin" / "python"
+    assert made_with(str(ours))
+    assert made_with(os.path.realpath(ours))
+    assert not made_with("/bin/false")
+    assert not made_with("no-such-program")
