@@ -77,6 +77,12 @@ def find(tx: Tx, message_id: str) -> MessageId | None:
     return None if found is None else MessageId(found)
 
 
+def row_of(tx: Tx, message_id: str) -> int | None:
+    """The number that an article has or had as a message; an id that came without one has its own."""
+    found: int | None = tx.value("SELECT id FROM history WHERE key = ?", key(message_id))
+    return found
+
+
 @bounded()
 def add(tx: Tx, message_id: str, message_row: MessageId | None, arrived_at: int) -> bool:
     """Notes an id; False when it was there (nothing changes then)."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from quintet.store import history
 from quintet.store.db import Tx, bounded
 from quintet.store.model import AccountId, Added, MessageId
 
@@ -17,6 +18,9 @@ _INSERT = (
     "INSERT INTO trace (id, at, conn, event, account_id, message_row, message_id, detail)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_COLUMNS = "at, conn, event, account_id, message_row, message_id, detail"
+_NAMED = "message_id"  # among the details
+NEAR = 70_000  # numbers that one transaction gives out at most to articles, their places and their lines here
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +85,19 @@ def _packed(detail: Mapping[str, Any]) -> str:
         return json.dumps(detail, separators=(",", ":"))
 
 
-def note_all(tx: Tx, notes: Sequence[tuple[Note, MessageId, str, Sequence[Added]]]) -> None:
-    """`note` of many: each with its message's row, Message-ID and places."""
+def note_articles(tx: Tx, notes: Sequence[tuple[Note, MessageId, str, Sequence[Added]]]) -> None:
+    """`note` of many articles that this transaction filed: each with its row, Message-ID and places.
+
+    The Message-ID stands among the details, and `_of_article` finds them by the history: the index of its
+    column has keys in random order, so that each article would dirty another page.
+    """
     first = tx.new_ids(len(notes))
     tx.many(
         _INSERT,
         [
             (
-                number, tx.now, one.conn, one.event, one.account_id, row, message_id,
-                _packed(_with_places(one, places)),
+                number, tx.now, one.conn, one.event, one.account_id, row, "",
+                _packed(_with_places(one, places) | {_NAMED: message_id}),
             )
             for number, (one, row, message_id, places) in enumerate(notes, first)
         ],
@@ -114,10 +122,22 @@ def note(
 def follow(tx: Tx, message_id: str, limit: int = 1000) -> list[Event]:
     """All that is known of a message, oldest first."""
     rows = tx.all(
-        "SELECT at, conn, event, account_id, message_row, message_id, detail FROM trace"
-        " WHERE message_id = ? ORDER BY at, id LIMIT ?", message_id, limit,
+        f"SELECT {_COLUMNS} FROM trace WHERE message_id = ? ORDER BY at, id LIMIT ?", message_id, limit
+    )
+    rows = sorted(_of_article(tx, message_id) + rows, key=lambda row: int(row[0]))
+    return [_event(row) for row in rows[:limit]]
+
+
+def _of_article(tx: Tx, message_id: str) -> list[tuple[Any, ...]]:
+    """What `note_articles` wrote when it was filed."""
+    row = history.row_of(tx, message_id)
+    if row is None:
+        return []
+    return tx.all(
+        # its number was given out in the same transaction
+        f"SELECT {_COLUMNS} FROM trace WHERE id > ? AND id < ? AND message_row = ? AND message_id = ''"
+        " LIMIT 1", row, row + NEAR, row,
     )  # fmt: skip
-    return [_event(row) for row in rows]
 
 
 def left_for(tx: Tx, message_id: str, address: str) -> bool:
@@ -134,24 +154,21 @@ def left_for(tx: Tx, message_id: str, address: str) -> bool:
 
 def recent(tx: Tx, limit: int = 100) -> list[Event]:
     """The last events of all messages, newest first."""
-    rows = tx.all(
-        "SELECT at, conn, event, account_id, message_row, message_id, detail FROM trace"
-        " ORDER BY id DESC LIMIT ?", limit,
-    )  # fmt: skip
+    rows = tx.all(f"SELECT {_COLUMNS} FROM trace ORDER BY id DESC LIMIT ?", limit)
     return [_event(row) for row in rows]
 
 
 def of_event(tx: Tx, event: str, limit: int = 100) -> list[Event]:
     """The last events of a kind, newest first; looks at what the trace keeps."""
     rows = tx.all(
-        "SELECT at, conn, event, account_id, message_row, message_id, detail FROM trace"
-        " WHERE event = ? ORDER BY at DESC, id DESC LIMIT ?", event, limit,
-    )  # fmt: skip
+        f"SELECT {_COLUMNS} FROM trace WHERE event = ? ORDER BY at DESC, id DESC LIMIT ?", event, limit
+    )
     return [_event(row) for row in rows]
 
 
 def _event(row: tuple[Any, ...]) -> Event:
-    return Event(row[0], row[1], row[2], row[3], row[4], row[5], json.loads(row[6]))
+    detail = json.loads(row[6])
+    return Event(row[0], row[1], row[2], row[3], row[4], row[5] or detail.pop(_NAMED, ""), detail)
 
 
 def sweep(tx: Tx, before: int, limit: int = 5000) -> int:

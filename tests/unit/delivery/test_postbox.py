@@ -41,8 +41,27 @@ async def test_articles_posted_together_are_filed_in_one_transaction(tmp_path: P
         (event,) = house.store.peek(trace.follow, "<3@x>")
         talk, other = house.folder("local.talk").id, house.folder("local.other").id
         assert (event.event, event.detail["places"]) == ("posted", [[talk, 4], [other, 1]])
+        assert (event.message_id, "message_id" in event.detail) == ("<3@x>", False)
+        names = {one.message_id for one in house.store.peek(trace.recent, 9)}
+        assert names == {f"<{n}@x>" for n in range(9)} | {"<3@x>"}
         found = house.store.peek(entries.by_message_id, None, "<8@x>")
         assert [one.uid for one in found] == [9]
+
+
+async def test_an_article_is_followed_beyond_its_end(tmp_path: Path) -> None:
+    async with news_house(tmp_path) as house:
+        await house.given("group local.talk with 0")
+        await posted(house, article("a"), article("b"))
+        house.clock.advance(60)
+        await house.post(article("c", "local.talk", "Control: cancel <a@x>"))
+        assert house.store.peek(entries.by_message_id, None, "<a@x>") == []
+        events = house.store.peek(trace.follow, "<a@x>")
+        assert [(one.event, one.message_id) for one in events] == [
+            ("posted", "<a@x>"),
+            ("cancelled", "<a@x>"),
+        ]
+        assert [one.event for one in house.store.peek(trace.follow, "<a@x>", 1)] == ["posted"]
+        assert house.store.peek(trace.follow, "<b@y>") == []
 
 
 async def test_one_that_cannot_be_filed_hears_why_and_the_others_are_filed(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def post_all(tx: Tx, posted: Sequence[Post], *, host: str) -> list[list[Added] |
             one, note, _ = posted[at]
             results[at] = added[row]
             notes.append((note, row, one.message_id, added[row]))
-    trace.note_all(tx, notes)
+    trace.note_articles(tx, notes)
     return results
 
 
