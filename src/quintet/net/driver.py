@@ -77,10 +77,7 @@ class Driver:
         self._input: asyncio.Future[None] | None = None  # a handler waits for bytes
         self._drained: asyncio.Future[None] | None = None  # a handler waits for room
         self._ahead = 0  # bytes fed while nobody waited for them
-        self._reading_paused = False
-        self._eof = False
-        self._closing = False
-        self._draining = False
+        self._reading_paused = self._eof = self._closing = self._draining = False
         self._patience = Patience(self._loop, self._lost_patience)
         self._pushing: asyncio.Event | None = None  # the watch that we listen to
         self._relay: asyncio.Task[None] | None = None  # waits for a watch that cannot call
@@ -186,8 +183,11 @@ class Driver:
 
     # --- commands ---------------------------------------------------------------------------
 
-    def _run(self, job: Job | None) -> None:
-        """Works without a task as far as that goes; goes on in one when something must be waited for."""
+    def _run(self, job: Job | None, *, settle: bool = True) -> None:
+        """Works without a task as far as that goes; goes on in one when something must be waited for.
+
+        With ``settle`` not for a future that is done already: once, then others get their turn.
+        """
         self._patience.stop()
         try:
             if job is not None:
@@ -205,11 +205,14 @@ class Driver:
             self._rest()
         elif type(job.replies) is Pending:
             self._pending, self._task = job, job.replies.future
-            self._task.add_done_callback(self._settled)
+            if settle and self._task.done():
+                self._settled(self._task, settle=False)
+            else:
+                self._task.add_done_callback(self._settled)
         else:
             self._task = self._loop.create_task(self._work(job))
 
-    def _settled(self, future: asyncio.Future[Any]) -> None:
+    def _settled(self, future: asyncio.Future[Any], *, settle: bool = True) -> None:
         """The future of a `Pending` is done: what it led to is said, and work goes on."""
         job, self._pending, self._task = self._pending, None, None
         assert job is not None
@@ -232,7 +235,7 @@ class Driver:
         elif hangup is not None:
             self._finish(hangup.reason)
         elif not self._closing:
-            self._run(Job(replies, command))
+            self._run(Job(replies, command), settle=settle)
 
     async def _work(self, job: Job | None) -> None:
         """The task of a connection: ends when nothing is left to wait for but the peer."""
@@ -550,20 +553,17 @@ class Driver:
         return job or (self._poll() if watch.is_set() else None)
 
     def _listen(self, watch: asyncio.Event | None) -> None:
-        if watch is self._pushing and (self._relay is None or not self._relay.done()):
-            if watch is not None and watch.is_set():
-                self._loop.call_soon(self._woken)
-            return
-        if isinstance(self._pushing, Wake):
-            self._pushing.notify(None)
-        if self._relay is not None:
-            self._relay.cancel()
-            self._relay = None
-        self._pushing = watch
-        if isinstance(watch, Wake):
-            watch.notify(self._woken)
-        elif watch is not None:
-            self._relay = self._loop.create_task(relay(watch, self._woken))
+        if watch is not self._pushing or (self._relay is not None and self._relay.done()):
+            if isinstance(self._pushing, Wake):
+                self._pushing.notify(None)
+            if self._relay is not None:
+                self._relay.cancel()
+                self._relay = None
+            self._pushing = watch
+            if isinstance(watch, Wake):
+                watch.notify(self._woken)
+            elif watch is not None:
+                self._relay = self._loop.create_task(relay(watch, self._woken))
         if watch is not None and watch.is_set():
             self._loop.call_soon(self._woken)
 

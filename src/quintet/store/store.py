@@ -175,9 +175,10 @@ class Store:
     ) -> asyncio.Future[T]:
         """`write` without waiting: the future is done when it is on the disk, or has its problem.
 
+        It may be done at once, where nobody else wants anything; so no loop awaits one after the other.
         Raises TryLater(SHUTDOWN).
         """
-        return self._writer.submit(fn, args, kwargs)
+        return self._writer.submit(fn, args, kwargs, may_end=True)
 
     def later(
         self, fn: Callable[Concatenate[Tx, P], object], *args: P.args, **kwargs: P.kwargs

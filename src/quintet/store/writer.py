@@ -158,7 +158,9 @@ class Writer:
         kwargs: dict[str, Any],
         *,
         once: bool = False,
+        may_end: bool = False,
     ) -> asyncio.Future[Any]:
+        """``may_end``: the future may be done when it is given, for who does not await it."""
         if self._closed:
             raise TryLater(Reason.SHUTDOWN)
         future = self._loop.create_future()
@@ -170,7 +172,11 @@ class Writer:
                 self._gathering = None
                 self._loop.call_soon(self._start)
         elif not self._busy and not self._planned:
-            self._plan()
+            if may_end and bounded and self._alone():
+                self._idle.clear()
+                self._start()
+            else:
+                self._plan()
         return future
 
     async def close(self) -> None:
@@ -183,6 +189,14 @@ class Writer:
         self._gate.close()
 
     # a batch, step by step
+
+    def _alone(self) -> bool:
+        """Nobody else has anything to do in this turn of the loop, and nobody wrote beside the last one.
+
+        So nothing is to be shared, and two turns that a client waits for are saved.
+        """
+        ready: Any = getattr(self._loop, "_ready", self)  # Any: asyncio's own; another loop has none
+        return not ready and self._hoped <= 1 and not self.crowded
 
     def _plan(self) -> None:
         """Not at once: what other handlers of this turn bring shares the flush.

@@ -363,3 +363,17 @@ async def test_shutdown_waits_for_the_future() -> None:
     store.flushes[0].set_result(b"it")
     await talk.settle()
     assert talk.take() == b"first\r\nflushed it\r\nfarewell SHUTDOWN\r\n"
+
+
+async def test_a_flush_that_is_over_is_not_waited_for_but_once_in_a_turn() -> None:
+    talk = Talk(Service(Store()))
+    await talk.begin()
+    talk.transport.sent.clear()
+    talk.stream.take(b"NOW\r\n")
+    assert bytes(talk.transport.sent) == b"flushed at once\r\n"
+    talk.transport.sent.clear()
+    talk.stream.take(b"NOW\r\n" * 5 + b"ECHO end\r\n")
+    assert not talk.driver.waiting  # others get their turn between flushes
+    await talk.settle()
+    assert bytes(talk.transport.sent) == b"flushed at once\r\n" * 5 + b"end\r\n"
+    await talk.end()

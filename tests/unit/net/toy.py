@@ -156,6 +156,8 @@ class Session:
                 raise ZeroDivisionError("our bug")
             case b"CRASHLATER":
                 return self._crash()
+            case b"NOW":
+                return self._at_once()
             case b"HANGUP":
                 raise Hangup(Reason.TOO_MANY_ERRORS)
             case b"QUIT":
@@ -178,6 +180,12 @@ class Session:
 
         self.store.spools += 1
         return Pending(first, then)
+
+    def _at_once(self) -> Replies:
+        """A flush that is over before anybody waits for it."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return Pending(done, lambda: ["flushed at once"])
 
     async def _turned(self, client: Client) -> None:
         line = await client.line()

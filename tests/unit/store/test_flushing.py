@@ -1,12 +1,13 @@
 """Where a flush is waited for: on the loop while the disk is quick, else in the writer thread."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
 
 import pytest
 
-from quintet.errors import TryLater
+from quintet.errors import Reason, Refused, TryLater
 from quintet.store import db, writer
 from quintet.store.db import DrivenTx, Tx, bounded
 from quintet.store.store import Store
@@ -20,6 +21,17 @@ def set_value(tx: Tx, value: str) -> None:
         "INSERT INTO setting (name, value) VALUES ('x', ?) ON CONFLICT (name) DO UPDATE SET value = ?",
         *[value] * 2,
     )
+
+
+def value(tx: Tx) -> str | None:
+    found: str | None = tx.value("SELECT value FROM setting WHERE name = 'x'")
+    return found
+
+
+@bounded()
+def refused(tx: Tx) -> None:
+    set_value(tx, "lost")
+    raise Refused(Reason.NO_PERMISSION)
 
 
 class Disk:
@@ -52,6 +64,13 @@ def _replace(monkeypatch: pytest.MonkeyPatch, tx: DrivenTx, **methods: Callable[
 @pytest.fixture
 def disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> Disk:
     return Disk(store, monkeypatch)
+
+
+@pytest.fixture
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, flushes are waited for on the loop."""
+    monkeypatch.setattr(writer, "BRISK_S", 60.0)
+    monkeypatch.setattr(writer, "BRIEF_S", 60.0)
 
 
 async def committed(store: Store, disk: Disk, count: int) -> list[str]:
@@ -125,3 +144,41 @@ async def test_a_commit_that_fails_on_the_loop_keeps_nothing(
     assert store.peek(lambda tx: tx.value("SELECT value FROM setting WHERE name = 'x'")) == str(ENOUGH - 1)
     await store.write(set_value, "kept")
     assert store.peek(lambda tx: tx.value("SELECT value FROM setting WHERE name = 'x'")) == "kept"
+
+
+async def test_who_is_alone_has_it_flushed_in_the_same_turn(store: Store, disk: Disk, brisk: None) -> None:
+    disk.threads.clear()
+    alone = store.submit(set_value, "alone")
+    assert alone.done()
+    assert disk.threads == [threading.current_thread().name]
+    assert store.peek(value) == "alone"
+    beside = [store.submit(set_value, str(number)) for number in range(2)]
+    asyncio.get_running_loop().call_soon(lambda: None)
+    shared = [store.submit(set_value, f"shared {number}") for number in range(2)]
+    assert [one.done() for one in (*beside, *shared)] == [True, True, False, False]
+    await asyncio.gather(*shared)
+    assert len(disk.threads) == 4
+    assert store.peek(value) == "shared 1"
+
+
+async def test_what_fails_at_once_is_told_to_who_asked(store: Store, brisk: None) -> None:
+    failed = store.submit(refused)
+    assert failed.done()
+    assert isinstance(failed.exception(), Refused)
+    await store.write(set_value, "after")
+    assert store.peek(value) == "after"
+
+
+async def test_one_write_after_the_other_lets_others_run(store: Store, disk: Disk, brisk: None) -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    await committed(store, disk, 20)
+    beside.cancel()
+    assert turns >= 20
