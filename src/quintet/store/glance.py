@@ -6,7 +6,7 @@ Whether anything changed, which keywords are in use, where the first unread entr
 from __future__ import annotations
 
 from quintet.store import dialect, seen
-from quintet.store.db import Tx
+from quintet.store.db import Tx, single
 from quintet.store.model import AccountId, Folder, FolderId, Uid
 
 MAX_KEYWORDS = 500  # different sets of keywords looked at; a session learns of others when it meets them
@@ -59,6 +59,7 @@ def first_unseen(tx: Tx, folder: Folder, reader: AccountId | None) -> Uid | None
     return None if found is None else Uid(found)
 
 
+@single
 def marks(tx: Tx, folder_id: FolderId, low: int, high: int, limit: int) -> tuple[list[str], list[str]] | None:
     """Numbers and flags of the first entries of a range, as decimal texts; None where one has keywords.
 

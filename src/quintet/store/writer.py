@@ -151,6 +151,11 @@ class Writer:
         """So much is written that what can be done later should be."""
         return time.monotonic() < self._crowded_until
 
+    @property
+    def resting(self) -> db.DrivenTx | None:
+        """The connection, for a short read at once, while nobody writes with it; no thread has it then."""
+        return None if self._busy or self._closed else self._tx
+
     def submit(
         self,
         fn: Callable[..., Any],

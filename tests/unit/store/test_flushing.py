@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
+import apsw
 import pytest
 
 from quintet.errors import Reason, Refused, TryLater
@@ -182,3 +183,30 @@ async def test_one_write_after_the_other_lets_others_run(store: Store, disk: Dis
     await committed(store, disk, 20)
     beside.cancel()
     assert turns >= 20
+
+
+async def test_a_short_question_never_sees_what_is_not_flushed(store: Store, disk: Disk) -> None:
+    await store.write(set_value, "before")
+    assert store.ask(value) == "before"
+    disk.takes_s = 0.05
+    writing = asyncio.ensure_future(store.write(set_value, "after"))
+    seen = []
+    while not writing.done():
+        seen.append(store.ask(value))
+        await asyncio.sleep(0.001)
+    assert set(seen) == {"before"}
+    assert len(seen) > 2
+    assert store.ask(value) == "after"
+
+
+async def test_a_short_question_is_answered_where_the_writer_cannot(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.write(set_value, "there")
+
+    def busy(tx: Tx) -> str | None:
+        if tx is store._writer._tx:
+            raise apsw.BusyError
+        return value(tx)
+
+    assert store.ask(busy) == "there"

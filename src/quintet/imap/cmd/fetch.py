@@ -159,7 +159,7 @@ def _pages(
 def _flags(session: Session, here: Selected, ranges: Ranges, size: int) -> tuple[bytes | None, Ranges]:
     """The next lines of ``(UID FLAGS)`` by the shortest way, and what is left; None where it does not go."""
     low, high = ranges[0]
-    found = session.house.store.ask(glance.marks, here.folder_id, low, high, size)
+    found = session.house.store.peek(glance.marks, here.folder_id, low, high, size)
     if found is None:
         return None, ranges
     uids, flags = found
