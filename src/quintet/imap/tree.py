@@ -50,6 +50,15 @@ class Node:
 _PLAIN = Node()
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What an account can list, as values that can be compared; a `Tree` is made of it."""
+
+    own: tuple[tuple[str, str], ...]  # name and role
+    others: tuple[tuple[str, bool, bool], ...]  # of other people, and newsgroups: name, readable, leaf
+    subscribed: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Tree:
     """Names, and what lies above them."""
@@ -89,16 +98,30 @@ def read(
     tx: Tx, account: AccountId, asked: Iterable[str], *, groups: bool, remote: Mapping[str, object]
 ) -> Tree:
     """What the account can list, as far as the patterns ``asked`` can reach it."""
-    nodes: dict[str, Node] = dict.fromkeys(remote, Node(remote=True))
-    for name, role in folders.outline(tx, account):
-        nodes[name] = Node(USES[role]) if role in USES else _PLAIN
+    return made(found(tx, account, asked, groups=groups), remote)
+
+
+def found(tx: Tx, account: AccountId, asked: Iterable[str], *, groups: bool) -> Names:
+    """The same as the store tells it."""
+    others: list[tuple[str, bool, bool]] = []
     if groups and _may_reach(asked, names.GROUPS):
-        for one in places.newsgroups(tx, account):
-            nodes[one.name] = Node(readable=one.may("r"), leaf=one.folder.kind == FolderKind.GROUP)
+        others += [
+            (one.name, one.may("r"), one.folder.kind == FolderKind.GROUP)
+            for one in places.newsgroups(tx, account)
+        ]
     if _may_reach(asked, names.USERS) or _may_reach(asked, names.PUBLIC):
-        for one in places.shared(tx, account):
-            nodes[one.name] = Node(readable=one.may("r"))
-    return Tree(nodes, frozenset(folders.subscriptions(tx, account)))
+        others += [(one.name, one.may("r"), False) for one in places.shared(tx, account)]
+    own, subscribed = folders.outline(tx, account), folders.subscriptions(tx, account)
+    return Names(tuple(own), tuple(others), tuple(subscribed))
+
+
+def made(names: Names, remote: Mapping[str, object]) -> Tree:
+    nodes: dict[str, Node] = dict.fromkeys(remote, Node(remote=True))
+    for name, role in names.own:
+        nodes[name] = Node(USES[role]) if role in USES else _PLAIN
+    for name, readable, leaf in names.others:
+        nodes[name] = Node(readable=readable, leaf=leaf)
+    return Tree(nodes, frozenset(names.subscribed))
 
 
 def is_small(tx: Tx, account: AccountId, asked: Iterable[str], *, groups: bool, most: int) -> bool:

@@ -241,3 +241,27 @@ def test_names_are_decoded_or_refused(raw: bytes, utf8: bool) -> None:
     except Refused:
         return
     assert names.decode(name.encode("utf-8"), utf8=True) == name
+
+
+async def test_a_list_that_is_asked_for_again_tells_what_is_there_now(tmp_path: Path) -> None:
+    """RFC 9051 6.3.9: what is remembered is of the same names, roles and subscriptions."""
+    async with open_world(tmp_path / "data", people=("alice", "bob")) as world:
+        said = (
+            b'a LOGIN alice@example.org demo\r\nb LIST "" *\r\nc LIST "" *\r\nd CREATE New\r\n'
+            b'e LIST "" *\r\nf SUBSCRIBE New\r\ng LIST "" * RETURN (SUBSCRIBED)\r\nh UNSUBSCRIBE New\r\n'
+            b'i LIST "" * RETURN (SUBSCRIBED)\r\nj DELETE New\r\nk LIST "" *\r\nl XLIST "" *\r\n'
+        )
+        answer = await converse(world.service, said)
+    first, again, made, subscribed, not_any_more, gone, old = [
+        answer.partition(begin)[2].partition(end)[0]
+        for begin, end in (
+            (b"Logged in\r\n", b"b OK"), (b"b OK Done\r\n", b"c OK"), (b"d OK", b"e OK"), (b"f OK", b"g OK"),
+            (b"h OK", b"i OK"), (b"j OK", b"k OK"), (b"k OK Done\r\n", b"l OK"),
+        )
+    ]  # fmt: skip
+    assert first.startswith(b"* LIST") and again == first
+    assert b'"/" New\r\n' in made and b'"/" New\r\n' not in first
+    assert b'\\Subscribed \\HasNoChildren) "/" New\r\n' in subscribed
+    assert b'(\\HasNoChildren) "/" New\r\n' in not_any_more
+    assert gone.partition(b"* LIST")[2] == first.partition(b"* LIST")[2]
+    assert b"* XLIST" in old and b"\\Inbox" in old

@@ -6,6 +6,7 @@ RFC 9051 6.3.9 and 6.3.10, RFC 3501 6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 234
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ async def _list(session: Session, command: commands.List, asked: list[str]) -> A
         elif more:
             yield await session.house.store.read(_with_more, session, page, command)
         else:
-            yield b"".join(_lines(session, page, command))
+            yield b"".join(_lines(session.utf8, page, _word(command)))
         await asyncio.sleep(0)  # a fast reader never makes us wait: others get their turn all the same
     for reply in await updates.told(session):
         yield reply
@@ -88,7 +89,10 @@ def _few(tx: Tx, session: Session, command: commands.List, asked: list[str]) -> 
     """On the loop thread, of those who have few mailboxes beside newsgroups; None where there may be many."""
     account, house = session.user.account_id, session.house
     if tree.is_small(tx, account, asked, groups=house.config.list_groups, most=PAGE):
-        return _lines(session, _chosen(tx, session, command, asked), command)
+        if b"REMOTE" in command.select:
+            return _lines(session.utf8, _chosen(tx, session, command, asked), _word(command))
+        found = tree.found(tx, account, asked, groups=house.config.list_groups)
+        return [_written(found, command.select, command.give, tuple(asked), _word(command), session.utf8)]
     if not _alike(command) or not tree.is_small(tx, account, asked, groups=False, most=PAGE):
         return None
     block = house.newsgroups.get(tx, _block_name(session, command, asked))
@@ -100,7 +104,8 @@ def _few(tx: Tx, session: Session, command: commands.List, asked: list[str]) -> 
     reached = frozenset((GROUPS,) if block.reached else ())
     lines = tree.choose(others, command.select, command.give, asked, reached)
     at = sum(one.name == "INBOX" or one.name < names.GROUPS for one in lines)
-    before, after = _lines(session, lines[:at], command), _lines(session, lines[at:], command)
+    word = _word(command)
+    before, after = _lines(session.utf8, lines[:at], word), _lines(session.utf8, lines[at:], word)
     return [b"".join(before), *block.pieces, b"".join(after)]
 
 
@@ -136,7 +141,7 @@ def _make(tx: Tx, session: Session, command: commands.List, asked: list[str]) ->
         tx,
         _block_name(session, command, asked),
         lambda name: any(test(name) for test in tests),
-        lambda name: line(session, _word(command), name, (tree.HAS_NO,)),
+        lambda name: line(session.utf8, _word(command), name, (tree.HAS_NO,)),
     )
 
 
@@ -148,22 +153,34 @@ def _chosen(tx: Tx, session: Session, command: commands.List, asked: list[str]) 
     return tree.choose(found, command.select, command.give, asked)
 
 
-def _lines(session: Session, lines: list[tree.Line], command: commands.List) -> list[bytes]:
-    return [_line(session, one, command) for one in lines]
+@functools.lru_cache(maxsize=128)  # a client asks for the same each time it starts; 20 KB each at most
+def _written(
+    found: tree.Names,
+    select: frozenset[bytes],
+    give: frozenset[bytes],
+    asked: tuple[str, ...],
+    word: bytes,
+    utf8: bool,
+) -> bytes:
+    """All lines of an answer, of names that the store tells now."""
+    return b"".join(_lines(utf8, tree.choose(tree.made(found, {}), select, give, list(asked)), word))
 
 
-def _line(session: Session, one: tree.Line, command: commands.List) -> bytes:
+def _lines(utf8: bool, lines: list[tree.Line], word: bytes) -> list[bytes]:
+    return [_line(utf8, one, word) for one in lines]
+
+
+def _line(utf8: bool, one: tree.Line, word: bytes) -> bytes:
     attributes: tuple[bytes, ...] = one.attributes
-    word = _word(command)
     if word == b"XLIST":
         attributes = tuple(_OLD_USES.get(use, use) for use in attributes)
         if one.name == "INBOX":
             attributes += (b"\\Inbox",)
-    return line(session, word, one.name, attributes, one.child_info)
+    return line(utf8, word, one.name, attributes, one.child_info)
 
 
 def line(
-    session: Session,
+    utf8: bool,
     word: bytes,
     name: str,
     attributes: tuple[bytes, ...],
@@ -173,7 +190,7 @@ def line(
     extra = b""
     if child_info:
         extra = b' ("CHILDINFO" (%b))' % b" ".join(b'"%b"' % criterion for criterion in child_info)
-    told = fmt.mailbox(name, utf8=session.utf8)
+    told = fmt.mailbox(name, utf8=utf8)
     return b'* %b (%b) "/" %b%b\r\n' % (word, b" ".join(attributes), told, extra)
 
 
@@ -181,7 +198,7 @@ def _with_more(tx: Tx, session: Session, lines: list[tree.Line], command: comman
     """After each LIST: what was asked for besides."""
     told = []
     for one in lines:
-        told.append(_line(session, one, command))
+        told.append(_line(session.utf8, one, _word(command)))
         where = places.find(tx, session.user.account_id, one.name) if one.present else None
         if where is not None and not (one.child_info and not one.meets):
             told.append(_after(tx, session, where, one, command))
@@ -213,7 +230,9 @@ async def lsub(session: Session, command: commands.Lsub, _: Input) -> AsyncGener
         found += [(name, (b"\\Noselect",)) for name in above if matches(name)]
     found.sort(key=lambda one: (one[0] != "INBOX", one[0]))
     for start in range(0, len(found), PAGE):
-        yield b"".join([line(session, b"LSUB", name, told) for name, told in found[start : start + PAGE]])
+        yield b"".join(
+            [line(session.utf8, b"LSUB", name, told) for name, told in found[start : start + PAGE]]
+        )
         await asyncio.sleep(0)
     for reply in await updates.told(session):
         yield reply
