@@ -6,6 +6,7 @@ Pure.  `parse` raises `BadCommand`, which carries the tag, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal
 
 from quintet.errors import BadSyntax, Reason
@@ -21,10 +22,15 @@ from quintet.imap import (
     share_grammar,
     tree_grammar,
 )
-from quintet.imap.tokens import Cursor
+from quintet.imap.tokens import Cursor, is_tag
 
 MAX_URLS = 100  # of one command
 MAX_WORDS = 1000  # entries of any list in a command; no client needs more
+REMEMBERED = 100  # octets behind the tag of a command that is remembered; and how such a one begins, for
+REPEATED = (  # neither what is different each time is kept nor a secret
+    b"NOOP", b"SELECT", b"EXAMINE", b"LIST", b"LSUB", b"STATUS", b"EXPUNGE", b"UID SEARCH", b"SEARCH",
+    b"CHECK", b"CLOSE", b"IDLE", b"LOGOUT", b"CAPABILITY", b"NAMESPACE",
+)  # fmt: skip
 STATUS_ITEMS = frozenset(
     (b"MESSAGES", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN", b"DELETED", b"SIZE", b"RECENT",  # RFC 9051 6.3.11
      b"HIGHESTMODSEQ", b"MAILBOXID", b"APPENDLIMIT",  # RFC 7162 3.1.2.2, RFC 8474 4.3, RFC 7889 4
@@ -54,6 +60,23 @@ def tag_of(frame: bytes) -> bytes:
 
 def parse(frame: bytes) -> commands.Command:
     """The command that ``frame`` (a line without CRLF, short literals in place) writes."""
+    tag, _, rest = frame.partition(b" ")
+    if len(rest) <= REMEMBERED and rest.startswith(REPEATED) and is_tag(tag):
+        try:
+            known = _remembered(rest)
+        except BadCommand:
+            return _parse(frame)  # told with its own tag
+        names: tuple[str, ...] = known.__match_args__[1:]
+        return type(known)(tag, *[getattr(known, name) for name in names])
+    return _parse(frame)
+
+
+@lru_cache(maxsize=256)  # a client asks for the same all day; 10 us saved
+def _remembered(rest: bytes) -> commands.Command:
+    return _parse(b"t " + rest)
+
+
+def _parse(frame: bytes) -> commands.Command:
     if frame.strip().upper() == b"DONE":
         return commands.Done(b"")
     cursor = Cursor(frame)

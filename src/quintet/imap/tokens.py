@@ -218,6 +218,10 @@ class Cursor:
         return found[0]
 
 
+def is_tag(text: bytes) -> bool:
+    return _TAG.fullmatch(text) is not None
+
+
 def _check_utf8(text: bytes) -> None:
     """RFC 6855 3: what stands in quotes is UTF-8 or nothing."""
     try:

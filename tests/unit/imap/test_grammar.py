@@ -130,6 +130,26 @@ ALL = NumberSet(((1, 0),))
 )  # fmt: skip
 def test_lines_that_mean_something(line: bytes, command: c.Command) -> None:
     assert grammar.parse(line) == command
+    assert grammar.parse(line) == command  # what is remembered means the same
+
+
+def test_what_is_remembered_is_told_with_the_tag_of_each() -> None:
+    grammar._remembered.cache_clear()
+    for tag in (b"t1", b"T.2", b"t9"):
+        assert grammar.parse(tag + b" SEARCH UNSEEN") == c.Search(tag, False, c.Not(c.HasFlag(1)))
+        with pytest.raises(grammar.BadCommand) as caught:
+            grammar.parse(tag + b" STATUS x")
+        assert caught.value.tag == tag
+    with pytest.raises(grammar.BadCommand) as caught:
+        grammar.parse(b"a(b SEARCH UNSEEN")
+    assert caught.value.tag == b"*"
+
+
+def test_no_secret_is_remembered() -> None:
+    grammar._remembered.cache_clear()
+    for line in (b"a LOGIN ann secret", b"a login ann secret", b"a AUTHENTICATE PLAIN c2VjcmV0"):
+        grammar.parse(line)
+    assert grammar._remembered.cache_info().currsize == 0
 
 
 @pytest.mark.parametrize(
