@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from quintet.errors import Refused
 from quintet.imap import annotating, sets
 from quintet.imap import format as fmt
 from quintet.imap.notify_commands import ANNOTATIONS, FLAGS
@@ -130,7 +131,9 @@ def collect(session: Session, *, may_expunge: bool = True, asked: bool = False) 
     quiet = highest is not None and highest <= here.cursor  # as it is nearly always
     if quiet and here.still:
         return [], False
-    found = _NOTHING if quiet else session.house.store.peek(_news, session, here)
+    found: News | None = None
+    if highest is not None:
+        found = _NOTHING if quiet else session.house.store.peek(_news, session, here)
     told: list[Any] = []
     if here.tell_flags:
         here.tell_flags = False
@@ -189,19 +192,17 @@ _NOTHING = News([], None, False, {})
 
 
 def _news(tx: Tx, session: Session, here: Selected) -> News | None:
-    """What is new since the cursor; `_NOTHING` without a look at the entries; None: no folder."""
-    highest = glance.highest(tx, here.folder_id)
-    if highest is None:
-        return None
-    if highest <= here.cursor:
-        return _NOTHING
+    """What is new since the cursor; None: no folder."""
     # first of all: what came and was flagged later stands behind others in the order of changes
     arrived = changes.arrivals(tx, here.folder_id, here.view.largest, PAGE)
     if len(arrived) == PAGE:
         return News(arrived, None, True, {})
-    found = changes.since(
-        tx, here.folder_id, here.cursor, reader=here.reader, limit=PAGE, cleared=here.cleared
-    )
+    try:
+        found = changes.since(
+            tx, here.folder_id, here.cursor, reader=here.reader, limit=PAGE, cleared=here.cleared
+        )
+    except Refused:
+        return None
     return News(arrived, found, found.more, renamed(tx, session, here, here.cursor, found.highest_modseq))
 
 

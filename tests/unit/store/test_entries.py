@@ -185,6 +185,23 @@ def test_changes_come_in_pages_without_gaps(tx: DrivenTx, inbox: FolderId) -> No
     assert told == list(range(1, 21))
 
 
+def test_few_changes_are_told_as_many_are(
+    tx: DrivenTx, inbox: FolderId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tx, inbox, 12)
+    for uid in (2, 9, 5):
+        entries.set_flags(tx, inbox, [uid, uid + 1], "+", SEEN, ("k",))
+        entries.expunge(tx, inbox, [uid - 1])
+        fill(tx, inbox, 1)
+    changes.prune(tx, inbox, folders.get(tx, inbox).highest_modseq - 5)
+    highest = folders.get(tx, inbox).highest_modseq
+    asked = [(modseq, cleared) for modseq in range(highest + 2) for cleared in (0, highest - 4, highest)]
+    short = [changes.since(tx, inbox, modseq, cleared=cleared) for modseq, cleared in asked]
+    for few in (-1, 2):  # never, and where only some are few
+        monkeypatch.setattr(changes, "FEW", few)
+        assert [changes.since(tx, inbox, modseq, cleared=cleared) for modseq, cleared in asked] == short
+
+
 def test_pruned_tombstones_are_told_as_everything_absent(tx: DrivenTx, inbox: FolderId) -> None:
     fill(tx, inbox, 5)
     cursor = changes.since(tx, inbox, 0).highest_modseq
