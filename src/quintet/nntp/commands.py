@@ -16,7 +16,7 @@ MAX_LINE = 512  # octets with CRLF. RFC 3977 3.1; AUTHINFO SASL lines may be lon
 MAX_SASL_LINE = 12 * 1024  # octets: the longest initial response or answer that RFC 4643 3.1 allows
 MAX_MESSAGE_ID = 250  # octets. RFC 3977 3.6
 
-_RANGE = re.compile(r"(\d{1,16})(?:(-)(\d{1,16})?)?\Z", re.ASCII)
+_RANGE = re.compile(r"(?=[\d-])(\d{1,16})?(?:(-)(\d{1,16})?)?\Z", re.ASCII)
 _NUMBER = re.compile(r"\d{1,16}\Z", re.ASCII)
 _DATE = re.compile(r"(\d{2}|\d{4})(\d\d)(\d\d)\Z", re.ASCII)
 _TIME = re.compile(r"(\d\d)(\d\d)([0-5]\d|60)\Z", re.ASCII)
@@ -72,12 +72,13 @@ def parse(line: bytes) -> Command:
 def number_range(text: str) -> Range:
     """``n``, ``n-`` or ``n-m`` (RFC 3977 6.1.2.2, 8.3.2); a reversed one is valid and empty.
 
+    Deviates: ``-m`` and ``-`` begin with the first article, as in INN; RFC 3977 9.8 has no such ranges.
     Raises BadSyntax for anything else, and for numbers of more than sixteen digits (RFC 3977 9.8).
     """
     match = _RANGE.match(text)
     if not match:
         raise BadSyntax("not a range of article numbers")
-    low = int(match[1])
+    low = int(match[1] or 1)
     if not match[2]:
         return Range(low, low)
     return Range(low, int(match[3]) if match[3] else None)
