@@ -81,7 +81,7 @@ def look(article: bytes, now: int, limits: inject.Limits) -> Looked | None:
         return None
     sent_at = now // 1000 * 1000
     if b"date" in fields:
-        date = headers.parse_date(fields[b"date"])
+        date = headers.parse_news_date(fields[b"date"])
         if date is None or date > now + injectchecks.FUTURE_MS or 0 < limits.max_age_ms < now - date:
             return None
         sent_at = date
