@@ -51,14 +51,30 @@ def row(message_id: str, row_id: int, arrived_at: int, *, gone: bool = False) ->
 
 def known(tx: Tx, message_id: str) -> bool:
     """Whether that Message-ID (with angle brackets) was seen."""
-    return tx.one("SELECT 1 FROM history WHERE key = ?", key(message_id)) is not None
+    found = tx.one("SELECT 1 FROM history WHERE key = ?", key(message_id)) is not None
+    return found or bool(_came_small(tx, (message_id,)))
 
 
 def among(tx: Tx, ids: Collection[str]) -> set[str]:
     """Those of the Message-IDs that were seen; 2 us an id.  `Store.known_many` asks memory first."""
     names = {key(one): one for one in ids}
     members, param = dialect.among(tx.engine, names)
-    return {names[each] for (each,) in tx.all(f"SELECT key FROM history WHERE key {members}", param)}
+    found = {names[each] for (each,) in tx.all(f"SELECT key FROM history WHERE key {members}", param)}
+    return found | _came_small(tx, ids)
+
+
+def _came_small(tx: Tx, ids: Collection[str]) -> set[str]:
+    """Those with capitals behind their "@" of which only INN's MD5 came: INN takes them as small letters."""
+    small: dict[int, list[str]] = {}
+    for one in ids:
+        left, _, right = one.rpartition("@")
+        if right != right.lower():
+            small.setdefault(key(f"{left}@{right.lower()}"), []).append(one)
+    if not small:
+        return set()
+    members, param = dialect.among(tx.engine, small)
+    rows = tx.all(f"SELECT key FROM history WHERE key {members} AND crc = ?", param, HASH_ONLY)
+    return {one for (each,) in rows for one in small[each]}
 
 
 def page(tx: Tx, after: int, limit: int) -> list[tuple[int, int]]:
@@ -87,6 +103,8 @@ def row_of(tx: Tx, message_id: str) -> int | None:
 def add(tx: Tx, message_id: str, message_row: MessageId | None, arrived_at: int) -> bool:
     """Notes an id; False when it was there (nothing changes then)."""
     tx.learn(message_id)
+    if _came_small(tx, (message_id,)):
+        return False
     row_id = tx.new_ids(1) if message_row is None else message_row
     return tx.run(_NEW, *row(message_id, row_id, arrived_at, gone=message_row is None)) > 0
 

@@ -122,6 +122,21 @@ async def test_ids_of_articles_that_are_gone_are_refused_by_their_hashes(store: 
     assert not store.peek(history.known, "<gone@old.example>")
 
 
+async def test_ids_that_are_gone_are_known_with_capitals_behind_their_at(store: Store, old: Inn) -> None:
+    """INN hashes what follows the "@" in small letters: RFC 5536 3.1.3 tells ids apart by them."""
+    old.lines.append(f"[{inn.hashed('<Gone@Old.Example>')}]\t1763715310~-~1763715300\n")
+    old.write()
+    await inn_load.load(store, old.db, old.spool)
+    asked = ["<Gone@Old.Example>", "<Gone@OLD.example>", "<gone@Old.Example>", "<new@Old.Example>"]
+    assert store.known_many(asked) == set(asked[:2])
+    assert store.peek(history.known, asked[0])
+    assert not store.peek(history.known, asked[2])
+    assert await store.write(lambda tx: tx.perhaps_known(asked)) == asked
+    assert await store.write(history.among, asked) == set(asked[:2])
+    assert await store.write(history.add, asked[0], None, 5) is False
+    assert await store.write(history.add, "<1@OLD.example>", None, 5), "whose text is here is another one"
+
+
 async def test_numbers_arrival_and_groups_stay(store: Store, old: Inn) -> None:
     result = await inn_load.load(store, old.db, old.spool)
     assert (result.groups, result.added, result.hashes, result.failures) == (4, 3, 1, 0)
