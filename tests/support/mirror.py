@@ -127,6 +127,7 @@ class Mirror:
         self.found: tuple[list[int], int] | None = None  # of the last search, and its MODSEQ
         self.told: set[int] = set()  # UIDs of FETCH answers since the last command
         self._silently: Silent | None = None
+        self._last: dict[int, Flags] = {}  # told without MODSEQ
         self._told = self._code = 0  # highest MODSEQ and last HIGHESTMODSEQ since the last tagged answer
 
     @property
@@ -240,6 +241,10 @@ class Mirror:
                 copied += line
             elif line and (not line.startswith(b"* ") or line.startswith((b"* BYE", b"* NO", b"* BAD"))):
                 other = line
+        truth = self.truth() if self._last and not self.idle else {}
+        for uid, flags in self._last.items():
+            assert uid not in truth or flags == truth[uid][0], (self.kind, uid, flags, truth[uid])
+        self._last.clear()
         return other + copied
 
     def silently(self, answer: bytes) -> None:
@@ -341,8 +346,9 @@ class Mirror:
             modseq = int(found[1])
             self._told = max(self._told, modseq)
             assert now is None or modseq <= now[1], (self.kind, uid, modseq, now)
-        newest = not self.idle if modseq is None else now is not None and modseq == now[1]
-        if flags is not None and now is not None and newest:
+        if flags is not None and modseq is None:
+            self._last[uid] = flags  # a command of many pages may tell of a message twice
+        elif flags is not None and now is not None and modseq == now[1]:
             assert flags == now[0], (self.kind, uid, flags, now)
 
     def results(self, tag: bytes, by_uid: bool, rest: bytes) -> None:

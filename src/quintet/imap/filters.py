@@ -82,6 +82,20 @@ def parse(value: bytes) -> commands.Key:
     return key
 
 
+def check(entry: str, value: bytes | None) -> None:
+    """Raises Refused: an entry of the server that is to be a filter, and is none (RFC 5466 3.2, 4)."""
+    _, _, name = entry.partition(f"/{ROOT}")
+    if not name or not entry.startswith((f"/private/{ROOT}", f"/shared/{ROOT}")) or value is None:
+        return
+    if search_grammar.FILTER_NAME.fullmatch(name.encode("ascii")) is None:
+        raise Refused(Reason.BAD_NAME, "no name of a filter")
+    try:
+        value.decode("utf-8")
+        parse(value)
+    except (BadSyntax, UnicodeDecodeError):
+        raise Refused(Reason.BAD_CONTENT, "not a search") from None
+
+
 def value_of(tx: Tx, account_id: AccountId, name: str) -> bytes | None:
     """A filter's criteria: the account's own, else the one that all share."""
     path = ROOT + name.lower()

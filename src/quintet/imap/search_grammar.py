@@ -22,7 +22,7 @@ RETURN = frozenset(
      b"PARTIAL", b"CONTEXT", b"UPDATE", b"RELEVANCY")  # RFC 9394 3.1, RFC 5267 4, RFC 6203 4
 )  # fmt: skip
 _PARTIAL = re.compile(rb"(-?)([1-9][0-9]{0,9}):(-?)([1-9][0-9]{0,9})")
-_FILTER = re.compile(rb'[^\x00-\x20(){%*"\\\]/\x7f-\xff]+')  # RFC 5466 4: filter-name
+FILTER_NAME = re.compile(rb'[^\x00-\x20(){%*"\\\]/\x7f-\xff]+')  # RFC 5466 4: filter-name
 
 SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = (commands.HasFlag(bit) for bit in (1, 2, 4, 8, 16))
 _WORDS: dict[bytes, commands.Key] = {
@@ -231,7 +231,7 @@ def _keyword(cursor: Cursor, word: bytes) -> commands.Key:
 
 
 def _filter(cursor: Cursor, _: bytes) -> commands.Key:
-    found = _FILTER.match(cursor.data, cursor.position)
+    found = FILTER_NAME.match(cursor.data, cursor.position)
     if found is None:
         raise BadSyntax("expected the name of a filter")
     cursor.position = found.end()

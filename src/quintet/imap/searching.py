@@ -160,6 +160,8 @@ class Finder:
         self._condition = narrowing.condition(key, context, own=self._own)
         self._key = key
         self._with_modseq = matching.asks_modseq(key)
+        if self._with_modseq:
+            session.enable((b"CONDSTORE",))  # RFC 7162 3.1; also where a filter asks for it
         self._scored = scored
         self._exact = self._condition.exact and not self._with_modseq and not scored
         self._index = {} if index is None else index

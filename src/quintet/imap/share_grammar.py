@@ -80,12 +80,13 @@ def entry(cursor: Cursor, *, whole: bool = True) -> str:
 
 
 def entries(cursor: Cursor) -> tuple[str, ...]:
-    """One name, or some in parentheses, each once."""
-    if not cursor.accept(b"("):
-        return (entry(cursor, whole=False),)
+    """One name, or some in parentheses, each once; or bare, as an example of RFC 5464 4.4.1 has them."""
+    bare = not cursor.accept(b"(")
     found = {entry(cursor, whole=False): None}
-    while not cursor.accept(b")"):
+    while not (cursor.at_end() if bare else cursor.accept(b")")):
         cursor.space()
+        if bare and cursor.at_end():
+            break
         if len(found) == MAX_ENTRIES:
             raise BadSyntax("too many entries", Reason.TOO_MANY)
         found[entry(cursor, whole=False)] = None

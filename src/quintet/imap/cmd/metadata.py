@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Reason, Refused
-from quintet.imap import answers, names, places, updates
+from quintet.imap import answers, filters, names, places, updates
 from quintet.imap import format as fmt
 from quintet.store import annotations as remarks
 from quintet.store.model import FolderKind
@@ -128,6 +128,8 @@ async def change(
     limit = session.house.config.max_metadata
     if any(value is not None and len(value) > limit for _, value in command.values):
         raise answers.Coded(b"METADATA MAXSIZE %d" % limit, Reason.TOO_BIG, "value is too long")
+    for entry, value in command.values if not name else ():
+        filters.check(entry, value)
     await session.house.store.write(_change, session, name, command.values)
     for reply in await updates.told(session):
         yield reply

@@ -38,8 +38,6 @@ async def search_many(
         raise BadSyntax("no mailbox is selected", Reason.WRONG_STATE)  # RFC 7377 2.2
     if here is not None:
         contexts.check(here, command)
-    if matching.asks_modseq(command.key):
-        session.enable((b"CONDSTORE",))
     asked = [
         Source(one.kind, tuple(names.decode(name, utf8=session.utf8).encode() for name in one.names))
         for one in sources

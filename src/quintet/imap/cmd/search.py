@@ -30,8 +30,6 @@ Ranges = list[tuple[int, int]]
 def search(session: Session, command: commands.Search, _: Input) -> Replies:
     here = session.here
     contexts.check(here, command)
-    if matching.asks_modseq(command.key):
-        session.enable((b"CONDSTORE",))  # RFC 7162 3.1
     if (unchanged := searching.none_by_counts(session, here, command)) is not None:
         return _ended(session, command, [_answer(session, here, command, Found())], Found(), b"", unchanged)
     try:

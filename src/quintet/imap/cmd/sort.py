@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 async def sort(session: Session, command: find_commands.Sort, _: Input) -> AsyncGenerator[Any, None]:
     here = session.here
     contexts.check(here, command)
-    if matching.asks_modseq(command.key):
-        session.enable((b"CONDSTORE",))  # RFC 7162 3.1
     give = command.give or frozenset()
     scored = b"RELEVANCY" in give or any(one.name == b"RELEVANCY" for one in command.criteria)
     orders = session.house.orders
