@@ -132,7 +132,8 @@ def _meant(tx: Tx, account_id: AccountId, here: Selected | None, source: Source)
     elif source.kind in _OWN:
         yield from places.own(tx, account_id)
     elif source.kind == b"SUBSCRIBED":
-        yield from _named(tx, account_id, folders.subscriptions(tx, account_id))
+        named_so = _named(tx, account_id, folders.subscriptions(tx, account_id))
+        yield from (place for place in named_so if place.may("l"))  # RFC 7377 2.2: not named one by one
     else:
         asked = [name.decode() for name in source.names]
         yield from _named(tx, account_id, asked)
@@ -150,7 +151,7 @@ def _named(tx: Tx, account_id: AccountId, asked: Iterable[str]) -> Iterator[Plac
 def _below(tx: Tx, account_id: AccountId, roots: list[str], *, deep: bool) -> Iterator[Place]:
     """What lies under some names: names are paths here, so there are no loops to fall into."""
     every = [*places.own(tx, account_id)]
-    if any(root.startswith(names.USERS.rstrip("/")) for root in roots):
+    if any(root.startswith((names.USERS.rstrip("/"), names.PUBLIC.rstrip("/"))) for root in roots):
         every += places.shared(tx, account_id)
     if any(root.startswith(names.GROUPS.rstrip("/")) for root in roots):
         every += places.newsgroups(tx, account_id)
