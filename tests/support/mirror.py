@@ -25,11 +25,15 @@ ENABLES = {
     "notify": "IMAP4rev2 QRESYNC", "uidonly": "IMAP4rev2 UIDONLY QRESYNC",
 }  # fmt: skip
 KINDS = tuple(ENABLES)
+ORDERS = ("ARRIVAL", "REVERSE ARRIVAL", "REVERSE SUBJECT", "SIZE REVERSE DATE")
+SEARCHES = (
+    "SEARCH", "SEARCH RETURN (ALL COUNT SAVE)", "SORT (ARRIVAL) UTF-8", "SORT RETURN (ALL SAVE) (SIZE) UTF-8",
+)  # fmt: skip
 PATIENCE = 200  # looks at what is found by a thread
 _LINE = re.compile(rb"\* (\d+) (EXISTS|RECENT|EXPUNGE|FETCH|UIDFETCH)(?: \((.*)(?:\)|\}))?$")
 _FOUND = re.compile(rb"\* (?:SEARCH|SORT)((?: \d+)*)(?: \(MODSEQ (\d+)\))?$")
 _ESEARCH = re.compile(rb'\* ESEARCH \(TAG "(\w+)"\)( UID)?(.*)$')
-_STEP = re.compile(rb"(ADDTO|REMOVEFROM) \(0 ([\d,:]+)\)")
+_STEP = re.compile(rb"(ADDTO|REMOVEFROM) \((\d+) ([\d,:]+)\)")
 _STATUS = re.compile(rb"\* STATUS (\S+) \((.*)\)$")
 _COPYUID = re.compile(rb"\[COPYUID \d+ ([\d,:]+) ([\d,:]+)\]")
 _MODIFIED = re.compile(rb"\[MODIFIED ([\d,:]+)\]")
@@ -72,12 +76,21 @@ class Followed:
     tag: bytes
     key: Key
     by_uid: bool
-    results: set[int]  # UIDs, or numbers
+    results: list[int]  # UIDs, or numbers; in their order
+    order: str  # "" of a search, whose results may be told in any order
 
 
 def numbers_of(text: bytes) -> set[int]:
     """The members of a set without stars."""
-    return {n for low, high in sets.parse(text).resolve(0) for n in range(low, high + 1)}
+    return set(listed(text))
+
+
+def listed(text: bytes) -> list[int]:
+    """The same in the order in which they are written (RFC 5267 3.2)."""
+    found: list[int] = []
+    for low, high in sets.parse(text).ranges:
+        found += range(low, high + 1) if low <= high else range(low, high - 1, -1)
+    return found
 
 
 def some_key(rng: random.Random, *, numbers: int, modseqs: int, depth: int = 2) -> Key:
@@ -124,7 +137,9 @@ class Mirror:
         self.own = not mailbox.startswith("Groups/")  # all rights
         self.followed: Followed | None = None
         self.status: dict[str, int] = {}  # as last told
+        self.others: dict[str, dict[str, int]] = {}  # the same, of any mailbox since this connection began
         self.found: tuple[list[int], int] | None = None  # of the last search, and its MODSEQ
+        self.returned: dict[str, str] = {}  # of the last ESEARCH besides ALL
         self.told: set[int] = set()  # UIDs of FETCH answers since the last command
         self._silently: Silent | None = None
         self._last: dict[int, Flags] = {}  # told without MODSEQ
@@ -150,14 +165,16 @@ class Mirror:
     async def begin(self) -> None:
         """Connects to some worker, and brings the copy up to date."""
         self.talk = Talk(self.rng.choice(list(self.house.imap)))
-        self.idle, self.followed = False, None
+        self.idle, self.followed, self.others = False, None, {}
         await self.talk.begin()
         await self.command(f"LOGIN {self.who} demo")
         if ENABLES[self.kind]:
             await self.command(f"ENABLE {ENABLES[self.kind]}")
         if self.kind == "notify":
+            status = self.rng.choice(("", " STATUS"))
             await self.command(
-                "NOTIFY SET (SELECTED-DELAYED (MessageNew (UID FLAGS) MessageExpunge FlagChange))"
+                f"NOTIFY SET{status} (SELECTED-DELAYED (MessageNew (UID FLAGS) MessageExpunge FlagChange))"
+                " (PERSONAL (MessageNew MessageExpunge FlagChange))"
             )
         known, self.numbers = sorted(self.cache), []
         if self.vanishes and self.highest:
@@ -237,6 +254,7 @@ class Mirror:
             elif found := _STATUS.match(line):
                 words = found[2].decode().split()
                 self.status = {word: int(n) for word, n in zip(words[::2], words[1::2], strict=True)}
+                self.others.setdefault(found[1].decode(), {}).update(self.status)
             elif line.startswith(b"* OK [COPYUID "):
                 copied += line
             elif line and (not line.startswith(b"* ") or line.startswith((b"* BYE", b"* NO", b"* BAD"))):
@@ -272,7 +290,7 @@ class Mirror:
             return
         assert may_expunge, line
         if self.followed is not None:
-            assert not uids & self.followed.results, "REMOVEFROM comes first (RFC 5267 4.3.4)"
+            assert not uids & set(self.followed.results), "REMOVEFROM comes first (RFC 5267 4.3.4)"
         unknown = uids - set(self.numbers)
         assert len(unknown) <= self.numbers.count(0), "VANISHED of what was never there (RFC 7162 3.2.10)"
         kept = [uid for uid in self.numbers if uid not in uids]
@@ -330,7 +348,7 @@ class Mirror:
             "REMOVEFROM comes first (RFC 5267 4.3.4)"
         )
         if not self.followed.by_uid:
-            self.followed.results = {one - (one > number) for one in results}
+            self.followed.results = [one - (one > number) for one in results]
 
     def fetched(self, uid: int, items: bytes) -> None:
         """An answer is what was true at its MODSEQ; a later change is in no earlier answer."""
@@ -357,32 +375,30 @@ class Mirror:
         if not steps:
             everything = re.search(rb" ALL ([\d,:]+)", rest)
             modseq = re.search(rb" MODSEQ (\d+)", rest)
-            numbers = sorted(numbers_of(everything[1])) if everything else []
-            self.found = (numbers, int(modseq[1]) if modseq else 0)
-            if (count := re.search(rb" COUNT (\d+)", rest)) is not None:
-                assert int(count[1]) == len(numbers)
+            numbers = listed(everything[1]) if everything else []
+            if b" PARTIAL" not in rest:
+                self.found = (numbers, int(modseq[1]) if modseq else 0)
+            pairs = re.findall(rb" (MIN|MAX|COUNT|PARTIAL) (?:\([-\d:]+ )?([\d,:]+|NIL)", rest)
+            self.returned = {word.decode(): value.decode() for word, value in pairs}
+            if everything:
+                assert self.returned.get("COUNT") in (None, str(len(numbers)))
             return
         followed = self.followed
         assert followed is not None
         assert (followed.tag, followed.by_uid) == (tag, by_uid)
-        for word, text in steps:
-            numbers = numbers_of(text)
+        for word, at, text in steps:
+            numbers, results = listed(text), followed.results
             if word == b"ADDTO":
-                assert not numbers & followed.results, (
-                    "ADDTO of what is there",
-                    self.kind,
-                    numbers,
-                    followed,
-                )
-                followed.results |= numbers
+                assert not set(numbers) & set(results), ("is there", self.kind, numbers, followed)
+                place = int(at) - 1 if int(at) else len(results)
+                assert place <= len(results)
+                results[place:place] = numbers
+            elif int(at):
+                assert results[int(at) - 1 : int(at) - 1 + len(numbers)] == numbers, (numbers, followed)
+                del results[int(at) - 1 : int(at) - 1 + len(numbers)]
             else:
-                assert numbers <= followed.results, (
-                    "REMOVEFROM of what is not there",
-                    self.kind,
-                    numbers,
-                    followed,
-                )
-                followed.results -= numbers
+                assert set(numbers) <= set(results), ("is not there", self.kind, numbers, followed)
+                followed.results = [one for one in results if one not in numbers]
 
     # --- comparing --------------------------------------------------------------------------------------
 
@@ -404,6 +420,9 @@ class Mirror:
         assert {uid: self.cache[uid] for uid in truth} == {uid: one[0] for uid, one in truth.items()}, (
             self.kind
         )
+        for mailbox, status in self.others.items():
+            if mailbox != self.mailbox:  # NOTIFY told of each change (RFC 5465 5.1 to 5.3)
+                self.counted(mailbox, status)
         await self.counts()
         await self.follows()
         if self.condstore and truth:
@@ -419,49 +438,62 @@ class Mirror:
 
     async def counts(self) -> None:
         """STATUS says the same."""
-        truth, folder = self.truth(), self.house.folder(self.mailbox, self.who)
         items = "MESSAGES UIDNEXT UNSEEN" + (" HIGHESTMODSEQ" if self.condstore else "")
         items += "" if self.kind == "old" else " DELETED"
         await self.command(f"STATUS {self.mailbox} ({items})")
+        self.counted(self.mailbox, self.status)
+
+    def counted(self, mailbox: str, told: dict[str, int]) -> None:
+        """What was told of a mailbox holds."""
+        truth, folder = self.house.truth(mailbox, self.who), self.house.folder(mailbox, self.who)
         expected = {
             "MESSAGES": len(truth),
             "UIDNEXT": folder.uid_next,
             "UNSEEN": sum("\\Seen" not in flags for flags, _ in truth.values()),
             "DELETED": sum("\\Deleted" in flags for flags, _ in truth.values()),
+            "HIGHESTMODSEQ": folder.highest_modseq,
+            "UIDVALIDITY": folder.uid_validity,
         }
-        told = dict(self.status)
-        highest = told.pop("HIGHESTMODSEQ", None)
-        assert told == {word: expected[word] for word in told}, (self.kind, told, expected)
-        assert highest is None or highest >= max((at for _, at in truth.values()), default=0)
+        if mailbox.startswith("Groups/") and "HIGHESTMODSEQ" in told:  # marks of one's own are counted, too
+            expected["HIGHESTMODSEQ"] = told["HIGHESTMODSEQ"]
+            assert expected["HIGHESTMODSEQ"] >= max((at for _, at in truth.values()), default=0)
+        assert told == {word: expected[word] for word in told}, (self.kind, mailbox, told, expected)
 
     async def follow(self) -> None:
-        """Begins to follow a search, by UID or where numbers are exact by numbers."""
+        """Begins to follow a search or an order, by UID or where numbers are exact by numbers."""
         by_uid = self.vanishes or self.rng.random() < 0.5
         key = some_key(self.rng, numbers=0, modseqs=0)
         tag = b"t%d" % (self.tags + 1)
-        self.followed = Followed(tag, key, by_uid, set())
-        await self.command(f"{'UID ' * by_uid}SEARCH RETURN (UPDATE ALL) {key.text}")
+        order = self.rng.choice(("", "", *ORDERS))
+        self.followed = Followed(tag, key, by_uid, [], order)
+        what = f"SORT RETURN (UPDATE ALL) ({order}) UTF-8" if order else "SEARCH RETURN (UPDATE ALL)"
+        await self.command(f"{'UID ' * by_uid}{what} {key.text}")
         assert self.found is not None
-        self.followed.results |= set(self.found[0])
+        self.followed.results = self.found[0]
 
     async def follows(self) -> None:
         """What it follows is what it would find now."""
-        if self.followed is None:
+        followed = self.followed
+        if followed is None:
             return
         for _ in range(PATIENCE):  # bodies are looked into by a thread
             await self.command("NOOP")
             await self.learn()
             truth = self.truth()
-            means = self.followed.key.means
-            expected = {
-                uid if self.followed.by_uid else number
+            expected = [
+                uid if followed.by_uid else number
                 for number, uid in enumerate(self.numbers, 1)
-                if means(number, uid, *truth[uid])
-            }
-            if self.followed.results == expected:
+                if followed.key.means(number, uid, *truth[uid])
+            ]
+            if sorted(followed.results) == expected:
                 break
             await asyncio.sleep(0.002)
-        assert self.followed.results == expected, (self.kind, self.followed, expected)
+        assert sorted(followed.results) == expected, (self.kind, followed, expected)
+        if followed.order:
+            prefix = "UID " * followed.by_uid
+            await self.command(f"{prefix}SORT ({followed.order}) UTF-8 {followed.key.text}")
+            assert self.found is not None
+            assert followed.results == self.found[0], (self.kind, followed, self.found)
 
     async def search(self) -> None:
         """A random search finds what it means, of what this client was told of."""
@@ -470,7 +502,7 @@ class Mirror:
             self.rng, numbers=0 if self.uid_only else len(numbers), modseqs=self.highest * self.condstore
         )
         by_uid = self.uid_only or self.rng.random() < 0.5
-        what = self.rng.choice(("SEARCH", "SEARCH RETURN (ALL COUNT)", "SORT (ARRIVAL) UTF-8"))
+        what = self.rng.choice(SEARCHES)
         await self.command(f"{'UID ' * by_uid}{what} {key.text}")
         assert self.found is not None, (self.kind, what, key.text)
         uids = self.found[0] if by_uid else [numbers[number - 1] for number in self.found[0]]
@@ -481,9 +513,26 @@ class Mirror:
             if uid in truth and key.means(number, uid, *truth[uid])
         }
         assert set(uids) & truth.keys() == expected, (self.kind, what, key.text, uids, expected)
-        if self.found[1] and set(uids) == expected:  # RFC 7162 3.1.5
+        if "SAVE" in what:
+            await self.saved(set(uids))
+        elif self.found[1] and set(uids) == expected:  # RFC 7162 3.1.5
             assert "MODSEQ" in key.text
             assert self.found[1] == max(truth[uid][1] for uid in uids)
+
+    async def saved(self, uids: set[int]) -> None:
+        """``$`` is what was found, and what its ends and parts are is told as well (RFC 5182, RFC 9394)."""
+        await self.command("UID SEARCH UID $")
+        assert self.found is not None
+        every = self.found[0]
+        assert set(every) & self.truth().keys() == uids & self.truth().keys()
+        first = self.rng.randint(1, 9)
+        part = self.rng.choice((f"{first}:{first + 3}", f"-{first}:-{first + 3}"))
+        await self.command(f"UID SEARCH RETURN (MIN MAX COUNT PARTIAL {part}) UID $")
+        cut = every[first - 1 : first + 3] if part[0] != "-" else every[::-1][first - 1 : first + 3][::-1]
+        expected = {"COUNT": str(len(every)), "PARTIAL": sets.write(sets.runs(cut)).decode() or "NIL"}
+        if every:
+            expected |= {"MIN": str(every[0]), "MAX": str(every[-1])}
+        assert self.returned == expected, (part, every, self.returned)
 
     async def changed(self) -> None:
         """CHANGEDSINCE tells of all that changed, and with VANISHED of all that is gone (RFC 7162 3.2.6)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from quintet.errors import BadSyntax, Reason
@@ -75,12 +76,22 @@ class Context:
             self.uids.insert(bisect_left(self.uids, uid), uid)
         return [(b"ADDTO", 0, fresh)] if fresh else []
 
-    def reorder(self, new: Sequence[int]) -> Ops:
-        """Puts ``new`` in the place of the results, which are among them in the same order."""
-        old = set(self.uids)
-        places = [at for at, uid in enumerate(new) if uid not in old]
-        self.uids = array("I", new)
-        return [(b"ADDTO", low + 1, list(new[low : high + 1])) for low, high in sets.runs(places)]
+    def insert(self, new: Sequence[int]) -> Ops:
+        """Puts in what is not there of ``new``, which has the results in their order.
+
+        Results that it has not are gone from the store: they keep their places until that is told.
+        """
+        old, merged, places = iter(self.uids), array("I"), []
+        known = set(self.uids)
+        for uid in new:
+            if uid in known:
+                merged.extend(takewhile(uid.__ne__, old))
+            else:
+                places.append(len(merged))
+            merged.append(uid)
+        merged.extend(old)
+        self.uids = merged
+        return [(b"ADDTO", low + 1, list(merged[low : high + 1])) for low, high in sets.runs(places)]
 
 
 def check(here: Selected, command: commands.Searching) -> None:
@@ -198,11 +209,12 @@ async def _work(session: Session, here: Selected, context: Context) -> None:
                 context.ready.append(_difference(context, batch, now))
                 continue
             wanted = set(now)
-            ops = context.remove(uid for uid in batch if uid not in wanted)
-            together = sorted(wanted.union(context.uids))
+            together = sorted(wanted.union(set(context.uids).difference(batch)))
             new = await session.house.orders.sort(here.folder_id, array("I", together), context.plan)
+            # nothing waits from here on: what goes meanwhile is told from what is kept
+            ops = context.remove(uid for uid in batch if uid not in wanted)
             known = [uid for uid in new if here.view.number(uid) and not here.view.is_gone(uid)]
-            context.ready.append(ops + context.reorder(known))
+            context.ready.append(ops + context.insert(known))
     finally:
         context.working = False
     if context.ready and here.hint is not None:

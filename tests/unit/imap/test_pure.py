@@ -7,8 +7,9 @@ from array import array
 import pytest
 
 from quintet.errors import BadSyntax, Reason, Refused
+from quintet.imap import commands, contexts, matching, names, sets, utf7
 from quintet.imap import format as fmt
-from quintet.imap import names, sets, utf7
+from quintet.imap.matching import Question
 from quintet.imap.tokens import Cursor
 from quintet.imap.view import View
 
@@ -270,3 +271,25 @@ def test_a_million_messages_take_four_megabytes() -> None:
     assert view._uids is not None
     assert view._uids.itemsize * len(view) == 4_000_000
     assert view.number(1_999_999) == 1_000_000
+
+
+# --- results that are followed (RFC 5267 4.3) ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "new", "after", "told"),
+    [
+        ([3, 1], [4, 3, 2, 1], [4, 3, 2, 1], [(1, [4]), (3, [2])]),
+        ([3, 1], [3, 1, 5, 6], [3, 1, 5, 6], [(3, [5, 6])]),
+        ([3, 1], [2], [2, 3, 1], [(1, [2])]),  # 3 and 1 are gone from the store, and that is not told yet
+        ([3, 2, 1], [4, 3, 1, 5], [4, 3, 2, 1, 5], [(1, [4]), (5, [5])]),
+        ([], [], [], []),
+    ],
+)
+def test_an_order_keeps_what_is_not_told_to_be_gone(
+    before: list[int], new: list[int], after: list[int], told: list[tuple[int, list[int]]]
+) -> None:
+    key = Question(matching.ROW, lambda *_: True)
+    context = contexts.Context(commands.Search(b"a", True, commands.And(())), key, before, None)
+    assert context.insert(new) == [(b"ADDTO", place, uids) for place, uids in told]
+    assert list(context.uids) == after
