@@ -10,14 +10,13 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from quintet import log, metrics
 from quintet.clock import Clock
 from quintet.config import listeners
 from quintet.config.net import Net
 from quintet.errors import BadSyntax, Reason
-from quintet.net import proxy, sockets
+from quintet.net import accepting, proxy, sockets
 from quintet.net.driver import Driver
 from quintet.net.limits import Limits, Networks, Shared
 from quintet.net.seam import Peer, Service, TlsInfo
@@ -54,7 +53,7 @@ class Listener:
         self._clock = clock
         self._context = context if config.tls != "none" else None
         self._implicit = config.tls == "implicit"
-        self._servers: list[asyncio.Server] = []
+        self._accepting: list[accepting.Accepting] = []
         self._drivers: set[Driver] = set()
         self._early: set[Stream] = set()  # no driver yet: PROXY header or TLS handshake
         self._empty = asyncio.Event()
@@ -82,10 +81,8 @@ class Listener:
 
     async def start(self) -> None:
         """Begins to take connections."""
-        loop = asyncio.get_running_loop()
         for sock in self.sockets:
-            make: Any = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
-            self._servers.append(await make(self._new, sock=sock, backlog=self._config.backlog))
+            self._accepting.append(await accepting.begin(sock, self._new, self._config.backlog))
 
     @property
     def connections(self) -> int:
@@ -98,9 +95,9 @@ class Listener:
         Idle sessions hear their farewell at once, busy ones after the command that runs.
         """
         self._draining = True
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
+        for one in self._accepting:
+            one.close()
+        self._accepting.clear()
         for driver in list(self._drivers):
             driver.shutdown()
         for stream in list(self._early):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import pwd
@@ -23,7 +24,7 @@ from quintet.clock import FrozenClock, SystemClock
 from quintet.config import listeners
 from quintet.config.net import Certificate, Net, Tls
 from quintet.errors import Hangup, Reason
-from quintet.net import sockets, tls
+from quintet.net import accepting, sockets, tls
 from quintet.net.client import Client
 from quintet.net.filters import server_end_point
 from quintet.net.listener import Listener
@@ -256,6 +257,50 @@ async def test_small_writes_are_not_held_back() -> None:
         ours = driver._stream.transport.get_extra_info("socket")
         assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         writer.close()
+
+
+async def test_another_loop_serves_with_its_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accepting, "_builder", lambda _: None)
+    async with listening(Service()) as listener:
+        client = await Client.connect("127.0.0.1", listener.port)
+        await client.write(b"ECHO one\r\n")
+        assert [await client.line(), await client.line()] == [b"ready", b"one"]
+        await client.close()
+
+
+class Short(socket.socket):
+    """A listening socket in a process that has no descriptor left, twice."""
+
+    tries = 0
+
+    def accept(self) -> tuple[socket.socket, object]:
+        self.tries += 1
+        if self.tries <= 2:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+async def test_who_comes_while_there_are_no_descriptors_is_taken_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(accepting, "RETRY_S", 0.01)
+    sock = Short()
+    sock.bind(("127.0.0.1", 0))
+    listener = Listener(Service(), [sock], listeners.Listener(name="toy"), clock=SystemClock())
+    with log.capture() as events:
+        await listener.start()
+        client = await Client.connect("127.0.0.1", listener.port)
+        assert await client.line() == b"ready"
+    assert [event["event"] for event in events].count("connection not taken") == 2
+    sock.tries = 0
+    other = asyncio.ensure_future(Client.connect("127.0.0.1", listener.port))
+    while not sock.tries:
+        await asyncio.sleep(0.001)
+    await client.close()
+    await listener.drain(1.0)
+    await (await other).close()
+    await asyncio.sleep(0.03)
+    assert sock.tries == 1  # it does not look again after its end
 
 
 async def test_drain_says_farewell_and_waits_for_the_busy_one() -> None:
