@@ -3,10 +3,11 @@
 import itertools
 
 from quintet.config import places
-from quintet.delivery import matching, published
+from quintet.delivery import matching
 from quintet.delivery.envelope import Mailbox
 from quintet.delivery.transport import Result, To
 from quintet.errors import BadSyntax
+from quintet.policy import dmarc
 from quintet.smtp import heard, outgoing
 
 SEEDS = [
@@ -23,7 +24,7 @@ WORDS = {"2": Result.DONE, "4": Result.LATER, "5": Result.NEVER}
 def target(data: bytes) -> None:
     reader, lines = heard.Reader(), data.split(b"\r\n")
     for line in lines:
-        published.record(line)
+        dmarc.record(line)
         short = heard._short(line)
         assert short is None or heard.Reader().line(line) == short
         try:

@@ -133,6 +133,29 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
+class Verify:
+    """Who mail is really from, as far as its domains say; not asked of who logs in or may relay."""
+
+    enabled: bool = opt(
+        True, "Check SPF, DKIM and DMARC of mail from elsewhere; Authentication-Results tells what came out."
+    )
+    spf: str = opt(
+        "note",
+        "A host that the sender's domain does not let send (SPF fail). refuse: at MAIL (550 5.7.23).",
+        choices=("note", "refuse"),
+    )
+    dmarc: str = opt(
+        "note",
+        "A message that its author's domain does not prove. follow: what that domain asks for, refusal "
+        "(550 5.7.1) or the Junk folder. Mail by way of foreign mailing lists suffers most from that.",
+        choices=("note", "follow"),
+    )
+    timeout_s: float = opt(
+        10.0, "How long the name service may take; then the result is temperror.", unit="s", minimum=1
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Rules about mail coming in."""
 
@@ -154,6 +177,7 @@ class Policy:
         "Empty: the server's name.",
     )
     rates: Rates = field(default_factory=Rates, metadata={"doc": "Limits by address, account and domain."})
+    verify: Verify = field(default_factory=Verify, metadata={"doc": "SPF, DKIM and DMARC."})
     refuse: Refuse = field(default_factory=Refuse, metadata={"doc": "Who is refused by name."})
     scores: Scores = field(default_factory=Scores, metadata={"doc": "What points lead to."})
 

@@ -7,16 +7,13 @@ sure where an organization begins).
 
 from __future__ import annotations
 
-import re
-
 from quintet.delivery.directory import ascii_domain
 from quintet.errors import TryLater
 from quintet.net.dns import Resolver
+from quintet.policy import dmarc
 
 MAX_WALK = 8  # names asked for one domain
 STRICT = frozenset(("quarantine", "reject"))
-
-_TAG = re.compile(r"\s*([a-z]{1,10})\s*=\s*([^;]*?)\s*")
 
 
 async def is_strict(resolver: Resolver, domain: str) -> bool:
@@ -28,15 +25,8 @@ async def is_strict(resolver: Resolver, domain: str) -> bool:
             texts = await resolver.txt("_dmarc." + ".".join(labels[start:]))
         except TryLater:
             return True
-        found = [tags for text in texts if (tags := record(text)) is not None]
+        found = [tags for text in texts if (tags := dmarc.record(text)) is not None]
         if len(found) == 1:
             policy = found[0].get("p", "none")
             return (policy if start == 0 else found[0].get("sp", policy)).lower() in STRICT
     return False
-
-
-def record(text: bytes) -> dict[str, str] | None:
-    """Tags of a record, None for another text (RFC 7489 6.4)."""
-    parts = [_TAG.fullmatch(part) for part in text[:2000].decode("ascii", "replace").split(";")]
-    tags = [(found[1], found[2]) for found in parts if found is not None]
-    return dict(reversed(tags)) if tags and tags[0] == ("v", "DMARC1") else None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from quintet.config.root import Config
     from quintet.delivery.checks import Check
     from quintet.delivery.milters import Milters
+    from quintet.delivery.proving import Proving
     from quintet.delivery.rewriting import Canonical, Generic
     from quintet.delivery.rules import Rules
     from quintet.delivery.signing import Signer
@@ -25,7 +26,7 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
         rules = rules_of(config, store, clock)  # a server has them already
     from quintet.delivery.bounces import Bounces  # as above
 
-    filters, copies = _filters(config), _copies(config)
+    filters, copies, proofs = _filters(config), _copies(config), _proofs(config, clock)
     made = Inbound(
         store,
         config.smtp,
@@ -36,13 +37,14 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
         reports=config.reports,
         policy=config.policy,
         checks=[
+            *proofs,  # before the hooks, which may want to know
             *rules.checks,
             *_asking(config, store, clock),
             Bounces(store, config.queue),
             *filters,
             *copies,
         ],
-        filters=[*rules.filters, *(one.filter for one in filters)],
+        filters=[*rules.filters, *(one.filter for one in filters), *(one.filter for one in proofs)],
         canonical=canonical(config, Directory(store, clock, config=config.smtp), clock),
     )
     if (signs := signer(config, clock)) is not None:
@@ -85,6 +87,15 @@ def _filters(config: Config) -> list[Milters]:
     from quintet.delivery.milters import Milters
 
     return [Milters(config.milter, hostname=config.hostname)]
+
+
+def _proofs(config: Config, clock: Clock) -> list[Proving]:
+    """SPF, DKIM and DMARC, where they are wanted."""
+    if not config.policy.verify.enabled:
+        return []
+    from quintet.delivery.proving import Proving
+
+    return [Proving(config.policy.verify, config.smtp.relay_networks, config.dns, clock=clock)]
 
 
 def _copies(config: Config) -> list[Check]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -118,10 +118,13 @@ def cut(block: bytes) -> Fields:
 class BodyHash:
     """SHA-256 of a body in its relaxed form (RFC 6376 3.4.4), fed in any pieces."""
 
-    __slots__ = ("_blank", "_hash", "_rest", "_said")
+    __slots__ = ("_blank", "_hash", "_left", "_rest", "_said", "over")
 
-    def __init__(self) -> None:
+    def __init__(self, length: int = -1) -> None:
+        """``length``: octets that count (l=); negative: all."""
         self._hash = hashlib.sha256()
+        self._left = length
+        self.over = 0  # octets beyond ``length``
         self._rest = b""  # a line that has not ended yet
         self._blank = 0  # line ends that count only when something comes after them
         self._said = False  # something was hashed
@@ -140,8 +143,13 @@ class BodyHash:
         if self._rest:
             self._lines((_relaxed(self._rest) + b"\r\n").replace(b" \r\n", b"\r\n"))
         if self._said:
-            self._hash.update(b"\r\n")
+            self._add(b"\r\n")
         return self._hash.digest()
+
+    @property
+    def short(self) -> bool:
+        """There were fewer octets than should count."""
+        return self._left > 0
 
     def _lines(self, lines: bytes) -> None:
         """Whole ones, relaxed."""
@@ -165,10 +173,36 @@ class BodyHash:
     def _text(self, text: bytes) -> None:
         while self._blank:
             some = min(self._blank, _RUN)
-            self._hash.update(b"\r\n" * some)
+            self._add(b"\r\n" * some)
             self._blank -= some
-        self._hash.update(text)
+        self._add(text)
         self._said = True
+
+    def _add(self, octets: bytes) -> None:
+        if self._left < 0:
+            self._hash.update(octets)
+            return
+        some = min(self._left, len(octets))
+        self._hash.update(octets[:some])
+        self._left -= some
+        self.over += len(octets) - some
+
+
+class PlainBodyHash(BodyHash):
+    """The same in the simple form (RFC 6376 3.4.3)."""
+
+    __slots__ = ()
+
+    def feed(self, data: bytes) -> None:
+        data = self._rest + data
+        self._rest = b"\r" if data.endswith(b"\r") else b""
+        self._lines(data[: len(data) - len(self._rest)])
+
+    def finish(self) -> bytes:
+        if self._rest:
+            self._text(self._rest)
+        self._add(b"\r\n")
+        return self._hash.digest()
 
 
 def body_hash(body: bytes) -> bytes:
@@ -193,7 +227,7 @@ def field(
         f"\ts={selector}; t={at};\r\n\th={_folded(names)};\r\n\tbh={bh};\r\n\tb="
     ).encode()
     name, _, value = head.partition(b":")
-    signed = b"".join((*_named(fields, names), _canonical(name, value)[:-2]))
+    signed = b"".join((*named(fields, names), canonical(name, value)[:-2]))
     b = base64.b64encode(key.signature(signed))
     return head + b"\r\n\t".join(b[at : at + MAX_LINE - 4] for at in range(0, len(b), MAX_LINE - 4)) + b"\r\n"
 
@@ -207,23 +241,24 @@ def chosen(fields: Fields) -> list[bytes]:
     return names
 
 
-def _named(fields: Fields, names: Sequence[bytes]) -> list[bytes]:
-    """Fields in their relaxed form, the last of a name first (RFC 6376 5.4.2); who is missing is nothing."""
-    by_name: dict[bytes, list[bytes]] = {}
+def named(
+    fields: Fields, names: Sequence[bytes], form: Callable[[bytes, bytes], bytes] | None = None
+) -> list[bytes]:
+    """Fields in their form, relaxed where none is given, the last of a name first (RFC 6376 5.4.2).
+
+    Names without a field (any more) are nothing.
+    """
+    by_name: dict[bytes, list[tuple[bytes, bytes]]] = {}
     for name, value in fields:
-        by_name.setdefault(name.rstrip(b" \t").lower(), []).append(value)
-    found = []
-    for name in names:
-        values = by_name.get(name.lower())
-        if values:
-            found.append(_canonical(name, values.pop()))
-    return found
+        by_name.setdefault(name.rstrip(b" \t").lower(), []).append((name, value))
+    make = form or canonical
+    return [make(*pairs.pop()) for wanted in names if (pairs := by_name.get(wanted.lower()))]
 
 
-def _canonical(name: bytes, value: bytes) -> bytes:
+def canonical(name: bytes, value: bytes) -> bytes:
     """RFC 6376 3.4.2."""
     text = _relaxed(value.replace(b"\r\n", b"")).strip(b" ")
-    return name.lower() + b":" + text + b"\r\n"
+    return name.strip(b" \t").lower() + b":" + text + b"\r\n"
 
 
 def _relaxed(text: bytes) -> bytes:

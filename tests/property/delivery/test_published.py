@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.delivery import published, solicitation
+from quintet.delivery import solicitation
 from quintet.message import scan
+from quintet.policy import dmarc
 from quintet.smtp import heard
 
 TAGS = st.text("vpsDMARC1=; rejctnoqua", max_size=60).map(str.encode)
@@ -12,7 +13,7 @@ TAGS = st.text("vpsDMARC1=; rejctnoqua", max_size=60).map(str.encode)
 
 @given(st.one_of(TAGS, st.binary(max_size=200)))
 def test_any_record_is_read_or_none(text: bytes) -> None:
-    found = published.record(text)
+    found = dmarc.record(text)
     assert found is None or found["v"] == "DMARC1"
 
 
@@ -20,7 +21,7 @@ def test_any_record_is_read_or_none(text: bytes) -> None:
     st.sampled_from(["none", "quarantine", "reject"]), st.sampled_from(["", "; sp=none", " ;rua=mailto:x@y"])
 )
 def test_record_that_is_written_is_read_back(policy: str, more: str) -> None:
-    found = published.record(f"v=DMARC1; p={policy}{more}".encode())
+    found = dmarc.record(f"v=DMARC1; p={policy}{more}".encode())
     assert found is not None and found["p"] == policy
 
 

@@ -97,7 +97,7 @@ def test_rfc_8463s_example_is_signed_alike(selector: str, b: str) -> None:
         f" v=1; a={key.kind}-sha256; c=relaxed/relaxed;\r\n d=football.example.com; i=@football.example.com;"
         f"\r\n q=dns/txt; s={selector}; t=1528637909; h={h}{rest};\r\n bh={BH};\r\n b="
     ).encode()
-    signed = b"".join((*dkim._named(FIELDS, names), dkim._canonical(b"DKIM-Signature", own)[:-2]))
+    signed = b"".join((*dkim.named(FIELDS, names), dkim.canonical(b"DKIM-Signature", own)[:-2]))
     assert base64.b64encode(key.signature(signed)).decode() == b
 
 
@@ -113,7 +113,7 @@ def test_records_are_those_of_rfc_8463() -> None:
 
 def test_header_of_rfc_6376s_example_is_relaxed() -> None:
     """RFC 6376 3.4.5."""
-    assert dkim._named(dkim.cut(b"A: X\r\nB : Y\t\r\n\tZ  "), (b"a", b"b")) == [b"a:X\r\n", b"b:Y Z\r\n"]
+    assert dkim.named(dkim.cut(b"A: X\r\nB : Y\t\r\n\tZ  "), (b"a", b"b")) == [b"a:X\r\n", b"b:Y Z\r\n"]
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def test_the_field_seals_what_readers_see() -> None:
     }  # fmt: skip
     signed = b"".join(
         (
-            *dkim._named(FIELDS, [each.encode() for each in names]),
-            dkim._canonical(name, value[: value.rindex(b"b=") + 2])[:-2],
+            *dkim.named(FIELDS, [each.encode() for each in names]),
+            dkim.canonical(name, value[: value.rindex(b"b=") + 2])[:-2],
         )
     )
     assert key.signature(signed) == base64.b64decode(tags["b"])

@@ -1,0 +1,148 @@
+"""Who a message is from, as far as its domains say: SPF, DKIM and DMARC, one after the other.
+
+Writes findings into the verdict; when it is asked, and what follows, is `delivery.proving`'s.
+RFC 7208, RFC 6376, RFC 7489, RFC 8601 2.7.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quintet.delivery.directory import ascii_domain
+from quintet.errors import Reason, TryLater
+from quintet.message import headers, words
+from quintet.message.digest import Fields
+from quintet.net.dns import Resolver
+from quintet.net.seam import CHUNK
+from quintet.policy import dkim, dkimverify, dmarc, spf
+
+if TYPE_CHECKING:
+    from quintet.clock import Clock
+    from quintet.config.net import Dns
+    from quintet.config.policy import Verify
+    from quintet.delivery.envelope import Envelope
+    from quintet.delivery.inbound import Passage
+    from quintet.delivery.verdict import Verdict
+    from quintet.store.content import Content
+
+_SLOW = "the name service is too slow"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A message that its author's domain does not prove, and what that domain wishes."""
+
+    author: str
+    wish: str
+
+
+class Verification:
+    """One a process."""
+
+    def __init__(self, config: Verify, dns: Dns, *, clock: Clock, resolver: Resolver | None = None) -> None:
+        self._timeout_s, self._clock = config.timeout_s, clock
+        self._resolver = resolver or Resolver(dns, clock=clock)
+
+    async def spf(self, envelope: Envelope, verdict: Verdict) -> str:
+        """RFC 7208 2.3, 2.4: the sender's domain, or the host's own name for a report."""
+        sender, helo = envelope.sender, envelope.helo
+        domain = ascii_domain(sender.domain) if sender else helo.lower()
+        named = str(sender) if sender else f"postmaster@{domain}"
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                found = await spf.check(self._resolver, envelope.peer.address, domain, named, helo)
+        except TimeoutError:
+            found = spf.Result("temperror", _SLOW)
+        about = {"smtp_mailfrom": str(sender)} if sender else {"smtp_helo": helo}
+        verdict.add("spf", found.result, found.why, **about)
+        return found.result
+
+    async def message(self, passage: Passage) -> Failed | None:
+        """All three; None: DMARC did not fail.  Raises TryLater(STORAGE)."""
+        envelope, verdict = passage.envelope, passage.verdict
+        known = {finding.method: finding.result for finding in verdict.findings}
+        fields, found = await _both(passage.content, self._clock.now() // 1000)
+        spf_result = known.get("spf") or await self.spf(envelope, verdict)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                signed = await dkimverify.verify(found, fields, self._resolver)
+        except TimeoutError:
+            signed = [one.result("temperror", _SLOW) for one in found]
+        for one in signed or [dkimverify.Result("none")]:
+            about = {"header_d": one.domain, "header_s": one.selector, "header_b": one.b}
+            verdict.add(
+                "dkim", one.result, one.why, **{name: value for name, value in about.items() if value}
+            )
+        return await self._dmarc(passage, fields, spf_result, signed)
+
+    async def _dmarc(
+        self, passage: Passage, fields: Fields, spf_result: str, signed: Sequence[dkimverify.Result]
+    ) -> Failed | None:
+        """RFC 7489 6.6.2, 6.6.3."""
+        envelope, verdict = passage.envelope, passage.verdict
+        authors = _authors(fields)
+        if len(authors) != 1:  # RFC 7489 6.6.1: nobody says whose policy holds
+            verdict.add("dmarc", "permerror" if authors else "none", "not one author's domain")
+            return None
+        (author,) = authors
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                policy = await dmarc.policy(self._resolver, author)
+        except (TryLater, TimeoutError):
+            verdict.add("dmarc", "temperror", header_from=author)
+            return None
+        if policy is None:
+            verdict.add("dmarc", "none", header_from=author)
+            return None
+        sender = ascii_domain(envelope.sender.domain) if envelope.sender else envelope.helo.lower()
+        proofs = [
+            (one.result, one.domain)
+            for one in signed
+            if policy.aligned(author, one.domain, policy.strict_dkim)
+        ]
+        if policy.aligned(author, sender, policy.strict_spf):
+            proofs.append((spf_result, sender))
+        results = {result for result, _ in proofs}
+        result = "pass" if "pass" in results else "temperror" if "temperror" in results else "fail"
+        verdict.add("dmarc", result, f"p={policy.wish}", header_from=author)
+        return Failed(author, policy.wish) if result == "fail" else None
+
+
+def _authors(fields: Fields) -> set[str]:
+    """Domains of the addresses in From, A-labels."""
+    return {
+        ascii_domain(words.decode_bytes(one.host))
+        for name, value in fields
+        if name.strip().lower() == b"from"
+        for one in headers.mailboxes(value)
+        if one.host
+    }
+
+
+async def _both(content: Content, now: int) -> tuple[Fields, list[dkimverify.Signature]]:
+    """The fields as they came, and their signatures with the body fed to them."""
+    if content.data is not None:
+        fields = dkim.cut(content.data[: content.header_end])
+        found = dkimverify.signatures(fields, now)
+        for one in found:
+            one.body.feed(content.data[content.header_end :])
+        return fields, found
+    assert content.path is not None
+    return await asyncio.to_thread(_of_file, content.path, content.header_end, now)
+
+
+def _of_file(path: Path, header_end: int, now: int) -> tuple[Fields, list[dkimverify.Signature]]:
+    try:
+        with path.open("rb") as file:
+            fields = dkim.cut(file.read(header_end))
+            found = dkimverify.signatures(fields, now)
+            while found and (piece := file.read(CHUNK)):
+                for one in found:
+                    one.body.feed(piece)
+    except OSError as error:
+        raise TryLater(Reason.STORAGE) from error
+    return fields, found
