@@ -274,6 +274,23 @@ async def test_digest_gathers_what_is_new(out: Out) -> None:
     assert await gate.work.round() == 0  # nothing is new
 
 
+async def test_a_digest_that_was_posted_is_in_no_other_digest(out: Out) -> None:
+    """Two groups that get each other's digests by lists would double them with each round."""
+    gate = Gate(out, list="", digest_to=("dora@far.example",), digest_hours=2.0)
+    await gate.begin()
+    await gate.post("0")
+    gate.house.clock.advance(2 * 3600)
+    assert await gate.work.round() == 1
+    (row,) = await away(out)
+    made = email.message_from_bytes(await gate.house.queued_bytes(row), policy=email.policy.default)
+    await gate.post("1", more=f"Auto-Submitted: {made['Auto-Submitted']}\r\nX-Loop: other@example.org\r\n")
+    gate.house.clock.advance(2 * 3600)
+    assert await gate.work.round() == 0
+    await gate.post("2", more="X-Loop: other@example.org\r\n")
+    gate.house.clock.advance(2 * 3600)
+    assert await gate.work.round() == 1
+
+
 async def test_one_process_at_a_time(out: Out) -> None:
     gate = Gate(out)
     await gate.begin()
