@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import binascii
 import codecs
+import encodings.aliases
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
 MAX_TOKEN = 900  # characters without a blank that a line takes as they are (RFC 5322 2.1.1: 998)
+MAX_CHARSET = 80  # characters of a charset's name; the longest that Python knows has 25
 MAX_WORD = 75  # characters of one encoded word we write (RFC 2047 2)
 
 _WORD = re.compile(rb"=\?([^?\s]{1,80})\?([bBqQ])\?([^?\r\n]*)\?=")
@@ -84,9 +86,16 @@ def codec_name(charset: str) -> str | None:
 
 def text_codec(name: str) -> str | None:
     """Return Python's codec of that very name, or None."""
+    if len(name) > MAX_CHARSET:
+        return None
+    spelled = encodings.normalize_encoding(name).lower()
+    if spelled not in _python_has():
+        spelled = spelled.replace(".", "_")
+        if spelled not in encodings.aliases.aliases:
+            return None
     try:
-        info = codecs.lookup(name)
-    except (LookupError, ValueError):
+        info = codecs.lookup(spelled)
+    except (LookupError, ValueError):  # one of another system
         return None
     # base64, zlib, rot13 and friends are codecs too, and no charset.
     if not info._is_text_encoding or info.name in {
@@ -98,6 +107,19 @@ def text_codec(name: str) -> str | None:
     }:
         return None
     return info.name
+
+
+@cache
+def _python_has() -> frozenset[str]:
+    """Names of codecs in their one spelling.
+
+    `codecs.lookup` keeps whatever it is asked for, found or not, as long as the process lives: it may only
+    hear these names, of the endless ones that mail and news can have.
+    """
+    import pkgutil  # not at each start (decision 0180)
+
+    modules = {each.name for each in pkgutil.iter_modules(encodings.__path__)}
+    return frozenset(modules | set(encodings.aliases.aliases))
 
 
 def decode_bytes(raw: bytes, charset: str = "") -> str:

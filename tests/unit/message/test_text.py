@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from quintet.message import html, text
+from quintet.message import html, text, words
 from quintet.message.scan import scan
 from tests.support.effort import linear
 
@@ -135,3 +135,24 @@ def test_html(markup: str, expected: str) -> None:
 def test_hostile_markup_takes_linear_time(piece: str) -> None:
     with linear():
         html.strip(piece * (200_000 // len(piece)))
+
+
+def test_names_of_charsets_leave_nothing_behind() -> None:
+    """The standard library keeps each name that it is asked for: a sender could fill the memory with them."""
+    import encodings
+
+    before = len(encodings._cache)  # type: ignore[attr-defined]  # what grew
+    for number in range(300):
+        assert (
+            words.decode_words(b"=?x-no-%d?q?caf=C3=A9?=" % number)
+            == "caf\N{LATIN SMALL LETTER E WITH ACUTE}"
+        )
+        assert words.codec_name("utf" + "-" * (number + 1) + "8" if number < 70 else f"cp-{number}0000") in (
+            "utf-8", None,
+        )  # fmt: skip
+        text.text_decoder(f"iso-8859-{number + 17}")
+    assert len(encodings._cache) - before < 20  # type: ignore[attr-defined]  # the same
+    assert words.codec_name("iso_8859-15:1998") is None
+    assert words.codec_name("ISO_8859-1:1987") == "iso8859-1"
+    assert words.codec_name("KOI8.R") is None
+    assert words.codec_name("Shift_JIS") == words.codec_name("shift-jis")
