@@ -108,6 +108,8 @@ def text_decoder(charset: str) -> codecs.IncrementalDecoder:
     name = words.codec_name(charset) or "utf-8"
     if name == "utf-8":
         return _Utf8OrWindows()
+    if name in _MARKED:
+        return _BigUnlessMarked(name)
     return codecs.getincrementaldecoder(name)("replace")
 
 
@@ -121,6 +123,36 @@ class _Utf8OrWindows(codecs.IncrementalDecoder):
     def decode(self, data: object, final: bool = False) -> str:
         assert isinstance(data, bytes)
         return self._decoder.decode(data, final)
+
+
+class _BigUnlessMarked(codecs.IncrementalDecoder):
+    """UTF-16 and UTF-32 by the mark they begin with; without one big-endian (RFC 2781 4.3).
+
+    Python's own raise an error there, whatever they were told to do with errors.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self._held = b""  # less than a mark
+        self._decoder: codecs.IncrementalDecoder | None = None
+
+    def decode(self, data: object, final: bool = False) -> str:
+        assert isinstance(data, bytes)
+        if self._decoder is None:
+            data, marks = self._held + data, _MARKED[self._name]
+            if len(data) < len(marks[0]) and not final:
+                self._held = data
+                return ""
+            name = self._name if data.startswith(marks) else f"{self._name}-be"
+            self._decoder = codecs.getincrementaldecoder(name)("replace")
+        return self._decoder.decode(data, final)
+
+
+_MARKED = {
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+}
 
 
 def _as_windows(error: UnicodeError) -> tuple[str, int]:

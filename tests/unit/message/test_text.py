@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+from encodings import aliases
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quintet.message import html, text, words
 from quintet.message.scan import scan
@@ -33,6 +36,10 @@ BODIES = [
     (b"Content-Type: text/plain; charset=iso-8859-15\r\n\r\n\xa4", ["€"]),
     (b"Content-Type: text/plain; charset=nonsense\r\n\r\nGr\xfc\xc3\x9fe", ["Grüße"]),
     (b"Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n\x1b$BF|K\\\x1b(B", ["日本"]),
+    (b"Content-Type: text/plain; charset=utf-16\r\n\r\n\xff\xfeh\0i\0", ["hi"]),
+    (b"Content-Type: text/plain; charset=utf-16\r\n\r\n\0h\0i", ["hi"]),  # RFC 2781 4.3: no mark, big-endian
+    (b"Content-Type: text/plain; charset=utf-32\r\n\r\n\0\0\0h\0\0\0i", ["hi"]),
+    (b"Content-Type: text/plain; charset=utf-16\r\n\r\nh", ["\ufffd"]),
     (b"Content-Transfer-Encoding: base64\r\n\r\naGVs\r\nbG8=", ["hello"]),
     (b"Content-Transfer-Encoding: quoted-printable\r\n\r\nhel=\r\nlo", ["hello"]),
     (b"Content-Type: text/html\r\n\r\n<p>a&amp;b<br>c</p><style>x</style>", [" a&b c "]),
@@ -49,6 +56,13 @@ BODIES = [
 @pytest.mark.parametrize(("content", "expected"), BODIES)
 def test_body_texts(content: bytes, expected: list[str]) -> None:
     assert texts(content) == expected
+
+
+@given(st.sampled_from(sorted(aliases.aliases)), st.lists(st.binary(max_size=40), min_size=1))
+def test_no_charset_fails_whatever_comes_in_which_pieces(charset: str, pieces: list[bytes]) -> None:
+    decoder = text.text_decoder(charset)
+    found = [decoder.decode(piece) for piece in pieces]
+    assert isinstance("".join([*found, decoder.decode(b"", final=True)]), str)
 
 
 @pytest.mark.parametrize("encoding", ["7bit", "base64"])

@@ -121,6 +121,20 @@ WORDS = (
 )
 
 
+@pytest.mark.parametrize("body", [b"\0h\0e\0l\0l\0o", b"h\0e\0l\0l\0o\0", b"h", b"\xd8\0"])
+async def test_a_letter_in_utf_16_without_a_mark_stops_neither_index_nor_search(
+    store: Store, inbox: FolderId, body: bytes
+) -> None:
+    """RFC 2781 4.3: without a mark it is big-endian."""
+    raw = b"Content-Type: text/plain; charset=utf-16\r\n\r\n" + body
+    for each in (raw, b"\r\nhello"):
+        await store.write(entries.add, [inbox], content_of(each), received_at=1)
+    found = [3, 5, 6] if body.startswith(b"\0") else [3, 6]
+    assert await store.search_text(inbox, "hello", "body") == found
+    assert await search.rebuild(store) == 6
+    assert await store.search_text(inbox, "hello", "body") == found
+
+
 async def test_every_charset_of_python_is_found(store: Store, inbox: FolderId) -> None:
     expected = {}
     for name in CHARSETS:
