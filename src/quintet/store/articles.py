@@ -12,7 +12,7 @@ from typing import Any
 
 from quintet.message.digest import Digest
 from quintet.store import folders, history, ondemand
-from quintet.store.db import Tx
+from quintet.store.db import Tx, single
 from quintet.store.model import NEWS, BodyRef, Folder, FolderId, MessageId, Modseq, Uid
 
 
@@ -55,6 +55,7 @@ _BY_NUMBER = (
 )
 
 
+@single
 def facts(tx: Tx, folder_id: FolderId) -> Facts | None:
     """None for a folder that is gone."""
     row = tx.one("SELECT uid_next, low, messages FROM folder WHERE id = ?", folder_id)
