@@ -74,13 +74,20 @@ def overview(digest: Digest) -> bytes:
 
 def overview_of(fields: Mapping[bytes, bytes]) -> bytes:
     """The same of fields as they came, the first of each name in lower case."""
-    values = [fields.get(name, b"") for name in _IN_OVERVIEW]
-    joined = b"\t".join(values)
-    ends = joined[:1] + joined[-1:]
+    get = fields.get
+    references = get(b"references", b"")
+    joined = b"%b\t%b\t%b\t%b\t%b" % (
+        get(b"subject", b""),
+        get(b"from", b""),
+        get(b"date", b""),
+        get(b"message-id", b""),
+        references,
+    )
     if (
-        len(values[4]) <= MAX_REFERENCES
+        len(references) <= MAX_REFERENCES
         and joined.count(b"\t") == 4
-        and b" " not in ends
+        and not joined.startswith(b" ")
+        and not joined.endswith(b" ")
         and b" \t" not in joined
         and b"\t " not in joined
         and len(joined.translate(None, _ODD)) == len(joined)
@@ -88,8 +95,8 @@ def overview_of(fields: Mapping[bytes, bytes]) -> bytes:
         return joined  # as nearly all are
     return overview_line(
         {
-            name: raw.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t").strip()
-            for name, raw in zip(_IN_OVERVIEW, values, strict=True)
+            name: get(name, b"").replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t").strip()
+            for name in _IN_OVERVIEW
         }
     )
 

@@ -493,7 +493,8 @@ class Driver:
         else:
             self._patience.expect(self._session.timeout_s, Reason.TIMEOUT)
             self._go_on_reading()
-            self._listen(self._session.watch if self._session.wants_push else None)
+            if self._session.wants_push or self._pushing is not None:
+                self._listen(self._session.watch if self._session.wants_push else None)
         self._quiet()
 
     def _finish(self, reason: Reason) -> None:

@@ -33,6 +33,10 @@ class Command:
     rest: str = ""  # all after the keyword, unsplit, for those that take free text
 
 
+# as they are written, where nothing follows
+_ALONE = {name.encode(): Command(name) for name in ("DATE", "LAST", "NEXT", "POST", "QUIT", "STAT")}
+
+
 @dataclass(frozen=True, slots=True)
 class Range:
     """Article numbers; ``high`` None means up to the last one."""
@@ -52,6 +56,8 @@ def parse(line: bytes) -> Command:
         BadSyntax: not UTF-8 (RFC 3977 3.1), a NUL or CR, or longer than 512 octets.
         BadSyntax(UNKNOWN_COMMAND): an empty line.
     """
+    if (alone := _ALONE.get(line)) is not None:
+        return alone
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:

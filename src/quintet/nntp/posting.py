@@ -27,6 +27,8 @@ def post(session: Session, command: Command, following: Input) -> Replies:
             raise Refused(Reason.AUTH_REQUIRED)
         return [Status(440, "Posting not permitted")]
     rule, pacing = session.rights.rule, session.service.pacing
+    if not (rule.posts or rule.backoff_after):
+        return (_send_it(session),)
     wait_s = pacing.posting_waits(session.who, rule)
     if wait_s:
         return [Status(440, f"You posted {rule.posts} already; the next one is taken in {wait_s:.0f} s")]
@@ -34,10 +36,10 @@ def post(session: Session, command: Command, following: Input) -> Replies:
     return _slowed(session, slowed_s) if slowed_s else [_send_it(session)]
 
 
-def _send_it(session: Session) -> Status:
+def _send_it(session: Session) -> bytes:
     session.posting = recommended = session.service.office.new_message_id()
-    session.wire.awaited = recommended.encode()
-    return Status(340, f"Ok, recommended Message-ID {recommended}")
+    session.wire.awaited = raw = recommended.encode()
+    return b"340 Ok, recommended Message-ID %b\r\n" % raw
 
 
 async def _slowed(session: Session, slowed_s: float) -> AsyncGenerator[Any, None]:

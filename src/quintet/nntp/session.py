@@ -20,7 +20,7 @@ from quintet.nntp import access, batches, lists, overview, pacing, packing, post
 from quintet.nntp.commands import Command
 from quintet.nntp.fetches import Run
 from quintet.nntp.rights import Rights
-from quintet.nntp.stream import Articles, Cancels, Checks, Sending, Sent
+from quintet.nntp.stream import Articles, Cancels, Checks, Offer, Sending, Sent
 from quintet.nntp.wire import Status, Wire
 from quintet.store import reading
 from quintet.store.model import AccountId, Folder
@@ -140,6 +140,8 @@ WORDS: dict[Reason, tuple[int, str]] = {
 CLOSING = frozenset((400,))  # RFC 3977 3.2.1: the connection ends after it
 DUPLICATE = "435 Duplicate article"  # pan takes "441 ... 435" for a success that was answered twice
 
+_READING = frozenset(name for name, rule in RULES.items() if rule.needs & READ)
+_IN_GROUP = frozenset(name for name, rule in RULES.items() if rule.needs & GROUP)
 _COUNTERS = {name: metrics.NNTP_COMMANDS.labels(name) for name in RULES}
 
 
@@ -270,17 +272,10 @@ class Session:
         self.fetched = self.current - 1 if self.current else 0
 
     def handle(
-        self, command: Command | Checks | Cancels | Articles | Sent | Sending | Run, following: Input
+        self, command: Command | Checks | Cancels | Articles | Offer | Sent | Sending | Run, following: Input
     ) -> Replies:
-        if isinstance(command, Run):
-            return self._run(command)
-        if isinstance(command, Cancels) and not self.link.cancels:
-            return self._unknown(len(command.ids))
         if not isinstance(command, Command):
-            self._errors = 0
-            if self.posting and isinstance(command, Sent | Sending):
-                return posting.came(self, command, following)
-            return transit.handle(self, command, following)
+            return self._together(command, following)
         rule = RULES.get(command.name)
         if rule is None and self.link.cancels and command.name.startswith("<"):
             return [transit.BAD_CANCEL]
@@ -290,12 +285,27 @@ class Session:
         _COUNTERS[command.name].inc()
         if not rule.least <= len(command.args) <= rule.most:
             raise BadSyntax(f"Usage: {command.name} {rule.usage}".rstrip())
-        if rule.needs & READ and not self.may_read:
+        if command.name in _READING and not self.may_read:
             raise access.refusal(self)
-        if rule.needs & GROUP and self.group is None:
+        if command.name in _IN_GROUP and self.group is None:
             return [reader.NO_GROUP]
         replies = rule.handler(self, command, following)
         return replies if self._throttle is None else self._throttle.replies(replies)
+
+    def _together(
+        self, came: Checks | Cancels | Articles | Offer | Sent | Sending | Run, following: Input
+    ) -> Replies:
+        """What the wire framed as one."""
+        if isinstance(came, Run):
+            return self._run(came)
+        if isinstance(came, Cancels) and not self.link.cancels:
+            return self._unknown(len(came.ids))
+        self._errors = 0
+        if isinstance(came, Offer):
+            _COUNTERS[came.name].inc()
+        elif self.posting and isinstance(came, Sent | Sending):
+            return posting.came(self, came, following)
+        return transit.handle(self, came, following)
 
     def _run(self, run: Run) -> Replies:
         """Many commands of one kind."""

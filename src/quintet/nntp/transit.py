@@ -19,7 +19,7 @@ from quintet.delivery.control import acts
 from quintet.errors import BadSyntax, Problem, Reason, Refused, TryLater
 from quintet.net.seam import Ask, Input, Replies
 from quintet.nntp.commands import Command
-from quintet.nntp.stream import Articles, Cancels, Checks, Sending, Sent
+from quintet.nntp.stream import Articles, Cancels, Checks, Offer, Sending, Sent
 from quintet.nntp.wire import Status
 
 if TYPE_CHECKING:
@@ -118,8 +118,14 @@ def mode_cancel(session: Session) -> Replies:
     return [Status(284, "Cancels permitted")]
 
 
-def handle(session: Session, came: Checks | Cancels | Articles | Sent | Sending, following: Input) -> Replies:
+def handle(
+    session: Session, came: Checks | Cancels | Articles | Offer | Sent | Sending, following: Input
+) -> Replies:
     """What the wire framed as one."""
+    if isinstance(came, Offer):
+        return offer(session, came.message_id)
+    if isinstance(came, Sent):
+        return sent(session, came, following)
     if isinstance(came, Checks):
         return checks(session, came)
     if isinstance(came, Cancels):
@@ -271,9 +277,13 @@ def _taken(claimed: bytes, outcome: Outcome) -> bytes:
 
 
 def ihave(session: Session, command: Command, following: Input) -> Replies:
+    """RFC 3977 6.3.2 in an unusual form."""
+    return offer(session, command.args[0].encode())
+
+
+def offer(session: Session, raw: bytes) -> Replies:
     """RFC 3977 6.3.2."""
     source = sender(session)
-    raw = command.args[0].encode()
     if not arrive.is_message_id(raw):
         return [Status(435, "Syntax error in message-ID")]
     arrivals = arrivals_of(session)
@@ -298,7 +308,7 @@ async def _offered_slowly(
         yield reply
 
 
-def _offered(session: Session, arrivals: Arrivals, source: Source, raw: bytes) -> list[Any]:
+def _offered(session: Session, arrivals: Arrivals, source: Source, raw: bytes) -> Sequence[Any]:
     try:
         answer = arrivals.ask(source, [raw])[0]
     except TryLater as problem:
@@ -308,7 +318,7 @@ def _offered(session: Session, arrivals: Arrivals, source: Source, raw: bytes) -
     if answer is Answer.LATER:
         return [Status(436, "Retry later")]
     session.wire.awaited = raw
-    return [_SEND_IT]
+    return (_SEND_IT,)
 
 
 def sent(session: Session, came: Sent | Sending, following: Input) -> Replies:
@@ -322,7 +332,7 @@ def sent(session: Session, came: Sent | Sending, following: Input) -> Replies:
         except TryLater as problem:  # the store cannot be asked
             outcome = Outcome(Fate.LATER, problem.text)
         if outcome is not None:
-            return [_received(outcome)]
+            return (_received(outcome),)
     return _flushed(session, source, came)
 
 

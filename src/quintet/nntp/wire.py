@@ -9,7 +9,9 @@ from quintet.net.lines import LineBuffer
 from quintet.net.seam import Need
 from quintet.nntp import commands, fetches
 from quintet.nntp.fetches import Run
-from quintet.nntp.stream import Articles, Cancels, Checks, Frames, Sending, Sent
+from quintet.nntp.stream import Articles, Cancels, Checks, Frames, Offer, Sending, Sent
+
+_TOGETHER = (b"CHECK ", b"TAKETHIS ", b"IHAVE ", b"<")  # what `Frames.take` takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,15 @@ class Wire(LineBuffer):
         """An article was asked for."""
         return self.awaited is not None
 
-    def next(self) -> commands.Command | Checks | Cancels | Articles | Sent | Sending | Run | Need:
+    def next(self) -> commands.Command | Checks | Cancels | Articles | Offer | Sent | Sending | Run | Need:
         """The next command, or a run of them.
 
         Raises what `LineBuffer.take_line` and `commands.parse` raise.
         """
+        if self._at == len(self._data):  # as most often behind a command
+            self._data = b""
+            self._at = self._searched = 0
+            return Need.DATA
         if self.awaited is not None:
             sent, at = self._frames.sent(self._data, self._at, self.awaited)
             if sent is None:
@@ -54,7 +60,7 @@ class Wire(LineBuffer):
             self._at = self._searched = at
             self.awaited = None
             return sent
-        if self._data.startswith((b"CHECK ", b"TAKETHIS ", b"<"), self._at) and not self._skipped:
+        if self._data.startswith(_TOGETHER, self._at) and not self._skipped:
             together, at = self._frames.take(self._data, self._at)
             if at < 0:
                 return Need.DATA

@@ -1,9 +1,16 @@
 """Articles are framed as they were sent, wherever the reads end (RFC 4644 2.5, RFC 3977 3.1.1)."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.nntp.stream import Articles, Frames, Sent
+from quintet.errors import BadSyntax
+from quintet.net.seam import Need
+from quintet.nntp import commands
+from quintet.nntp.commands import Command
+from quintet.nntp.stream import Articles, Cancels, Frames, Offer, Sent
+from quintet.nntp.wire import Wire
 
 pieces = st.sampled_from([b".", b"..", b"\n", b"\r", b"\r\n", b"\n.", b"a", b"\r\n.", b"\r\n.\n", b"x: y"])
 articles = st.lists(pieces, max_size=9).map(lambda made: b"".join(made) + b"\r\n")
@@ -53,3 +60,44 @@ def test_an_article_that_was_asked_for_is_framed_wherever_reads_end(article: byt
     assert (found.message_id, found.article) == (b"<a@b>", article)
     assert not (found.dotless and b"\n." in b"\n" + article)
     assert after == len(data)
+
+
+words = st.lists(
+    st.sampled_from(["IHAVE", "ihave", "POST", "post", " ", "\t", "<a@b>", "<a b>", "<>", "\u00e9", "x"]),
+    max_size=4,
+)
+
+
+@given(words, st.integers(0, 30))
+def test_a_command_means_the_same_in_whatever_form_it_is_taken(made: list[str], cut: int) -> None:
+    line = "".join(made).encode()
+    wire = Wire()
+    came: list[Any] = []
+    for piece in (line[:cut], line[cut:] + b"\r\nDATE\r\n"):
+        wire.feed(piece)
+        while True:
+            try:
+                found = wire.next()
+            except BadSyntax as error:
+                found = error.reason
+            if found is Need.DATA:
+                break
+            came.append(found)
+    assert came.pop() == Command("DATE")
+    if not line.strip(b" \t"):
+        assert not came
+        return
+    (one,) = came
+    if isinstance(one, Offer):
+        one = Command("IHAVE", (one.message_id.decode(),))
+    elif isinstance(one, Cancels):
+        one = Command(one.ids[0].decode().upper())
+    wanted = _parsed(line + b" ")  # in no form that is not parsed
+    assert one == wanted or (one.name, one.args) == (wanted.name, wanted.args)
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return commands.parse(line)
+    except BadSyntax as error:
+        return error.reason
