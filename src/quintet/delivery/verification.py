@@ -62,54 +62,56 @@ class Verification:
         return found.result
 
     async def message(self, passage: Passage) -> Failed | None:
-        """All three; None: DMARC did not fail.  Raises TryLater(STORAGE)."""
+        """All three at once; None: DMARC did not fail.  Raises TryLater(STORAGE)."""
         envelope, verdict = passage.envelope, passage.verdict
-        known = {finding.method: finding.result for finding in verdict.findings}
         fields, found = await _both(passage.content, self._clock.now() // 1000)
-        spf_result = known.get("spf") or await self.spf(envelope, verdict)
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                signed = await dkimverify.verify(found, fields, self._resolver)
-        except TimeoutError:
-            signed = [one.result("temperror", _SLOW) for one in found]
+        authors = _authors(fields)
+        known = {finding.method: finding.result for finding in verdict.findings}.get("spf", "")
+        spf_result, signed, policy = await asyncio.gather(
+            self._known(known) if known else self.spf(envelope, verdict),
+            self._dkim(found, fields),
+            self._policy(authors),
+        )
         for one in signed or [dkimverify.Result("none")]:
             about = {"header_d": one.domain, "header_s": one.selector, "header_b": one.b}
-            verdict.add(
-                "dkim", one.result, one.why, **{name: value for name, value in about.items() if value}
-            )
-        return await self._dmarc(passage, fields, spf_result, signed)
-
-    async def _dmarc(
-        self, passage: Passage, fields: Fields, spf_result: str, signed: Sequence[dkimverify.Result]
-    ) -> Failed | None:
-        """RFC 7489 6.6.2, 6.6.3."""
-        envelope, verdict = passage.envelope, passage.verdict
-        authors = _authors(fields)
+            given = {name: value for name, value in about.items() if value}
+            verdict.add("dkim", one.result, one.why, **given)
         if len(authors) != 1:  # RFC 7489 6.6.1: nobody says whose policy holds
             verdict.add("dmarc", "permerror" if authors else "none", "not one author's domain")
             return None
         (author,) = authors
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                policy = await dmarc.policy(self._resolver, author)
-        except (TryLater, TimeoutError):
-            verdict.add("dmarc", "temperror", header_from=author)
-            return None
-        if policy is None:
-            verdict.add("dmarc", "none", header_from=author)
+        if not isinstance(policy, dmarc.Policy):
+            verdict.add("dmarc", policy, header_from=author)
             return None
         sender = ascii_domain(envelope.sender.domain) if envelope.sender else envelope.helo.lower()
-        proofs = [
-            (one.result, one.domain)
-            for one in signed
-            if policy.aligned(author, one.domain, policy.strict_dkim)
-        ]
-        if policy.aligned(author, sender, policy.strict_spf):
-            proofs.append((spf_result, sender))
-        results = {result for result, _ in proofs}
+        proofs = [(one.result, one.domain, policy.strict_dkim) for one in signed]
+        proofs.append((spf_result, sender, policy.strict_spf))
+        results = {result for result, name, strict in proofs if policy.aligned(author, name, strict)}
         result = "pass" if "pass" in results else "temperror" if "temperror" in results else "fail"
         verdict.add("dmarc", result, f"p={policy.wish}", header_from=author)
         return Failed(author, policy.wish) if result == "fail" else None
+
+    async def _known(self, result: str) -> str:
+        return result
+
+    async def _dkim(
+        self, found: Sequence[dkimverify.Signature], fields: Fields
+    ) -> Sequence[dkimverify.Result]:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await dkimverify.verify(found, fields, self._resolver)
+        except TimeoutError:
+            return [one.result("temperror", _SLOW) for one in found]
+
+    async def _policy(self, authors: set[str]) -> dmarc.Policy | str:
+        """RFC 7489 6.6.3; what is to be said where there is none."""
+        if len(authors) != 1:
+            return "none"
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await dmarc.policy(self._resolver, next(iter(authors))) or "none"
+        except (TryLater, TimeoutError):
+            return "temperror"
 
 
 def _authors(fields: Fields) -> set[str]:
