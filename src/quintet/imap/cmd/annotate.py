@@ -84,9 +84,10 @@ async def annotate(session: Session, command: commands.Annotate, _: Input) -> As
     weight = sum(len(one.value or b"") for one in command.remarks)
     news, tried = Progress(session, command.tag, here.view.count(ranges)), 0
     modified: list[int] = []
+    since = here.cursor
     for page in here.view.batches(ranges, max(min(PAGE, WRITTEN // max(weight, 1)), 1)):
         done = await session.house.store.write(
-            _change, here, page, command, session.user.account_id, bounds(config)
+            _change, here, page, command, session.user.account_id, bounds(config), since
         )
         modified += done.refused
         tried += len(page)
@@ -98,7 +99,8 @@ async def annotate(session: Session, command: commands.Annotate, _: Input) -> As
             yield flags.modseqs(session, here, done.changed)
         if done.late:
             yield updates.flags(session, here, done.late)
-        if done.before <= here.cursor and not here.contexts:  # nobody else changed anything: all is told
+        alone = done.before <= here.cursor and not done.news  # nobody else changed anything: all is told
+        if alone and not here.contexts:
             here.cursor = max(here.cursor, done.after)
             continue
         for reply in await updates.told(session, may_expunge=False):
@@ -112,11 +114,17 @@ async def annotate(session: Session, command: commands.Annotate, _: Input) -> As
 
 @bounded(lambda here, uids, *_: len(uids) <= 8)
 def _change(
-    tx: Tx, here: Selected, uids: list[int], command: commands.Annotate, me: AccountId, most: Limits
+    tx: Tx,
+    here: Selected,
+    uids: list[int],
+    command: commands.Annotate,
+    me: AccountId,
+    most: Limits,
+    since: int,
 ) -> flags.Done:
     folder_id = here.folder_id
     before = glance.highest(tx, folder_id) or 0
-    news = flags.news_of(tx, here, uids, before)
+    news = flags.news_of(tx, here, uids, before, since)
     try:
         changed, late = entry_annotations.put(
             tx, folder_id, uids, command.remarks, me, most, unchanged_since=command.unchanged_since

@@ -48,7 +48,8 @@ def store(session: Session, command: commands.Store, _: Input) -> Replies:
     note = None
     if bits & SEEN:
         note = reading.by(session.peer.id, session.user.account_id, "imap", opened=False)
-    change = Change(command.mode, bits, keywords, command.unchanged_since, may, command.silent)
+    since = here.cursor if command.silent else None
+    change = Change(command.mode, bits, keywords, command.unchanged_since, may, since)
     if len(ranges) <= FEW and 0 < here.view.count(ranges) <= FEW:
         return _few(session, command, ranges, short, change, note)
     return _many(session, command, ranges, short, change, note)
@@ -120,7 +121,7 @@ def _told(session: Session, command: commands.Store, here: Selected, done: Done)
 
 def _noted(here: Selected, done: Done) -> bool:
     """True if nobody else changed anything: then all is told."""
-    if done.before <= here.cursor and not here.contexts:
+    if done.before <= here.cursor and not here.contexts and not done.news:
         here.cursor = max(here.cursor, done.after)
         return True
     here.told.update((one.uid, one.modseq) for one in done.changed if one.uid not in done.news)
@@ -190,7 +191,7 @@ class Change:
     keywords: tuple[str, ...]
     unchanged_since: int | None
     may: int  # the flags that "=" may touch
-    silent: bool
+    since: int | None  # what the client knew when it asked for silence; None: it did not
 
 
 @bounded(lambda here, uids, *_: len(uids) <= FEW)
@@ -198,7 +199,7 @@ def _change(tx: Tx, here: Selected, uids: list[int], change: Change, note: Note 
     folder = folders.get(tx, here.folder_id)
     before: int = folder.highest_modseq
     after = before
-    news = news_of(tx, here, uids, before) if change.silent else frozenset()
+    news = news_of(tx, here, uids, before, change.since) if change.since is not None else frozenset()
     changed, refused = _set(tx, here, folder, uids, change, note)
     late = entries.states(tx, here.folder_id, refused[:MAX_LATE], reader=here.reader) if refused else []
     if here.reader is not None:  # marks of one's own are counted apart
@@ -208,15 +209,16 @@ def _change(tx: Tx, here: Selected, uids: list[int], change: Change, note: Note 
     return Done(changed, refused, late, before, after, news)
 
 
-def news_of(tx: Tx, here: Selected, uids: list[int], before: int) -> frozenset[Uid]:
-    """Those that others changed since the client was told; the answer to a silent change would hide it.
+def news_of(tx: Tx, here: Selected, uids: list[int], before: int, since: int) -> frozenset[Uid]:
+    """Those that others changed after ``since``; the answer to a silent change would hide it.
 
-    RFC 9051 6.4.6: what an external source changed is told, .SILENT or not.
+    RFC 9051 6.4.6: what an external source changed is told, .SILENT or not.  Also what was told since the
+    command began is told once more, because its state has changed with this command.
     """
-    if before <= here.cursor:
+    if before <= since:
         return frozenset()
     states = entries.states(tx, here.folder_id, uids, reader=here.reader)
-    return frozenset(one.uid for one in states if one.modseq > max(here.cursor, here.told.get(one.uid, 0)))
+    return frozenset(one.uid for one in states if one.modseq > max(since, here.told.get(one.uid, 0)))
 
 
 def _set(
