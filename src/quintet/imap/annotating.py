@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from quintet.store.model import AccountId, FolderId
 
 MAX_PAGE = 1 << 20  # bytes of values read together, but of one message at least
+EFFORT = 5000  # entries looked for in the messages of a page: about five milliseconds
 
 Values = dict[str, dict[bool, bytes]]  # by name; by False (private) and True (shared)
 
@@ -35,6 +36,8 @@ class Reading:
         paths = {part_of(entry) for asked in self._asked for entry in asked.entries if not is_pattern(entry)}
         self._missing = paths - {()}  # parts that no message had
         self._parts = bool(self._missing)
+        self._named = any(not is_pattern(entry) for asked in self._asked for entry in asked.entries)
+        self._most = max(EFFORT // max(sum(len(asked.entries) for asked in self._asked), 1), 1)
         self._met = False
 
     def cut(self, tx: Tx, folder_id: FolderId, uids: Sequence[int]) -> int:
@@ -44,8 +47,8 @@ class Reading:
         for uid, size in remarks.sizes(tx, folder_id, uids, self._reader):
             total += size
             if total > MAX_PAGE and places[uid]:
-                return places[uid]
-        return len(uids)
+                return min(places[uid], self._most)
+        return min(len(uids), self._most)
 
     def texts(self, tx: Tx, folder_id: FolderId, uids: Sequence[int]) -> dict[int, bytes]:
         """``ANNOTATION (...)`` by UID; nothing of a message of which there is nothing to tell."""
@@ -58,7 +61,7 @@ class Reading:
             for _, name, whose, value in group:
                 values.setdefault(name, {})[whose == remarks.SHARED] = value
         made = {}
-        for uid in uids:
+        for uid in uids if self._named else found:
             digest = digests.get(uid)  # type: ignore[call-overload]  # a number is a number
 
             def has(path: tuple[int, ...], digest: Any = digest) -> bool:

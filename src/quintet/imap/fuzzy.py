@@ -87,7 +87,7 @@ def _texts(text: str, where: search.Where, name: bytes) -> Question:
         return all(one in read for one in stems)
 
     def score(row: Row, reader: Reader) -> int:
-        document = matching.document_of(row, reader)
+        document = reader.document(row)
         subject = casemap(" ".join(document.fields("subject"))) if document is not None else ""
         if whole in subject:
             return SUBJECT
@@ -104,7 +104,7 @@ def _reading(where: search.Where, header: str) -> Callable[[Row, Reader], str]:
     def get(row: Row, reader: Reader) -> str:
         if kept and kept[0][0] == row[0]:
             return kept[0][1]
-        document = matching.document_of(row, reader)
+        document = reader.document(row)
         if document is None:
             return ""
         if where == "header":

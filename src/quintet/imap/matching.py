@@ -57,6 +57,7 @@ class Reader:
         self._bodies: dict[Any, BodyRef] = {}
         self._annotations = annotations
         self._asked = self._opened = 0
+        self._document: tuple[int, search.Document | None] = (0, None)
 
     def digest(self, row: Row) -> Digest | None:
         """One by one for the few that an index left over, in one query when it seems to be all of them."""
@@ -75,6 +76,30 @@ class Reader:
             self._bodies = self._fetch_bodies(more)  # one at a time, or a mebibyte
         found = self._bodies.pop(uid, None)
         return self._read(found) if found is not None else b""
+
+    def document(self, row: Row) -> search.Document | None:
+        """The message as text search sees it, None for what has no content; the last one is kept.
+
+        Its body is read when needed.
+        """
+        if self._document[0] != row[UID]:
+            self._document = (0, None)  # one body at a time
+            self._document = (row[UID], self._opened_document(row))
+        return self._document[1]
+
+    def _opened_document(self, row: Row) -> search.Document | None:
+        digest = self.digest(row)
+        if digest is None:
+            return None
+        body: list[bytes] = []
+        before = len(row[PREFIX])
+
+        def read(start: int, end: int) -> bytes:
+            if not body:
+                body.append(self.body(row))
+            return body[0][start + before : end + before]
+
+        return search.Document(digest, row[PREFIX], read)
 
     def annotations(self, row: Row, account: AccountId) -> list[remarks.Live]:
         return self._annotations([row[UID]], account)
@@ -334,25 +359,10 @@ def _in_text(key: commands.InText, context: Context) -> Question:
     def ask(row: Row, reader: Reader) -> bool:
         if not needle.may_be_in(row[MESSAGE]):
             return False
-        document = document_of(row, reader)
+        document = reader.document(row)
         return document is not None and document.has(needle.text, where, fold=image)
 
     return Question(TEXT, ask, (needle,), joined=True)
-
-
-def document_of(row: Row, reader: Reader) -> search.Document | None:
-    """The message as text search sees it; None for what has no content.  Its body is read when needed."""
-    digest = reader.digest(row)
-    if digest is None:
-        return None
-    body: list[bytes] = []
-
-    def read(start: int, end: int) -> bytes:
-        if not body:
-            body.append(reader.body(row))
-        return body[0][start + len(row[PREFIX]) : end + len(row[PREFIX])]
-
-    return search.Document(digest, row[PREFIX], read)
 
 
 # --- what joins them ------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ STEP = 200  # messages of one indexing step
 PIECE = 32 * 1024  # characters of one row of the index
 FEW = 5000  # messages that may match, looked up one by one; among more, a folder is walked through
 GRAMS = 6  # trigrams asked of the index for one pattern; more cost more than they narrow further
+KEPT = 4 * 1024 * 1024  # bytes of the texts of one message that stay decoded while questions are asked of it
 VERSION = 2  # of what is put into the index; another number: built anew
 SLICE = 200  # messages verified with one query
 PAGE = 20_000  # entries looked at together: two megabytes
@@ -213,21 +214,34 @@ def usable(pattern: str) -> bool:
 
 
 class Document:
-    """A message as search sees it."""
+    """A message as search sees it; what was decoded of one that is not large is kept for other questions."""
 
     def __init__(self, digest: Digest, prefix: bytes, read: Callable[[int, int], bytes]) -> None:
         self.digest = digest
         self._prefix = prefix
         self._read = read
+        self._head: str | None = None
+        self._pieces: list[str] = []
+        self._rest: Iterator[str] | None = None
 
     def head(self) -> str:
         """Its header fields, ours among them, decoded."""
-        own = text.searchable_headers(scan(self._prefix + b"\r\n")) + "\n" if self._prefix else ""
-        return own + text.searchable_headers(self.digest)
+        if self._head is None:
+            own = text.searchable_headers(scan(self._prefix + b"\r\n")) + "\n" if self._prefix else ""
+            self._head = own + text.searchable_headers(self.digest)
+        return self._head
 
     def texts(self) -> Iterator[str]:
         """Its bodies and attachments, in overlapping pieces."""
-        return text.body_texts(self.digest, self._read)
+        if sum(part.end - part.body_start for part in text.leaves(self.digest.root)) > KEPT:
+            yield from text.body_texts(self.digest, self._read)
+            return
+        if self._rest is None:
+            self._rest = text.body_texts(self.digest, self._read)
+        yield from self._pieces
+        for piece in self._rest:
+            self._pieces.append(piece)
+            yield piece
 
     def fields(self, name: str) -> list[str]:
         """The decoded values of a header field."""
@@ -238,10 +252,10 @@ class Document:
         """Whether it holds a text, which was folded by the same ``fold``."""
         if where == "header":
             return any(folded in fold(value) for value in self.fields(header))
-        if where == "text" and folded in fold(self.head()):
+        holds = collation.finder(folded, fold)
+        if where == "text" and holds(self.head()):
             return True
         if len(folded) <= text.OVERLAP // 2:
-            holds = collation.finder(folded, fold)
             return any(holds(piece) for piece in self.texts())
         # longer than the pieces overlap: rare, so the whole text is joined
         return folded in fold("\n".join(self.texts()))
