@@ -108,6 +108,12 @@ access boss { users: "boss"  newsgroups: "*"  access: RPALI }
 }
 
 
+# of "Hello world!": https://www.akkadia.org/drepper/SHA-crypt.txt
+SHA_CRYPT = (
+    "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO/O817G3uBnIFNjnQJuesI68OTLiBFdcbYEdFCoEOfaS35inz1"
+)
+
+
 @pytest.fixture
 def etc(tmp_path: Path) -> Path:
     folder = tmp_path / "etc"
@@ -310,9 +316,13 @@ def test_one_command_moves_all(
     (tmp_path / "db/active").write_text("local.talk 0000000007 0000000008 y\n")
     (tmp_path / "spool/articles").mkdir(parents=True)
     text = FILES["inn.conf"].replace("/srv/news", str(tmp_path))
+    (etc / "users").write_text(f"# of ckpasswd\nann:{SHA_CRYPT}\nbob:$y$j9T$x$y\n\n")
+    (etc / "readers.conf").write_text(FILES["readers.conf"].replace("/etc/news/users", str(etc / "users")))
     (etc / "inn.conf").write_text(text)
     out = shell("import", "inn", "--etc", str(etc))
-    assert "6 peers, 3 rules of access, 4 rules of expiry" in out
+    assert "6 peers, 3 rules of access, 4 rules of expiry, 1 accounts" in out
+    assert "1 of 2 users need new passwords" in shell.err
+    assert [row["name"] for row in shell.json("account", "list") if "@" in row["name"]] == ["ann@example.org"]
     assert "1 groups, 0 articles added" in out
     assert (tmp_path / "new/quintet.toml").stat().st_mode & 0o007 == 0, "it has passwords"
     assert [row["peer"] for row in shell.json("peer", "list")][:1] == ["peer1"]

@@ -241,7 +241,7 @@ def load(
         from quintet.auth import admin
 
         pairs = list(_pairs(file))
-        await store.write(_domains, sorted({name.rpartition("@")[2] for name, _ in pairs if "@" in name}))
+        await store.write(make_domains, sorted({name.rpartition("@")[2] for name, _ in pairs if "@" in name}))
         made, changed, wrong = 0, 0, []
         with progress.bar("accounts", len(pairs), quiet=as_json) as step:
             async for each in admin.load(store, pairs, settings.auth):
@@ -286,12 +286,13 @@ def _create(tx: Tx, name: str, display: str, quota: int, messages: int, shared: 
     from quintet.store import accounts
     from quintet.store.model import AccountKind
 
-    _domains(tx, [name.rpartition("@")[2]] if "@" in name else [])
+    make_domains(tx, [name.rpartition("@")[2]] if "@" in name else [])
     kind = AccountKind.SHARED if shared else AccountKind.PERSON
     return accounts.create(tx, name, kind, display, quota, messages)
 
 
-def _domains(tx: Tx, names: list[str]) -> None:
+def make_domains(tx: Tx, names: list[str]) -> None:
+    """Makes these domains ours where they are not yet."""
     from quintet.store import accounts
 
     for name in names:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quintet.admin.cli import common, progress
+from quintet.admin.cli.accounts import make_domains
 from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
 
 if TYPE_CHECKING:
@@ -181,7 +182,10 @@ def import_inn_config(
 
 
 def _told(found: Whole, path: Path) -> str:
-    counts = f"{found.peers} peers, {found.access} rules of access, {found.expire} rules of expiry"
+    counts = (
+        f"{found.peers} peers, {found.access} rules of access, {found.expire} rules of expiry,"
+        f" {len(found.accounts)} accounts"
+    )
     return f"{path} written: {counts}; {len(found.notes)} notes stand at its head"
 
 
@@ -245,6 +249,7 @@ def import_inn(
             for note in found.notes:
                 typer.echo(f"quintet: {note}", err=True)
             typer.echo(_told(found, config))
+        _make_accounts(found.accounts, config)
     result = _bring_inn(
         db or (found.db if found else Path("/var/lib/news")),
         spool or (found.spool if found else Path("/var/spool/news")),
@@ -272,6 +277,21 @@ def import_inn(
     )
     if result.hashes:
         typer.echo(f"{result.hashes} ids of articles that are gone taken over, by their hashes")
+
+
+def _make_accounts(pairs: list[tuple[str, str]], config: Path) -> None:
+    """Accounts with the hashes of their passwords; their domains become ours."""
+
+    async def work(store: Store, settings: Config) -> list[str]:
+        from quintet.auth import admin
+
+        await store.write(make_domains, sorted({name.rpartition("@")[2] for name, _ in pairs}))
+        made = [one async for one in admin.load(store, pairs, settings.auth)]
+        return [f"{one.name}: {one.problem}" for one in made if one.problem]
+
+    if pairs:
+        for text in common.with_store(config, work):
+            typer.echo(f"quintet: {text}", err=True)
 
 
 def _bring_inn(

@@ -30,7 +30,7 @@ class Readers:
     """What the file says."""
 
     access: list[Access] = field(default_factory=list)
-    programs: list[str] = field(default_factory=list)  # that check passwords there
+    programs: list[tuple[str, str]] = field(default_factory=list)  # that check passwords there; domain
     locks_by_address: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -85,11 +85,11 @@ def _checked(
     programs += [each.get("program") for each in auth.blocks if each.kind == "auth"]
     if not programs:
         return
-    found.programs += programs
+    domain = auth.get("default-domain") or domain
+    found.programs += [(command, domain) for command in programs]
     addresses = _networks(auth, found)
     if addresses is None:
         return
-    domain = auth.get("default-domain") or domain
     for group in _of_key(auth, groups):
         names = tuple(_accounts(group.get("users"), domain, group, found))
         rule = _rights(group, found, new_news, backoff) if names else None

@@ -6,6 +6,7 @@ can be served.  Files that stay INN's (control.ctl, keyrings, certificates) are 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from quintet.admin import peerblock
 from quintet.admin.transfer.innconf import keeping, peers, readers, settings, syntax
 from quintet.admin.transfer.innconf.settings import Settings, Value
 from quintet.admin.transfer.innconf.syntax import Block
+from quintet.auth import foreign
 from quintet.config import root
 from quintet.config.news import ControlRule, NocemRule
 from quintet.delivery.control import ctl
@@ -20,6 +22,7 @@ from quintet.delivery.control import ctl
 MAX_FILE = 16 * 1024 * 1024  # bytes of one file of INN's
 FILTERS = ("filter_innd.pl", "filter_innd.py", "filter_nnrpd.pl", "nnrpd.py", "cleanfeed.local")
 STOCK = "rone's unified control.ctl"  # stands at the head of ISC's
+_PASSWORDS = re.compile(r"\bckpasswd\b.*?\s-f\s*(\S+)")
 HEAD = "# What INN's files in {folder} said. `quintet config describe NAME` explains each option.\n"
 
 
@@ -31,6 +34,7 @@ class Whole:
     notes: list[str] = field(default_factory=list)
     db: Path = Path("/var/lib/news")  # pathdb of inn.conf
     spool: Path = Path("/var/spool/news")  # pathspool
+    accounts: list[tuple[str, str]] = field(default_factory=list)  # name, and {CRYPT}hash
     peers: int = 0
     access: int = 0
     expire: int = 0
@@ -140,10 +144,28 @@ class _Reading:
         self._blocks += [peerblock.block(each, "[[nntp.access]]") for each in found.access]
         if not found.access:  # INN without a rule lets nobody in
             self._options["nntp.read"], self._options["nntp.post"] = "authenticated", "authenticated"
-        for command in dict.fromkeys(found.programs):
+        for command, domain in dict.fromkeys(found.programs):
+            self._accounts(command, domain)
+
+    def _accounts(self, command: str, domain: str) -> None:
+        """Users of a file of ckpasswd's whose hashes are understood, and notes about all others."""
+        file = _PASSWORDS.search(command)
+        text = ""
+        if file is not None:
+            try:
+                text = Path(file[1]).read_text("utf-8", "replace")
+            except OSError as error:
+                self._found.notes.append(f"readers.conf: {file[1]}: {error.strerror}")
+        pairs = [line.split(":") for line in syntax.lines(text)]
+        users = [
+            (f"{each[0]}@{domain}", f"{{CRYPT}}{each[1]}") for each in pairs if len(each) > 1 and each[0]
+        ]
+        taken = [(name, hashed) for name, hashed in users if foreign.understood(hashed)]
+        self._found.accounts += taken
+        if len(taken) < len(users) or not users:
+            whose = f"{len(users) - len(taken)} of {len(users)} users" if users else "users"
             self._found.notes.append(
-                f"readers.conf: passwords by {command}: make the accounts with `quintet account add"
-                f" NAME@{conf.domain}`"
+                f"readers.conf: {command}: {whose} need new passwords: `quintet account add NAME@{domain}`"
             )
 
     def _keeping(self, conf: Settings) -> None:
