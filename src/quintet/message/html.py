@@ -45,6 +45,42 @@ def lines(text: str) -> str:
     return flow.feed(text) + flow.finish()
 
 
+_SKIPPED = re.compile(rb"<(!--|SCRIPT\b|STYLE\b|HEAD\b|TITLE\b)")
+_SKIPPED_UNTIL = {
+    b"!--": b"-->", b"SCRIPT": b"</SCRIPT", b"STYLE": b"</STYLE", b"HEAD": b"</HEAD", b"TITLE": b"</TITLE",
+}  # fmt: skip
+_LONGEST_NAME = 40  # octets of an entity with its "&"; HTML's longest has 33
+
+
+def holds(data: bytes, letters: bytes) -> bool | None:
+    """Whether the text of a whole document holds ASCII ``letters`` and digits; None: it must be stripped.
+
+    Both in upper case, and ``data`` in a charset in which ASCII stands for itself.
+    """
+    at = data.find(letters)
+    if at < 0:  # what goes or is read begins with "<" or "&": then letters from both sides may meet
+        whole = data.isascii() and b"&" not in data
+        return False if whole and not _may_meet(data, letters) else None
+    start = 0  # of what is not skipped
+    while at >= 0:
+        opened = _SKIPPED.search(data, start, at)
+        if opened is not None:
+            closer = data.find(_SKIPPED_UNTIL[opened[1]], opened.end())
+            start = data.find(b">", closer) + 1 if closer >= 0 else 0
+            if not start:
+                return None
+            at = data.find(letters, max(start, at))
+        elif data.rfind(b">", start, at) < data.rfind(b"<", start, at):
+            at = data.find(letters, at + 1)  # in a tag
+        else:
+            return True if b"&" not in data[max(at - _LONGEST_NAME, 0) : at] else None
+    return None
+
+
+def _may_meet(data: bytes, letters: bytes) -> bool:
+    return any(letters[:length] + b"<" in data for length in range(1, len(letters)))
+
+
 class Stripper:
     """Feed pieces, get their text; what may be half a tag waits for the next piece."""
 

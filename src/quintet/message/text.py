@@ -8,12 +8,12 @@ encoding and charset, tolerantly; HTML loses its tags.
 from __future__ import annotations
 
 import codecs
+import functools
 import re
 from collections.abc import Callable, Iterator
 
-from quintet.message import transfer, words
+from quintet.message import html, transfer, words
 from quintet.message.digest import Digest, Part
-from quintet.message.html import Stripper
 
 Read = Callable[[int, int], bytes]  # (start, end) of the blob -> its bytes
 
@@ -32,6 +32,7 @@ _TEXT_TYPES = frozenset(
 _MARKUP = frozenset(
     ("text/html", "application/xhtml+xml", "application/xml", "text/xml", "text/enriched", "text/richtext")
 )
+_UNENCODED = ("7bit", "8bit", "binary")
 _SPACES = re.compile(r"[\s\u00a0\u200b-\u200f\u2028\u2029\u2060\ufeff\u00ad\u034f\x00-\x1f\x7f]+")
 _QUOTES = re.compile(r"^(?:>.*|On .{0,200} wrote:|-- ?)\s*$", re.MULTILINE)
 
@@ -69,10 +70,63 @@ def body_texts(digest: Digest, read: Read) -> Iterator[str]:
     yield from _embedded_headers(digest.root)
     for part in leaves(digest.root):
         if is_text(part):
-            tail = ""
-            for piece in _decoded(part, read):
-                yield tail + piece
-                tail = (tail + piece)[-OVERLAP:]
+            yield from _pieces(part, read)
+
+
+def _pieces(part: Part, read: Read) -> Iterator[str]:
+    tail = ""
+    for piece in _decoded(part, read):
+        yield tail + piece
+        tail = (tail + piece)[-OVERLAP:]
+
+
+def holds(digest: Digest, read: Read, letters: bytes, test: Callable[[str], bool]) -> bool:
+    """Whether ``test`` is true of any of `body_texts`, where it looks for ASCII ``letters`` in any case.
+
+    They are given in upper case, at most half of OVERLAP.  A part that holds them as it stands is not
+    decoded, nor one that is nothing but ASCII.
+    """
+    if any(map(test, _embedded_headers(digest.root))):
+        return True
+    for part in leaves(digest.root):
+        if is_text(part):
+            found = _as_it_stands(part, read, letters)
+            if found or (found is None and any(map(test, _pieces(part, read)))):
+                return True
+    return False
+
+
+def _as_it_stands(part: Part, read: Read, letters: bytes) -> bool | None:
+    """Whether a small part holds ASCII letters; None where it must be decoded to know."""
+    quoted, markup = part.encoding == "quoted-printable", _has_markup(part)
+    if (
+        part.size > PIECE
+        or not (quoted or part.encoding in _UNENCODED)
+        or ((quoted or markup) and not letters.isalnum())
+        or (quoted and markup)
+        or not _keeps_ascii(part.charset)
+    ):
+        return None
+    data = read(part.body_start, part.end)
+    upper = data.upper()
+    if markup:
+        return html.holds(upper, letters)
+    at = upper.find(letters)
+    if at < 0:
+        return False if not quoted and data.isascii() else None
+    # "=C3" is no letter "C"
+    return True if not quoted or b"=" not in upper[max(at - 2, 0) : at] else None
+
+
+@functools.lru_cache(maxsize=64)
+def _keeps_ascii(charset: str) -> bool:
+    """Whether each octet of ASCII is that letter, wherever it stands; not with shifts or trail bytes."""
+    name = words.codec_name(charset) or "utf-8"
+    return name in ("ascii", "utf-8") or name.startswith(("iso8859-", "cp125", "koi8-"))
+
+
+def _has_markup(part: Part) -> bool:
+    return part.content_type in _MARKUP or part.subtype.endswith("+xml")
 
 
 def _embedded_headers(part: Part) -> Iterator[str]:
@@ -89,7 +143,7 @@ def _decoded(part: Part, read: Read, limit: int | None = None) -> Iterator[str]:
     """Yield one part's text piece by piece; empty pieces are left out."""
     decoder = transfer.decoder(part.encoding)
     incremental = text_decoder(part.charset)
-    stripper = Stripper() if part.content_type in _MARKUP or part.subtype.endswith("+xml") else None
+    stripper = html.Stripper() if _has_markup(part) else None
     end = part.end if limit is None else min(part.end, part.body_start + limit)
     for start in range(part.body_start, end, PIECE):
         stop = min(start + PIECE, end)

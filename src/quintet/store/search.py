@@ -223,6 +223,7 @@ class Document:
         self._head: str | None = None
         self._pieces: list[str] = []
         self._rest: Iterator[str] | None = None
+        self._asked = False
 
     def head(self) -> str:
         """Its header fields, ours among them, decoded."""
@@ -256,7 +257,11 @@ class Document:
         if where == "text" and holds(self.head()):
             return True
         if len(folded) <= text.OVERLAP // 2:
-            return any(holds(piece) for piece in self.texts())
+            plain = folded.isascii() and fold in (collation.casemap, collation.ascii_casemap)
+            if plain and not self._asked:  # who asks once more asks about what is decoded for all
+                self._asked = True
+                return text.holds(self.digest, self._read, folded.encode("ascii"), holds)
+            return any(map(holds, self.texts()))
         # longer than the pieces overlap: rare, so the whole text is joined
         return folded in fold("\n".join(self.texts()))
 

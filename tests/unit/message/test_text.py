@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.message import html, text, words
+from quintet.message import collation, html, text
 from quintet.message.scan import scan
 from tests.support.effort import linear
 
@@ -56,6 +56,118 @@ BODIES = [
 @pytest.mark.parametrize(("content", "expected"), BODIES)
 def test_body_texts(content: bytes, expected: list[str]) -> None:
     assert texts(content) == expected
+
+
+WORDS = [
+    "HELLO",
+    "LO",
+    "C3",
+    "A",
+    "B",
+    "AB",
+    "GR",
+    "E",
+    "A&B",
+    "O W",
+    "4B",
+    "\\",
+    "P",
+    "SUBJECT",
+    "ACTION",
+    "~",
+]
+TRAPS = [
+    b"Content-Transfer-Encoding: quoted-printable\r\n\r\nGr=C3=BC=C3=9Fe =AB hel=\r\nlo=20w",
+    b"Content-Transfer-Encoding: quoted-printable\r\n\r\n=C3=BC C3, too  \r\n",
+    b"Content-Type: text/plain; charset=shift_jis\r\n\r\n\x83\x41\x83\x42 \x95\x5c",
+    b"Content-Type: text/plain; charset=gb2312\r\n\r\n\xb0\xa1\xc4\xe3 hello",
+    b"Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n\x1b$B4A;z\x1b(B ab",
+    b"Content-Type: text/plain; charset=utf-7\r\n\r\n+AOk-hello",
+    b"Content-Type: text/plain; charset=utf-16\r\n\r\nh\0e\0l\0l\0o\0",
+    b"Content-Type: text/html\r\n\r\n<a p=hello>he<b>llo</b> wor</a><script>ab</script>",
+    b"Content-Type: text/plain; charset=utf-8\r\n\r\nGr\xfc\xc3\x9fe \xc3A \xe2\x82B",
+    b"Content-Transfer-Encoding: base64\r\n\r\naGVsbG8gd29ybGQgQzM=",
+    b"Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 x\r\n%:&5L;&\\\r\n`\r\nend\r\n",
+    b"Content-Type: image/png\r\n\r\nhello",
+]
+
+
+@pytest.mark.parametrize("image", [collation.casemap, collation.ascii_casemap])
+@pytest.mark.parametrize("content", [*(content for content, _ in BODIES), *TRAPS])
+def test_a_text_is_found_undecoded_where_it_is_found_decoded(content: bytes, image: collation.Fold) -> None:
+    digest = scan(content)
+
+    def read(start: int, end: int) -> bytes:
+        return content[start:end]
+
+    for word in WORDS:
+        test = collation.finder(word, image)
+        decoded = any(map(test, text.body_texts(digest, read)))
+        assert text.holds(digest, read, word.encode(), test) == decoded, word
+
+
+PIECES = [
+    "he",
+    "llo",
+    "hello",
+    "AMP",
+    " ",
+    "<",
+    ">",
+    "&",
+    ";",
+    "<b>",
+    "</b>",
+    "<p>",
+    "<a p=hello>",
+    "<!-- ",
+    " -->",
+    "<script>",
+    "</script>",
+    "<style x>",
+    "</style >",
+    "<HEAD>",
+    "</Head>",
+    "<title>",
+    "</title>",
+    "&amp;",
+    "&#72;",
+    "&eacute;",
+    "&hello",
+    "</",
+    "<!DOCTYPE html>",
+    "<header>",
+    "é",
+]
+
+
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=14).map("".join),
+    st.sampled_from(["HELLO", "AMP", "LLO", "E", "L"]),
+)
+def test_a_text_is_found_in_html_where_it_is_found_without_its_tags(document: str, word: str) -> None:
+    found = html.holds(document.encode().upper(), word.encode())
+    assert found is None or found == (word in collation.casemap(html.strip(document)))
+
+
+def test_most_html_needs_no_stripping_to_be_searched() -> None:
+    page = b"<html><head><title>Hello</title></head><body><p class=there>the words</p></body></html>"
+    said = {
+        word: html.holds(page.upper(), word) for word in (b"WORDS", b"HELLO", b"THERE", b"NOTHING", b"BODY")
+    }
+    assert said == {b"WORDS": True, b"HELLO": None, b"THERE": None, b"NOTHING": False, b"BODY": None}
+
+
+def test_a_text_is_found_in_every_part_and_in_large_ones() -> None:
+    part = b"--x\r\nContent-Type: text/plain; charset=%b\r\n\r\n%b\r\n"
+    large = b"hello " * (text.PIECE // 6 + 1) + b"last"
+    content = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + b"".join(
+        (part % (b"utf-8", b"one"), part % (b"big5", b"two"), part % (b"utf-8", large), b"--x--\r\n")
+    )
+    digest = scan(content)
+    for word, there in (("ONE", True), ("TWO", True), ("LAST", True), ("THREE", False)):
+        test = collation.finder(word, collation.casemap)
+        assert text.holds(digest, lambda start, end: content[start:end], word.encode(), test) == there
 
 
 @given(st.sampled_from(sorted(aliases.aliases)), st.lists(st.binary(max_size=40), min_size=1))
@@ -149,24 +261,3 @@ def test_html(markup: str, expected: str) -> None:
 def test_hostile_markup_takes_linear_time(piece: str) -> None:
     with linear():
         html.strip(piece * (200_000 // len(piece)))
-
-
-def test_names_of_charsets_leave_nothing_behind() -> None:
-    """The standard library keeps each name that it is asked for: a sender could fill the memory with them."""
-    import encodings
-
-    before = len(encodings._cache)  # type: ignore[attr-defined]  # what grew
-    for number in range(300):
-        assert (
-            words.decode_words(b"=?x-no-%d?q?caf=C3=A9?=" % number)
-            == "caf\N{LATIN SMALL LETTER E WITH ACUTE}"
-        )
-        assert words.codec_name("utf" + "-" * (number + 1) + "8" if number < 70 else f"cp-{number}0000") in (
-            "utf-8", None,
-        )  # fmt: skip
-        text.text_decoder(f"iso-8859-{number + 17}")
-    assert len(encodings._cache) - before < 20  # type: ignore[attr-defined]  # the same
-    assert words.codec_name("iso_8859-15:1998") is None
-    assert words.codec_name("ISO_8859-1:1987") == "iso8859-1"
-    assert words.codec_name("KOI8.R") is None
-    assert words.codec_name("Shift_JIS") == words.codec_name("shift-jis")
