@@ -18,18 +18,21 @@ MAX_LINE = 64 * 1024  # bytes. RFC 2683 3.2.1.5 asks for 8000; some clients send
 MAX_COMMAND = 256 * 1024  # bytes of a command with its short literals, once the client is known
 MAX_GUEST_COMMAND = 16 * 1024  # bytes before that: names, secrets, a long bearer token
 LITERAL_MINUS = 4096  # bytes. RFC 7888 5
+MAX_EMPTY = 1000  # empty lines after each other; a few are a client's habit, more are nobody's
 MAX_SKIP = 16 * 1024 * 1024  # bytes of a literal that came unasked and is refused; then we hang up
 
 _LITERAL_END = re.compile(rb"\{([0-9]{1,19})(\+?)\}\Z")
 _UPLOADS = rb"[^ ]+ +(?:APPEND|(?:UID +)?REPLACE +[^ ]+) +"  # up to the mailbox
 _UPLOAD = re.compile(_UPLOADS + rb"[^ {]", re.IGNORECASE)
-_UPLOAD_AFTER_NAME = re.compile(_UPLOADS + rb"\{[0-9]+\+?\}\r\n", re.IGNORECASE)
+_UPLOAD_AFTER_NAME = re.compile(_UPLOADS + rb"\{[0-9]+\+?\}", re.IGNORECASE)
 
 
 class Wire:
     """The framing of one connection."""
 
-    __slots__ = ("_frame", "_lines", "_missing", "_refusal", "_skip", "max_command", "max_unasked")
+    __slots__ = (
+        "_empty", "_frame", "_lines", "_missing", "_named", "_refusal", "_skip", "max_command", "max_unasked",
+    )  # fmt: skip
 
     owed = False  # see `seam.Wire`
 
@@ -37,7 +40,9 @@ class Wire:
         """``max_unasked``: bytes of a literal that a client may send without waiting (RFC 7888 5)."""
         self.max_unasked = max_unasked
         self._lines = LineBuffer(MAX_LINE)
-        self._frame = b""  # what came of a command that a literal interrupted
+        self._frame = bytearray()  # what came of a command that a literal interrupted
+        self._named = False  # the first of its literals is the name of the mailbox of an upload
+        self._empty = 0  # empty lines since the last command
         self._missing = 0  # bytes of that literal still to come
         self._skip = 0  # bytes of a refused command's literal still to throw away
         self._refusal: grammar.BadCommand | None = None  # what a command is read to its end for
@@ -52,6 +57,7 @@ class Wire:
         Raises:
             BadCommand: it cannot be understood, or is longer than a command may be.
             Hangup(TOO_LONG): a literal that came unasked is longer than `MAX_SKIP`.
+            Hangup(TOO_LONG): more than `MAX_EMPTY` empty lines.
         """
         while True:
             if (self._missing or self._skip) and not self._take_literal():
@@ -59,13 +65,17 @@ class Wire:
             try:
                 line = self._lines.take_line()
             except BadSyntax as error:
-                tag = self._refusal.tag if self._refusal else grammar.tag_of(self._frame)
-                self._frame, self._refusal = b"", None
+                tag = self._refusal.tag if self._refusal else grammar.tag_of(bytes(self._frame))
+                self._frame, self._refusal = bytearray(), None
                 raise grammar.BadCommand(tag, error.text, error.reason) from None
             if line is None:
                 return Need.DATA
             if not line and not self._frame and not self._refusal:
-                continue  # an empty line between commands: some clients send one after a literal
+                self._empty += 1  # between commands: some clients send one after a literal
+                if self._empty > MAX_EMPTY:
+                    raise Hangup(Reason.TOO_LONG, "nothing but empty lines")
+                continue
+            self._empty = 0
             literal = _LITERAL_END.search(line) if line.endswith(b"}") else None
             if literal is None:
                 return self._command(line)
@@ -93,7 +103,7 @@ class Wire:
 
     def clear(self) -> None:
         self._lines.clear()
-        self._frame, self._missing, self._skip, self._refusal = b"", 0, 0, None
+        self._frame, self._missing, self._skip, self._refusal = bytearray(), 0, 0, None
 
     def encode(self, reply: object) -> bytes:
         """Only the "+" line: all other replies of this protocol are bytes already."""
@@ -103,15 +113,16 @@ class Wire:
     # --- inside -----------------------------------------------------------------------------------
 
     def _command(self, line: bytes) -> commands.Command:
-        frame, self._frame = self._frame + line, b""
+        if self._frame:
+            line, self._frame = bytes(self._frame + line), bytearray()
         if self._refusal:
             refusal, self._refusal = self._refusal, None
             raise refusal
-        return grammar.parse(frame)
+        return grammar.parse(line)
 
     def _is_upload(self, line: bytes) -> bool:
         """True for the line of an APPEND or REPLACE that ends in a literal of its message."""
-        return bool(_UPLOAD_AFTER_NAME.match(self._frame) if self._frame else _UPLOAD.match(line))
+        return self._named if self._frame else bool(_UPLOAD.match(line))
 
     def _upload(self, line: bytes, size: int, *, waits: bool) -> commands.Command | None:
         """The APPEND; None if it makes no sense but its message comes all the same.
@@ -130,7 +141,7 @@ class Wire:
 
     def _refuse_unasked(self, line: bytes, size: int) -> None:
         """RFC 7888 5: too large to come without waiting."""
-        tag, self._frame = grammar.tag_of(self._frame + line), b""
+        tag, self._frame = grammar.tag_of(bytes(self._frame + line)), bytearray()
         self._refuse(grammar.BadCommand(tag, "literal too long to come unasked", Reason.TOO_BIG), size)
 
     def _refuse(self, refusal: grammar.BadCommand, size: int) -> None:
@@ -143,16 +154,18 @@ class Wire:
         """Notes the literal announced at the end of ``line``; True if the client waits for "+"."""
         if self._refusal or len(self._frame) + len(line) + size > self.max_command:
             refusal = self._refusal or grammar.BadCommand(
-                grammar.tag_of(self._frame + line),
+                grammar.tag_of(bytes(self._frame + line)),
                 f"command longer than {self.max_command} bytes",
                 Reason.TOO_LONG,
             )
-            self._frame = b""
+            self._frame = bytearray()
             if waits:  # refused instead of "+": the literal is never sent (RFC 9051 4.3)
                 self._refusal = None
                 raise refusal
             self._refuse(refusal, size)
             return False
+        if not self._frame:
+            self._named = _UPLOAD_AFTER_NAME.fullmatch(line) is not None
         self._frame += line + b"\r\n"
         self._missing = size
         return waits

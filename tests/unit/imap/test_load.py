@@ -9,9 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from quintet.errors import Hangup
+from quintet.imap.commands import Noop
+from quintet.imap.grammar import BadCommand
+from quintet.imap.wire import MAX_EMPTY, Wire
 from quintet.net.memory import Talk
+from quintet.net.seam import Need
 from quintet.store import entries
 from quintet.store.content import content_of
+from tests.support.effort import linear
 from tests.unit.imap.world import World, letter, open_world
 
 pytestmark = pytest.mark.unmeasured
@@ -167,3 +173,54 @@ async def test_more_changes_than_a_page_are_all_told(tmp_path: Path) -> None:
             await one.send(b"d UID SEARCH FLAGGED\r\n")
             assert one.take().startswith(b'* ESEARCH (TAG "d") UID ALL 1101:1200\r\n')
             await one.end()
+
+
+async def test_many_small_messages_that_come_together_let_others_have_their_turn(tmp_path: Path) -> None:
+    """Two thousand messages of one APPEND held everybody up for half a second."""
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        talk = Talk(world.service)
+        await talk.begin()
+        await talk.send(LOGIN)
+        talk.take()
+        turns = 0
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        other = asyncio.create_task(count())
+        for refused in (False, True):
+            turns = 0
+            begun = time.perf_counter()
+            name = "Nowhere" if refused else "INBOX"
+            await talk.send(f"a APPEND {name}".encode() + b" {3+}\r\na:b" * 1500 + b"\r\n", 1 << 20)
+            while not bytes(talk.transport.sent[talk._taken :]).endswith(b"\r\n"):
+                await asyncio.sleep(0)
+            assert (b"a NO " if refused else b"a OK ") in talk.take()
+            taken = time.perf_counter() - begun
+            assert refused or turns > taken / 0.1, f"{turns} turns in {taken:.3f} s"
+        other.cancel()
+        await talk.end()
+
+
+def test_a_command_of_many_small_literals_takes_linear_time() -> None:
+    """A hundred thousand of them were copied, and looked through for a mailbox, once for each."""
+    wire = Wire()
+    wire.max_command = 16 * 1024 * 1024
+    with linear():
+        wire.feed(b"a{1+}\r\nb" + b"{1+}\r\nb" * 500_000 + b"\r\n")
+        with pytest.raises(BadCommand):
+            wire.next()
+
+
+def test_nothing_but_empty_lines_ends_the_connection() -> None:
+    """Twenty million of them are forty kilobytes when they are compressed."""
+    wire = Wire()
+    wire.feed(b"\r\n" * MAX_EMPTY + b"a NOOP\r\n" + b"\r\n" * MAX_EMPTY)
+    assert wire.next() == Noop(b"a")
+    assert wire.next() is Need.DATA
+    wire.feed(b"\r\n")
+    with pytest.raises(Hangup):
+        wire.next()

@@ -7,6 +7,8 @@ the message that REPLACE replaces.  How messages are put together is `drafts`'s.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -92,6 +94,7 @@ def _at_once(session: Session, command: commands.Append) -> Letter | None:
 
 async def _append(session: Session, command: commands.Append, following: Input) -> AsyncGenerator[Any, None]:
     drafts = Drafts(session)
+    began = time.monotonic()
     stretch = command.first
     unread: Literal | None = stretch.literal  # announced, and not yet read
     try:
@@ -120,6 +123,9 @@ async def _append(session: Session, command: commands.Append, following: Input) 
                 yield uploads.GO_AHEAD
                 yield Ask.FLUSH
             unread = None
+            if time.monotonic() - began > uploads.TURN_S:  # what came together never makes us wait
+                await asyncio.sleep(0)
+                began = time.monotonic()
             stretch = await _literal(drafts, literal, following)
             unread = stretch.literal
         for reply in await _add(session, command, drafts.letters, old):

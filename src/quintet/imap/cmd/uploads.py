@@ -6,7 +6,9 @@ for commands could make its reader's client ask for anything.
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from typing import TYPE_CHECKING
 
 from quintet.errors import Hangup, Reason
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from quintet.net.seam import Input
 
 MAX_PASSED = 1 << 30  # bytes of a refused literal that came unasked; for longer ones we hang up
+TURN_S = 0.004  # seconds of many small messages that came together, until others have their turn
 GO_AHEAD = b"+ Ready for literal data\r\n"
 _COMES_ANYWAY = re.compile(rb"\{([0-9]{1,19})\+\}\Z")
 
@@ -29,7 +32,11 @@ async def pass_over(literal: Literal | None, following: Input) -> None:
 
 async def pass_rest(line: bytes, following: Input) -> None:
     """Reads past what a command goes on with after ``line``."""
+    began = time.monotonic()
     while (literal := _COMES_ANYWAY.search(line)) is not None:
+        if time.monotonic() - began > TURN_S:
+            await asyncio.sleep(0)
+            began = time.monotonic()
         await _read_past(int(literal[1]), following)
         line = await following.line()
 
