@@ -17,6 +17,7 @@ from quintet.admin import control, jobs, joined, newswork, pages, sts_page
 from quintet.admin.certificates import Certificates
 from quintet.admin.http import HttpListener
 from quintet.admin.mapidoor import MapiDoor
+from quintet.admin.senddoor import SendDoor
 from quintet.auth.service import AuthService
 from quintet.clock import Clock, SystemClock
 from quintet.config import root
@@ -134,6 +135,7 @@ class App:
             tallies=self._tallies,
         )
         self._closers.append(self.mapi.close)
+        self.sending = SendDoor(self.auth, lambda: self.config, lambda: self.inbound, clock=self.clock)
         self._closers.append(self._stop_sending)
         self._closers.append(self._stop_news)
         receipts = jobs.Job("receipts", jobs.LOOK_S, self._send_receipts)
@@ -272,7 +274,9 @@ class App:
         giver = self.certificates.contexts.giver(wanted.protocol)
         listener: Listener | HttpListener
         if wanted.protocol == "http":
-            listener = HttpListener(self.pages, sockets, wanted, context=giver, mapi=self.mapi)
+            listener = HttpListener(
+                self.pages, sockets, wanted, context=giver, mapi=self.mapi, sending=self.sending
+            )
         else:
             listener = Listener(
                 self._serve(wanted),

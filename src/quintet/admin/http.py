@@ -1,7 +1,7 @@
 """The http and https listeners: aiohttp behind our own sockets, loaded when the first request comes.
 
 A mail server is asked by HTTP now and then; until then the library's memory and import time are saved.
-What is answered is ``pages``', and below /mapi and /autodiscover ``mapidoor``'s.
+What is answered is ``pages``', below /mapi and /autodiscover ``mapidoor``'s, and at /send ``senddoor``'s.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from quintet import log
 from quintet.admin.mapidoor import MapiDoor
 from quintet.admin.once import Once
 from quintet.admin.pages import Answer, Pages
+from quintet.admin.senddoor import SendDoor
 from quintet.config import listeners
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ class HttpListener:
         *,
         context: Callable[[], ssl.SSLContext] | None = None,
         mapi: MapiDoor | None = None,
+        sending: SendDoor | None = None,
     ) -> None:
-        self._mapi = mapi
+        self._mapi, self._sending = mapi, sending
         self.name = config.name
         self.sockets = list(sockets)
         self._pages = pages
@@ -95,6 +97,11 @@ class HttpListener:
         if self._mapi is not None and self._mapi.serves(request.path):
             return await self._mapi.handle(request)
         library = _import()
+        if self._sending is not None and self._sending.serves(request.path):
+            status, told, more = await self._sending.handle(request)
+            common = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+            sent: web.Response = library.json_response(told, status=status, headers=common | more)
+            return sent
         if request.method in ("GET", "HEAD"):
             answer = await self._pages.answer(request.path, request.remote or "unix", request.host)
         else:

@@ -45,4 +45,9 @@ class Http:
     metrics_from: tuple[str, ...] = opt(
         ("127.0.0.0/8", "::1/128"), "Networks that may read /metrics and the details of /healthz."
     )
+    send: bool = opt(
+        False,
+        "Let people with an account send by POST /send, as on submission listeners (see "
+        "docs/administration.md).",
+    )
     landing: bool = opt(True, "Show a page at / that says what this server is and how to connect.")
