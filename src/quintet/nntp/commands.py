@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from quintet.errors import BadSyntax, Reason
 
 MAX_LINE = 512  # octets with CRLF. RFC 3977 3.1; AUTHINFO SASL lines may be longer (RFC 4643 2.4.2)
+# of these more is taken: what SASL says, and ids that are too long, which peers understand as refused by 435,
+# 438 and 439 alone; behind TAKETHIS an article follows in any case (RFC 4644 2.5.2)
+LONGER = frozenset(("AUTHINFO", "CHECK", "IHAVE", "TAKETHIS"))
 MAX_SASL_LINE = 12 * 1024  # octets: the longest initial response or answer that RFC 4643 3.1 allows
 MAX_MESSAGE_ID = 250  # octets. RFC 3977 3.6
 
@@ -70,7 +73,7 @@ def parse(line: bytes) -> Command:
         raise BadSyntax("empty command", Reason.UNKNOWN_COMMAND)
     name = words[0].upper()
     rest = text[len(words[0]) :].lstrip(" \t")
-    if len(line) > MAX_LINE - 2 and name != "AUTHINFO":
+    if len(line) > MAX_LINE - 2 and name not in LONGER:
         raise BadSyntax(f"command longer than {MAX_LINE} octets", Reason.TOO_LONG)
     return Command(name, tuple(words[1:]), rest)
 

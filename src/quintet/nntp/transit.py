@@ -145,11 +145,13 @@ def checks(session: Session, asked: Checks) -> Replies:
     except Problem as problem:
         return _each(session, problem, asked, len(asked.ids))
     arrivals = arrivals_of(session)
-    if arrivals.screen is not None and arrivals.screen.looks_at_ids:
-        return _checked_slowly(arrivals, source, asked.ids)
+    slowly = arrivals.screen is not None and arrivals.screen.looks_at_ids
     try:
-        if arrivals.knows_all(asked.ids):  # as most are of a peer that is not the first to offer
+        # as most are of a peer that is not the first to offer
+        if not slowly and arrivals.knows_all(asked.ids):
             return [b"438 %b\r\n" % b"\r\n438 ".join(asked.ids)]
+        if slowly or not all(map(arrive.is_message_id, asked.ids)):
+            return _checked_slowly(arrivals, source, asked.ids)
         answers = arrivals.ask(source, asked.ids)
     except TryLater:  # the store cannot be asked: it is not known whether we want them
         answers = [Answer.LATER] * len(asked.ids)
@@ -162,13 +164,15 @@ def checks(session: Session, asked: Checks) -> Replies:
 async def _checked_slowly(
     arrivals: Arrivals, source: Source, ids: Sequence[bytes]
 ) -> AsyncGenerator[Any, None]:
-    """The same where a hook has a word first."""
+    """The same where a hook has a word first, or some are no Message-IDs: nobody need send these."""
+    good = [each for each in ids if arrive.is_message_id(each)]
+    unwanted = dict.fromkeys(set(ids).difference(good), "Syntax error in message-ID")
     try:
-        unwanted = await arrivals.unwanted(source, ids)
+        unwanted |= await arrivals.unwanted(source, good)
         rest = [each for each in ids if each not in unwanted]
         answers = dict(zip(rest, arrivals.ask(source, rest), strict=True))
     except TryLater:
-        unwanted, answers = {}, dict.fromkeys(ids, Answer.LATER)
+        answers = dict.fromkeys(good, Answer.LATER)
     lines = [
         Status(438, f"{each.decode()} {unwanted[each]}").line()
         if each in unwanted
