@@ -24,6 +24,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 LOG_PAGES = 4000  # of 4 KB: writing the log back costs two flushes and a page write each
 STATEMENTS = 200  # prepared statements kept by a connection; the store has about 150
+MOST_STATEMENTS = (
+    512  # apsw's limit.  `many` puts its statement back for each row, at the cost of what is oldest
+)
 
 
 class Tx(Protocol):
@@ -317,6 +320,7 @@ def open_sqlite(
     mapped: int = 0,
     vfs: str | None = None,
     alone: bool = False,
+    statements: int = STATEMENTS,
 ) -> apsw.Connection:
     """A connection with our pragmas: WAL, foreign keys, FULL.
 
@@ -330,7 +334,7 @@ def open_sqlite(
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
         if alone:
             flags |= apsw.SQLITE_OPEN_NOMUTEX
-        connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=STATEMENTS)
+        connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=statements)
         connection.set_busy_timeout(10_000)
         # else a statement with a bound in it is planned anew for each value, at more than most of ours cost
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)

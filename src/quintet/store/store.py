@@ -87,6 +87,7 @@ class Store:
             cache=config.cache,
             vfs=vfs,
             alone=True,
+            statements=db.MOST_STATEMENTS,
         )
         tx = db.SqliteTx(connection)
         try:
