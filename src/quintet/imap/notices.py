@@ -328,13 +328,17 @@ class Notices:
         words: list[bytes] = []
         if name in self._subscribed:
             words.append(b"\\Subscribed")
-        if place is None or not place.may("l"):
-            words.append(b"\\NonExistent")
+        if place is not None and place.reader is not None:
+            above = folders.is_above(tx, place.folder.account_id, place.folder.name)
         else:
-            below = tx.one("SELECT 1 FROM folder WHERE parent_id = ? LIMIT 1", place.folder.id)
-            words.append(b"\\HasChildren" if below is not None else b"\\HasNoChildren")
-            if not place.may("r"):
-                words.append(b"\\NoAccess")
+            above = _is_own(name) and folders.is_above(tx, account, name)
+        there = place is not None and place.may("l")
+        if not there:
+            words.append(b"\\NonExistent")
+        if there or above:
+            words.append(b"\\HasChildren" if above else b"\\HasNoChildren")
+        if there and place is not None and not place.may("r"):
+            words.append(b"\\NoAccess")
         utf8 = self._session.utf8
         extra = b' ("OLDNAME" (%b))' % fmt.mailbox(old, utf8=utf8) if old else b""
         return b'* LIST (%b) "/" %b%b\r\n' % (b" ".join(words), fmt.mailbox(name, utf8=utf8), extra)

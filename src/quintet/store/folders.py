@@ -197,6 +197,19 @@ def children(tx: Tx, folder_id: FolderId) -> list[Folder]:
     return sorted((Folder(*row) for row in rows), key=lambda folder: folder.name)
 
 
+def is_above(tx: Tx, account_id: AccountId, name: str) -> bool:
+    """Whether an account has anything below a name, which need not be there itself."""
+    found = find(tx, account_id, name)
+    if found is not None and tx.one("SELECT 1 FROM folder WHERE parent_id = ? LIMIT 1", found.id) is not None:
+        return True
+    start = f"{name}/"  # a level between them may be missing
+    found_below = tx.one(
+        "SELECT 1 FROM folder WHERE account_id = ? AND substr(name, 1, ?) = ? LIMIT 1",
+        account_id, len(start), start,
+    )  # fmt: skip
+    return found_below is not None
+
+
 def outline(tx: Tx, account_id: AccountId) -> list[tuple[str, str]]:
     """Name and role of each mail folder of an account, in no order: what a list of 10,000 needs."""
     # the kind is looked at here: in the SQL it makes SQLite walk through everybody's folders of that kind
