@@ -10,7 +10,7 @@ import pytest
 
 from quintet.imap import fields, matching, orders, render, searching, threads
 from quintet.imap import tree as trees
-from quintet.imap.cmd import fetch, fetch_bodies, fetch_whole, listing, thread
+from quintet.imap.cmd import expunge, fetch, fetch_bodies, fetch_whole, listing, thread
 from quintet.imap.commands import Item
 from quintet.net.memory import Talk
 from quintet.store import access, entries, groups, hints, search
@@ -425,3 +425,27 @@ async def test_what_was_read_halfway_is_closed_with_its_transaction(tmp_path: Pa
         for rows in kept:
             with pytest.raises(Exception, match=r"closed|Cursor"):
                 rows.fetchall()
+
+
+@pytest.mark.parametrize("enabled", ["CONDSTORE", "QRESYNC"])
+async def test_to_expunge_few_says_what_to_expunge_many_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enabled: str
+) -> None:
+    commands = (
+        f"ENABLE {enabled}", "EXPUNGE", "STORE 2,5 +FLAGS (\\Deleted)", "EXPUNGE", "EXPUNGE",
+        "FETCH 1:* (UID)", "STORE 1:* +FLAGS.SILENT (\\Deleted)", "EXPUNGE",
+    )  # fmt: skip
+    heard = []
+    for few in (expunge.FEW, 0):
+        monkeypatch.setattr(expunge, "FEW", few)
+        async with open_world(tmp_path / str(few), people=("alice",)) as world:
+            await world.fill("INBOX", 7)
+            talk, other = await talk_to(world), await talk_to(world)
+            heard.append([await ask(talk, command) for command in commands])
+            heard[-1].append(await ask(other, "NOOP"))
+            assert world.folder("INBOX").messages == 0
+            await talk.end()
+            await other.end()
+    assert heard[0] == heard[1]
+    assert heard[0][1] == b"t OK Done\r\n"
+    assert heard[0][3].count(b"EXPUNGE") == 2 or b"* VANISHED 2,5" in heard[0][3]

@@ -5,12 +5,14 @@ A million messages go in slices, each told before the next is taken: the writer 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Reason, Refused
 from quintet.imap import limits, sets, updates
+from quintet.net.seam import Pending
 from quintet.store import entries, folders
 from quintet.store.db import bounded
 from quintet.store.model import DELETED
@@ -19,9 +21,9 @@ if TYPE_CHECKING:
     from quintet.imap import commands
     from quintet.imap.selected import Selected
     from quintet.imap.session import Session
-    from quintet.net.seam import Input
+    from quintet.net.seam import Input, Replies
     from quintet.store.db import Tx
-    from quintet.store.model import FolderId, Uid
+    from quintet.store.model import Folder, FolderId, Uid
 
 Ranges = list[tuple[int, int]]
 SLICE = 1000  # messages taken away in one transaction: 20 ms or so
@@ -29,12 +31,41 @@ FEW = 16  # messages that are taken away between two turns of the loop
 SMALL = 2000  # messages of a mailbox in which what is marked is found in half a millisecond
 
 
-async def expunge(session: Session, command: commands.Expunge, _: Input) -> AsyncGenerator[Any, None]:
+def expunge(session: Session, command: commands.Expunge, _: Input) -> Replies:
     here = session.here
     if here.read_only:
         raise Refused(Reason.NO_PERMISSION, "mailbox is read-only")
     if "e" not in here.rights:
         raise Refused(Reason.NO_PERMISSION)
+    if command.uids is None and session.notices is None:
+        folder = session.house.store.ask(folders.get, here.folder_id)
+        if not folder.deleted or (folder.deleted < FEW and folder.messages <= SMALL):
+            return _few(session, command, folder)
+    return _expunge(session, command)
+
+
+def _few(session: Session, command: commands.Expunge, folder: Folder) -> Replies:
+    """In one transaction, whose flush is waited for without a task; in none where nothing is marked."""
+    if not folder.deleted:
+        return updates.then(session, limits.done(command.tag, b"", b""))
+    here = session.here
+    removing = session.house.store.submit(_remove_after, here.folder_id, 0, FEW)
+
+    def then() -> Replies:
+        tail = functools.partial(_end, session, here, command.tag, bool(removing.result()), b"")
+        return updates.then(session, tail)
+
+    return Pending(removing, then)
+
+
+def _end(session: Session, here: Selected, tag: bytes, removed: bool, short: bytes) -> bytes:
+    if session.qresync and removed:  # RFC 7162 3.2.9: the state after what this command removed
+        return limits.done(tag, b"[HIGHESTMODSEQ %d] " % here.cursor, short)
+    return limits.done(tag, b"", short)
+
+
+async def _expunge(session: Session, command: commands.Expunge) -> AsyncGenerator[Any, None]:
+    here = session.here
     ranges, short = None, b""
     if command.uids is not None:
         ranges = here.saved if command.uids.saved else here.view.known_ranges(command.uids)
@@ -50,10 +81,7 @@ async def expunge(session: Session, command: commands.Expunge, _: Input) -> Asyn
                 break  # the mailbox is gone
     for reply in await updates.told(session, asked=True):
         yield reply
-    if session.qresync and removed:  # RFC 7162 3.2.9: the state after what this command removed
-        yield limits.done(command.tag, b"[HIGHESTMODSEQ %d] " % here.cursor, short)
-    else:
-        yield limits.done(command.tag, b"", short)
+    yield _end(session, here, command.tag, removed, short)
 
 
 def _highest(tx: Tx, here: Selected, ranges: Ranges, limit: int) -> tuple[Ranges, bytes]:
