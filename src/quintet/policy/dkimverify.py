@@ -26,10 +26,12 @@ from quintet.message.digest import Fields
 from quintet.policy import dkim
 
 MAX_SIGNATURES = 5  # looked at, from the top: each costs a question and a computation (RFC 6376 8.4)
+MAX_TAGS = 40  # of one field or record; there are a dozen
 MAX_KEY = 4096  # characters of a record
 MAX_BITS = 4096  # of an RSA key; a longer one only costs time
 
-_TAG = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*=\s*(.*?)\s*", re.DOTALL)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,30}")
+_PLACE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 _SPACE = re.compile(r"[ \t\r\n]+")
 _B = re.compile(rb"(?:^|(?<=;))([ \t\r\n]*b[ \t\r\n]*=)[^;]*")
 _NUMBER = re.compile(r"[0-9]{1,12}")
@@ -107,10 +109,11 @@ def _tags(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     parts = text.split(";")
     for part in parts[:-1] if not parts[-1].strip() else parts:
-        tag = _TAG.fullmatch(part)
-        if tag is None or tag[1] in found:
+        name, equals, value = part.partition("=")
+        name = name.strip()
+        if not equals or not _NAME.fullmatch(name) or name in found or len(found) >= MAX_TAGS:
             raise _Bad("neutral", "not a list of tags")
-        found[tag[1]] = _SPACE.sub("", tag[2])
+        found[name] = _SPACE.sub("", value)
     return found
 
 
@@ -118,6 +121,9 @@ def _body(tags: dict[str, str], now: int) -> dkim.BodyHash:
     """RFC 6376 3.5, 6.1.1: what is wrong with the tags; else what the body is to be fed to."""
     if missing := [name for name in ("v", "a", "b", "bh", "d", "h", "s") if not tags.get(name)]:
         raise _Bad("neutral", f"without {missing[0]}=")
+    if not _PLACE.fullmatch(tags["d"]) or not _PLACE.fullmatch(tags["s"]):
+        tags.clear()  # not to be told on
+        raise _Bad("neutral", "with a key that cannot be looked up")
     if tags["v"] != "1":
         raise _Bad("neutral", "of another version")
     if tags["a"].lower() not in _KINDS:

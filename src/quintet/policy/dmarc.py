@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 MAX_WALK = 8  # names asked for one domain (draft-ietf-dmarc-dmarcbis 4.10)
+MAX_RECORD = 2000  # octets of a record that are read
 WEAKER = {"reject": "quarantine", "quarantine": "none", "none": "none"}
 
-_TAG = re.compile(r"\s*([a-z]{1,10})\s*=\s*([^;]*?)\s*")
+_NAME = re.compile(r"[a-z]{1,10}")
 
 
 class Texts(Protocol):
@@ -77,6 +78,9 @@ def walk(domain: str) -> Sequence[str]:
 
 def record(text: bytes) -> dict[str, str] | None:
     """Tags of a record, None for another text (RFC 7489 6.4)."""
-    parts = [_TAG.fullmatch(part) for part in text[:2000].decode("ascii", "replace").split(";")]
-    tags = [(found[1], found[2]) for found in parts if found is not None]
+    tags: list[tuple[str, str]] = []
+    for part in text[:MAX_RECORD].decode("ascii", "replace").split(";"):
+        name, equals, value = part.partition("=")
+        if equals and _NAME.fullmatch(name.strip()):
+            tags.append((name.strip(), value.strip()))
     return dict(reversed(tags)) if tags and tags[0] == ("v", "DMARC1") else None

@@ -17,13 +17,15 @@ from quintet.errors import TryLater
 MAX_LOOKUPS = 10  # terms that ask the name service, RFC 7208 4.6.4
 MAX_VOID = 2  # questions without an answer, the same
 MAX_HOSTS = 10  # of one mx or ptr, the same
+MAX_RECORD = 4096  # characters; RFC 7208 3.4 asks for 450 octets, and nobody needs many times that
 MAX_NAME = 253  # octets, RFC 7208 7.3
 
 _TEXT = r"%\{{[{}][0-9]*[rR]?[-.+,/_=]*\}}|%%|%_|%-"
 _NAMES = _TEXT.format("slodiphvSLODIPHV")  # RFC 7208 7.1
-_TOP = r"\.(?:[A-Za-z0-9]*[A-Za-z][A-Za-z0-9]*|[A-Za-z0-9]+-[A-Za-z0-9-]*[A-Za-z0-9])\.?"
-_DOMAIN_SPEC = re.compile(rf"(?:{_NAMES}|[!-$&-~])*?(?:{_NAMES}|{_TOP})")
-_MACRO_STRING = re.compile(rf"(?:{_TEXT.format('slodiphvcrtSLODIPHVCRT')}|[!-$&-~])*")
+_LITERAL = r"[!-$&-~]"
+_DOMAIN_SPEC = re.compile(rf"(?:{_NAMES}|{_LITERAL})*")
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
+_MACRO_STRING = re.compile(rf"(?:{_TEXT.format('slodiphvcrtSLODIPHVCRT')}|{_LITERAL})*")
 _MACRO = re.compile(r"%(?:\{([A-Za-z])([0-9]*)([rR]?)([-.+,/_=]*)\}|([%_-]))")
 _MODIFIER = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)=(.*)")
 _MECHANISM = re.compile(r"([+?~-]?)([A-Za-z0-9]+)(?::(.*?))?((?:/[0-9]+)?(?://[0-9]+)?)")
@@ -277,6 +279,8 @@ _MATCHES: dict[str, _Match] = {
 
 def parse(text: str) -> _Record:
     """RFC 7208 4.6, 12: the whole record is read before anything of it counts.  Raises _Permanent."""
+    if len(text) > MAX_RECORD:
+        raise _Permanent("the record is too long")
     terms: list[_Term] = []
     modifiers: dict[str, str] = {}
     for word in text.split(" ")[1:]:
@@ -287,8 +291,8 @@ def parse(text: str) -> _Record:
             terms.append(_mechanism(word))
             continue
         name, value = modifier[1].lower(), modifier[2]
-        good = _DOMAIN_SPEC if name in ("redirect", "exp") else _MACRO_STRING
-        if not good.fullmatch(value) or not _numbers_count(value):
+        domain = name in ("redirect", "exp")
+        if not (_is_spec(value) if domain else _MACRO_STRING.fullmatch(value) and _numbers_count(value)):
             raise _Permanent(f"{name}= has a wrong value")
         if name in ("redirect", "exp"):
             if name in modifiers:
@@ -306,9 +310,7 @@ def _mechanism(word: str) -> _Term:
         return _network(result, name, value or "", rest)
     if name in ("include", "exists") and value is None:
         raise _Permanent(f"{name} needs a domain")
-    if value is not None and (
-        name == "all" or not _DOMAIN_SPEC.fullmatch(value) or not _numbers_count(value)
-    ):
+    if value is not None and (name == "all" or not _is_spec(value)):
         raise _Permanent(f"{name} has a wrong domain")
     lengths = _LENGTHS.fullmatch(rest)
     if rest and (lengths is None or name not in ("a", "mx")):
@@ -330,6 +332,17 @@ def _network(result: str, name: str, value: str, rest: str) -> _Term:
         raise _Permanent(f"{name} has a wrong address") from None
     bits = int(length[1]) if length is not None else longest
     return _Term(result, name, str(address), bits, bits)
+
+
+def _is_spec(text: str) -> bool:
+    """A domain-spec (RFC 7208 7.1): what it ends with is a macro, or a label that can be at the top."""
+    if not _DOMAIN_SPEC.fullmatch(text) or not _numbers_count(text):
+        return False
+    ends = [found.end() for found in _MACRO.finditer(text)]
+    if ends and ends[-1] == len(text):
+        return True
+    _, dot, label = text.removesuffix(".").rpartition(".")
+    return bool(dot) and _LABEL.fullmatch(label) is not None and not label.isdigit()
 
 
 def _numbers_count(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 
 import pytest
 from hypothesis import given
@@ -157,3 +158,23 @@ async def test_only_some_of_many_signatures_are_looked_at() -> None:
 def test_nothing_that_stands_in_a_field_is_too_much(value: bytes) -> None:
     for one in dkimverify.signatures(((b"DKIM-Signature", value),), NOW):
         one.body.feed(b"x\r\n")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"v=1; a=" + b" " * 400_000 + b"x",
+        b";" * 400_000,
+        b"v=1; " + b"x=1;" * 100_000,
+        b"v=1; a=rsa-sha256; c=relaxed/relaxed; d=" + b"a" * 400_000 + b"; s=s; h=from; bh=x; b=x",
+        b"v=1; a=rsa-sha256; c=relaxed/relaxed; d=a.example; s=s; h=" + b"from:" * 80_000 + b"; bh=x; b=x",
+        b"v=1; b" + b" " * 400_000 + b"=x",
+    ],
+)
+async def test_a_field_as_long_as_a_header_may_be_costs_little_and_is_not_told_on(value: bytes) -> None:
+    began = time.process_time()
+    fields = ((b"From", b" a@b.example"), (b"DKIM-Signature", value))
+    found = dkimverify.signatures(fields, NOW)
+    results = await dkimverify.verify(found, fields, Keys({"s._domainkey.a.example": [RECORD]}))
+    assert time.process_time() - began < 1
+    assert all(one.result != "pass" and len(one.domain + one.why + one.b) < 400 for one in results)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 
 import pytest
 
@@ -162,3 +163,22 @@ async def test_a_name_that_comes_out_too_long_loses_labels() -> None:
         name = await asked.expand("%{i}." * 5 + "example.com", "b.example")
         assert len(name) <= 253
         assert name.endswith(".0.0.1.example.com")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "v=spf1 a:x." + "a" * 60_000 + "!",
+        "v=spf1 a:x." + "a" * 4000 + "!",
+        "v=spf1 a:" + ".a" * 2000 + "-",
+        "v=spf1 exists:" + "%{d}" * 1000 + "!",
+        "v=spf1 a:x/" + "1" * 4000 + "x",
+        "v=spf1 " + "/" * 4000,
+        "v=spf1 x=" + "%" * 3999,
+    ],
+)
+def test_a_hostile_record_costs_little(record: str) -> None:
+    began = time.process_time()
+    with pytest.raises(spf._Permanent):
+        spf.parse(record)
+    assert time.process_time() - began < 0.5
