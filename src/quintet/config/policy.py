@@ -156,6 +156,22 @@ class Verify:
 
 
 @dataclass(frozen=True, slots=True)
+class Greylist:
+    """Who was never here hears "later" once; not who logs in or may relay."""
+
+    enabled: bool = opt(False, "Greylist mail from networks that are not known yet.")
+    delay_s: float = opt(300.0, "Who comes again earlier still waits.", unit="s", minimum=1)
+    window_s: float = opt(2 * 86400.0, "Who comes again later begins anew.", unit="s", minimum=600)
+    known_days: float = opt(
+        36.0, "How long a network that came again is known, from its last mail on.", minimum=1
+    )
+    exempt: tuple[str, ...] = opt((), "Networks that never wait.")
+    table: int = opt(
+        65536, "Moments remembered in each of two tables; 16 bytes each, shared by all workers.", minimum=1024
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Rules about mail coming in."""
 
@@ -178,6 +194,7 @@ class Policy:
     )
     rates: Rates = field(default_factory=Rates, metadata={"doc": "Limits by address, account and domain."})
     verify: Verify = field(default_factory=Verify, metadata={"doc": "SPF, DKIM and DMARC."})
+    greylist: Greylist = field(default_factory=Greylist, metadata={"doc": "Who was never here comes again."})
     refuse: Refuse = field(default_factory=Refuse, metadata={"doc": "Who is refused by name."})
     scores: Scores = field(default_factory=Scores, metadata={"doc": "What points lead to."})
 

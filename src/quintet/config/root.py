@@ -248,6 +248,7 @@ def _networks(config: Config) -> Iterator[tuple[lines.Path, Sequence[str]]]:
     yield ("smtp", "relay_networks"), config.smtp.relay_networks
     yield ("policy", "rates", "exempt"), config.policy.rates.exempt
     yield ("policy", "refuse", "clients"), config.policy.refuse.clients
+    yield ("policy", "greylist", "exempt"), config.policy.greylist.exempt
     yield ("smtp", "xclient_from"), config.smtp.xclient_from
     yield ("smtp", "xforward_from"), config.smtp.xforward_from
 

@@ -40,6 +40,7 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
             *proofs,  # before the hooks, which may want to know
             *rules.checks,
             *_asking(config, store, clock),
+            *_greylisting(config, store, clock),
             Bounces(store, config.queue),
             *filters,
             *copies,
@@ -96,6 +97,14 @@ def _proofs(config: Config, clock: Clock) -> list[Proving]:
     from quintet.delivery.proving import Proving
 
     return [Proving(config.policy.verify, config.smtp.relay_networks, config.dns, clock=clock)]
+
+
+def _greylisting(config: Config, store: Store, clock: Clock) -> list[Check]:
+    if not config.policy.greylist.enabled:
+        return []
+    from quintet.delivery.greylisting import Greylisting
+
+    return [Greylisting(config.policy.greylist, config.smtp.relay_networks, store.data / "run", clock)]
 
 
 def _copies(config: Config) -> list[Check]:
