@@ -128,6 +128,17 @@ class Arrivals:
         busy = Answer.LATER if source.peer.resend else Answer.KNOWN
         return [Answer.KNOWN if each in known else Answer.WANTED if free[each] else busy for each in ids]
 
+    def ask_one(self, source: Source, offered: bytes) -> Answer:
+        """`ask` about a single article."""
+        if source.peer.ignore or self._is_known(offered):
+            return Answer.KNOWN
+        if self.offers.ask((offered,), source.owner)[0]:
+            return Answer.WANTED
+        return Answer.LATER if source.peer.resend else Answer.KNOWN
+
+    def _is_known(self, one: bytes) -> bool:
+        return bool(self._store.known_many((one.decode("ascii"),))) or one in self._ahead
+
     def _known(self, ids: Sequence[bytes]) -> set[bytes]:
         """Those of the ids that are in the history, or acknowledged and on their way there."""
         found = {each.encode() for each in self._store.known_many([each.decode("ascii") for each in ids])}
@@ -210,7 +221,7 @@ class Arrivals:
             if work.outcomes[0] is None:
                 assert isinstance(article, Arriving)
                 article.lines = lines
-                if claimed in self._known([claimed]) or source.peer.ignore:
+                if self._is_known(claimed) or source.peer.ignore:
                     work.outcomes[0] = DUPLICATE
                 elif self._judge(work, 0, claimed, article):
                     assert spool is not None
@@ -235,7 +246,7 @@ class Arrivals:
             return None
         if self.screen is not None and (self.screen.looks or self.screen.looks_at_ids):
             return None  # filters may have to wait
-        if source.peer.ignore or self._known([claimed]):
+        if source.peer.ignore or self._is_known(claimed):
             return DUPLICATE
         self._groups.heed()
         work = Batch(1)

@@ -314,7 +314,7 @@ async def _offered_slowly(
 
 def _offered(session: Session, arrivals: Arrivals, source: Source, raw: bytes) -> Sequence[Any]:
     try:
-        answer = arrivals.ask(source, [raw])[0]
+        answer = arrivals.ask_one(source, raw)
     except TryLater as problem:
         return [Status(436, problem.text)]
     if answer is Answer.KNOWN:
