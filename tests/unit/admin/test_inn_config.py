@@ -330,6 +330,12 @@ def test_one_command_moves_all(
     assert cli.run(["import", "inn-config", str(etc), "--write", "again.toml"]) == 0
     assert (tmp_path / "again.toml").read_text() == (tmp_path / "new/quintet.toml").read_text()
     assert cli.run(["import", "inn-config", str(etc), "--json"]) == 0
+    (etc / "nocem.ctl").write_text("*:spam\n")
+    assert cli.run(["import", "inn-config", str(etc)]) == 0
+    assert "nocem.ctl: *:spam: name an issuer" in capsys.readouterr().err
+    (etc / "expire.ctl").write_text(":A:1:1:1\n")
+    assert cli.run(["import", "inn-config", str(etc)]) == common.Exit.REFUSED
+    assert "what it says cannot be had here" in capsys.readouterr().err
     (etc / "expire.ctl").write_text("*:A:1\n")
     assert cli.run(["import", "inn-config", str(etc)]) == common.Exit.REFUSED
     assert "expire.ctl: expected 5 fields" in capsys.readouterr().err

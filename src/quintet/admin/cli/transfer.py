@@ -191,9 +191,12 @@ def _told(found: Whole, path: Path) -> str:
 
 def _read_inn(etc: Path) -> Whole:
     from quintet.admin.transfer.innconf import whole
+    from quintet.config.load import ConfigError
 
     try:
         return whole.read(etc)
+    except ConfigError as error:
+        raise Failed(f"{etc}: what it says cannot be had here: {error}") from error
     except OSError as error:
         raise Failed(f"{error.filename or etc}: {error.strerror}") from error
     except ValueError as error:

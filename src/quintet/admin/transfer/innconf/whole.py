@@ -22,6 +22,7 @@ from quintet.delivery.control import ctl
 MAX_FILE = 16 * 1024 * 1024  # bytes of one file of INN's
 FILTERS = ("filter_innd.pl", "filter_innd.py", "filter_nnrpd.pl", "nnrpd.py", "cleanfeed.local")
 STOCK = "rone's unified control.ctl"  # stands at the head of ISC's
+SHORTEST = 3  # characters of an issuer that `config.news` takes
 _PASSWORDS = re.compile(r"\bckpasswd\b.*?\s-f\s*(\S+)")
 HEAD = "# What INN's files in {folder} said. `quintet config describe NAME` explains each option.\n"
 
@@ -240,6 +241,9 @@ class _Reading:
         self._set("news.nocem_keyring", str(keyring.absolute()))
         for line in self._lines("nocem.ctl"):
             issuer, _, types = line.partition(":")
+            if len(issuer.strip()) < SHORTEST:
+                self._found.notes.append(f"nocem.ctl: {line}: name an issuer; nobody is heard without a name")
+                continue
             rule = NocemRule(issuer.strip(), syntax.comma(types) or ("*",))
             self._blocks.append(peerblock.block(rule, "[[news.nocem]]"))
 
