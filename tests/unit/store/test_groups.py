@@ -198,8 +198,12 @@ def test_arrivals_are_paged_and_chosen_by_group(tx: DrivenTx, group: Folder) -> 
     assert groups.last_arrival(tx) == max(at for _, at, _ in (*first, *rest))
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a*", "a?b", "a,b", "a[b", "x" * 500, "a/b"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "a b", "a*", "a?b", "a,b", "a[b", "x" * 500, "a/b", "a:b", ".a", "a.", "a..b", ".", "poster"],
+)
 def test_impossible_group_names_are_refused(tx: DrivenTx, name: str) -> None:
+    """RFC 5536 3.1.4."""
     with pytest.raises(Refused) as refused:
         groups.create(tx, name)
     assert refused.value.reason is Reason.BAD_NAME
