@@ -7,12 +7,12 @@ difference is told.  So nothing is queued for a client that does not read, and a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from quintet.errors import Reason, Refused
 from quintet.imap import format as fmt
-from quintet.imap import names, places
+from quintet.imap import names, places, recents
 from quintet.imap.cmd import status
 from quintet.imap.notify_commands import (
     ANNOTATIONS,
@@ -173,6 +173,37 @@ class Notices:
                 events |= group.events
         return frozenset(events)
 
+    # --- what this client does itself is not told (RFC 5465 5) ---------------------------------------
+
+    def did(self, tx: Tx, *touched: str) -> None:
+        """Notes names as they are that this client made, removed, renamed or subscribed to."""
+        account = self._session.user.account_id
+        for number, old in list(self._known.items()):
+            if _within(old.name, touched):
+                place = _find(tx, self._session, number)
+                if place is None:
+                    del self._known[number]
+                else:
+                    self._known[number] = replace(old, name=place.name, listed=place.may("l"))
+        above = {name[:at] for name in touched for at, letter in enumerate(name) if letter == "/"}
+        for place in places.own(tx, account):
+            known = place.folder.id in self._known or not self.events_of(place.name, own=True)
+            if not known and (place.name in above or _within(place.name, touched)):
+                self._known[place.folder.id] = _state(tx, place)
+        subscribed = set(folders.subscriptions(tx, account))
+        self._subscribed = self._subscribed.difference(touched) | subscribed.intersection(touched)
+
+    def remarked(self, tx: Tx, folder: Folder | None, entries: Iterable[str]) -> None:
+        """Notes values as they are that this client set; ``folder``: None for the server."""
+        before = self._remarks.get(folder.id if folder is not None else NOTHING)
+        if before is None:
+            return
+        now = self._remarks_of(tx, folder)
+        for entry in entries:
+            before.pop(entry, None)
+            if entry in now:
+                before[entry] = now[entry]
+
     # --- what happened -----------------------------------------------------------------------------
 
     def collect(self) -> tuple[list[bytes], bool]:
@@ -313,13 +344,11 @@ class Notices:
     def _remarks_of(self, tx: Tx, folder: Folder | None) -> dict[str, int]:
         account = self._session.user.account_id
         owner, number = (folder.account_id, folder.id) if folder is not None else (account, NOTHING)
-        found: dict[str, int] = {}
-        for reader, prefix in ((remarks.SHARED, "/shared"), (account, "/private")):
-            for name, value in remarks.get(tx, owner, number, reader).items():
-                if name.startswith("/"):  # others are not for clients
-                    full = name if name.startswith(("/shared/", "/private/")) else prefix + name
-                    found[full] = hash(value)
-        return found
+        return {
+            f"{prefix}/{name}": hash(value)
+            for reader, prefix in ((remarks.SHARED, "/shared"), (account, "/private"))
+            for name, value in recents.entries(tx, owner, number, reader).items()
+        }
 
     def _listed(self, tx: Tx, name: str, old: str = "") -> bytes:
         """``* LIST (...) "/" name ("OLDNAME" ("old"))`` as it is now."""
@@ -367,6 +396,11 @@ def _first_items(events: frozenset[str], condstore: bool) -> tuple[bytes, ...]:
     if events & _CHANGES or (condstore and items):
         items.update({b"UIDVALIDITY": None, b"HIGHESTMODSEQ": None})
     return tuple(items)
+
+
+def _within(name: str, roots: Iterable[str]) -> bool:
+    """True for one of ``roots`` and what is below it."""
+    return any(name == root or name.startswith(f"{root}/") for root in roots)
 
 
 def _is_own(name: str) -> bool:

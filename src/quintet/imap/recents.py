@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from quintet.store.db import Tx
     from quintet.store.model import Folder, FolderId
 
-NAME = "imap.recent"  # names that clients can write begin with "/" (RFC 5464 3.2)
+OURS = "imap."  # how names of our own notes begin, which no client sees or sets
+NAME = f"{OURS}recent"
 EVERYBODY = AccountId(0)
 
 
@@ -69,5 +70,11 @@ def claim(tx: Tx, account_id: AccountId, folder_id: FolderId, uid_next: int) -> 
     """Moves the mark to ``uid_next``; where it stood before."""
     before = lowest(tx, account_id, folder_id)
     if before < uid_next:
-        remarks.put(tx, account_id, folder_id, EVERYBODY, NAME, b"%d" % uid_next)
+        remarks.put(tx, account_id, folder_id, EVERYBODY, NAME, b"%d" % uid_next, quiet=True)
     return before
+
+
+def entries(tx: Tx, account_id: AccountId, folder_id: FolderId, reader: AccountId) -> dict[str, bytes]:
+    """Remarks that are clients' entries (RFC 5464 3.2), without what is noted here."""
+    found = remarks.get(tx, account_id, folder_id, reader)
+    return {name: value for name, value in found.items() if not name.startswith(OURS)}

@@ -38,11 +38,12 @@ def copy(tx: Tx, folder_id: FolderId, target: FolderId) -> None:
 
 
 def put(
-    tx: Tx, account_id: AccountId, folder_id: FolderId, reader: AccountId, name: str, value: bytes | None
-) -> None:
-    """Sets a remark; None takes it away."""
+    tx: Tx, account_id: AccountId, folder_id: FolderId, reader: AccountId, name: str, value: bytes | None,
+    *, quiet: bool = False,
+) -> None:  # fmt: skip
+    """Sets a remark; None takes it away.  ``quiet``: it is a note of ours, for which nobody waits."""
     name = name.lower()  # RFC 5464 3: without case
-    if name.startswith("/"):  # others are our own notes
+    if not quiet:
         tx.hint(account_id, folder_id)
     if value is None:
         tx.run(

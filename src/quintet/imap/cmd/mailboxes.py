@@ -37,11 +37,18 @@ async def create(session: Session, command: commands.Create, _: Input) -> AsyncG
     role = roles[0] if roles else ""
     limit = session.house.config.max_folders
     object_id = await session.house.store.write(_create, session.user.account_id, name, role, limit)
+    _did(session, name)
     for reply in await updates.told(session):
         yield reply
     if session.rev2:
         yield fmt.normalized(command.mailbox, name)
     yield b"%b OK [MAILBOXID (%b)] Created\r\n" % (command.tag, object_id.encode("ascii"))
+
+
+def _did(session: Session, *touched: str) -> None:
+    """RFC 5465 5: who does it need not be told."""
+    if session.notices is not None:
+        session.house.store.peek(session.notices.did, *touched)
 
 
 def _no_use() -> Refused:
@@ -82,6 +89,7 @@ async def delete(session: Session, command: commands.Delete, _: Input) -> AsyncG
     if names.is_inbox(name):
         raise Refused(Reason.UNSUPPORTED, "INBOX cannot be deleted")  # RFC 9051 6.3.5
     gone = await session.house.store.write(_delete, session.user.account_id, name)
+    _did(session, name)
     if session.selected is not None and session.selected.folder_id == gone:
         session.leave()
         yield b"* OK [CLOSED] The selected mailbox was deleted\r\n"
@@ -107,6 +115,7 @@ async def rename(session: Session, command: commands.Rename, _: Input) -> AsyncG
         raise Refused(Reason.ALREADY_EXISTS, "INBOX is there always")
     limit = session.house.config.max_folders
     await session.house.store.write(_rename, session.user.account_id, source, target, limit)
+    _did(session, source, target)
     for reply in await updates.told(session):
         yield reply
     if session.rev2 and any(
@@ -135,6 +144,7 @@ async def subscribe(session: Session, command: commands.Subscribe, _: Input) -> 
     name = names.decode(command.mailbox, utf8=session.utf8).removesuffix("/")
     must_be = command.wanted and not referrals.hosts_of(listing.remote(session), name)
     await session.house.store.write(_subscribe, session.user.account_id, name, command.wanted, must_be)
+    _did(session, name)
     yield b"%b OK Done\r\n" % command.tag
 
 

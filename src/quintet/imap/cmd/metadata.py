@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Reason, Refused
-from quintet.imap import answers, filters, names, places, updates
+from quintet.imap import answers, filters, names, places, recents, updates
 from quintet.imap import format as fmt
 from quintet.store import annotations as remarks
 from quintet.store.model import FolderKind
@@ -88,17 +88,17 @@ def _of_server(tx: Tx, session: Session) -> Values:
     me, config = session.user.account_id, session.house.config
     found = {"/shared/admin": config.admin.encode(), "/shared/comment": config.comment.encode()}
     values = {name: value for name, value in found.items() if value}
-    own = remarks.get(tx, me, remarks.ON_ACCOUNT, me)
+    own = recents.entries(tx, me, remarks.ON_ACCOUNT, me)
     return values | {_PRIVATE + name: value for name, value in own.items()}
 
 
 def of_place(tx: Tx, reader: AccountId, where: Place) -> Values:
     """All entries of a mailbox by their whole names; a group's description is its comment."""
     folder = where.folder
-    shared = remarks.get(tx, folder.account_id, folder.id, remarks.SHARED)
+    shared = recents.entries(tx, folder.account_id, folder.id, remarks.SHARED)
     if folder.kind == FolderKind.GROUP and folder.description:
         shared.setdefault("comment", folder.description.encode())
-    own = remarks.get(tx, folder.account_id, folder.id, reader)
+    own = recents.entries(tx, folder.account_id, folder.id, reader)
     values = {f"/shared/{name}": value for name, value in shared.items()}
     return values | {_PRIVATE + name: value for name, value in own.items()}
 
@@ -131,9 +131,17 @@ async def change(
     for entry, value in command.values if not name else ():
         filters.check(entry, value)
     await session.house.store.write(_change, session, name, command.values)
+    if session.notices is not None:  # RFC 5465 5: who does it need not be told
+        session.house.store.peek(_noted, session, name, [entry for entry, _ in command.values])
     for reply in await updates.told(session):
         yield reply
     yield b"%b OK Done\r\n" % command.tag
+
+
+def _noted(tx: Tx, session: Session, name: str, entries: Iterable[str]) -> None:
+    where = places.find(tx, session.user.account_id, name) if name else None
+    if session.notices is not None and (where is not None or not name):
+        session.notices.remarked(tx, where.folder if where is not None else None, entries)
 
 
 def _change(tx: Tx, session: Session, name: str, values: tuple[tuple[str, bytes | None], ...]) -> None:
@@ -153,8 +161,11 @@ def _change(tx: Tx, session: Session, name: str, values: tuple[tuple[str, bytes 
     kinds = set()
     for entry, value in values:
         reader = me if entry.startswith(_PRIVATE) else remarks.SHARED
+        note = entry.split("/", 2)[2]
+        if note.startswith(recents.OURS):
+            raise Refused(Reason.NO_PERMISSION, "this entry belongs to the server")
         kinds.add(reader)
-        remarks.put(tx, owner, folder_id, reader, entry.split("/", 2)[2], value)
+        remarks.put(tx, owner, folder_id, reader, note, value)
     for reader in kinds:
         count, size = remarks.room(tx, owner, folder_id, reader)
         if count > session.house.config.max_metadata_entries or size > MAX_BYTES:
