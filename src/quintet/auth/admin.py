@@ -156,6 +156,8 @@ def _rows(work: Callable[[str, Auth], list[passwords.Row]], secret: str, config:
     try:
         if secret.startswith("{") and foreign.understood(secret):
             return [passwords.Row(passwords.PASSWORD, secret)]
+        if foreign.is_named(secret):  # who has read the hash would log in with it, and nobody else
+            raise Refused(Reason.UNSUPPORTED, "password hash of an unknown form")
         return work(secret, config)
     except Problem as problem:
         return problem

@@ -31,6 +31,7 @@ _PBKDF2 = re.compile(
 _DJANGO = re.compile(
     r"pbkdf2_(?P<name>sha1|sha256)\$(?P<rounds>\d{1,9})\$(?P<salt>[^$]*)\$(?P<hash>[+/=0-9A-Za-z]+)"
 )
+_NAMED = re.compile(r"\{[A-Z0-9.-]{2,30}\}")
 _SCHEME = re.compile(r"\{(?P<name>[A-Za-z0-9-]+)\}(?P<rest>.*)", re.DOTALL)
 
 
@@ -46,6 +47,11 @@ def check(stored: str, secret: str) -> bool:
         if stored.startswith(prefix):
             return function(stored, secret)
     return False
+
+
+def is_named(text: str) -> bool:
+    """It says that it is a hash, by a scheme's name in capitals, whether understood or not."""
+    return _NAMED.match(text) is not None
 
 
 def understood(stored: str) -> bool:

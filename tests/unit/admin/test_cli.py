@@ -142,6 +142,16 @@ def test_load_names_the_line_that_is_wrong(shell: Shell, tmp_path: Path) -> None
     assert shell.json("account", "list") == []
 
 
+def test_load_refuses_hashes_that_it_does_not_know(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "list.tsv"
+    file.write_text("yve@example.org\t{CRYPT}$y$j9T$salt$hash\nzed@example.org\t{plain text\n")
+    shell("account", "load", str(file), code=common.Exit.REFUSED)
+    assert "yve@example.org: password hash of an unknown form" in shell.err
+    names = {row["name"] for row in shell.json("account", "list")}
+    assert "zed@example.org" in names
+    assert "yve@example.org" not in names, "the hash itself would be the password"
+
+
 @pytest.mark.slow
 def test_a_thousand_accounts_load_within_ten_seconds(shell: Shell, tmp_path: Path) -> None:
     import time
