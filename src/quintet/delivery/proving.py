@@ -8,6 +8,7 @@ RFC 7372 3.2.
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import ipaddress
 from typing import TYPE_CHECKING
@@ -48,6 +49,7 @@ class Proving(Check):
         self._config, self._dns, self._clock, self._resolver = config, dns, clock, resolver
         self._exempt = Networks((*trusted, "127.0.0.0/8", "::1/128"))
         self._made: Verification | None = None
+        self._strange_known = functools.lru_cache(maxsize=1024)(self._strange)  # asked for each message
 
     async def _verification(self) -> Verification:
         """Loaded with the first message from elsewhere: it brings the resolver and the arithmetic."""
@@ -62,7 +64,10 @@ class Proving(Check):
         peer = envelope.peer
         if envelope.identity is not None or peer.user or envelope.protocol == "LMTP":
             return False
-        return _is_address(peer.address) and peer.address not in self._exempt
+        return self._strange_known(peer.address)
+
+    def _strange(self, address: str) -> bool:
+        return _is_address(address) and address not in self._exempt
 
     def mail(self, envelope: Envelope, verdict: Verdict) -> Later:
         """See `Check`.  Awaited, raises `outcomes.Refusal`."""
