@@ -99,3 +99,27 @@ async def test_postfix_exim_and_opensmtpd_between_two_of_ours() -> None:
         finally:
             last.close()
             first.close()
+
+
+@pytest.mark.interop
+@pytest.mark.skipif(bool(missing_peers()), reason=missing_peers() or "there")
+async def test_exim_says_all_at_once_when_it_was_here_before() -> None:
+    """PIPECONNECT: from the second session on EHLO and the envelope come along with the connection."""
+    async with network() as net:
+        ours = Quintet(net, "a.test", users=(BOB,))
+        exim = start_exim(
+            net, "c.test", {"end.test": "a.test"}, "  hosts_pipe_connect = *\n  connection_max_messages = 1"
+        )
+        try:
+            await ours.start()
+            await net.until_answers("c.test")
+            for number in range(3):
+                ident = f"{number}@early.test"
+                assert await post_all(net, "c.test", [ident], BOB, sender=ALICE) == [ident]
+                await until(lambda wanted=number: ours.count(BOB) > wanted, net)  # type: ignore[misc]
+            await until(lambda: exim.log.count(" Completed") >= 3, net)
+            assert ours.arrived(BOB) == {f"<{number}@early.test>": 1 for number in range(3)}
+            # how Exim writes down that it pipelined, and that it did from the first octet on
+            assert [exim.log.count(f"] {mark} ") for mark in ("L", "L*")] == [1, 2]
+        finally:
+            ours.close()
