@@ -60,7 +60,7 @@ class Resolver:
         config = config or Dns()
         self._clock = clock or SystemClock()
         self._config = config
-        self._resolver = dns.asyncresolver.Resolver(configure=not config.nameservers)
+        self._resolver = _of_the_system() if not config.nameservers else _plain()
         if config.nameservers:
             places = [resolver_at(text, config.port) for text in config.nameservers]
             self._resolver.nameservers = [dns.nameserver.Do53Nameserver(*place) for place in places]
@@ -157,6 +157,20 @@ class Resolver:
                 del self._cache[next(iter(self._cache))]  # the oldest
         if self._config.cache:
             self._cache[key] = answer
+
+
+def _plain() -> dns.asyncresolver.Resolver:
+    return dns.asyncresolver.Resolver(configure=False)
+
+
+def _of_the_system() -> dns.asyncresolver.Resolver:
+    """As /etc/resolv.conf says; without one this machine is asked, as resolv.conf(5) has it."""
+    try:
+        return dns.asyncresolver.Resolver()
+    except dns.resolver.NoResolverConfiguration:
+        made = _plain()
+        made.nameservers = ["127.0.0.1"]
+        return made
 
 
 def _trusted(word: str, nameservers: Sequence[Any]) -> bool:

@@ -238,3 +238,13 @@ async def test_nobody_listens() -> None:
     assert caught.value.reason is Reason.CLOSED
     with pytest.raises(Hangup):
         await Client.connect("unix:/nonexistent/socket", timeout_s=5)
+
+
+def test_without_a_file_of_the_system_this_machine_is_asked(monkeypatch):
+    """resolv.conf(5); mail from elsewhere must not be put off because nobody wrote one."""
+
+    def absent(self, file):
+        raise dns.resolver.NoResolverConfiguration
+
+    monkeypatch.setattr(dns.resolver.BaseResolver, "read_resolv_conf", absent)
+    assert Resolver()._resolver.nameservers == ["127.0.0.1"]
