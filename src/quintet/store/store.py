@@ -10,7 +10,6 @@ Transaction functions are plain: nothing can wait for a client, a resolver or a 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import queue
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -64,6 +63,7 @@ class Store:
         self._loop = asyncio.get_running_loop()
         self._unrendered: set[int] = set()  # message rows that were read or filed, and shall be rendered
         self._peek.render = self._unrendered_read
+        self._fresh = 0  # our commits when `peek` was last asked: of none after it has that its pages
 
     @classmethod
     async def open(
@@ -136,20 +136,23 @@ class Store:
         Raises:
             TryLater(STORAGE | BUSY): the database cannot be read; and what ``fn`` raises.
         """
+        self._fresh = self._writer.commits
         return _read(self._peek, self.clock, fn, args, kwargs)
 
     def ask(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`peek` for a function of a single statement, which is a snapshot by itself, about a row or two.
 
-        A third of the cost of `peek`; after our own commit a tenth, for the writer, which answers while it
-        has nothing to write, still has its pages (docs/decisions/0234).  ``fn`` has no use of ``tx.now``.
+        A third of the cost of `peek`; after our own commit a tenth, for the writer still has its pages, and
+        answers while it has nothing to write (docs/decisions/0234).  ``fn`` has no use of ``tx.now``.
         Raises as `peek`.
         """
-        tx = self._writer.resting
+        writer = self._writer
         try:
-            if tx is not None:
-                with contextlib.suppress(apsw.BusyError):  # it never waits
+            if self._fresh != writer.commits and (tx := writer.resting) is not None:
+                try:
                     return fn(tx, *args, **kwargs)
+                except apsw.BusyError:  # it never waits
+                    pass
             return fn(self._peek, *args, **kwargs)
         except db.TROUBLE as error:
             raise db.problem(error) from error
