@@ -64,8 +64,8 @@ class Notices:
     """What one client wants to hear, and what it knows."""
 
     __slots__ = (
-        "_dirty", "_groups", "_known", "_remarks", "_renamed", "_session", "_subscribed", "_watches",
-        "delayed", "items", "selected", "wake",
+        "_dirty", "_groups", "_known", "_others", "_remarks", "_renamed", "_session", "_subscribed",
+        "_watches", "delayed", "items", "selected", "wake",
     )  # fmt: skip
 
     def __init__(self, session: Session, groups: Iterable[Group]) -> None:
@@ -87,6 +87,7 @@ class Notices:
         self._renamed: list[tuple[str, str]] = []
         self._dirty: set[FolderId] = set()
         self._watches: list[Watch] = []
+        self._others: set[FolderId] = set()  # of other accounts, which are watched one by one
 
     @property
     def active(self) -> bool:
@@ -133,7 +134,8 @@ class Notices:
 
     def watch_others(self, found: Iterable[Place]) -> None:
         account = self._session.user.account_id
-        others = [place.folder.id for place in found if place.folder.account_id != account]
+        others = {place.folder.id for place in found if place.folder.account_id != account} - self._others
+        self._others |= others
         if others:
             watch = self._session.house.store.watch(self.wake, others)
             watch.dirty = self._dirty
@@ -260,6 +262,8 @@ class Notices:
             return []
         told = self._names(tx, old, new) if NAMES in events else []
         if place is not None and new is not None:
+            if old is None and place.reader is not None:
+                self.watch_others([place])  # it was given to this account just now
             self._known[number] = new
             here = self._session.selected
             if events & OF_MESSAGES and new.readable and not (here is not None and here.folder_id == number):

@@ -134,6 +134,7 @@ def grant(tx: Tx, folder_id: FolderId, who: str, letters: str) -> None:
         folder_id, who.lower(), packed,
     )  # fmt: skip
     tx.hint(folder.account_id, folder_id)
+    _tell(tx, folder_id, who)
 
 
 def revoke(tx: Tx, folder_id: FolderId, who: str) -> None:
@@ -141,6 +142,18 @@ def revoke(tx: Tx, folder_id: FolderId, who: str) -> None:
     folder = folders.get(tx, folder_id)
     tx.run("DELETE FROM access WHERE folder_id = ? AND who = ?", folder_id, who.lower())
     tx.hint(folder.account_id, folder_id)
+    _tell(tx, folder_id, who)
+
+
+def _tell(tx: Tx, folder_id: FolderId, who: str) -> None:
+    """Those who may see now what they did not, or no more; not everybody at once."""
+    bare = who.lower().removeprefix("-")
+    if bare.startswith(teams.MARK):
+        rows = tx.all("SELECT account_id FROM team_member WHERE team = ?", bare.removeprefix(teams.MARK))
+    else:
+        rows = tx.all("SELECT id FROM account WHERE name = ?", bare)
+    for (account_id,) in rows:
+        tx.hint(AccountId(account_id), folder_id)
 
 
 def inherit(tx: Tx, folder_id: FolderId, parent_id: FolderId) -> None:
@@ -149,6 +162,8 @@ def inherit(tx: Tx, folder_id: FolderId, parent_id: FolderId) -> None:
         "INSERT INTO access (folder_id, who, rights) SELECT CAST(? AS BIGINT), who, rights FROM access"
         " WHERE folder_id = ?", folder_id, parent_id,
     )  # fmt: skip
+    for who in listing(tx, folder_id):
+        _tell(tx, folder_id, who)
 
 
 def current(tx: Tx, account_id: AccountId, folder_id: FolderId) -> str | None:

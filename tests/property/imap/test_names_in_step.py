@@ -110,3 +110,32 @@ async def test_an_observer_knows_every_name(seed: int, tmp_path: Path) -> None:
             observer.told.clear()
         for talk in talks:
             await talk.end()
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+async def test_an_observer_knows_what_is_shared(seed: int, tmp_path: Path) -> None:
+    """Who is given the right to look up sees a mailbox made, who loses it sees it removed (RFC 5465 5.4)."""
+    rng = random.Random(seed)
+    async with open_world(tmp_path / "data", people=("alice", "bob")) as world:
+        owner, asking, watching = (Talk(world.service) for _ in range(3))
+        for talk, who in ((owner, "bob"), (asking, "alice"), (watching, "alice")):
+            await talk.begin()
+            await ask(talk, f"LOGIN {who}@example.org demo")
+        await ask(watching, "NOTIFY SET (SUBTREE Users (MailboxName))")
+        observer, done = Observer({}), []
+        for _ in range(STEPS):
+            one, other = some_name(rng), some_name(rng)
+            text = rng.choice(
+                (f"CREATE {one}", f"SETACL {one} alice@example.org lr", f"SETACL {one} alice@example.org l",
+                 f"DELETEACL {one} alice@example.org", f"RENAME {one} {other}", f"DELETE {one}")
+            )  # fmt: skip
+            done.append(f"{text}: {(await ask(owner, text))[-2]}")
+            world.store.hub.wake_all()
+            await watching.settle()
+            observer.hear(watching.take().decode().split("\r\n"))
+            lines = await ask(asking, 'LIST "" "Users/*"')
+            found = [match for line in lines if (match := _LISTED.match(line))]
+            there = {match[2] for match in found if "\\NonExistent" not in match[1]}
+            assert observer.known.keys() == there, done[-3:]
+        for talk in (owner, asking, watching):
+            await talk.end()
