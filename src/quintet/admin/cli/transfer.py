@@ -211,7 +211,9 @@ def _write_new(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
     except FileExistsError:
-        raise Failed(f"{path} is there already", "Give another name, or take it away.") from None
+        raise Failed(
+            f"{path} is there already", "Without --etc an import goes on with it; or give another name."
+        ) from None
     except OSError as error:
         raise Failed(f"{path}: {error.strerror}") from error
     with os.fdopen(fd, "w", encoding="utf-8") as file:
