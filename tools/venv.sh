@@ -48,7 +48,7 @@ if [ ! -e .venv ]; then
     echo "Making .venv with $("$PYTHON" --version): $(grep -c == requirements.lock) packages, once, in a minute or two ..."
     "$PYTHON" -m venv .venv
 fi
-pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input -q "$@"; }
+pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input -qq "$@"; }
 # The lock file is whole, so nothing is resolved anew: pip takes the newest release for a requirement with an extra
 # (coverage[toml]) although the lock pins another, and then refuses it for want of a hash.
 pip install --no-deps --require-hashes -r requirements.lock
