@@ -105,6 +105,7 @@ async def test_a_slow_disk_never_holds_the_loop(store: Store, disk: Disk) -> Non
     assert set(await committed(store, disk, 20)) == {"store-writer"}
 
 
+@pytest.mark.usefixtures("brisk")
 async def test_the_log_is_written_back_in_the_thread(
     store: Store, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
