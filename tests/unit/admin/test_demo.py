@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from quintet.admin import cli
 from quintet.admin.demo import articles, letters
 from quintet.admin.demo.furnish import ACCOUNTS, furnish
 from quintet.admin.demo.item import Item
@@ -68,3 +69,30 @@ async def test_the_cross_post_is_one_message_in_two_groups(store: Store) -> None
     assert len({entry.message_id for entry in found}) == 1
     names = {store.peek(groups.get, entry.folder_id).name for entry in found}
     assert names == {"comp.lang.python", "local.test"}
+
+
+def test_a_configuration_that_somebody_changed_is_kept(tmp_path: Path) -> None:
+    """What `quintet demo` wrote is written anew, with this version's options; what a person wrote is not."""
+    path = tmp_path / "quintet.toml"
+    heard: list[str] = []
+
+    def serve(path: Path, workers: int | None, banner: str) -> None:
+        heard.append(banner)
+
+    def run(*options: str) -> None:
+        heard.clear()
+        assert cli.run(["demo", "--data", str(tmp_path), *options], serve) == 0
+
+    run("--port-base", "28000")
+    run("--port-base", "28100")
+    assert "port = 28243\n" in path.read_text()
+    assert "changed by hand" not in heard[0]
+    mine = path.read_text().replace("port = 28243\n", "port = 28244  # mine\n")
+    path.write_text(mine)
+    run("--port-base", "28200")
+    assert path.read_text() == mine
+    assert "changed by hand" in heard[0]
+    assert ":28125" in heard[0]  # as the file says, not the option
+    path.unlink()
+    run("--port-base", "28200")
+    assert "port = 28343\n" in path.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from quintet.store.store import Store
 
 HOSTNAME = "mail.example.org"
+WRITTEN = ".quintet.toml.sha256"  # beside it: of what a demonstration wrote
 
 ELSEWHERE = """
 [queue.routes.elsewhere]
@@ -39,12 +41,19 @@ def demo(
     """Start a server to play with: accounts alice, bob and carol, groups, letters, articles."""
     path = data / "quintet.toml"
     try:
+        edited = _edited(path)
+        if edited:
+            port_base, host = _where(common.load(path), port_base, host)
         _check_ports(host, port_base)
-        _write(path, port_base, host)
+        if not edited:
+            _write(path, port_base, host)
     except OSError as error:
         raise Failed(f"{error.filename or data}: {error.strerror}") from error
     added = common.with_store(path, _furnish)
-    context.obj(path, workers, _banner(common.load(path), path, port_base, host, added))
+    banner = _banner(common.load(path), path, port_base, host, added)
+    if edited:
+        banner += f"\n{path} was changed by hand and is used as it is; without it a new one is written."
+    context.obj(path, workers, banner)
 
 
 async def _furnish(store: Store, config: Config) -> int:
@@ -76,6 +85,26 @@ def _check_ports(host: str, base: int) -> None:
                 ) from error
 
 
+def _edited(path: Path) -> bool:
+    """Somebody changed the configuration since a demonstration wrote it.  Raises OSError."""
+    written = path.with_name(WRITTEN)
+    if not path.exists() or not written.exists():
+        return False
+    return written.read_text(encoding="ascii", errors="replace") != _digest(path.read_bytes())
+
+
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
+
+
+def _where(config: Config, base: int, host: str) -> tuple[int, str]:
+    """What the first of the usual listeners adds to its port, and its address; as asked for without one."""
+    for name, usual in _listeners(0, host).items():
+        if (listener := config.listeners.get(name)) is not None:
+            return listener.port - usual.port, listener.address
+    return base, host
+
+
 def _write(path: Path, base: int, host: str) -> None:
     """The configuration, anew at each start so that ports and options of this version are in it."""
     from quintet.admin.demo.furnish import PATH_HOST
@@ -93,7 +122,9 @@ def _write(path: Path, base: int, host: str) -> None:
         _listeners(base, host),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text + ELSEWHERE, encoding="utf-8")
+    whole = (text + ELSEWHERE).encode()
+    path.write_bytes(whole)
+    path.with_name(WRITTEN).write_text(_digest(whole), encoding="ascii")
 
 
 def _banner(config: Config, path: Path, base: int, host: str, added: int) -> str:
