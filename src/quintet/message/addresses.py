@@ -31,6 +31,8 @@ _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _DOT_ATOM = re.compile(rb"%b+" % _ATEXT)
 
 MAX_COMMENT_DEPTH = 100  # deeper brackets are plain text
+MAX_TOKENS = 2000  # words, dots and brackets of one address: the rest of it is left out
+_SEPARATOR = re.compile(rb"[,;]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,19 @@ class _Slow:
         self._host: bytearray | None = None
         self._route: bytes | None = None
         self._space = True
+        self._tokens = 0
 
     def parse(self) -> list[Address | Group]:
         raw = self._raw
         at = 0
         quotes_left = brackets_left = comments_left = True
         while at < len(raw):
+            self._tokens += 1
+            if self._tokens > MAX_TOKENS:  # nobody's address: 200 KB of "<" would take half a second
+                self._finish()
+                if (separator := _SEPARATOR.search(raw, at)) is None:
+                    break
+                at = separator.start()
             char = raw[at]
             if char == 0x28 and comments_left:
                 end = comment_end(raw, at)
