@@ -67,6 +67,13 @@ def disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> Disk:
     return Disk(store, monkeypatch)
 
 
+@pytest.fixture(autouse=True)
+def busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts as quick, where other tests keep the machine and its disk busy."""
+    monkeypatch.setattr(writer, "BRISK_S", 0.05)
+    monkeypatch.setattr(writer, "BRIEF_S", 1.0)
+
+
 @pytest.fixture
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is, flushes are waited for on the loop."""
@@ -92,7 +99,7 @@ async def test_the_loop_waits_for_a_quick_disk_itself(store: Store, disk: Disk) 
 async def test_a_slow_flush_sends_the_next_ones_to_the_thread(store: Store, disk: Disk) -> None:
     here = threading.current_thread().name
     await committed(store, disk, ENOUGH)
-    disk.takes_s = 10 * writer.RECENT * writer.BRISK_S
+    disk.takes_s = 2 * writer.RECENT * writer.BRISK_S
     assert await committed(store, disk, 3) == [here, "store-writer", "store-writer"]
     disk.takes_s = 0.0
     threads = await committed(store, disk, ENOUGH)
