@@ -49,6 +49,7 @@ _SKIPPED = re.compile(rb"<(!--|SCRIPT\b|STYLE\b|HEAD\b|TITLE\b)")
 _SKIPPED_UNTIL = {
     b"!--": b"-->", b"SCRIPT": b"</SCRIPT", b"STYLE": b"</STYLE", b"HEAD": b"</HEAD", b"TITLE": b"</TITLE",
 }  # fmt: skip
+_NO_TAG = re.compile(rb"<(?![A-Z/!])")  # nobody knows where that ends
 _LONGEST_NAME = 40  # octets of an entity with its "&"; HTML's longest has 33
 
 
@@ -61,19 +62,24 @@ def holds(data: bytes, letters: bytes) -> bool | None:
     if at < 0:  # what goes or is read begins with "<" or "&": then letters from both sides may meet
         whole = data.isascii() and b"&" not in data
         return False if whole and not _may_meet(data, letters) else None
-    start = 0  # of what is not skipped
+    start = 0  # of what is neither skipped nor in a tag that was looked at: each octet is passed once
     while at >= 0:
+        tag = data.rfind(b"<", start, at)
         opened = _SKIPPED.search(data, start, at)
+        if opened is None and data.rfind(b">", start, at) >= tag:
+            plain = b"&" not in data[max(at - _LONGEST_NAME, 0) : at]
+            return True if plain and _NO_TAG.search(data, 0, at) is None else None
+        opened = opened or _SKIPPED.match(data, tag)  # or it is found in a tag
         if opened is not None:
-            closer = data.find(_SKIPPED_UNTIL[opened[1]], opened.end())
-            start = data.find(b">", closer) + 1 if closer >= 0 else 0
-            if not start:
-                return None
-            at = data.find(letters, max(start, at))
-        elif data.rfind(b">", start, at) < data.rfind(b"<", start, at):
-            at = data.find(letters, at + 1)  # in a tag
+            end = data.find(_SKIPPED_UNTIL[opened[1]], opened.end())
+            start = data.find(b">", end) + 1 if end >= 0 else 0
         else:
-            return True if b"&" not in data[max(at - _LONGEST_NAME, 0) : at] else None
+            start = data.find(b">", at) + 1
+            if data.find(b"<", at, start) >= 0:
+                return None
+        if not start:
+            return None
+        at = data.find(letters, max(start, at))
     return None
 
 
