@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,10 @@ ALLOWED = frozenset(  # fields that a program may add, besides X-...
         "list-unsubscribe-post", "disposition-notification-to", "importance", "priority", "sensitivity",
     )
 )  # fmt: skip
+
+MESSAGE = "message/rfc822"
+KINDS = ("application/json", MESSAGE)
+Read = Callable[[], Awaitable[bytes]]
 
 _CLOSE = {"Connection": "close"}
 _FIELDS = {
@@ -105,41 +110,39 @@ class Sending:
         """Status, JSON and header fields."""
         if request.method != "POST":
             return 405, {"error": "only POST"}, {"Allow": "POST"}
-        body = bytearray()
-        try:
-            async with asyncio.timeout(BODY_S):
-                async for piece in request.content.iter_chunked(CHUNK):
-                    body += piece
-                    if len(body) > MAX_BODY:
-                        return 413, {"error": f"more than {MAX_BODY} bytes"}, _CLOSE
-        except TimeoutError:
-            return 408, {"error": "the body is too slow"}, _CLOSE
         query = {name: request.query.getall(name) for name in request.query}
         given = request.headers.get("Authorization", "")
-        status, answer = await self.answer(peer, given, request.content_type, query, bytes(body))
-        return status, answer, _FIELDS.get(status, {})
+        body = _Body(request)
+        status, answer = await self.answer(peer, given, request.content_type, query, body.read)
+        return status, answer, _FIELDS.get(status, {}) | ({} if body.whole else _CLOSE)
 
     async def answer(
-        self, peer: Peer, authorization: str, kind: str, query: Mapping[str, Sequence[str]], body: bytes
+        self, peer: Peer, authorization: str, kind: str, query: Mapping[str, Sequence[str]], body: Read
     ) -> tuple[int, dict[str, Any]]:  # Any: JSON
-        """Status and JSON for a POST; ``kind`` is its Content-Type without parameters."""
+        """Status and JSON for a POST; ``kind`` is its Content-Type without parameters.
+
+        ``body`` is asked for when somebody has logged in: nothing large is held for a stranger.
+        """
         try:
             name, secret = _basic(authorization)
-            letter = self._letter(name, kind, query, body)
-            return 200, await self._submit(peer, name, secret, letter)
+            if kind not in KINDS:  # what a foreign page can make a browser send is neither
+                raise Wrong(415, f"expected {' or '.join(KINDS)}")
+            async with self._session(peer) as talk:
+                await talk.log_in(name, secret)
+                return 200, await talk.send(self._letter(name, kind, query, await body()))
         except Wrong as wrong:
             return wrong.status, wrong.answer
+        except Hangup as error:
+            return 503, {"error": error.text}
 
     # --- what is wanted -----------------------------------------------------------------------
 
     def _letter(self, name: str, kind: str, query: Mapping[str, Sequence[str]], body: bytes) -> Letter:
-        if kind == "message/rfc822":
+        if kind == MESSAGE:
             data = body.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
             to = [_address(each) for each in query.get("to", ())]
             sender = (query.get("from") or [name])[0]
             return Letter(_address(sender), _some(to), data, envid=(query.get("envid") or [""])[0])
-        if kind != "application/json":  # what a foreign page can make a browser send is neither
-            raise Wrong(415, "expected application/json or message/rfc822")
         try:
             wanted = msgspec.json.decode(body, type=Wanted)
         except msgspec.MsgspecError as error:
@@ -172,18 +175,38 @@ class Sending:
 
     # --- the dialogue -------------------------------------------------------------------------
 
-    async def _submit(self, peer: Peer, name: str, secret: str, letter: Letter) -> dict[str, Any]:
-        """What became of it.  Raises Wrong."""
+    @contextlib.asynccontextmanager
+    async def _session(self, peer: Peer) -> AsyncIterator[_Talk]:
+        """A submission session of this process."""
         ours, theirs = socket.socketpair()
         serving = asyncio.create_task(single.serve(self._service, theirs, peer, net=self._config.net))
         client = await Client.over(ours, timeout_s=COMMAND_S)
         try:
-            return await _Talk(client).send(name, secret, letter)
-        except Hangup as error:
-            raise Wrong(503, error.text) from error
+            yield _Talk(client)
         finally:
             client.abort()
             await asyncio.gather(serving, return_exceptions=True)
+
+
+class _Body:
+    """What is posted; ``whole`` once all of it was read."""
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        self._request, self.whole = request, False
+
+    async def read(self) -> bytes:
+        """All of it.  Raises Wrong."""
+        body = bytearray()
+        try:
+            async with asyncio.timeout(BODY_S):
+                async for piece in self._request.content.iter_chunked(CHUNK):
+                    body += piece
+                    if len(body) > MAX_BODY:
+                        raise Wrong(413, f"more than {MAX_BODY} bytes")
+        except TimeoutError:
+            raise Wrong(408, "the body is too slow") from None
+        self.whole = True
+        return bytes(body)
 
 
 class _Talk:
@@ -192,7 +215,7 @@ class _Talk:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def send(self, name: str, secret: str, letter: Letter) -> dict[str, Any]:
+    async def log_in(self, name: str, secret: str) -> None:
         self._taken(await heard.read(self._client))
         self._taken(await self._ask("EHLO http"))
         token = base64.b64encode(f"\0{name}\0{secret}".encode()).decode()
@@ -200,6 +223,9 @@ class _Talk:
         if answer.code // 100 == 5:
             raise Wrong(401, answer.text)
         self._taken(answer)
+
+    async def send(self, letter: Letter) -> dict[str, Any]:
+        """What became of it."""
         self._taken(await self._ask(_mail(letter)))
         await self._recipients(letter.recipients)
         answer = await self._ask("DATA")

@@ -38,11 +38,16 @@ class Door:
         self.house = house
         house.role = Role.SUBMISSION
         self.sending = Sending(house.service, root.from_text(""), house.clock)
+        self.read = 0  # bodies that were asked for
 
     async def raw(
         self, body: bytes, kind: str = JSON, query: dict[str, list[str]] | None = None, who: str = ALICE
     ) -> tuple[int, dict[str, Any]]:
-        return await self.sending.answer(Peer("h1", "127.0.0.1"), who, kind, query or {}, body)
+        async def read() -> bytes:
+            self.read += 1
+            return body
+
+        return await self.sending.answer(Peer("h1", "127.0.0.1"), who, kind, query or {}, read)
 
     async def post(self, *, who: str = ALICE, **wanted: Any) -> tuple[int, dict[str, Any]]:
         return await self.raw(json.dumps(wanted).encode(), who=who)
@@ -170,6 +175,16 @@ async def test_what_a_foreign_page_can_make_a_browser_send_is_refused(door: Door
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""):
         status, _ = await door.raw(b'{"to": ["bob@example.org"]}', kind)
         assert status == 415
+
+
+async def test_nothing_is_held_for_who_did_not_log_in(door: Door) -> None:
+    """32 MB of each of many connections, for nobody, else."""
+    wrong = "Basic " + base64.b64encode(b"alice@example.org:wrong").decode()
+    for who in ("", "Bearer x", wrong):
+        assert (await door.post(to=["bob@example.org"], who=who))[0] == 401
+    assert door.read == 0
+    assert (await door.post(to=["bob@example.org"]))[0] == 200
+    assert door.read == 1
 
 
 async def test_too_big_is_told_as_such(door: Door) -> None:
