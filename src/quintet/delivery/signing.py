@@ -7,31 +7,27 @@ What the server writes itself is signed by who makes it (`Signer.sealed`).
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quintet import log
 from quintet.clock import Clock
 from quintet.config.dkim import Dkim
-from quintet.delivery import filing, inbound
+from quintet.delivery import filing, hashing, inbound
 from quintet.delivery.checks import Later
 from quintet.delivery.directory import ascii_domain
 from quintet.delivery.envelope import Mailbox
 from quintet.delivery.watched import Watched
-from quintet.errors import Reason, TryLater
+from quintet.errors import TryLater
 from quintet.message import headers, words
 from quintet.message.digest import Fields
-from quintet.net.seam import CHUNK
 from quintet.policy import dkim
 
 if TYPE_CHECKING:
     from quintet.delivery.inbound import Passage, Step
-    from quintet.store.content import Content
 
 logger = log.get("policy")
 
@@ -78,8 +74,9 @@ class Signer:
         return self._sign(passage, seals)
 
     async def _sign(self, passage: Passage, seals: Sequence[_Seal]) -> None:
-        fields, body = await _both(passage.content)
-        passage.fields[:0] = self._fields(fields, body, seals)
+        body = dkim.BodyHash()
+        fields = await hashing.fed(passage.content, lambda _: (body,))
+        passage.fields[:0] = self._fields(fields, body.finish(), seals)
         logger.info(
             "signed",
             id=passage.envelope.id,
@@ -123,28 +120,6 @@ def _may_sign_as(passage: Passage, author: Mailbox) -> bool:
     if envelope.identity is not None:
         return way_in.writes_as(envelope.identity.account_id, author)
     return bool(envelope.peer.user) or way_in.trusts(envelope.peer.address)
-
-
-async def _both(content: Content) -> tuple[Fields, bytes]:
-    """Header fields and hash of the body."""
-    if content.data is not None:
-        return dkim.cut(content.data[: content.header_end]), dkim.body_hash(
-            content.data[content.header_end :]
-        )
-    assert content.path is not None
-    return await asyncio.to_thread(_of_file, content.path, content.header_end)
-
-
-def _of_file(path: Path, header_end: int) -> tuple[Fields, bytes]:
-    made = dkim.BodyHash()
-    try:
-        with path.open("rb") as file:
-            fields = dkim.cut(file.read(header_end))
-            while piece := file.read(CHUNK):
-                made.feed(piece)
-    except OSError as error:
-        raise TryLater(Reason.STORAGE) from error
-    return fields, made.finish()
 
 
 _NOBODY = Mailbox("", "")

@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from quintet.delivery import hashing
 from quintet.delivery.directory import ascii_domain
-from quintet.errors import Reason, TryLater
+from quintet.errors import TryLater
 from quintet.message import headers, words
 from quintet.message.digest import Fields
 from quintet.net.dns import Resolver
-from quintet.net.seam import CHUNK
 from quintet.policy import dkim, dkimverify, dmarc, spf
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from quintet.delivery.envelope import Envelope
     from quintet.delivery.inbound import Passage
     from quintet.delivery.verdict import Verdict
-    from quintet.store.content import Content
 
 MAX_DOMAIN = 255  # octets of an author's domain that is looked at (RFC 5321 4.5.3.1.2)
 
@@ -66,7 +64,14 @@ class Verification:
     async def message(self, passage: Passage) -> Failed | None:
         """All three at once; None: DMARC did not fail.  Raises TryLater(STORAGE)."""
         envelope, verdict = passage.envelope, passage.verdict
-        fields, found = await _both(passage.content, self._clock.now() // 1000)
+        now = self._clock.now() // 1000
+        found: list[dkimverify.Signature] = []
+
+        def bodies(fields: Fields) -> list[dkim.BodyHash]:
+            found.extend(dkimverify.signatures(fields, now))
+            return [one.body for one in found]
+
+        fields = await hashing.fed(passage.content, bodies)
         authors = _authors(fields)
         known = {finding.method: finding.result for finding in verdict.findings}.get("spf", "")
         spf_result, signed, policy = await asyncio.gather(
@@ -128,28 +133,3 @@ def _authors(fields: Fields) -> set[str]:
             if len(found) > 1:
                 return found
     return found
-
-
-async def _both(content: Content, now: int) -> tuple[Fields, list[dkimverify.Signature]]:
-    """The fields as they came, and their signatures with the body fed to them."""
-    if content.data is not None:
-        fields = dkim.cut(content.data[: content.header_end])
-        found = dkimverify.signatures(fields, now)
-        for one in found:
-            one.body.feed(content.data[content.header_end :])
-        return fields, found
-    assert content.path is not None
-    return await asyncio.to_thread(_of_file, content.path, content.header_end, now)
-
-
-def _of_file(path: Path, header_end: int, now: int) -> tuple[Fields, list[dkimverify.Signature]]:
-    try:
-        with path.open("rb") as file:
-            fields = dkim.cut(file.read(header_end))
-            found = dkimverify.signatures(fields, now)
-            while found and (piece := file.read(CHUNK)):
-                for one in found:
-                    one.body.feed(piece)
-    except OSError as error:
-        raise TryLater(Reason.STORAGE) from error
-    return fields, found
