@@ -24,9 +24,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 LOG_PAGES = 4000  # of 4 KB: writing the log back costs two flushes and a page write each
 STATEMENTS = 200  # prepared statements kept by a connection; the store has about 150
-MOST_STATEMENTS = (
-    512  # apsw's limit.  `many` puts its statement back for each row, at the cost of what is oldest
-)
+# apsw's limit.  `many` puts its statement back for each row, at the cost of what is oldest
+MOST_STATEMENTS = 512
 
 
 class Tx(Protocol):

@@ -26,9 +26,7 @@ from quintet.store.model import (
 )
 
 _PART = r"[^\x00-\x20*,?!\[\]\\/:.\x7f]+"  # RFC 5536 3.1.4, RFC 3977 4.1: no wildmat characters
-_NAME = re.compile(
-    rf"(?!poster\Z){_PART}(?:\.{_PART})*"
-)  # and no empty parts; Followup-To means it by "poster"
+_NAME = re.compile(rf"(?!poster\Z){_PART}(?:\.{_PART})*")  # no empty parts; Followup-To has another "poster"
 MAX_NAME = 460  # bytes; a response line has 512 (RFC 3977 3.1)
 
 _NUMBER = (
