@@ -50,10 +50,10 @@ def blocks(text: str, include: Callable[[str], str], depth: int = 0) -> Block:
     """
     if depth > MAX_INCLUDES:
         raise ValueError("files that include one another")
-    text = "\n".join(_bare(line) for line in text.splitlines())
+    text = "\n".join(_bare(line) for line in text.splitlines()).rstrip()
     stack = [Block()]
     at = 0
-    while text[at:].strip():
+    while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
             rest = text[at:].lstrip()
