@@ -204,7 +204,7 @@ def _read_inn(etc: Path) -> Whole:
 
 
 def _write_new(path: Path, text: str) -> None:
-    """For its owner alone: it may have passwords of peers."""
+    """Not for everybody: it may have passwords of peers."""
     import os
 
     try:
