@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import email
+import gc
 import os
 import random
 import time
@@ -121,6 +122,21 @@ async def test_peer_that_dies_after_the_message_gets_it_again_and_one_before_it_
             assert first.count(ALICE) == 0
         finally:
             first.close()
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3, 5, 8])
+async def test_client_that_is_cancelled_while_it_connects_leaves_no_socket(turns: int) -> None:
+    """What the hosts of a test are loaded with ends at any moment: an unclosed socket would fail the test."""
+    async with network() as net:
+        await net.answering("a.test", NextHost())
+        clients = [asyncio.create_task(post(net, "a.test", ["1@kill.test"], [BOB])) for _ in range(8)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        for each in clients:
+            each.cancel()
+        ended = await asyncio.gather(*clients, return_exceptions=True)
+        assert [type(each) for each in ended] == [asyncio.CancelledError] * 8
+        gc.collect()
 
 
 GARBAGE = {

@@ -218,10 +218,16 @@ class Network:
 
     async def connect(self, name: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection to a host, from the bridge's address."""
-        where = (self.addresses[name], port)
-        sock = await asyncio.to_thread(_in, self.switch, lambda: socket.create_connection(where, TIME_S))
-        sock.setblocking(False)
-        return await asyncio.open_connection(sock=sock)
+        sock = _in(
+            self.switch, _stream_socket
+        )  # only made there: what connects in a thread outlives its caller
+        try:
+            async with asyncio.timeout(TIME_S):
+                await asyncio.get_running_loop().sock_connect(sock, (self.addresses[name], port))
+                return await asyncio.open_connection(sock=sock)
+        except BaseException:  # also cancelled
+            sock.close()
+            raise
 
     async def until_answers(self, name: str, port: int = 25) -> None:
         """Until a host greets."""
@@ -239,11 +245,12 @@ class Network:
                 await asyncio.sleep(0.05)
 
     async def close(self) -> None:
-        for server in self._servers:
-            await ended(server)
-        for host in self.hosts.values():
-            host.close()
-        self.switch.close()
+        with contextlib.ExitStack() as ends:  # each, whatever becomes of the others
+            ends.callback(self.switch.close)
+            for host in self.hosts.values():
+                ends.callback(host.close)
+            for server in self._servers:
+                await ended(server)
 
 
 def _in(where: Namespace, make: Callable[[], T]) -> T:
@@ -302,6 +309,11 @@ async def network(records: str = "") -> AsyncIterator[Network]:
         if net is None:
             switch.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stream_socket() -> socket.socket:
+    # the protocol by name: asyncio sets TCP_NODELAY only on sockets that tell it
+    return socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, socket.IPPROTO_TCP)
 
 
 def _name_service() -> tuple[socket.socket, socket.socket]:
