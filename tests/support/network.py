@@ -44,11 +44,12 @@ CLONE_NEWNET = 0x40000000
 USERS = {"Debian-exim": 9001, "opensmtpd": 9002, "opensmtpq": 9003}  # of programs that are only unpacked
 FOLDERS = ("etc", "lib", "log", "mail", "peers", "run", "spool", "tmp", "cache", "lib/opensmtpd/empty")
 
-# the host's view of the file system: its own /var, its own name service, users of all peers
+# the host's view of the file system: its own /var, its own name service, users of all peers.  /etc is a copy
+# as a whole: a file mounted over /etc/group would be gone when anybody outside replaced that (groupadd does)
 INSIDE = """
 set -e
 ip link set lo up
-for name in passwd group resolv.conf hosts; do mount --bind "$1/etc/$name" "$(readlink -f /etc/$name)"; done
+mount --bind "$1/etc" /etc
 [ -z "$2" ] || mount --bind "$2" "$1/var/peers"
 mount --rbind "$1/var" /var
 echo up
@@ -265,9 +266,11 @@ def _in_switch(switch: Namespace, script: str) -> None:
 
 
 def _etc(folder: Path, name: str) -> None:
-    """The files of /etc that differ from host to host."""
-    folder.mkdir()
+    """A copy of /etc with the files that differ from host to host."""
+    subprocess.run(["cp", "-a", "/etc", folder], check=True)
     short = name.partition(".")[0]
+    for each in ("resolv.conf", "hosts"):
+        (folder / each).unlink(missing_ok=True)  # may be a link to elsewhere
     (folder / "resolv.conf").write_text(f"nameserver {GATE}\noptions timeout:2 attempts:2\n")
     (folder / "hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {name} {short}\n")
     users, groups = Path("/etc/passwd").read_text(), Path("/etc/group").read_text()
