@@ -9,8 +9,10 @@ RFC 3461 5.2, 6; RFC 5321 4.5.5.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from quintet.clock import Clock
 from quintet.config.reports import Reports as Config
@@ -27,6 +29,9 @@ from quintet.store.content import Content, content_of
 from quintet.store.model import AccountId, MessageId
 from quintet.store.queue import Recipient
 from quintet.store.store import Store
+
+if TYPE_CHECKING:
+    from quintet.delivery.signing import Signer
 
 MAX_MESSAGE_ID = 900  # octets; a line holds 998 (RFC 5322 2.1.1)
 MAX_HEADER = 64 * 1024  # bytes of a header block that is returned
@@ -55,6 +60,7 @@ class Reports:
     ) -> None:
         self._store, self._config, self._directory = store, config, directory
         self._hostname, self._clock = hostname, clock
+        self.signer: Signer | None = None  # for what leaves; joined from above
         self._counts: dict[str, int] = {}
         self._counted_from = clock.monotonic()
 
@@ -274,9 +280,13 @@ class Reports:
     ) -> filing.Work:
         """A report with its envelope: a null sender, so that nothing ever answers it (RFC 5321 4.5.5).
 
+        Signed where it leaves: with a null sender, DMARC has little else to go by (RFC 7489 3.1.2).
         ``guarded``: it is about a message with REQUIRETLS, and asks for that too (RFC 8689 5).
         ``priority`` is that message's (RFC 6710 4.6).
         """
+        if self.signer is not None and isinstance(way.decision, filing.Send):
+            with contextlib.suppress(TryLater):  # a key that cannot be read, which the log tells
+                data = self.signer.sealed(data)
         envelope = Envelope(
             peer=Peer(conn, ""),
             helo=self._hostname,

@@ -28,6 +28,7 @@ from quintet.policy import dkim
 
 if TYPE_CHECKING:
     from quintet.delivery.inbound import Passage, Step
+    from quintet.store.content import Content
 
 logger = log.get("policy")
 
@@ -74,9 +75,7 @@ class Signer:
         return self._sign(passage, seals)
 
     async def _sign(self, passage: Passage, seals: Sequence[_Seal]) -> None:
-        body = dkim.BodyHash()
-        fields = await hashing.fed(passage.content, lambda _: (body,))
-        passage.fields[:0] = self._fields(fields, body.finish(), seals)
+        passage.fields[:0] = await self._over(passage.content, seals)
         logger.info(
             "signed",
             id=passage.envelope.id,
@@ -91,6 +90,16 @@ class Signer:
         if not seals:
             return message
         return b"".join((*self._fields(fields, dkim.body_hash(body), seals), message))
+
+    async def signatures(self, content: Content) -> bytes:
+        """What stands before such a message, of any size, to sign it.  Raises TryLater(STORAGE)."""
+        seals = self._of(_author(content.headers).domain)
+        return b"".join(await self._over(content, seals)) if seals else b""
+
+    async def _over(self, content: Content, seals: Sequence[_Seal]) -> list[bytes]:
+        body = dkim.BodyHash()
+        fields = await hashing.fed(content, lambda _: (body,))
+        return self._fields(fields, body.finish(), seals)
 
     def _of(self, domain: str) -> Sequence[_Seal]:
         """The keys for an author's domain: its own, else those of the nearest domain above it."""

@@ -50,6 +50,7 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
     )
     if (signs := signer(config, clock)) is not None:
         made.steps = signs.joined(made.steps)
+        made.reports.signer = signs
     made.directory.gateways = {one.address.lower(): one for one in config.gateway}
     return made
 

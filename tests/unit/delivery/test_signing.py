@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from quintet.auth.identity import Identity
 from quintet.config.dkim import Dkim, faults
+from quintet.delivery import dsn
 from quintet.delivery.envelope import Envelope, mailbox
 from quintet.delivery.inbound import STEPS
 from quintet.delivery.signing import Signer
@@ -189,6 +190,29 @@ def test_what_the_server_writes_can_be_signed(house: MailHouse, keys: dict[str, 
     verified(signer.sealed(LETTER), dkim.read(keys["rsa"].read_text()))
     other = LETTER.replace(b"example.org", b"example.com")
     assert signer.sealed(other) == other
+
+
+@pytest.mark.parametrize(
+    ("key", "sender", "signed"),
+    [("rsa", "zoe@example.net", True), ("gone", "zoe@example.net", False), ("rsa", "bob@example.org", False)],
+)
+async def test_a_report_that_leaves_is_signed(
+    house: MailHouse, keys: dict[str, Path], tmp_path: Path, key: str, sender: str, signed: bool
+) -> None:
+    """RFC 7489 3.1.2: its sender is null, so the host's name and this are all there is to align with From."""
+    file = keys.get(key, tmp_path / "gone.pem")  # without it, better unsigned than said twice
+    reports = house.inbound.reports
+    reports.signer = Signer([Dkim(("mx.example.org",), "s1", str(file))], house.clock)
+    fates = [dsn.Fate(mailbox("x@example.org"), dsn.FAILED, "5.1.1", "no such user")]
+    work = await reports.undelivered(mailbox(sender), fates, LETTER)
+    assert work is not None
+    assert work.content.data is not None
+    report = work.content.data
+    assert (b"DKIM-Signature" in report) is signed
+    if signed:
+        tags = verified(report, dkim.read(file.read_text()))
+        assert tags["d"] == "mx.example.org"
+        assert {"from", "to", "subject", "date", "message-id"} <= set(tags["h"].lower().split(":"))
 
 
 def test_blocks_that_make_no_sense() -> None:

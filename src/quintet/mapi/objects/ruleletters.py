@@ -8,6 +8,7 @@ reports, nor too often to one address (RFC 3834).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from quintet import log
 from quintet.auth.identity import Identity
 from quintet.delivery import expand, filing, mdn
 from quintet.delivery.envelope import NULL, USUAL, Envelope, Recipient, mailbox
-from quintet.errors import BadSyntax, Problem
+from quintet.errors import BadSyntax, Problem, TryLater
 from quintet.mapi import convert, ids, pr, rulemail, types
 from quintet.mapi.bag import Bag, Item, NamedTag
 from quintet.mapi.convert import addressing, names
@@ -221,12 +222,14 @@ async def works(letters: Sequence[Made], one: Arrived, inbound: Inbound, owner: 
         if made.content is None:
             work = await _passed(made, one, inbound, owner)
         else:
-            work = _own_letter(made, made.content, one, inbound, owner)
+            work = await _own_letter(made, made.content, one, inbound, owner)
         found.append(Ready(made.deed, work, made.answers))
     return found
 
 
-def _own_letter(made: Made, content: Content, one: Arrived, inbound: Inbound, owner: Reader) -> filing.Work:
+async def _own_letter(
+    made: Made, content: Content, one: Arrived, inbound: Inbound, owner: Reader
+) -> filing.Work:
     """A letter that the rule wrote: the mailbox has sent it."""
     addresses = [Recipient(mailbox(each), via=made.via) for each in made.to]
     envelope = Envelope(
@@ -240,7 +243,11 @@ def _own_letter(made: Made, content: Content, one: Arrived, inbound: Inbound, ow
         utf8=not all(each.isascii() for each in made.to),
     )
     sends = [filing.Send((each,)) for each in made.to]
-    return filing.Work(envelope, content, sends, b"", one.now, one.expires_at, event="ruled")
+    signatures = b""
+    if inbound.reports.signer is not None:
+        with contextlib.suppress(TryLater):  # a key that cannot be read, which the log tells
+            signatures = await inbound.reports.signer.signatures(content)
+    return filing.Work(envelope, content, sends, signatures, one.now, one.expires_at, event="ruled")
 
 
 async def _passed(made: Made, one: Arrived, inbound: Inbound, owner: Reader) -> filing.Work:

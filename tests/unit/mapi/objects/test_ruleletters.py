@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from quintet.config.dkim import Dkim
+from quintet.delivery.signing import Signer
 from quintet.mapi import objects, pr, ruling
 from quintet.mapi.objects import pid, ruledeeds
 from quintet.mapi.rop.serve.storebag import StoreObject
 from quintet.mapi.rules import Action, Flavor, Op, State, TemplateEntry
+from quintet.policy import dkim
+from tests.unit.delivery.test_signing import verified
 from tests.unit.mapi.objects.ruledesk import ON, Desk, desk, rule, to
 
 __all__ = ["desk"]
@@ -97,6 +103,20 @@ async def test_answering(desk: Desk) -> None:
     ):  # fmt: skip
         assert part in raw
     assert await desk.subjects() == ["Cats!"]
+
+
+async def test_answers_are_signed_as_what_the_mailbox_sends(desk: Desk, tmp_path: Path) -> None:
+    key, house = dkim.generate("ed25519"), desk.house
+    (tmp_path / "key.pem").write_text(key.pem)
+    for file in ("gone.pem", "key.pem"):  # an answer does not wait for a key
+        house.inbound.reports.signer = Signer(
+            [Dkim(("example.org",), "s1", str(tmp_path / file))], house.clock
+        )
+        await desk.rules(rule(Action(Op.REPLY, await _template(desk))))
+        await desk.arrive()
+    unsigned, signed = [await house.queued_bytes(one) for one in await house.queued()]
+    assert b"DKIM-Signature" not in unsigned
+    assert verified(signed, key)["d"] == "example.org"
 
 
 @pytest.mark.parametrize(
