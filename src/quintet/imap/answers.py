@@ -95,6 +95,11 @@ class CodedSyntax(BadSyntax):
 NEEDS_UTF8 = Refused(Reason.UNSUPPORTED, "this server needs ENABLE UTF8=ACCEPT first")  # RFC 6855 6
 
 
+def no_use() -> Refused:
+    """RFC 6154 3, 4."""
+    return Coded(b"USEATTR", Reason.UNSUPPORTED, "special use is not available")
+
+
 def line(tag: bytes, status: bytes, code: bytes, words: str, language: str = languages.DEFAULT) -> bytes:
     """``a1 NO [CODE] words``; in UTF-8 where another ``language`` than the first was asked for."""
     said = languages.translated(words, language)

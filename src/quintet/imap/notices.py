@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from quintet.errors import Reason, Refused
 from quintet.imap import format as fmt
 from quintet.imap import names, places, recents
-from quintet.imap.cmd import status
+from quintet.imap.cmd import metadata, status
 from quintet.imap.notify_commands import (
     ANNOTATIONS,
     EXPUNGE,
@@ -347,11 +347,12 @@ class Notices:
 
     def _remarks_of(self, tx: Tx, folder: Folder | None) -> dict[str, int]:
         account = self._session.user.account_id
-        owner, number = (folder.account_id, folder.id) if folder is not None else (account, NOTHING)
+        if folder is not None:
+            return {name: hash(value) for name, value in metadata.of_folder(tx, account, folder).items()}
         return {
             f"{prefix}/{name}": hash(value)
             for reader, prefix in ((remarks.SHARED, "/shared"), (account, "/private"))
-            for name, value in recents.entries(tx, owner, number, reader).items()
+            for name, value in recents.entries(tx, account, NOTHING, reader).items()
         }
 
     def _listed(self, tx: Tx, name: str, old: str = "") -> bytes:

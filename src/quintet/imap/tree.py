@@ -17,12 +17,14 @@ from quintet.store.model import FolderKind
 
 if TYPE_CHECKING:
     from quintet.store.db import Tx
-    from quintet.store.model import AccountId
+    from quintet.store.model import AccountId, Folder
 
 USES = {  # RFC 6154 2, RFC 8457 3
     "all": b"\\All", "archive": b"\\Archive", "drafts": b"\\Drafts", "flagged": b"\\Flagged",
     "junk": b"\\Junk", "sent": b"\\Sent", "trash": b"\\Trash", "important": b"\\Important",
 }  # fmt: skip
+# those that a client may give: \\All and \\Flagged are views, which we do not have
+GIVEN = {use.upper(): role for role, use in USES.items() if role not in ("all", "flagged")}
 _HAS, HAS_NO = b"\\HasChildren", b"\\HasNoChildren"
 
 
@@ -69,6 +71,11 @@ class Tree:
 
     def __post_init__(self) -> None:
         self.parents = ancestors(self.nodes)
+
+
+def use_of(folder: Folder, reader: AccountId) -> bytes:
+    """Its special use to ``reader``; b"" for none, and to everybody but its owner (RFC 6154 2)."""
+    return USES.get(folder.role, b"") if folder.account_id == reader else b""
 
 
 def above(name: str) -> Iterator[str]:

@@ -231,12 +231,13 @@ def set_role(tx: Tx, folder_id: FolderId, role: str) -> None:
     """Gives a role, and takes it from the folder that had it."""
     folder = get(tx, folder_id)
     modseq = _modseq(tx, folder.account_id)
-    if role:
+    if role and (other := by_role(tx, folder.account_id, role)) is not None:
         tx.run(
             "UPDATE folder SET role = '', changed_modseq = ?, changed_at = ?"
             " WHERE account_id = ? AND role = ?",
             modseq, tx.now, folder.account_id, role,
         )  # fmt: skip
+        tx.hint(folder.account_id, other.id)
     tx.run(
         "UPDATE folder SET role = ?, changed_modseq = ?, changed_at = ? WHERE id = ?",
         role, modseq, tx.now, folder_id,

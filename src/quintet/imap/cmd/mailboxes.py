@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Reason, Refused
-from quintet.imap import answers, names, places, referrals, updates
+from quintet.imap import answers, names, places, referrals, tree, updates
 from quintet.imap import format as fmt
 from quintet.imap.cmd import listing
 from quintet.store import folders
@@ -18,22 +18,12 @@ if TYPE_CHECKING:
     from quintet.store.db import Tx
     from quintet.store.model import AccountId, FolderId
 
-# Special uses that CREATE may give (RFC 6154 2, RFC 8457); \All and \Flagged are views, which we do not have.
-USES = {
-    b"\\ARCHIVE": "archive",
-    b"\\DRAFTS": "drafts",
-    b"\\JUNK": "junk",
-    b"\\SENT": "sent",
-    b"\\TRASH": "trash",
-    b"\\IMPORTANT": "important",
-}
-
 
 async def create(session: Session, command: commands.Create, _: Input) -> AsyncGenerator[Any, None]:
     name = names.check(names.decode(command.mailbox, utf8=session.utf8))
-    roles = [USES.get(use.upper(), "") for use in command.use]
+    roles = [tree.GIVEN.get(use.upper(), "") for use in command.use]
     if "" in roles or len(roles) > 1:
-        raise _no_use()
+        raise answers.no_use()
     role = roles[0] if roles else ""
     limit = session.house.config.max_folders
     object_id = await session.house.store.write(_create, session.user.account_id, name, role, limit)
@@ -51,10 +41,6 @@ def _did(session: Session, *touched: str) -> None:
         session.house.store.peek(session.notices.did, *touched)
 
 
-def _no_use() -> Refused:
-    return answers.Coded(b"USEATTR", Reason.UNSUPPORTED, "special use is not available")  # RFC 6154 3
-
-
 def _create(tx: Tx, account_id: AccountId, name: str, role: str, limit: int) -> str:
     if names.is_inbox(name):
         raise Refused(Reason.ALREADY_EXISTS, "INBOX is there always")
@@ -62,7 +48,7 @@ def _create(tx: Tx, account_id: AccountId, name: str, role: str, limit: int) -> 
     if folders.find(tx, owner, rest) is None and not folders.room(tx, owner, rest, limit):
         raise Refused(Reason.TOO_MANY, "too many mailboxes")
     if role and (owner != account_id or folders.by_role(tx, owner, role) is not None):
-        raise _no_use()  # one folder a role, and only of one's own
+        raise answers.no_use()  # one folder a role, and only of one's own
     return folders.create(tx, owner, rest, role=role).object_id
 
 

@@ -1,4 +1,4 @@
-"""GETMETADATA, SETMETADATA (RFC 5464), METADATA of LIST (RFC 9590).
+"""GETMETADATA, SETMETADATA (RFC 5464), METADATA of LIST (RFC 9590), special uses as an entry (RFC 6154 4).
 
 ``/private`` entries are each reader's own, ``/shared`` ones are for all who may read the mailbox; who
 changes those needs the right to write.  Of the server all read ``/shared/admin`` and ``/shared/comment``,
@@ -11,9 +11,10 @@ from collections.abc import AsyncGenerator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Reason, Refused
-from quintet.imap import answers, filters, names, places, recents, updates
+from quintet.imap import answers, filters, names, places, recents, tree, updates
 from quintet.imap import format as fmt
 from quintet.store import annotations as remarks
+from quintet.store import folders
 from quintet.store.model import FolderKind
 
 if TYPE_CHECKING:
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from quintet.imap.session import Session
     from quintet.net.seam import Input
     from quintet.store.db import Tx
-    from quintet.store.model import AccountId, FolderId
+    from quintet.store.model import AccountId, Folder, FolderId
 
 MAX_BYTES = 1 << 20  # bytes of all values of one kind on one mailbox
 _ANY = frozenset("rswip")  # one of these besides "l" (RFC 5464 3.3)
 _PRIVATE = "/private/"
+_USE = "specialuse"  # RFC 6154 4; to whom the mailbox is not his own it never has a value
 
 Values = dict[str, bytes]
 
@@ -93,12 +95,19 @@ def _of_server(tx: Tx, session: Session) -> Values:
 
 
 def of_place(tx: Tx, reader: AccountId, where: Place) -> Values:
-    """All entries of a mailbox by their whole names; a group's description is its comment."""
-    folder = where.folder
+    """All entries of a mailbox by their whole names."""
+    return of_folder(tx, reader, where.folder)
+
+
+def of_folder(tx: Tx, reader: AccountId, folder: Folder) -> Values:
+    """The same; a group's description is its comment."""
     shared = recents.entries(tx, folder.account_id, folder.id, remarks.SHARED)
     if folder.kind == FolderKind.GROUP and folder.description:
         shared.setdefault("comment", folder.description.encode())
     own = recents.entries(tx, folder.account_id, folder.id, reader)
+    own.pop(_USE, None)  # kept as any other by servers before this one
+    if use := tree.use_of(folder, reader):
+        own[_USE] = use
     values = {f"/shared/{name}": value for name, value in shared.items()}
     return values | {_PRIVATE + name: value for name, value in own.items()}
 
@@ -144,12 +153,26 @@ def _noted(tx: Tx, session: Session, name: str, entries: Iterable[str]) -> None:
         session.notices.remarked(tx, where.folder if where is not None else None, entries)
 
 
+def _give_use(tx: Tx, me: AccountId, folder: Folder, value: bytes | None) -> None:
+    """RFC 6154 4: what CREATE may give; the folder that had the use loses it."""
+    words = (value or b"").split()
+    roles = [tree.GIVEN.get(word.upper(), "") for word in words]
+    mine = folder.account_id == me and folder.kind == FolderKind.MAIL
+    free = not folder.role or folder.role in tree.GIVEN.values()  # INBOX and some others are what they are
+    if "" in roles or len(roles) > 1 or not (mine and free):
+        raise answers.no_use()
+    role = roles[0] if roles else ""
+    if role != folder.role:
+        folders.set_role(tx, folder.id, role)
+
+
 def _change(tx: Tx, session: Session, name: str, values: tuple[tuple[str, bytes | None], ...]) -> None:
     """All of them or none (RFC 5464 4.3)."""
     me = session.user.account_id
     shared = any(not entry.startswith(_PRIVATE) for entry, _ in values)
     owner: AccountId = me
     folder_id: FolderId = remarks.ON_ACCOUNT
+    folder: Folder | None = None
     if not name:
         if shared:
             raise Refused(Reason.NO_PERMISSION, "shared entries of the server are set by its configuration")
@@ -157,9 +180,13 @@ def _change(tx: Tx, session: Session, name: str, values: tuple[tuple[str, bytes 
         where = _allowed(places.find(tx, me, name))
         if shared and not where.may("w"):
             raise Refused(Reason.NO_PERMISSION)
-        owner, folder_id = where.folder.account_id, where.folder.id
+        folder = where.folder
+        owner, folder_id = folder.account_id, folder.id
     kinds = set()
     for entry, value in values:
+        if folder is not None and entry == _PRIVATE + _USE:
+            _give_use(tx, me, folder, value)
+            continue
         reader = me if entry.startswith(_PRIVATE) else remarks.SHARED
         note = entry.split("/", 2)[2]
         if note.startswith(recents.OURS):
