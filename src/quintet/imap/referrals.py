@@ -6,6 +6,7 @@ Pure.  What lies elsewhere is told by the configuration; we never speak to those
 from __future__ import annotations
 
 import urllib.parse
+from collections.abc import Mapping
 from functools import lru_cache
 
 from quintet.errors import Reason, Refused
@@ -31,7 +32,7 @@ def mailboxes(lines: tuple[str, ...], here: str) -> dict[str, tuple[str, ...]]:
     return _table(lines, here)
 
 
-def hosts_of(table: dict[str, tuple[str, ...]], name: str) -> tuple[str, ...]:
+def hosts_of(table: Mapping[str, tuple[str, ...]], name: str) -> tuple[str, ...]:
     """Where a mailbox lies; what is below a remote one is remote too.  () means here."""
     while name:
         if name in table:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from quintet.imap import names, places
+from quintet.imap import names, places, referrals
 from quintet.store import access, folders
 from quintet.store import groups as store_groups
 from quintet.store.model import FolderKind
@@ -59,6 +59,7 @@ class Names:
     own: tuple[tuple[str, str], ...]  # name and role
     others: tuple[tuple[str, bool, bool], ...]  # of other people, and newsgroups: name, readable, leaf
     subscribed: tuple[str, ...]
+    hidden: tuple[tuple[str, bool, bool], ...] = ()  # as ``others``: told of only as subscribed
 
 
 @dataclass(slots=True)
@@ -67,10 +68,20 @@ class Tree:
 
     nodes: dict[str, Node]
     subscribed: frozenset[str] = frozenset()
+    hidden: dict[str, Node] = field(default_factory=dict)
     parents: set[str] = field(init=False)  # names that have something below them
+
+    _above_hidden: set[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.parents = ancestors(self.nodes)
+        self._above_hidden = ancestors(self.hidden)
+
+    def node(self, name: str) -> Node | None:
+        return self.nodes.get(name) or self.hidden.get(name)
+
+    def has_children(self, name: str) -> bool:
+        return name in self.parents or name in self._above_hidden
 
 
 def use_of(folder: Folder, reader: AccountId) -> bytes:
@@ -101,15 +112,30 @@ def ancestors(below: Iterable[str]) -> set[str]:
     return found
 
 
+Hosts = Mapping[str, tuple[str, ...]]  # of mailboxes on other servers
+
+
 def read(
-    tx: Tx, account: AccountId, asked: Iterable[str], *, groups: bool, remote: Mapping[str, object]
+    tx: Tx,
+    account: AccountId,
+    asked: Iterable[str],
+    *,
+    groups: bool,
+    remote: Hosts,
+    apart: Hosts,
+    hidden: bool = False,
 ) -> Tree:
     """What the account can list, as far as the patterns ``asked`` can reach it."""
-    return made(found(tx, account, asked, groups=groups), remote)
+    return made(found(tx, account, asked, groups=groups, apart=apart, hidden=hidden), remote)
 
 
-def found(tx: Tx, account: AccountId, asked: Iterable[str], *, groups: bool) -> Names:
-    """The same as the store tells it."""
+def found(
+    tx: Tx, account: AccountId, asked: Iterable[str], *, groups: bool, apart: Hosts, hidden: bool = False
+) -> Names:
+    """The same as the store tells it; no subscription is told that lies ``apart``.
+
+    ``hidden``: newsgroups that are subscribed are looked for, though they are not told of otherwise.
+    """
     others: list[tuple[str, bool, bool]] = []
     if groups and _may_reach(asked, names.GROUPS):
         others += [
@@ -119,16 +145,28 @@ def found(tx: Tx, account: AccountId, asked: Iterable[str], *, groups: bool) -> 
     if _may_reach(asked, names.USERS) or _may_reach(asked, names.PUBLIC):
         others += [(one.name, one.may("r"), False) for one in places.shared(tx, account)]
     own, subscribed = folders.outline(tx, account), folders.subscriptions(tx, account)
-    return Names(tuple(own), tuple(others), tuple(subscribed))
+    if apart:
+        subscribed = [name for name in subscribed if not referrals.hosts_of(apart, name)]
+    unlisted = tuple(_hidden(tx, account, subscribed)) if hidden else ()
+    return Names(tuple(own), tuple(others), tuple(subscribed), unlisted)
 
 
-def made(names: Names, remote: Mapping[str, object]) -> Tree:
+def _hidden(tx: Tx, account: AccountId, subscribed: Iterable[str]) -> Iterator[tuple[str, bool, bool]]:
+    """Newsgroups that LIST does not tell of: those that are subscribed are there all the same."""
+    for name in subscribed:
+        where = places.find(tx, account, name) if name.startswith(names.GROUPS) else None
+        if where is not None and where.may("l"):
+            yield name, where.may("r"), True
+
+
+def made(names: Names, remote: Hosts) -> Tree:
     nodes: dict[str, Node] = dict.fromkeys(remote, Node(remote=True))
     for name, role in names.own:
         nodes[name] = Node(USES[role]) if role in USES else _PLAIN
     for name, readable, leaf in names.others:
         nodes[name] = Node(readable=readable, leaf=leaf)
-    return Tree(nodes, frozenset(names.subscribed))
+    hidden = {name: Node(readable=readable, leaf=leaf) for name, readable, leaf in names.hidden}
+    return Tree(nodes, frozenset(names.subscribed), hidden)
 
 
 def is_small(tx: Tx, account: AccountId, asked: Iterable[str], *, groups: bool, most: int) -> bool:
@@ -152,7 +190,7 @@ def _may_reach(asked: Iterable[str], prefix: str) -> bool:
 
 def attributes(tree: Tree, name: str) -> list[bytes]:
     """What LIST says of a name (RFC 9051 7.3.1, RFC 5258 3)."""
-    node = tree.nodes.get(name)
+    node = tree.node(name)
     told: list[bytes] = []
     if node is None:
         told += (b"\\NonExistent", b"\\Noselect")  # the second is implied; for who knows only RFC 3501
@@ -160,7 +198,7 @@ def attributes(tree: Tree, name: str) -> list[bytes]:
         told.append(b"\\Noselect")
     if node is not None and node.remote:
         told.append(b"\\Remote")
-    told.append(_HAS if name in tree.parents and (node is None or not node.leaf) else HAS_NO)
+    told.append(_HAS if tree.has_children(name) and (node is None or not node.leaf) else HAS_NO)
     if node is not None and node.use:
         told.append(node.use)
     return told
@@ -214,5 +252,5 @@ def _told(
     told = attributes(tree, name)
     if b"SUBSCRIBED" in give and name in tree.subscribed:
         told.insert(0, b"\\Subscribed")
-    node = tree.nodes.get(name)
+    node = tree.node(name)
     return Line(name, tuple(told), node is not None and not node.remote, meets, child_info)

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from quintet.errors import BadSyntax, Refused
 from quintet.imap import format as fmt
 from quintet.imap import languages, names, newsgroups, places, referrals, tree, tree_commands, updates
 from quintet.imap.cmd import acl, metadata, status
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from quintet.store.db import Tx
 
 GROUPS = names.GROUPS.removesuffix("/")
+NOSELECT = b"\\Noselect"
 PAGE = 200  # mailboxes answered before others get their turn
 USES = tree.USES
 _OLD_USES = {b"\\All": b"\\AllMail", b"\\Flagged": b"\\Starred", b"\\Junk": b"\\Spam"}  # of XLIST
@@ -33,7 +36,7 @@ def list_(session: Session, command: commands.List, _: Input) -> Replies:
         # RFC 9051 6.3.9: an empty name asks for the separator, and the root of the reference
         word = _word(command)
         return updates.then(session, b'* %b (\\Noselect) "/" ""\r\n%b OK Done\r\n' % (word, command.tag))
-    asked = [_pattern(session, command.reference, pattern) for pattern in command.patterns]
+    asked = _patterns(session, command)
     if not (command.status or command.metadata or b"MYRIGHTS" in command.give):
         told = session.house.store.peek(_few, session, command, asked)
         if told is not None:
@@ -80,25 +83,51 @@ def _pattern(session: Session, reference: bytes, pattern: bytes) -> str:
     return where.removesuffix(names.SEPARATOR) + names.SEPARATOR + name.removeprefix(names.SEPARATOR)
 
 
+def _patterns(session: Session, command: commands.List) -> list[str]:
+    """Those that can match: others are passed over in silence, and so is an empty one (RFC 5258 3)."""
+    found: list[str] = []
+    for raw in command.patterns:
+        try:
+            pattern = _pattern(session, command.reference, raw)
+            names.matcher(pattern)  # too many wildcards
+        except (BadSyntax, Refused):
+            continue
+        if raw:
+            found.append(pattern)
+    return found
+
+
 def remote(session: Session) -> dict[str, tuple[str, ...]]:
     """The mailboxes that lie on other servers (RFC 2193)."""
     return referrals.mailboxes(session.house.config.remote_mailboxes, session.house.hostname)
 
 
+def _apart(session: Session, command: commands.List) -> dict[str, tuple[str, ...]]:
+    """Mailboxes on other servers, which are told of only where they are asked for (RFC 2193 3)."""
+    return {} if b"REMOTE" in command.select else remote(session)
+
+
+def _hidden(session: Session, command: commands.List) -> bool:
+    """RFC 5258 3.1: what is subscribed is told as it is, also where newsgroups are not listed."""
+    return b"SUBSCRIBED" in command.select and not session.house.config.list_groups
+
+
 def _few(tx: Tx, session: Session, command: commands.List, asked: list[str]) -> list[bytes] | None:
     """On the loop thread, of those who have few mailboxes beside newsgroups; None where there may be many."""
     account, house = session.user.account_id, session.house
+    apart = _apart(session, command)
     if tree.is_small(tx, account, asked, groups=house.config.list_groups, most=PAGE):
         if b"REMOTE" in command.select:
             return _lines(session.utf8, _chosen(tx, session, command, asked), _word(command))
-        found = tree.found(tx, account, asked, groups=house.config.list_groups)
+        groups, hidden = house.config.list_groups, _hidden(session, command)
+        found = tree.found(tx, account, asked, groups=groups, apart=apart, hidden=hidden)
         return [_written(found, command.select, command.give, tuple(asked), _word(command), session.utf8)]
     if not _alike(command) or not tree.is_small(tx, account, asked, groups=False, most=PAGE):
         return None
     block = house.newsgroups.get(tx, _block_name(session, command, asked))
     if block is None:
         return None
-    others = tree.read(tx, account, asked, groups=False, remote={})
+    others = tree.read(tx, account, asked, groups=False, remote={}, apart=apart)
     if block.above:
         others.parents.add(GROUPS)
     reached = frozenset((GROUPS,) if block.reached else ())
@@ -149,7 +178,8 @@ def _chosen(tx: Tx, session: Session, command: commands.List, asked: list[str]) 
     """In a reader thread: there may be 10,000 names."""
     far = remote(session) if b"REMOTE" in command.select else {}
     account, groups = session.user.account_id, session.house.config.list_groups
-    found = tree.read(tx, account, asked, groups=groups, remote=far)
+    apart, hidden = _apart(session, command), _hidden(session, command)
+    found = tree.read(tx, account, asked, groups=groups, remote=far, apart=apart, hidden=hidden)
     return tree.choose(found, command.select, command.give, asked)
 
 
@@ -198,8 +228,11 @@ def _with_more(tx: Tx, session: Session, lines: list[tree.Line], command: comman
     """After each LIST: what was asked for besides."""
     told = []
     for one in lines:
-        told.append(_line(session.utf8, one, _word(command)))
         where = places.find(tx, session.user.account_id, one.name) if one.present else None
+        closed = one.present and (where is None or not where.may("r"))
+        if closed and NOSELECT not in one.attributes:  # since a moment ago (RFC 5819 2)
+            one = replace(one, attributes=(NOSELECT, *one.attributes))
+        told.append(_line(session.utf8, one, _word(command)))
         if where is not None and not (one.child_info and not one.meets):
             told.append(_after(tx, session, where, one, command))
     return b"".join(told)
@@ -211,7 +244,7 @@ def _after(tx: Tx, session: Session, where: Place, one: tree.Line, command: comm
         told += acl.my_line(session, where)
     if command.metadata and metadata.may(where):  # RFC 9590
         told += metadata.of_listed(tx, session, where, command.metadata)
-    if command.status and b"\\Noselect" not in one.attributes:
+    if command.status and NOSELECT not in one.attributes:
         told += status.line(tx, session, where, command.status)
     return told
 
