@@ -64,10 +64,11 @@ def _owner(tx: Tx, account_id: AccountId, name: str, right: str) -> tuple[Accoun
     owner, rest = places.owner_of(tx, name)
     if owner is not None and owner.id == account_id:
         return account_id, rest
-    parent = name.rpartition("/")[0]
-    while owner is not None and parent.count("/") > 1 and places.find(tx, account_id, parent) is None:
-        parent = parent.rpartition("/")[0]
-    return places.get(tx, account_id, parent, right).folder.account_id, rest
+    if owner is None:
+        raise Refused(Reason.NO_SUCH_FOLDER, "no such mailbox")
+    above = next((one for one in tree.above(rest) if folders.number(tx, owner.id, one) is not None), "")
+    where = places.get(tx, account_id, f"{name.removesuffix(rest)}{above}", right)
+    return where.folder.account_id, rest
 
 
 async def delete(session: Session, command: commands.Delete, _: Input) -> AsyncGenerator[Any, None]:
