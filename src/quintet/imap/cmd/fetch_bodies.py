@@ -13,6 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from quintet import log
 from quintet.errors import Hangup, Reason, Refused, TryLater
 from quintet.imap import annotating, answers, decoding, render, updates
 from quintet.imap import format as fmt
@@ -34,9 +35,11 @@ if TYPE_CHECKING:
     from quintet.store.db import Tx
     from quintet.store.model import BodyRef, Uid
 
+logger = log.get("imap")
 PAGE = 64  # messages of a page; the store reads at most 1 MiB of their bodies along
 TURN_S = 0.004  # seconds of one page until others have their turn: a preview of HTML takes a millisecond
 PREVIEW = b"PREVIEW"  # an item's name; another one means PREVIEW (LAZY)
+MANY_PREVIEWS = 500  # of one command
 TOLD = 5000  # marks remembered as told; then the cursor moves past them
 MAX_HEADER = 4 * 1024 * 1024  # bytes of a header block that HEADER.FIELDS looks through
 
@@ -78,6 +81,8 @@ async def fetch(
         async with aclosing(plain.gone(session, command)) as lost:
             async for line in lost:
                 yield line
+    if any(item.section is None for item in plan.bodies):
+        _note_previews(session, here.view.count(ranges))
     marked = 0
     asked = plain.reading_of(session, plan)
     unknown = False  # some part could not be decoded
@@ -323,6 +328,12 @@ def _range(message: Message, what: commands.Section) -> tuple[int, int] | None:
 
 
 # --- PREVIEW (RFC 8970) -----------------------------------------------------------------------------
+
+
+def _note_previews(session: Session, messages: int) -> None:
+    """Who makes much work (RFC 8970 8); clients are to ask for 50 or so together (4.2)."""
+    note = logger.info if messages > MANY_PREVIEWS else logger.debug
+    note("previews", conn=session.peer.id, account=session.user.name, messages=messages)
 
 
 def _preview_at_hand(message: Message) -> bytes | None:
