@@ -62,6 +62,11 @@ class Imap:
         "Literals that clients send without waiting (RFC 7888): of any size, or up to 4096 bytes.",
         choices=("plus", "minus"),
     )
+    unauthenticate: bool = opt(
+        True,
+        "Let a client log out and in again on one connection (RFC 8437); not wanted behind a proxy that asks"
+        " who somebody is only once.",
+    )
     utf8_only: bool = opt(False, "Serve only clients that know UTF-8 (UTF8=ONLY, RFC 6855).")
     language: str = opt(
         "i-default", 'What "default" means to LANGUAGE.', choices=("i-default", "en", "de", "fr")

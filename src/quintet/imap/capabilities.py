@@ -18,7 +18,7 @@ KNOWN = (
     b" ESEARCH SEARCHRES WITHIN"  # RFC 4731, 5182, 5032
     b" LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE"  # RFC 5258, 5819, 6154
     b" STATUS=SIZE OBJECTID SAVEDATE MULTIAPPEND"  # RFC 8438, 8474, 8514, 3502
-    b" MAILBOX-REFERRALS UNAUTHENTICATE"  # RFC 2193, 8437
+    b" MAILBOX-REFERRALS"  # RFC 2193
     b" I18NLEVEL=1 I18NLEVEL=2"  # RFC 5255 4.3, 4.4
     b" APPENDLIMIT=%d URLAUTH URLAUTH=BINARY URL-PARTIAL"  # RFC 7889, 4467, 5524, 5550
     b" CATENATE REPLACE PREVIEW UIDONLY CONVERT UIDBATCHES"  # RFC 4469, 8508, 8970, 9586, 5259
@@ -69,6 +69,8 @@ def _words(
     words += b" MESSAGELIMIT=%d SAVELIMIT=%d" % (told, config.save_limit)
     words += b" LITERAL-" if house.config.literals == "minus" else b" LITERAL+"  # RFC 7888 5: never both
     words += b" UTF8=ONLY" if house.config.utf8_only else b" UTF8=ACCEPT"  # RFC 6855 6: nor these
+    if house.config.unauthenticate:
+        words += b" UNAUTHENTICATE"  # RFC 8437
     if house.config.xlist:
         words += b" XLIST"
     if not compressed:

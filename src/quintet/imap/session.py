@@ -310,6 +310,7 @@ class Session:
         self.language = languages.DEFAULT
         self.comparator = collation.CASEMAP
         self.compressed = False
+        self.filed = None
         self.wire.max_command = MAX_GUEST_COMMAND
 
     def enter(self, selected: Selected) -> None:

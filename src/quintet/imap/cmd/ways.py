@@ -33,7 +33,9 @@ def compress(session: Session, command: tree_commands.Compress, _: Input) -> Rep
 
 
 def unauthenticate(session: Session, command: tree_commands.Unauthenticate, _: Input) -> Replies:
-    """RFC 8437 3: as before the login; only TLS stays."""
+    """RFC 8437 3: as before the login; only TLS stays.  It can be switched off (section 8)."""
+    if not session.house.config.unauthenticate:
+        raise BadSyntax("unknown command", Reason.UNKNOWN_COMMAND)
     logger.info("logout", conn=session.peer.id, account=session.user.name)
     compressed = session.compressed
     session.forget()
