@@ -78,7 +78,9 @@ class Imap:
         (), 'Mailboxes on other servers, "NAME HOST [HOST ...]" each: clients are sent there (RFC 2193).'
     )
     home_servers: tuple[str, ...] = opt(
-        (), 'Accounts on other servers, "LOGIN HOST" or "@DOMAIN HOST" each: sent there (RFC 2221).'
+        (),
+        'Accounts on other servers, "LOGIN HOST" or "@DOMAIN HOST" each: sent there (RFC 2221). Who logs in'
+        " as LOGIN must know the password that the account has here.",
     )
     max_metadata: int = opt(
         65_536, "Largest value of one remark (METADATA).", unit="bytes", minimum=1024, maximum=131_072

@@ -75,9 +75,21 @@ def raw_names(command: commands.Command) -> tuple[bytes, ...]:
     return (found,) if isinstance(found, bytes) else ()
 
 
+def is_elsewhere(lines: tuple[str, ...], here: str, name: str) -> bool:
+    """Everybody in the domain of ``name`` is on another server: to tell that tells nothing of anybody.
+
+    Of one account it is told only to who knows its password (RFC 2221 6).
+    """
+    return "@" + name.rpartition("@")[2].lower() in _homes(lines, here)
+
+
+def _homes(lines: tuple[str, ...], here: str) -> dict[str, tuple[str, ...]]:
+    return {login.lower(): hosts for login, hosts in _table(lines, here).items()}
+
+
 def home(lines: tuple[str, ...], here: str, name: str) -> Refused | None:
     """Where the mailboxes of ``name`` are, if not here (RFC 2221 4.1): by its whole name, or ``@domain``."""
-    table = _table(lines, here)
+    table = _homes(lines, here)
     hosts = table.get(name.lower()) or table.get("@" + name.rpartition("@")[2].lower())
     if not hosts:
         return None

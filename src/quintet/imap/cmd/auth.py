@@ -51,15 +51,19 @@ def login(session: Session, command: commands.Login, _: Input) -> Replies:
         name, secret = command.user.decode("utf-8"), command.password.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Refused(Reason.AUTH_FAILED) from error
-    _stays(session, name)
+    if referrals.is_elsewhere(session.house.config.home_servers, session.house.hostname, name):
+        _stays(session, name)
     known = auth.remembered(name, secret, session.peer, "imap")
     if known is not None:
+        _stays(session, known.name)
         return [_welcome(session, command.tag, known)]
     return _login(session, command.tag, name, secret)
 
 
 async def _login(session: Session, tag: bytes, name: str, secret: str) -> AsyncGenerator[Any, None]:
-    yield _welcome(session, tag, await session.house.auth.password(name, secret, session.peer, "imap"))
+    identity = await session.house.auth.password(name, secret, session.peer, "imap")
+    _stays(session, identity.name)
+    yield _welcome(session, tag, identity)
 
 
 async def authenticate(
