@@ -19,7 +19,7 @@ from quintet.errors import Hangup, Problem, Reason
 from quintet.net import dots
 from quintet.net.client import Client
 from quintet.net.following import Following
-from quintet.net.job import GONE, TURN, Job, chain
+from quintet.net.job import GONE, TURN, Job, chain, share, turn
 from quintet.net.patience import Patience
 from quintet.net.seam import CHUNK, Ask, HandOver, Need, Peer, Pending, Replies, Session, Slice, Wire, settled
 from quintet.net.stream import Stream
@@ -27,8 +27,8 @@ from quintet.net.wake import Wake, relay
 
 FLUSH = 32 * 1024  # bytes of replies that are collected before they are written
 AHEAD = 64 * 1024  # bytes taken from a client that sends while we are busy
-SLICE_S = 0.010  # seconds one pipeline may hold the loop before others get their turn
-SLICE_COMMANDS = 16  # commands between two looks at the clock
+SLICE_S = 0.004  # seconds one pipeline may hold the loop before others get their turn
+LATER_S = 0.001  # then all that go on, together: what somebody asks takes several turns of the loop
 
 logger = log.get("net")
 
@@ -37,31 +37,10 @@ class Driver:
     """One connection: the receiver of its stream's events, and what drives its session."""
 
     __slots__ = (
-        "_ahead",
-        "_client",
-        "_closing",
-        "_drained",
-        "_draining",
-        "_eof",
-        "_following",
-        "_input",
-        "_loop",
-        "_out",
-        "_out_size",
-        "_patience",
-        "_pending",
-        "_pushing",
-        "_reading_paused",
-        "_relay",
-        "_session",
-        "_stream",
-        "_task",
-        "_wire",
-        "_write_timeout_s",
-        "on_end",
-        "on_quiet",
-        "peer",
-    )
+        "_ahead", "_client", "_closing", "_drained", "_draining", "_eof", "_following", "_input", "_loop",
+        "_out", "_out_size", "_patience", "_pending", "_pushing", "_reading_paused", "_relay", "_session",
+        "_stream", "_task", "_wire", "_write_timeout_s", "on_end", "on_quiet", "peer",
+    )  # fmt: skip
 
     def __init__(
         self, stream: Stream, wire: Wire, session: Session, peer: Peer, *, write_timeout_s: float = 300.0
@@ -240,8 +219,12 @@ class Driver:
     async def _work(self, job: Job | None) -> None:
         """The task of a connection: ends when nothing is left to wait for but the peer."""
         try:
+            until = self._loop.time() + share(LATER_S)
             while job is not None:
                 await self._wait_for(job)
+                if job.command is not None and self._loop.time() > until:  # it may have waited for nothing
+                    await turn()
+                    until = self._loop.time() + share(LATER_S)
                 job = self._step()
         except Hangup as error:
             self._finish(error.reason)
@@ -260,7 +243,8 @@ class Driver:
     def _step(self) -> Job | None:
         """Answers the commands that are there; the first that needs waiting comes back."""
         wire, session = self._wire, self._session
-        stop_at, count = self._loop.time() + SLICE_S, 0
+        clock = self._loop.time
+        stop_at = clock() + (SLICE_S if self._task is None else share(LATER_S))
         while not self._closing:
             if self._draining and not wire.owed:
                 self._finish(Reason.SHUTDOWN)
@@ -293,8 +277,7 @@ class Driver:
                 self._add(replies[0])  # as most have
             elif (job := self._put(Job(replies, command))) is not None:
                 return job
-            count += 1
-            if count % SLICE_COMMANDS == 0 and self._loop.time() > stop_at:
+            if clock() > stop_at:
                 return Job(iter((TURN,)), None)
         return None
 
@@ -389,7 +372,7 @@ class Driver:
                 await self._hand_over(reply)
             elif reply is TURN:
                 self._flush()
-                await asyncio.sleep(0)
+                await turn()
         if self._out_size >= FLUSH:
             self._flush()
         if self._stream.paused:

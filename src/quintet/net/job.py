@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,9 +37,24 @@ class _Gone:
 
 GONE: Any = _Gone()  # Any: late events call no more than this
 TURN = object()  # a reply that lets others run
+_turning: list[object] = []  # one for each pipeline that has more to do, and lets others run
 
 
 def chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
     """A reply that could not be put yet, and those behind it."""
     yield first
     yield from rest
+
+
+async def turn() -> None:
+    """Lets others run."""
+    _turning.append(TURN)
+    try:
+        await asyncio.sleep(0)
+    finally:
+        _turning.pop()
+
+
+def share(whole_s: float) -> float:
+    """Seconds for one of the pipelines that want to go on, of what all may have in a turn of the loop."""
+    return whole_s / (1 + len(_turning))

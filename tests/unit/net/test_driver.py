@@ -8,6 +8,7 @@ import pytest
 
 from quintet import log
 from quintet.errors import Hangup, Reason, Refused
+from quintet.net import driver, job
 from quintet.net.memory import Talk, converse
 from tests.unit.net.toy import MemoryBody, Service, Store
 
@@ -377,3 +378,45 @@ async def test_a_flush_that_is_over_is_not_waited_for_but_once_in_a_turn() -> No
     await talk.settle()
     assert bytes(talk.transport.sent) == b"flushed at once\r\n" * 5 + b"end\r\n"
     await talk.end()
+
+
+async def _turns_of_others(script: bytes) -> int:
+    """How often another task runs while a pipeline is answered."""
+    ran = 0
+
+    async def other() -> None:
+        nonlocal ran
+        while True:
+            await asyncio.sleep(0)
+            ran += 1
+
+    talk = Talk(Service(Store()))
+    await talk.begin()
+    task = asyncio.create_task(other())
+    await talk.send(script, len(script))
+    task.cancel()
+    assert talk.take().endswith(b"end\r\n")
+    await talk.end()
+    return ran
+
+
+@pytest.mark.parametrize(
+    "line", [b"ECHO word\r\n", b"LINE\r\nword\r\n"], ids=["answered-at-once", "waits-for-nothing"]
+)
+async def test_a_pipeline_lets_others_run_as_soon_as_its_time_is_over(
+    line: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = line * 100 + b"ECHO end\r\n"
+    assert await _turns_of_others(script) < 10
+    monkeypatch.setattr(driver, "SLICE_S", 0.0)
+    monkeypatch.setattr(driver, "LATER_S", -1.0)
+    assert await _turns_of_others(script) >= 100
+
+
+async def test_pipelines_that_go_on_share_one_time() -> None:
+    assert job.share(1.0) == 1.0
+    waiting = [asyncio.create_task(job.turn()) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert job.share(1.0) == 0.25
+    await asyncio.gather(*waiting)
+    assert job.share(1.0) == 1.0
