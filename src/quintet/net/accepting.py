@@ -83,5 +83,9 @@ class _Acceptor:
                 self._loop.remove_reader(self._sock)  # it would be readable all the time
                 self._retry = self._loop.call_later(RETRY_S, self._listen)
                 return
-            connected.setblocking(False)
-            self._build(connected, self._make(), extra={"peername": theirs})
+            try:
+                connected.setblocking(False)
+                self._build(connected, self._make(), extra={"peername": theirs})
+            except BaseException:
+                connected.close()
+                raise

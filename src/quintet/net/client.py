@@ -89,10 +89,12 @@ class Client:
             client.abort()
             raise Hangup(error.reason, f"cannot connect to {host}: {error.text}") from error
         except OSError as error:
+            client.abort()
             raise Hangup(Reason.CLOSED, f"cannot connect to {host}: {error.strerror or error}") from error
         except ValueError as error:  # of the codec for names, as for "a..b"; NUL
+            client.abort()
             raise Hangup(Reason.CLOSED, f"cannot connect to {host}: not the name of a host") from error
-        except asyncio.CancelledError:
+        except BaseException:  # also cancelled
             client.abort()
             raise
         if tls is not None:
@@ -115,8 +117,10 @@ class Client:
         else:
             await self._open_from(pool, host, port, by_turn)
         transport = self._stream.transport
-        self.address, self.port = transport.get_extra_info("peername")[:2]
-        self.local_address = transport.get_extra_info("sockname")[0]
+        theirs, ours = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        if theirs is None or ours is None:  # the kernel knows no peer of a connection that was reset
+            raise ConnectionResetError("the connection was reset")
+        (self.address, self.port), self.local_address = theirs[:2], ours[0]
 
     async def _open_from(self, pool: Sequence[str], host: str, port: int, by_turn: bool) -> None:
         """The same from one of our addresses, which must be of the host's family."""

@@ -37,12 +37,16 @@ async def serve(
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
     stream = Stream(context=context, handshake_timeout_s=limits.handshake_timeout_s)
-    sock.setblocking(False)
-    wire, session = service.open(peer)
-    driver = Driver(stream, wire, session, peer, write_timeout_s=limits.write_timeout_s)
-    driver.on_end = lambda _: over.set()
-    stream.receiver = driver
-    await loop.connect_accepted_socket(lambda: stream, sock)
+    try:
+        sock.setblocking(False)
+        wire, session = service.open(peer)
+        driver = Driver(stream, wire, session, peer, write_timeout_s=limits.write_timeout_s)
+        driver.on_end = lambda _: over.set()
+        stream.receiver = driver
+        await loop.connect_accepted_socket(lambda: stream, sock)
+    except BaseException:  # it is nobody's yet, and the other end would wait for an answer
+        sock.close()
+        raise
     driver.begin()
     if opened is not None:
         opened(driver)

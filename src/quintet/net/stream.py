@@ -92,7 +92,11 @@ class Stream(asyncio.BufferedProtocol):
         transport.set_write_buffer_limits(high=HIGH_WATER)
         if self._made is not None:
             made, self._made = self._made, None
-            made(self)
+            try:
+                made(self)
+            except BaseException:  # our bug must not leave a connection that nobody owns
+                transport.abort()
+                raise
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer

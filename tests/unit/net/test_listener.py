@@ -24,10 +24,11 @@ from quintet.clock import FrozenClock, SystemClock
 from quintet.config import listeners
 from quintet.config.net import Certificate, Net, Tls
 from quintet.errors import Hangup, Reason
-from quintet.net import accepting, sockets, tls
+from quintet.net import accepting, single, sockets, tls
 from quintet.net.client import Client
 from quintet.net.filters import server_end_point
 from quintet.net.listener import Listener
+from quintet.net.seam import Peer
 from tests.unit.net.toy import MemoryBody, Service, Session, Store, Wire
 
 
@@ -417,6 +418,53 @@ async def test_service_that_cannot_open_a_session_leaves_nothing() -> None:
             await client.close()
             assert listener._limits.open == 0
     assert "bug" in [event["event"] for event in events]
+
+
+@pytest.mark.parametrize("place", ["_new", "_enter"])
+async def test_connection_on_which_we_stumble_is_closed(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it has an owner: else the client would wait for ever, and we would keep its socket."""
+
+    def broken(*_: object) -> object:
+        raise ZeroDivisionError
+
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+    monkeypatch.setattr(Listener, place, broken)
+    async with listening(Service()) as listener:
+        client = await Client.connect("127.0.0.1", listener.port, timeout_s=10.0)
+        with pytest.raises(Hangup, match="closed"):
+            await client.line()
+        client.abort()
+    assert [type(each) for each in told] == [ZeroDivisionError]
+
+
+async def test_service_that_cannot_open_a_session_on_a_pair_closes_its_end() -> None:
+    class Broken(Service):
+        def open(self, peer: object) -> tuple[Wire, Session]:
+            raise ZeroDivisionError
+
+    ours, theirs = socket.socketpair()
+    with ours, pytest.raises(ZeroDivisionError):
+        await single.serve(Broken(), theirs, Peer("x", "unix"))
+    assert theirs.fileno() == -1
+
+
+async def test_connection_that_is_reset_at_once_is_one_that_cannot_be_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The kernel then tells no peer of it."""
+    reset = {"peername": None, "sockname": ("127.0.0.1", 1)}
+    get_extra_info = asyncio.Transport.get_extra_info
+    monkeypatch.setattr(
+        asyncio.Transport,
+        "get_extra_info",
+        lambda at, name, *more: reset.get(name, get_extra_info(at, name, *more)),
+    )
+    async with listening(Service()) as listener:
+        with pytest.raises(Hangup, match="reset"):
+            await Client.connect("127.0.0.1", listener.port)
+        while listener.connections:
+            await asyncio.sleep(0)
 
 
 async def test_idle_connections_are_small() -> None:
