@@ -40,13 +40,17 @@ class Control:
     async def start(self) -> None:
         self._run.mkdir(mode=0o700, parents=True, exist_ok=True)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        sock.setblocking(False)
-        with _reachable(self._path) as name:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)  # of a process that had our number
-            sock.bind(name)
-        self._path.chmod(0o600)
-        self._server = await asyncio.start_unix_server(self._serve, sock=sock, limit=MAX_LINE)
+        try:
+            sock.setblocking(False)
+            with _reachable(self._path) as name:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name)  # of a process that had our number
+                sock.bind(name)
+            self._path.chmod(0o600)
+            self._server = await asyncio.start_unix_server(self._serve, sock=sock, limit=MAX_LINE)
+        except BaseException:
+            sock.close()
+            raise
 
     def add(self, order: str, handler: Handler) -> None:
         """Takes one more order."""

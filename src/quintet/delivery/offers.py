@@ -113,8 +113,12 @@ class _Table:
     def __init__(self, path: Path, hold_s: float) -> None:
         self._hold_s = max(1, int(hold_s))
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.ftruncate(self._fd, SLOTS * _SLOT.size)
-        self._map = mmap.mmap(self._fd, SLOTS * _SLOT.size)
+        try:
+            os.ftruncate(self._fd, SLOTS * _SLOT.size)
+            self._map = mmap.mmap(self._fd, SLOTS * _SLOT.size)
+        except OSError:
+            os.close(self._fd)
+            raise
         self._mine: dict[int, deque[int]] = {}  # owner -> offsets of the last ones
 
     def claim(self, ids: Sequence[bytes], owner: int) -> list[bool]:

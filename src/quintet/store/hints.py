@@ -168,12 +168,17 @@ class Hub:
         assert self._run is not None
         self._run.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._name = f"{PREFIX}{os.getpid()}.{os.urandom(4).hex()}"
-        own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         path = self._run / self._name
         # a socket's path is limited to about 100 bytes: name it through its folder
         folder = os.open(self._run, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        try:
+            own.bind(f"/proc/self/fd/{folder}/{self._name}" if len(str(path)) > 100 else str(path))
+        except OSError:
+            own.close()
+            os.close(folder)
+            raise
         self._folder = folder
-        own.bind(f"/proc/self/fd/{folder}/{self._name}" if len(str(path)) > 100 else str(path))
         self._socket = own
         asyncio.get_running_loop().add_reader(own, self._receive)
 

@@ -61,15 +61,20 @@ class IdTable:
         """An empty one that belongs to the store with that 16-byte token; replaces what has the name."""
         part = path.with_name(f"{path.name}.part")
         fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        os.posix_fallocate(fd, 0, HEAD + (slots + PROBES) * 4)  # a hole on a full disk would kill us
-        with mmap.mmap(fd, HEAD) as head, memoryview(head) as view:
-            with view.cast("Q") as words:
-                words[_MAGIC], words[_SLOTS] = MAGIC, slots
-            view[_STORE * 8 : _STORE * 8 + 16] = store
-            view[_BOOT * 8 : _BOOT * 8 + 16] = _boot_id()
-        os.rename(part, path)
-        fcntl.flock(fd, fcntl.LOCK_SH)
-        return cls(path, fd)
+        try:
+            os.posix_fallocate(fd, 0, HEAD + (slots + PROBES) * 4)  # a hole on a full disk would kill us
+            with mmap.mmap(fd, HEAD) as head, memoryview(head) as view:
+                with view.cast("Q") as words:
+                    words[_MAGIC], words[_SLOTS] = MAGIC, slots
+                view[_STORE * 8 : _STORE * 8 + 16] = store
+                view[_BOOT * 8 : _BOOT * 8 + 16] = _boot_id()
+            os.rename(part, path)
+            fcntl.flock(fd, fcntl.LOCK_SH)
+            return cls(path, fd)
+        except BaseException:
+            os.close(fd)
+            part.unlink(missing_ok=True)
+            raise
 
     @classmethod
     def open(cls, path: Path, store: bytes) -> IdTable | None:
@@ -81,12 +86,16 @@ class IdTable:
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
-        slots = (os.fstat(fd).st_size - HEAD) // 4 - PROBES
-        if slots < MIN_SLOTS or slots & (slots - 1):
+        try:
+            slots = (os.fstat(fd).st_size - HEAD) // 4 - PROBES
+            if slots < MIN_SLOTS or slots & (slots - 1):
+                os.close(fd)
+                return None
+            fcntl.flock(fd, fcntl.LOCK_SH)
+            found = cls(path, fd)
+        except OSError:
             os.close(fd)
-            return None
-        fcntl.flock(fd, fcntl.LOCK_SH)
-        found = cls(path, fd)
+            raise
         view, head, boot = found._view, found._head, _boot_id()
         sound = (
             head[_MAGIC] == MAGIC

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -53,6 +54,22 @@ def test_table_never_denies_what_was_added(tmp_path: Path) -> None:
     wrong = table.maybe(ids(100_000, 150_000))
     assert len(wrong) < 10  # 50,000 tags of 32 bits: a wrong "perhaps" is one in 85,000
     table.close()
+
+
+def test_table_for_which_there_is_no_room_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again each minute: a full disk must not cost a descriptor each time."""
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match="No space"):
+        IdTable.create(tmp_path / "ids", idtable.MIN_SLOTS, TOKEN)
+    assert os.listdir("/proc/self/fd") == before
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_table_full_of_ids_that_collide_ends_every_probe(
