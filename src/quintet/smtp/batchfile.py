@@ -11,10 +11,10 @@ import asyncio
 import contextlib
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from quintet.delivery.directory import ascii_domain
 from quintet.delivery.envelope import Mailbox
@@ -28,6 +28,8 @@ END = b"\r\n.\r\n"  # of every transaction: nothing else in a file ends so, as d
 LOCK_S = 10.0  # how long another writer may take
 LOOK_S = 0.05  # between two tries to lock
 MODE = 0o600
+
+T = TypeVar("T")
 
 
 class BatchLink:
@@ -85,16 +87,16 @@ class BatchLink:
     async def _append(self, head: bytes, letter: Letter) -> None:
         file = await self._locked()
         try:
-            start = await asyncio.to_thread(_whole_end, file)
+            start = await _in_thread(_whole_end, file)
             try:
-                await asyncio.to_thread(_write, file, head)
+                await _in_thread(_write, file, head)
                 writer = dots.Writer(letter.body.dotless)
                 # cast: the seam promises an iterator, which may have no aclose; stores give generators
                 async with aclosing(cast("Any", letter.body.chunks(0, letter.body.size))) as pieces:
                     async for piece in pieces:
-                        await asyncio.to_thread(_write, file, writer.feed(piece))
-                await asyncio.to_thread(_write, file, writer.finish())
-                await asyncio.to_thread(os.fsync, file)
+                        await _in_thread(_write, file, writer.feed(piece))
+                await _in_thread(_write, file, writer.finish())
+                await _in_thread(os.fsync, file)
                 if not start:
                     await asyncio.to_thread(_flush_folder, self._path.parent)
             except BaseException:
@@ -115,10 +117,31 @@ class BatchLink:
                 os.close(file)
                 await asyncio.sleep(LOOK_S)
                 continue
+            except BaseException:  # a file system that knows no locks
+                os.close(file)
+                raise
             if _still(file, self._path):
                 return file
             os.close(file)  # renamed meanwhile: the name means another file now
         raise TryLater(Reason.LOCKED, f"{self._path} is locked by another")
+
+
+async def _in_thread(work: Callable[..., T], *args: object) -> T:
+    """In a thread, and to its end for who is cancelled too: the file must not be closed under it.
+
+    A number that is closed is soon another file's.
+    """
+    running = asyncio.ensure_future(asyncio.to_thread(work, *args))
+    cancelled = False
+    while not running.done():
+        try:
+            await asyncio.wait({running})
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        running.exception()
+        raise asyncio.CancelledError
+    return running.result()
 
 
 def _path(address: Mailbox, utf8: bool) -> str:
@@ -128,7 +151,7 @@ def _path(address: Mailbox, utf8: bool) -> str:
 
 
 def _still(file: int, path: Path) -> bool:
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):
         return os.path.samestat(os.fstat(file), os.stat(path))
     return False
 

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import fcntl
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,32 @@ async def test_failure_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     await send(path)
     with pytest.raises(TryLater, match="No space left"):
         await send(path, body=Failing(BODY))
+    assert path.read_bytes() == WHOLE
+
+
+async def test_who_is_cancelled_waits_for_what_is_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread cannot be stopped: it would write into whatever file has the number next."""
+    path = tmp_path / "out"
+    await send(path)
+    begun, goes_on = threading.Event(), threading.Event()
+    write = batchfile._write
+
+    def slow(file: int, data: bytes) -> None:
+        begun.set()
+        assert goes_on.wait(30)
+        write(file, data)
+
+    monkeypatch.setattr(batchfile, "_write", slow)
+    sending = asyncio.create_task(send(path))
+    await asyncio.to_thread(begun.wait, 30)
+    sending.cancel()
+    await asyncio.wait({sending}, timeout=0.05)
+    assert not sending.done()
+    goes_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
     assert path.read_bytes() == WHOLE
 
 
