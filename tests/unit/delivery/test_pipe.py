@@ -95,11 +95,8 @@ async def test_program_that_reads_nothing_and_says_much() -> None:
 
 async def test_program_that_takes_too_long_is_ended_with_its_children(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
-    script = (
-        "import subprocess, sys, time; child = subprocess.Popen(['sleep', '1000']);"
-        f"open({str(mark)!r}, 'w').write(str(child.pid)); time.sleep(1000)"
-    )
-    [answer] = await send(python(script, timeout_s=2.0))
+    script = f"sleep 1000 & echo $! > {mark}; wait"
+    [answer] = await send(link("/bin/sh", "-c", script, timeout_s=3.0))
     assert (answer.result, answer.status) == (Result.LATER, "4.3.0")
     state = Path(f"/proc/{mark.read_text()}/stat")
     async with asyncio.timeout(10):  # the signal is sent; the kernel takes its time

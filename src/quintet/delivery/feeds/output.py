@@ -6,7 +6,9 @@ Each is a `Link` that takes everything it is given.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -91,6 +93,7 @@ class Pipe:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
             )
             try:
                 async with asyncio.timeout(PROGRAM_S):
@@ -99,7 +102,8 @@ class Pipe:
                 raise Hangup(Reason.TIMEOUT, "the program does not end") from error
             finally:
                 if process.returncode is None:
-                    process.kill()
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.killpg(process.pid, signal.SIGKILL)  # the shell, and what it started
                     await process.wait()
             if process.returncode:
                 raise TryLater(Reason.BUSY, f"the program ended with status {process.returncode}")
