@@ -108,10 +108,18 @@ class Supervisor:
         }
         numbers = [sock.fileno() for opened in slot.sockets.values() for sock in opened]
         command = [sys.executable, "-P", "-m", "quintet", "worker", "-c", str(self.path)]
-        slot.process = subprocess.Popen(command, env=environ, pass_fds=[*numbers, theirs.fileno()])
-        theirs.close()
-        slot.status, slot.ready = ours, False
         slot.started_at = slot.heard_at = time.monotonic()
+        try:
+            slot.process = subprocess.Popen(command, env=environ, pass_fds=[*numbers, theirs.fileno()])
+        except OSError as error:
+            ours.close()
+            if not self._told_ready:
+                raise
+            self._later(slot, "worker cannot be started", text=str(error))  # no memory; the others serve on
+            return
+        finally:
+            theirs.close()
+        slot.status, slot.ready = ours, False
         self._selector.register(ours, selectors.EVENT_READ, slot)
 
     def _hear(self, slot: Slot) -> None:
@@ -150,14 +158,18 @@ class Supervisor:
             if self.stopping_at:
                 self.code = self.code or max(process.returncode, 0)
                 continue
-            now = time.monotonic()
             if not self._told_ready and process.returncode > 0:
                 self._stop(process.returncode)  # it said why on standard error: the same would happen again
                 continue
-            slot.failures = 1 if now - slot.started_at > SETTLED_S else slot.failures + 1
-            wait = min(BACKOFF_S * 2 ** (slot.failures - 1), MAX_BACKOFF_S)
-            slot.due_at = now + wait
-            self._say("error", "worker died", worker=slot.number, code=process.returncode, restart_s=wait)
+            self._later(slot, "worker died", code=process.returncode)
+
+    def _later(self, slot: Slot, event: str, **fields: object) -> None:
+        """Starts it (again) after a while, which grows while it does not settle."""
+        now = time.monotonic()
+        slot.failures = 1 if now - slot.started_at > SETTLED_S else slot.failures + 1
+        wait = min(BACKOFF_S * 2 ** (slot.failures - 1), MAX_BACKOFF_S)
+        slot.due_at = now + wait
+        self._say("error", event, worker=slot.number, **fields, restart_s=wait)
 
     def _tend(self) -> None:
         """What is due: restarts, a worker that hangs, the watchdog, the end of patience."""

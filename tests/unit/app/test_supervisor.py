@@ -1,6 +1,9 @@
 """The supervisor's decisions, with a worker that is a short script."""
 
 import dataclasses
+import errno
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -56,6 +59,7 @@ def test_worker_that_ends_is_started_again_later_and_later(
     made: Supervisor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     worker_is(monkeypatch, tmp_path, READY)
+    monkeypatch.setattr(supervisor, "BACKOFF_S", 5.0)  # far longer than the steps here take
     [slot] = made.slots
     made._start(slot)
     waits = []
@@ -70,6 +74,32 @@ def test_worker_that_ends_is_started_again_later_and_later(
     assert waits[0] < waits[1] < waits[2]
     assert slot.failures == 3
     assert "worker died" in capsys.readouterr().err
+
+
+def test_worker_for_which_there_is_no_memory_is_started_later(
+    made: Supervisor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others serve on; only at the very start it is a reason to end."""
+
+    def short(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    [slot] = made.slots
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess, "Popen", short)
+        with pytest.raises(OSError, match="temporarily"):
+            made._start(slot)
+        made._told_ready = True
+        before = os.listdir("/proc/self/fd")
+        made._start(slot)
+        assert os.listdir("/proc/self/fd") == before
+    assert (slot.process, slot.failures) == (None, 1)
+    assert "worker cannot be started" in capsys.readouterr().err
+    worker_is(monkeypatch, tmp_path, READY + "; time.sleep(60)")
+    slot.due_at = 0.001
+    made._tend()
+    step(made)
+    assert slot.ready
 
 
 def test_worker_that_cannot_start_ends_the_whole_with_its_code(
