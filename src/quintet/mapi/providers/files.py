@@ -111,9 +111,13 @@ class TempData:
 def kept(pieces: Iterable[bytes]) -> TempData:
     """A copy."""
     copy = tempfile.TemporaryFile()  # noqa: SIM115 (lives with the value)
-    for piece in pieces:
-        copy.write(piece)
-    return TempData(copy, copy.tell())
+    try:
+        for piece in pieces:
+            copy.write(piece)
+        return TempData(copy, copy.tell())
+    except BaseException:
+        copy.close()
+        raise
 
 
 def head(path: Path) -> Head | None:

@@ -112,7 +112,7 @@ class ImapBoxes(Mailboxes):
         if self._client is not None:
             with contextlib.suppress(OSError, imaplib.IMAP4.error):
                 self._client.logout()
-            self._client = None
+            self._drop_connection()  # `logout` leaves it open where the server does not answer
 
     def refresh(self) -> None:
         self._places = None
