@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import queue
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -230,7 +231,7 @@ class Store:
     async def _render(self) -> None:
         """Writes what readers had rendered for them, so that it is done once, and what was filed in a crowd.
 
-        While the crowd is there it waits.
+        While a crowd is there it waits; after each step it rests as long as that took, for others.
         """
         try:
             while self._unrendered:
@@ -238,8 +239,10 @@ class Store:
                     await asyncio.sleep(CROWD_S)
                     continue
                 step = list(itertools.islice(self._unrendered, ondemand.STEP))
+                began = time.monotonic()
                 await self._quietly(ondemand.write, (step,), {})
                 self._unrendered.difference_update(step)
+                await asyncio.sleep(min(time.monotonic() - began, CROWD_S))
         finally:
             self._unrendered.clear()
 

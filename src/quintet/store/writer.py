@@ -224,6 +224,7 @@ class Writer:
             return
         self._busy = True
         if not all(job.bounded for job in jobs):
+            self._count(jobs)
             self._orders.put(lambda: self._in_thread(jobs))
         elif self._gate.try_lock():
             try:
@@ -275,12 +276,16 @@ class Writer:
             self._orders.put(functools.partial(self._abandon, before + jobs, error))
             return
         self._waiting.extendleft(reversed(rest))
-        if len(filled) >= CROWD:
-            self._crowded_until = math.inf  # however long the flush takes
+        self._count(filled)
         if not before and self._waited_for_here(filled, until - MAX_LOOP_S):
             self._commit_here(filled)
         else:
             self._orders.put(lambda: self._commit(filled))
+
+    def _count(self, jobs: list[Job]) -> None:
+        """So many in one commit are a crowd, until some time after it."""
+        if len(jobs) >= CROWD:
+            self._crowded_until = math.inf  # however long the flush takes
 
     def _waited_for_here(self, jobs: list[Job], began: float) -> bool:
         """Whether to wait for the flush on the loop: it is short, and hardly anybody asks meanwhile.

@@ -65,3 +65,14 @@ async def test_a_crowd_is_there_until_its_flush_is_done(
     flushed.set()
     await asyncio.gather(*clients)
     assert not store._writer.crowded
+
+
+async def test_a_crowd_that_shares_its_commit_with_long_work_is_one_too(store: Store) -> None:
+    """What may take long makes the whole batch the thread's."""
+
+    def long_work(tx: Tx) -> None:  # it is not bounded
+        _note(tx, "long work")
+
+    clients = [_client(store, number, 1) for number in range(CLIENTS)]
+    await asyncio.gather(store.write(long_work), *clients)
+    assert store._writer.crowded

@@ -1,6 +1,8 @@
 """What was filed unrendered reads as if it had been rendered at once, and is rendered by being read."""
 
 import asyncio
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -192,6 +194,38 @@ async def test_mail_of_a_crowd_is_rendered_when_the_crowd_has_gone(tmp_path: Pat
     assert await _waiting_after(store, 0) == 0
     assert store.peek(entries.lines, late, 1, writer.CROWD, columns=columns) == read
     assert not store.peek(check.all, store.blobs)
+    await store.close()
+
+
+async def test_a_crowd_that_comes_while_another_ones_mail_is_rendered_stops_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rendering shares a commit with the first of them, and none with those who follow."""
+    steps: list[int] = []
+    begun, goes_on = threading.Event(), threading.Event()
+    write = ondemand.write
+
+    def slow(tx: Tx, numbers: Sequence[int]) -> None:
+        steps.append(len(numbers))
+        begun.set()
+        assert goes_on.wait(10)
+        write(tx, numbers)
+
+    monkeypatch.setattr(ondemand, "write", slow)
+    monkeypatch.setattr(ondemand, "STEP", 1)
+    store = await Store.open(StoreConfig(data=str(tmp_path)))
+    await store.write(accounts.add_domain, "example.org")
+    await _delivered(store, writer.CROWD)
+    await _delivered(store, writer.CROWD + 1)  # to be rendered
+    assert await asyncio.to_thread(begun.wait, 10)
+    monkeypatch.setattr(writer, "CROWD_S", 60.0)  # however slow the machine is
+    coming = asyncio.create_task(_delivered(store, writer.CROWD + 2))
+    await asyncio.sleep(0.01)
+    goes_on.set()
+    await coming
+    await _delivered(store, writer.CROWD + 3)
+    assert len(steps) <= 2
+    assert store.peek(_unrendered) >= writer.CROWD - 1
     await store.close()
 
 
