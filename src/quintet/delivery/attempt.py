@@ -26,6 +26,7 @@ from quintet.store.store import Store
 if TYPE_CHECKING:
     from quintet.delivery.rewriting import Generic
 
+NOT_SENT = "mail for this domain is refused"
 MAX_GONE = 3  # hosts that hang up before they have anything, at one attempt
 SLOWER = ("4.3.", "4.4.", "4.5.", "4.7.")  # statuses of the system, the network, the protocol, policy
 
@@ -71,7 +72,7 @@ def without_asking(
     elif destination.via == "discard":
         answer = Answer(Result.DONE, "2.0.0", "discarded")
     elif destination.via == "error":
-        status, text = destination.route.status, destination.route.text or "mail for this domain is refused"
+        status, text = destination.route.status, destination.route.text or NOT_SENT
         answer = Answer(Result.LATER if status.startswith("4") else Result.NEVER, status, text)
     elif destination.via == "wait":  # warned about and given up as any other mail
         answer = Answer(Result.LATER, "4.4.1", "waits until its host comes for it")

@@ -126,6 +126,7 @@ class Router:
         self._rules = matching.rules(config.routes)
         self._by_account = any(rule.by_account for rule in self._rules)
         self._by_size = any(rule.by_size for rule in self._rules)
+        self._refuses = any(rule.route.via == "error" for rule in self._rules)
 
     # --- from the configuration ---------------------------------------------------------------
 
@@ -151,6 +152,18 @@ class Router:
         if rule is None:
             return Destination(f"mx:{domain}", "mx", domain, self._usual)
         return _by(rule.route, rule.name, domain)
+
+    def refusing(
+        self, sender: Mailbox, recipient: Mailbox, *, account: str, listener: str, secure: bool
+    ) -> Route | None:
+        """The route that would bounce mail for good whatever its size; known before there is any."""
+        if not self._refuses or self._by_size:
+            return None
+        found = self.destination(
+            recipient.domain, sender, recipient=recipient, account=account, listener=listener, secure=secure
+        )
+        refuses = found.via == "error" and not found.route.status.startswith("4")
+        return found.route if refuses else None
 
     def _is_ours(self, domain: str) -> bool:
         """Asked for every recipient that leaves; believed for a second."""

@@ -17,12 +17,13 @@ from pathlib import Path
 from quintet import log
 from quintet.clock import Clock
 from quintet.config.relay import Relay
-from quintet.delivery import matching
+from quintet.delivery import attempt, matching
 from quintet.delivery.directory import ascii_domain
 from quintet.delivery.envelope import NULL, Envelope, Mailbox, Recipient
 from quintet.delivery.route import Router
 from quintet.delivery.transport import Asking, Result, To
 from quintet.errors import Problem, Reason, Refused, TryLater
+from quintet.policy import outcomes
 
 MAX_KEPT = 20_000  # answers remembered
 MAX_FILE = 64 * 1024 * 1024  # bytes of a list
@@ -54,8 +55,10 @@ class VerifyRecipient:
         self._looked, self._stamp = float("-inf"), (0, 0)
 
     def probe(self, envelope: Envelope, recipient: Recipient) -> Awaitable[Recipient | None] | None:
-        """None: go on; awaited, it raises Refused(NO_SUCH_ADDRESS) or goes on."""
+        """None: go on; awaited, it goes on or raises Refused(NO_SUCH_ADDRESS).  Raises a route's refusal."""
         config, address = self._config, recipient.address
+        if recipient.elsewhere:
+            self._check_route(envelope, address)
         if config.check_domains and recipient.elsewhere and ascii_domain(address.domain) not in self._domains:
             return self._check_domain(address)
         if ascii_domain(address.domain) not in self._domains or envelope.identity is not None:
@@ -66,6 +69,17 @@ class VerifyRecipient:
             self._check_list(address)
             return None
         return self._probe(address)
+
+    def _check_route(self, envelope: Envelope, address: Mailbox) -> None:
+        """RFC 5321 3.6.2: said at once, not by a report."""
+        peer, identity = envelope.peer, envelope.identity
+        account = identity.name if identity is not None else ""
+        route = self._router.refusing(
+            envelope.sender, address, account=account, listener=peer.listener, secure=peer.secure
+        )
+        if route is not None:
+            text = route.text or attempt.NOT_SENT
+            raise outcomes.Refusal(outcomes.refuse(text, enhanced=route.status))
 
     async def _probe(self, address: Mailbox) -> None:
         if self._config.recipients_file:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from quintet.auth.identity import Identity
 from quintet.config.queue import Queue
 from quintet.config.relay import Relay
 from quintet.config.route import Route
@@ -11,6 +12,7 @@ from quintet.delivery.verify_recipient import VerifyRecipient
 from quintet.errors import Reason, Refused, TryLater
 from quintet.net.dns import Resolver
 from quintet.net.seam import Peer
+from quintet.smtp import replies
 from quintet.smtp.client import SmtpTransport
 from tests.support.dnszone import dns_server
 from tests.support.nexthost import next_host
@@ -34,6 +36,36 @@ async def known(one: VerifyRecipient, text: str) -> bool:
     except Refused as problem:
         return problem.reason is not Reason.NO_SUCH_ADDRESS
     return True
+
+
+@pytest.mark.parametrize(
+    ("route", "refused"),
+    [
+        (Route(domains=["closed.test"], via="error", text="moved away", status="5.1.6"), True),
+        (Route(domains=["closed.test"], via="error", status="4.3.2"), False),  # waits, as it says
+        (Route(domains=["closed.test"], via="error", max_size=1000), False),  # who knows how large it gets
+        (Route(domains=["closed.test"], via="error", senders=["bob@example.org"]), False),
+        (Route(domains=["closed.test"], via="error", accounts=["alice@example.org"]), True),
+        (Route(domains=["closed.test"], via="error", listeners=["lan"]), False),
+        (Route(domains=["closed.test"], via="discard"), False),
+    ],
+)
+async def test_what_a_route_refuses_is_refused_at_once(out, route, refused):
+    """RFC 5321 3.6.2: a reply instead of a report."""
+    house = out.house
+    config = Queue(routes={"closed": route, "rest": Route(via="error")} if refused else {"closed": route})
+    router = Router(config, house.inbound.directory, Resolver(), names=(), clock=house.clock)
+    one = VerifyRecipient(Relay(), [], router, SmtpTransport("mx.test", clock=house.clock), clock=house.clock)
+    envelope = Envelope(Peer("1", "192.0.2.1"), sender=Mailbox("alice", "example.org"))
+    envelope.identity = Identity(await house.account_id("alice"), "alice@example.org", "PLAIN", "smtp")
+    if refused:
+        with pytest.raises(Refused) as caught:
+            one.probe(envelope, Recipient(Mailbox("zoe", "closed.test")))
+        assert replies.problem(caught.value) == (
+            b"550 5.1.6 moved away\r\n" if route.text else b"550 5.7.1 mail for this domain is refused\r\n"
+        )
+    else:
+        assert one.probe(envelope, Recipient(Mailbox("zoe", "closed.test"))) is None
 
 
 async def test_list_of_the_configuration(out):
