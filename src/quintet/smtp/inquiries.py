@@ -101,7 +101,8 @@ def _name(desk: Desk, raw: bytes) -> tuple[Mailbox, bool]:
         except UnicodeDecodeError:
             raise address.BadAddress("address is not UTF-8") from None
         if b"@" not in text:
-            return NULL, utf8
+            known = text.lower() == b"postmaster"  # RFC 5321 2.3.5: a name without a domain
+            return Mailbox("postmaster", desk.hostname) if known else NULL, utf8
     return address.parse_mailbox(text), utf8
 
 

@@ -45,6 +45,7 @@ class SmtpSession:
     """See the module; implements `seam.Session`."""
 
     __slots__ = (
+        "_away",
         "_desk",
         "_errors",
         "_extended",
@@ -67,7 +68,7 @@ class SmtpSession:
     def __init__(self, desk: Desk, peer: Peer, wire: SmtpWire) -> None:
         self._desk, self._peer, self._wire = desk, peer, wire
         self._real = peer.address  # who is connected, whomever it speaks for (XCLIENT)
-        self._helo = ""
+        self._helo, self._away = "", False
         self._extended = False  # EHLO or LHLO
         self._identity: Identity | None = None
         self._transaction: Transaction | None = None
@@ -82,7 +83,7 @@ class SmtpSession:
     def state(self) -> int:
         if self._transaction is not None:
             return State.CHUNKS if self._transaction.started else State.MAIL
-        return State.READY if self._helo else State.START
+        return State.AWAY if self._away else State.READY if self._helo else State.START
 
     @property
     def timeout_s(self) -> float:
@@ -127,12 +128,12 @@ class SmtpSession:
         yield banner
 
     def _turned_away(self, problem: Problem) -> list[Reply]:
-        """Instead of a greeting: 554, or 421 for who may come again (RFC 5321 3.1, 3.8)."""
-        code, enhanced, text = replies.status(problem)
-        code = 421 if isinstance(problem, TryLater) or self._desk.config.soft_bounce else 554
-        reply = replies.line(code, enhanced, f"{self._desk.hostname} {text}")
+        """Instead of a greeting: 554, then only QUIT (RFC 5321 3.1); 421 for who may come again (3.8)."""
+        _, enhanced, text = replies.status(problem)
+        self._away = not (isinstance(problem, TryLater) or self._desk.config.soft_bounce)
+        reply = replies.line(554 if self._away else 421, enhanced, f"{self._desk.hostname} {text}")
         self._note(reply, None)
-        return [reply, Ask.CLOSE]
+        return [reply] if self._away else [reply, Ask.CLOSE]
 
     def _too_eager(self, note: str) -> bool:
         """Somebody talks out of turn: noted for the checks; True when that is not borne here."""

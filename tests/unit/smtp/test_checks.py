@@ -95,7 +95,24 @@ async def test_turned_away_instead_of_greeted(
     house: MailHouse, problem: Problem, line: bytes, slow: bool
 ) -> None:
     placed(house, "connect", slow=slow, problem=problem)
-    assert await converse(house.service, LETTER) == line
+    assert await converse(house.service, b"") == line
+
+
+@pytest.mark.parametrize("slow", [False, True])
+async def test_who_is_turned_away_for_good_may_say_quit_and_nothing_else(
+    house: MailHouse, slow: bool
+) -> None:
+    """RFC 5321 3.1: a server MUST still wait for QUIT; 503 to what comes before it."""
+    placed(house, "connect", slow=slow, problem=Refused(Reason.POLICY, "listed"))
+    commands = (
+        b"EHLO a.test\r\nNOOP\r\nMAIL FROM:<z@x.test>\r\nSTARTTLS\r\nVRFY alice\r\nBDAT 6\r\nQUIT\r\nQUIT\r\n"
+    )
+    said = (await converse(house.service, commands)).splitlines()
+    assert said[0] == b"554 5.7.1 mx.example.org listed"
+    assert [each[:9] for each in said[1:-1]] == [b"503 5.5.1"] * 6
+    assert said[-1].startswith(b"221 2.0.0")
+    placed(house, "connect", slow=slow, problem=TryLater(Reason.THROTTLED))
+    assert len((await converse(house.service, commands)).splitlines()) == 1
 
 
 async def test_lmtp_is_for_our_own_and_not_checked_at_connect(house: MailHouse) -> None:
