@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import pytest
 
+from quintet.config.route import Route
 from tests.support.network import Network, missing, network
 from tests.support.posting import post_all
 from tests.support.relays import Quintet, missing_peers, start_exim, start_opensmtpd, start_postfix
@@ -123,3 +124,30 @@ async def test_exim_says_all_at_once_when_it_was_here_before() -> None:
             assert [exim.log.count(f"] {mark} ") for mark in ("L", "L*")] == [1, 2]
         finally:
             ours.close()
+
+
+@pytest.mark.interop
+@pytest.mark.skipif(bool(missing_peers()), reason=missing_peers() or "there")
+async def test_we_say_hello_with_the_connection_to_an_exim_that_was_met_before() -> None:
+    """PIPECONNECT the other way round, where a route wants it."""
+    route = Route(via="smtp", host="c.test", pipe_connect=True)
+    queue = {"routes": {"exim": route}, "idle_s": 0.0}
+    async with network() as net:
+        ours = Quintet(net, "a.test", queue=queue)
+        last = Quintet(net, "d.test", users=(BOB,))
+        exim = start_exim(net, "c.test", {"end.test": "d.test"})
+        try:
+            await ours.start()
+            await last.start()
+            await net.until_answers("c.test")
+            for number in range(3):
+                ident = f"{number}@early.test"
+                assert await post_all(net, "a.test", [ident], BOB, sender=ALICE) == [ident]
+                await until(lambda wanted=number: last.count(BOB) > wanted, net)  # type: ignore[misc]
+            assert last.arrived(BOB) == {f"<{number}@early.test>": 1 for number in range(3)}
+            # what Exim writes where it was offered and not used, and where it was
+            taken = [line for line in exim.log.splitlines() if " <= " in line]
+            assert ["L*" in line.split() for line in taken] == [False, True, True], taken
+        finally:
+            ours.close()
+            last.close()

@@ -77,6 +77,11 @@ class Route:
     )
     pipelining: bool = opt(True, "false: command by command, for hosts that offer what they cannot do.")
     chunking: bool = opt(True, "false: DATA, never BDAT, for the same reason.")
+    pipe_connect: bool = opt(
+        False,
+        "Say EHLO, and STARTTLS, along with the connection to hosts that offered PIPECONNECT the last time "
+        "(Exim's hosts_pipe_connect); without that where it does not work out.",
+    )
     ignore: list[str] = opt(
         [], "Words of EHLO that these hosts say and do not mean, such as SMTPUTF8 or DSN: as if not said."
     )

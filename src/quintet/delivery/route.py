@@ -449,6 +449,7 @@ class Router:
             connect_timeout_s=config.connect_timeout_s,
             pipelining=route.pipelining,
             chunking=route.chunking,
+            pipe_connect=route.pipe_connect,
             ignore=frozenset(word.upper() for word in route.ignore),
         )
 

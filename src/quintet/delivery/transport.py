@@ -74,6 +74,7 @@ class Hop:
     connect_timeout_s: float = 30.0
     pipelining: bool = True  # used when it is offered
     chunking: bool = True  # the same
+    pipe_connect: bool = False  # the same, to say EHLO with the connection
     ignore: frozenset[str] = frozenset()  # keywords of EHLO, in upper case, as if they were not said
 
 

@@ -23,6 +23,7 @@ from quintet.net import dots
 from quintet.net.client import Client
 from quintet.net.seam import CHUNK
 from quintet.smtp import outgoing
+from quintet.smtp.early import Met
 from quintet.smtp.heard import NOTHING, Heard, offers, read
 from quintet.smtp.secured import Securer, TlsFailed
 
@@ -46,6 +47,7 @@ class SmtpTransport:
     def __init__(self, helo: str, *, clock: Clock | None = None, ca_file: str | None = None) -> None:
         self._helo, self._clock = helo, clock or SystemClock()
         self._securer = Securer(self._clock, ca_file or None)
+        self._met = Met(self._clock)
 
     async def connect(self, hop: Hop) -> SmtpLink:
         """See `delivery.transport.Transport`."""
@@ -81,13 +83,18 @@ class SmtpTransport:
         except Hangup as error:
             raise TryLater(error.reason, f"{hop.host}: {error.text}") from error
         link = SmtpLink(client, hop, hop.helo or self._helo, self._clock)
+        early = self._met.begins(hop, wants_tls=policy.wanted and not policy.implicit)
         try:
-            await link.begin(self._securer, policy)
+            await link.begin(self._securer, policy, early)
         except BaseException as error:
             client.abort()
+            if early is not None and isinstance(error, Problem) and not isinstance(error, TlsFailed):
+                self._met.forget(hop)
+                return await self._connect(hop, policy)  # perhaps it bears that no more
             if isinstance(error, Hangup):
                 raise TryLater(error.reason, f"{hop.host}: {error.text}") from error
             raise
+        self._met.note(hop, link.offered)
         return link
 
 
@@ -105,7 +112,7 @@ class SmtpLink:
 
     def __init__(self, client: Client, hop: Hop, helo: str, clock: Clock) -> None:
         self._client, self._hop, self._helo, self._clock = client, hop, helo, clock
-        self._offers = NOTHING
+        self._offers = self.offered = NOTHING  # ``offered``: the first time
         self._usable = True
         self._sent = 0  # transactions
         self._begun: _Exchange | None = None  # the next message's envelope went along with the last one's end
@@ -130,26 +137,36 @@ class SmtpLink:
 
     # --- the beginning ------------------------------------------------------------------------
 
-    async def begin(self, securer: Securer, policy: HopPolicy) -> None:
-        """Greeting, EHLO, TLS as ``policy`` wants it, AUTH.  Raises Problem."""
+    async def begin(self, securer: Securer, policy: HopPolicy, early: Sequence[str] | None = None) -> None:
+        """Greeting, EHLO, TLS as ``policy`` wants it, AUTH.  Raises Problem.
+
+        ``early`` is what may be said before the greeting, besides EHLO; None: nothing (RFC 5321 4.3.1).
+        """
         if policy.implicit:
             await securer.shake(self._client, self._hop.host, policy)
+        if early is not None:
+            await self._client.write("".join(f"{each}\r\n" for each in (self._ehlo, *early)).encode())
         greeting = await read(self._client)
         if greeting.code == 521:
             raise TakesNoMail(self._says(greeting))
         if not greeting.ok:
             raise TryLater(Reason.POLICY, self._says(greeting))
-        await self._hello()
+        await self._hello(said=early is not None)
+        self.offered = self._offers
         if policy.wanted and not self.secure:
-            await self._start_tls(securer, policy)
+            await self._start_tls(securer, policy, said=bool(early))
         securer.relays_secured(self._hop.host, policy, self._offers)
         if self._hop.user:
             await self._login()
 
-    async def _hello(self) -> None:
+    @property
+    def _ehlo(self) -> str:
+        return f"{'LHLO' if self._hop.lmtp else 'EHLO'} {self._helo}"
+
+    async def _hello(self, *, said: bool = False) -> None:
         self._client.timeout_s = COMMAND_S
-        heard = await self._ask(f"{'LHLO' if self._hop.lmtp else 'EHLO'} {self._helo}")
-        if heard.code // 100 == 5 and not self._hop.lmtp:
+        heard = await (read(self._client) if said else self._ask(self._ehlo))
+        if heard.code // 100 == 5 and not self._hop.lmtp and not said:
             heard = await self._ask(f"HELO {self._helo}")  # RFC 5321 3.2
             if heard.ok:
                 self._offers = NOTHING
@@ -161,13 +178,13 @@ class SmtpLink:
             raise Refused(Reason.LOOP, f"{self._hop.host} is this host")
         self._offers = offers(heard.lines[1:], self._hop.ignore)
 
-    async def _start_tls(self, securer: Securer, policy: HopPolicy) -> None:
+    async def _start_tls(self, securer: Securer, policy: HopPolicy, *, said: bool) -> None:
         """RFC 3207 4; an answer that puts TLS off is no reason to do without where it must be (6)."""
         client, host = self._client, self._hop.host
-        if "STARTTLS" not in self._offers:
+        if "STARTTLS" not in self._offers and not said:
             securer.missing(client, host, policy)
             return
-        heard = await self._ask("STARTTLS")
+        heard = await (read(client) if said else self._ask("STARTTLS"))
         if heard.code != 220:
             securer.missing(client, host, policy, f"refused STARTTLS: {heard.code} {heard.lines[0]}")
             return
