@@ -277,6 +277,10 @@ class Peer:
 
 
 Server = Ours | Peer
+INN_PLACES = ("/usr/lib/news", str(ROOT / "build" / "unpacked/usr/lib/news"))  # installed, or unpacked
+INN = os.environ.setdefault(
+    "INN_HOME", next((place for place in INN_PLACES if Path(place, "bin/innd").exists()), INN_PLACES[0])
+)
 NODE = Path(os.environ.get("NODE_DIR", str(ROOT / "build" / "node"))) / "node_modules"
 DOVECOT = {  # what its configuration here speaks, each in a package of its own
     "/usr/sbin/dovecot": "dovecot-core",
@@ -287,7 +291,7 @@ DOVECOT = {  # what its configuration here speaks, each in a package of its own
 PEERS = {  # files that must be there, by what brings them
     "postfix": ({"/usr/sbin/postfix": "postfix"}, "virtual", ("smtp",)),
     "dovecot": (DOVECOT, "mdbox", ("imap", "pop3")),
-    "inn": ({"/usr/lib/news/bin/innd": "inn2"}, "tradindexed", ("nntp", "feed")),
+    "inn": ({f"{INN}/bin/innd": "inn2, or tests/interop/install.sh"}, "tradindexed", ("nntp", "feed")),
     "smtp-server": ({f"{NODE}/smtp-server": "bench/peers/node.sh"}, "", ("smtp",)),
     "haraka": ({f"{NODE}/Haraka": "bench/peers/node.sh"}, "", ("smtp",)),
 }
