@@ -159,9 +159,8 @@ class App:
         config, store, clock = self.config, self.store, self.clock
         self.inbound = joined.inbound(config, store, clock, self.rules)
         self.office = joined.post_office(config, store, clock, self.inbound, self.rules)
-        # connections stay over a reload, and go on with what they were asked for
-        offers = self.arrivals.offers if self.arrivals is not None else None
-        self.arrivals = joined.arrivals(config, store, clock, workers=self._count, offers=offers)
+        # connections stay over a reload
+        self.arrivals = joined.arrivals(config, store, clock, workers=self._count, before=self.arrivals)
         if self.arrivals is not None:
             self.arrivals.screen = self.office.screen
             self._closers.append(self.arrivals.close)

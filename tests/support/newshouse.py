@@ -323,6 +323,8 @@ async def news_house(folder: Path, config: Nntp = CONFIG) -> AsyncIterator[NewsH
     house = NewsHouse(store, auth, clock, config)
     try:
         yield house
+        if house.arrivals is not None:
+            await house.arrivals.behind.close()
         assert await store.read(check.all) == []
     finally:
         house.patches.undo()

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from quintet.delivery.filing import Decision
     from quintet.delivery.gateways import Gateways
     from quintet.delivery.inbound import Inbound
-    from quintet.delivery.offers import Offers
     from quintet.delivery.post import PostOffice
     from quintet.delivery.rules import Rules
     from quintet.delivery.sorting import Arrived, Sorter
@@ -72,13 +71,13 @@ def arrivals(
     peers: Sequence[Peer] | None = None,
     *,
     workers: int = 1,
-    offers: Offers | None = None,
+    before: Arrivals | None = None,
 ) -> Arrivals | None:
     """What takes articles from other servers; one a process.  None where nobody may bring any.
 
     ``peers`` stand for those of the configuration where they are given.  ``workers``: how many there are,
-    which the command line may say in place of the configuration.  ``offers``: those of the process, if there
-    are any yet.
+    which the command line may say in place of the configuration.  ``before``: the one of the process, if
+    there is one yet; connections go on with it, and with what they were asked for and told.
     """
     wanted = config.nntp.peer if peers is None else peers
     if not wanted and (peers is not None or not any(rule.ihave for rule in config.nntp.access)):
@@ -87,9 +86,11 @@ def arrivals(
     from quintet.delivery.offers import Offers  # as above
     from quintet.delivery.peers import Peers
 
-    if offers is None:
+    if before is not None:
+        offers, behind = before.offers, before.behind
+    else:
         shared = config.data / "run" / "offers" if workers > 1 else None
-        offers = Offers(clock, config.nntp.offer_hold_s, shared)
+        offers, behind = Offers(clock, config.nntp.offer_hold_s, shared), None
     made = Arrivals(
         store,
         config.nntp,
@@ -98,6 +99,7 @@ def arrivals(
         clock=clock,
         peers=Peers(wanted),
         offers=offers,
+        behind=behind,
     )
     if peers is None:
         made.peers.start()

@@ -80,7 +80,8 @@ class Nntp:
     acknowledge: str = opt(
         "flushed",
         "When IHAVE is answered with 235: flushed, when the article is on the disk; received, when it was"
-        " checked, a moment before (a crash then loses it, as with most servers). TAKETHIS always waits.",
+        " checked, some hundredths of a second before (a crash then loses it, as with most servers)."
+        " TAKETHIS always waits.",
         choices=("flushed", "received"),
     )
     exclude: tuple[str, ...] = opt(

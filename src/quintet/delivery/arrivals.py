@@ -23,6 +23,7 @@ from quintet.delivery import arrive, quarantine, screening
 from quintet.delivery.arrivalbatch import DUPLICATE, FAILED, TAKEN, Batch, Fate, Outcome
 from quintet.delivery.arrivalgroups import SPECIAL, ArrivalGroups
 from quintet.delivery.arrive import Arriving, No
+from quintet.delivery.behind import GATHERED, Behind
 from quintet.delivery.control import acts, orders
 from quintet.delivery.offers import Offers
 from quintet.delivery.peers import Peers
@@ -30,7 +31,7 @@ from quintet.delivery.screening import Screen, Word
 from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.message import quick
 from quintet.policy.newsfilter import patterns
-from quintet.store import arriving, history, trace
+from quintet.store import history, trace
 from quintet.store.arriving import Filing
 from quintet.store.blobs import Spool
 from quintet.store.content import Content, Raw, content_of, of_digest, raw
@@ -39,7 +40,6 @@ from quintet.store.store import Store
 
 DAY_MS = 86_400_000
 TURN_S = 0.005  # of work on one batch before others get their turn
-MAX_UNFLUSHED = 1000  # articles acknowledged when received and not on the disk yet
 
 _WISHES = frozenset((b"control", b"supersedes"))  # fields by which an article asks for something
 _LOOKED_AT = _WISHES | {b"expires"}  # fields that are read when it is filed
@@ -75,7 +75,16 @@ class Source:
     owner: int = 0  # in the table of offers
 
 
-_Soon = tuple[Source, Batch, bytes]  # acknowledged before it was filed; with the announced id
+@dataclass(frozen=True, slots=True)
+class Soon:
+    """An article that was acknowledged before it was filed, alone in its batch."""
+
+    arrivals: Arrivals
+    source: Source
+    work: Batch
+    claimed: bytes  # the announced id
+
+
 After = Callable[[Sequence[Filed]], None]
 
 
@@ -84,8 +93,9 @@ class Arrivals:
 
     def __init__(
         self, store: Store, config: Nntp, news: News, *,
-        hostname: str, clock: Clock, peers: Peers, offers: Offers,
+        hostname: str, clock: Clock, peers: Peers, offers: Offers, behind: Behind[Soon] | None = None,
     ) -> None:  # fmt: skip
+        """``behind``: what was acknowledged before the configuration was read again."""
         self._store, self._config, self._news, self._clock = store, config, news, clock
         self.peers, self.offers = peers, offers
         self.host = config.path_host or hostname
@@ -98,9 +108,7 @@ class Arrivals:
             config.lines_fuzz,
         )
         self._groups = ArrivalGroups(store, clock)
-        self._ahead: set[bytes] = set()  # acknowledged, and not on the disk yet
-        self._soon: list[_Soon] = []  # acknowledged, to be filed
-        self._flushing: asyncio.Task[None] | None = None
+        self.behind = Behind(_file_behind) if behind is None else behind
         self.after: list[After] = []  # told of what was filed, after the flush; must not wait
         self.screen: Screen | None = None  # filters, set by who joins them
 
@@ -137,12 +145,12 @@ class Arrivals:
         return Answer.LATER if source.peer.resend else Answer.KNOWN
 
     def _is_known(self, one: bytes) -> bool:
-        return bool(self._store.known_many((one.decode("ascii"),))) or one in self._ahead
+        return bool(self._store.known_many((one.decode("ascii"),))) or one in self.behind.ids
 
     def _known(self, ids: Sequence[bytes]) -> set[bytes]:
         """Those of the ids that are in the history, or acknowledged and on their way there."""
         found = {each.encode() for each in self._store.known_many([each.decode("ascii") for each in ids])}
-        return found | self._ahead.intersection(ids) if self._ahead else found
+        return found | self.behind.ids.intersection(ids) if self.behind.ids else found
 
     # --- articles ----------------------------------------------------------------------------
 
@@ -242,7 +250,7 @@ class Arrivals:
 
         None: too many are on their way to the disk, or it needs waiting; take this one as usual.
         """
-        if len(self._soon) >= MAX_UNFLUSHED or len(data) > IN_ROW:
+        if len(data) > IN_ROW or not self.behind.takes(len(data)):
             return None
         if self.screen is not None and (self.screen.looks or self.screen.looks_at_ids):
             return None  # filters may have to wait
@@ -259,38 +267,27 @@ class Arrivals:
                 article = work.articles[0]
                 content = self._raw(article, list(places), dotless) or self._scanned(article)
                 self._put(source, work, 0, list(places), list(places.values()), content)
-        self._ahead.add(claimed)  # from here on it is here for everybody; `_flush_soon` takes that back
-        self._soon.append((source, work, claimed))
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.ensure_future(self._flush_soon())
+        self.behind.add(claimed, Soon(self, source, work, claimed), len(data))  # now it is here for everybody
         outcome = work.outcomes[0]
         return TAKEN if outcome is None else outcome
 
-    async def _flush_soon(self) -> None:
-        """Files what was acknowledged: all that has come while the last batch was on its way, together."""
-        while self._soon:
-            peer = self._soon[0][0].peer
-            count = next(
-                (at for at, one in enumerate(self._soon) if one[0].peer is not peer), len(self._soon)
-            )
-            batch = self._soon[: min(count, arriving.AT_ONCE)]
-            del self._soon[: len(batch)]
-            source, work = batch[0][0], Batch(len(batch))
-            for at, (_, alone, _) in enumerate(batch):
-                work.adopt(at, alone)
-            try:
-                await self._file(source, work)
-            except Problem as problem:
-                logger.warning("acknowledged articles lost", peer=peer.name, reason=problem.reason.value)
-                work.later(problem.text)
-            except Exception as bug:  # what was acknowledged behind it must not be lost as well
-                logger.error("acknowledged articles lost", peer=peer.name, exc_info=bug)  # noqa: TRY400
-                work.later(Reason.BUG.value)
-            finally:
-                claimed = [one[2] for one in batch]
-                self._ahead.difference_update(claimed)
-                self.offers.done(claimed)
-            self._counted(source, work)
+    async def file_acknowledged(self, source: Source, batch: Sequence[Soon]) -> None:
+        """Files what one peer was told that we have."""
+        work = Batch(len(batch))
+        for at, one in enumerate(batch):
+            work.adopt(at, one.work)
+        name = source.peer.name
+        try:
+            await self._file(source, work, behind=True)
+        except Problem as problem:
+            logger.warning("acknowledged articles lost", peer=name, reason=problem.reason.value)
+            work.later(problem.text)
+        except Exception as bug:  # what was acknowledged beside it must not be lost as well
+            logger.error("acknowledged articles lost", peer=name, exc_info=bug)  # noqa: TRY400
+            work.later(Reason.BUG.value)
+        finally:
+            self.offers.done([one.claimed for one in batch])
+        self._counted(source, work)
 
     # --- one batch ---------------------------------------------------------------------------
 
@@ -500,10 +497,12 @@ class Arrivals:
             return of_digest(known, hashlib.sha256(data).digest(), data, None)
         return content_of(data)
 
-    async def _file(self, source: Source, work: Batch) -> None:
+    async def _file(self, source: Source, work: Batch, *, behind: bool = False) -> None:
+        """``behind``: all of it was acknowledged already."""
+        write = self._store.write_behind if behind else self._store.write
         if not work.filings:
             if work.remembered:
-                await self._store.write(history.remember_all, work.remembered)
+                await write(history.remember_all, work.remembered)
             return
         order = sorted(work.filings)
         noticed = self._noticed
@@ -517,7 +516,7 @@ class Arrivals:
             wish = orders.read(content.digest, noticed)
             if wish is not None:
                 wishes[place] = wish
-        results = await self._store.write(
+        results = await write(
             acts.file_all,
             [work.filings[at] for at in order],
             wishes,
@@ -549,8 +548,21 @@ class Arrivals:
 
     async def close(self) -> None:
         """Waits for what was acknowledged already."""
-        if self._flushing is not None:
-            await asyncio.gather(self._flushing, return_exceptions=True)
+        await self.behind.close()
         await self._groups.close()
         await self.peers.close()
         self.offers.close()
+
+
+async def _file_behind(soon: Sequence[Soon]) -> None:
+    """Files what was acknowledged, each peer's apart, all in one transaction."""
+    parts: dict[tuple[int, str], list[Soon]] = {}
+    for one in soon:
+        parts.setdefault((id(one.arrivals), one.source.peer.name), []).append(one)
+    await asyncio.gather(
+        *[
+            ones[0].arrivals.file_acknowledged(ones[0].source, ones[start : start + GATHERED])
+            for ones in parts.values()
+            for start in range(0, len(ones), GATHERED)
+        ]
+    )

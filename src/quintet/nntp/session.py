@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from quintet import log, metrics
 from quintet.auth.identity import Identity
 from quintet.errors import BadSyntax, Hangup, Problem, Reason, Refused, TryLater
-from quintet.net.seam import Ask, Input, Peer, Replies, TlsInfo
+from quintet.net.seam import Ask, Input, Peer, Pending, Replies, TlsInfo
 from quintet.nntp import access, batches, lists, overview, pacing, packing, posting, reader, runs, transit
 from quintet.nntp.commands import Command
 from quintet.nntp.fetches import Run
@@ -289,7 +289,11 @@ class Session:
             raise access.refusal(self)
         if command.name in _IN_GROUP and self.group is None:
             return [reader.NO_GROUP]
-        replies = rule.handler(self, command, following)
+        if command.name in _READING and (coming := self.link.coming(command.args)) is not None:
+            return Pending(coming, lambda: self._paced(rule.handler(self, command, following)))
+        return self._paced(rule.handler(self, command, following))
+
+    def _paced(self, replies: Replies) -> Replies:
         return replies if self._throttle is None else self._throttle.replies(replies)
 
     def _together(
@@ -313,8 +317,9 @@ class Session:
         _COUNTERS[run.name].inc(len(run.words))
         if not self.may_read:
             return self.problem(access.refusal(self), None) * len(run.words)
-        replies = runs.answer(self, run)
-        return replies if self._throttle is None else self._throttle.replies(replies)
+        if (coming := self.link.coming(run.words)) is not None:
+            return Pending(coming, lambda: self._paced(runs.answer(self, run)))
+        return self._paced(runs.answer(self, run))
 
     def _unknown(self, count: int) -> list[Any]:
         """So many commands that are none, as far as they are answered."""

@@ -7,6 +7,7 @@ What is taken, and why not, is decided in `delivery.arrivals`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -33,12 +34,13 @@ _CHECKED = {Answer.WANTED: b"238 ", Answer.LATER: b"431 ", Answer.KNOWN: b"438 "
 class Link:
     """What a connection has to do with peers: whose it is, and what it was asked to send."""
 
-    __slots__ = ("_arrivals", "_peer", "_source", "cancels")
+    __slots__ = ("_arrivals", "_peer", "_source", "ahead", "cancels")
 
     def __init__(self, arrivals: Arrivals | None) -> None:
         self._arrivals = arrivals
         self._peer: Peer | None = None
         self._source: Source | None = None
+        self.ahead = False  # something was acknowledged before it was on the disk
         self.cancels = False  # after MODE CANCEL: a Message-ID alone is a command
 
     def source(self, session: Session) -> Source | None:
@@ -80,6 +82,19 @@ class Link:
         self._arrivals.peers.connections[peer.name] = count + 1
         self._peer = peer
         return True
+
+    def coming(self, words: Sequence[str]) -> asyncio.Future[None] | None:
+        """What to wait for before these are read, None for nothing.
+
+        What was acknowledged on this connection, or is asked for by its Message-ID, is there.
+        """
+        behind = self._arrivals.behind if self._arrivals is not None else None
+        if behind is None or not behind.ids:
+            return None
+        if self.ahead or any(word.startswith("<") and word.encode() in behind.ids for word in words):
+            self.ahead = False
+            return behind.hasten()
+        return None
 
     def forget(self) -> None:
         """TLS or a login changed who the other is; or the connection is gone."""
@@ -336,6 +351,7 @@ def sent(session: Session, came: Sent | Sending, following: Input) -> Replies:
         except TryLater as problem:  # the store cannot be asked
             outcome = Outcome(Fate.LATER, problem.text)
         if outcome is not None:
+            session.link.ahead = True
             return (_received(outcome),)
     return _flushed(session, source, came)
 

@@ -174,6 +174,11 @@ class Store:
         result: T = await self._writer.submit(fn, args, kwargs)
         return result
 
+    async def write_behind(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`write` for what was acknowledged already: nobody is waiting.  Raises as `write`."""
+        result: T = await self._writer.submit(fn, args, kwargs, behind=True)
+        return result
+
     async def write_once(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`write` for a function that also changes objects in memory: it is run once, and never again.
 

@@ -51,7 +51,7 @@ Late = Callable[[list[int]], None]
 class Job:
     """One call of `Store.write` on its way."""
 
-    __slots__ = ("args", "bounded", "error", "fn", "future", "kwargs", "once", "value")
+    __slots__ = ("args", "behind", "bounded", "error", "fn", "future", "kwargs", "once", "value")
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class Job:
         future: asyncio.Future[Any],
         bounded: bool,
         once: bool = False,
+        behind: bool = False,
     ) -> None:
         self.fn = fn
         self.args = args
@@ -68,6 +69,7 @@ class Job:
         self.future = future
         self.bounded = bounded
         self.once = once  # it must not be run a second time
+        self.behind = behind  # nobody waits for it
         self.value: Any = None
         self.error: BaseException | None = None
 
@@ -164,13 +166,17 @@ class Writer:
         *,
         once: bool = False,
         may_end: bool = False,
+        behind: bool = False,
     ) -> asyncio.Future[Any]:
-        """``may_end``: the future may be done when it is given, for who does not await it."""
+        """``may_end``: the future may be done when it is given, for who does not await it.
+
+        ``behind``: nobody waits for it, so no more does the loop for its flush.
+        """
         if self._closed:
             raise TryLater(Reason.SHUTDOWN)
         future = self._loop.create_future()
         bounded = self._inline and db.is_bounded(fn, args, kwargs)
-        self._waiting.append(Job(fn, args, kwargs, future, bounded, once))
+        self._waiting.append(Job(fn, args, kwargs, future, bounded, once, behind))
         if self._gathering is not None:
             if len(self._waiting) >= self._hoped:
                 self._gathering.cancel()
@@ -299,6 +305,7 @@ class Writer:
             and now < began + BRIEF_S
             and len(jobs) >= self._hoped
             and now > self._contended_until
+            and not any(job.behind for job in jobs)
         )
 
     def _commit_here(self, jobs: list[Job]) -> None:
