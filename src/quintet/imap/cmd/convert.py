@@ -88,7 +88,8 @@ async def convert(session: Session, command: Convert, _: Input) -> AsyncGenerato
             continue
         ref, digest = found
         message = Message(session.house.store.body(ref), len(ref.prefix), digest)
-        yield b"* %d CONVERTED (TAG %b) (" % (here.view.number(uid), fmt.string(command.tag))
+        called = uid if session.uid_only else here.view.number(uid)  # RFC 9586 3: no numbers
+        yield b"* %d CONVERTED (TAG %b) (" % (called, fmt.string(command.tag))
         lead = b""
         if command.uid or any(item.name == b"UID" for item in command.items):
             yield b"UID %d" % uid

@@ -137,7 +137,8 @@ async def unasked(
 ) -> AsyncGenerator[Any, None]:
     """FETCH lines that nobody's command asked for (RFC 5465 5.2); with a UID, and nothing is marked."""
     more = (b"UID", b"MODSEQ") if session.condstore else (b"UID",)
-    async with aclosing(lines(session, render.compile_items(items, more=more), ranges)) as told:
+    plan = render.compile_items(items, more=more, by_uid=session.uid_only)
+    async with aclosing(lines(session, plan, ranges)) as told:
         async for reply in told:
             yield reply
 

@@ -147,7 +147,7 @@ def _enter(
     lines = [here.flag_lines(), b"* %d EXISTS\r\n" % len(view)]
     if not session.rev2:  # both are gone in RFC 9051
         lines.append(b"* %d RECENT\r\n" % here.recent_count())
-        unseen = _first_unseen(session, where)
+        unseen = _first_unseen(session, where) if not session.uid_only else None  # a number (RFC 9586 3)
         number = view.number(unseen) if unseen else 0
         if number:
             lines.append(b"* OK [UNSEEN %d] First unseen\r\n" % number)
