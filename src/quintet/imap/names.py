@@ -22,7 +22,7 @@ PUBLIC = "Public/"
 RESERVED = (GROUPS, USERS, PUBLIC)  # beginnings of names that are not one's own
 MAX_NAME = 1000  # characters of a whole path
 MAX_LEVELS = 100
-MAX_PIECES = 64  # literals and wildcards of a LIST pattern
+MAX_PIECES = 256  # literals and wildcards of a LIST pattern; "%" for each of 100 levels is 199
 
 
 def decode(raw: bytes, *, utf8: bool) -> str:
@@ -79,7 +79,7 @@ def matches(text: str, name: str) -> bool:
     """True if the LIST pattern ``text`` matches all of ``name``; INBOX in any case.
 
     ``*`` matches anything, ``%`` anything within a level (RFC 9051 6.3.9).  Time is bounded by
-    pieces times length, where a regular expression would try every split.
+    pieces and length, where a regular expression would try every split.
 
     Raises:
         BadSyntax(TOO_MANY): more than `MAX_PIECES` pieces.
@@ -99,6 +99,11 @@ def matcher(text: str) -> Callable[[str], bool]:
     if pieces == ("%",):
         return lambda name: SEPARATOR not in name
     literal, *wild = pieces or ("",)
+    if literal not in ("*", "%") and wild == ["%"]:
+        end = len(literal)
+        return lambda name: (
+            (name.startswith(literal) and name.find(SEPARATOR, end) < 0) or (inbox and name == "INBOX")
+        )
     if literal not in ("*", "%") and wild == ["*"]:
         return lambda name: name.startswith(literal) or (inbox and name == "INBOX")
     if literal not in ("*", "%") and not wild:
@@ -106,26 +111,45 @@ def matcher(text: str) -> Callable[[str], bool]:
     return lambda name: _match(pieces, name) or (inbox and name == "INBOX")
 
 
+def effort(text: str) -> int:
+    """What matching a name costs: 0 for the patterns that clients send, else how many pieces."""
+    pieces = _pieces(text)
+    plain = len(pieces) < 2 or (len(pieces) == 2 and pieces[0] not in ("*", "%"))
+    return 0 if plain else len(pieces)
+
+
 def _match(pieces: tuple[str, ...], name: str) -> bool:
+    """Every place where the rest of the pattern may go on is a bit, so that a piece costs one step."""
     if pieces == ("*",):
         return True
-    at = {0}  # where the rest of the pattern may go on
     size = len(name)
+    everywhere = (1 << (size + 1)) - 1
+    at = 1
     for piece in pieces:
         if piece == "*":
-            at = set(range(min(at), size + 1))
+            at = everywhere & -(at & -at)  # from the first on
         elif piece == "%":
-            reached = 0
-            found: set[int] = set()
-            for position in sorted(at):
-                if position < reached:
-                    continue  # the same level: its rest is there already
-                end = name.find(SEPARATOR, position)
-                reached = (size if end < 0 else end) + 1
-                found.update(range(position, reached))
-            at = found
+            inner = (everywhere >> 1) & ~_spots(name, SEPARATOR)
+            at |= ((at & inner) + inner) ^ inner  # the sum carries up to the separator
+        elif not at & (at - 1):
+            start = at.bit_length() - 1
+            at = 1 << (start + len(piece)) if name.startswith(piece, start) else 0
         else:
-            at = {position + len(piece) for position in at if name.startswith(piece, position)}
+            for offset, letter in enumerate(piece):
+                at &= _spots(name, letter) >> offset
+                if not at:
+                    break
+            at <<= len(piece)
         if not at:
             return False
-    return size in at
+    return bool(at >> size & 1)
+
+
+@lru_cache(maxsize=64)  # of a name that is held against many pieces
+def _spots(name: str, letter: str) -> int:
+    """Where ``letter`` stands, as bits."""
+    found, at = 0, name.find(letter)
+    while at >= 0:
+        found |= 1 << at
+        at = name.find(letter, at + 1)
+    return found

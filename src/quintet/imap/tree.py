@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from quintet.errors import Reason, Refused
 from quintet.imap import names, places, referrals
 from quintet.store import access, folders
 from quintet.store import groups as store_groups
@@ -25,6 +27,7 @@ USES = {  # RFC 6154 2, RFC 8457 3
 }  # fmt: skip
 # those that a client may give: \\All and \\Flagged are views, which we do not have
 GIVEN = {use.upper(): role for role, use in USES.items() if role not in ("all", "flagged")}
+MATCHING_S = 2.0  # seconds of CPU for one command; 10,000 usual names and a usual pattern take 10 ms
 _HAS, HAS_NO = b"\\HasChildren", b"\\HasNoChildren"
 
 
@@ -216,11 +219,10 @@ def choose(
     ``besides``: names above others that are told, but are not in the tree.
     """
     criteria = tuple(option for option in (b"SUBSCRIBED", b"SPECIAL-USE") if option in select)
-    tests = [names.matcher(pattern) for pattern in asked]
     known: set[str] = set(tree.nodes) | tree.parents
     if b"SUBSCRIBED" in select:
         known |= tree.subscribed | ancestors(tree.subscribed)
-    matching = [name for name in known if any(test(name) for test in tests)]
+    matching = matching_names(known, asked)
     matching.sort(key=lambda name: (name != "INBOX", name))
     if not criteria:
         # a name that only lies above others is told where no pattern reaches those (RFC 3501 6.3.8, "%")
@@ -236,6 +238,26 @@ def choose(
         for name in matching
         if name in meeting or name in untold
     ]
+
+
+def matching_names(known: Iterable[str], asked: Iterable[str]) -> list[str]:
+    """Those that match a pattern, in no order.
+
+    Raises:
+        Refused(TOO_MANY): so many wildcards, and so many and long names, that it takes too long.
+    """
+    patterns = dict.fromkeys(asked)
+    tests = [names.matcher(pattern) for pattern in patterns]
+    if not any(map(names.effort, patterns)):
+        return [name for name in known if any(test(name) for test in tests)]
+    found: list[str] = []
+    until = time.thread_time() + MATCHING_S
+    for count, name in enumerate(known):
+        if not count % 64 and time.thread_time() > until:
+            raise Refused(Reason.TOO_MANY, "too many wildcards for so many mailboxes")
+        if any(test(name) for test in tests):
+            found.append(name)
+    return found
 
 
 def _meeting(tree: Tree, criteria: tuple[bytes, ...]) -> set[str]:

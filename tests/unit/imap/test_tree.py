@@ -265,3 +265,33 @@ async def test_a_list_that_is_asked_for_again_tells_what_is_there_now(tmp_path: 
     assert b'(\\HasNoChildren) "/" New\r\n' in not_any_more
     assert gone.partition(b"* LIST")[2] == first.partition(b"* LIST")[2]
     assert b"* XLIST" in old and b"\\Inbox" in old
+
+
+async def test_hostile_patterns_over_many_long_names_end_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LIST says so when it would take too long; it took 4 ms a name and pattern, LSUB on the loop thread."""
+    monkeypatch.setattr(tree, "MATCHING_S", 0.4)
+    long = [f"{'a' * 900}{number}" for number in range(400)]
+    async with open_world(tmp_path / "data") as world:
+
+        def fill(tx: Tx) -> None:
+            account = accounts.find(tx, "alice@example.org")
+            assert account is not None
+            for name in long:
+                folders.create(tx, account.id, name)
+                folders.subscribe(tx, account.id, name)
+
+        await world.store.write(fill)
+        wild = " ".join(f"{'*a' * 60}%{number}x" for number in range(90))
+        said = await converse(
+            world.service,
+            b"a1 LOGIN alice@example.org demo\r\n"
+            + f'a2 LIST "" ({wild})\r\n'.encode()
+            + b'a3 LIST "" ("*a*1" %)\r\n'
+            + b'a4 LSUB "" "*a*17"\r\n',
+        )
+        assert b"\r\na2 NO [LIMIT] " in said
+        assert b"\r\na3 OK " in said
+        assert b"\r\na4 OK " in said
+        assert said.count(b'* LSUB () "/" ' + b"a" * 900 + b"17\r\n") == 1

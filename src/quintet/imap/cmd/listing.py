@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from quintet.imap.session import Session
     from quintet.net.seam import Input, Replies
     from quintet.store.db import Tx
+    from quintet.store.model import AccountId
 
 GROUPS = names.GROUPS.removesuffix("/")
 NOSELECT = b"\\Noselect"
@@ -37,7 +38,7 @@ def list_(session: Session, command: commands.List, _: Input) -> Replies:
         word = _word(command)
         return updates.then(session, b'* %b (\\Noselect) "/" ""\r\n%b OK Done\r\n' % (word, command.tag))
     asked = _patterns(session, command)
-    if not (command.status or command.metadata or b"MYRIGHTS" in command.give):
+    if not (command.status or command.metadata or b"MYRIGHTS" in command.give or _is_wild(asked)):
         told = session.house.store.peek(_few, session, command, asked)
         if told is not None:
             news = updates.then(session, b"%b OK Done\r\n" % command.tag)
@@ -97,6 +98,11 @@ def _patterns(session: Session, command: commands.List) -> list[str]:
     return found
 
 
+def _is_wild(asked: list[str]) -> bool:
+    """Matching costs more than the loop thread has time for."""
+    return any(map(names.effort, asked))
+
+
 def remote(session: Session) -> dict[str, tuple[str, ...]]:
     """The mailboxes that lie on other servers (RFC 2193)."""
     return referrals.mailboxes(session.house.config.remote_mailboxes, session.house.hostname)
@@ -151,7 +157,7 @@ def _block_name(session: Session, command: commands.List, asked: list[str]) -> n
 async def _together(session: Session, command: commands.List, asked: list[str]) -> list[bytes] | None:
     """As `_few`, after what is told of newsgroups was made; None where that does not help."""
     house = session.house
-    if not (_alike(command) and house.config.list_groups):
+    if not (_alike(command) and house.config.list_groups) or _is_wild(asked):
         return None
     async with house.newsgroups.making:
         told = house.store.peek(_few, session, command, asked)  # somebody else may have made it
@@ -252,16 +258,8 @@ def _after(tx: Tx, session: Session, where: Place, one: tree.Line, command: comm
 async def lsub(session: Session, command: commands.Lsub, _: Input) -> AsyncGenerator[Any, None]:
     """RFC 3501 6.3.9: subscribed names, there or not; "%" tells the parent of what it does not reach."""
     pattern = _pattern(session, command.reference, command.pattern)
-    matches = names.matcher(pattern)
-    subscribed = set(await session.house.store.read(folders.subscriptions, session.user.account_id))
-    if not command.remote:  # RFC 2193 3: only RLSUB tells of those
-        far = remote(session)
-        subscribed = {name for name in subscribed if not far or not referrals.hosts_of(far, name)}
-    found: list[tuple[str, tuple[bytes, ...]]] = [(name, ()) for name in subscribed if matches(name)]
-    if pattern.endswith("%"):
-        above = {name for one in subscribed for name in tree.above(one)} - subscribed
-        found += [(name, (b"\\Noselect",)) for name in above if matches(name)]
-    found.sort(key=lambda one: (one[0] != "INBOX", one[0]))
+    far = {} if command.remote else remote(session)  # RFC 2193 3: only RLSUB tells of those
+    found = await session.house.store.read(_subscribed, session.user.account_id, pattern, far)
     for start in range(0, len(found), PAGE):
         yield b"".join(
             [line(session.utf8, b"LSUB", name, told) for name, told in found[start : start + PAGE]]
@@ -270,6 +268,20 @@ async def lsub(session: Session, command: commands.Lsub, _: Input) -> AsyncGener
     for reply in await updates.told(session):
         yield reply
     yield b"%b OK Done\r\n" % command.tag
+
+
+def _subscribed(
+    tx: Tx, account: AccountId, pattern: str, far: dict[str, tuple[str, ...]]
+) -> list[tuple[str, tuple[bytes, ...]]]:
+    """In a reader thread: names and their attributes, INBOX first."""
+    subscribed = {name for name in folders.subscriptions(tx, account) if not referrals.hosts_of(far, name)}
+    found: list[tuple[str, tuple[bytes, ...]]] = [
+        (name, ()) for name in tree.matching_names(subscribed, [pattern])
+    ]
+    if pattern.endswith("%"):
+        above = tree.ancestors(subscribed) - subscribed
+        found += [(name, (NOSELECT,)) for name in tree.matching_names(above, [pattern])]
+    return sorted(found, key=lambda one: (one[0] != "INBOX", one[0]))
 
 
 def namespace(session: Session, command: commands.Namespace, _: Input) -> Replies:
