@@ -87,6 +87,8 @@ class SmtpTransport:
         try:
             await link.begin(self._securer, policy, early)
         except BaseException as error:
+            if isinstance(error, Problem) and not isinstance(error, Hangup):
+                await link.close()  # RFC 5321 4.1.1.10: not without QUIT
             client.abort()
             if early is not None and isinstance(error, Problem) and not isinstance(error, TlsFailed):
                 self._met.forget(hop)
@@ -114,6 +116,7 @@ class SmtpLink:
         self._client, self._hop, self._helo, self._clock = client, hop, helo, clock
         self._offers = self.offered = NOTHING  # ``offered``: the first time
         self._usable = True
+        self._full = False  # its limits are reached: QUIT comes next
         self._sent = 0  # transactions
         self._begun: _Exchange | None = None  # the next message's envelope went along with the last one's end
         self._domains: set[str] = set()  # of recipients, where only so many may be named
@@ -121,7 +124,7 @@ class SmtpLink:
     @property
     def usable(self) -> bool:
         """A host that said more than it was asked is out of step: what it says next is of no use."""
-        return self._open and (self._begun is not None or not self._client.unread)
+        return self._open and not self._full and (self._begun is not None or not self._client.unread)
 
     @property
     def _open(self) -> bool:
@@ -244,10 +247,10 @@ class SmtpLink:
             exchange = waiting.pop(0)
             ours = exchange.ours
             if offered.domain_max and not self._room_for({each.domain for each in ours}):
-                self._usable = False  # RFC 9422 4.3: that would be too many for this session
+                self._full = True  # RFC 9422 4.3: that would be too many for this session
                 if self._sent == before:
                     raise TryLater(Reason.CLOSED, f"{hop.host} takes no more domains in this session")
-            if not self._open:
+            if not self._open or self._full:
                 late = Answer(Result.LATER, "4.4.2", f"{hop.host} ended the session", hop.host)
                 answers.update((each.number, late) for each in ours)
                 continue
@@ -317,7 +320,7 @@ class SmtpLink:
 
     def _left_over(self, ours: Sequence[outgoing.Named], found: Sequence[Answer]) -> list[outgoing.Named]:
         """Who did not fit into a transaction that others went through with: RFC 5321 4.5.3.1.10."""
-        if not self._open or not any(answer.result is Result.DONE for answer in found):
+        if not self._open or self._full or not any(answer.result is Result.DONE for answer in found):
             return []
         return [
             each
@@ -388,7 +391,7 @@ class SmtpLink:
                     answers[number] = self._lost(error.text)
         self._sent += 1
         if 0 < self._offers.mail_max <= self._sent:
-            self._usable = False
+            self._full = True
         return answers
 
     async def _dotted(

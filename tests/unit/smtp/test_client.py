@@ -11,7 +11,7 @@ from quintet.delivery.envelope import NULL, USUAL, DeliverBy, Mailbox, Wishes
 from quintet.delivery.letter import HeldBody
 from quintet.delivery.tlspolicy import Demand
 from quintet.delivery.transport import Answer, Hop, Letter, Result, To
-from quintet.errors import Reason, TryLater
+from quintet.errors import Problem, Reason, TryLater
 from quintet.smtp import heard
 from quintet.smtp.client import SmtpTransport
 from tests.support.nexthost import NextHost, next_host
@@ -169,6 +169,30 @@ async def test_limits_of_the_host_are_kept():
         await sender.send(letter(), *to("a@b.test"))
         assert not sender.link.usable
         await sender.close()
+        assert host.heard[-1] == "QUIT"
+
+
+@pytest.mark.parametrize(
+    ("options", "hop"),
+    [
+        ({"greeting": "554 no mail from you"}, {}),  # 3.1: it waits for QUIT
+        ({"greeting": "521 no mail here"}, {}),
+        ({"replies": {"EHLO": "550 not you", "HELO": "550 not you"}}, {}),
+        ({}, {"tls": "must"}),
+        (
+            {"offers": [*PLAIN, "AUTH PLAIN"], "replies": {"AUTH": "535 5.7.8 no"}},
+            {"user": "x", "password": "y"},
+        ),
+    ],
+)
+async def test_a_session_that_is_not_wanted_ends_with_quit(options, hop):
+    # RFC 5321 4.1.1.10: MUST NOT close before QUIT, even if there was an error
+    async with next_host(**options) as host:
+        hop = Hop("next.test", "127.0.0.1", host.port, **{"tls": "never", **hop})
+        with pytest.raises(Problem):
+            await SmtpTransport("mx.test", clock=FrozenClock()).connect(hop)
+        assert host.heard[-1] == "QUIT"
+        assert host.connections == 1
 
 
 @pytest.mark.parametrize(
