@@ -1,7 +1,8 @@
 """An 8-bit message for a host that takes seven bits only: its 8-bit bodies as quoted-printable or base64.
 
 Pure; whole messages.  What cannot be said in seven bits without harm stays what it is, and the caller
-returns the mail instead: 8-bit headers (RFC 6532), signed or encrypted parts (RFC 1847).
+returns the mail instead: 8-bit headers (RFC 6532), signed or encrypted parts (RFC 1847).  Such headers
+within a part that is made for them go along, for those parts may be encoded whole (RFC 6532 3.5, RFC 6533).
 RFC 6152 3, RFC 2045 6; text that names no charset is called ``unknown-8bit``, the word of RFC 1428.
 """
 
@@ -18,6 +19,8 @@ _ENCODING = re.compile(
 MAX_LINE = 998  # octets, RFC 5322 2.1.1
 _UNENCODED = ("7bit", "8bit", "binary")
 _SEALED = ("signed", "encrypted")
+# message/...: the only ones that may have an encoding (RFC 6532 3.5, 3.7; RFC 6533 6)
+_GLOBAL = ("global", "global-headers", "global-delivery-status", "global-disposition-notification")
 
 Edit = tuple[int, int, bytes]  # start, end, what stands there instead
 
@@ -45,6 +48,8 @@ def _narrow(data: bytes, part: Part, edits: list[Edit], binary: bool) -> bool:
     """Collects what must change in one entity; False when it may not be changed."""
     if _fits(data[part.header_start : part.end], binary):
         return True
+    if part.type == "message" and part.subtype in _GLOBAL:
+        return _encoded(data, part, b"base64", edits)
     if part.children or part.message is not None:
         if part.type == "multipart" and part.subtype in _SEALED:
             return False
@@ -53,12 +58,21 @@ def _narrow(data: bytes, part: Part, edits: list[Edit], binary: bool) -> bool:
         inner = part.children if part.message is None else (part.message.body,)
         return all(_narrow(data, each, edits, binary) for each in inner)
     body = data[part.body_start : part.end]
-    if _fits(body, binary) or part.encoding not in _UNENCODED or part.type in ("multipart", "message"):
+    if _fits(body, binary) or part.type in ("multipart", "message"):
         return False
-    if part.type == "text" and not _unlined(body):
-        name, encoded = b"quoted-printable", transfer.encode_quoted_printable(body)
+    lines = part.type == "text" and not _unlined(body)
+    return _encoded(data, part, b"quoted-printable" if lines else b"base64", edits)
+
+
+def _encoded(data: bytes, part: Part, name: bytes, edits: list[Edit]) -> bool:
+    """The body of an entity as a whole; False where it has an encoding already."""
+    if part.encoding not in _UNENCODED:
+        return False
+    body = data[part.body_start : part.end]
+    if name == b"base64":
+        encoded = transfer.encode_base64(body).removesuffix(b"\r\n")
     else:
-        name, encoded = b"base64", transfer.encode_base64(body).removesuffix(b"\r\n")
+        encoded = transfer.encode_quoted_printable(body)
     edits.append((part.body_start, part.end, encoded))
     return _label(data, part, name, edits)
 

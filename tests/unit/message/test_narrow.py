@@ -1,5 +1,6 @@
 """8-bit messages in seven bits: read by the stdlib, they say the same."""
 
+import base64
 import email
 import email.policy
 
@@ -48,6 +49,29 @@ def test_says_the_same(text: str) -> None:
     assert bodies(result) == bodies(text.encode())
     assert b"8bit" not in result
     assert scan(result).bare_lf is False
+
+
+@pytest.mark.parametrize(
+    ("subtype", "inner"),
+    [
+        ("global", "Subject: Grüße\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nZürich\r\n"),
+        ("global-headers", "Subject: Grüße\r\n"),
+        ("global-delivery-status", "Reporting-MTA: dns; x.test\r\n\r\nFinal-Recipient: utf-8; ü@x.test\r\n"),
+        ("global-disposition-notification", "Final-Recipient: utf-8; ü@x.test\r\n"),
+    ],
+)
+def test_parts_made_for_utf8_headers_are_encoded_whole(subtype: str, inner: str) -> None:
+    """RFC 6532 3.5, 3.7: "it MUST have an appropriate content-transfer-encoding applied"; RFC 6533 6."""
+    part = f"--B\r\nContent-Type: message/{subtype}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n{inner}\r\n"
+    result = narrowed(MIXED.replace("--B--", part + "--B--"))
+    assert result is not None
+    assert result.isascii()
+    head, _, encoded = result.partition(f"message/{subtype}\r\n".encode())[2].partition(b"\r\n\r\n")
+    assert head == b"Content-Transfer-Encoding: base64"
+    assert base64.b64decode(encoded.partition(b"--B--")[0]) == inner.encode()
+    assert narrowed(result.decode()) == result  # and for the next such host
+    signed = MIXED.replace("--B--", part.replace("8bit", "base64") + "--B--")
+    assert narrowed(signed) is None  # an encoding that does not hold is not made right
 
 
 def test_raw_text_is_called_unknown() -> None:
