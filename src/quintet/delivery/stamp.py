@@ -25,7 +25,11 @@ _TLS12 = re.compile(r"((?:EC)?DHE)-(RSA|ECDSA)-(AES\d+-GCM-SHA\d+|CHACHA20-POLY1
 
 
 def return_path(sender: Mailbox) -> bytes:
-    """The sender of the envelope, put there by the host of final delivery (RFC 5321 4.4)."""
+    """The sender of the envelope, put there by the host of final delivery (RFC 5321 4.4).
+
+    Deviates: it should be the only one; what a sender wrote stays below it, for a message has one body here,
+    which also goes to others, and a relay must not look for it.
+    """
     return f"Return-Path: <{sender}>\r\n".encode()
 
 

@@ -249,7 +249,10 @@ def _of_usual(found: re.Match[bytes]) -> Parameters:
 
 def _hello(verb: str) -> Callable[[bytes], Hello]:
     def read(rest: bytes) -> Hello:
-        """Any one word is taken: many clients send a name that is no domain (RFC 5321 4.1.4)."""
+        """Any one word is taken (RFC 5321 4.1.4).
+
+        Deviates: RFC 5321 4.1.2 has 501 for characters that no domain has, and many clients send them.
+        """
         name = rest.strip(b" ")
         if not name or b" " in name or len(name) > address.MAX_DOMAIN:
             raise BadSyntax(f"{verb} needs one domain")

@@ -151,6 +151,7 @@ ROWS: tuple[Row, ...] = (
     _deliver_by,  # RFC 2852 2
     _priority,  # RFC 6710 3
     _no_soliciting,  # RFC 3865 2
+    # Deviates: RFC 5321 2.2.2 wants words that are not registered to begin with X, and Exim's do not
     _prdr,  # draft-hall-prdr 2
     _pipe_connect,  # Exim's specification, pipelining_connect_advertise_hosts
     _verp,  # Postfix's VERP_README

@@ -267,6 +267,7 @@ class Transaction:
         if envelope.wishes.binary:
             self._repairer = BinaryGuard()
         elif "repair" in (config.bare_line_ends, config.nul, config.long_lines):
+            # Deviates: RFC 5321 6.4 lets no relay repair, but what goes on as it is may be two messages there
             self._repairer = Repairer(
                 guarded=desk.role is not Role.SUBMISSION,
                 line_ends=config.bare_line_ends == "repair",
