@@ -22,6 +22,7 @@ from quintet.config.acme import Acme
 from quintet.config.listeners import STANDARD
 from quintet.config.net import Certificate, Tls
 from quintet.net import acme, tls
+from tests.support import ports
 from tests.support.server import spawn_server
 from tests.support.serving import serving
 
@@ -34,12 +35,6 @@ pytestmark = [
 ]
 
 NAMES = ("mail.quintet.test", "news.quintet.test")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -56,8 +51,9 @@ class Authority:
     """A running pebble; it asks our ``http_port`` and ``tls_port`` for proofs."""
 
     def __init__(self, folder: Path) -> None:
-        self.port, self.http_port, self.tls_port = free_port(), free_port(), free_port()
-        self._dns, self._management, self._admin = free_port(), free_port(), free_port()
+        self._keeping = contextlib.ExitStack()
+        numbers = ports.keep_some(6, self._keeping)
+        self.port, self.http_port, self.tls_port, self._dns, self._management, self._admin = numbers
         self.ca_file = folder / "ca.pem"
         self._folder = folder
         authority = trustme.CA()
@@ -107,6 +103,7 @@ class Authority:
             process.terminate()
         for process in self._processes:
             process.wait(10)
+        self._keeping.close()
 
 
 @pytest.fixture(scope="module")

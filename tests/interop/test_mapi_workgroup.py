@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -43,14 +41,8 @@ def _letters(mta: postfix.Postfix) -> set[str]:
 
 @pytest.mark.skipif(bool(inn.missing()), reason=inn.missing() or "there")
 async def test_innd() -> None:
-    server = inn.Inn(Path(tempfile.mkdtemp(prefix="quintet-inn-")), "news.example.org", ["local.test"])
-    server.folder.chmod(0o755)
-    await asyncio.to_thread(server.prepare)
-    try:
-        await server.start()
+    async with inn.inn("news.example.org", ["local.test"]) as server:
         assert await asyncio.to_thread(_post, server.port) == {"posts"}
-    finally:
-        await asyncio.to_thread(server.stop)
 
 
 def _post(port: int) -> set[str]:

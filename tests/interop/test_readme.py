@@ -9,12 +9,9 @@ played on a demo too, which stands for the server in /etc.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import random
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.support import ports
 
 pytestmark = pytest.mark.interop
 
@@ -184,7 +183,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     python = folder / ".venv" / "bin" / "python"
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    base = free_base()
+    with ports.kept_base(STANDARD) as base:
+        yield from _placed(folder, base)
+
+
+def _placed(folder: Path, base: int) -> Iterator[Place]:
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith(("COVERAGE_", "TMUX"))},
         "HOME": str(folder),
@@ -218,19 +221,6 @@ def _banner(demo: subprocess.Popen[bytes], out: Path) -> str:
         assert demo.poll() is None and time.monotonic() < until, out.read_text(errors="replace")
         time.sleep(0.05)
     return out.read_text()
-
-
-def free_base() -> int:
-    """A port base whose standard ports are all free."""
-    for base in random.sample(range(20000, 32000, 1000), 12):
-        with contextlib.ExitStack() as opened:
-            try:
-                for port in STANDARD:
-                    opened.enter_context(socket.socket()).bind(("127.0.0.1", base + port))
-            except OSError:
-                continue
-            return base
-    pytest.skip("no free range of ports")
 
 
 # --- the tests --------------------------------------------------------------------------------------------

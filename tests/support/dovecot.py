@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.support import ports
+
 DOVECOT = shutil.which("dovecot", path="/usr/sbin:/usr/bin")
 HOST = "127.0.0.1"
 PASSWORD = "pw"
@@ -59,18 +61,21 @@ def missing() -> str:
 @contextlib.contextmanager
 def running(mail: Path) -> Iterator[int]:
     """Its port; ``mail`` has a Maildir for each user, of the user "mail"."""
+    with ports.kept() as port, _running(mail, port):
+        yield port
+
+
+@contextlib.contextmanager
+def _running(mail: Path, port: int) -> Iterator[None]:
     assert DOVECOT is not None
     folder = Path(tempfile.mkdtemp(prefix="quintet-dovecot-"))
     folder.chmod(0o755)  # its processes are not root
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
     text = CONFIG.format(dir=folder, mail=mail, port=port, password=PASSWORD)
     (folder / "dovecot.conf").write_text(text)
     process = subprocess.Popen([DOVECOT, "-F", "-c", str(folder / "dovecot.conf")])
     try:
         _await(process, port, folder / "log")
-        yield port
+        yield
     finally:
         process.terminate()
         try:

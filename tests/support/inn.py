@@ -10,7 +10,6 @@ import asyncio
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -18,6 +17,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+
+from tests.support import ports
 
 ROOT = Path(__file__).parent.parent.parent
 UNPACKED = ROOT / "build" / "unpacked"
@@ -71,7 +72,7 @@ class Inn:
     feeds: Sequence[Feed] = ()
     senders: Sequence[str] = ("127.0.0.1",)
     options: str = ""  # more lines of incoming.conf, for all peers
-    port: int = 0
+    port: int = 119
     address: str = "127.0.0.1"
     prefix: Sequence[str] = ()  # a command that enters a namespace
     _process: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -94,10 +95,6 @@ class Inn:
 
     def prepare(self) -> None:
         """Writes the configuration and an empty spool."""
-        if not self.port:
-            with socket.socket() as probe:
-                probe.bind((self.address, 0))
-                self.port = probe.getsockname()[1]
         for name in ("etc/filter", "db", "log/OLD", "run", "http", "tmp", "spool/articles", "spool/overview",
                      "spool/incoming/bad", "spool/outgoing", "spool/archive", "spool/innfeed"):  # fmt: skip
             (self.folder / name).mkdir(parents=True, exist_ok=True)
@@ -237,9 +234,9 @@ class Inn:
 @asynccontextmanager
 async def inn(path_host: str, groups: Sequence[str], **options: object) -> AsyncIterator[Inn]:
     """A running one, in a folder of its own: those of pytest are closed to other users now and then."""
-    with tempfile.TemporaryDirectory(prefix="inn-") as name:
+    with tempfile.TemporaryDirectory(prefix="inn-") as name, ports.kept() as port:
         Path(name).chmod(0o755)
-        made = Inn(Path(name) / "inn", path_host, groups, **options)  # type: ignore[arg-type]  # of Inn
+        made = Inn(Path(name) / "inn", path_host, groups, port=port, **options)  # type: ignore[arg-type]  # of Inn
         made.prepare()
         try:
             await made.start()

@@ -6,13 +6,14 @@ Needs root (Postfix drops privileges by itself) and the program; `missing` says 
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support import ports
 
 POSTFIX = shutil.which("postfix", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 DAEMONS = Path("/usr/lib/postfix/sbin")
@@ -108,12 +109,16 @@ class Postfix:
 @asynccontextmanager
 async def postfix(relay_port: int, users: tuple[str, ...] = ("zoe",)) -> AsyncIterator[Postfix]:
     """Takes mail for postfix.test, and relays example.org to ``relay_port`` of this machine."""
+    with ports.kept() as port:
+        async with _postfix(port, relay_port, users) as running:
+            yield running
+
+
+@asynccontextmanager
+async def _postfix(port: int, relay_port: int, users: tuple[str, ...]) -> AsyncIterator[Postfix]:
     assert POSTFIX is not None
     folder = Path(tempfile.mkdtemp(prefix="quintet-postfix-"))
     folder.chmod(0o755)  # its daemons are not root
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     for name in ("etc", "spool", "lib", "vmail"):
         (folder / name).mkdir()
     shutil.chown(folder / "lib", "postfix")

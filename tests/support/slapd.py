@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from tests.support import ports
+
 ROOT = Path(__file__).parent.parent.parent
 UNPACKED = ROOT / "build" / "unpacked"
 HOST = "127.0.0.1"
@@ -56,6 +58,12 @@ def missing() -> str:
 @contextlib.contextmanager
 def running() -> Iterator[int]:
     """Its port; the directory is empty."""
+    with ports.kept() as port, _running(port):
+        yield port
+
+
+@contextlib.contextmanager
+def _running(port: int) -> Iterator[None]:
     found = places()
     assert found is not None
     program, lib, etc = found
@@ -63,9 +71,6 @@ def running() -> Iterator[int]:
     (folder / "data").mkdir()
     text = CONFIG.format(etc=etc, dir=folder, lib=lib, base=BASE, admin=ADMIN, secret=SECRET)
     (folder / "slapd.conf").write_text(text)
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
     libraries = [lib, *lib.glob("*-linux-gnu"), lib / "ldap"]
     process = subprocess.Popen(
         [str(program), "-f", str(folder / "slapd.conf"), "-h", f"ldap://{HOST}:{port}", "-d", "0"],
@@ -75,7 +80,7 @@ def running() -> Iterator[int]:
     )
     try:
         _await(process, port)
-        yield port
+        yield
     finally:
         process.terminate()
         try:

@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -22,26 +21,10 @@ from typing import Any
 import psutil
 
 from quintet.config.listeners import STANDARD
-from tests.support import server
+from tests.support import ports, server
 
 READY_S = 60.0
 END_S = 20.0
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that are free now; all different.
-
-    Not from the range that connections take theirs from: while a server is down, a client that tries
-    again and again would one day get the server's own port, and keep it.
-    """
-    with contextlib.ExitStack() as opened:
-        found: list[int] = []
-        while len(found) < count:
-            port = random.randrange(12_000, 20_000)
-            with contextlib.suppress(OSError):
-                opened.enter_context(socket.socket()).bind((server.HOST, port))
-                found.append(port)
-        return found
 
 
 def plain_environment() -> dict[str, str]:
@@ -77,7 +60,8 @@ class Victim:
 
     def __init__(self, folder: Path, protocols: tuple[str, ...], **sections: Any) -> None:
         self.folder = folder
-        self.ports = dict(zip(protocols, free_ports(len(protocols)), strict=True))
+        self._keeping = contextlib.ExitStack()
+        self.ports = dict(zip(protocols, ports.keep_some(len(protocols), self._keeping), strict=True))
         standard = {each.name: each for each in STANDARD}
         listeners = {
             name: dataclasses.replace(standard[name], address=server.HOST, port=port, tls="none")
@@ -164,6 +148,7 @@ class Victim:
 
     def close(self) -> None:
         self._notices.close()
+        self._keeping.close()
 
 
 def _alive(process: psutil.Process) -> bool:

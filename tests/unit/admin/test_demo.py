@@ -13,10 +13,12 @@ from quintet.admin.demo import articles, letters
 from quintet.admin.demo.furnish import ACCOUNTS, furnish
 from quintet.admin.demo.item import Item
 from quintet.config.auth import Auth
+from quintet.config.listeners import STANDARD
 from quintet.config.store import Store as StoreConfig
 from quintet.message.scan import scan
 from quintet.store import accounts, entries, folders, groups
 from quintet.store.store import Store
+from tests.support import ports
 
 ITEMS = (*letters.LETTERS, *articles.ARTICLES)
 NOW = 1_767_600_000_000
@@ -83,16 +85,19 @@ def test_a_configuration_that_somebody_changed_is_kept(tmp_path: Path) -> None:
         heard.clear()
         assert cli.run(["demo", "--data", str(tmp_path), *options], serve) == 0
 
-    run("--port-base", "28000")
-    run("--port-base", "28100")
-    assert "port = 28243\n" in path.read_text()
-    assert "changed by hand" not in heard[0]
-    mine = path.read_text().replace("port = 28243\n", "port = 28244  # mine\n")
-    path.write_text(mine)
-    run("--port-base", "28200")
-    assert path.read_text() == mine
-    assert "changed by hand" in heard[0]
-    assert ":28125" in heard[0]  # as the file says, not the option
-    path.unlink()
-    run("--port-base", "28200")
-    assert "port = 28343\n" in path.read_text()
+    wanted = {base + each.port for base in (0, 100, 200) for each in STANDARD}
+    with ports.kept_base(wanted) as base:
+        run("--port-base", str(base))
+        run("--port-base", str(base + 100))
+        told = f"port = {base + 243}\n"
+        assert told in path.read_text()
+        assert "changed by hand" not in heard[0]
+        mine = path.read_text().replace(told, f"port = {base + 244}  # mine\n")
+        path.write_text(mine)
+        run("--port-base", str(base + 200))
+        assert path.read_text() == mine
+        assert "changed by hand" in heard[0]
+        assert f":{base + 125}" in heard[0]  # as the file says, not the option
+        path.unlink()
+        run("--port-base", str(base + 200))
+        assert f"port = {base + 343}\n" in path.read_text()

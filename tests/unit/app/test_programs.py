@@ -16,6 +16,8 @@ import psutil
 import pytest
 
 from quintet.admin import control
+from quintet.config.listeners import STANDARD
+from tests.support import ports
 from tests.support.server import HOST, Spawned, configured, spawn_server, write_config
 
 pytestmark = pytest.mark.unmeasured
@@ -287,9 +289,14 @@ def test_sockets_of_systemd_are_taken(tmp_path: Path) -> None:
         assert process.returncode == 0, err
 
 
+@pytest.fixture
+def base() -> Iterator[int]:
+    with ports.kept_base(each.port for each in STANDARD) as found:
+        yield found
+
+
 @pytest.mark.slow
-def test_demo_starts_answers_everywhere_and_goes_on_where_it_was(tmp_path: Path) -> None:
-    base = _free_base()
+def test_demo_starts_answers_everywhere_and_goes_on_where_it_was(tmp_path: Path, base: int) -> None:
     for turn in ("first", "second"):
         process = subprocess.Popen(
             [
@@ -340,17 +347,3 @@ def test_demo_starts_answers_everywhere_and_goes_on_where_it_was(tmp_path: Path)
             process.communicate(timeout=60)
             timer.cancel()
         assert process.returncode == 0
-
-
-def _free_base() -> int:
-    from quintet.config.listeners import STANDARD
-
-    for base in range(20000, 60000, 1009):
-        with contextlib.ExitStack() as stack:
-            try:
-                for each in STANDARD:
-                    stack.enter_context(socket.socket()).bind((HOST, base + each.port))
-            except OSError:
-                continue
-            return base
-    raise AssertionError("no free ports")
