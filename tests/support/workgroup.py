@@ -155,12 +155,14 @@ def _watch(store: Store, folder: Folder, did: Did) -> None:
 
     async def both() -> str:
         task = asyncio.create_task(first())
-        await asyncio.sleep(0.2)
-        made = await asyncio.to_thread(folder.create, Message, subject="News")
+        made = []
         async with asyncio.timeout(WAIT_S):
-            told = await task
-        await asyncio.to_thread(made.delete, hard=True)
-        return told
+            while not task.done():  # when it begins to watch, nobody tells
+                made.append(await asyncio.to_thread(folder.create, Message, subject="News"))
+                await asyncio.wait({task}, timeout=3.0)
+        for each in made:
+            await asyncio.to_thread(each.delete, hard=True)
+        return task.result()
 
     assert asyncio.run(both()) == "News"
     did.add("watches")

@@ -136,6 +136,11 @@ def fill(tx: Tx, folder_id: FolderId, count: int) -> None:
     )  # fmt: skip
 
 
+def busy_s(victim: Victim) -> float:
+    """What the server has worked; how long it took says as much about the rest of the machine."""
+    return sum(each.cpu_times().user + each.cpu_times().system for each in victim.processes())
+
+
 async def test_mailbox_of_a_million_opens_at_once_and_is_small(tmp_path: Path) -> None:
     victim = victim_in(tmp_path, "imap")
     store = await furnished(victim)
@@ -153,9 +158,9 @@ async def test_mailbox_of_a_million_opens_at_once_and_is_small(tmp_path: Path) -
         await line.line()
         await login(line, ALICE)
         await asked(line, "SELECT INBOX")
-        before, began = memory.now(), time.monotonic()
+        before, began = memory.now(), busy_s(victim)
         opened = await asked(line, "SELECT Huge")
-        took, grown = time.monotonic() - began, memory.now() - before
+        took, grown = busy_s(victim) - began, memory.now() - before
         assert b"* 1000000 EXISTS\r\n" in opened
         print(f"SELECT of 1,000,000: {took * 1000:.0f} ms, {grown / MB:.1f} MB")
         for command in (

@@ -69,7 +69,7 @@ async def test_a_letter_wakes_who_waits(tmp_path: Path) -> None:
         await elsewhere(lambda: send(server.ports["smtp"], "Wake up"))
         async with asyncio.timeout(WAIT_S):
             assert await waiting is True
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 15  # he looks by himself every 30 seconds
         await box.run(box.batch())
         told = {
             one.event.flags & events.KIND for one in box.notices if one.event.folder == box.folders[INBOX]

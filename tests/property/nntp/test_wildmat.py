@@ -61,6 +61,6 @@ def test_sets() -> None:
 
 def test_hostile_pattern_takes_no_time() -> None:
     matcher = Wildmat("*" + "a*" * 18 + "b")
-    before = time.perf_counter()
+    before = time.process_time()
     assert not matcher("a" * 900)
-    assert time.perf_counter() - before < 1  # tried naively it would take longer than the universe
+    assert time.process_time() - before < 1  # tried naively it would take longer than the universe

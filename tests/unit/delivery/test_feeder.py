@@ -22,7 +22,7 @@ from quintet.store.store import Store
 from tests.support.feedhouse import article, until
 from tests.support.stores import open_store
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 @pytest.fixture(autouse=True)
@@ -182,7 +182,9 @@ async def test_what_is_put_off_again_and_again_is_let_go(
         await house.put("a@x")
         for attempt in range(1, 5):
             await until(lambda attempt=attempt: house.offered["<a@x>"] == attempt)
-            await asyncio.sleep(0.1)
+            if attempt < 4:  # it is written down when it comes again
+                now = house.clock.now()
+                await until(lambda now=now: (house.store.peek(feeding.next_due, "them") or 0) > now)
             house.advance(2000)
         await until(lambda: house.backlog.later == 0)
         await asyncio.sleep(0.1)
@@ -352,7 +354,7 @@ async def test_a_bug_in_one_part_ends_the_feed_so_that_it_begins_anew(house: Hou
     running = asyncio.create_task(made.run())
     await until(lambda: bool(house.store.peek(feeding.backlogs)))
     await house.put("a@x")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(ValueError, match="a bug"):
             await running
     async with house.feed():
@@ -409,7 +411,7 @@ async def test_who_ends_in_the_middle_offers_nothing_twice(house: House) -> None
 
 async def test_who_ends_waits_for_no_peer_for_ever(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeders, "FINISH_S", 0.2)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         async with house.feed():
             house.slow.clear()
             await house.put("a@x")

@@ -73,7 +73,7 @@ async def test_leases_of_a_process_that_died_are_freed_at_once(out, to_host) -> 
         await out.house.store.write(queue.lease, living.owner, until, 10)
         runner = out.runner(routes=to_host(host.port))
         running = asyncio.create_task(runner.run())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(await out.house.queued()) > 1:
                 await asyncio.sleep(0.01)
         await runner.stop(1.0)

@@ -333,5 +333,5 @@ async def test_connection_of_a_transaction_that_is_dropped_is_closed(house, tmp_
         assert not host.ended.is_set()
         del made
         gc.collect()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await host.ended.wait()

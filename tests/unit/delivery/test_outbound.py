@@ -400,7 +400,7 @@ async def test_run_wakes_for_new_mail_and_stop_gives_leases_back(out, to_host):
         running = asyncio.create_task(runner.run())
         await asyncio.sleep(0)
         await out.queue("zoe@example.net")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await out.house.queued():
                 await asyncio.sleep(0.01)
         await runner.stop(1.0)
@@ -500,7 +500,7 @@ async def test_end_of_a_letter_is_not_said_before_the_last_one_is_written_down(o
         await out.queue("a@example.net")
         await out.queue("b@example.net")
         sending = asyncio.create_task(runner.once())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not host.messages or (not more and "RCPT TO:<b@example.net>" not in host.heard):
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
@@ -537,7 +537,7 @@ async def test_what_became_of_a_letter_is_written_when_the_disk_takes_it_again(
         await out.queue("a@example.net")
         await out.queue("b@example.net")
         sending = asyncio.create_task(runner.run())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await out.house.queued():
                 await asyncio.sleep(0.01)
                 assert len(host.messages) <= 1 + (tries > 3)  # nor does the session send more meanwhile
@@ -557,7 +557,7 @@ async def test_a_disk_that_stays_full_does_not_hold_up_the_end(out, to_host):
         runner.aftermath.write = full
         await out.queue("a@example.net")
         sending = asyncio.create_task(runner.run())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not host.messages:
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.05)

@@ -113,7 +113,7 @@ async def test_a_thousand_idle_connections_are_small_and_hear_at_once(tmp_path: 
         await world.fill("INBOX", 1)
         while not all(b"1000 EXISTS" in talk.transport.sent for talk in talks):
             await asyncio.sleep(0)
-            assert time.perf_counter() - begun < 10
+            assert time.perf_counter() - begun < 60
         for talk in (*talks, warm):
             await talk.end()
 

@@ -93,7 +93,7 @@ async def test_a_program_that_does_not_end_is_ended(
     mute.write_text("#!/bin/sh\nexec sleep 60\n")
     mute.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(mute) if program == "sleeps" else "/usr/bin/yes")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         with pytest.raises(CannotConvert, match="cannot be read"):
             await made.converted(pieces(b"x"), PicturePlan("image/png", "image/jpeg", 10, 10))
 

@@ -93,5 +93,5 @@ async def test_work_that_nobody_waits_for_ends(monkeypatch: pytest.MonkeyPatch) 
     news = progress.Waiting(b"a1", work()).news()
     await anext(news)
     await news.aclose()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await ended.wait()

@@ -171,7 +171,7 @@ async def test_plain_bytes_on_a_tls_port_end_the_connection(ca: trustme.CA, tmp_
         for sent in (b"EHLO me\r\n", b""):  # nonsense, and nothing at all
             client = await Client.connect("127.0.0.1", listener.port)
             await client.write(sent)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 with pytest.raises(Hangup):
                     while True:
                         client._lines.take(100)

@@ -351,7 +351,7 @@ class Waits(NextHost):
     async def _data(self, reader, say, accepted) -> None:
         told: list[str] = []
         await super()._data(reader, told.append, accepted)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             for _ in range(self.ahead if len(self.messages) == 1 else 0):
                 self.heard.append((await reader.readline()).decode().rstrip())
         for text in told:
@@ -449,7 +449,7 @@ async def test_a_reply_that_never_ends_ends_the_session(drip, monkeypatch):
     server = await asyncio.start_server(serve, "127.0.0.1")
     try:
         hop = Hop("next.test", "127.0.0.1", server.sockets[0].getsockname()[1], tls="never")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             with pytest.raises(TryLater) as caught:
                 await SmtpTransport("mx.test").connect(hop)
         assert caught.value.reason is Reason.TIMEOUT

@@ -57,7 +57,7 @@ def _blobs(tx: Tx) -> int:
 
 async def _waiting_after(store: Store, most: int) -> int:
     """How many wait to be rendered, once no more than ``most`` do."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while store.peek(_unrendered) > most:
             await asyncio.sleep(0.01)
     return store.peek(_unrendered)

@@ -200,7 +200,7 @@ async def test_two_processes_share_a_folder_and_hear_each_other(tmp_path: Path) 
             await one.write(entries.add, [inbox], letter(99), received_at=1)
             heard.clear()
             await one.write(entries.add, [inbox], letter(100), received_at=1)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await heard.wait()
             assert list(two.peek(entries.uids, inbox)) == list(range(1, 63))
         finally:

@@ -244,7 +244,7 @@ async def test_watching(session: Session) -> None:
     item = await asyncio.to_thread(folder.create, Message, subject="One")
     await asyncio.sleep(0.05)
     await asyncio.to_thread(item.delete, hard=True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await task
     assert seen == [("created", "One"), ("deleted", None)]
 

@@ -141,10 +141,11 @@ def test_the_layer_watches_too(watched: Watched) -> None:
 
     async def both() -> str:
         task = asyncio.create_task(first())
-        await asyncio.sleep(0.3)
-        await asyncio.to_thread(watched.write, "hay")
-        await asyncio.to_thread(watched.write, "a needle")
         async with asyncio.timeout(WAIT_S):
-            return await task
+            while not task.done():  # when it begins to watch, nobody tells
+                await asyncio.to_thread(watched.write, "hay")
+                await asyncio.to_thread(watched.write, "a needle")
+                await asyncio.wait({task}, timeout=0.3)
+        return task.result()
 
     assert asyncio.run(both()) == "a needle"

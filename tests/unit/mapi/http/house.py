@@ -44,6 +44,7 @@ class Toy:
 
     def __init__(self) -> None:
         self.go = asyncio.Event()
+        self.waits = asyncio.Event()  # somebody does, for `go`
         self.closed: list[str] = []
 
     async def open(self, identity: Identity, body: bytes, peer: Peer | None = None) -> Opened:
@@ -53,6 +54,7 @@ class Toy:
 
     async def answer(self, state: Any, kind: str, body: bytes) -> bytes:
         if body.startswith(b"wait") or (kind in self.waiting and not body):
+            self.waits.set()
             await self.go.wait()
         if body.endswith(b"bad"):
             raise BadSyntax("bad body")

@@ -28,7 +28,7 @@ async def pair(folder: Path) -> AsyncIterator[tuple[House, House]]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not holds():
             await asyncio.sleep(0.005)
 

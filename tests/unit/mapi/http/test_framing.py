@@ -128,6 +128,7 @@ async def test_signs_of_life(tmp_path: Path) -> None:
     async with house(tmp_path, dataclasses.replace(Mapi(), pending_s=0.05)) as it, it.client() as client:
         opened = await client.post("Connect")
         waiting = asyncio.create_task(client.post("NotificationWait", b"", opened.cookie))
+        await it.toy.waits.wait()
         await asyncio.sleep(0.3)
         it.toy.go.set()
         answer = await waiting
@@ -160,6 +161,7 @@ async def test_failures_after_acceptance(tmp_path: Path, monkeypatch: pytest.Mon
     async with house(tmp_path) as it, it.client() as client:
         cookie = (await client.post("Connect")).cookie
         waiting = asyncio.create_task(client.post("Execute", b"wait, bad", cookie))
+        await it.toy.waits.wait()
         await asyncio.sleep(0.1)
         it.toy.go.set()
         bad = await waiting
