@@ -35,14 +35,18 @@ MAX_IDS = 1000  # of one References field; RFC 5537 3.4.4 lets posters trim far 
 _ID = re.compile(rb"<[ \t]*([^<>\x00-\x20]+(?:[ \t]+[^<>\x00-\x20]+)*)[ \t]*>")
 _PLAIN_ID = re.compile(r"<[^<>\x00-\x20]+>")
 _SPACE = re.compile(rb"[ \t]+")
-_QUOTED_LOCAL = re.compile(rb'"([A-Za-z0-9!#$%&\'*+/=?^_`{|}~.\-]+)"(@.*)')
+_QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"')
+_NEEDS_NO_QUOTES = re.compile(rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]+")
+_ESCAPED = re.compile(rb"\\(.)")
+_SPECIAL = re.compile(rb'(["\\])')
+_MAX_QUOTED = 998  # bytes of an id whose quotes are looked at: a line of RFC 5322 2.1.1
 
 
 def msg_ids(raw: bytes) -> list[str]:
     """Return the message ids of Message-ID, In-Reply-To or References, in order, at most MAX_IDS.
 
     Normalised for comparison as RFC 5256 section 3 asks (REFERENCES, step 1): angle brackets kept,
-    white space taken out, ``<"a.b"@c>`` is ``<a.b@c>``. Words between ids are ignored.
+    white space taken out, ``<"a.b"@c>`` and ``<a."\\b"@c>`` are ``<a.b@c>``. Words between ids are ignored.
     """
     if raw.isascii() and b"\n" not in raw and b'"' not in raw:
         plain = _PLAIN_ID.findall(raw.decode("ascii"))
@@ -52,12 +56,18 @@ def msg_ids(raw: bytes) -> list[str]:
     for inner in _ID.findall(unfold(raw)):
         if b" " in inner or b"\t" in inner:
             inner = _SPACE.sub(b"", inner)
-        if inner.startswith(b'"') and (match := _QUOTED_LOCAL.fullmatch(inner)):
-            inner = match.group(1) + match.group(2)
+        if b'"' in inner and len(inner) <= _MAX_QUOTED:
+            inner = _QUOTED.sub(_unquoted, inner)
         found.append("<" + decode_bytes(inner) + ">")
         if len(found) == MAX_IDS:
             break
     return found
+
+
+def _unquoted(found: re.Match[bytes]) -> bytes:
+    """A quoted string without its quotes, or, where it needs them, with as few backslashes as may be."""
+    text = _ESCAPED.sub(rb"\1", found[1])
+    return text if _NEEDS_NO_QUOTES.fullmatch(text) else b'"%b"' % _SPECIAL.sub(rb"\\\1", text)
 
 
 def parse_params(raw: bytes) -> tuple[str, dict[str, str]]:

@@ -12,8 +12,8 @@ MAX_SUBJECT = 4096  # characters; a longer subject is cut before it is taken apa
 
 _SPACES = re.compile(r"[ \t\r\n]+")
 # RFC 5256 section 5: subj-blob, subj-refwd, subj-leader, subj-trailer
-_BLOB = re.compile(r"\[[^\[\]]*\]\s*")
-_REFWD = re.compile(r"(?:re|fwd?)\s*(?:\[[^\[\]]*\]\s*)?:", re.IGNORECASE)
+_BLOB = re.compile(r"\[[^\[\]]*\][ \t]*")
+_REFWD = re.compile(r"(?:re|fwd?)[ \t]*(?:\[[^\[\]]*\][ \t]*)?:", re.IGNORECASE)
 _TRAILER = "(fwd)"
 _FORWARD = "[fwd:"
 
@@ -122,7 +122,7 @@ def _without_leader(text: str) -> tuple[str, bool]:
     at = 0
     seen = False
     while True:
-        while text[at : at + 1].isspace():
+        while text[at : at + 1] in (" ", "\t"):  # no other space: RFC 5256 2.1 has us do exactly this
             at += 1
         last = end = at
         while blob := _BLOB.match(text, end):

@@ -278,6 +278,11 @@ IDS = [
     (b"Joe's message of <a@b> (x)", ["<a@b>"]),
     (b'<"01KF8JCEOCBS0045PS"@xxx.yyy.com>', ["<01KF8JCEOCBS0045PS@xxx.yyy.com>"]),
     (b'<"a b"@c>', ["<ab@c>"]),
+    (b'<"a\\b"@c>', ["<ab@c>"]),
+    (b'<a."b".c@d>', ["<a.b.c@d>"]),
+    (b'<"a\\"\\b"@c>', [r'<"a\"b"@c>']),  # needs its quotes, and one backslash
+    (b'<"a(b"@c>', ['<"a(b"@c>']),
+    (b'<"a@c>', ['<"a@c>']),
     (b"< a@b >", ["<a@b>"]),
     (b"<a@\r\n b>", ["<a@b>"]),
     (b"<no-at>", ["<no-at>"]),

@@ -37,6 +37,9 @@ SUBJECTS = [
     (b"Re hello", "Re hello", False),
     (b"hello [list]", "hello [list]", False),
     (b"Re:", "", True),
+    ("Re\u00a0: hello".encode(), "Re\u00a0: hello", False),  # 5: WSP is space and tab, nothing else
+    ("\u3000hello".encode(), "\u3000hello", False),
+    (b"[list]\x0bhello", "\x0bhello", False),
     (b"Re: (fwd)", "", True),
     (b"AW: hello", "AW: hello", False),  # other languages' prefixes are no part of the algorithm
 ]
