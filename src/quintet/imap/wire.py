@@ -22,6 +22,9 @@ MAX_EMPTY = 1000  # empty lines after each other; a few are a client's habit, mo
 MAX_SKIP = 16 * 1024 * 1024  # bytes of a literal that came unasked and is refused; then we hang up
 
 _LITERAL_END = re.compile(rb"\{([0-9]{1,19})(\+?)\}\Z")
+_ENDLESS = re.compile(
+    rb"\{[0-9]{20,}\+\}\Z"
+)  # no number that RFC 7888 8 knows, but what follows is no command
 _UPLOADS = rb"[^ ]+ +(?:APPEND|(?:UID +)?REPLACE +[^ ]+) +"  # up to the mailbox
 _UPLOAD = re.compile(_UPLOADS + rb"[^ {]", re.IGNORECASE)
 _UPLOAD_AFTER_NAME = re.compile(_UPLOADS + rb"\{[0-9]+\+?\}", re.IGNORECASE)
@@ -56,7 +59,7 @@ class Wire:
 
         Raises:
             BadCommand: it cannot be understood, or is longer than a command may be.
-            Hangup(TOO_LONG): a literal that came unasked is longer than `MAX_SKIP`.
+            Hangup(TOO_LONG): a literal that comes unasked is longer than `MAX_SKIP`.
             Hangup(TOO_LONG): more than `MAX_EMPTY` empty lines.
         """
         while True:
@@ -78,6 +81,8 @@ class Wire:
             self._empty = 0
             literal = _LITERAL_END.search(line) if line.endswith(b"}") else None
             if literal is None:
+                if line.endswith(b"+}") and _ENDLESS.search(line):
+                    raise Hangup(Reason.TOO_LONG, "literal too long")
                 return self._command(line)
             if literal[2] and int(literal[1]) > self.max_unasked and not self._refusal:
                 self._refuse_unasked(line, int(literal[1]))
