@@ -26,13 +26,13 @@ MAX_PIECES = 256  # literals and wildcards of a LIST pattern; "%" for each of 10
 
 
 def decode(raw: bytes, *, utf8: bool) -> str:
-    """The name that a client wrote.
+    """The name that a client wrote; in UTF-8 also where it has not said so yet (RFC 6855 3).
 
     Raises:
         Refused(BAD_NAME): not UTF-8, or not modified UTF-7 (RFC 9051 5.1), or not a possible name.
     """
     try:
-        name = raw.decode("utf-8") if utf8 else utf7.decode(raw)
+        name = raw.decode("utf-8") if utf8 or not raw.isascii() else utf7.decode(raw)
     except (UnicodeDecodeError, BadSyntax) as error:
         raise Refused(Reason.BAD_NAME, "mailbox name is not in the charset in use") from error
     name = unicodedata.normalize("NFC", name)
