@@ -12,7 +12,7 @@ from quintet.imap import commands
 from quintet.imap import format as fmt
 from quintet.imap.annotation_values import is_pattern
 from quintet.imap.commands import Compare, When
-from quintet.imap.matching import DAY, EPOCH, Context
+from quintet.imap.matching import DAY, EPOCH, Context, aged_from
 from quintet.store import entry_annotations as remarks
 from quintet.store.model import DELETED, SEEN, Folder
 
@@ -126,7 +126,10 @@ def _compared(key: commands.Key, context: Context, own: bool) -> Condition | Non
         case commands.ChangedFrom(modseq) if own:
             return Condition("e.modseq >= ?", [modseq])
         case commands.Aged(older, seconds):
-            return Condition(f"e.received_at {'<=' if older else '>='} ?", [context.now - seconds * 1000])
+            border = aged_from(seconds, context)
+            if older:
+                return Condition("e.received_at < ?", [border + 1000])
+            return Condition("e.received_at >= ?", [border])
         case commands.Dated(when, compare, day) if when is not When.SENT:
             column = "e.saved_at" if when is When.SAVED else "e.received_at"
             start = (day.toordinal() - EPOCH) * DAY
