@@ -330,7 +330,7 @@ class Finder:
         marks = seen.get(tx, place.folder_id, place.reader) if place.reader is not None else None
         ask = question.ask
         columns = matching.COLUMNS if question.joined else matching.COLUMNS[: matching.OWN]
-        score = question.score if self._scored else None
+        score = question.score
         while ranges and budget > 0:
             rows, ranges = self._rows(tx, columns, ranges, min(PAGE, budget))
             budget -= max(len(rows), 1)
@@ -341,8 +341,8 @@ class Finder:
                     found.uids.append(row[0])
                     if self._with_modseq:
                         found.modseqs.append(row[matching.MODSEQ])
-                    if score is not None:
-                        found.scores.append(score(row, reader))
+                    if self._scored:  # what is found because it does not match has nothing to be rated by
+                        found.scores.append(score(row, reader) if score is not None else 1)
         return ranges
 
 
