@@ -386,8 +386,8 @@ class Searching(Command):
     """What SEARCH, SORT and ESEARCH have in common.
 
     ``give`` is None without RETURN, else of MIN MAX ALL COUNT (RFC 4731), SAVE (RFC 5182), PARTIAL CONTEXT
-    UPDATE (RFC 5267), RELEVANCY (RFC 6203).  ``partial``: first and last result, from 1; negative ones
-    count from the end (RFC 9394 3.1).
+    UPDATE (RFC 5267), RELEVANCY (RFC 6203).  ``partial``: two results, from 1, and all between
+    them; negative ones count from the end (RFC 9394 3.1).
     """
 
     uid: bool

@@ -200,8 +200,12 @@ def _modifiers(cursor: Cursor) -> tuple[int | None, bool, tuple[int, int] | None
     """``(CHANGEDSINCE n VANISHED PARTIAL 1:500)`` (RFC 7162 3.1.4.1, 3.2.6, RFC 9394 3.3)."""
     cursor.expect(b"(")
     changed_since, vanished, partial = None, False, None
+    known: set[bytes] = set()
     while True:
         name = cursor.word()
+        if name in known:
+            raise BadSyntax("the same modifier twice")
+        known.add(name)
         if name == b"CHANGEDSINCE":
             cursor.space()
             changed_since = cursor.number64()

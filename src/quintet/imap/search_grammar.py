@@ -130,15 +130,15 @@ def wanted(cursor: Cursor) -> Wanted:
 
 
 def partial(cursor: Cursor) -> tuple[int, int]:
-    """``1:500`` or ``-1:-100`` (RFC 9394 4, partial-range): as written, but the nearer end first."""
+    """``1:500`` or ``-1:-100`` (RFC 9394 4, partial-range), either end first: it is told as written."""
     found = _PARTIAL.match(cursor.data, cursor.position)
     if found is None or found[1] != found[3]:
         raise BadSyntax("expected a range like 1:100 or -1:-100")
     cursor.position = found.end()
-    one, other = sorted((int(found[2]), int(found[4])))
-    if other > sets.MAX_NUMBER:
+    first, last = int(found[2]), int(found[4])
+    if max(first, last) > sets.MAX_NUMBER:
         raise BadSyntax("number of more than 32 bits")
-    return (-one, -other) if found[1] else (one, other)
+    return (-first, -last) if found[1] else (first, last)
 
 
 def check_scores(key: commands.Key, *, asked: bool) -> None:

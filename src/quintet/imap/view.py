@@ -156,13 +156,14 @@ class View:
         return 0
 
     def cut(self, ranges: Ranges, first: int, last: int) -> Ranges:
-        """Of the messages in UID ``ranges``, those from the ``first`` to the ``last``, from 1.
+        """Of the messages in UID ``ranges``, those from the ``first`` to the ``last``, from 1, or back.
 
         Negative numbers count from the end, -1 being the last (RFC 9394 3.1).
         """
+        first, last = min(first, last), max(first, last)
         if first < 0:
             total = self.count(ranges)
-            first, last = max(total + 1 + last, 1), total + 1 + first
+            first, last = max(total + 1 + first, 1), total + 1 + last
         found: Ranges = []
         for low, high in ranges:
             inside = self._between(low, high)

@@ -192,9 +192,9 @@ def extended(
 
 def part(asked: tuple[int, int], count: int) -> slice:
     """The results that PARTIAL asks for, in the order of the results (RFC 9394 3.1)."""
-    first, last = asked
+    first, last = sorted(asked)
     if first < 0:
-        first, last = count + 1 + last, count + 1 + first
+        first, last = count + 1 + first, count + 1 + last
     return slice(max(first - 1, 0), max(last, 0))
 
 
