@@ -159,11 +159,11 @@ def extended(
     scores: Sequence[int] | None = None,
     where: bytes = b"",
 ) -> bytes:
-    """``* ESEARCH (TAG "a1") UID COUNT 2 ALL 1,5`` (RFC 4731 3.1); b"" where nothing is to be told.
+    """``* ESEARCH (TAG "a1") UID COUNT 2 ALL 1,5`` (RFC 4731 3.1); b"" for SAVE alone (RFC 5182 1).
 
     ``numbers`` are in the order of the answer, and ``scores`` theirs; ``where``: more correlators.
     """
-    if not give - {b"SAVE", b"CONTEXT", b"UPDATE"}:
+    if give == {b"SAVE"}:
         return b""
     told = [b"* ESEARCH (TAG %b%b)" % (fmt.string(command.tag), where)]
     if command.uid:
