@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quintet.errors import BadSyntax, Reason, Refused
-from quintet.imap import answers, commands, matching, search_grammar
+from quintet.imap import answers, commands, matching, search_grammar, uidonly
 from quintet.imap.tokens import Cursor
 from quintet.store import annotations as remarks
 from quintet.store.model import AccountId
@@ -27,13 +27,17 @@ def expand(session: Session, key: commands.Key, charset: bytes) -> tuple[command
 
     Raises:
         Coded(UNDEFINED-FILTER): no such filter, one without end, or one that is no search (RFC 5466 3.1).
-        BadSyntax: a charset that filters, which are in UTF-8, cannot be mixed with.
+        BadSyntax: a charset that filters, which are in UTF-8, cannot be mixed with; numbers that are switched
+            off (RFC 9586).
     """
     if not matching.any_key(key, lambda one: isinstance(one, commands.Filtered)):
         return key, charset
     if charset.upper() not in (b"UTF-8", b"US-ASCII"):
         raise BadSyntax("filters are in UTF-8", Reason.UNKNOWN_CHARSET)
-    return _Expansion(session).expand(key, 0), b"UTF-8"
+    expanded = _Expansion(session).expand(key, 0)
+    if session.uid_only and uidonly.counts(expanded):
+        raise uidonly.required()
+    return expanded, b"UTF-8"
 
 
 class _Expansion:

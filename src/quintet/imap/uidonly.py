@@ -15,18 +15,20 @@ def refusal(command: commands.Command) -> BadSyntax | None:
     named = getattr(command, "uid", True) is False
     resync = getattr(command, "resync", None)
     matched = resync is not None and resync.known_sequence is not None
-    if named or matched or _counts(getattr(command, "key", None)):
-        return answers.CodedSyntax(b"UIDREQUIRED", Reason.WRONG_STATE, "message numbers are switched off")
-    return None
+    return required() if named or matched or counts(getattr(command, "key", None)) else None
 
 
-def _counts(key: object) -> bool:
+def required() -> BadSyntax:
+    return answers.CodedSyntax(b"UIDREQUIRED", Reason.WRONG_STATE, "message numbers are switched off")
+
+
+def counts(key: object) -> bool:
     """A search key that means messages by their numbers; \"$\" is none (RFC 5182)."""
     if isinstance(key, commands.Numbered):
         numbers: NumberSet = key.numbers
         return not key.uid and not numbers.saved
     if isinstance(key, commands.And):
-        return any(map(_counts, key.keys))
+        return any(map(counts, key.keys))
     if isinstance(key, commands.Or):
-        return _counts(key.left) or _counts(key.right)
-    return _counts(key.key) if hasattr(key, "key") else False
+        return counts(key.left) or counts(key.right)
+    return counts(key.key) if hasattr(key, "key") else False
