@@ -23,6 +23,7 @@ from quintet.store.model import (
     AccountId,
     AccountKind,
     Folder,
+    FolderId,
     FolderKind,
 )
 
@@ -147,11 +148,28 @@ def shared(tx: Tx, account_id: AccountId) -> Iterator[Place]:
         folder = folders.get(tx, folder_id)
         if folder.kind != FolderKind.MAIL:
             continue
-        owner = accounts.get(tx, folder.account_id)
-        prefix = PUBLIC if owner.kind == AccountKind.SHARED else USERS
-        found = place(tx, account_id, folder, f"{prefix}{owner.name}/{folder.name}")
+        found = place(tx, account_id, folder, _of_others(tx, folder))
         if found is not None and found.may("l"):
             yield found
+
+
+def called_now(tx: Tx, account_id: AccountId, folder_id: FolderId) -> Place | None:
+    """A folder under the name that it has now: it may have been renamed since it was selected."""
+    try:
+        folder = folders.get(tx, folder_id)
+    except Refused:
+        return None
+    name = folder.name
+    if folder.kind == FolderKind.GROUP:
+        name = GROUPS + name
+    elif folder.account_id != account_id:
+        name = _of_others(tx, folder)
+    return place(tx, account_id, folder, name)
+
+
+def _of_others(tx: Tx, folder: Folder) -> str:
+    owner = accounts.get(tx, folder.account_id)
+    return f"{PUBLIC if owner.kind == AccountKind.SHARED else USERS}{owner.name}/{folder.name}"
 
 
 def unseen(tx: Tx, where: Place) -> int:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from quintet.errors import BadSyntax, Reason, Refused
+from quintet.errors import BadSyntax, Reason, Refused, TryLater
 from quintet.imap import contexts, find_commands, matching, names, places, searching, sets, updates
 from quintet.imap import format as fmt
 from quintet.imap.cmd import search
@@ -31,6 +31,18 @@ _OWN = frozenset((b"INBOXES", b"PERSONAL"))  # any mailbox of one's own may be d
 async def search_many(
     session: Session, command: find_commands.MultiSearch, _: Input
 ) -> AsyncGenerator[Any, None]:
+    try:
+        async with aclosing(_search(session, command)) as replies:
+            async for reply in replies:
+                yield reply
+    except (Refused, TryLater):
+        if session.selected is not None:
+            search.save_nothing(session.selected, command.give)
+        raise
+
+
+async def _search(session: Session, command: find_commands.MultiSearch) -> AsyncGenerator[Any, None]:
+    search.check_charset(session, command)
     sources = command.sources or (_SELECTED,)
     give = command.give or frozenset()
     here = session.selected
@@ -127,8 +139,8 @@ def _places(tx: Tx, account_id: AccountId, here: Selected | None, sources: Itera
 
 def _meant(tx: Tx, account_id: AccountId, here: Selected | None, source: Source) -> Iterator[Place]:
     if source.kind == b"SELECTED":
-        named = places.find(tx, account_id, here.name) if here is not None else None
-        yield from (named,) if named is not None else ()
+        found = places.called_now(tx, account_id, here.folder_id) if here is not None else None
+        yield from (found,) if found is not None else ()
     elif source.kind in _OWN:
         yield from places.own(tx, account_id)
     elif source.kind == b"SUBSCRIBED":

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from quintet.errors import Reason, Refused, TryLater
+from quintet.errors import BadSyntax, Reason, Refused, TryLater
 from quintet.imap import answers, commands, contexts, limits, matching, searching, sets, updates
 from quintet.imap import format as fmt
 from quintet.imap.searching import MANY, Found
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from quintet.net.seam import Input, Replies
 
 WRITTEN = 10_000  # numbers written into the answer together
+_UNICODE = (b"UTF-8", b"US-ASCII")
 
 Ranges = list[tuple[int, int]]
 
 
 def search(session: Session, command: commands.Search, _: Input) -> Replies:
     here = session.here
+    check_charset(session, command)
     contexts.check(here, command)
     if (unchanged := searching.none_by_counts(session, here, command)) is not None:
         return _ended(session, command, [_answer(session, here, command, Found())], Found(), b"", unchanged)
@@ -43,7 +45,7 @@ def search(session: Session, command: commands.Search, _: Input) -> Replies:
             )
         done = finder.at_once()
     except (Refused, TryLater):
-        _save_nothing(here, command.give or frozenset())
+        save_nothing(here, command.give)
         raise
     if not done or len(finder.found) > MANY:
         return _search(session, command, finder)
@@ -73,7 +75,7 @@ async def _search(
             async for reply in progress:
                 yield reply
     except (Refused, TryLater):
-        _save_nothing(here, command.give or frozenset())
+        save_nothing(here, command.give)
         raise
     found = await searching.known(here, finder.found)
     answer = functools.partial(_answer, session, here, command, found)
@@ -85,10 +87,20 @@ async def _search(
     yield end(here, command, found.uids, finder.short)
 
 
-def _save_nothing(here: Selected, give: frozenset[bytes]) -> None:
+def save_nothing(here: Selected, give: frozenset[bytes] | None) -> None:
     """RFC 5182 2.1: NO empties the variable, BAD leaves it."""
-    if b"SAVE" in give:
+    if give is not None and b"SAVE" in give:
         here.saved = []
+
+
+def check_charset(session: Session, command: commands.Searching) -> None:
+    """Raises BadSyntax: another charset than the one that ENABLE UTF8=ACCEPT means (RFC 6855 3).
+
+    Deviates: a charset of which UTF-8 has everything is taken, because there is no conflict, and clients
+    that always write CHARSET UTF-8 would find nothing.
+    """
+    if b"UTF8=ACCEPT" in session.enabled and command.charset.upper() not in _UNICODE:
+        raise BadSyntax("no other charset than UTF-8 after ENABLE UTF8=ACCEPT")
 
 
 def _kept(

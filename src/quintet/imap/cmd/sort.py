@@ -39,8 +39,7 @@ async def sort(session: Session, command: find_commands.Sort, _: Input) -> Async
             async for reply in news:
                 yield reply
     except (Refused, TryLater):
-        if b"SAVE" in give:
-            here.saved = []  # RFC 5182 2.1
+        search.save_nothing(here, give)
         raise
     found = await searching.known(here, finder.found)
     if known is not None and _is_whole(here, command, found, known):
