@@ -23,6 +23,7 @@ from quintet.store.migrate import TooNew
 from quintet.supervisor import parse
 
 ALIVE_S = 5.0  # how often the supervisor hears that our loop turns
+SWITCH_S = 0.0005  # seconds a thread that computes may go on when the loop has something to do (0245)
 
 logger = log.get("worker")
 
@@ -134,6 +135,7 @@ def main(arguments: Sequence[str], config: root.Config | None = None) -> int:
     """
     path, _ = parse(arguments)
     heap.hold_down()
+    sys.setswitchinterval(SWITCH_S)
     try:
         config = config or root.from_file(path)
         log.configure(config.log.level, config.log.format, levels=config.log.levels)
