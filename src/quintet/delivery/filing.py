@@ -345,6 +345,8 @@ def _queue(
 def _to(address: str, recipient: Recipient, hold: str = "", **more: object) -> queue.To:
     """The row of one address, with what its sender wants to be told (RFC 3461)."""
     parameters = notify.parameters(recipient.notify, recipient.orcpt) | more
+    if recipient.via or recipient.expanded:
+        parameters["led"] = True  # the address is not the one that the client named
     return queue.To(address, parameters, domain=ascii_domain(mailbox(address).domain), hold=hold)
 
 

@@ -114,7 +114,7 @@ def addressed(recipient: Recipient) -> To:
 
 def _original(recipient: Recipient) -> str:
     """RFC 3461 5.2.1: we may add the address as it came to us; what it was led to is no such address."""
-    if recipient.params.get("expanded") or recipient.item_params.get("forwards"):
+    if recipient.params.get("led"):
         return ""
     address = recipient.address
     return f"{'rfc822' if address.isascii() else 'utf-8'};{address}"

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from quintet.auth.identity import Identity
 from quintet.config.reports import Reports as Config
 from quintet.delivery import dsn, filing
 from quintet.delivery.envelope import DeliverBy, Envelope, Recipient, Wishes, mailbox
@@ -102,6 +103,26 @@ async def test_alias_of_one_passes_everything_on(out):
     assert (row.params["notify"], row.params["orcpt"]) == (["success"], "rfc822;Away@Example.Org")
     assert (row.item_params["envid"], row.item_params["ret"]) == ("E", "hdrs")
     assert await out.house.count("alice") == 0
+
+
+async def test_only_the_address_that_a_client_named_is_added_as_the_original(out, to_host):
+    """RFC 3461 5.2.1 (d): an ORCPT that we add MUST be the address of the RCPT by which it came."""
+    house = out.house
+    await house.given("forward away@example.org to zoe@example.net")
+    await house.given("forward team@example.org to bob@example.org,ann@example.net")
+    names = ("away@example.org", "team@example.org", "yan@example.net")
+    envelope = Envelope(peer=Peer("c1", "192.0.2.9"), helo="client.test", sender=mailbox("alice@example.org"))
+    envelope.identity = Identity(await house.account_id("alice"), "alice@example.org", "PLAIN", "smtp")
+    envelope.recipients = [house.inbound.recipient(envelope, mailbox(name)) for name in names]
+    await house.inbound.accept(envelope, content_of(LETTER))
+    async with next_host(offers=["DSN"]) as host:
+        await out.runner(routes=to_host(host.port)).once()
+        told = {line for line in host.heard if line.startswith("RCPT")}
+    assert told == {
+        "RCPT TO:<zoe@example.net>",
+        "RCPT TO:<ann@example.net>",
+        "RCPT TO:<yan@example.net> ORCPT=rfc822;yan@example.net",
+    }
 
 
 async def test_list_that_sends_mail_on_has_it_delivered(out):
