@@ -210,7 +210,7 @@ class App:
             seal=signer.sealed if signer is not None else None,
         )
         known = verify.VerifyRecipient(
-            config.relay, config.smtp.relay_domains, self.runner.router, smtp, clock=clock
+            config.relay, config.smtp.relay_domains, self.runner.router, smtp, clock=clock, store=self.store
         )
         self.inbound.probes = (*self.inbound.probes, known.probe)
         self.inbound.claims = self.runner

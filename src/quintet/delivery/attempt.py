@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from quintet.delivery.rewriting import Generic
 
 NOT_SENT = "mail for this domain is refused"
+SUPPRESSED = "nothing is sent to this address any more: "
 MAX_GONE = 3  # hosts that hang up before they have anything, at one attempt
 SLOWER = ("4.3.", "4.4.", "4.5.", "4.7.")  # statuses of the system, the network, the protocol, policy
 
@@ -66,7 +67,7 @@ def without_asking(
     if refused:
         answer = Answer(Result.NEVER, "5.7.1", str(refused))
     elif first.blocked:
-        answer = Answer(Result.NEVER, "5.7.1", f"nothing is sent to this address any more: {first.blocked}")
+        answer = Answer(Result.NEVER, "5.7.1", SUPPRESSED + first.blocked)
     elif by and by["mode"] == "R" and now >= int(by["at"]):
         answer = Answer(Result.NEVER, "5.4.7", "could not be delivered by the time asked for")  # RFC 2852 4
     elif destination.via == "discard":

@@ -24,6 +24,8 @@ from quintet.delivery.route import Router
 from quintet.delivery.transport import Asking, Result, To
 from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.policy import outcomes
+from quintet.store import queue_rules
+from quintet.store.store import Store
 
 MAX_KEPT = 20_000  # answers remembered
 MAX_FILE = 64 * 1024 * 1024  # bytes of a list
@@ -44,9 +46,17 @@ class VerifyRecipient:
     """One a process; `probe` is a `delivery.checks.Probe`."""
 
     def __init__(
-        self, config: Relay, domains: Collection[str], router: Router, asking: Asking, *, clock: Clock
+        self,
+        config: Relay,
+        domains: Collection[str],
+        router: Router,
+        asking: Asking,
+        *,
+        clock: Clock,
+        store: Store | None = None,
     ) -> None:
         self._config, self._router, self._asking, self._clock = config, router, asking, clock
+        self._store = store  # whose list of suppressed addresses counts
         self._domains = frozenset(ascii_domain(each) for each in domains)
         self._known: OrderedDict[Mailbox, _Known] = OrderedDict()
         self._tasks: dict[Mailbox, asyncio.Task[None]] = {}
@@ -59,6 +69,7 @@ class VerifyRecipient:
         config, address = self._config, recipient.address
         if recipient.elsewhere:
             self._check_route(envelope, address)
+            self._check_suppressed(address)
         if config.check_domains and recipient.elsewhere and ascii_domain(address.domain) not in self._domains:
             return self._check_domain(address)
         if ascii_domain(address.domain) not in self._domains or envelope.identity is not None:
@@ -80,6 +91,11 @@ class VerifyRecipient:
         if route is not None:
             text = route.text or attempt.NOT_SENT
             raise outcomes.Refusal(outcomes.refuse(text, enhanced=route.status))
+
+    def _check_suppressed(self, address: Mailbox) -> None:
+        if self._store is not None:
+            for why in self._store.peek(queue_rules.blocked, [str(address)]).values():
+                raise outcomes.Refusal(outcomes.refuse(attempt.SUPPRESSED + why))
 
     async def _probe(self, address: Mailbox) -> None:
         if self._config.recipients_file:

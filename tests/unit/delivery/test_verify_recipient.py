@@ -14,6 +14,7 @@ from quintet.net.dns import Resolver
 from quintet.net.seam import Peer
 from quintet.smtp import replies
 from quintet.smtp.client import SmtpTransport
+from quintet.store import queue_rules
 from tests.support.dnszone import dns_server
 from tests.support.nexthost import next_host
 
@@ -66,6 +67,22 @@ async def test_what_a_route_refuses_is_refused_at_once(out, route, refused):
         )
     else:
         assert one.probe(envelope, Recipient(Mailbox("zoe", "closed.test"))) is None
+
+
+async def test_a_suppressed_address_is_refused_at_once(out):
+    """Section 3.6.2 again: what is known is said by a reply."""
+    house, one = out.house, verifier(out)
+    quiet = VerifyRecipient(Relay(), [], one._router, one._asking, clock=house.clock, store=house.store)
+    envelope, zoe = Envelope(Peer("1", "192.0.2.1")), Recipient(Mailbox("Zoe", "elsewhere.test"))
+    assert quiet.probe(envelope, zoe) is None
+    await house.store.write(queue_rules.suppress, "zoe@elsewhere.test", "5.1.1 gone")
+    with pytest.raises(Refused) as caught:
+        quiet.probe(envelope, zoe)
+    assert replies.problem(caught.value) == (
+        b"550 5.7.1 nothing is sent to this address any more: 5.1.1 gone\r\n"
+    )
+    await house.store.write(queue_rules.allow, "zoe@elsewhere.test")
+    assert quiet.probe(envelope, zoe) is None
 
 
 async def test_list_of_the_configuration(out):
