@@ -20,6 +20,7 @@ from quintet.message.addresses import Address, Group, mailboxes, parse_addresses
 MAX_PEOPLE = 1000  # named by one Reply-To
 MAX_TEXT = 500  # characters of a name or an address that are kept; a line of a header holds 998
 ELSEWHERE = "imcea.invalid"  # the domain of encapsulated addresses: no host has it (RFC 2606 2)
+_MAIL = ("", "SMTP", "ZARAFA")  # kinds whose addresses are those of mail; Kopano's programs say the last
 
 _ONE_OFF_FLAGS = ids.UNICODE | ids.NO_LOOKUP | ids.NO_RICH
 _MAIL_USER = 6  # PidTagObjectType
@@ -113,20 +114,22 @@ def recipients(bags: list[Bag], recipient_type: int) -> str:
 
 
 def _recipient(bag: Bag) -> str:
+    smtp = bag.get(names.SMTP_ADDRESS)
     return mailbox(
         bag.get(names.DISPLAY_NAME, ""),
-        bag.get(names.ADDRESS_TYPE, "SMTP"),
-        bag.get(names.SMTP_ADDRESS) or bag.get(names.EMAIL_ADDRESS, ""),
+        "SMTP" if smtp else bag.get(names.ADDRESS_TYPE, "SMTP"),
+        smtp or bag.get(names.EMAIL_ADDRESS, ""),
         bag.get(names.ENTRY_ID),
     )
 
 
 def sender(bag: Bag, tags: Sender) -> str:
     """The value of From or Sender; "" where nobody is named."""
+    smtp = bag.get(tags.smtp)
     return mailbox(
         bag.get(tags.name, ""),
-        bag.get(tags.kind, "SMTP"),
-        bag.get(tags.smtp) or bag.get(tags.email, ""),
+        "SMTP" if smtp else bag.get(tags.kind, "SMTP"),
+        smtp or bag.get(tags.email, ""),
         bag.get(tags.entry),
     )
 
@@ -148,7 +151,7 @@ def mailbox(name: object, kind: object, address: object, entry: object = None) -
         shown, how, spec = _of_entry(entry, shown, how)
     if not spec:
         return f"{_phrase(shown)}:;" if shown else ""
-    if "@" not in spec or _unsafe(spec):
+    if "@" not in spec or how.upper() not in _MAIL or _unsafe(spec):
         spec = _wrapped(how or "SMTP", spec)
     return spec if shown in ("", spec) else f"{_phrase(shown)} <{spec}>"
 
@@ -185,7 +188,9 @@ def _wrapped(kind: str, address: str) -> str:
 def _unwrapped(spec: str) -> tuple[str, str]:
     """Kind and address of an encapsulation; of anything else "SMTP" and itself."""
     head, dash, coded = spec.removesuffix("@" + ELSEWHERE).partition("-")
-    if not head.startswith("IMCEA") or not dash or len(head) == 5:
+    kind = head.removeprefix("IMCEA")
+    if kind == head or not dash or not (kind.isascii() and kind.isalnum()):
         return "SMTP", spec
     raw = _ESCAPED.sub(lambda one: chr(int(one.group(1), 16)), coded.replace("_", "/"))
-    return head[5:], clean(raw.encode("latin-1", "replace").decode("utf-8", "replace"))
+    address = clean(raw.encode("latin-1", "replace").decode("utf-8", "replace"))
+    return "SMTP" if "@" in address and kind.upper() in _MAIL else kind, address

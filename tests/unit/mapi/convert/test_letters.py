@@ -203,6 +203,42 @@ def test_address_of_another_kind_is_encapsulated_and_comes_back() -> None:
     assert names.SMTP_ADDRESS not in again
 
 
+@pytest.mark.parametrize(
+    ("kind", "address", "more", "told"),
+    [
+        ("EX", "/o=a@b", {}, ("EX", "/o=a@b")),  # an @ makes no mail address of it
+        ("FAX", "1@2.example", {}, ("FAX", "1@2.example")),
+        ("EX", "/o=a@b", {names.SMTP_ADDRESS: "zoe@example.org"}, ("SMTP", "zoe@example.org")),
+        ("ZARAFA", "zoe@example.org", {}, ("SMTP", "zoe@example.org")),
+        ("SMTP", "nowhere", {}, ("SMTP", "nowhere")),
+    ],
+)
+def test_address_with_an_at_is_one_of_mail_where_its_kind_is(
+    kind: str, address: str, more: dict[int, str], told: tuple[str, str]
+) -> None:
+    """MS-OXCMAIL 2.1.3.1."""
+    row = {names.ADDRESS_TYPE: kind, names.EMAIL_ADDRESS: address, names.RECIPIENT_TYPE: 1, **more}
+    raw = b"".join(to_mime(Item(recipients=[row])))
+    again = from_mime(raw).recipients[0]
+    assert (again[names.ADDRESS_TYPE], again[names.EMAIL_ADDRESS]) == told
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("IMCEAEX-_o=a+40b@imcea.invalid", ("EX", "/o=a@b")),
+        ("IMCEAsmtp-zoe+40example.org@imcea.invalid", ("SMTP", "zoe@example.org")),
+        ("IMCEA-x@imcea.invalid", ("SMTP", "IMCEA-x@imcea.invalid")),
+        ("IMCEAE.X-x@imcea.invalid", ("SMTP", "IMCEAE.X-x@imcea.invalid")),
+    ],
+)
+def test_encapsulation_of_others_is_read_and_written_as_it_was(spec: str, told: tuple[str, str]) -> None:
+    item = from_mime(f"To: {spec}\r\n\r\n".encode())
+    for one in (item, from_mime(b"".join(to_mime(item)))):
+        [row] = one.recipients
+        assert (row[names.ADDRESS_TYPE], row[names.EMAIL_ADDRESS]) == told
+
+
 def test_recipient_known_by_entry_id_alone_and_one_without_address() -> None:
     entry = ids.write(ids.OneOffEntry(0x9001, "Zoe", "SMTP", "zoe@example.org"))
     rows = [{names.ENTRY_ID: entry}, {names.DISPLAY_NAME: "Somebody"}, {names.ENTRY_ID: b"?"}]
