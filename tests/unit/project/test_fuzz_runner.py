@@ -39,6 +39,19 @@ def test_an_input_is_not_slow_because_the_machine_stands_still(
     assert not findings.exists()
 
 
+def test_guided_input_that_is_slow_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzz, "SLOW_S", 0.02)
+    fuzz.timed(lambda data: time.sleep(0.2))(b"waits")
+
+    def works(data: bytes) -> None:
+        until = time.process_time() + 0.2
+        while time.process_time() < until:
+            pass
+
+    with pytest.raises(TimeoutError, match="took 0"):
+        fuzz.timed(works)(b"works")
+
+
 def test_harmless_input_leaves_nothing(findings: Path) -> None:
     assert fuzz.attempt("x", lambda data: None, b"good")
     assert not findings.exists()
