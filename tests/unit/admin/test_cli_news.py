@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from quintet.admin.cli import news
 from quintet.clock import SystemClock
 from quintet.message.dates import format_date
+from quintet.store import db, trace
 from tests.support.server import configured, write_config
 from tests.support.shell import Shell
 
@@ -54,6 +56,43 @@ def test_batches_from_files_are_taken_once(shell: Shell, tmp_path: Path) -> None
     assert shell("rnews", str(one)) == "0 taken, 3 duplicates\n"
     assert shell.json("group", "list")[0]["articles"] == 3
     assert shell("check") == "sound: every invariant holds\n"
+
+
+def test_an_article_is_followed_by_its_url(shell: Shell, tmp_path: Path) -> None:
+    """RFC 5538 2.1, 3: a number is one of this server, or of no use."""
+    one = tmp_path / "one"
+    one.write_bytes(batch(article(1)))
+    shell("rnews", str(one))
+    tx = db.SqliteTx(db.open_sqlite(shell.folder / "data" / "quintet.db", writable=True, sync="off"))
+    db.transact(tx, 1, trace.add, 1, "c1", "accepted", None, "<1@batch>", {})
+    tx.close()
+    found = shell.json("trace", "local.test:1")
+    assert found
+    assert shell.json("trace", "nntp://localhost/local.test/1") == found
+    assert shell.json("trace", "news:1@batch") == found
+    shell("trace", "nntp://other.example/local.test/1", code=2)
+    assert "other.example is not this server" in shell.err
+    for wrong in ("nntp://localhost/local.test", "news:local.test", "news:a%3E@b", "nntp:1"):
+        shell("trace", wrong, code=2)
+
+
+def test_groups_of_a_url(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 5538 4: a server and a pattern."""
+
+    async def theirs(source: str, *_: object) -> tuple[bytes, bytes]:
+        return b"a.b 5 1 y\r\na.c 5 1 y\r\nb.c 5 1 y\r\n", b""
+
+    monkeypatch.setattr(news, "_lists", theirs)
+    for given, names in {
+        ("news://x.example/a.*",): ["a.b", "a.c"],
+        ("news://x.example/a.*", "--groups", "*.b"): ["a.b"],
+        ("nntp://x.example/b.c",): ["b.c"],
+        ("nntp://x.example:1119",): ["a.b", "a.c", "b.c"],
+    }.items():
+        found = shell.json("actsync", *given, "--dry-run")["changes"]
+        assert [one["group"] for one in found] == names
+    for wrong in ("news:a.*", "news://x.example/a@b", "nntp://x.example/b.c/1", "nntp:b.c"):
+        shell("actsync", wrong, "--dry-run", code=2)
 
 
 def test_batch_from_a_pipe(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

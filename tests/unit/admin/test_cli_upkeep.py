@@ -118,6 +118,8 @@ def test_trace_follows_a_message_by_id_or_place(shell: Shell) -> None:
     )
     [(uid,)] = inbox.fetchall()
     assert shell.json("trace", f"INBOX:{uid}", "-a", "alice@example.org") == [row]
+    assert shell.json("trace", "news:welcome@demo.example.org") == [row]
+    assert shell.json("trace", "news://anywhere.example/welcome%40demo.example.org") == [row]
     assert shell.json("trace")[-1] == row
     shell("trace", "unknown@example.org", code=1)
     assert "nothing is known" in shell.err

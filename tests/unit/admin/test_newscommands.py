@@ -65,7 +65,9 @@ def test_rules_are_shown_and_asked(shell: Shell) -> None:
 def test_a_control_message_is_done_by_hand(shell: Shell) -> None:
     assert shell("control", "list") == "nothing here\n"
     shell("control", "do", "<none@x>", code=common.Exit.REFUSED)
-    assert shell("control", "do", "c1@x") == "new local.new (moderated)\n"
+    shell("control", "do", "news:local.new", code=common.Exit.USAGE)
+    assert "names no article" in shell.err
+    assert shell("control", "do", "news:c1@x") == "new local.new (moderated)\n"
     assert [row["group"] for row in shell.json("group", "list")] == [
         "control",
         "local.a",
@@ -82,6 +84,7 @@ def test_what_waits_is_shown_approved_and_rejected(shell: Shell) -> None:
     [row] = shell.json("moderate", "list")
     assert (row["item"], row["message_id"], row["subject"]) == ("local.mod:1", "<s1@x>", "Please")
     assert shell("moderate", "show", "local.mod:1").endswith("\n\ntext\n")
+    assert shell("moderate", "show", "news:s%31@x").endswith("\n\ntext\n")
     assert shell("moderate", "approve", "s1@x") == "posted to local.mod: <s1@x>\n"
     assert shell("moderate", "list") == "nothing waits\n"
     shell("moderate", "reject", "s1@x", code=common.Exit.REFUSED)

@@ -391,3 +391,25 @@ def lines_of(path: Path) -> Iterable[str]:
         raise Failed(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise Failed(f"{path}: expected text in UTF-8") from error
+
+
+def article(text: str) -> str:
+    """The Message-ID that a news: URL names (RFC 5538), else what was typed as it is.  Raises Failed."""
+    from quintet.errors import BadSyntax
+    from quintet.message import newsurl
+
+    if not newsurl.is_one(text):
+        return text
+    try:
+        found = newsurl.parse(text)
+    except BadSyntax as error:
+        raise Failed(error.text, code=Exit.USAGE) from error
+    if not found.message_id:
+        raise Failed(f"{text} names no article", "Give its Message-ID, or news:MESSAGE-ID.", Exit.USAGE)
+    return found.message_id
+
+
+def message_id(text: str) -> str:
+    """A Message-ID with its brackets, from one without them or a news: URL.  Raises Failed."""
+    found = article(text)
+    return found if found.startswith("<") else f"<{found}>"

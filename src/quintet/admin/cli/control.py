@@ -69,7 +69,7 @@ def carry_out(
     as_json: JsonOption = False,
 ) -> None:
     """Do what a newgroup, rmgroup or checkgroups asks for, whatever the rules say."""
-    wanted = message_id if message_id.startswith("<") else f"<{message_id}>"
+    wanted = common.message_id(message_id)
 
     async def work(store: Store, settings: Config) -> list[str]:
         from quintet.admin import joined, newswork
@@ -98,12 +98,12 @@ def carry_out(
 
 @noun.command()
 def cancel(
-    message_id: Annotated[str, typer.Argument(help="The Message-ID of an article.")],
+    message_id: Annotated[str, typer.Argument(help="The Message-ID of an article, or news:MESSAGE-ID.")],
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take an article out of every group here; nobody else is told."""
-    wanted = message_id if message_id.startswith("<") else f"<{message_id}>"
+    wanted = common.message_id(message_id)
 
     async def work(store: Store, _: Config) -> int:
         from quintet.delivery.control import acts

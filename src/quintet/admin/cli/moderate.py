@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 noun = typer.Typer(help="Articles that wait for a moderator, or lie in quarantine.", no_args_is_help=True)
 
 What = Annotated[
-    str, typer.Argument(help="A Message-ID, or GROUP:NUMBER as `quintet moderate list` shows it.")
+    str,
+    typer.Argument(
+        help="A Message-ID, news:MESSAGE-ID, or GROUP:NUMBER as `quintet moderate list` shows it."
+    ),
 ]
 
 
@@ -57,7 +60,7 @@ def show(what: What, config: ConfigOption = None, as_json: JsonOption = False) -
         from quintet.delivery import modqueue
         from quintet.store import entries
 
-        one = store.peek(modqueue.find, what, settings.news.quarantine)
+        one = store.peek(modqueue.find, common.article(what), settings.news.quarantine)
         if one is None:
             raise Failed(f"{what} does not wait", "See `quintet moderate list` and `held`.")
         ref = store.peek(entries.body_ref, one.folder_id, one.uid)
@@ -143,7 +146,7 @@ def release(what: What, config: ConfigOption = None, as_json: JsonOption = False
 def _find(store: Store, settings: Config, what: str, *, quarantined: bool = False) -> Waiting:
     from quintet.delivery import modqueue
 
-    found = store.peek(modqueue.find, what, settings.news.quarantine)
+    found = store.peek(modqueue.find, common.article(what), settings.news.quarantine)
     if found is None or (found.group == settings.news.quarantine) is not quarantined:
         shows = "held" if quarantined else "list"
         raise Failed(f"{what} does not wait", f"`quintet moderate {shows}` shows what does.")

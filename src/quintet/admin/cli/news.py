@@ -12,6 +12,7 @@ import typer
 from quintet import log
 from quintet.admin.cli import common
 from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
+from quintet.message import newsurl
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -90,7 +91,10 @@ def rnews(
 
 def actsync(
     source: Annotated[
-        str, typer.Argument(help="https://..., a file, or nntp://host[:port]; .gz is unpacked.")
+        str,
+        typer.Argument(
+            help="https://..., a file (.gz is unpacked), nntp://host[:port], or news://host/PATTERN."
+        ),
     ],
     pattern: Annotated[
         str, typer.Option("--groups", "-g", help='Only groups that match: "comp.*,!comp.binaries.*".')
@@ -114,7 +118,10 @@ def actsync(
     from quintet.policy.wildmat import wildmat
 
     try:
-        wanted = wildmat(pattern)
+        place = newsurl.parse(source) if newsurl.is_one(source) else None
+        if place is not None and (not place.server or place.message_id or place.number):
+            raise Failed(f"{source}: expected nntp://host or news://host/PATTERN", code=Exit.USAGE)
+        asked, named = wildmat(pattern), wildmat(place.groups if place is not None else "*")
     except BadSyntax as error:
         raise Failed(error.text, code=Exit.USAGE) from error
 
@@ -128,7 +135,7 @@ def actsync(
         except lists.BadList as error:
             raise Failed(f"{source}: {error}") from error
         ours = await store.read(groups.listing)
-        changes = lists.plan(ours, theirs, texts, wanted, remove=remove)
+        changes = lists.plan(ours, theirs, texts, lambda name: asked(name) and named(name), remove=remove)
         gone = sum(one.action == "remove" for one in changes)
         if gone * 100 > most * len(ours) and not dry_run:
             raise Failed(
@@ -167,14 +174,12 @@ def actsync(
 
 async def _lists(source: str, descriptions: str, config: Config, store: Store) -> tuple[bytes, bytes]:
     """The two lists as they came.  Raises Failed."""
-    if source.startswith("nntp://"):
-        from urllib.parse import urlsplit
-
+    if newsurl.is_one(source):
         from quintet.config.peers import Peer
         from quintet.nntp.client import Connection
 
-        place = urlsplit(source)
-        peer = Peer(name="actsync", host=place.hostname or "", port=place.port or 119, streaming=False)
+        place = newsurl.parse(source)
+        peer = Peer(name="actsync", host=place.server, port=place.port or 119, streaming=False)
         conn = await Connection.open(peer, reader=True)
         try:
             return await conn.listing("LIST ACTIVE"), await conn.listing("LIST NEWSGROUPS")
@@ -193,7 +198,7 @@ async def _fetched(source: str, config: Config, store: Store) -> bytes:
         except OSError as error:
             raise Failed(f"{source}: {error.strerror}", code=Exit.LATER) from error
     if not source.startswith("https://"):
-        raise Failed(f"{source}: expected https://, nntp:// or a file", code=Exit.USAGE)
+        raise Failed(f"{source}: expected https://, nntp://, news:// or a file", code=Exit.USAGE)
     from quintet.net.dns import Resolver
     from quintet.net.https import Https
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quintet.admin.cli import common
-from quintet.admin.cli.common import ConfigOption, Failed, JsonOption
+from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
+from quintet.message import newsurl
 
 if TYPE_CHECKING:
     from quintet.config.root import Config
@@ -24,7 +25,8 @@ def trace(
     message: Annotated[
         str,
         typer.Argument(
-            help="A Message-ID (with or without < >), or FOLDER:UID with --account. Empty: the last events."
+            help="A Message-ID (with or without < >, or as news:...), FOLDER:UID with --account,"
+            " GROUP:NUMBER, or nntp://SERVER/GROUP/NUMBER of this server. Empty: the last events."
         ),
     ] = "",
     account: Annotated[str, typer.Option("--account", "-a", help="Whose folder, for FOLDER:UID.")] = "",
@@ -34,8 +36,9 @@ def trace(
 ) -> None:
     """Follow one message: accepted from whom, verdicts, filed where, read, relayed, bounced."""
 
-    async def work(store: Store, _: Config) -> list[dict[str, Any]]:
-        return await store.read(_events, message, account, limit)
+    async def work(store: Store, settings: Config) -> list[dict[str, Any]]:
+        wanted = _of_url(message, settings) if newsurl.is_one(message) else message
+        return await store.read(_events, wanted, account, limit)
 
     rows = common.with_store(config, work)
     if message and not rows:
@@ -49,6 +52,22 @@ def trace(
     common.table(
         rows, ["at", "event", "account", "conn", "what", *([] if message else ["message_id"])], as_json
     )
+
+
+def _of_url(url: str, settings: Config) -> str:
+    """The article of a URL as it is typed otherwise (RFC 5538).  Raises Failed."""
+    from quintet.errors import BadSyntax
+
+    try:
+        found = newsurl.parse(url)
+    except BadSyntax as error:
+        raise Failed(error.text, code=Exit.USAGE) from error
+    if not found.number:
+        return common.article(url)
+    ours = {settings.hostname, settings.nntp.path_host, "localhost", "127.0.0.1", "::1"}
+    if found.server not in {name.lower() for name in ours}:  # RFC 5538 2.1: numbers are each server's own
+        raise Failed(f"{found.server} is not this server", "Give the Message-ID.", Exit.USAGE)
+    return f"{found.groups}:{found.number}"
 
 
 def _events(tx: Tx, message: str, account: str, limit: int) -> list[dict[str, Any]]:
