@@ -57,7 +57,7 @@ class StartTls(Command):
 
 @dataclass(frozen=True, slots=True)
 class Authenticate(Command):
-    """RFC 9051 6.2.2; ``initial`` is base64 as it came, "=" for empty (RFC 4959), None for none."""
+    """RFC 9051 6.2.2; ``initial`` is base64 as it came, "=" for empty (RFC 4959 3), None for none."""
 
     mechanism: str
     initial: bytes | None

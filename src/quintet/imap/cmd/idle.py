@@ -1,4 +1,4 @@
-"""IDLE: a state, not a running handler, so that there is nothing to cancel (RFC 9051 6.3.13, RFC 2177)."""
+"""IDLE: a state, not a running handler, so that there is nothing to cancel (RFC 9051 6.3.13, RFC 2177 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 6.3.2, 6.3.3, 6.4.1, 6.4.2, RFC 7162 3.1.2, 3.2.5)."""
+"""SELECT, EXAMINE, CLOSE, UNSELECT.
+
+RFC 9051 6.3.2, 6.3.3, 6.4.1, 6.4.2, RFC 3691 2, RFC 7162 3.1.2, 3.2.5.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""STATUS (RFC 9051 6.3.11, RFC 7162 3.1.2.2, RFC 7889 4, RFC 8438, RFC 8474 4.3, RFC 9208 4.1.4)."""
+"""STATUS (RFC 9051 6.3.11, RFC 7162 3.1.2.2, RFC 7889 3.1, RFC 8438 3, RFC 8474 4.3, RFC 9208 4.1.4)."""
 
 from __future__ import annotations
 
