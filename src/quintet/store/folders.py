@@ -18,6 +18,7 @@ from quintet.store.model import AccountId, Folder, FolderId, FolderKind, Modseq
 
 MAX_NAME = 1000  # characters of a whole path; RFC 9051 sets none, file systems and clients stop near here
 MAX_LEVELS = 100
+MAX_SUBSCRIPTIONS = 50_000  # of one account: all its folders, and more newsgroups than anybody reads
 INBOX = "INBOX"
 TOP = "subtree"  # the role of the folder that stands for all without a parent, where an account has one
 
@@ -467,9 +468,15 @@ def deleted_bytes(tx: Tx, folder: Folder) -> int:
 
 @bounded()
 def subscribe(tx: Tx, account_id: AccountId, name: str) -> None:
+    """Raises Refused(TOO_MANY) beyond `MAX_SUBSCRIPTIONS`: names that are gone are among them."""
+    name = _subscribed(name)
+    many = "SELECT 1 FROM subscription WHERE account_id = ? LIMIT 1 OFFSET ?"
+    there = "SELECT 1 FROM subscription WHERE account_id = ? AND name = ?"
+    if tx.value(many, account_id, MAX_SUBSCRIPTIONS - 1) and not tx.value(there, account_id, name):
+        raise Refused(Reason.TOO_MANY, "too many subscriptions")
     tx.run(
         "INSERT INTO subscription (account_id, name) VALUES (?, ?) ON CONFLICT (account_id, name) DO NOTHING",
-        account_id, _subscribed(name),
+        account_id, name,
     )  # fmt: skip
     tx.hint(account_id, FolderId(0))
 

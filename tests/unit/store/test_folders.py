@@ -113,6 +113,18 @@ def test_subscription_outlives_its_folder(tx: DrivenTx, alice: AccountId) -> Non
     assert "lists" not in folders.subscriptions(tx, alice)
 
 
+def test_subscriptions_have_an_end(tx: DrivenTx, alice: AccountId, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names outlive what they name, so a client could pile them up."""
+    monkeypatch.setattr(folders, "MAX_SUBSCRIPTIONS", len(folders.subscriptions(tx, alice)) + 2)
+    for name in ("one", "two", "one"):
+        folders.subscribe(tx, alice, name)
+    with pytest.raises(Refused) as caught:
+        folders.subscribe(tx, alice, "three")
+    assert caught.value.reason is Reason.TOO_MANY
+    folders.unsubscribe(tx, alice, "one")
+    folders.subscribe(tx, alice, "three")
+
+
 def test_role_moves_from_folder_to_folder(tx: DrivenTx, alice: AccountId) -> None:
     other = folders.create(tx, alice, "Bin")
     folders.set_role(tx, other.id, "trash")
