@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from quintet.imap import format as fmt
@@ -30,9 +32,9 @@ class Selected:
     """One selected mailbox of one session."""
 
     __slots__ = (
-        "account_id", "annotate", "cleared", "contexts", "cursor", "examined", "folder_id", "fresh", "held",
-        "hint", "keywords", "kind", "made", "name", "owed", "read_only", "reader", "recent", "rights",
-        "saved", "tell_flags", "tell_modseq", "told", "uid_validity", "view", "watch",
+        "_saved", "account_id", "annotate", "cleared", "contexts", "cursor", "examined", "folder_id", "fresh",
+        "held", "hint", "keywords", "kind", "made", "name", "owed", "read_only", "reader", "recent", "rights",
+        "tell_flags", "tell_modseq", "told", "uid_validity", "view", "watch",
     )  # fmt: skip
 
     def __init__(self, where: Place, view: View, *, examined: bool, keywords: Iterable[str]) -> None:
@@ -56,7 +58,7 @@ class Selected:
         self.told: dict[int, int] = {}  # UID -> modseq of our own changes after the cursor: told already
         self.keywords = {word.lower(): word for word in keywords}  # those that FLAGS named
         self.recent: list[tuple[int, int]] = []  # UID ranges that are \\Recent for this session alone
-        self.saved: list[tuple[int, int]] = []  # UID ranges of SEARCH RETURN (SAVE) (RFC 5182)
+        self._saved = array("I")  # the ends of `saved`
         self.contexts: dict[bytes, Context] = {}  # by tag: results that are followed (RFC 5267 4.3)
         self.owed: list[tuple[Context, Ops, list[int]]] = []  # to tell of them, and UIDs to fetch before
         self.tell_modseq = False  # CONDSTORE was just switched on: HIGHESTMODSEQ is owed (RFC 7162 3.1)
@@ -85,6 +87,16 @@ class Selected:
         self.view.vanish(ranges)
         if self.held is None and self.view.gone:
             self.held = self.cursor
+
+    @property
+    def saved(self) -> list[tuple[int, int]]:
+        """UID ranges of SEARCH RETURN (SAVE) (RFC 5182); eight bytes each, there may be half a million."""
+        ends = iter(self._saved)
+        return list(zip(ends, ends, strict=True))
+
+    @saved.setter
+    def saved(self, ranges: Iterable[tuple[int, int]]) -> None:
+        self._saved = array("I", chain.from_iterable(ranges))
 
     @property
     def still(self) -> bool:

@@ -261,7 +261,8 @@ async def _add(
 def _code(session: Session, where: Place, added: list[Added]) -> bytes:
     """``[APPENDUID ...] ``, b"" where it would tell too much (RFC 9051 11.4); notes what is our own."""
     here = session.selected
-    if here is not None and here.folder_id == where.folder.id:
+    told = session.notices is not None and bool(session.notices.selected)  # RFC 5465 5.2
+    if told and here is not None and here.folder_id == where.folder.id:
         here.made.update(one.uid for one in added)
     if not where.may("r"):
         return b""

@@ -67,7 +67,7 @@ async def copy(session: Session, command: commands.Copy, _: Input) -> AsyncGener
                     yield reply
         moved = len(done.sources)
         code = done.code()
-        if name == here.name:
+        if session.notices is not None and session.notices.selected and name == here.name:
             here.made.update(done.targets)
     for reply in await updates.told(session, asked=command.move):
         yield reply
