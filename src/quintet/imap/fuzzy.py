@@ -8,7 +8,8 @@ exact searches.  Keys that are no text are matched exactly, as RFC 6203 5 allows
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from quintet.imap import commands, matching
 from quintet.imap.matching import HEADER, MESSAGE, TEXT, Context, Needle, Question, Reader, Row
@@ -77,44 +78,60 @@ def _texts(text: str, where: search.Where, name: bytes) -> Question:
     words = dict.fromkeys(_WORD.findall(text.lower()))
     needles = tuple(Needle(stem(word)) for word in list(words)[:MAX_WORDS])
     stems = [needle.text for needle in needles] or [whole]
-    header = name.decode("latin-1")
-    get: Callable[[Row, Reader], str] = _reading(where, header)
+    look = _looking(where, name.decode("latin-1"), stems, whole)
 
     def ask(row: Row, reader: Reader) -> bool:
-        if not all(needle.may_be_in(row[MESSAGE]) for needle in needles):
-            return False
-        read = get(row, reader)
-        return all(one in read for one in stems)
+        return all(needle.may_be_in(row[MESSAGE]) for needle in needles) and look(row, reader).words
 
     def score(row: Row, reader: Reader) -> int:
         document = reader.document(row)
         subject = casemap(" ".join(document.fields("subject"))) if document is not None else ""
         if whole in subject:
             return SUBJECT
-        found = PHRASE if whole in get(row, reader) else WORDS
-        return found + (IN_SUBJECT if found == WORDS and all(one in subject for one in stems) else 0)
+        if look(row, reader).whole:
+            return PHRASE
+        return WORDS + (IN_SUBJECT if all(one in subject for one in stems) else 0)
 
     return Question(HEADER if where == "header" else TEXT, ask, needles, joined=True, score=score)
 
 
-def _reading(where: search.Where, header: str) -> Callable[[Row, Reader], str]:
-    """What is searched of a message, folded; the last one is kept, because a match is asked for its score."""
-    kept: list[tuple[int, str]] = []
+class Seen(NamedTuple):
+    """What of a text stands in a message."""
 
-    def get(row: Row, reader: Reader) -> str:
+    words: bool  # every one of them
+    whole: bool
+
+
+def _looking(
+    where: search.Where, header: str, stems: Sequence[str], whole: str
+) -> Callable[[Row, Reader], Seen]:
+    """Looks through a message piece by piece, because it may be large.
+
+    What was seen of the last one is kept, because a match is asked for its score.
+    """
+    kept: list[tuple[int, Seen]] = []
+
+    def look(row: Row, reader: Reader) -> Seen:
         if kept and kept[0][0] == row[0]:
             return kept[0][1]
         document = reader.document(row)
-        if document is None:
-            return ""
-        if where == "header":
-            parts = document.fields(header)
-        else:
-            parts = list(document.texts())
-            if where == "text":
-                parts.insert(0, document.head())
-        read = casemap("\n".join(parts))
-        kept[:] = [(row[0], read)]
-        return read
+        missing, together = [one for one in stems if one], not whole
+        for piece in _pieces(document, where, header) if document is not None else ():
+            read = casemap(piece)
+            missing = [one for one in missing if one not in read]
+            together = together or whole in read
+            if together and not missing:
+                break
+        kept[:] = [(row[0], Seen(not missing, together))]
+        return kept[0][1]
 
-    return get
+    return look
+
+
+def _pieces(document: search.Document, where: search.Where, header: str) -> Iterator[str]:
+    if where == "header":
+        yield from document.fields(header)
+        return
+    if where == "text":
+        yield document.head()
+    yield from document.texts()

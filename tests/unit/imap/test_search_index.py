@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from quintet.imap import searching, sets
+from quintet.imap import commands, matching, searching, sets
 from quintet.imap.cmd import search as answers
 from quintet.message import text as texts
 from quintet.net.memory import Talk
@@ -177,3 +180,31 @@ def test_a_message_that_is_large_is_searched_in_pieces_that_are_not_kept(
     assert document.has("WORDS", "body")
     assert not document.has("NONE", "body")
     assert len(decoded) == 2
+
+
+def test_a_message_that_is_large_is_searched_fuzzily_piece_by_piece() -> None:
+    """RFC 6203 8: large messages."""
+    data = (
+        b"Subject: s\r\n\r\nstart here\r\n" + b"some words stand here\r\n" * 400_000 + b"the searches end\r\n"
+    )
+    document = search.Document(content_of(data).digest, b"", lambda start, end: data[start:end])
+    reader: Any = SimpleNamespace(document=lambda row: document)  # Any: all of a reader that is asked for
+    context = matching.Context(b"UTF-8", 0, lambda numbers, uid: [], lambda uid: False)
+
+    def question(text: bytes) -> matching.Question:
+        return matching.compile_key(commands.Fuzzy(commands.InText(text, with_header=False)), context)
+
+    row = (1, 0, "", 1, 0, 0, len(data), 1)
+    tracemalloc.start()
+    try:
+        far, none = question(b"end started searching"), question(b"words nowhere")
+        assert far.ask(row, reader)
+        assert far.score is not None and far.score(row, reader) == 40
+        assert not none.ask(row, reader)
+        together = question(b"The searches end")
+        assert together.ask(row, reader)
+        assert together.score is not None and together.score(row, reader) == 80
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000_000
