@@ -83,7 +83,7 @@ def _answer(session: Session, place: Place, command: find_commands.MultiSearch, 
     where = b" MAILBOX %b UIDVALIDITY %d" % (mailbox, place.folder.uid_validity)
     give = command.give or frozenset()
     scores = search.normalized(found.scores) if b"RELEVANCY" in give else None
-    modseq = max(found.modseqs, default=0)
+    modseq = search.highest(command, found, found.uids)
     return search.extended(command, give, found.uids, modseq=modseq, scores=scores, where=where)
 
 

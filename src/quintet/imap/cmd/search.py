@@ -134,14 +134,20 @@ def _answer(session: Session, here: Selected, command: commands.Search, found: F
     give = command.give
     if give is None and session.rev2:
         give = frozenset((b"ALL",))  # RFC 9051 6.4.4: ESEARCH takes the place of SEARCH
-    modseq = max(found.modseqs, default=0)
     if give is None:
+        modseq = max(found.modseqs, default=0)
         return listed(b"SEARCH", numbered(here, found.uids, uid=command.uid), modseq)
-    if found.modseqs:
-        at = dict(zip(found.uids, found.modseqs, strict=True))
-        modseq = max((at[uid] for uid in chosen(command, found.uids)), default=0)
+    modseq = highest(command, found, found.uids)
     scores = normalized(found.scores) if b"RELEVANCY" in give else None
     return extended(command, give, numbered(here, found.uids, uid=command.uid), modseq=modseq, scores=scores)
+
+
+def highest(command: commands.Searching, found: Found, ordered: Sequence[int]) -> int:
+    """MODSEQ of what is told (RFC 4731 3.2); 0 where it was not asked for."""
+    if not found.modseqs:
+        return 0
+    at = dict(zip(found.uids, found.modseqs, strict=True))
+    return max((at[uid] for uid in chosen(command, ordered)), default=0)
 
 
 def numbered(here: Selected, uids: Sequence[int], *, uid: bool) -> Sequence[int]:

@@ -109,13 +109,10 @@ def _answer(
     ordered: Sequence[int],
     scores: dict[int, int] | None,
 ) -> bytes:
-    modseq = max(found.modseqs, default=0)
     numbers = ordered if command.uid else numbered(here, found.uids, ordered)
     if command.give is None:
-        return search.listed(b"SORT", numbers, modseq)
-    if found.modseqs:
-        at = dict(zip(found.uids, found.modseqs, strict=True))
-        modseq = max((at[uid] for uid in search.chosen(command, ordered)), default=0)
+        return search.listed(b"SORT", numbers, max(found.modseqs, default=0))
+    modseq = search.highest(command, found, ordered)
     rated = [scores[uid] for uid in ordered] if scores is not None and b"RELEVANCY" in command.give else None
     return search.extended(command, command.give, numbers, modseq=modseq, scores=rated)
 
