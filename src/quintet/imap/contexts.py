@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from quintet.errors import BadSyntax, Reason
 from quintet.imap import commands, find_commands, matching, searching, sets
 from quintet.imap import format as fmt
+from quintet.store import entries
 
 if TYPE_CHECKING:
     from quintet.imap.orders import Plan
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 MAX_CONTEXTS = 16  # of one session; RFC 5267 4.3.1 asks for one at least
 MAX_RESULTS = 1_000_000  # in all contexts of one session: 4 MB
 BATCH = 200  # changed messages looked at together in a thread
+MAX_AGES = 10  # different ones that OLDER and YOUNGER of one search may name
+AGING_MS = 30_000  # between two looks at what has become older meanwhile (RFC 5032 2: periodically)
 
 Ops = list[tuple[bytes, int, list[int]]]  # word, position (0: wherever it belongs), UIDs
 
@@ -33,12 +36,19 @@ class Context:
     """One search whose results are followed."""
 
     def __init__(
-        self, command: commands.Searching, question: matching.Question, uids: Sequence[int], plan: Plan | None
+        self,
+        command: commands.Searching,
+        ask: Callable[[int], matching.Question],
+        ages: frozenset[int],
+        now: int,
+        uids: Sequence[int],
+        plan: Plan | None,
     ) -> None:
         self.tag, self.uid = command.tag, command.uid
         self.items = command.items  # to fetch of what is new, before it is told (RFC 5465 7)
         self.fresh: set[int] = set()  # UIDs that are new, and of which that was not done
-        self.question, self.plan = question, plan
+        self.ask, self.ages, self.asked_at = ask, ages, now
+        self.question, self.plan = ask(now), plan
         self.uids = array("I", uids)  # that match, ascending or in the order of the plan
         self.changed: set[int] = set()  # to be looked at
         self.ready: list[Ops] = []  # found out, not told yet
@@ -46,7 +56,8 @@ class Context:
 
     @property
     def at_once(self) -> bool:
-        return self.plan is None and self.question.cost == matching.ROW and not self.question.joined
+        plain = self.question.cost == matching.ROW and not self.question.joined
+        return plain and self.plan is None and not self.ages
 
     def has(self, uid: int) -> bool:
         if self.plan is not None:
@@ -104,21 +115,24 @@ def begin(
     session: Session,
     here: Selected,
     command: commands.Searching,
-    question: matching.Question | None,
+    finder: searching.Finder,
     uids: Sequence[int],
     plan: Plan | None = None,
 ) -> bytes:
-    """Follows the results from now on; or says that it will not (RFC 5267 4.3.1).
-
-    ``question``: None for one that cannot be followed.
-    """
-    if question is None:
+    """Follows the results from now on; or says that it will not (RFC 5267 4.3.1)."""
+    ask, ages = finder.follow(), finder.ages()
+    if ask is None:
         return b'* NO [NOUPDATE %b] "*" moves\r\n' % fmt.string(command.tag)
     held = sum(len(one.uids) for one in here.contexts.values())
     unstable = plan is not None and plan.fleeting  # scores are relative to all that match
-    if len(here.contexts) >= MAX_CONTEXTS or held + len(uids) > MAX_RESULTS or unstable:
+    if (
+        len(here.contexts) >= MAX_CONTEXTS
+        or held + len(uids) > MAX_RESULTS
+        or unstable
+        or len(ages) > MAX_AGES
+    ):
         return b"* NO [NOUPDATE %b] Too many contexts\r\n" % fmt.string(command.tag)
-    here.contexts[command.tag] = Context(command, question, uids, plan)
+    here.contexts[command.tag] = Context(command, ask, ages, finder.asked_at, uids, plan)
     here.listen(session.house.store)
     return b""
 
@@ -174,7 +188,7 @@ def changed(session: Session, here: Selected, uids: Iterable[int], arrived: Iter
             context.ready.append(_difference(context, numbers, matching_now))
         elif numbers:
             context.changed.update(numbers)
-        if context.changed and not context.working:
+        if (context.changed or _is_late(session, context)) and not context.working:
             context.working = True
             session.house.later(_work(session, here, context))
         for ops in context.ready:
@@ -199,6 +213,8 @@ async def _work(session: Session, here: Selected, context: Context) -> None:
     """Looks at what changed, in a reader thread, until all is known."""
     store = session.house.store
     try:
+        if _is_late(session, context):
+            await _age(session, here, context)
         while context.changed and session.selected is here and context.tag in here.contexts:
             batch = sorted(context.changed)[:BATCH]
             context.changed.difference_update(batch)
@@ -219,6 +235,30 @@ async def _work(session: Session, here: Selected, context: Context) -> None:
         context.working = False
     if context.ready and here.hint is not None:
         here.hint.set()
+
+
+def _is_late(session: Session, context: Context) -> bool:
+    """Time has gone by that matters to its results."""
+    return bool(context.ages) and session.house.clock.now() - context.asked_at >= AGING_MS
+
+
+async def _age(session: Session, here: Selected, context: Context) -> None:
+    """Asks by the time that it is now, and looks again at what grew too old, or old enough, meanwhile."""
+    before, now = context.asked_at, session.house.clock.now()
+    context.asked_at, context.question = now, context.ask(now)
+    terms: list[str] = []
+    params: list[int | str] = []
+    for seconds in context.ages:
+        terms.append("e.received_at >= ? AND e.received_at < ?")
+        params += [matching.aged_from(seconds, before), matching.aged_from(seconds, now) + 1000]
+    condition = " OR ".join(f"({term})" for term in terms)
+    low, largest = 1, here.view.largest
+    while low <= largest and session.selected is here:
+        end = min(low + searching.WINDOW - 1, largest)
+        context.changed.update(
+            await session.house.store.read(entries.uids_where, here.folder_id, low, end, (condition, params))
+        )
+        low = end + 1
 
 
 def lines(here: Selected, context: Context, ops: Ops) -> bytes:

@@ -244,15 +244,15 @@ def _with_id(key: commands.WithId, _: Context) -> Question:
 
 
 def _aged(key: commands.Aged, context: Context) -> Question:
-    border = aged_from(key.seconds, context)
+    border = aged_from(key.seconds, context.now)
     if key.older:
         return Question(ROW, lambda row, _: row[RECEIVED] < border + 1000)
     return Question(ROW, lambda row, _: row[RECEIVED] >= border)
 
 
-def aged_from(seconds: int, context: Context) -> int:
+def aged_from(seconds: int, now: int) -> int:
     """Where the second begins that was ``seconds`` ago (ms, UTC); who arrived in it is both (RFC 5032 2)."""
-    return (context.now // 1000 - seconds) * 1000
+    return (now // 1000 - seconds) * 1000
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC).toordinal()

@@ -126,7 +126,7 @@ def _compared(key: commands.Key, context: Context, own: bool) -> Condition | Non
         case commands.ChangedFrom(modseq) if own:
             return Condition("e.modseq >= ?", [modseq])
         case commands.Aged(older, seconds):
-            border = aged_from(seconds, context)
+            border = aged_from(seconds, context.now)
             if older:
                 return Condition("e.received_at < ?", [border + 1000])
             return Condition("e.received_at >= ?", [border])

@@ -183,17 +183,36 @@ class Finder:
                 ranges = sets.intersect(ranges, sets.join(self._place.ranges(one.numbers, one.uid)))
         return ranges
 
-    def followed(self) -> matching.Question | None:
-        """What is asked of each later change (RFC 5267 4.3); None: a ``*`` would move.
+    @property
+    def asked_at(self) -> int:
+        """When the search was begun (ms, UTC); what OLDER and YOUNGER count from."""
+        return self._context.now
+
+    def ages(self) -> frozenset[int]:
+        """The seconds of OLDER and YOUNGER among the keys: what they match changes as time goes by."""
+        found: set[int] = set()
+
+        def look(one: commands.Key) -> bool:
+            if isinstance(one, commands.Aged):
+                found.add(one.seconds)
+            return False
+
+        matching.any_key(self._key, look)
+        return frozenset(found)
+
+    def follow(self) -> Callable[[int], matching.Question] | None:
+        """What is asked of each later change, by the time of asking (RFC 5267 4.3); None: a ``*`` would move.
 
         Numbers mean what they did when the command came, UIDs also messages that are not there yet.
         """
-        if not matching.any_key(self._key, _names_uids):
-            return self.question
-        largest = self._place.span[1]
-        if matching.any_key(self._key, lambda one: _names_uids(one) and one.numbers.moves(largest)):
-            return None
-        return matching.require(self._key, replace(self._context, ranges=self._lasting))
+        context = self._context
+        if matching.any_key(self._key, _names_uids):
+            largest = self._place.span[1]
+            if matching.any_key(self._key, lambda one: _names_uids(one) and one.numbers.moves(largest)):
+                return None
+            context = replace(context, ranges=self._lasting)
+        key = self._key
+        return lambda now: matching.require(key, replace(context, now=now))
 
     def _lasting(self, numbers: sets.NumberSet, uid: bool) -> fetch.Ranges:
         if not uid or numbers.saved:

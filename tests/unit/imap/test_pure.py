@@ -292,6 +292,7 @@ def test_an_order_keeps_what_is_not_told_to_be_gone(
     before: list[int], new: list[int], after: list[int], told: list[tuple[int, list[int]]]
 ) -> None:
     key = Question(matching.ROW, lambda *_: True)
-    context = contexts.Context(commands.Search(b"a", True, commands.And(())), key, before, None)
+    command = commands.Search(b"a", True, commands.And(()))
+    context = contexts.Context(command, lambda _: key, frozenset(), 0, before, None)
     assert context.insert(new) == [(b"ADDTO", place, uids) for place, uids in told]
     assert list(context.uids) == after

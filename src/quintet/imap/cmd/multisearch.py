@@ -68,7 +68,7 @@ async def _search(session: Session, command: find_commands.MultiSearch) -> Async
             selected.saved = sets.runs(search.chosen(command, found.uids, saving=True))
         if selected is not None and b"UPDATE" in give:
             followed = True
-            yield contexts.begin(session, selected, command, finder.followed(), found.uids)
+            yield contexts.begin(session, selected, command, finder, found.uids)
         if found.uids:  # RFC 7377 2.1: nothing at all of a mailbox without a match, not even COUNT 0
             yield _answer(session, place, command, found)
     if b"UPDATE" in give and not followed:

@@ -112,7 +112,7 @@ def _kept(
         here.saved = sets.runs(chosen(command, found.uids, saving=True))
     if b"UPDATE" not in give:
         return []
-    return [contexts.begin(session, here, command, finder.followed(), found.uids)]
+    return [contexts.begin(session, here, command, finder, found.uids)]
 
 
 def _may_expunge(command: commands.Search) -> bool:

@@ -63,7 +63,7 @@ async def sort(session: Session, command: find_commands.Sort, _: Input) -> Async
     answer = functools.partial(_answer, here, command, found, ordered, scores)
     yield answer() if len(found) <= MANY else await asyncio.to_thread(answer)
     if b"UPDATE" in give:
-        yield contexts.begin(session, here, command, finder.followed(), ordered, plan)
+        yield contexts.begin(session, here, command, finder, ordered, plan)
     async for reply in _rest(session, here, command, found):
         yield reply
 
