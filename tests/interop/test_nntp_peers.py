@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
+from quintet.admin import peerblock
 from quintet.delivery.batches import Unbatcher
 from quintet.store import check, feeding, groups
 from tests.support import inn as news
@@ -92,6 +94,37 @@ async def test_innfeed_streams_to_us(tmp_path: Path) -> None:
             await asyncio.sleep(1)
             assert count(a, "local.announce") == 0
         assert await a.store.read(check.all) == []
+
+
+async def test_innd_takes_the_configuration_that_is_printed_for_it(tmp_path: Path) -> None:
+    """`quintet peer add`: each part of the text goes into the file that is named above it."""
+    async with (
+        inn("inn.test", [GROUP], senders=("192.0.2.1",)) as other,
+        start_server(tmp_path / "a", only=("nntp",), nntp={"path_host": "ours.test"}) as a,
+    ):
+        to_inn = peer(
+            "inn.test", host="127.0.0.1", port=other.port, send="*,!local.none", identity=("inn.test",)
+        )
+        text = peerblock.for_inn(to_inn, "127.0.0.1", "ours.test", a.ports["nntp"])
+        for part in re.split(r"(?m)^# (?=[a-z]+(?:\.conf)?\b)", text)[1:]:
+            place = other.folder / "etc" / re.split("[:\n]", part)[0]
+            place.write_text(place.read_text() + part.partition("\n")[2])
+        assert (other.folder / "etc/newsfeeds").read_text().rstrip().endswith(":*:Tm:innfeed!")
+        said = await asyncio.to_thread(
+            other.run, "inncheck", "newsfeeds", "incoming.conf", "innfeed.conf", check=False
+        )
+        assert [line for line in said.splitlines() if not re.search("should be|may be", line)] == []
+        await asyncio.to_thread(other.run, "ctlinnd", "reload", "all", "a test")
+        await a.app.reload(
+            dataclasses.replace(a.app.config, nntp=dataclasses.replace(a.app.config.nntp, peer=(to_inn,)))
+        )
+        await by_inn(other, a, numbered(3, "to.inn"))
+        # what others bring goes the other way
+        ours = dataclasses.replace(a.app.config.nntp, peer=(to_inn, peer("up", addresses=("127.0.0.3",))))
+        await a.app.reload(dataclasses.replace(a.app.config, nntp=ours))
+        answers = await bring(a.ports["nntp"], numbered(2, "to.ours"), source="127.0.0.3")
+        assert all(answer.startswith("239") for answer in answers), answers
+        await until(lambda: len(other.articles(GROUP)) == 5, "not all arrived")
 
 
 async def test_innfeed_sends_one_by_one(tmp_path: Path) -> None:

@@ -33,9 +33,9 @@ def peer(name: str, **options: object) -> Peer:
     return Peer(name=name, **{"addresses": ("127.0.0.1",), **options})  # type: ignore[arg-type]
 
 
-async def bring(port: int, articles: Iterable[tuple[str, bytes]]) -> list[str]:
-    """Streams articles (id, bytes) to a server; its answers."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def bring(port: int, articles: Iterable[tuple[str, bytes]], *, source: str = "127.0.0.1") -> list[str]:
+    """Streams articles (id, bytes) to a server, from that address; its answers."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
     try:
         await reader.readline()
         writer.write(b"MODE STREAM\r\n")
