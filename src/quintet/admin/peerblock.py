@@ -64,7 +64,8 @@ def for_inn(peer: Peer, us: str, path_host: str, port: int = 119) -> str:
         if peer.max_size:
             flags = f"<{peer.max_size},{flags}"
         parts += [
-            "# newsfeeds: what you send to us",
+            "# newsfeeds: what you send to us, through innfeed, which INN's sample has in a comment:",
+            "#   innfeed!:!*:Tc,Wnm*:innfeed",
             f"{short}/{path_host}:{peer.accept}:{flags}:innfeed!",
             "",
             "# innfeed.conf",

@@ -52,6 +52,7 @@ def test_add_shows_both_sides(shell: Shell) -> None:
     assert "incoming.conf" in out
     assert 'patterns: "comp.*,!comp.os.*"' in out
     assert ":*:Tm:innfeed!" in out
+    assert "#   innfeed!:!*:Tc,Wnm*:innfeed\n" in out
     (row,) = shell.json("peer", "list")
     assert row["feeds"] == "192.0.2.7:119"
     assert row["sends_from"] == "192.0.2.7"
