@@ -2,8 +2,9 @@
 
 The index (``search.db``, FTS5) is built in the background by `index_some` and may be thrown away at any time;
 what it does not hold yet is scanned.  So the answer is always exact: substrings without regard to case, in
-decoded headers, bodies and the text of attachments (RFC 9051 6.4.4).  Patterns of fewer than three characters
-are not in the index and are scanned.
+decoded headers, bodies and the text of attachments (RFC 9051 6.4.4).  Of a pattern of one or two characters,
+as most words of Chinese are, those trigrams are asked for that begin with it; where these stand nearly
+everywhere, messages are scanned.
 
 A message is indexed in pieces that overlap, so memory is bounded whatever its size.
 """
@@ -11,6 +12,7 @@ A message is indexed in pieces that overlap, so memory is bounded whatever its s
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -33,7 +35,10 @@ PIECE = 32 * 1024  # characters of one row of the index
 FEW = 5000  # messages that may match, looked up one by one; among more, a folder is walked through
 GRAMS = 6  # trigrams asked of the index for one pattern; more cost more than they narrow further
 KEPT = 4 * 1024 * 1024  # bytes of the texts of one message that stay decoded while questions are asked of it
-VERSION = 2  # of what is put into the index; another number: built anew
+VERSION = 3  # of what is put into the index; another number: built anew
+END = "\n\n"  # behind a text, so that its last characters begin a trigram, too
+MANY = 1000  # trigrams that begin with a short pattern; more are not asked for
+OFTEN = 200_000  # pieces of text that these may stand in
 SLICE = 200  # messages verified with one query
 PAGE = 20_000  # entries looked at together: two megabytes
 
@@ -113,6 +118,7 @@ class Index:
                 with self._lock:
                     self._open()  # makes the tables
             self._asked = self._connect()
+            self._asked.execute("CREATE VIRTUAL TABLE temp.gram USING fts5vocab(main, words, 'row')")
         return self._asked
 
     def _empty(self, connection: apsw.Connection) -> None:
@@ -159,15 +165,18 @@ class Index:
                 connection.execute("UPDATE state SET value = ? WHERE name = 'upto'", (upto,))
 
     def candidates(self, pattern: str) -> tuple[Rows, int]:
-        """Which messages may hold a folded pattern of three characters or more, of those up to a row.
+        """Which messages may hold a folded pattern, of those up to a row: 0 where the index is of no help.
 
         Returns both from one snapshot: the index may be thrown away at any moment.
         """
-        query = " AND ".join(f'"{gram}"' for gram in grams(pattern))
         found = Rows()
         with self._asking:
             connection = self._question()
             with connection:
+                query = _query(connection, pattern)
+                if query is None:
+                    found.few = None
+                    return found, 0
                 row = connection.execute("SELECT value FROM state WHERE name = 'upto'").fetchone()
                 for (message_row,) in connection.execute(
                     "SELECT p.message_row FROM words w JOIN piece p ON p.id = w.rowid WHERE words MATCH ?",
@@ -197,6 +206,22 @@ class Index:
                     connection.execute("DELETE FROM piece WHERE message_row = ?", (row,))
 
 
+def _query(connection: apsw.Connection, pattern: str) -> str | None:
+    """What to ask of the index; None: it would not narrow."""
+    if len(pattern) >= 3:
+        return " AND ".join(f'"{gram}"' for gram in grams(pattern))
+    last = pattern + 2 * chr(sys.maxunicode)
+    often, found = 0, list[str]()
+    for gram, pieces in connection.execute(
+        "SELECT term, doc FROM gram WHERE term >= ? AND term <= ?", (pattern, last)
+    ):
+        often += pieces
+        if often > OFTEN or len(found) == MANY:
+            return None
+        found.append('"' + gram.replace('"', '""') + '"')
+    return " OR ".join(found) or '""'
+
+
 def grams(pattern: str) -> list[str]:
     """The trigrams to ask for, spread over the pattern; quotes are doubled for the query."""
     found = list(dict.fromkeys(pattern[i : i + 3] for i in range(len(pattern) - 2)))
@@ -206,8 +231,8 @@ def grams(pattern: str) -> list[str]:
 
 
 def usable(pattern: str) -> bool:
-    """Whether the index can help: three characters, none that the engine ends a text at."""
-    return len(pattern) >= 3 and "\0" not in pattern
+    """Whether the index can help: there is something, and nothing that the engine ends a text at."""
+    return pattern != "" and "\0" not in pattern
 
 
 # what a message says
@@ -273,7 +298,7 @@ class Document:
 
 
 def _cut(whole: str) -> Iterator[str]:
-    whole = whole.replace("\0", " ")
+    whole = whole.replace("\0", " ") + END
     for start in range(0, max(len(whole), 1), PIECE):
         yield whole[max(start - text.OVERLAP, 0) : start + PIECE]
 

@@ -88,6 +88,73 @@ async def test_index_narrows(store: Store, inbox: FolderId) -> None:
     assert rows[-1] + 1_000_000 not in found
 
 
+SHORT = [
+    "Subject: 会议\r\n\r\n明天开会".encode(),
+    'Subject: 明天\r\n\r\n没有 "引号"\r\n'.encode(),
+    "Subject: x\r\n\r\n你好, 会议记录\r\n".encode(),
+    b"Subject: ab\r\n\r\nxab\r\nq",
+]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "where", "header", "expected"),
+    [
+        ("会议", "text", "", [1, 3]),
+        ("会议", "header", "subject", [1]),  # all that the field says
+        ("开会", "body", "", [1]),  # the last characters of a body
+        ("会", "body", "", [1, 3]),
+        ("明天", "text", "", [1, 2]),
+        ("明", "header", "subject", [2]),
+        ('"引', "text", "", [2]),
+        ("AB", "header", "subject", [4]),
+        ("b", "body", "", [4]),
+        ("q", "text", "", [4]),
+        ("议会", "text", "", []),
+        ("z", "text", "", []),
+    ],
+)
+async def test_one_or_two_characters_are_looked_for_in_the_index(
+    store: Store, inbox: FolderId, pattern: str, where: search.Where, header: str, expected: list[int]
+) -> None:
+    for raw in SHORT:
+        await store.write(entries.add, [inbox], content_of(b"To: \r\n" + raw), received_at=1)
+    await search.rebuild(store)
+    found, upto = store.search_index().candidates(search.fold(pattern))
+    rows = [row for _, row in store.peek(entries.lines, inbox, 5, 100, 500, ("uid", "message_row"))]
+    assert upto == rows[-1]
+    if where == "text":
+        assert [at for at, row in enumerate(rows, 1) if row in found] == expected  # these alone are read
+    expected = [uid + 4 for uid in expected]
+    assert await store.search_text(inbox, pattern, where, header=header, numbers=range(5, 9)) == expected
+
+
+async def test_short_patterns_that_stand_nearly_everywhere_are_not_looked_up(
+    store: Store, inbox: FolderId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await search.rebuild(store)
+    expected = await store.search_text(inbox, "e")
+    assert expected
+    monkeypatch.setattr(search, "OFTEN", 2)
+    assert store.search_index().candidates("E")[1] == 0
+    assert await store.search_text(inbox, "e") == expected
+    monkeypatch.setattr(search, "OFTEN", 1000)
+    monkeypatch.setattr(search, "MANY", 1)
+    assert store.search_index().candidates("E")[1] == 0
+    assert await store.search_text(inbox, "e") == expected
+
+
+async def test_short_patterns_are_found_in_an_index_that_was_thrown_away(
+    store: Store, inbox: FolderId
+) -> None:
+    await search.rebuild(store)
+    assert await store.search_text(inbox, "fo") == [1]
+    store.search_index().clear()
+    assert await store.search_text(inbox, "fo") == [1]
+    await search.rebuild(store)
+    assert await store.search_text(inbox, "fo") == [1]
+    assert store.search_index().candidates("FO")[1] > 0
+
+
 async def test_folder_is_looked_through_page_by_page(
     store: Store, inbox: FolderId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
