@@ -232,6 +232,7 @@ def test_the_file_says_the_same_when_it_is_read_again(tmp_path, monkeypatch, nam
     program._serve_at_once(["-c", name])
     monkeypatch.setattr("os.execve", lambda _, command, __: started.append((command[-1], None)))
     launch.become("worker", Path(name), None)
+    assert len(started) == 2
     for path, config in started:
         again = root.from_file(Path(path))
         assert again.store.data == str(home / "data")

@@ -194,6 +194,7 @@ async def test_the_display_type_of_containers(desk: Desk):
         assert answer.values == ((0x3900000A, 0x8004010F),)
         assert 0x39000003 not in (await desk.ask(m.GetPropList(mid=mid))).tags
     rows = await desk.ask(m.QueryRows(state=STAT, count=99, columns=(ENTRY_ID,)))
+    assert len(rows.table.rows) > 5
     assert all(struct.unpack_from("<I", row[0], 24) != (0x100,) for row in rows.table.rows)
 
 

@@ -130,6 +130,7 @@ class MessageStoreContract:
 
     def test_folders_have_what_every_folder_has(self, store: MessageStore) -> None:
         rows = store.folders(store.top)
+        assert rows.ids()
         for one, values in zip(rows.ids(), rows.values(rows.ids(), FOLDER_KEYS), strict=True):
             assert None not in values
             bag = store.folder(one)
