@@ -353,8 +353,8 @@ class Session:
         return replies
 
     def farewell(self, reason: Reason) -> bytes:
-        code, words = WORDS.get(reason, (400, reason.value))
-        return f"{code if code == 400 else 400} {words}\r\n".encode()
+        _, words = WORDS.get(reason, (400, reason.value))
+        return f"400 {words}\r\n".encode()  # RFC 3977 3.2.1, 5.1.1
 
     def secured(self, tls: TlsInfo) -> None:
         """RFC 4642 2.2.2: everything known of the client is forgotten."""

@@ -75,6 +75,14 @@ async def test_who_comes_again_in_time_is_taken_and_known(door: Door) -> None:
     assert door.ask() == LATER
 
 
+async def test_the_wait_is_as_long_as_it_is_said_to_be(door: Door) -> None:
+    assert door.ask() == LATER
+    door.house.clock.advance(59.999)
+    assert door.ask() == LATER
+    door.house.clock.advance(0.001)
+    assert door.ask() == ""
+
+
 async def test_who_comes_too_late_begins_anew(door: Door) -> None:
     assert door.ask() == LATER
     door.house.clock.advance(3 * 86_400)

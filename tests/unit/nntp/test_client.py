@@ -125,6 +125,27 @@ def replies(*lines: bytes) -> Say:
     return say
 
 
+@pytest.mark.parametrize("code", [b"201", b"2", b"20", b"two"])
+async def test_a_reply_is_three_digits_at_least(code: bytes) -> None:
+    """RFC 3977 3.1, 3.2: the text behind them is for people, and some say none."""
+
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(code + b"\r\n")
+        await reader.readline()
+        writer.write(b"203\r\n")
+        await reader.read()
+        writer.close()
+
+    async with serving(say) as port:
+        peer = Peer(name="them", host="127.0.0.1", port=port, compress=False)
+        if code == b"201":
+            async with opened(peer):
+                pass
+        else:
+            with pytest.raises(Hangup, match="no reply"):
+                await Connection.open(peer)
+
+
 @pytest.mark.parametrize(
     ("answer", "verdict"),
     [

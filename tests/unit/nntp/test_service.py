@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from quintet.auth.client import Scram
+from quintet.errors import Reason
 from quintet.net.memory import Talk, converse
+from quintet.net.seam import Peer
 from quintet.store import groups
 from quintet.store.content import content_of
 from tests.support.newshouse import HOST, NewsHouse, article_bytes, news_house
@@ -153,3 +155,14 @@ async def test_shutdown_waits_for_an_article_that_was_asked_for(
         assert taken.startswith(answer)
         assert closing.startswith(b"400 ")
         assert house.folder("local.test").messages == 1
+
+
+async def test_every_farewell_says_400(tmp_path: Path) -> None:
+    """RFC 3977 3.2.1: the server closes the connection; 5.1.1: also in place of a greeting."""
+    async with news_house(tmp_path) as house:
+        _, session = house.service.open(Peer("1", "192.0.2.1"))
+        said = {reason: session.farewell(reason) for reason in Reason}
+        session.close()
+    assert {line[:4] for line in said.values()} == {b"400 "}
+    assert said[Reason.TOO_MANY] == b"400 Too many\r\n"
+    assert said[Reason.SHUTDOWN] == b"400 Shutting down\r\n"

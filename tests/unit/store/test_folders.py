@@ -43,6 +43,13 @@ def test_impossible_names_are_refused(tx: DrivenTx, alice: AccountId, name: str)
     assert refused.value.reason is Reason.BAD_NAME
 
 
+def test_names_are_as_long_and_as_deep_as_they_may_be(tx: DrivenTx, alice: AccountId) -> None:
+    for longest, more in (("x" * folders.MAX_NAME, "x"), ("/".join("x" * folders.MAX_LEVELS), "/x")):
+        assert folders.create(tx, alice, longest).name == longest
+        with pytest.raises(Refused):
+            folders.create(tx, alice, longest + more)
+
+
 def test_inbox_has_no_case_others_have(tx: DrivenTx, alice: AccountId) -> None:
     assert inbox_of(tx, alice).name == "INBOX"
     assert folders.create(tx, alice, "iNbOx/sub").name == "INBOX/sub"

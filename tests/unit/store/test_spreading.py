@@ -96,6 +96,10 @@ def test_folder_that_is_gone_or_has_no_numbers(tx: DrivenTx, inboxes: list[Folde
     tx.back_to_savepoint()
     assert gone.value.reason is Reason.NO_SUCH_FOLDER
     tx.savepoint()
+    tx.run("UPDATE folder SET uid_next = ? WHERE id = ?", MAX_UID, inboxes[1])
+    assert [one.uid for one in entries.add(tx, inboxes, letter(1), received_at=5)][1] == MAX_UID
+    tx.back_to_savepoint()
+    tx.savepoint()
     tx.run("UPDATE folder SET uid_next = ? WHERE id = ?", MAX_UID + 1, inboxes[1])
     with pytest.raises(TryLater) as spent:
         entries.add(tx, inboxes, letter(1), received_at=5)
