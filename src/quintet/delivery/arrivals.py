@@ -169,18 +169,18 @@ class Arrivals:
             self.offers.done(announced)
             return [Outcome(Fate.LATER, problem.text)] * len(items)
         until = self._clock.monotonic() + TURN_S
-        for at, (claimed, data, dotless) in enumerate(items):
-            if claimed in known or source.peer.ignore:
-                work.outcomes[at] = DUPLICATE
-                continue
-            if claimed in unwanted:
-                work.outcomes[at] = Outcome(Fate.REFUSED, unwanted[claimed])
-                continue
-            self._look(source, work, at, claimed, data, dotless)
-            if self._clock.monotonic() > until:
-                await asyncio.sleep(0)
-                until = self._clock.monotonic() + TURN_S
         try:
+            for at, (claimed, data, dotless) in enumerate(items):
+                if claimed in known or source.peer.ignore:
+                    work.outcomes[at] = DUPLICATE
+                    continue
+                if claimed in unwanted:
+                    work.outcomes[at] = Outcome(Fate.REFUSED, unwanted[claimed])
+                    continue
+                self._look(source, work, at, claimed, data, dotless)
+                if self._clock.monotonic() > until:
+                    await asyncio.sleep(0)
+                    until = self._clock.monotonic() + TURN_S
             await self._place(source, work)
             await self._file(source, work)
         except Problem as problem:
@@ -249,6 +249,7 @@ class Arrivals:
         """Checks an article, and files it behind the answer (``acknowledge = "received"``).
 
         None: too many are on their way to the disk, or it needs waiting; take this one as usual.
+        Raises TryLater.
         """
         if len(data) > IN_ROW or not self.behind.takes(len(data)):
             return None
@@ -258,15 +259,19 @@ class Arrivals:
             return DUPLICATE
         self._groups.heed()
         work = Batch(1)
-        self._look(source, work, 0, claimed, data, dotless)
-        if work.left:
-            chosen = self._choose(source, work)
-            if chosen is None:  # one of our own groups must be made first
-                return None
-            for places in chosen.values():
-                article = work.articles[0]
-                content = self._raw(article, list(places), dotless) or self._scanned(article)
-                self._put(source, work, 0, list(places), list(places.values()), content)
+        try:
+            self._look(source, work, 0, claimed, data, dotless)
+            if work.left:
+                chosen = self._choose(source, work)
+                if chosen is None:  # one of our own groups must be made first
+                    return None
+                for places in chosen.values():
+                    article = work.articles[0]
+                    content = self._raw(article, list(places), dotless) or self._scanned(article)
+                    self._put(source, work, 0, list(places), list(places.values()), content)
+        except TryLater:
+            self.offers.done((claimed,))
+            raise
         self.behind.add(claimed, Soon(self, source, work, claimed), len(data))  # now it is here for everybody
         outcome = work.outcomes[0]
         return TAKEN if outcome is None else outcome
