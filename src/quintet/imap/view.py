@@ -134,7 +134,7 @@ class View:
 
     def count(self, ranges: Ranges) -> int:
         """How many messages of the view lie in UID ``ranges``."""
-        return sum(len(self._between(low, high)) for low, high in ranges)
+        return sum(self._how_many(low, high) for low, high in ranges)
 
     def numbers(self, uids: Sequence[int]) -> Sequence[int]:
         """Sequence numbers of ascending ``uids``, 0 for one that the view does not have.
@@ -166,11 +166,12 @@ class View:
             first, last = max(total + 1 + first, 1), total + 1 + last
         found: Ranges = []
         for low, high in ranges:
-            inside = self._between(low, high)
-            some = inside[max(first - 1, 0) : max(last, 0)]
-            if some:
-                found.append((some[0], some[-1]))
-            first, last = first - len(inside), last - len(inside)
+            inside = self._how_many(low, high)
+            if inside >= first:
+                some = self._between(low, high)[max(first - 1, 0) : max(last, 0)]
+                if some:
+                    found.append((some[0], some[-1]))
+            first, last = first - inside, last - inside
             if last < 1:
                 break
         return found
@@ -183,6 +184,11 @@ class View:
         if self._uids is None:
             return range(max(low, self._first), min(high + 1, self._first + self._count))
         return self._uids[bisect_left(self._uids, low) : bisect_right(self._uids, high)]
+
+    def _how_many(self, low: int, high: int) -> int:
+        if self._uids is None:
+            return max(min(high + 1, self._first + self._count) - max(low, self._first), 0)
+        return bisect_right(self._uids, high) - bisect_left(self._uids, low)
 
     def gaps(self, low: int, high: int) -> Iterator[tuple[int, int]]:
         """Ranges of numbers from ``low`` to ``high`` that the view does not have, one after the other."""

@@ -13,6 +13,7 @@ given   NAME of bob grants alice lrs     or $staff
 given   group NAME grants alice lrsp     a group's own rows
 given   pictures | no pictures           they can be converted, or not; skipped without Pillow
 given   clock runs 6                     seconds at each look at it
+given   saved ranges 2                   more are not kept by SEARCH RETURN (SAVE)
 given   option NAME VALUE                of the [imap] section; of a list, one more
 do      deliver N to NAME | expunge NAME 2 | flag NAME 2 \\Seen | forget NAME | remove NAME | wait 5
         join staff bob | leave staff bob | remove team staff
@@ -158,6 +159,8 @@ class World:
             case ["longest", "command", octets]:
                 for module in ("session", "cmd.append"):
                     self.patches.setattr(f"quintet.imap.{module}.MAX_COMMAND", int(octets))
+            case ["saved", "ranges", most]:
+                self.patches.setattr("quintet.imap.cmd.search.MAX_SAVED", int(most))
             case ["pictures"]:
                 pytest.importorskip("PIL", reason="Pillow (the extra images) is not installed")
             case ["clock", "runs", seconds]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -64,13 +66,14 @@ async def _search(session: Session, command: find_commands.MultiSearch) -> Async
             async for reply in progress:
                 yield reply
         found = finder.found if selected is None else await searching.known(selected, finder.found)
-        if selected is not None and b"SAVE" in give:
-            selected.saved = sets.runs(search.chosen(command, found.uids, saving=True))
+        if selected is not None:
+            await search.save(selected, command, found.uids)
         if selected is not None and b"UPDATE" in give:
             followed = True
             yield contexts.begin(session, selected, command, finder, found.uids)
         if found.uids:  # RFC 7377 2.1: nothing at all of a mailbox without a match, not even COUNT 0
-            yield _answer(session, place, command, found)
+            answer = functools.partial(_answer, session, place, command, found)
+            yield answer() if len(found) <= searching.MANY else await asyncio.to_thread(answer)
     if b"UPDATE" in give and not followed:
         yield b"* NO [NOUPDATE %b] The selected mailbox is not searched\r\n" % fmt.string(command.tag)
     for reply in await updates.told(session):

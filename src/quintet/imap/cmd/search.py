@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from quintet.net.seam import Input, Replies
 
 WRITTEN = 10_000  # numbers written into the answer together
+MAX_SAVED = 50_000  # ranges of UIDs that "$" stands for: 5 MB of a session, 30 ms whenever it is used
 _UNICODE = (b"UTF-8", b"US-ASCII")
 
 Ranges = list[tuple[int, int]]
@@ -50,7 +51,9 @@ def search(session: Session, command: commands.Search, _: Input) -> Replies:
     if not done or len(finder.found) > MANY:
         return _search(session, command, finder)
     found = searching.cut(here, finder.found)
-    told = [_answer(session, here, command, found), *_kept(session, here, command, finder, found)]
+    if b"SAVE" in (command.give or ()):
+        _save(here, chosen(command, found.uids, saving=True))
+    told = [_answer(session, here, command, found), *_followed(session, here, command, finder, found)]
     return _ended(session, command, told, found, finder.short, finder.unchanged)
 
 
@@ -78,9 +81,10 @@ async def _search(
         save_nothing(here, command.give)
         raise
     found = await searching.known(here, finder.found)
+    await save(here, command, found.uids)
     answer = functools.partial(_answer, session, here, command, found)
     yield answer() if len(found) <= MANY else await asyncio.to_thread(answer)
-    for told in _kept(session, here, command, finder, found):
+    for told in _followed(session, here, command, finder, found):
         yield told
     for reply in await updates.told(session, may_expunge=_may_expunge(command)):
         yield reply
@@ -93,6 +97,29 @@ def save_nothing(here: Selected, give: frozenset[bytes] | None) -> None:
         here.saved = []
 
 
+async def save(here: Selected, command: commands.Searching, ordered: Sequence[int]) -> None:
+    """Keeps what SAVE asks for (RFC 5182 2.1, 2.4).
+
+    Raises:
+        Coded(NOTSAVED): more than we keep; "$" is empty then (RFC 5182 2.5).
+    """
+    if command.give is None or b"SAVE" not in command.give:
+        return
+    uids = chosen(command, ordered, saving=True)
+    if len(uids) <= MANY:
+        _save(here, uids)
+    else:
+        await asyncio.to_thread(_save, here, uids)
+
+
+def _save(here: Selected, uids: Sequence[int]) -> None:
+    here.saved = []
+    ranges = sets.runs(sorted(uids))
+    if len(ranges) > MAX_SAVED:
+        raise answers.Coded(b"NOTSAVED", Reason.TOO_MANY, "too many messages to remember")
+    here.saved = ranges
+
+
 def check_charset(session: Session, command: commands.Searching) -> None:
     """Raises BadSyntax: another charset than the one that ENABLE UTF8=ACCEPT means (RFC 6855 3).
 
@@ -103,14 +130,11 @@ def check_charset(session: Session, command: commands.Searching) -> None:
         raise BadSyntax("no other charset than UTF-8 after ENABLE UTF8=ACCEPT")
 
 
-def _kept(
+def _followed(
     session: Session, here: Selected, command: commands.Search, finder: searching.Finder, found: Found
 ) -> list[bytes]:
-    """Keeps the results where that was asked for; what is to be told of it."""
-    give = command.give or frozenset()
-    if b"SAVE" in give:
-        here.saved = sets.runs(chosen(command, found.uids, saving=True))
-    if b"UPDATE" not in give:
+    """Follows the results where that was asked for; what is to be told of it."""
+    if b"UPDATE" not in (command.give or ()):
         return []
     return [contexts.begin(session, here, command, finder, found.uids)]
 

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Refused, TryLater
-from quintet.imap import contexts, find_commands, matching, progress, searching, sets, updates
+from quintet.imap import contexts, find_commands, matching, progress, searching, updates
 from quintet.imap.cmd import search
 from quintet.imap.orders import Order, Plan
 from quintet.imap.searching import MANY, Found
@@ -58,8 +58,7 @@ async def sort(session: Session, command: find_commands.Sort, _: Input) -> Async
         async for reply in news:
             yield reply
     ordered = sorting.result
-    if b"SAVE" in give:
-        here.saved = sets.runs(sorted(search.chosen(command, ordered, saving=True)))
+    await search.save(here, command, ordered)
     answer = functools.partial(_answer, here, command, found, ordered, scores)
     yield answer() if len(found) <= MANY else await asyncio.to_thread(answer)
     if b"UPDATE" in give:
