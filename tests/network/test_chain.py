@@ -15,7 +15,7 @@ import pytest
 
 from quintet.config.route import Route
 from tests.support.network import Network, missing, network
-from tests.support.posting import post_all
+from tests.support.posting import post, post_all
 from tests.support.relays import Quintet, missing_peers, start_exim, start_opensmtpd, start_postfix
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing() or "there")]
@@ -122,6 +122,28 @@ async def test_exim_says_all_at_once_when_it_was_here_before() -> None:
             assert ours.arrived(BOB) == {f"<{number}@early.test>": 1 for number in range(3)}
             # how Exim writes down that it pipelined, and that it did from the first octet on
             assert [exim.log.count(f"] {mark} ") for mark in ("L", "L*")] == [1, 2]
+        finally:
+            ours.close()
+
+
+@pytest.mark.interop
+@pytest.mark.skipif(bool(missing_peers()), reason=missing_peers() or "there")
+async def test_exim_hears_of_each_recipient_after_the_message() -> None:
+    """PRDR, and the message by BDAT: what Exim's client does without being asked to."""
+    both = (BOB, "ann@end.test")
+    async with network() as net:
+        ours = Quintet(net, "a.test", users=both)
+        exim = start_exim(net, "c.test", {"end.test": "a.test"})
+        try:
+            await ours.start()
+            await net.until_answers("c.test")
+            assert await post(net, "c.test", ["each@prdr.test"], both, sender=ALICE) == ["each@prdr.test"]
+            await until(lambda: " Completed" in exim.log, net)
+            assert [ours.arrived(each) for each in both] == [{"<each@prdr.test>": 1}] * 2
+            told = [line for line in exim.log.splitlines() if " => " in line or " -> " in line]
+            assert len(told) == 2
+            for line, who in zip(told, both, strict=True):
+                assert f' L PRDR K C="250 2.1.5 <{who}> OK' in line, told
         finally:
             ours.close()
 
