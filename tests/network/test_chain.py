@@ -157,7 +157,8 @@ async def test_we_say_hello_with_the_connection_to_an_exim_that_was_met_before()
     async with network() as net:
         ours = Quintet(net, "a.test", queue=queue)
         last = Quintet(net, "d.test", users=(BOB,))
-        exim = start_exim(net, "c.test", {"end.test": "d.test"})
+        # it looks for what came along when it is about to greet: whoever is quicker must not decide
+        exim = start_exim(net, "c.test", {"end.test": "d.test"}, arrived="    delay = 1s")
         try:
             await ours.start()
             await last.start()

@@ -52,6 +52,8 @@ def test_view_is_a_list_of_uids(uids, changes) -> None:
         for number, uid in enumerate(model, 1):
             assert view.uid(number) == uid
             assert view.number(uid) == number
+        for uid in {1, 1000, *(uid + 1 for uid in model)} - set(model):
+            assert view.number(uid) == 0
         assert list(view.numbers(model)) == list(range(1, len(model) + 1))
 
 

@@ -65,10 +65,10 @@ def test_table_for_which_there_is_no_room_leaves_nothing(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    before = os.listdir("/proc/self/fd")
+    before = set(os.listdir("/proc/self/fd"))
     with pytest.raises(OSError, match="No space"):
         IdTable.create(tmp_path / "ids", idtable.MIN_SLOTS, TOKEN)
-    assert os.listdir("/proc/self/fd") == before
+    assert set(os.listdir("/proc/self/fd")) <= before  # what others left may be closed meanwhile
     assert list(tmp_path.iterdir()) == []
 
 
