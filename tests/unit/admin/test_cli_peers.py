@@ -117,6 +117,12 @@ def test_a_server_that_knows_us_as_no_peer_is_told_from_one_that_wants_nothing(
     assert "it knows us as no peer; `quintet peer show a`" in shell.err
 
 
+def test_a_server_that_wants_tls_first_is_told(shell: Shell) -> None:
+    """RFC 4643 2.2."""
+    _tested(shell, b"483 no", b"483 Encryption required", b"205 bye", code=common.Exit.LATER)
+    assert "it wants TLS first" in shell.err
+
+
 def test_a_server_without_streaming_is_offered_an_article(shell: Shell) -> None:
     out = _tested(shell, b"501 no", b"335 go on", b"437 empty", b"205 bye")
     assert out.splitlines()[-1] == "It takes articles from us."

@@ -19,6 +19,7 @@ noun = typer.Typer(help="Other news servers: who sends to us and gets from us.",
 
 _NO_PEERS = re.compile(r"(?m)^peer[ \t]*=[ \t]*\[\][ \t]*\n")  # where a file spells out all defaults
 
+ENCRYPTED = 483  # RFC 4643 2.2: only under TLS
 STRANGERS = (480, 500, 502)  # what servers answer to IHAVE of whom they do not know
 
 Name = Annotated[str, typer.Argument(help="The peer's name in the configuration.")]
@@ -166,10 +167,10 @@ async def _try(peer: Peer, settings: Config) -> tuple[list[str], str]:
                 code, text = await link.offer_nothing(message_id)
                 steps.append(f"IHAVE {message_id}: {code} {text}")
                 if code in STRANGERS:
-                    return (
-                        steps,
-                        f"it knows us as no peer; `quintet peer show {peer.name}` tells what an INN needs",
-                    )
+                    shows = f"`quintet peer show {peer.name}` tells what an INN needs"
+                    return steps, f"it knows us as no peer; {shows}"
+                if code == ENCRYPTED:
+                    return steps, 'it wants TLS first: set tls of the peer to "starttls" or "implicit"'
                 fine = code in (335, 436)
         finally:
             await link.close()
