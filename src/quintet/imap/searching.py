@@ -41,6 +41,7 @@ SLICE = {
     matching.HEADER: 2000,
     matching.TEXT: 500,
 }  # messages in one stay in a reader thread
+LOOK_UP = (b"",)  # nothing, told between two slices: a client that is gone is noticed then
 
 
 Candidates = dict[str, tuple[search_index.Rows, int]]  # what the index knows of texts that were asked for
@@ -227,7 +228,7 @@ class Finder:
         return True
 
     async def run(self) -> AsyncGenerator[Any, None]:
-        """Searches; yields only news of how far it is (RFC 9585), now and then."""
+        """Searches; yields only news of how far it is (RFC 9585), now and then, and else `LOOK_UP`."""
         read = self._store.read
         if self.at_once():
             return
@@ -240,7 +241,7 @@ class Finder:
         while ranges:
             if self._exact and len(ranges) <= narrowing.MAX_RANGES:
                 ranges = await read(self._matches, ranges)
-                for reply in self._progress.at(self._total - sets.size(ranges)):
+                for reply in self._progress.at(self._total - sets.size(ranges)) or LOOK_UP:
                     yield reply
                 continue
             near, ranges = await read(self._narrow, ranges)
@@ -251,7 +252,8 @@ class Finder:
                     await asyncio.sleep(0)
                 else:
                     near = await read(self._scan, near, SLICE[self.question.cost])
-                for reply in self._progress.at(self._total - sets.size(near) - sets.size(ranges)):
+                done = self._total - sets.size(near) - sets.size(ranges)
+                for reply in self._progress.at(done) or LOOK_UP:
                     yield reply
 
     async def _by_fields(self, ranges: fetch.Ranges) -> fetch.Ranges:
