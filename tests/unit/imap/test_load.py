@@ -203,6 +203,46 @@ async def test_many_small_messages_that_come_together_let_others_have_their_turn
         await talk.end()
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "BODY.PEEK[HEADER.FIELDS.NOT (Z%d)]",  # of headers, by the shorter way
+        "BODY.PEEK[HEADER.FIELDS.NOT (Z%d)] BODY.PEEK[TEXT]",
+    ],
+)
+@pytest.mark.parametrize("fields", [5_000, 60_000])
+async def test_many_sections_of_a_long_header_let_others_have_their_turn(
+    tmp_path: Path, fields: int, wanted: str
+) -> None:
+    """A hundred and ninety of them, of a header of a megabyte, held everybody up for eleven seconds."""
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        header = b"".join(b"X%d: y\r\n" % number for number in range(fields))
+        await world.put("INBOX", header + b"\r\nbody\r\n")
+        talk = Talk(world.service)
+        await talk.begin()
+        await talk.send(LOGIN + b"a SELECT INBOX\r\n")
+        talk.take()
+        turns = 0
+
+        async def watch() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        other = asyncio.create_task(watch())
+        await asyncio.sleep(0)
+        turns = 0
+        asked = " ".join([wanted.replace("%d", str(number)) for number in range(40)])
+        await talk.send(f"a FETCH 1 ({asked})\r\n".encode(), 1 << 20)
+        told = talk.take()
+        assert told.endswith(b"a OK Done\r\n")
+        assert told.count(b"BODY[HEADER.FIELDS.NOT (Z") == 40
+        assert turns > 10, f"others had their turn {turns} times"
+        other.cancel()
+        await talk.end()
+
+
 def test_a_command_of_many_small_literals_takes_linear_time() -> None:
     """A hundred thousand of them were copied, and looked through for a mailbox, once for each."""
     wire = Wire()

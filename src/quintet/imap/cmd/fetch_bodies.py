@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 logger = log.get("imap")
 PAGE = 64  # messages of a page; the store reads at most 1 MiB of their bodies along
 TURN_S = 0.004  # seconds of one page until others have their turn: a preview of HTML takes a millisecond
+FEW_ITEMS = 8  # sections of one message that are answered together
 PREVIEW = b"PREVIEW"  # an item's name; another one means PREVIEW (LAZY)
 MANY_PREVIEWS = 500  # of one command
 TOLD = 5000  # marks remembered as told; then the cursor moves past them
@@ -225,7 +226,9 @@ def _messages(
 
 
 def _whole(message: Message, items: tuple[commands.Item, ...], *, utf8: bool) -> bytes | None:
-    """The whole answer at once, where nothing must be decoded and the bytes are at hand."""
+    """The whole answer at once, where little is asked, nothing must be decoded and the bytes are at hand."""
+    if len(items) > FEW_ITEMS:
+        return None
     told = [message.line]
     lead = b"" if message.line.endswith(b"(") else b" "
     for item in items:
@@ -261,7 +264,11 @@ def _whole(message: Message, items: tuple[commands.Item, ...], *, utf8: bool) ->
 async def _in_pieces(message: Message, items: tuple[commands.Item, ...], *, utf8: bool) -> AsyncIterator[Any]:
     """All sections of one message, between the line's beginning and its end."""
     lead = message.line if message.line.endswith(b"(") else message.line + b" "
+    began = time.monotonic()
     for item in items:
+        if time.monotonic() - began > TURN_S:
+            await asyncio.sleep(0)
+            began = time.monotonic()
         if item.section is None:
             preview = _preview_at_hand(message)
             if preview is None and item.name == PREVIEW:
@@ -294,7 +301,10 @@ async def _body(
 
 async def _fields(message: Message, found: tuple[int, int], what: commands.Section) -> bytes:
     start, length = found[0], min(found[1] - found[0], MAX_HEADER)
-    return _filtered(what, b"".join([chunk async for chunk in message.body.chunks(start, length)]))
+    block = b"".join([chunk async for chunk in message.body.chunks(start, length)])
+    if length <= CHUNK:
+        return _filtered(what, block)
+    return await asyncio.to_thread(_filtered, what, block)  # a tenth of a second at worst
 
 
 def _filtered(what: commands.Section, block: bytes) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -160,6 +161,7 @@ async def _headers(
         if (what := item.section) is not None
     ]
     held: list[bytes] = []
+    size, began = 0, time.monotonic()  # of what is held, and since when others wait
     for line, row in _lines(here, plan, found):
         blob_id, prefix, *_, data = row[-len(entries.WHOLE) :]
         if blob_id is None:  # an item without MIME
@@ -177,10 +179,18 @@ async def _headers(
         for label, names, text in wanted:
             if text == b"HEADER":
                 part = content[: section.header_end(content)]
-            else:
+            elif len(content) <= CHUNK or section.header_end(content) <= CHUNK:
                 part = section.filter_header(content, names, text.endswith(b"NOT"))
+            else:  # it may be nothing but header, which takes a tenth of a second at worst
+                exclude = text.endswith(b"NOT")
+                part = await asyncio.to_thread(section.filter_header, content, names, exclude)
             held.append(b"%b%b {%d}\r\n%b" % (lead, label, len(part), part))
+            size += len(part)
             lead = b" "
+            if size > CHUNK or time.monotonic() - began > fetch_bodies.TURN_S:
+                yield b"".join(held)
+                await asyncio.sleep(0)
+                held, size, began = [], 0, time.monotonic()
         held.append(b")\r\n")
     yield b"".join(held)
 
