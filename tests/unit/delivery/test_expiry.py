@@ -97,6 +97,19 @@ async def test_first_block_that_fits_a_group_decides(store: Store) -> None:
     assert await told(store, said) == {"comp.keep": {"age": 1}, "misc.x": {"age": 1}}
 
 
+async def test_large_groups_lose_what_small_ones_do(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small ones are looked at together, in one reading; a large one by itself, page by page."""
+    monkeypatch.setattr(expiring, "PAGE", 3)
+    small, large = await group(store, "a.small"), await group(store, "a.large")
+    for number in range(8):
+        await file(store, number, *([small, large] if number < 2 else [large]))
+    passed(store, 3)
+    await file(store, 8, large)
+    said = rules("[[expire]]\ndefault = 2\n")
+    assert await told(store, said) == {"a.large": {"age": 8}, "a.small": {"age": 2}}
+    assert numbers(store, large) == [9]
+
+
 async def test_articles_are_gone_from_every_view_at_once(store: Store) -> None:
     place = await group(store, "a.b")
     for number in range(1, 4):

@@ -5,8 +5,9 @@ import pytest
 from quintet.config import root
 from quintet.config.load import ConfigError
 from quintet.config.queue import Limit, Queue, rate
-from quintet.delivery import shaping
+from quintet.delivery import attempt, shaping
 from quintet.delivery.shaping import Limits, Mood, Shape
+from quintet.delivery.transport import Answer, Result
 
 
 def shape(**more) -> Shape:
@@ -134,3 +135,26 @@ def test_usual_limits_are_those_of_the_queue() -> None:
         Queue(per_destination=7, max_recipients=33), "a.example", "mx:a.example", "site::a"
     )
     assert (found.connections, found.recipients, found.messages, found.rate) == (7, 33, 0, 0.0)
+
+
+LATER, NEVER, DONE = Result.LATER, Result.NEVER, Result.DONE
+
+
+@pytest.mark.parametrize(
+    ("answers", "usable", "mood"),
+    [
+        ([(LATER, "4.7.0", "450 slower")], True, Mood.SLOWER),
+        ([(LATER, "4.7.0", "450 slower"), (LATER, "4.3.2", "451 later")], True, Mood.SLOWER),
+        ([(LATER, "4.2.2", "452 full")], True, Mood.WELL),  # about one mailbox
+        ([(LATER, "4.7.0", "450 slower"), (LATER, "4.2.2", "452 full")], True, Mood.WELL),
+        ([(LATER, "4.7.0", "450 slower"), (DONE, "2.0.0", "250 ok")], True, Mood.WELL),
+        ([(LATER, "4.7.0", "450 slower"), (NEVER, "5.1.1", "550 who?")], False, Mood.WELL),
+        ([(LATER, "4.3.2", "421 going down")], True, Mood.GONE),  # RFC 5321 3.8
+        ([(LATER, "4.7.0", "450 slower"), (LATER, "4.3.2", "421 going down")], True, Mood.GONE),
+        ([(LATER, "4.4.2", "the host hung up")], False, Mood.GONE),
+    ],
+)
+def test_what_answers_say_about_the_site(
+    answers: list[tuple[Result, str, str]], usable: bool, mood: Mood
+) -> None:
+    assert attempt._mood([Answer(*each) for each in answers], usable) is mood

@@ -6,6 +6,7 @@ import pytest
 
 from quintet.config.queue import Limit
 from quintet.config.route import Route
+from quintet.delivery import sites
 from quintet.delivery.shaping import Limits, Shape
 from quintet.delivery.sites import Batch, Site
 from quintet.store import fetching, queue, queue_rules
@@ -259,6 +260,29 @@ def test_every_fourth_batch_is_the_oldest() -> None:
     assert site.recipients == site.batches == 8
     assert site.last().recipients[0].id == 111
     assert len(list(site.empty())) == 7 and site.idle
+
+
+@pytest.mark.parametrize(("waiting", "let_go"), [(2, 0), (3, 1), (6, 4)])
+def test_what_waits_beyond_the_room_of_its_site_is_let_go(
+    monkeypatch: pytest.MonkeyPatch, waiting: int, let_go: int
+) -> None:
+    monkeypatch.setattr(sites, "MAX_WAITING", 1)
+    every = sites.Sites()
+    site = every.by_key["s"] = Site("s", Shape(Limits(1, 1), 0))
+    for number in range(waiting):
+        site.add(batch(0, number))
+    assert [one.recipients[0].id for one in every.excess(False)] == list(range(waiting))[::-1][:let_go]
+
+
+def test_the_only_batch_of_a_site_stays_however_large_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sites, "MAX_WAITING", 1)
+    every = sites.Sites()
+    site = every.by_key["s"] = Site("s", Shape(Limits(1, 1), 0))
+    site.add(Batch(None, [one.recipients[0] for one in (batch(0, 1), batch(0, 2), batch(0, 3))]))
+    assert every.excess(False) == []
+    site.add(batch(0, 4))
+    assert [one.recipients[0].id for one in every.excess(False)] == [4]
+    assert (site.batches, site.recipients) == (1, 3)
 
 
 async def test_sender_names_the_recipient_where_the_client_asked_for_it_and_so_do_reports(out, to_host):

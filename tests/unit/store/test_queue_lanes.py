@@ -185,6 +185,21 @@ def test_bounces_far_apart_or_about_something_else_do_not_count(tx: DrivenTx) ->
     assert not any(bounced(tx, "5.7.1") for _ in range(5))
 
 
+@pytest.mark.parametrize(
+    ("status", "counts"),
+    [
+        ("5.1.1", True), ("5.1.2", True), ("5.1.3", True), ("5.1.6", True), ("5.1.10", True), ("5.2.1", True),
+        ("5.0.0", False), ("5.1.0", False), ("5.1.4", False), ("5.1.7", False), ("5.1.8", False),
+        ("5.2.0", False), ("5.2.2", False), ("5.2.3", False), ("5.3.4", False), ("5.4.4", False),
+        ("4.1.1", False),
+    ],
+)  # fmt: skip
+def test_what_speaks_of_the_address_counts(tx: DrivenTx, status: str, counts: bool) -> None:
+    """RFC 3463 3.2, 3.3, RFC 7505 4.2: not what is full, too large, or said of who sends."""
+    bounced(tx, status)
+    assert tx.value("SELECT count(*) FROM suppression") == counts
+
+
 def test_suppressed_by_hand_until_allowed(tx: DrivenTx) -> None:
     queue_rules.suppress(tx, "Gone@x.example", "complained")
     assert queue_rules.blocked(tx, ["GONE@x.example"]) == {"gone@x.example": "complained"}
