@@ -108,6 +108,8 @@ def contains(ranges: Ranges, number: int) -> bool:
 
 def intersect(one: Ranges, other: Ranges) -> Ranges:
     """Numbers in both; both sorted and disjoint."""
+    if len(one) == 1:
+        one, other = other, one
     if one and len(other) == 1 and other[0][0] <= one[0][0] and one[-1][1] <= other[0][1]:
         return list(one)  # as where a set is cut to a mailbox
     found: Ranges = []
