@@ -43,6 +43,7 @@ class Client:
         self._ended = False
         self._lost = asyncio.Event()
         self._paused = False
+        self._heard = False  # something, since we last said anything
         self.on_wait: Callable[[], None] | None = None  # called when it begins to wait for the peer
 
     @property
@@ -207,6 +208,7 @@ class Client:
         """Sends; returns when there is room for more."""
         if self._stream.closed:
             raise Hangup(Reason.CLOSED, "connection lost")
+        self._heard = False
         self._stream.write(data)
         while self._stream.paused and not self._stream.closed:
             await self._wait("the server does not read")
@@ -262,6 +264,8 @@ class Client:
         if self._paused:
             self._paused = False
             self._stream.resume_reading()
+        if self._heard:
+            self._stream.hurry()
         await self._wait("the server is silent", until)
 
     async def _wait(self, why: str, until: float = 0.0) -> None:
@@ -306,6 +310,7 @@ class Client:
     # --- stream.Receiver ----------------------------------------------------------------------
 
     def received(self, data: bytes) -> None:
+        self._heard = True
         self._lines.feed(data)
         if len(self._lines) > MAX_UNREAD and not self._paused:
             self._paused = True

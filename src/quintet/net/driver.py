@@ -465,7 +465,10 @@ class Driver:
 
     def _rest(self) -> None:
         """Nothing more to do until the peer does something: write, and watch the clock."""
-        self._flush()
+        if self._out:
+            self._flush()
+        else:
+            self._stream.hurry()
         if self._closing:
             return
         if self._stream.paused:
@@ -509,6 +512,7 @@ class Driver:
         self._input = self._loop.create_future()
         self._patience.expect(self._session.timeout_s, Reason.TIMEOUT)
         self._go_on_reading()
+        self._stream.hurry()
         try:
             self._quiet()
             await self._input

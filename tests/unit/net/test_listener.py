@@ -29,6 +29,7 @@ from quintet.net.client import Client
 from quintet.net.filters import server_end_point
 from quintet.net.listener import Listener
 from quintet.net.seam import Peer
+from quintet.net.stream import Stream
 from tests.unit.net.toy import MemoryBody, Service, Session, Store, Wire
 
 
@@ -258,6 +259,56 @@ async def test_small_writes_are_not_held_back() -> None:
         ours = driver._stream.transport.get_extra_info("socket")
         assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         writer.close()
+
+
+@pytest.mark.parametrize("begun", [b"EC", b"COUNT 9\r\nhalf", b"DATA\r\nhalf", b"NOW"])
+async def test_the_beginning_of_something_is_acknowledged_at_once(
+    begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 1122 4.2.3.2, 4.2.3.4: a client with Nagle's algorithm sends the rest of it only then."""
+    hurried: list[bool] = []
+    hurry = Stream.hurry
+    monkeypatch.setattr(Stream, "hurry", lambda stream: (hurry(stream), hurried.append(True))[0])
+    async with listening(Service()) as listener:
+        client = await Client.connect("127.0.0.1", listener.port)
+        await client.write(b"ECHO one\r\n")
+        assert [await client.line(), await client.line()] == [b"ready", b"one"]
+        hurried.clear()
+        await client.write(b"ECHO two\r\n")
+        assert await client.line() == b"two"
+        assert not hurried  # the answer says it
+        (driver,) = listener._drivers
+        ours = driver._stream.transport.get_extra_info("socket")
+        await client.write(begun)
+        async with asyncio.timeout(10):
+            while not hurried:
+                await asyncio.sleep(0)
+        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK)
+        await client.close()
+
+
+async def test_the_rest_of_a_reply_is_hurried_too() -> None:
+    """Where a server writes each line of a reply by itself."""
+    first, second = asyncio.Event(), asyncio.Event()
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"one\r\n")
+        await second.wait()
+        writer.write(b"two\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        client = await Client.connect("127.0.0.1", server.sockets[0].getsockname()[1])
+        assert await client.line() == b"one"
+        ours = client._stream.transport.get_extra_info("socket")
+        ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+        client.on_wait = first.set
+        rest = asyncio.create_task(client.line())
+        await first.wait()
+        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK)
+        second.set()
+        assert await rest == b"two"
+        await client.close()
 
 
 async def test_another_loop_serves_with_its_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
