@@ -17,7 +17,7 @@ class Letter(NamedTuple):
 
     uid: int
     message_id: str  # "" without one
-    references: Sequence[str]  # oldest first, each once
+    references: Sequence[str]  # oldest first
     sent_at: int  # ms, UTC; the time of arrival where there is no usable Date (RFC 5256 2.2)
     subject: bytes  # base subject as the comparator sees it
     is_reply: bool

@@ -9,6 +9,9 @@ from quintet.message import addresses, headers, words
 from quintet.message.digest import Digest
 
 MAX_SUBJECT = 4096  # characters; a longer subject is cut before it is taken apart
+MAX_REFERENCES = (
+    16_000  # bytes from the end that are looked at: 300 ids or so; the store keeps 20,000 characters
+)
 
 _SPACES = re.compile(r"[ \t\r\n]+")
 # RFC 5256 section 5: subj-blob, subj-refwd, subj-leader, subj-trailer
@@ -31,7 +34,9 @@ class SortKeys(NamedTuple):  # made for each message: a frozen dataclass takes 3
     base_subject: str  # RFC 5256 2.1; decoded, in its own case
     is_reply: bool  # the subject said Re or Fwd in some way (RFC 5256 3, REFERENCES step 5)
     message_id: str | None  # normalised, with angle brackets
-    references: tuple[str, ...]  # oldest first, each once; of In-Reply-To (its first) without References
+    # oldest first, each once, but the last, which is the parent, also where it stood before; of In-Reply-To
+    # (its first) without References
+    references: tuple[str, ...]
     thread_root: str  # first reference, else the own id, else ""
 
 
@@ -82,9 +87,15 @@ def _first_address(raw: bytes | None) -> tuple[str, str]:
 
 
 def _references(references: bytes, in_reply_to: bytes) -> tuple[str, ...]:
-    """RFC 5256 3 (REFERENCES step 1): References, else the first id of In-Reply-To."""
-    if references and (ids := headers.msg_ids(references)):
-        return tuple(dict.fromkeys(ids))
+    """RFC 5256 3 (REFERENCES step 1): References, else the first id of In-Reply-To.
+
+    Of very many the first, where the thread began, and the last.
+    """
+    if references and (ids := headers.msg_ids(references[-MAX_REFERENCES:])):
+        if len(references) > MAX_REFERENCES:
+            ids = headers.msg_ids(references[:1000])[:1] + ids
+        unique = tuple(dict.fromkeys(ids))
+        return unique if unique[-1] == ids[-1] else (*unique, ids[-1])
     return tuple(headers.msg_ids(in_reply_to)[:1]) if in_reply_to else ()
 
 

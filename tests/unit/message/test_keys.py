@@ -72,7 +72,7 @@ def test_all_keys_of_a_message() -> None:
     assert (found.to_display, found.to_mailbox) == ("ann@x.example", "ann")
     assert (found.cc_display, found.cc_mailbox) == ("g", "g")
     assert found.message_id == "<m@x>"
-    assert found.references == ("<a@x>", "<b@x>")
+    assert found.references == ("<a@x>", "<b@x>", "<a@x>")  # the last is the parent
     assert found.thread_root == "<a@x>"
 
 
@@ -83,6 +83,18 @@ def test_in_reply_to_stands_in_for_references() -> None:
     )
     assert found.references == ("<b@x>",)
     assert found.thread_root == "<b@x>"
+
+
+def test_of_very_many_references_the_first_and_the_last_are_kept() -> None:
+    # RFC 5256 3, REFERENCES step 1: the last is the parent
+    field = b"\r\n ".join(
+        b"<letter-%d.of-a-long-thread@lists.example.org>" % number for number in range(1000)
+    )
+    found = keys.sort_keys(scan(b"Message-ID: <m@x>\r\nReferences: " + field + b"\r\n\r\n"))
+    assert found.thread_root == found.references[0] == "<letter-0.of-a-long-thread@lists.example.org>"
+    assert found.references[-1] == "<letter-999.of-a-long-thread@lists.example.org>"
+    assert 300 < len(found.references) < 400
+    assert len(" ".join(found.references)) < 20_000
 
 
 def test_a_message_without_fields_has_empty_keys() -> None:
