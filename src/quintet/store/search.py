@@ -117,8 +117,9 @@ class Index:
             if self._connection is None:
                 with self._lock:
                     self._open()  # makes the tables
-            self._asked = self._connect()
-            self._asked.execute("CREATE VIRTUAL TABLE temp.gram USING fts5vocab(main, words, 'row')")
+            asked = self._connect()
+            asked.execute("CREATE VIRTUAL TABLE temp.gram USING fts5vocab(main, words, 'row')")
+            self._asked = asked
         return self._asked
 
     def _empty(self, connection: apsw.Connection) -> None:
