@@ -22,7 +22,7 @@ from tests.support.server import Server, start_server
 
 pytestmark = pytest.mark.interop
 
-TIME_S = 20.0
+TIME_S = 60.0
 LETTERS = [
     (
         b"From: ann@example.org\r\nTo: alice@example.org\r\nSubject: dots\r\nMessage-ID: <1@example.org>\r\n"

@@ -14,7 +14,7 @@ from tests.support.server import Server, start_server
 
 pytestmark = pytest.mark.interop
 
-TIME_S = 30.0
+TIME_S = 60.0
 LETTER = b"From: alice@example.org\r\nTo: bob@example.org\r\nSubject: by a program\r\n\r\nbody\r\n.dot\r\n"
 
 

@@ -16,7 +16,7 @@ from tests.support.server import Server, start_server
 
 pytestmark = [pytest.mark.interop, pytest.mark.skipif(bool(missing()), reason=missing() or "there")]
 
-TIME_S = 30.0
+TIME_S = 60.0
 ZONE = """
 postfix.test MX 10 mx.postfix.test.
 mx.postfix.test A 127.0.0.1

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.server import HOST, Spawned, spawn_server
 
-TIME_S = 30.0
+TIME_S = 60.0
 ALICE, BOB, SECRET = "alice@example.org", "bob@example.org", "demo"
 GROUP = "local.test"
 

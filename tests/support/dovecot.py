@@ -16,7 +16,7 @@ from tests.support import ports
 DOVECOT = shutil.which("dovecot", path="/usr/sbin:/usr/bin")
 HOST = "127.0.0.1"
 PASSWORD = "pw"
-START_S = 20.0
+START_S = 60.0
 
 CONFIG = """
 base_dir = {dir}/run

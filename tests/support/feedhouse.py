@@ -14,7 +14,7 @@ from quintet.store.store import Store
 from tests.support.server import Server
 
 GROUP = "local.test"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 def article(

@@ -22,7 +22,7 @@ from tests.support import ports
 
 ROOT = Path(__file__).parent.parent.parent
 UNPACKED = ROOT / "build" / "unpacked"
-START_S = 20.0
+START_S = 60.0
 USER = "news"
 
 

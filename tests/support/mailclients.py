@@ -119,7 +119,7 @@ def rows(server: Server, name: str = "INBOX") -> list[Any]:
     return server.store.peek(entries.listing, folder_of(server, name).id)
 
 
-async def until(what: Callable[[], object], *, seconds: float = 20.0) -> None:
+async def until(what: Callable[[], object], *, seconds: float = TIME_S) -> None:
     """Waits for a client that does things when it finds the time."""
     async with asyncio.timeout(seconds):
         while not what():

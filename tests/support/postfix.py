@@ -17,7 +17,7 @@ from tests.support import ports
 
 POSTFIX = shutil.which("postfix", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 DAEMONS = Path("/usr/lib/postfix/sbin")
-TIME_S = 30.0
+TIME_S = 60.0
 
 MAIN = """
 compatibility_level = 3.6

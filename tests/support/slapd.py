@@ -20,7 +20,7 @@ UNPACKED = ROOT / "build" / "unpacked"
 HOST = "127.0.0.1"
 BASE = "dc=example,dc=com"
 ADMIN, SECRET = f"cn=admin,{BASE}", "secret"
-START_S = 20.0
+START_S = 60.0
 
 CONFIG = """
 include {etc}/schema/core.schema

@@ -24,7 +24,7 @@ from quintet.config.listeners import STANDARD
 from tests.support import ports, server
 
 READY_S = 60.0
-END_S = 20.0
+END_S = 60.0
 
 
 def plain_environment() -> dict[str, str]:

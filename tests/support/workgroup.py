@@ -36,7 +36,7 @@ from quintet.mapi.api import (
 )
 from quintet.mapi.providers.base import Can
 
-WAIT_S = 30.0  # until a letter is there
+WAIT_S = 60.0  # until a letter is there
 DAY = datetime.timedelta(days=1)
 HOUR = datetime.timedelta(hours=1)
 I = TypeVar("I", bound=Item)  # noqa: E741 (an item)

@@ -13,7 +13,7 @@ from quintet.config.listeners import STANDARD
 from quintet.net.proxy import SIGNATURE
 from tests.support.server import HOST, start_server
 
-TIME_S = 20.0
+TIME_S = 60.0
 PROTOCOLS = ("imap", "pop3", "nntp", "smtp", "lmtp")
 ONLY = ("imap", "smtp", "lmtp", "pop3", "nntp")
 GREETINGS = {"imap": b"* OK", "pop3": b"+OK", "nntp": b"20", "smtp": b"220 ", "lmtp": b"220 "}

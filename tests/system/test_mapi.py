@@ -40,7 +40,7 @@ from tests.support.mapiclient import (
 from tests.support.server import HOST, Server, spawn_server, start_server
 
 LETTER = "From: bob@example.org\r\nTo: alice@example.org\r\nSubject: {}\r\n\r\nHello.\r\n"
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 async def elsewhere(work: Callable[[], Any]) -> Any:

@@ -21,7 +21,7 @@ from quintet.mapi.core.structs import NEWMAIL_NOTIFICATION, SPropValue
 from tests.support.server import HOST, PASSWORD, Spawned, spawn_server
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 @pytest.fixture(scope="module")

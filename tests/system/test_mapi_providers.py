@@ -19,7 +19,7 @@ from tests.unit.mapi.providers import conformance
 from tests.unit.mapi.providers.conformance import letter, refused, subjects
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 @pytest.fixture(scope="module")

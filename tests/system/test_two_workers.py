@@ -13,7 +13,7 @@ from tests.support.server import HOST, Spawned, spawn_server
 
 CONNECTIONS = 8  # the kernel deals them out to the workers
 ARTICLES = 150
-TIME_S = 30.0
+TIME_S = 60.0
 
 
 class Peer:

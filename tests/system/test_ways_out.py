@@ -19,7 +19,7 @@ from quintet.store.store import Store
 from tests.support.server import HOST, configured, spawn_server
 from tests.support.shell import Shell
 
-TIME_S = 30.0
+TIME_S = 60.0
 BOB = "bob@example.org"
 
 

@@ -10,6 +10,7 @@ from quintet.auth.client import Scram
 from quintet.errors import Reason
 from quintet.net.memory import Talk, converse
 from quintet.net.seam import Peer
+from quintet.nntp.stream import MAX_HELD
 from quintet.store import groups
 from quintet.store.content import content_of
 from tests.support.newshouse import HOST, NewsHouse, article_bytes, news_house
@@ -166,3 +167,30 @@ async def test_every_farewell_says_400(tmp_path: Path) -> None:
     assert {line[:4] for line in said.values()} == {b"400 "}
     assert said[Reason.TOO_MANY] == b"400 Too many\r\n"
     assert said[Reason.SHUTDOWN] == b"400 Shutting down\r\n"
+
+
+@pytest.mark.parametrize("dots", ["doubled", "single"])
+async def test_article_too_long_to_be_waited_for_is_posted_as_it_comes(tmp_path: Path, dots: str) -> None:
+    """RFC 3977 3.1.1: who does not double a dot would be cut off elsewhere, and is told so here."""
+    line = b"..x\r\n" if dots == "doubled" else b".x\r\n"
+    head = b"From: alice@example.org\r\nNewsgroups: local.test\r\nSubject: long\r\n\r\n"
+    text = head + (b"y" * 70 + b"\r\n") * 8000 + line + b"z\r\n.\r\n"
+    assert len(text) > 2 * MAX_HELD
+    async with news_house(tmp_path) as house:
+        await house.given("group local.test with 0")
+        talk = Talk(house.service)
+        await talk.begin()
+        await talk.send(b"AUTHINFO USER alice@example.org\r\nAUTHINFO PASS alice's secret\r\nPOST\r\n")
+        assert b"\r\n340 " in talk.take()
+        for at in range(0, len(text), 50_000):
+            await talk.send(text[at : at + 50_000])
+        said = talk.take()
+        await talk.send(b"STAT 1\r\nBODY 1\r\nGROUP local.test\r\nBODY 1\r\n")
+        there = talk.take()
+        await talk.end()
+    if dots == "doubled":
+        assert said.startswith(b"240 ")
+        assert there.endswith(b"y\r\n..x\r\nz\r\n.\r\n")
+    else:
+        assert said.startswith(b"441 ") and b"dot" in said
+        assert b"\r\n211 0 " in there

@@ -10,7 +10,7 @@ from quintet.mapi.core.notify import IMAPIAdviseSink
 from quintet.mapi.core.structs import TABLE_NOTIFICATION
 from quintet.mapi.core.table import IMAPITable
 
-WAIT_S = 20.0  # for news that come in a thread of their own
+WAIT_S = 60.0  # for news that come in a thread of their own
 
 KINDS = {
     consts.TABLE_CHANGED: "changed", consts.TABLE_ERROR: "error", consts.TABLE_RELOAD: "reload",

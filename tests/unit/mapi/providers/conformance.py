@@ -40,7 +40,7 @@ from quintet.mapi.providers.base import (
 KEYWORDS = NamedTag(
     uuid.UUID("00020329-0000-0000-c000-000000000046"), "Keywords", types.STRING | types.MULTIPLE
 )
-WAIT_S = 10.0  # until an event of a slow system is there
+WAIT_S = 60.0  # until an event of a slow system is there
 
 FOLDER_KEYS = (
     pr.ENTRYID, pr.PARENT_ENTRYID, pr.DISPLAY_NAME, pr.CONTENT_COUNT, pr.CONTENT_UNREAD, pr.SUBFOLDERS,
