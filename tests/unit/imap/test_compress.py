@@ -87,3 +87,24 @@ async def test_garbage_instead_of_deflate_ends_the_connection(tmp_path: Path) ->
         await _begun(talk)
         await talk.send(b"\xff\xff\xff\xff b1 NOOP\r\n")
         assert talk.over
+
+
+async def test_a_bomb_of_packed_commands_lets_others_be_answered(tmp_path: Path) -> None:
+    """RFC 4978 6, RFC 3749 6: few bytes that are many commands."""
+    async with open_world(tmp_path / "data") as world:
+        other, talk = Talk(world.service), Talk(world.service)
+        await other.begin()
+        await other.send(b"a1 LOGIN bob@example.org demo\r\n")
+        other.take()
+        client = await _begun(talk)
+        bomb = client.pack.compress(b"x NOOP\r\n" * 30_000) + client.pack.flush(zlib.Z_SYNC_FLUSH)
+        assert len(bomb) < 1000
+        talk.stream.take(bomb)
+        for number in range(10):
+            await other.send(b"n%d NOOP\r\n" % number)
+            assert other.take() == b"n%d OK Done\r\n" % number
+        assert not talk.driver.waiting  # ten answers later the bomb is still worked on
+        await talk.settle()
+        assert client.unpack.decompress(talk.take()) == b"x OK Done\r\n" * 30_000
+        await talk.end()
+        await other.end()
