@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from quintet import log
 from quintet.clock import Clock
 
 MAX_OFFERS = 100_000  # of one process; beyond it the oldest are forgotten
@@ -27,6 +28,8 @@ WINDOW = 8  # slots looked at for one id
 _SLOT = struct.Struct("<QII")  # hash of the id, end in seconds, owner
 _numbers = itertools.count(1)
 
+logger = log.get("arrivals")
+
 
 class Offers:
     """What this process, or with ``shared`` all of its kind, has asked for."""
@@ -35,7 +38,7 @@ class Offers:
         self._clock, self._hold_s = clock, hold_s
         self._held: dict[bytes, tuple[int, float]] = {}  # id -> (owner, end); ends grow from front to back
         self._count: dict[int, int] = {}  # owner -> how many of them
-        self._table = _Table(shared, hold_s) if shared is not None else None
+        self._table = _shared(shared, hold_s) if shared is not None else None
 
     def owner(self) -> int:
         """A number for a connection."""
@@ -107,6 +110,14 @@ class Offers:
             self._forget(first)
 
 
+def _shared(path: Path, hold_s: float) -> _Table | None:
+    try:
+        return _Table(path, hold_s)
+    except OSError as error:  # no room for it: two workers may ask for the same article
+        logger.warning("offers not shared", reason=error.strerror)
+        return None
+
+
 class _Table:
     """The part that processes share.  Times are the system's monotonic seconds, alike for all of them."""
 
@@ -114,7 +125,8 @@ class _Table:
         self._hold_s = max(1, int(hold_s))
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.ftruncate(self._fd, SLOTS * _SLOT.size)
+            # all blocks now: a page of a hole, written when the disk is full, would kill the process
+            os.posix_fallocate(self._fd, 0, SLOTS * _SLOT.size)
             self._map = mmap.mmap(self._fd, SLOTS * _SLOT.size)
         except OSError:
             os.close(self._fd)

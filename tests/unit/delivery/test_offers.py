@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,3 +130,31 @@ def test_memory_of_what_workers_share_is_bounded(workers: list[Offers]) -> None:
     table = workers[0]._table
     assert table is not None
     assert sum(map(len, table._mine.values())) <= offers.MAX_OWED
+
+
+def test_the_table_has_no_holes(workers: list[Offers], tmp_path: Path) -> None:
+    """A page of a hole, written when the disk is full, is SIGBUS."""
+    table = tmp_path / "offers"
+    assert table.stat().st_blocks * 512 >= table.stat().st_size == offers.SLOTS * 16
+    sparse = tmp_path / "sparse"  # as it was made before
+    sparse.touch()
+    os.truncate(sparse, offers.SLOTS * 16)
+    each = Offers(SystemClock(), HOLD_S, sparse)
+    assert sparse.stat().st_blocks * 512 >= offers.SLOTS * 16
+    each.close()
+
+
+def test_a_full_disk_leaves_each_worker_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    before = os.listdir("/proc/self/fd")
+    each = Offers(SystemClock(), HOLD_S, tmp_path / "offers")
+    assert os.listdir("/proc/self/fd") == before
+    a, b = each.owner(), each.owner()
+    assert each.ask(ids(1), a) == [True]
+    assert each.ask(ids(1), b) == [False]
+    each.leave(a)
+    assert each.ask(ids(1), b) == [True]
+    each.close()
