@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from array import array
 from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, replace
@@ -34,6 +35,8 @@ FEW = search_index.FEW
 NARROWED = 20_000  # messages that the index is asked about together: two megabytes
 HERE = 2000  # messages whose headers are looked into on the loop thread, between turns of others
 STEP = 32  # of them in one turn: about 1 ms; 10 where all are large and were never scanned
+FIRST_STEP = 4  # of them, to see how long they are
+LONG_S = 0.01  # seconds of a step: longer ones go on in a reader thread
 AT_ONCE = 16_384  # numbers that the store looks at on the loop thread: about 3 ms
 WINDOW = 50_000  # numbers that the store looks at by itself in one snapshot: about 10 ms
 SLICE = {
@@ -246,9 +249,13 @@ class Finder:
                 continue
             near, ranges = await read(self._narrow, ranges)
             few = self.question.cost < matching.TEXT and sets.size(near) <= HERE
+            step = FIRST_STEP
             while near:
                 if few:
-                    near = self._store.peek(self._scan, near, STEP)
+                    began = time.monotonic()
+                    near = self._store.peek(self._scan, near, step)
+                    few = time.monotonic() - began < LONG_S  # else their headers are long: not here
+                    step = STEP
                     await asyncio.sleep(0)
                 else:
                     near = await read(self._scan, near, SLICE[self.question.cost])
@@ -267,10 +274,16 @@ class Finder:
         if self._total <= fields.MAX_MESSAGES:
             known += [one for one in inside if one in unknown and self._pays(one)]
         told = 0
+        done: dict[tuple[bytes, str], bool] = {}  # field and text: who asks for the same again is told so
         for needle in known:
-            found = await kept.find(place.folder_id, needle, place.span[1], ranges)
-            if found is not None:
-                ranges, told = found, told + 1
+            name = needle.field, needle.text
+            if name not in done:
+                if done:
+                    await asyncio.sleep(0)  # some thousand values take a millisecond
+                found = await kept.find(place.folder_id, needle, place.span[1], ranges)
+                done[name] = found is not None
+                ranges = ranges if found is None else found
+            told += done[name]
         keys = self._key.keys if isinstance(self._key, commands.And) else (self._key,)
         plainly = not (self._with_modseq or self._scored) and told == len(keys)
         self._decided = plainly and all(isinstance(one, commands.InHeader) for one in keys)
