@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 import tracemalloc
 from pathlib import Path
@@ -14,7 +15,7 @@ from quintet.imap.commands import Noop
 from quintet.imap.grammar import BadCommand
 from quintet.imap.wire import MAX_EMPTY, Wire
 from quintet.net.memory import Talk
-from quintet.net.seam import Need
+from quintet.net.seam import CHUNK, Need
 from quintet.store import entries
 from quintet.store.content import content_of
 from tests.support.effort import linear
@@ -239,6 +240,53 @@ async def test_many_sections_of_a_long_header_let_others_have_their_turn(
         assert told.endswith(b"a OK Done\r\n")
         assert told.count(b"BODY[HEADER.FIELDS.NOT (Z") == 40
         assert turns > 10, f"others had their turn {turns} times"
+        other.cancel()
+        await talk.end()
+
+
+async def test_long_envelopes_go_out_a_few_at_a_time(tmp_path: Path) -> None:
+    """Five hundred of them were one piece, of any length."""
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        people = b",\r\n ".join(b"n%d <a%d@example.org>" % (number, number) for number in range(8000))
+        await fill(world, 200, b"Subject: x\r\nTo: " + people + b"\r\n\r\nbody\r\n")
+        talk = Talk(world.service, room=100_000)
+        await talk.begin()
+        await talk.send(LOGIN + b"a SELECT INBOX\r\na FETCH 1:* ENVELOPE\r\n")
+        told = 0
+        while not bytes(talk.transport.sent[-200:]).endswith(b"a OK Done\r\n"):
+            talk.transport.read(4_000_000)
+            await talk.settle()
+            told += max(len(talk.transport.sent) - 200, 0)
+            talk.transport.sent[:] = talk.transport.sent[-200:]
+            talk._taken = 0
+        assert told > 200 * 200_000
+        assert talk.transport.peak < 16 * 1024 * 1024
+        await talk.end()
+
+
+async def test_decoding_lets_others_have_their_turn(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        text = base64.encodebytes(b"hello world " * 400_000).replace(b"\n", b"\r\n")
+        head = b"MIME-Version: 1.0\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        await world.put("INBOX", head + text)
+        talk = Talk(world.service)
+        await talk.begin()
+        await talk.send(LOGIN + b"a SELECT INBOX\r\n")
+        talk.take()
+        turns = 0
+
+        async def watch() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        other = asyncio.create_task(watch())
+        await asyncio.sleep(0)
+        turns = 0
+        await talk.send(b"a FETCH 1 BINARY.SIZE[1]\r\n")
+        assert b"BINARY.SIZE[1] 4800000)" in talk.take()
+        assert turns > len(text) // CHUNK, f"others had their turn {turns} times"
         other.cancel()
         await talk.end()
 

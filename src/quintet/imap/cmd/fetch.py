@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 PAGE = 500  # rows of a page: about a millisecond, and 500 KB at most of what messages usually are
 NARROW = 100  # numbers: shorter ranges are asked for together
 CHANGED = 5000  # changed messages that are looked up one by one: more are met by walking
+FIRST = 32  # rows of the first page with what is kept with messages: an envelope may be a megabyte
+ROOM = 512 * 1024  # bytes of lines that a page is to have at most: the next one has as many rows
 AT_ONCE = 100  # messages answered without a task of their own
+JOINED_AT_ONCE = 16  # with their envelopes
 
 Ranges = list[tuple[int, int]]
 
@@ -74,7 +77,8 @@ def fetch(session: Session, command: commands.Fetch, _: Input) -> Replies:
         if not marking and command.changed_since is None and fetch_whole.suits(plan):
             return fetch_whole.fetch(session, command, plan, ranges, short)
         return fetch_bodies.fetch(session, command, plan, ranges, short)
-    few = len(ranges) <= AT_ONCE and here.view.count(ranges) <= AT_ONCE
+    most = JOINED_AT_ONCE if plan.joined else AT_ONCE
+    few = len(ranges) <= most and here.view.count(ranges) <= most
     if few and not command.vanished and not plan.remarks:
         told: list[Any] = list(_pages(session, plan, ranges, command.changed_since, None))
         tail = functools.partial(end, session, command, ranges, short)
@@ -144,7 +148,7 @@ def _pages(
 ) -> Iterator[bytes]:
     """The lines, page by page."""
     here, store = session.here, session.house.store
-    size = PAGE if plan.joined else 4 * PAGE
+    size = FIRST if plan.joined else 4 * PAGE
     quick = plan.plain_flags and changed_since is None and here.reader is None and not here.recent
     while ranges:
         if quick and ranges[0][1] - ranges[0][0] >= NARROW:
@@ -153,7 +157,10 @@ def _pages(
                 yield made
                 continue
         found, ranges = store.peek(page, here, plan.columns, ranges, size, changed_since, reading)
-        yield text(here, plan, found)
+        told = text(here, plan, found)
+        yield told
+        if plan.joined:
+            size = min(max(size * ROOM // max(len(told), 1), 1), 4 * size, PAGE)
 
 
 def _flags(session: Session, here: Selected, ranges: Ranges, size: int) -> tuple[bytes | None, Ranges]:

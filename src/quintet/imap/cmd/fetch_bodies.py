@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 logger = log.get("imap")
 PAGE = 64  # messages of a page; the store reads at most 1 MiB of their bodies along
 TURN_S = 0.004  # seconds of one page until others have their turn: a preview of HTML takes a millisecond
+FIRST = 8  # messages of the first page: one may have 20,000 parts, and then the next page has fewer
 FEW_ITEMS = 8  # sections of one message that are answered together
 PREVIEW = b"PREVIEW"  # an item's name; another one means PREVIEW (LAZY)
 MANY_PREVIEWS = 500  # of one command
@@ -87,13 +88,17 @@ async def fetch(
     marked = 0
     asked = plain.reading_of(session, plan)
     unknown = False  # some part could not be decoded
+    limit = FIRST
     while ranges:
-        found, rest = store.peek(_page, here, plan.columns, ranges, digest, command.changed_since, asked)
+        began = time.monotonic()
+        asking = here, plan.columns, ranges, digest, command.changed_since, asked, limit
+        found, rest = store.peek(_page, *asking)
+        limit = min(2 * limit, PAGE) if time.monotonic() - began < TURN_S else max(limit // 2, 1)
         fresh: set[int] = set()
         if marking and (unseen := _unseen(found)):
             fresh = await _mark(session, here, unseen, noted=marked < reading.MOST)
             marked += len(fresh)
-            found, _ = store.peek(_page, here, plan.columns, ranges, digest, command.changed_since, asked)
+            found, _ = store.peek(_page, *asking)
         ranges = rest
         held: list[bytes] = []
         began = time.monotonic()
@@ -171,8 +176,8 @@ def _page(
     needs_digest: bool,
     changed_since: int | None,
     asked: Reading | None,
+    limit: int = PAGE // 2,
 ) -> tuple[Page, plain.Ranges]:
-    limit = PAGE // 2 if needs_digest else PAGE
     found, rest = plain.page(tx, here, columns, ranges, limit, changed_since, asked)
     uids = [row[0] for row in found.rows]
     if not uids:
