@@ -88,5 +88,7 @@ class Behind(Generic[Taken]):
             self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._begin)
 
     async def close(self) -> None:
-        """Waits for what was acknowledged already."""
+        """Waits for what was acknowledged already, and while it waits."""
         await self.hasten()
+        while self._waiting:
+            await self.hasten()

@@ -147,7 +147,7 @@ async def test_a_bug_costs_one_batch_of_what_was_acknowledged(
 ) -> None:
     """What came behind it is filed all the same."""
     early = Slave(slave.store, "received")
-    write, calls = slave.store.write, 0
+    write, calls = slave.store.write_behind, 0
 
     async def broken(work: object, *rest: object, **more: object) -> object:
         nonlocal calls
@@ -157,7 +157,7 @@ async def test_a_bug_costs_one_batch_of_what_was_acknowledged(
             raise RuntimeError("a bug")
         return await write(work, *rest, **more)  # type: ignore[arg-type]  # as they came
 
-    monkeypatch.setattr(slave.store, "write", broken)
+    monkeypatch.setattr(slave.store, "write_behind", broken)
     early.arrivals.take_soon(early.source, *early.article("<a@x>", "master.test local.test:5"))
     await early.arrivals.close()
     assert early.numbers() == {8: "<b@x>"}
