@@ -126,7 +126,7 @@ def _line(tx: Tx, session: Session, root: str, found: Account | Folder) -> bytes
         used_bytes, used_messages = found.bytes, found.messages
     told = []
     if found.quota_bytes:
-        told.append(b"STORAGE %d %d" % (-(-used_bytes // UNIT), found.quota_bytes // UNIT))
+        told.append(b"STORAGE %d %d" % (-(-used_bytes // UNIT), -(-found.quota_bytes // UNIT)))
     if found.quota_messages:
         told.append(b"MESSAGE %d %d" % (used_messages, found.quota_messages))
     if isinstance(found, Account):
