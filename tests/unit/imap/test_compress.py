@@ -90,7 +90,7 @@ async def test_garbage_instead_of_deflate_ends_the_connection(tmp_path: Path) ->
 
 
 async def test_a_bomb_of_packed_commands_lets_others_be_answered(tmp_path: Path) -> None:
-    """RFC 4978 6, RFC 3749 6: few bytes that are many commands."""
+    """RFC 4978 6: few bytes that are many commands."""
     async with open_world(tmp_path / "data") as world:
         other, talk = Talk(world.service), Talk(world.service)
         await other.begin()
