@@ -74,6 +74,7 @@ def _first_address(raw: bytes | None) -> tuple[str, str]:
         return "", ""
     if found := addresses.FAST.match(raw):
         quoted, phrase, mailbox, host = found.groups()
+        # Deviates: RFC 5957 3 would sort by blanks around a name; who looks for it does not see them
         name = words.decode_words(quoted or phrase or b"").strip()
         local = mailbox.decode("ascii")
         return name or f"{local}@{host.decode('ascii')}", local
