@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet import __version__, launch, log
@@ -29,6 +28,7 @@ from quintet.net.seam import Service
 from quintet.policy.hooks import BadHooks
 from quintet.store.store import Store
 from quintet.store.tallies import Tallies
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.admin.tls_out import OutgoingTls

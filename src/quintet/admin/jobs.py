@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from quintet import log
 from quintet.clock import Clock
@@ -16,6 +15,7 @@ from quintet.errors import Problem
 from quintet.store import jobs
 from quintet.store.db import Tx
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 LOOK_S = 60.0  # how often a worker looks whether something is due
 RETRY_S = 300.0  # a job that failed is due again, or sooner where that is its habit

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quintet.admin.once import Once
@@ -15,6 +14,7 @@ from quintet.auth.service import AuthService
 from quintet.config.root import Config
 from quintet.store.store import Store
 from quintet.store.tallies import Tallies
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -9,7 +9,6 @@ import asyncio
 import html
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from quintet import __version__, metrics
@@ -19,6 +18,7 @@ from quintet.net.limits import Networks
 from quintet.store import jobs, queue
 from quintet.store.db import Tx
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 CHALLENGE = "/.well-known/acme-challenge/"
 POLICY = "/.well-known/mta-sts.txt"

@@ -13,7 +13,6 @@ import binascii
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,6 +27,7 @@ from quintet.net.seam import CHUNK, Peer
 from quintet.smtp import heard, parameters
 from quintet.smtp.heard import Heard
 from quintet.smtp.service import SmtpService
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from aiohttp import web

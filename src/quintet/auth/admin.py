@@ -9,7 +9,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 
 from quintet.auth import foreign, passwords, vault
@@ -19,6 +18,7 @@ from quintet.store import accounts
 from quintet.store.db import Tx
 from quintet.store.model import AccountId
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 BATCH = 100  # accounts hashed and written together; a cancelled load has lost no more
 

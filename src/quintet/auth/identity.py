@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quintet.store.model import AccountId
+from quintet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

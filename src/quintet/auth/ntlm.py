@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from spnego._ntlm_raw.crypto import ntowfv1, ntowfv2, rc4k
@@ -20,6 +19,7 @@ from spnego._spnego import NegState, NegTokenInit, NegTokenResp, unpack_token
 from spnego.exceptions import SpnegoError
 
 from quintet.errors import BadSyntax
+from quintet.values import dataclass
 
 MAX_TOKEN = 12 * 1024  # bytes of one message; real ones stay below 1 KiB
 NTLM_OID: Final = "1.3.6.1.4.1.311.2.2.10"

@@ -22,7 +22,6 @@ import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TypeVar
 
 import argon2
@@ -30,6 +29,7 @@ import argon2
 from quintet.auth import foreign, saslprep, scram
 from quintet.config.auth import Auth
 from quintet.errors import Reason, Refused, TryLater
+from quintet.values import dataclass
 
 T = TypeVar("T")
 

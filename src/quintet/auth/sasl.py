@@ -7,11 +7,11 @@ service does it.  Base64, "*" and "=" are the protocols' (`auth.dialogue`); SCRA
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from quintet.auth import saslprep
 from quintet.errors import BadSyntax, Reason
+from quintet.values import dataclass
 
 MAX_RESPONSE = 9216  # bytes, decoded: the 12288 of RFC 4954 4 in base64
 MAX_STEPS = 4  # responses of one exchange; the longest mechanism has three

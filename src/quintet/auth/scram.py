@@ -13,7 +13,6 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf import pbkdf2
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.kdf import pbkdf2
 from quintet.auth import saslprep
 from quintet.auth.sasl import Challenge, Failed, FindVerifiers, Outcome, Proved
 from quintet.errors import BadSyntax
+from quintet.values import dataclass
 
 SALT_SIZE = 16  # bytes, of a new verifier
 MAX_ITERATIONS = 1_000_000  # of a stored verifier; beyond it a client would be made to work for minutes

@@ -7,13 +7,13 @@ a kind (`passwords`), and rows of the same ``name`` belong to one app password.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from quintet.auth import passwords, scram
 from quintet.errors import Reason, Refused
 from quintet.store import accounts
 from quintet.store.db import Tx
 from quintet.store.model import Account, AccountId
+from quintet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from quintet.config.field import opt
+from quintet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

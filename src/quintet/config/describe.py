@@ -9,11 +9,11 @@ import dataclasses
 import textwrap
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from quintet.config import load, root, values
 from quintet.config.listeners import Listener, standard
+from quintet.values import dataclass
 
 WIDTH = 100  # columns of a comment in the annotated file
 

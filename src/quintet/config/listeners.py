@@ -7,9 +7,10 @@ header belong to ``net``.  Standard ports: RFC 5321, 6409, 8314 (SMTP), 2033 (LM
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from quintet.config.field import opt
+from quintet.values import dataclass
 
 PROTOCOLS = ("smtp", "lmtp", "pop3", "imap", "nntp", "http")
 TLS_MODES = ("none", "starttls", "implicit")

@@ -12,11 +12,11 @@ import tomllib
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any, TypeVar
 
 from quintet.config import lines, syntax, values
+from quintet.values import dataclass
 
 T = TypeVar("T")
 

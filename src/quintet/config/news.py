@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from quintet.config.field import opt
+from quintet.values import dataclass
 
 ACTION = re.compile(r"(doit|drop|log|mail|verify-[^=]+)(=.*)?")
 PATTERNS = re.compile(r"!?[^\s,!\[\]\\]+(,!?[^\s,!\[\]\\]+)*")  # wildmats without sets and escapes

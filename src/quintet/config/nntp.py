@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quintet.config.field import opt
 from quintet.config.peers import Peer
 from quintet.config.readers import Access
+from quintet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from quintet.config.field import opt
+from quintet.values import dataclass
 
 _HASHFEED = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?/(\d{1,6})\Z")
 _ORIGINATOR = re.compile(r"!?[A-Za-z0-9._:?-]*(?:\*[A-Za-z0-9._:?-]*)?\Z")  # one star is enough

@@ -8,10 +8,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from quintet.config import proxies
 from quintet.config.route import Route
+from quintet.values import dataclass
 
 # A-Za-z0-9_ and what is not ASCII, then also . and -.  By what they are not, here and elsewhere: a set up to
 # U+10FFFF takes 7 ms to compile, at every start.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from quintet.config.field import opt
+from quintet.values import dataclass
 
 _RATE = re.compile(
     r"\s*(\d+)\s*(KB|MB|GB|TB)?\s*/\s*(\d*)\s*(s|m|h|d|second|minute|hour|day)s?\s*", re.IGNORECASE

@@ -5,8 +5,9 @@ How one is spoken to is `net.outward`'s.  RFC 3986 3.2 (what stands before the h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
+
+from quintet.values import dataclass
 
 MAX_WORD = 255  # bytes of a name, a user or a password in SOCKS5: their length is one byte
 EXPECTED = "expected socks5://host:port or http://host:port"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from quintet.config.field import opt
 from quintet.config.route import Route
 from quintet.config.tls_out import TlsRule
+from quintet.values import dataclass
 
 DAY = 24 * 3600.0
 

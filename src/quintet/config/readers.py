@@ -9,10 +9,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from quintet.config.field import opt
 from quintet.config.policy import rate
+from quintet.values import dataclass
 
 _PATTERNS = re.compile(r"!?[^\s,!\[\]\\]+(,!?[^\s,!\[\]\\]+)*")  # wildmats without sets and escapes
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from quintet.config.field import opt
+from quintet.values import dataclass
 
 CLASSES = ("envelope_sender", "envelope_recipient", "header_sender", "header_recipient")
 MAPS = ("canonical", "sender_canonical", "recipient_canonical", "generic")

@@ -13,7 +13,7 @@ import os
 import re
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ from quintet.config.server import Http, Server
 from quintet.config.smtp import Smtp
 from quintet.config.store import Store
 from quintet.config.tls_out import MtaSts, TlsOut
+from quintet.values import dataclass
 
 
 def _section(schema: Any, doc: str) -> Any:  # Any: a field stands for its type's own default

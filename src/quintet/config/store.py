@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quintet.config.field import opt
+from quintet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ publish about our own domains (RFC 8461 3).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from quintet.config.field import opt
+from quintet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ RFC 5321 6.1, 4.5.4.1, 4.5.5; RFC 3461 5.2; RFC 2852 4 (deadlines); RFC 3464.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from quintet import log, metrics
 from quintet.clock import Clock
@@ -27,6 +27,7 @@ from quintet.store.db import Tx
 from quintet.store.model import MessageId
 from quintet.store.queue import Recipient, RecipientId
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 MAX_INLINE = 20  # recipients settled between two turns of the loop
 MAX_TEXT = 500  # characters of an answer kept in queue and trace

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from quintet.delivery.arrive import Arriving, No
 from quintet.errors import Reason
 from quintet.store.arriving import Filing
 from quintet.store.blobs import Spool
+from quintet.values import dataclass
 
 
 class Fate(enum.Enum):

@@ -12,7 +12,6 @@ import collections
 import enum
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from quintet import log, metrics
 from quintet.clock import Clock
@@ -37,6 +36,7 @@ from quintet.store.blobs import Spool
 from quintet.store.content import Content, Raw, content_of, of_digest, raw
 from quintet.store.model import IN_ROW, FolderId, MessageId
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 DAY_MS = 86_400_000
 TURN_S = 0.005  # of work on one batch before others get their turn

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from quintet.message import headers
 from quintet.policy.newsfilter import Patterns, Says, wants
 from quintet.store.model import MAX_ARTICLE
+from quintet.values import dataclass
 
 MAX_HEAD = (
     256 * 1024

@@ -7,7 +7,7 @@ answers mean is `delivery.aftermath`'s, what they say about the site `delivery.s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quintet.clock import Clock
@@ -22,6 +22,7 @@ from quintet.message.outline import Headed
 from quintet.store.leaving import Look
 from quintet.store.queue import Recipient
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.delivery.rewriting import Generic

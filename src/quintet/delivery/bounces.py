@@ -8,13 +8,13 @@ that it returns) which the trace knows to have left for that very recipient.  Wh
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quintet.delivery import verp
 from quintet.delivery.checks import Check
 from quintet.store import queue_rules, trace
 from quintet.store.db import Tx, bounded
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.config.queue import Queue

@@ -17,10 +17,11 @@ awaited only when it must wait, so that commands without slow checks never leave
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from quintet.delivery.verdict import Verdict
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.delivery.envelope import Envelope, Mailbox, Recipient

@@ -8,7 +8,6 @@ the same directory.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quintet import log
@@ -22,6 +21,7 @@ from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.store import accounts, secrets, senders
 from quintet.store.model import Account, AccountId
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.delivery.post import PostOffice

@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from quintet.delivery import wording
 from quintet.delivery.envelope import Mailbox
 from quintet.message import build, headers
+from quintet.values import dataclass
 
 MAX_DIAGNOSTIC = 900  # octets of what a peer said; a line holds 998 (RFC 5322 2.1.1)
 MAX_LISTED = 1000  # recipients told in one report

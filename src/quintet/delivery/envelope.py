@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.auth.service import Identity

@@ -13,7 +13,7 @@ import itertools
 from array import array
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from quintet import log
 from quintet.config.expiry import Expire, Retention
@@ -24,6 +24,7 @@ from quintet.store.expiring import DAY_MS, Clause, Found, Place
 from quintet.store.model import AccountId, FolderId, FolderKind, Uid
 from quintet.store.ranges import RangeSet
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 SLICE = 2000  # entries taken away in one transaction: about 15 ms
 PLACES = 2000  # folders looked up at once

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from quintet.delivery import notify, stamp
 from quintet.delivery.directory import ascii_domain
@@ -19,6 +19,7 @@ from quintet.store import accounts, db, entries, folders, queue, rules, trace
 from quintet.store.content import Content
 from quintet.store.db import Tx
 from quintet.store.model import Added, FolderId
+from quintet.values import dataclass
 
 MAX_INLINE = 100  # recipients; more of them take longer than the loop may be held
 MAX_TRACED = 100  # addresses named in one trace row

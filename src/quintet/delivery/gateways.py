@@ -13,7 +13,6 @@ import asyncio
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quintet import log
@@ -30,6 +29,7 @@ from quintet.store.content import Content, content_of
 from quintet.store.db import Tx
 from quintet.store.model import Folder, Uid
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.delivery.post import PostOffice

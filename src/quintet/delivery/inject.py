@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from quintet.errors import BadSyntax, Reason, Refused
 from quintet.message import cancellock, headers
 from quintet.message.cancellock import Element
 from quintet.policy.wildmat import wildmat
+from quintet.values import dataclass
 
 MAX_HEAD = 64 * 1024  # bytes of a header block; INN's limit for one is its read buffer, 32 KiB
 MAX_LINE = 998  # octets without CRLF. RFC 5322 2.1.1

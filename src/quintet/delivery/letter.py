@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from quintet.delivery import solicitation, tlspolicy
@@ -25,6 +25,7 @@ from quintet.store.leaving import Look
 from quintet.store.model import BodyRef, MessageId
 from quintet.store.queue import Recipient
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 WISHED = frozenset(
     ("binary", "ret", "envid", "require_tls", "priority", "release_at", "by", "solicit", "submitter")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,6 +28,7 @@ from quintet.store.db import Tx
 from quintet.store.lists import MailingList
 from quintet.store.queue import Recipient
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.delivery.inbound import Inbound

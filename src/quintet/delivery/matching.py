@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from quintet.config.route import Route
 from quintet.delivery.directory import ascii_domain
 from quintet.delivery.envelope import Mailbox
+from quintet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ nor one to a list or for an automatic message.  When it is sent is `receipts`' b
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from quintet.delivery import dsn, wording
 from quintet.delivery.envelope import NULL, Mailbox, mailbox
 from quintet.message import build, headers
 from quintet.message.digest import Digest
+from quintet.values import dataclass
 
 PRODUCT = "Quintet"
 MAX_FIELD = 900  # octets; a line holds 998

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from quintet.delivery import stamp
 from quintet.delivery.control import orders
@@ -17,6 +16,7 @@ from quintet.store import access, accounts, entries, folders, groups, history, t
 from quintet.store.content import Content
 from quintet.store.db import Tx
 from quintet.store.model import NEWS, AccountId, Folder, FolderId, Uid
+from quintet.values import dataclass
 
 ROOT = "Moderation"
 APPROVED, REJECTED = "Approved", "Rejected"

@@ -8,7 +8,7 @@ protocols know who posts and what to answer.  RFC 5537 3.5 (injecting agent), 3.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from quintet import log, metrics
 from quintet.auth import keyfile
@@ -34,6 +34,7 @@ from quintet.store.arriving import Filing
 from quintet.store.content import Content, raw
 from quintet.store.model import IN_ROW, AccountId, Added, Folder
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 DAY_MS = 86_400_000
 LEAD = 96 * 1024  # bytes read before an article is checked: a header of the largest size and some body

@@ -6,7 +6,6 @@ INN's filter of nnrpd in our terms: `refuse` is its text, `discard` DROP, `spool
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from quintet.auth.identity import Identity
 from quintet.delivery import hooking
@@ -18,6 +17,7 @@ from quintet.policy.hooks import Hooks
 from quintet.store.blobs import Spool
 from quintet.store.content import Content
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 
 class Closed(Refused):

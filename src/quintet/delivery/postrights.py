@@ -7,7 +7,6 @@ transaction that files the article: a right that is taken away counts at once, a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from quintet.auth.identity import Identity
@@ -15,6 +14,7 @@ from quintet.errors import Reason, Refused
 from quintet.store import access, accounts, groups
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, Folder, FolderId
+from quintet.values import dataclass
 
 MAX_PERMITS = 1000  # kept by a process
 

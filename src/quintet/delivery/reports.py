@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quintet.clock import Clock
@@ -29,6 +29,7 @@ from quintet.store.content import Content, content_of
 from quintet.store.model import AccountId, MessageId
 from quintet.store.queue import Recipient
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.delivery.signing import Signer

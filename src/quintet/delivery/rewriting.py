@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from quintet.clock import Clock
@@ -26,6 +26,7 @@ from quintet.message import readdress, words
 from quintet.message.outline import Headed
 from quintet.net.seam import CHUNK, Body
 from quintet.store.blobs import StoredBody
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.delivery.inbound import Passage

@@ -13,7 +13,6 @@ import ipaddress
 import itertools
 import socket
 from collections.abc import AsyncGenerator, Collection, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from quintet.clock import Clock
@@ -33,6 +32,7 @@ from quintet.store import accounts, entries
 from quintet.store.model import AccountId, MessageId
 from quintet.store.queue import Recipient
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 MAX_HOSTS = 20  # mail exchangers looked at, of one domain
 MAX_ADDRESSES = 4  # of one host: with more, the second host would never have its turn

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from quintet import log, metrics
 from quintet.clock import Clock
@@ -22,6 +21,7 @@ from quintet.policy import outcomes
 from quintet.policy.hooks import Hooks
 from quintet.store.content import Content
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 ARTICLE, MESSAGE_ID, MODE = "article", "message_id", "mode"
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass
 
 from quintet.config.queue import Limit, Queue, rate
+from quintet.values import dataclass
 
 FIRST_PAUSE_S = 30.0
 LONGEST_PAUSE_S = 900.0

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from quintet.errors import TryLater
 from quintet.message import headers, words
 from quintet.message.digest import Fields
 from quintet.policy import dkim
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.delivery.inbound import Passage, Step

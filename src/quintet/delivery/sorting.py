@@ -7,12 +7,13 @@ the rules want.  Nothing that goes wrong here keeps a message from its folder.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from quintet import log
 from quintet.delivery import filing
 from quintet.errors import TryLater
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.delivery.envelope import Envelope, Recipient

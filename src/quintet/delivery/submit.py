@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from quintet.clock import Clock
 from quintet.config.smtp import Smtp
@@ -19,6 +18,7 @@ from quintet.delivery import qualify
 from quintet.delivery.envelope import Mailbox
 from quintet.errors import Reason, Refused
 from quintet.message import build, headers, words
+from quintet.values import dataclass
 
 MAX_AUTHORS = 100  # addresses of From that are looked up
 MAX_HEADER = 1024 * 1024  # bytes; a header block that we must hold to complete it

@@ -10,7 +10,7 @@ import asyncio
 import functools
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from quintet.config.tls_out import TlsOut, TlsRule
@@ -21,6 +21,7 @@ from quintet.net import dane
 from quintet.net.dane import Tlsa
 from quintet.net.dns import Resolver
 from quintet.net.mtasts import StsPolicy
+from quintet.values import dataclass
 
 # RFC 8460 4.3
 DNSSEC_INVALID = "dnssec-invalid"

@@ -9,10 +9,11 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from quintet.message.outline import Headed
 from quintet.net.dane import Tlsa
+from quintet.values import dataclass
 
 
 class Demand(enum.Enum):

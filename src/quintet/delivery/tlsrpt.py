@@ -12,12 +12,12 @@ import gzip
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from quintet.message import build, headers
 from quintet.net import chains
+from quintet.values import dataclass
 
 DAY_S = 86_400
 MAX_RECORD = 4096  # bytes of a TXT record

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
 
 from quintet.delivery.tlspolicy import Outcome
+from quintet.values import dataclass
 
 MAX_KEYS = 20_000  # different outcomes kept between two writes
 MAX_A_DOMAIN = 200  # of one domain; a report need not hold more

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from quintet.delivery.envelope import USUAL, Mailbox, Wishes
 from quintet.delivery.tlspolicy import Demand, HopPolicy
 from quintet.net.seam import Body
+from quintet.values import dataclass
 
 
 class Result(enum.Enum):

@@ -7,7 +7,6 @@ stored bytes, and only a list of header fields is made anew.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 from quintet.errors import Reason, Refused
 from quintet.message import digest as digests
@@ -18,6 +17,7 @@ from quintet.net.seam import CHUNK, Body
 from quintet.store import entries
 from quintet.store.db import Tx
 from quintet.store.model import BodyRef, Folder, Uid
+from quintet.values import dataclass
 
 MAX_HEADER = 4 * 1024 * 1024  # bytes of a header block that HEADER.FIELDS looks through
 

@@ -7,8 +7,10 @@ what follows from a score `delivery.weighing`'s.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
+
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.delivery.envelope import Envelope

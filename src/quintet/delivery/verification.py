@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quintet.delivery import hashing
@@ -18,6 +17,7 @@ from quintet.message import headers, words
 from quintet.message.digest import Fields
 from quintet.net.dns import Resolver
 from quintet.policy import dkim, dkimverify, dmarc, spf
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.clock import Clock

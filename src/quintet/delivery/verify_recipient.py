@@ -11,7 +11,6 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Collection
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
 
 from quintet import log
@@ -26,6 +25,7 @@ from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.policy import outcomes
 from quintet.store import queue_rules
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 MAX_KEPT = 20_000  # answers remembered
 MAX_FILE = 64 * 1024 * 1024  # bytes of a list

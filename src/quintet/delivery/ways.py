@@ -7,7 +7,7 @@ RFC 5321 3.9 (aliases), 4.1.1.3 and 4.5.1 (postmaster), 6.3 (loops), RFC 5233 (u
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from quintet.delivery import srs, stamp
@@ -16,6 +16,7 @@ from quintet.errors import Problem, Reason, Refused
 from quintet.store import accounts, folders, groups, lists, secrets
 from quintet.store.db import Tx
 from quintet.store.model import Account, Folder, FolderKind
+from quintet.values import dataclass
 
 MAX_LEADS = 1000  # destinations of one address; more belong on a mailing list
 SRS_KEY = "srs"  # name of the key in the store

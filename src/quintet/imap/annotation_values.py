@@ -9,9 +9,9 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from quintet.imap import names
+from quintet.values import dataclass
 
 _PART = re.compile(r"/([0-9][^/]*)")
 

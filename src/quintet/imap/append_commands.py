@@ -7,11 +7,11 @@ what stands in a line up to the literal at its end.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 import msgspec
 
 from quintet.store.entry_annotations import Remark
+from quintet.values import dataclass
 
 
 class Holds(enum.Enum):

@@ -7,7 +7,6 @@ UTF-8) and on the command's charset.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
@@ -15,6 +14,7 @@ from quintet.imap.annotation_values import Asked
 from quintet.imap.append_commands import Stretch
 from quintet.imap.sets import NumberSet
 from quintet.store.entry_annotations import Remark
+from quintet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

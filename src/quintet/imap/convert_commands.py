@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quintet.imap.commands import Command, Item
 from quintet.imap.sets import NumberSet
+from quintet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

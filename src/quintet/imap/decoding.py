@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quintet.message import transfer
 from quintet.net.seam import CHUNK
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.net.seam import Body

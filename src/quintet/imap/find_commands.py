@@ -5,9 +5,8 @@ SEARCH and all keys are in `commands`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quintet.imap.commands import Command, Key, Searching
+from quintet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ thread, page by page; nothing here knows sessions.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from quintet.message import collation, words
 from quintet.message.digest import Digest
 from quintet.store import entry_annotations as remarks
 from quintet.store import search
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.store.model import AccountId, BodyRef

@@ -6,7 +6,7 @@ the entry's own columns only; for a reader with marks of their own, \\Seen and M
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from quintet.imap import commands
 from quintet.imap import format as fmt
@@ -15,6 +15,7 @@ from quintet.imap.commands import Compare, When
 from quintet.imap.matching import DAY, EPOCH, Context, aged_from
 from quintet.store import entry_annotations as remarks
 from quintet.store.model import DELETED, SEEN, Folder
+from quintet.values import dataclass
 
 MAX_TERMS = 200  # of one condition: SQLite's expressions nest 1000 deep, and each OR is a level
 MAX_RANGES = 50  # of one set within a condition

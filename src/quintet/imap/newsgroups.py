@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quintet.imap.names import GROUPS
 from quintet.store import access, groups
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.store.db import Tx

@@ -7,7 +7,7 @@ difference is told.  So nothing is queued for a client that does not read, and a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quintet.errors import Reason, Refused
@@ -32,6 +32,7 @@ from quintet.net.wake import Wake
 from quintet.store import accounts, folders
 from quintet.store import annotations as remarks  # the name means something else in a module with futures
 from quintet.store.model import AccountKind, Folder, FolderId, FolderKind
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.imap.places import Place

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from quintet.imap.commands import Command, Item
+from quintet.values import dataclass
 
 NEW, EXPUNGE, FLAGS, ANNOTATIONS = "MessageNew", "MessageExpunge", "FlagChange", "AnnotationChange"
 NAMES, SUBSCRIPTIONS = "MailboxName", "SubscriptionChange"

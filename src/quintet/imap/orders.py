@@ -12,10 +12,10 @@ import heapq
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet.store import entries, seen
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.imap.find_commands import Criterion

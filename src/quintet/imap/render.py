@@ -7,13 +7,13 @@ a template and a handful of column operations.  Sections of bodies are `cmd.fetc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from quintet.imap import format as fmt
 from quintet.imap.commands import Item
 from quintet.store.ranges import RangeSet
+from quintet.values import dataclass
 
 Row = tuple[Any, ...]  # as the store gives it, in the plan's columns
 SEEN = 1

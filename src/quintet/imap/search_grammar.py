@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from quintet.errors import BadSyntax, Reason
 from quintet.imap import annotation_grammar, commands, sets
 from quintet.imap.commands import Compare, When
 from quintet.imap.tokens import Cursor
+from quintet.values import dataclass
 
 MAX_DEPTH = 100  # nested parentheses, NOTs and ORs: clients write a list of ten addresses as nine ORs
 MAX_KEYS = 2000  # keys of one search

@@ -11,7 +11,7 @@ import functools
 import time
 from array import array
 from collections.abc import AsyncGenerator, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import compress
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -21,6 +21,7 @@ from quintet.imap.progress import Progress
 from quintet.store import entries, entry_annotations, folders, seen
 from quintet.store import search as search_index
 from quintet.store.model import SEEN, AccountId, Folder, FolderId
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.imap.selected import Selected

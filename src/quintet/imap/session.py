@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import AsyncGenerator, Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet import log, metrics
@@ -61,6 +60,7 @@ from quintet.imap.cmd import (
 from quintet.imap.wire import MAX_COMMAND, MAX_GUEST_COMMAND, Wire
 from quintet.message import collation
 from quintet.net.seam import Ask, Input, Peer, Replies, TlsInfo
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.auth.service import Identity

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from quintet.errors import BadSyntax, Reason
+from quintet.values import dataclass
 
 STAR = 0  # "*"; no message has the number 0
 MAX_NUMBER = 4294967295  # RFC 9051 9: nz-number is an unsigned 32-bit integer

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from quintet.errors import Reason, Refused
@@ -16,6 +16,7 @@ from quintet.imap import names, places, referrals
 from quintet.store import access, folders
 from quintet.store import groups as store_groups
 from quintet.store.model import FolderKind
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.store.db import Tx

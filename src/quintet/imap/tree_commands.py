@@ -5,9 +5,8 @@ Apart from `commands`, because few sessions use them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quintet.imap.commands import Command, List
+from quintet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

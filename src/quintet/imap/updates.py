@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from quintet.imap import format as fmt
 from quintet.imap.notify_commands import ANNOTATIONS, FLAGS
 from quintet.net.seam import Ask
 from quintet.store import changes, entry_annotations, glance
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.imap.selected import Selected

@@ -7,10 +7,11 @@ A bag is properties by tag. A named property has no number of its own, because e
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from quintet.mapi.types import Tag, Value
+from quintet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import dataclass
 
 from quintet.mapi.buffer import bad
+from quintet.values import dataclass
 
 HEAD = 22  # bytes
 LEVEL = 5  # bytes of an answer

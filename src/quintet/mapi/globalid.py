@@ -7,9 +7,9 @@ of iCalendar, it stands behind a mark (MS-OXCICAL 2.1.3.1.1.20.26).
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 
 from quintet.mapi.buffer import Reader, Writer, bad
+from quintet.values import dataclass
 
 MAX_UID = 4096  # bytes of a UID; Exchange takes 255 characters
 _HEAD = bytes.fromhex("040000008200E00074C5B7101A82E008")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from quintet.mapi.buffer import Reader, Writer, bad
+from quintet.values import dataclass
 
 Counter = int
 """GLOBCNT: 48 bits (MS-OXCFXICS 2.2.2.5)."""

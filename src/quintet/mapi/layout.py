@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from quintet.mapi import match, types
@@ -18,6 +17,7 @@ from quintet.mapi.match import Matcher
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.rows import Order, SortOrder
 from quintet.mapi.types import Tag, Value
+from quintet.values import dataclass
 
 MAX_ROWS = 500_000  # that we sort or test ourselves; 200 MB of values at the worst
 PAGE = 1000  # rows whose values are asked for at once

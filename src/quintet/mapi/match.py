@@ -11,13 +11,13 @@ from __future__ import annotations
 import unicodedata
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from quintet.mapi import restrict, types
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.restrict import Relation, Restriction, Where
 from quintet.mapi.types import Error, Tag, Value
+from quintet.values import dataclass
 
 IGNORE_CASE, IGNORE_MARKS, LOOSE = 1, 2, 4  # the high half of a fuzzy level (2.12.4.1)
 MAX_TERMS = 1000  # simple restrictions within one; a search folder over many senders has some dozens

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import calendar
 import datetime
-from dataclasses import dataclass
 from typing import Protocol
+
+from quintet.values import dataclass
 
 _HIJRI_EPOCH = 227_014  # the day before 1 Muharram of the year 1
 

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from quintet.mapi.core.stream import IStream
 from quintet.mapi.core.structs import SPropValue
 from quintet.mapi.errors import MapiError
 from quintet.mapi.providers import derive
+from quintet.values import dataclass
 
 MAX_TEXT = 64 * 1024 * 1024  # characters of a letter
 MAX_FILES = 10_000

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from quintet.mapi import rows, types
 from quintet.mapi.bag import Bag
 from quintet.mapi.buffer import Reader, Writer, bad
 from quintet.mapi.types import Error, Tag, Value
+from quintet.values import dataclass
 
 ENTRY_ID: Tag = 0x0FFF0102
 DISPLAY_NAME: Tag = 0x3001001F

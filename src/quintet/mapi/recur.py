@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import datetime
 import enum
-from dataclasses import dataclass
 
 from quintet.mapi.buffer import Reader, Writer, bad
+from quintet.values import dataclass
 
 Minutes = int
 """Since midnight of 1 January 1601, local time."""

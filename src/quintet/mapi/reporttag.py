@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 
 from quintet.mapi.buffer import Reader, Writer, bad
+from quintet.values import dataclass
 
 _COOKIE = b"PCDFEB09\0"
 _PLAIN, _WITH_SEARCH_FOLDER = 0x00010001, 0x00020001

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from quintet.mapi import types
 from quintet.mapi.buffer import Reader, Writer, bad
 from quintet.mapi.types import Tag, Value
+from quintet.values import dataclass
 
 RECIPIENTS: Tag = 0x0E12000D  # PidTagMessageRecipients
 ATTACHMENTS: Tag = 0x0E13000D  # PidTagMessageAttachments

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from quintet.mapi import types
 from quintet.mapi.buffer import Reader, Writer, bad
 from quintet.mapi.types import Error, Tag, Value
+from quintet.values import dataclass
 
 MAX_COLUMNS = 1024  # Exchange takes 32,767; a table of ours has a few hundred properties
 MAX_KEYS = 16  # of a sort order

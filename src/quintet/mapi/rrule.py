@@ -11,7 +11,7 @@ import heapq
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from quintet.errors import BadSyntax, Reason, Refused
 from quintet.mapi import months
@@ -29,6 +29,7 @@ from quintet.mapi.recur import (
     minutes,
     moment,
 )
+from quintet.values import dataclass
 
 MAX_OCCURRENCES = 100_000  # of a rule with an end: every day for 273 years
 MAX_RULE = 1000  # characters

@@ -9,13 +9,14 @@ from __future__ import annotations
 import enum
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from quintet.mapi import restrict, types
 from quintet.mapi.buffer import Reader, Writer, bad
 from quintet.mapi.ids import ServerId, ShortId, get_short, put_short
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.types import Named, Tag, Value
+from quintet.values import dataclass
 
 ROW_ADD, ROW_MODIFY, ROW_REMOVE = 0x01, 0x02, 0x04  # RuleDataFlags (2.2.1.3)
 MAX_ACTIONS = 256  # of a rule

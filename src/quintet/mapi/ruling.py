@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Generic, Protocol, TypeVar
 
 from quintet.mapi import match
@@ -17,6 +17,7 @@ from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.rules import Action, Op, State
 from quintet.mapi.types import Tag, Value
+from quintet.values import dataclass
 
 MAX_DEPTH: Final = 8  # folders that a message is led through, one's rule after another's
 MAX_PLACES: Final = 50  # folders that one message is filed in

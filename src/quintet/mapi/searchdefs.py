@@ -6,12 +6,11 @@ the flags, which follow from the fields.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quintet.mapi import entrylists, restrict, types
 from quintet.mapi.buffer import Reader, Writer, bad
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.types import Tag, Value
+from quintet.values import dataclass
 
 VERSION = 0x04100000
 MAX_ADDRESSES = 1000

@@ -19,10 +19,10 @@ import bisect
 import enum
 from array import array
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from quintet.mapi.layout import Layout, Spot
+from quintet.values import dataclass
 
 MAX_NEWS: Final = 200  # rows told one by one; of more the table only says that it changed
 

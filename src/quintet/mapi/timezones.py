@@ -11,9 +11,9 @@ import calendar
 import datetime
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from quintet.mapi.buffer import Reader, Writer, bad
+from quintet.values import dataclass
 
 MAX_RULES = 1024  # MS-OXOCAL 2.2.1.41
 MAX_NAME = 260  # characters of a key name

@@ -11,10 +11,10 @@ from __future__ import annotations
 import struct
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from quintet.mapi.buffer import Reader, Writer, bad
+from quintet.values import dataclass
 
 Tag = int
 """PropertyId << 16 | PropertyType (MS-OXCDATA 2.9)."""

@@ -7,9 +7,9 @@ decodes. Garbage is tolerated, never refused, in linear time.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from quintet.message import words
+from quintet.values import dataclass
 
 _ATEXT = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]"
 # One mailbox in its common form and the comma or end after it; never 8-bit, comments or escapes.

@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from quintet.message import addresses, transfer, words
+from quintet.values import dataclass
 
 FOLD_AT = 78  # characters of a header line (RFC 5322 2.1.1: SHOULD)
 MAX_LINE = 998  # bytes of any line (RFC 5322 2.1.1: MUST)

@@ -12,7 +12,8 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from quintet.values import dataclass
 
 SCHEME = "sha256"  # the one that must be there, and the only one we make. RFC 8315 2
 MAX_ELEMENTS = 64  # of one field; each agent on an article's way may add one or two

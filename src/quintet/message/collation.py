@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from quintet.values import dataclass
 
 Fold = Callable[[str], str]  # from a text to its image
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from quintet.message import pictures, reencode, words
 from quintet.message import text as texts
 from quintet.message.digest import Part
 from quintet.message.html import Flow
+from quintet.values import dataclass
 
 PLAIN = "text/plain"
 HEADERS = "text/rfc822-headers"

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from quintet.errors import BadSyntax
+from quintet.values import dataclass
 
 MAX_URL = 4000  # characters; a mailbox name has 1000, each up to three when encoded
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from dataclasses import dataclass
 
 from quintet.errors import BadSyntax
+from quintet.values import dataclass
 
 MAX_URL = 2000  # characters; a group's name has 460 octets at most, each three when encoded
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives import serialization
 
 from quintet.errors import BadSyntax
 from quintet.net import chains
+from quintet.values import dataclass
 
 TRUST_ANCHOR = 2  # DANE-TA: the chain leads to it
 END_ENTITY = 3  # DANE-EE: it is the server's own

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import dns.asyncresolver
@@ -27,6 +26,7 @@ from quintet import metrics
 from quintet.clock import Clock, SystemClock
 from quintet.config.net import Dns, resolver_at
 from quintet.errors import Reason, TryLater
+from quintet.values import dataclass
 
 MAX_RECORDS = 100  # of one answer; nobody needs more
 NEGATIVE_TTL_S = 60  # where an answer brought no SOA

@@ -11,12 +11,12 @@ import importlib
 import ipaddress
 import socket
 import ssl
-from dataclasses import dataclass
 from typing import Any
 
 from quintet.errors import Problem, Reason, TryLater
 from quintet.net.dns import Resolver
 from quintet.net.tls import client_context
+from quintet.values import dataclass
 
 CHUNK = 16 * 1024  # bytes taken at once
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from quintet.errors import BadSyntax, Reason, TryLater
 from quintet.net import chains, https
 from quintet.net.https import Https
+from quintet.values import dataclass
 
 MAX_POLICY = 64 * 1024  # bytes. RFC 8461 3.3
 MAX_AGE_S = 31_557_600  # RFC 8461 3.2

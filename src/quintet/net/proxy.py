@@ -7,9 +7,9 @@ Standard: HAProxy's "The PROXY protocol", versions 1 and 2 (proxy-protocol.txt, 
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 
 from quintet.errors import BadSyntax
+from quintet.values import dataclass
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"  # of version 2
 MAX_V1 = 107  # bytes with CRLF (section 2.1)

@@ -11,10 +11,11 @@ import asyncio
 import enum
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from quintet.errors import Problem, Reason
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.net.client import Client

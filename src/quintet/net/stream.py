@@ -161,7 +161,7 @@ class Stream(asyncio.BufferedProtocol):
 
         Many programs write a literal and its line end, or each line of an article, by themselves, and not all
         switch off Nagle's algorithm; we have nothing to say yet that an acknowledgement could go with, and by
-        itself it goes after 40 ms (RFC 1122 4.2.3.2, 4.2.3.4).
+        itself it goes after 40 ms.
         """
         sock = self.transport.get_extra_info("socket")
         if sock is not None and sock.family in _TCP:

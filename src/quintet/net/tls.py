@@ -13,7 +13,6 @@ import ssl
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
@@ -24,6 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from quintet import log
 from quintet.config.net import Certificate, Tls
 from quintet.net.filters import server_end_point
+from quintet.values import dataclass
 
 ALPN = {"imap": ("imap",), "pop3": ("pop3",), "nntp": ("nntp",), "http": ("http/1.1",)}  # IANA's registry
 

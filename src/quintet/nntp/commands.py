@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass
 
 from quintet.errors import BadSyntax, Reason
+from quintet.values import dataclass
 
 MAX_LINE = 512  # octets with CRLF. RFC 3977 3.1; AUTHINFO SASL lines may be longer (RFC 4643 2.4.2)
 # of these more is taken: what SASL says, and ids that are too long, which peers understand as refused by 435,

@@ -7,7 +7,8 @@ single command) is left to the parser of single lines, and means the same.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from quintet.values import dataclass
 
 MAX_TOGETHER = 64  # commands answered together
 

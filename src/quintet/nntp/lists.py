@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax, Reason
@@ -19,6 +18,7 @@ from quintet.nntp.replies import END
 from quintet.nntp.wire import Status
 from quintet.policy.wildmat import Wildmat, wildmat
 from quintet.store.model import Folder, FolderId
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.nntp.session import Session

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax, Reason, Refused
@@ -22,6 +21,7 @@ from quintet.policy.wildmat import header_wildmat
 from quintet.store import articles, groups
 from quintet.store.articles import Facts
 from quintet.store.model import Folder
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.nntp.session import Session

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from quintet.auth.identity import Identity
 from quintet.config.nntp import Nntp
@@ -17,6 +16,7 @@ from quintet.config.readers import Access
 from quintet.net.limits import Networks
 from quintet.net.seam import Peer
 from quintet.policy.wildmat import wildmat
+from quintet.values import dataclass
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 ASPECTS = ("read", "post", "approve", "locally", "ihave")

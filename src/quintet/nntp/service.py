@@ -5,8 +5,6 @@ Shared by all connections of a process: the list of groups, rendered overviews, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quintet.auth.service import AuthService
 from quintet.clock import Clock
 from quintet.config.nntp import Nntp
@@ -22,6 +20,7 @@ from quintet.nntp.rights import Rules
 from quintet.nntp.session import Session
 from quintet.nntp.wire import Wire
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

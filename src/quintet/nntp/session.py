@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet import log, metrics
@@ -25,6 +24,7 @@ from quintet.nntp.wire import Status, Wire
 from quintet.store import reading
 from quintet.store.model import AccountId, Folder
 from quintet.store.reading import Read
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.nntp.service import NntpService

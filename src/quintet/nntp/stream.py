@@ -9,10 +9,11 @@ runs of it; anything else (lower case, odd blanks, a malformed id) is left to th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar
 
 import msgspec
+
+from quintet.values import dataclass
 
 MAX_CHECKS = 1000  # ids answered together
 MAX_ARTICLES = 200  # articles filed together

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from quintet.net.lines import LineBuffer
@@ -10,6 +9,7 @@ from quintet.net.seam import Need
 from quintet.nntp import commands, fetches
 from quintet.nntp.fetches import Run
 from quintet.nntp.stream import Articles, Cancels, Checks, Frames, Offer, Sending, Sent
+from quintet.values import dataclass
 
 _TOGETHER = (b"CHECK ", b"TAKETHIS ", b"IHAVE ", b"<")  # what `Frames.take` takes
 

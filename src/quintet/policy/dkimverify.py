@@ -12,7 +12,6 @@ import binascii
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from quintet.errors import TryLater
 from quintet.message.digest import Fields
 from quintet.policy import dkim
+from quintet.values import dataclass
 
 MAX_SIGNATURES = 5  # looked at, from the top: each costs a question and a computation (RFC 6376 8.4)
 MAX_TAGS = 40  # of one field or record; there are a dozen

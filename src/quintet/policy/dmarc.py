@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from quintet.values import dataclass
 
 MAX_WALK = 8  # names asked for one domain (draft-ietf-dmarc-dmarcbis 4.10)
 MAX_RECORD = 2000  # octets of a record that are read

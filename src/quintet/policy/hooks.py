@@ -22,7 +22,7 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -41,6 +41,7 @@ from quintet.policy.outcomes import (
     refuse,
     spool,
 )
+from quintet.values import dataclass
 
 __all__ = [
     "Article",

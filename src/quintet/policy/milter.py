@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
 from typing import Final
 
 from quintet.errors import BadSyntax
+from quintet.values import dataclass
 
 VERSION: Final = 6
 MAX_PACKET: Final = 1024 * 1024  # octets of an answer; a replaced body comes in pieces of 64 KiB

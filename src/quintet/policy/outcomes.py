@@ -6,9 +6,9 @@ Values only: what they lead to is `delivery.hooking`'s.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from quintet.errors import Reason, Refused, TryLater
+from quintet.values import dataclass
 
 MAX_TEXT = 400  # characters that a client is told
 MAX_FIELD = 4000  # characters of one header field

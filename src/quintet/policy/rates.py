@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from quintet.config.policy import RATES, rate
 from quintet.config.policy import Rates as Config
 from quintet.store.slots import Slots
+from quintet.values import dataclass
 
 MAX_NOTED = 200  # names that hit a limit, remembered for `quintet policy show`
 

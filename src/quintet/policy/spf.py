@@ -9,10 +9,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from quintet.errors import TryLater
+from quintet.values import dataclass
 
 MAX_LOOKUPS = 10  # terms that ask the name service, RFC 7208 4.6.4
 MAX_VOID = 2  # questions without an answer, the same

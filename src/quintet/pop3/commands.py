@@ -6,9 +6,9 @@ Each command names its section; when it may be given stands in `session.RULES`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from quintet.errors import BadSyntax, Reason
+from quintet.values import dataclass
 
 MAX_NUMBER = 10  # digits of a message number
 

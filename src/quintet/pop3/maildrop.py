@@ -7,7 +7,6 @@ it, only a body may turn out to be gone.  RFC 1939 4 to 6.
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
 
 from quintet.errors import Reason, Refused, TryLater
 from quintet.pop3.locks import Locks
@@ -17,6 +16,7 @@ from quintet.store.db import Tx
 from quintet.store.model import SEEN, AccountId, Folder, FolderId, FolderKind
 from quintet.store.store import Store
 from quintet.store.trace import Note
+from quintet.values import dataclass
 
 SEPARATOR = "+"  # between account and folder in a login name
 AT_ONCE = 500  # messages whose snapshot is taken on the loop's own thread

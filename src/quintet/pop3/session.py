@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet import log, metrics
@@ -17,6 +16,7 @@ from quintet.net.seam import Ask, Input, Peer, Replies, TlsInfo
 from quintet.pop3 import commands, login, sending, words
 from quintet.pop3.maildrop import Maildrop
 from quintet.store import reading
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.pop3.service import Pop3Service

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any, cast
 
 from quintet import log
@@ -20,6 +19,7 @@ from quintet.net.following import Following
 from quintet.net.seam import CHUNK, Ask, HandOver, Need, Peer, Replies, Service, each
 from quintet.smtp import commands
 from quintet.smtp.undelivered import MAX_HEAD, Undelivered
+from quintet.values import dataclass
 
 IMPLIED_HELLO = b"EHLO localhost\r\n"  # for files that begin with MAIL
 MAX_SHOWN = 200  # characters of a command in the report

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from quintet.delivery.envelope import Mailbox
 from quintet.errors import BadSyntax, Hangup, Reason
 from quintet.smtp import address, proxied
+from quintet.values import dataclass
 
 MAX_TURNED = 100  # domains of one ATRN
 MAX_ARGUMENT = 998  # octets of what is shown back or logged

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from quintet.auth.identity import Identity
@@ -18,6 +18,7 @@ from quintet.net.seam import Body, Peer
 from quintet.smtp.parameters import Terms
 from quintet.smtp.refusals import Refusals
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.smtp.turn import Turns

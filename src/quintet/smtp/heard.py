@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from quintet.delivery.transport import Result
 from quintet.errors import BadSyntax, Hangup, Reason
 from quintet.net.client import Client
+from quintet.values import dataclass
 
 MAX_LINES = 200  # of one reply
 MAX_TEXT = 1000  # characters kept

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from quintet.auth.identity import Identity
 from quintet.net.seam import Peer
 from quintet.smtp import replies
 from quintet.smtp.desk import Desk, Role
+from quintet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

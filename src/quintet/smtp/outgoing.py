@@ -8,7 +8,6 @@ RFC 3461 5.2, RFC 2852 4, RFC 6710 4, RFC 8689 4.2, RFC 3865 2.7, RFC 4954 5, RF
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from quintet.delivery import notify
 from quintet.delivery.directory import ascii_domain
@@ -17,6 +16,7 @@ from quintet.delivery.tlspolicy import Demand
 from quintet.delivery.transport import Answer, Hop, Letter, Result, To
 from quintet.smtp import parameters
 from quintet.smtp.heard import Offers
+from quintet.values import dataclass
 
 MAX_BY = 999_999_999  # seconds that DELIVERBY can say (RFC 2852 4)
 

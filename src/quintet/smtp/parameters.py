@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from quintet.delivery import verp
 from quintet.delivery.envelope import USUAL, DeliverBy, Wishes
 from quintet.errors import BadSyntax, Reason, Refused
 from quintet.smtp import address
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.smtp.commands import Parameters

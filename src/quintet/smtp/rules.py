@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from quintet.smtp import commands, replies
+from quintet.values import dataclass
 
 
 class State:

@@ -9,7 +9,7 @@ given again.  RFC 2442 (processing), RFC 3464; who is told stands in `delivery.n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from quintet import log
 from quintet.delivery import dsn, filing, notify
@@ -18,6 +18,7 @@ from quintet.delivery.inbound import Inbound
 from quintet.errors import Problem
 from quintet.smtp import commands, parameters
 from quintet.smtp.parameters import Terms
+from quintet.values import dataclass
 
 MAX_HEAD = 64 * 1024  # octets of a message that a report returns at most
 MAX_FATES = dsn.MAX_LISTED  # recipients of one report

@@ -9,13 +9,13 @@ import os
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from quintet.errors import Reason, Refused
 from quintet.store import directory, entry_annotations, folders, keeping
 from quintet.store.db import Tx, bounded
 from quintet.store.model import NEWS, Account, AccountId, AccountKind, Modseq
+from quintet.values import dataclass
 
 COLUMNS = (
     "id, name, kind, display_name, modseq, quota_bytes, quota_messages, used_bytes, used_messages,"

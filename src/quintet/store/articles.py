@@ -7,13 +7,13 @@ by which a copy of a group's overview is known to be good, what changed in the l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from quintet.message.digest import Digest
 from quintet.store import folders, history, ondemand
 from quintet.store.db import Tx, single
 from quintet.store.model import NEWS, BodyRef, Folder, FolderId, MessageId, Modseq, Uid
+from quintet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,10 @@ Message classes are kept in lower case, "" is every class; a class stands for th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quintet.errors import Reason, TryLater
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, FolderId
+from quintet.values import dataclass
 
 FIRST_REPLICA = 2  # 1 is the account's own
 MAX_REPLICAS = 1000  # of one account; each costs a row, and any client may name one

@@ -7,12 +7,12 @@ noted in the same transaction, so that a run that was stopped goes on exactly wh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from quintet.store import accounts, filing, folders, groups, history
 from quintet.store.content import Content
 from quintet.store.db import Tx
 from quintet.store.model import Folder, FolderId, MessageId
+from quintet.values import dataclass
 
 MARK = "brought "  # settings of this name and a source say how far it was read
 

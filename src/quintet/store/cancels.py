@@ -7,12 +7,12 @@ again.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from quintet.store import dialect, entries, history
 from quintet.store.db import Tx, bounded
 from quintet.store.filing import text
 from quintet.store.model import FolderId, MessageId, Uid
+from quintet.values import dataclass
 
 MAX_EARLY = 100_000  # withdrawals kept of articles that never came; the oldest go first
 EARLY_MS = 14 * 86_400_000  # how long they are kept: longer than articles are on their way (RFC 5537 5.3)

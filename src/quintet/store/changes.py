@@ -5,12 +5,11 @@ A hint says "look"; this is the looking.  Every protocol turns the rows into its
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quintet.store import folders, seen
 from quintet.store.db import Tx
 from quintet.store.model import SEEN, AccountId, Changed, FolderId, Modseq, Uid, unpack_keywords
 from quintet.store.ranges import RangeSet
+from quintet.values import dataclass
 
 LIMIT = 1000  # changed entries told at once
 GONE = 10  # times as many that went: they cost less

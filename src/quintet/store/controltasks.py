@@ -5,10 +5,9 @@ What a task means is `delivery`'s; see `queue` for the shape of a lease.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quintet.store.db import Tx, bounded
 from quintet.store.model import MessageId
+from quintet.values import dataclass
 
 MAX_WAITING = 20_000  # tasks; an article that comes when there are more leaves none
 

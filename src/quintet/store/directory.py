@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from quintet.store import dialect, known, props
 from quintet.store.db import Tx, single
 from quintet.store.model import AccountId, AccountKind, FolderId
+from quintet.values import dataclass
 
 CARD = 1  # `part` of an account's properties: what its entry says beyond name and addresses
 LARGE = (0x3A701102, 0x8C6A1102)  # certificates: kept out of the copy, read one by one

@@ -7,7 +7,6 @@ shared ones with the folder's owner, private ones with their reader.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from quintet.errors import Reason, Refused, TryLater
 from quintet.store import dialect, folders, seen
@@ -22,6 +21,7 @@ from quintet.store.model import (
     Uid,
     unpack_keywords,
 )
+from quintet.values import dataclass
 
 SHARED = AccountId(0)  # reader of what all see
 EVERYBODY = AccountId(-1)  # as `Along.reader`: the private ones of all

@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from quintet.errors import Refused
@@ -18,6 +17,7 @@ from quintet.store import dialect, folders, history, keeping, moving
 from quintet.store.db import Tx
 from quintet.store.model import FLAGGED, AccountId, Folder, FolderId, FolderKind, Uid
 from quintet.store.ranges import RangeSet
+from quintet.values import dataclass
 
 PAGE = 1000  # entries looked at in one reading
 HELD = 100_000  # entries of all folders together that `over_total` has in memory: 20 MB

@@ -8,12 +8,12 @@ sent, is `delivery.feeds`'s business.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from quintet.message.digest import Digest
 from quintet.store import dialect
 from quintet.store.db import Tx, bounded
 from quintet.store.model import BodyRef, MessageId
+from quintet.values import dataclass
 
 LEASE_MS = 120_000  # a range that was not heard of for so long is taken by another
 HEAD = 32 * 1024  # bytes of an article that are looked at to choose it

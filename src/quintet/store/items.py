@@ -7,7 +7,6 @@ folder of kind "item" shows them; hidden ones lie in any folder and are never li
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from quintet.errors import Reason, Refused
 from quintet.store import dialect, filing, folders
@@ -24,6 +23,7 @@ from quintet.store.model import (
     Uid,
     text_key,
 )
+from quintet.values import dataclass
 
 _MESSAGE = (
     "INSERT INTO message (id, blob_id, prefix, envelope, bodystructure, overview, body, size, lines,"

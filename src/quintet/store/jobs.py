@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quintet.errors import Reason, Refused
 from quintet.store.db import Tx, bounded
 from quintet.store.filing import text
+from quintet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

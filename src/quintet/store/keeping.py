@@ -7,7 +7,6 @@ window is over (`lapse`) and no hold stands.  Restored, it is a new entry with a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from quintet.errors import Reason, Refused
@@ -24,6 +23,7 @@ from quintet.store.model import (
     MessageId,
     Uid,
 )
+from quintet.values import dataclass
 
 WHOLE = FolderId(0)  # a hold on all folders of an account
 WINDOW = "undelete"  # the setting: the longest window of any folder, ms

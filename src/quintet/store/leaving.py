@@ -6,7 +6,6 @@ Whether the leases are still the owner's, the header (with or without a digest),
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from quintet.message.digest import Digest
@@ -15,6 +14,7 @@ from quintet.store.content import Content
 from quintet.store.db import Tx, single
 from quintet.store.model import BlobId, BodyRef, MessageId
 from quintet.store.queue import RecipientId, still_leased
+from quintet.values import dataclass
 
 NO_BLOB = BlobId(0)  # of a message whose bytes are at hand: nobody looks for its row
 FEW_BYTES = 64 * 1024  # of a message: read along when it goes out

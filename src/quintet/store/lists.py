@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from quintet.errors import Reason, Refused
 from quintet.store import accounts, directory, queue
 from quintet.store.db import Tx, bounded
+from quintet.values import dataclass
 
 ROLES = ("request", "owner", "bounces", "subscribe", "unsubscribe", "confirm")  # RFC 2142 6: -request
 POST = ("anyone", "members", "owners")

@@ -7,10 +7,11 @@ is a transaction, never an assignment.  Times are UTC milliseconds, sizes bytes.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Final, NewType
 
 import msgspec
+
+from quintet.values import dataclass
 
 AccountId = NewType("AccountId", int)
 FolderId = NewType("FolderId", int)

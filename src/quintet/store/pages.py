@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from quintet.errors import Reason, Refused
 from quintet.store import dialect
 from quintet.store.db import Tx
 from quintet.store.model import SEEN, EntryId, FolderId, MessageId, Modseq, Uid
+from quintet.values import dataclass
 
 MAX_PAGE = 1000  # entries of one question
 

@@ -5,10 +5,9 @@ What a policy means is `net.mtasts`'s, when one is fetched `delivery.stsstore`'s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quintet.store.db import Tx, bounded
 from quintet.store.filing import text
+from quintet.values import dataclass
 
 MAX_PROMISES = 100_000  # domains; when there are more, those that were not asked for longest go
 DAY_MS = 86_400_000

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NewType
 
 from quintet.errors import Reason, Refused
@@ -18,6 +18,7 @@ from quintet.store import dialect, filing, lanes, queue_rules
 from quintet.store.content import Content
 from quintet.store.db import Tx, bounded, single
 from quintet.store.model import AccountId, FolderId, MessageId
+from quintet.values import dataclass
 
 QueueId = NewType("QueueId", int)
 RecipientId = NewType("RecipientId", int)

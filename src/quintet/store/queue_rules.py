@@ -8,13 +8,13 @@ instead of being tried again: big receivers judge a sender by how often it asks 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from quintet.errors import Reason, Refused
 from quintet.store import dialect
 from quintet.store.db import Tx, bounded
 from quintet.store.filing import text
+from quintet.values import dataclass
 
 FIELDS: Final = ("sender", "recipient", "account", "size")
 FOR_EVER = 253402300799000  # ms: the end of the year 9999

@@ -7,12 +7,12 @@ command or session is not noted, so that marking a whole folder as read costs no
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from quintet.store import dialect, receipts, trace
 from quintet.store.db import Tx, bounded
 from quintet.store.model import AccountId, FolderId, MessageId
+from quintet.values import dataclass
 
 EVENT = "read"
 MOST = 100  # messages noted of one command: about a millisecond

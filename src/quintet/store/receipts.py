@@ -8,11 +8,11 @@ The wait lets the reader's own program send it first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from quintet.store import dialect
 from quintet.store.db import Tx, bounded
 from quintet.store.model import DRAFT, SEEN, AccountId, FolderId, MessageId, Uid, unpack_keywords
+from quintet.values import dataclass
 
 ASK, ALWAYS = "ask", "always"
 KEYWORD = "$MDNSent"  # RFC 3503: what a receipt was sent for

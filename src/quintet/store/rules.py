@@ -7,13 +7,13 @@ is asked for each letter: two probes of indexes, for its rules and for what goes
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from quintet.errors import Reason, Refused
 from quintet.store import dialect, folders
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, FolderId
+from quintet.values import dataclass
 
 MAX_RULES: Final = 500  # of a folder
 MAX_BYTES: Final = 256 * 1024  # of all rules of a folder; the most that Exchange allows (MS-OXORULE 3.2.5.2)

@@ -10,12 +10,12 @@ import asyncio
 import os
 import time
 from collections.abc import Set
-from dataclasses import dataclass
 from pathlib import Path
 
 from quintet.store import blobs, changes, dialect, history, overviews, trace
 from quintet.store.db import Tx
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 STEP = 2000  # messages of one transaction: about 20 ms
 DAY_MS = 24 * 3600 * 1000

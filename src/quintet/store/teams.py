@@ -6,12 +6,12 @@ Who joins or leaves has other rights at once; whoever watches a folder that name
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from quintet.errors import Reason, Refused
 from quintet.store import directory
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, FolderId
+from quintet.values import dataclass
 
 MARK = "$"  # before a team's name where rights are given
 MAX_MEMBERS = 10_000  # of one team

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from quintet.store.db import Tx, bounded
 from quintet.store.filing import text
+from quintet.values import dataclass
 
 DAY_MS = 86_400_000
 MAX_A_DOMAIN = 1000  # different outcomes of one domain on one day; a report that is longer helps nobody

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from quintet.store import history
 from quintet.store.db import Tx, bounded
 from quintet.store.model import AccountId, Added, MessageId
+from quintet.values import dataclass
 
 _pack = msgspec.json.Encoder().encode
 _INSERT = (

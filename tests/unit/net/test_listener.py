@@ -265,7 +265,7 @@ async def test_small_writes_are_not_held_back() -> None:
 async def test_the_beginning_of_something_is_acknowledged_at_once(
     begun: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """RFC 1122 4.2.3.2, 4.2.3.4: a client with Nagle's algorithm sends the rest of it only then."""
+    """A client with Nagle's algorithm sends the rest of it only then."""
     hurried: list[bool] = []
     hurry = Stream.hurry
     monkeypatch.setattr(Stream, "hurry", lambda stream: (hurry(stream), hurried.append(True))[0])

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from quintet.values import dataclass
 
 _COLON = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s":]+)\s*:(?:\s|$)(.*)', re.DOTALL)
 _SPACE = re.compile(r"\s*(\S+)\s+(.*)", re.DOTALL)

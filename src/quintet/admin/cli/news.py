@@ -15,7 +15,7 @@ from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
 from quintet.message import newsurl
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from quintet.config.root import Config
     from quintet.delivery.arrivals import Arrivals, Source
@@ -114,16 +114,8 @@ def actsync(
 ) -> None:
     """Bring the list of groups in line with another server's: make, change and, if wanted, remove groups."""
     from quintet.admin.transfer import actsync as lists
-    from quintet.errors import BadSyntax
-    from quintet.policy.wildmat import wildmat
 
-    try:
-        place = newsurl.parse(source) if newsurl.is_one(source) else None
-        if place is not None and (not place.server or place.message_id or place.number):
-            raise Failed(f"{source}: expected nntp://host or news://host/PATTERN", code=Exit.USAGE)
-        asked, named = wildmat(pattern), wildmat(place.groups if place is not None else "*")
-    except BadSyntax as error:
-        raise Failed(error.text, code=Exit.USAGE) from error
+    wanted = _wanted(source, pattern)
 
     async def work(store: Store, settings: Config) -> tuple[list[lists.Change], list[str]]:
         from quintet.store import groups
@@ -135,7 +127,7 @@ def actsync(
         except lists.BadList as error:
             raise Failed(f"{source}: {error}") from error
         ours = await store.read(groups.listing)
-        changes = lists.plan(ours, theirs, texts, lambda name: asked(name) and named(name), remove=remove)
+        changes = lists.plan(ours, theirs, texts, wanted, remove=remove)
         gone = sum(one.action == "remove" for one in changes)
         if gone * 100 > most * len(ours) and not dry_run:
             raise Failed(
@@ -170,6 +162,21 @@ def actsync(
     )
     for text in failed:
         typer.echo(f"quintet: {text}", err=True)
+
+
+def _wanted(source: str, pattern: str) -> Callable[[str], bool]:
+    """Which groups are compared: by ``--groups``, and by what a URL names.  Raises Failed."""
+    from quintet.errors import BadSyntax
+    from quintet.policy.wildmat import wildmat
+
+    try:
+        place = newsurl.parse(source) if newsurl.is_one(source) else None
+        if place is not None and (not place.server or place.message_id or place.number):
+            raise Failed(f"{source}: expected nntp://host or news://host/PATTERN", code=Exit.USAGE)
+        asked, named = wildmat(pattern), wildmat(place.groups if place is not None else "*")
+    except BadSyntax as error:
+        raise Failed(error.text, code=Exit.USAGE) from error
+    return lambda name: asked(name) and named(name)
 
 
 async def _lists(source: str, descriptions: str, config: Config, store: Store) -> tuple[bytes, bytes]:

@@ -6,8 +6,9 @@ It works beside a running server or without one, over the same store.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     import socket

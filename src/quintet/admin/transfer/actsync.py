@@ -10,12 +10,12 @@ import gzip
 import io
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from quintet.errors import Refused
 from quintet.store import groups
 from quintet.store.db import Tx
 from quintet.store.model import Folder
+from quintet.values import dataclass
 
 MAX_LIST = 64 * 1024 * 1024  # bytes of a list, unpacked; 110,000 groups are 5 MB
 MAX_NAMES = 500_000  # groups of one list

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from quintet.values import dataclass
 
 TRADSPOOL = 5  # the kind of storage in a token
 MAX_ARTICLE = 256 * 1024 * 1024  # bytes of a file that is read as an article

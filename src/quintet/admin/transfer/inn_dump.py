@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from quintet.admin.transfer import inn
@@ -21,6 +20,7 @@ from quintet.store import groups as stored
 from quintet.store.db import Tx
 from quintet.store.model import BodyRef, Folder, FolderId, MessageId
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 PAGE = 200  # articles of one round
 

@@ -10,7 +10,6 @@ Who may cancel (RFC 5537 5.3, RFC 8315 3): see `allowed`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from quintet.config.news import News
@@ -36,6 +35,7 @@ from quintet.store.arriving import Filing
 from quintet.store.content import Content
 from quintet.store.db import Tx, bounded
 from quintet.store.model import NEWS, AccountId, Added, Folder, FolderId, MessageId
+from quintet.values import dataclass
 
 CONTROL = "control"  # the group of control messages that have no group of their own
 POSTED_AT_ONCE = 64  # articles of `post_all`; more of them would hold the loop too long

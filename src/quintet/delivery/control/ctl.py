@@ -10,7 +10,9 @@ import fnmatch
 import functools
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from quintet.values import dataclass
 
 MAX_RULES = 20_000  # INN's own file has about a thousand
 MAX_PATTERN = 1000  # characters of one pattern

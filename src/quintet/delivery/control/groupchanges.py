@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from quintet.message import headers, transfer
 from quintet.message.digest import Digest, Part
+from quintet.values import dataclass
 
 MAX_LISTED = 50_000  # groups of one checkgroups; the Big Eight have 2,500
 MAX_DESCRIPTION = 300  # characters; a line of LIST NEWSGROUPS holds 512 octets

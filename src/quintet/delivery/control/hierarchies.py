@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import resources
 
 from quintet.delivery.control import ctl
 from quintet.delivery.control.ctl import Rules
+from quintet.values import dataclass
 
 DEFAULTS = (
     ("all", "*", "*", "log"),

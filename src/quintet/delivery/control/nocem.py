@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quintet import log
@@ -20,6 +19,7 @@ from quintet.delivery.control.signed import Verifier
 from quintet.message import transfer
 from quintet.store import cancels, history, trace
 from quintet.store.db import Tx
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.delivery.control.work import Asked

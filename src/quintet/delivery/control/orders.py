@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from quintet.delivery import inject
 from quintet.message import headers
 from quintet.message.digest import Digest
+from quintet.values import dataclass
 
 CANCEL, SUPERSEDES, NOCEM = "cancel", "supersedes", "nocem"
 GROUPS = frozenset(("newgroup", "rmgroup", "checkgroups"))

@@ -11,10 +11,10 @@ import asyncio
 import re
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from quintet import log
+from quintet.values import dataclass
 
 TIMEOUT_S = 20.0  # for one check; gpgv needs some milliseconds
 MAX_SIGNED = 1024 * 1024  # bytes of an article whose signature is checked; INN's largest article

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from quintet import log, metrics
@@ -28,6 +27,7 @@ from quintet.store.controltasks import Task
 from quintet.store.db import Tx
 from quintet.store.model import BodyRef, FolderId, MessageId
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 LEASE_MS = 5 * 60 * 1000  # a round must be shorter; a worker that died is waited for so long
 RETRY_MS = 10 * 60 * 1000  # after trouble of our own

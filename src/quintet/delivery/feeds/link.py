@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from quintet.config.peers import Peer
 from quintet.net.seam import Body
+from quintet.values import dataclass
 
 
 class Verdict(enum.Enum):

@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax, Reason, Refused, TryLater
@@ -27,6 +26,7 @@ from quintet.net.seam import Ask, Pending
 from quintet.store import accounts, entries, seen
 from quintet.store.db import bounded
 from quintet.store.model import IN_ROW, SEEN, Added, FolderId, FolderKind, Uid
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.imap.places import Place

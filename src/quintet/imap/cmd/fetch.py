@@ -10,7 +10,6 @@ import asyncio
 import functools
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from quintet.errors import BadSyntax
@@ -20,6 +19,7 @@ from quintet.imap.cmd import fetch_bodies, fetch_whole, resync
 from quintet.store import changes, entries, glance, seen
 from quintet.store.model import SEEN
 from quintet.store.ranges import RangeSet
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.imap import commands

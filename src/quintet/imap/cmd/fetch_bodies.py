@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet import log
@@ -25,6 +24,7 @@ from quintet.net.seam import CHUNK, Slice
 from quintet.store import entries, reading
 from quintet.store.model import SEEN
 from quintet.store.ranges import RangeSet
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.imap import commands

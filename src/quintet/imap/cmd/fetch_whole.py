@@ -12,7 +12,6 @@ import functools
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet.imap import render, updates
@@ -22,6 +21,7 @@ from quintet.message import section
 from quintet.net.seam import CHUNK, Slice
 from quintet.store import entries, seen
 from quintet.store.model import BodyRef
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.imap import commands

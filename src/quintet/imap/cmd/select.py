@@ -8,7 +8,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax, Reason, Refused
@@ -20,6 +19,7 @@ from quintet.imap.selected import Selected
 from quintet.imap.view import View
 from quintet.store import entries, glance
 from quintet.store.model import FolderId, FolderKind
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.imap import commands

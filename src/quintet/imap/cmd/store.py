@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax, Reason, Refused
@@ -17,6 +17,7 @@ from quintet.net.seam import Pending
 from quintet.store import entries, folders, glance, reading
 from quintet.store.db import bounded
 from quintet.store.model import ALL_FLAGS, SEEN
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.imap.selected import Selected

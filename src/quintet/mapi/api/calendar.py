@@ -6,7 +6,7 @@ import datetime
 import enum
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quintet.mapi import pr, recur, rrule
@@ -22,6 +22,7 @@ from quintet.mapi.convert.caltimes import When, put_zone, zone_of
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.globalid import GlobalId
 from quintet.mapi.providers import derive
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.mapi.api.folder import Folder

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 
 from quintet.mapi import pr, types
@@ -19,6 +18,7 @@ from quintet.mapi.api.parts import Attachment
 from quintet.mapi.bag import NamedTag
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.guids import PS_PUBLIC_STRINGS
+from quintet.values import dataclass
 
 # of each version's attachment
 SET = uuid.UUID("5b1f0c4e-0a3e-4d0b-9c5b-2f6d1f0d7c11")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import enum
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from quintet.mapi import names, pr, restrict, types
@@ -19,6 +18,7 @@ from quintet.mapi.core.errors import MAPIError
 from quintet.mapi.core.structs import SRestriction
 from quintet.mapi.restrict import Relation, Restriction
 from quintet.mapi.types import Value
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.mapi.api.item import Item

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from quintet.errors import Problem
@@ -21,6 +20,7 @@ from quintet.mapi.core.message import IMessage, draft
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import derive, listing
 from quintet.mapi.providers.base import EntryId, Event, Kind, Thing, View
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.mapi.api.store import Store

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from quintet.mapi import pr
 from quintet.mapi.bag import Bag
 from quintet.mapi.convert.addressing import one_off, search_key
+from quintet.values import dataclass
 
 _PARTS = re.compile(r'(?:"[^"]*"|[^;,])+')  # between commas and semicolons, those within quotes apart
 _WRITTEN = re.compile(r'\s*"?(?P<name>[^"<]*?)"?\s*<(?P<address>[^<>\s]+@[^<>\s]+)>\s*')

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quintet.mapi.api import fields
@@ -12,6 +11,7 @@ from quintet.mapi.api.calendar import Busy, between
 from quintet.mapi.api.people import Person
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers.base import Special
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.mapi.api.folder import Folder

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from quintet.errors import BadSyntax
@@ -17,6 +17,7 @@ from quintet.mapi.bag import Bag
 from quintet.mapi.convert import calkeys as keys
 from quintet.mapi.convert.contentlines import Component, Line
 from quintet.mapi.timezones import Change, Definition, Rule, Zone
+from quintet.values import dataclass
 
 MAX_ZONES = 100  # VTIMEZONE components of a calendar
 MAX_CHANGES = 1000  # STANDARD and DAYLIGHT components of one

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from quintet.mapi.bag import Key
 from quintet.mapi.named import key
 from quintet.mapi.tags import tag
+from quintet.values import dataclass
 
 CONTACT: Final = "IPM.Contact"
 GROUP: Final = "IPM.DistList"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 
 from quintet.mapi import types
@@ -17,6 +16,7 @@ from quintet.mapi.bag import Bag, Key, NamedTag
 from quintet.mapi.convert import names
 from quintet.mapi.types import Value
 from quintet.message import dates, transfer, words
+from quintet.values import dataclass
 
 MAX_VALUE = 64 * 1024  # characters of one field's text (MS-OXCMAIL 2.2.3.2: readers may cut at 64 KB)
 MAX_NAME = 100  # characters of a field's name that becomes a property

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
 
 from quintet.mapi import types
 from quintet.mapi.bag import Bag, Item
@@ -17,6 +16,7 @@ from quintet.mapi.convert.names import Sender
 from quintet.mapi.tags import tag
 from quintet.message import addresses, build, dates, entity, words
 from quintet.message.digest import Part
+from quintet.values import dataclass
 
 MAX_REPORT = 1024 * 1024  # bytes of the part that machines read
 MAX_TOLD = 10_000  # recipients that it tells of

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from quintet.message import params
 from quintet.message.digest import Part
+from quintet.values import dataclass
 
 MAX_BODY = 16 * 1024 * 1024  # bytes, encoded; a longer text is an attachment, so that nobody holds it whole
 _CARDS = frozenset(("text/vcard", "text/x-vcard", "text/directory"))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from quintet.mapi import codepages, tnef
 from quintet.mapi.bag import Attachment, Bag, Item
@@ -29,6 +28,7 @@ from quintet.mapi.convert import (
 )
 from quintet.mapi.convert.sources import PIECE
 from quintet.message import build, dates, transfer
+from quintet.values import dataclass
 
 MAX_DEPTH = 32  # messages in messages
 

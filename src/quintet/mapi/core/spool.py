@@ -7,7 +7,6 @@ outbox.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quintet import log
@@ -18,6 +17,7 @@ from quintet.mapi.core.errors import fail
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import derive
 from quintet.mapi.providers.base import Can, EntryId, Failure, Kind, Opened, Special, Thing, Transport
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.mapi.core.message import IMessage

@@ -6,10 +6,11 @@ for python-mapi find what they know.  Values: see `quintet.mapi.core.values`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from quintet.mapi import consts
+from quintet.values import dataclass
 
 Value = Any  # what the type of the property says
 

@@ -10,7 +10,6 @@ import json
 import re
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 from xml.parsers import expat
@@ -31,6 +30,7 @@ from quintet.store import access, accounts, folders
 from quintet.store.db import Tx
 from quintet.store.model import Account
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 MAX_DEPTH = 16  # elements within elements; a request has three
 MAX_TEXT = 1024  # characters of an element; addresses and DNs are shorter

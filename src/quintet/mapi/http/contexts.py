@@ -10,7 +10,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from quintet import log
@@ -21,6 +21,7 @@ from quintet.errors import BadSyntax, Problem, Reason, TryLater
 from quintet.mapi.http.endpoint import Begun, Call, Code, Done, Endpoint, Failed, Wrong, failure
 from quintet.net.seam import Peer
 from quintet.store.tallies import Tallies
+from quintet.values import dataclass
 
 TOO_BUSY = 0x000006BB  # StatusCode of what may work later (MS-OXCROPS 3.2.4.2)
 LOGON_LIMIT = 0x000004DB  # MaxObjsExceeded (MS-OXCDATA 2.4): as many sessions as an account may have

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from quintet.auth.identity import Identity
 from quintet.mapi.buffer import Writer
 from quintet.net.seam import Peer
+from quintet.values import dataclass
 
 
 class Code(enum.IntEnum):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Final
 
 from quintet.mapi.http.endpoint import Begun, Code, Wrong
+from quintet.values import dataclass
 
 BINARY: Final = "application/mapi-http"
 DIAGNOSTIC: Final = "text/html"  # of every answer whose code is not 0 (R2038)

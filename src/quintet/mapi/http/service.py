@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -22,6 +21,7 @@ from quintet.mapi.http.contexts import Contexts, Running, finished, worker_of
 from quintet.mapi.http.endpoint import Begun, Call, Code, Done, Endpoint, Wrong
 from quintet.mapi.http.entrance import peer_of
 from quintet.net.seam import Peer
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.auth.identity import Identity

@@ -9,10 +9,11 @@ from __future__ import annotations
 import struct
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from quintet.mapi.bag import Data
 from quintet.mapi.buffer import bad
+from quintet.values import dataclass
 
 MAX_NAME = 31  # UTF-16 units
 MAX_DEPTH = 64  # storages within storages

@@ -12,7 +12,6 @@ import uuid
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
@@ -30,6 +29,7 @@ from quintet.store import access, accounts, directory, folders, pages, props
 from quintet.store.blobs import Blobs
 from quintet.store.db import Tx
 from quintet.store.model import AccountId, Folder, FolderKind
+from quintet.values import dataclass
 
 MAX_FOLDERS: Final = 50  # that one account is shown
 MAX_CONTACTS: Final = 5000  # of one folder that are shown

@@ -5,11 +5,11 @@ Each is made by what entries are, so nobody tends it and nobody writes into it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from quintet.mapi.nspi import consts, names
 from quintet.mapi.nspi.entries import Kind
+from quintet.values import dataclass
 
 GLOBAL: Final = 0  # the global address list, whatever its DN
 ALL_LISTS: Final = 0x10  # holds the others, and no entry

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, ParamSpec, TypeVar
 
 from quintet.auth.identity import Identity
@@ -43,6 +43,7 @@ from quintet.store import accounts, directory
 from quintet.store.db import Tx
 from quintet.store.model import AccountId
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 P = ParamSpec("P")
 T = TypeVar("T")

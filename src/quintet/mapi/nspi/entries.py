@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from quintet.errors import BadSyntax
@@ -19,6 +19,7 @@ from quintet.mapi.nspi import consts, names
 from quintet.mapi.types import Tag, Value
 from quintet.store.directory import Listing
 from quintet.store.model import AccountKind
+from quintet.values import dataclass
 
 _HASHED: Final = 1 << 31  # Minimal Entry IDs from here on are hashes
 MAX_CARD_VALUE: Final = 32 * 1024  # bytes of one property of a card

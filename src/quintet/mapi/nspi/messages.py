@@ -7,11 +7,11 @@ buffer that each of them ends with.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from typing import dataclass_transform
 
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.types import Tag, Value
+from quintet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import struct
 import uuid
-from dataclasses import dataclass
 from typing import Final
 
 from quintet.errors import BadSyntax
 from quintet.mapi import ids
 from quintet.mapi.buffer import bad
+from quintet.values import dataclass
 
 ORGANIZATION: Final = "/o=Quintet/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)"
 RECIPIENTS: Final = ORGANIZATION + "/cn=Recipients/cn="

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Final
 
@@ -17,6 +17,7 @@ from quintet.mapi.errors import Code
 from quintet.mapi.nspi import codepages, consts, names
 from quintet.mapi.nspi.entries import Entry, Kind
 from quintet.mapi.types import Error, Tag, Value
+from quintet.values import dataclass
 
 ABSENT: Final = Error(Code.NOT_FOUND)
 _COMMENT: Final = consts.of("Comment")

@@ -6,7 +6,7 @@ Functions choose entries and say what the state is afterwards; `rows` makes what
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from quintet.mapi.errors import Code, MapiError
@@ -17,6 +17,7 @@ from quintet.mapi.nspi.containers import Container
 from quintet.mapi.nspi.entries import Entry
 from quintet.mapi.nspi.messages import Stat, Table, Tagged, Tags
 from quintet.mapi.nspi.properties import House
+from quintet.values import dataclass
 
 MAX_ROWS: Final = 1000  # of one answer; a client asks for the rest (R918)
 MAX_COLUMNS: Final = 500  # R896: more is excessive

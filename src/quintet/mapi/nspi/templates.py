@@ -7,11 +7,11 @@ one for lists and folders, in English for every language: a client has its own w
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Final
 
 from quintet.mapi.nspi import consts
 from quintet.mapi.types import Tag
+from quintet.values import dataclass
 
 DATA: Final = consts.of("TemplateData")
 SCRIPT: Final = consts.of("ScriptData")

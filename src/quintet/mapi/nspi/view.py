@@ -14,7 +14,6 @@ from __future__ import annotations
 import uuid
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import translate
 from itertools import chain, islice
 from re import compile as pattern
@@ -23,6 +22,7 @@ from typing import Final
 from quintet.mapi.nspi import collate, consts, containers, entries, names
 from quintet.mapi.nspi.entries import Entry, Kind
 from quintet.store.directory import Listing
+from quintet.values import dataclass
 
 MAX_MATCHES: Final = 1000  # entries that one text may mean; who types less than a name wants no more
 MAX_NAME: Final = 1024  # characters of a text that is resolved

@@ -7,7 +7,6 @@ width a tag asks for; a code page is the wire's matter.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from quintet.errors import BadSyntax
@@ -17,6 +16,7 @@ from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.objects import packed, pid
 from quintet.mapi.types import Error, Tag, Value
 from quintet.store.props import FIRST_NAMED
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.mapi.objects.box import Box

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from quintet.errors import Problem, Reason, TryLater
@@ -29,6 +28,7 @@ from quintet.store.boxes import Arrival
 from quintet.store.db import Tx
 from quintet.store.model import Account, AccountId, AccountKind, EntryId, FolderId
 from quintet.store.model import Folder as FolderRow
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.mapi.objects.errands import Errand

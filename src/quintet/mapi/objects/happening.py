@@ -9,7 +9,6 @@ import dataclasses
 import itertools
 from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quintet.mapi import tablenews
@@ -17,6 +16,7 @@ from quintet.mapi.objects import hierarchy
 from quintet.store import folders, pages, seen
 from quintet.store.model import Modseq
 from quintet.store.pages import Happened
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.mapi.objects.box import Box

@@ -10,7 +10,6 @@ import functools
 import hashlib
 import operator
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from quintet.mapi.errors import Code, MapiError
@@ -20,6 +19,7 @@ from quintet.mapi.table import Rows
 from quintet.mapi.types import Tag, Value
 from quintet.store import access, accounts, folders, teams
 from quintet.store.model import AccountId
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.mapi.objects.folder import Folder

@@ -8,13 +8,13 @@ What has no parent in the store stands under the subtree that users see.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import Final
 
 from quintet.errors import Reason, Refused
 from quintet.store import folders
 from quintet.store.db import Tx
 from quintet.store.model import Account, AccountKind, Folder, FolderId, FolderKind
+from quintet.values import dataclass
 
 ROOT: Final = "root"  # roles: what `Folder.role` says of them
 SUBTREE: Final = "subtree"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from quintet import log
@@ -30,6 +30,7 @@ from quintet.store import rules as kept
 from quintet.store.db import Tx
 from quintet.store.expiring import DAY_MS
 from quintet.store.model import Added, FolderId
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.delivery.envelope import Mailbox

@@ -12,7 +12,7 @@ import contextlib
 import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from quintet import log
@@ -36,6 +36,7 @@ from quintet.store.content import Content
 from quintet.store.db import Tx
 from quintet.store.expiring import DAY_MS
 from quintet.store.model import Account, Added, FolderId
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.clock import Clock

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 from quintet.mapi import match, reminding, restrict
@@ -25,6 +25,7 @@ from quintet.mapi.rows import SortOrder
 from quintet.store import folders, pages, props
 from quintet.store.db import Tx
 from quintet.store.model import FolderId, Modseq
+from quintet.values import dataclass
 
 if TYPE_CHECKING:
     from quintet.mapi.objects.box import Box

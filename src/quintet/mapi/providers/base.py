@@ -23,7 +23,7 @@ from __future__ import annotations
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Protocol
 
 from quintet.mapi.bag import Bag, Data, Item, Key
@@ -31,6 +31,7 @@ from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import listing
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.types import Value
+from quintet.values import dataclass
 
 EntryId = bytes
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from quintet.mapi.bag import Data
 from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers.base import Can, Special
+from quintet.values import dataclass
 
 READ, ANSWERED, FLAGGED, DRAFT = "\\read", "\\answered", "\\flagged", "\\draft"
 """Marks of a message; any other word is a keyword of the user's."""

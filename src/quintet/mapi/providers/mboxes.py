@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TypeVar
@@ -26,6 +25,7 @@ from quintet.mapi.errors import Code, MapiError
 from quintet.mapi.providers import files, mailboxes, trees
 from quintet.mapi.providers.base import Service
 from quintet.mapi.providers.mailboxes import Head, Marks, Place
+from quintet.values import dataclass
 
 _STATUS = {  # letters of Status and X-Status
     mailboxes.READ: "R",

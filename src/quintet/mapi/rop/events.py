@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Final
 
 from quintet.mapi import ids, rows
 from quintet.mapi.buffer import Reader, Writer, bad
 from quintet.mapi.ids import ShortId
 from quintet.mapi.types import Tag
+from quintet.values import dataclass
 
 
 class Kind(enum.IntFlag):

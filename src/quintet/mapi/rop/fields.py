@@ -8,7 +8,6 @@ from __future__ import annotations
 import struct
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from quintet.mapi import ids, restrict, rows, types
@@ -17,6 +16,7 @@ from quintet.mapi.ids import LongId, ShortId
 from quintet.mapi.restrict import Restriction
 from quintet.mapi.rows import Problem, SortOrder
 from quintet.mapi.types import Named, Tag, Value
+from quintet.values import dataclass
 
 MORE = 0xBABE  # a 16-bit size that says: the real one follows in 32 (MS-OXCROPS_R3212)
 

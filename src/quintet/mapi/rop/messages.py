@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Annotated
 
 from quintet.mapi import ids, rows
@@ -29,6 +28,7 @@ from quintet.mapi.rop.fields import (
 )
 from quintet.mapi.rop.registry import Head, answer, bare, request
 from quintet.mapi.types import Tag
+from quintet.values import dataclass
 
 
 class OpenMode(enum.IntFlag):

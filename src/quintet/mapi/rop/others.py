@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from quintet.mapi import ids
@@ -39,6 +38,7 @@ from quintet.mapi.rop.registry import (
     shaped,
 )
 from quintet.mapi.types import Tag, Value
+from quintet.values import dataclass
 
 # --- notifications --------------------------------------------------------------------------------------
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import enum
 import typing
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeVar, dataclass_transform
 
 from quintet.mapi.buffer import Reader, Writer, bad
 from quintet.mapi.rop.fields import Asks, Field, Tells
+from quintet.values import dataclass
 
 NO_HANDLE: Final = 0xFFFFFFFF  # R4560: never given out
 MAX_HANDLES = 256  # of one buffer: an index has 8 bits

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import uuid
-from dataclasses import dataclass
 from typing import Annotated
 
 from quintet.mapi import ids, rows
@@ -27,6 +26,7 @@ from quintet.mapi.rop.fields import (
     Tells,
 )
 from quintet.mapi.rop.registry import RELEASE, Head, answer, bare, request
+from quintet.values import dataclass
 
 FOLDERS = 13  # of a logon's answer (R53)
 

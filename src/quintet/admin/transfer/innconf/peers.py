@@ -9,11 +9,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from quintet.admin.transfer.innconf import syntax
 from quintet.admin.transfer.innconf.syntax import Block, Site
 from quintet.config.peers import Peer
+from quintet.values import dataclass
 
 MANY = 500  # connections, where INN sets no limit
 MOST_OUT = 64  # `config.peers` allows no more to one peer

@@ -12,11 +12,12 @@ import fnmatch
 import ipaddress
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from quintet.admin.transfer.innconf import syntax
 from quintet.admin.transfer.innconf.syntax import Block
 from quintet.config.readers import Access
+from quintet.values import dataclass
 
 PROGRAMS = ("auth", "perl_auth", "python_auth")
 OPEN = frozenset(("R", "P"))  # what newsgroups alone gives

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from quintet.values import dataclass
 
 MAX_INCLUDES = 10  # files within each other, as INN allows
 

@@ -12,13 +12,13 @@ import http.client
 import json
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
 from quintet.mapi.errors import Code, MapiError
+from quintet.values import dataclass
 
 MAX_HOPS = 5  # redirections and other addresses
 MAX_BODY = 256 * 1024  # bytes of an answer

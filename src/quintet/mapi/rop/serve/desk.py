@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar, overload
 
 from quintet.mapi.errors import Code, MapiError
@@ -12,6 +11,7 @@ from quintet.mapi.rop.registry import ROPS, Asked
 from quintet.mapi.rop.serve.session import Held, Logon, Session
 from quintet.store.db import Tx
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 T = TypeVar("T")
 U = TypeVar("U")

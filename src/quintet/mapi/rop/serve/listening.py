@@ -6,7 +6,7 @@ The store is asked what happened since the last look, whoever did it (docs/decis
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from quintet.mapi.errors import MapiError
@@ -21,6 +21,7 @@ from quintet.store import accounts
 from quintet.store.db import Tx
 from quintet.store.model import DRAFT, FolderId, Modseq
 from quintet.store.pages import Came, Happened
+from quintet.values import dataclass
 
 MAX_TOLD = 50  # messages of a folder that are told one by one; of more only that the folder changed
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from quintet.mapi.objects import Box
 from quintet.mapi.objects.numbers import short
@@ -22,6 +21,7 @@ from quintet.store.db import Tx
 from quintet.store.hints import Watch
 from quintet.store.model import AccountId, FolderId, Modseq
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 MAX_QUEUE = 256  # events that wait; a table whose rows are too many for it says only that it changed
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from quintet.mapi import recipients
@@ -22,6 +22,7 @@ from quintet.mapi.rop.serve.session import Session
 from quintet.mapi.types import Tag
 from quintet.store import pages, props
 from quintet.store.store import Store
+from quintet.values import dataclass
 
 # beside what each recipient row has: columns that clients look at (R330)
 COLUMNS: tuple[Tag, ...] = (
