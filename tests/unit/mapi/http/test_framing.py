@@ -104,12 +104,13 @@ async def test_one_request_at_a_time(tmp_path: Path) -> None:
     async with house(tmp_path) as it, it.client() as client:
         opened = await client.post("Connect")
         first = asyncio.create_task(client.post("Execute", b"wait", opened.cookie))
-        await asyncio.sleep(0.05)
+        await it.toy.waits.wait()
+        it.toy.waits.clear()
         second = await client.post("Execute", b"", opened.cookie)
         assert second.code == 15
         assert second.cookie  # R1236: every answer that has a context tells its cookies
         waiting = asyncio.create_task(client.post("NotificationWait", b"", opened.cookie))
-        await asyncio.sleep(0.05)
+        await it.toy.waits.wait()
         it.toy.go.set()
         assert (await first).body == b"execute wait"
         assert (await waiting).body.startswith(b"notificationwait")
@@ -222,7 +223,7 @@ async def test_silence_ends_a_context(tmp_path: Path) -> None:
     async with house(tmp_path, dataclasses.replace(Mapi(), idle_s=0)) as it, it.client() as client:
         opened = await client.post("Connect")
         waiting = asyncio.create_task(client.post("NotificationWait", b"", opened.cookie))
-        await asyncio.sleep(0.05)
+        await it.toy.waits.wait()
         it.http.contexts.sweep()
         assert len(it.http.contexts) == 1
         it.toy.go.set()
@@ -236,13 +237,14 @@ async def test_a_wait_ends_with_its_client(tmp_path: Path) -> None:
     async with house(tmp_path) as it, it.client() as client:
         opened = await client.post("Connect")
         waiting = asyncio.create_task(client.post("NotificationWait", b"", opened.cookie))
-        await asyncio.sleep(0.05)
+        await it.toy.waits.wait()
         context = next(iter(it.http.contexts._by_name.values()))
         assert context.waiting
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        await asyncio.sleep(0.05)
-        assert not context.waiting
+        async with asyncio.timeout(30):
+            while context.waiting:
+                await asyncio.sleep(0.01)
 
 
 async def test_draining_ends_waits(tmp_path: Path) -> None:
@@ -250,7 +252,8 @@ async def test_draining_ends_waits(tmp_path: Path) -> None:
     async with house(tmp_path) as it, it.client() as client:
         opened = await client.post("Connect")
         waiting = asyncio.create_task(client.post("NotificationWait", b"", opened.cookie))
-        await asyncio.sleep(0.05)
+        await it.toy.waits.wait()
+        await asyncio.sleep(0.05)  # what is ready to run: the head goes out
         it.http.contexts.drain()
         assert (await waiting).additional["X-ResponseCode"] == "18"
         assert (await client.post("Connect")).code == 18
