@@ -449,3 +449,21 @@ async def test_to_expunge_few_says_what_to_expunge_many_says(
     assert heard[0] == heard[1]
     assert heard[0][1] == b"t OK Done\r\n"
     assert heard[0][3].count(b"EXPUNGE") == 2 or b"* VANISHED 2,5" in heard[0][3]
+
+
+async def test_a_usual_page_with_envelopes_needs_no_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients ask for 20 to 100 at a time; only lines that take much room go out page by page."""
+    async with open_world(tmp_path) as world:
+        await world.fill("INBOX", 50)
+        talk = await talk_to(world)
+        begun: list[object] = []
+        long = fetch._fetch
+        monkeypatch.setattr(fetch, "_fetch", lambda *given: (begun.append(given), long(*given))[1])
+        short = await ask(talk, "FETCH 1:* (UID FLAGS ENVELOPE BODYSTRUCTURE)")
+        assert not begun
+        monkeypatch.setattr(fetch, "ROOM", 2000)
+        assert await ask(talk, "FETCH 1:* (UID FLAGS ENVELOPE BODYSTRUCTURE)") == short
+        assert len(begun) == 1
+        assert short.count(b"ENVELOPE") >= 50

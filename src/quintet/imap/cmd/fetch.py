@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
@@ -34,8 +35,7 @@ NARROW = 100  # numbers: shorter ranges are asked for together
 CHANGED = 5000  # changed messages that are looked up one by one: more are met by walking
 FIRST = 32  # rows of the first page with what is kept with messages: an envelope may be a megabyte
 ROOM = 512 * 1024  # bytes of lines that a page is to have at most: the next one has as many rows
-AT_ONCE = 100  # messages answered without a task of their own
-JOINED_AT_ONCE = 16  # with their envelopes
+AT_ONCE = 100  # messages answered without a task of their own, as long as their lines are no more than `ROOM`
 
 Ranges = list[tuple[int, int]]
 
@@ -77,10 +77,16 @@ def fetch(session: Session, command: commands.Fetch, _: Input) -> Replies:
         if not marking and command.changed_since is None and fetch_whole.suits(plan):
             return fetch_whole.fetch(session, command, plan, ranges, short)
         return fetch_bodies.fetch(session, command, plan, ranges, short)
-    most = JOINED_AT_ONCE if plan.joined else AT_ONCE
-    few = len(ranges) <= most and here.view.count(ranges) <= most
+    few = len(ranges) <= AT_ONCE and here.view.count(ranges) <= AT_ONCE
     if few and not command.vanished and not plan.remarks:
-        told: list[Any] = list(_pages(session, plan, ranges, command.changed_since, None))
+        pages = _pages(session, plan, ranges, command.changed_since, None)
+        told: list[Any] = []
+        size = 0
+        for text in pages:
+            told.append(text)
+            size += len(text)
+            if size > ROOM:
+                return _fetch(session, command, plan, ranges, short, itertools.chain(told, pages))
         tail = functools.partial(end, session, command, ranges, short)
         news = updates.then(session, tail, may_expunge=command.uid)
         return [*told, *news] if isinstance(news, list) else updates.after(told, news)
@@ -88,13 +94,19 @@ def fetch(session: Session, command: commands.Fetch, _: Input) -> Replies:
 
 
 async def _fetch(
-    session: Session, command: commands.Fetch, plan: render.Plan, ranges: Ranges, short: bytes
+    session: Session,
+    command: commands.Fetch,
+    plan: render.Plan,
+    ranges: Ranges,
+    short: bytes,
+    begun: Iterator[bytes] | None = None,
 ) -> AsyncGenerator[Any, None]:
+    """``begun``: the pages, where some were read already."""
     async with aclosing(gone(session, command)) as lost:
         async for line in lost:
             yield line
     reading = reading_of(session, plan)
-    for text in _pages(session, plan, ranges, command.changed_since, reading):
+    for text in begun or _pages(session, plan, ranges, command.changed_since, reading):
         yield text
         await asyncio.sleep(0)  # a fast reader never makes us wait: others get their turn all the same
     for reply in await updates.told(session, may_expunge=command.uid):
