@@ -19,6 +19,7 @@ from quintet.net.seam import CHUNK, Need
 from quintet.store import entries
 from quintet.store.content import content_of
 from tests.support.effort import linear
+from tests.support.turns import others
 from tests.unit.imap.world import World, letter, open_world
 
 pytestmark = pytest.mark.unmeasured
@@ -223,24 +224,13 @@ async def test_many_sections_of_a_long_header_let_others_have_their_turn(
         await talk.begin()
         await talk.send(LOGIN + b"a SELECT INBOX\r\n")
         talk.take()
-        turns = 0
-
-        async def watch() -> None:
-            nonlocal turns
-            while True:
-                await asyncio.sleep(0)
-                turns += 1
-
-        other = asyncio.create_task(watch())
-        await asyncio.sleep(0)
-        turns = 0
         asked = " ".join([wanted.replace("%d", str(number)) for number in range(40)])
-        await talk.send(f"a FETCH 1 ({asked})\r\n".encode(), 1 << 20)
+        async with others() as turns:
+            await talk.send(f"a FETCH 1 ({asked})\r\n".encode(), 1 << 20)
         told = talk.take()
         assert told.endswith(b"a OK Done\r\n")
         assert told.count(b"BODY[HEADER.FIELDS.NOT (Z") == 40
-        assert turns > 10, f"others had their turn {turns} times"
-        other.cancel()
+        assert turns.count > 10, f"others had their turn {turns.count} times"
         await talk.end()
 
 
@@ -273,21 +263,10 @@ async def test_decoding_lets_others_have_their_turn(tmp_path: Path) -> None:
         await talk.begin()
         await talk.send(LOGIN + b"a SELECT INBOX\r\n")
         talk.take()
-        turns = 0
-
-        async def watch() -> None:
-            nonlocal turns
-            while True:
-                await asyncio.sleep(0)
-                turns += 1
-
-        other = asyncio.create_task(watch())
-        await asyncio.sleep(0)
-        turns = 0
-        await talk.send(b"a FETCH 1 BINARY.SIZE[1]\r\n")
+        async with others() as turns:
+            await talk.send(b"a FETCH 1 BINARY.SIZE[1]\r\n")
         assert b"BINARY.SIZE[1] 4800000)" in talk.take()
-        assert turns > len(text) // CHUNK, f"others had their turn {turns} times"
-        other.cancel()
+        assert turns.count > len(text) // CHUNK, f"others had their turn {turns.count} times"
         await talk.end()
 
 

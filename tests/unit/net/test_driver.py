@@ -10,6 +10,7 @@ from quintet import log
 from quintet.errors import Hangup, Reason, Refused
 from quintet.net import driver, job
 from quintet.net.memory import Talk, converse
+from tests.support.turns import others
 from tests.unit.net.toy import MemoryBody, Service, Store
 
 SCRIPT = (
@@ -382,22 +383,13 @@ async def test_a_flush_that_is_over_is_not_waited_for_but_once_in_a_turn() -> No
 
 async def _turns_of_others(script: bytes) -> int:
     """How often another task runs while a pipeline is answered."""
-    ran = 0
-
-    async def other() -> None:
-        nonlocal ran
-        while True:
-            await asyncio.sleep(0)
-            ran += 1
-
     talk = Talk(Service(Store()))
     await talk.begin()
-    task = asyncio.create_task(other())
-    await talk.send(script, len(script))
-    task.cancel()
+    async with others() as turns:
+        await talk.send(script, len(script))
     assert talk.take().endswith(b"end\r\n")
     await talk.end()
-    return ran
+    return turns.count
 
 
 @pytest.mark.parametrize(

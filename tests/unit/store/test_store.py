@@ -19,6 +19,7 @@ from quintet.store.model import AccountId, FolderId
 from quintet.store.store import Store
 from tests.support.letters import PREFIX, letter
 from tests.support.stores import expect_sound, open_store
+from tests.support.turns import others
 
 
 async def inbox_of(store: Store, name: str = "alice") -> FolderId:
@@ -87,19 +88,11 @@ async def test_failed_neighbour_is_isolated(store: Store, plain: bool) -> None:
 
 async def test_what_takes_several_turns_shares_a_flush(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "MAX_LOOP_S", 0.0)  # one transaction a turn
-    turns = 0
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0)
-            turns += 1
-
-    counting, before = asyncio.ensure_future(count()), store.commits
-    await asyncio.gather(*(store.write(set_value, f"n{i}", "") for i in range(2 * writer.MAX_TURNS)))
-    counting.cancel()
+    before = store.commits
+    async with others() as turns:
+        await asyncio.gather(*(store.write(set_value, f"n{i}", "") for i in range(2 * writer.MAX_TURNS)))
     assert store.commits - before == 2
-    assert turns >= 2 * writer.MAX_TURNS  # others were served in between
+    assert turns.count >= 2 * writer.MAX_TURNS  # others were served in between
     assert len(store.peek(values)) == 2 * writer.MAX_TURNS
 
 
