@@ -10,6 +10,7 @@ import asyncio
 import gc
 import os
 import random
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -74,11 +75,11 @@ def articles_of_nothing(rng: random.Random) -> Iterator[bytes]:
 
 def batch_that_unpacks(rng: random.Random) -> Iterator[bytes]:
     """Little that becomes much: gzip of zeros, in a batch that never ends."""
-    import gzip
-
-    bomb = b"#! cunbatch\n" + gzip.compress(b"#! rnews 900000000\n" + b"\0" * 30_000_000)
+    packer = zlib.compressobj(wbits=31)  # in pieces: 30 MB that we hold ourselves would be counted, too
+    bomb = [b"#! cunbatch\n", packer.compress(b"#! rnews 900000000\n")]
+    bomb += [packer.compress(bytes(PIECE)) for _ in range(30_000_000 // PIECE)]
     yield b"XBATCH 4000000000\r\n"
-    yield bomb
+    yield b"".join([*bomb, packer.flush()])
     while True:
         yield b"\0" * PIECE
 
