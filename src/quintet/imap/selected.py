@@ -90,7 +90,7 @@ class Selected:
 
     @property
     def saved(self) -> list[tuple[int, int]]:
-        """UID ranges of SEARCH RETURN (SAVE) (RFC 5182); eight bytes each, there may be half a million."""
+        """UID ranges of SEARCH RETURN (SAVE) (RFC 5182); eight bytes each."""
         ends = iter(self._saved)
         return list(zip(ends, ends, strict=True))
 

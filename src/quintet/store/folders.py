@@ -466,13 +466,18 @@ def deleted_bytes(tx: Tx, folder: Folder) -> int:
 # subscriptions are names (RFC 9051 6.3.7): they outlive what they name
 
 
+def subscribes(tx: Tx, account_id: AccountId, count: int) -> bool:
+    """To so many names or more."""
+    many = "SELECT 1 FROM subscription WHERE account_id = ? LIMIT 1 OFFSET ?"
+    return tx.value(many, account_id, count - 1) is not None
+
+
 @bounded()
 def subscribe(tx: Tx, account_id: AccountId, name: str) -> None:
     """Raises Refused(TOO_MANY) beyond `MAX_SUBSCRIPTIONS`: names that are gone are among them."""
     name = _subscribed(name)
-    many = "SELECT 1 FROM subscription WHERE account_id = ? LIMIT 1 OFFSET ?"
     there = "SELECT 1 FROM subscription WHERE account_id = ? AND name = ?"
-    if tx.value(many, account_id, MAX_SUBSCRIPTIONS - 1) and not tx.value(there, account_id, name):
+    if subscribes(tx, account_id, MAX_SUBSCRIPTIONS) and not tx.value(there, account_id, name):
         raise Refused(Reason.TOO_MANY, "too many subscriptions")
     tx.run(
         "INSERT INTO subscription (account_id, name) VALUES (?, ?) ON CONFLICT (account_id, name) DO NOTHING",

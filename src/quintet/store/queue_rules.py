@@ -12,7 +12,7 @@ from typing import Final
 
 from quintet.errors import Reason, Refused
 from quintet.store import dialect
-from quintet.store.db import Tx, bounded
+from quintet.store.db import Tx, bounded, single
 from quintet.store.filing import text
 from quintet.values import dataclass
 
@@ -117,6 +117,7 @@ def apply(tx: Tx, rule: Rule, after: int = 0, limit: int = 500) -> tuple[int, in
 # --- addresses that get nothing any more ----------------------------------------------------------
 
 
+@single
 def blocked(tx: Tx, addresses: Sequence[str]) -> dict[str, str]:
     """Which of the addresses are on the list now (in lower case), and why."""
     members, param = dialect.among(tx.engine, [address.lower() for address in addresses])
