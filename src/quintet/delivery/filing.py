@@ -15,7 +15,7 @@ from quintet.delivery import notify, stamp
 from quintet.delivery.directory import ascii_domain
 from quintet.delivery.envelope import USUAL, Envelope, Mailbox, Recipient, Wishes, mailbox
 from quintet.errors import Problem, Reason, Refused, TryLater
-from quintet.store import accounts, db, entries, folders, queue, rules, trace
+from quintet.store import accounts, db, entries, folders, letters, queue, rules, trace
 from quintet.store.content import Content
 from quintet.store.db import Tx
 from quintet.store.model import Added, FolderId
@@ -129,6 +129,59 @@ Tell = Callable[[Sequence[int], bool], Sequence[Work]]
 """Takes numbers of recipients and ``careful``: then a report goes by the queue, into no full mailbox."""
 
 
+def homeward(work: Work) -> Homeward | None:
+    """The same work as most letters are: a copy for folders here, nothing else is done and nobody told."""
+    decisions = work.decisions
+    for one in decisions:
+        if type(one) is not File or one.flags or one.keywords:
+            return None
+    if work.careful or work.claim is not None or work.tell is not None or work.rules is Say.NOBODY:
+        return None
+    if work.envelope.wishes is not USUAL:
+        return None
+    # two names of one mailbox: one copy
+    places = {FolderId(one.folder_id): at for at, one in enumerate(decisions) if type(one) is File}
+    numbers = tuple(places.values())
+    prefix = _prefix(work, work.envelope.recipients[numbers[0]] if len(numbers) == 1 else None)
+    letter = letters.Letter(tuple(places), work.content, prefix, work.now, _note(work, ()))
+    return letter, numbers, len(decisions)
+
+
+Homeward = tuple[letters.Letter, tuple[int, ...], int]
+"""A letter, for each of its folders the number of a recipient whose it is, how many recipients there are."""
+
+
+def _file_letters(tx: Tx, calls: Sequence[Homeward]) -> list[list[Problem | None] | Unsorted | db.Alone]:
+    """`file_letter` of many."""
+    said = rules.with_say(tx, {each for one, _, _ in calls for each in one.folder_ids})
+    plain = [said.isdisjoint(one.folder_ids) for one, _, _ in calls] if said else [True] * len(calls)
+    done = iter(letters.file_all(tx, [one for (one, _, _), fits in zip(calls, plain, strict=True) if fits]))
+    return [
+        [None] * count if fits and next(done) else db.ALONE
+        for (_, _, count), fits in zip(calls, plain, strict=True)
+    ]
+
+
+@db.together(_file_letters)
+@db.bounded(lambda letter, *_: len(letter.folder_ids) <= MAX_INLINE)
+def file_letter(
+    tx: Tx, letter: letters.Letter, numbers: Sequence[int], count: int
+) -> list[Problem | None] | Unsorted:
+    """`file` of such work; where rules have a say nothing is filed, whatever ``work.rules`` was."""
+    said = rules.with_say(tx, letter.folder_ids)
+    if said:
+        return Unsorted([at for at, each in zip(numbers, letter.folder_ids, strict=True) if each in said])
+    entries.add(
+        tx,
+        letter.folder_ids,
+        letter.content,
+        prefix=letter.prefix,
+        received_at=letter.received_at,
+        trace_note=letter.note,
+    )
+    return [None] * count
+
+
 def _quick(work: Work) -> bool:
     return len(work.decisions) <= MAX_INLINE
 
@@ -176,11 +229,8 @@ def file(tx: Tx, work: Work) -> list[Problem | None] | Unsorted:
             ruled.append((recipient, decision))
             if decision.refused:
                 refused[str(recipient.address)] = recipient, decision.refused
-    prefix = stamp.return_path(work.envelope.sender)
-    if len(groups) == 1 and len(only := next(iter(groups.values()))) == 1:
-        # a copy that several have must not tell one about the others
-        prefix += _named(next(iter(only.values())))
-    prefix += work.received
+    alone = len(groups) == 1 and len(only := next(iter(groups.values()))) == 1
+    prefix = _prefix(work, next(iter(only.values())) if alone else None)
     note: trace.Note | None = _note(work, list(waiting))
     for (flags, keywords), places in groups.items():
         entries.add(
@@ -208,6 +258,12 @@ def file(tx: Tx, work: Work) -> list[Problem | None] | Unsorted:
     return outcomes
 
 
+def _prefix(work: Work, recipient: Recipient | None) -> bytes:
+    """What stands above a copy; one that several have must not tell one about the others."""
+    named = b"" if recipient is None else _named(recipient)
+    return stamp.return_path(work.envelope.sender) + named + work.received
+
+
 def _named(recipient: Recipient) -> bytes:
     """Whom a copy is for that nobody else has."""
     return stamp.delivered_to(recipient.address) + stamp.original_recipient(recipient.orcpt)
@@ -217,7 +273,7 @@ def _file_sorted(
     tx: Tx, work: Work, recipient: Recipient, decision: Sorted, note: trace.Note | None
 ) -> trace.Note | None:
     """A copy of its own in each place, and what the rules want besides; the note that is still to be kept."""
-    prefix = stamp.return_path(work.envelope.sender) + _named(recipient) + work.received
+    prefix = _prefix(work, recipient)
     added: list[Added] = []
     for place in decision.places:
         added += entries.add(

@@ -181,7 +181,7 @@ def file(passage: Passage) -> Awaitable[Any]:
     if inbound.claims is not None and any(type(one) is filing.Send for one in passage.decisions):
         passage.filing = _file_and_claim(work, inbound.store, inbound.claims)
     else:
-        passage.filing = inbound.store.submit(filing.file, work)
+        passage.filing = _submitted(inbound.store, work)
     return passage.filing
 
 
@@ -202,6 +202,11 @@ def _file_and_claim(
 
     written.add_done_callback(taken)
     return written
+
+
+def _submitted(store: Store, work: filing.Work) -> asyncio.Future[list[Problem | None] | filing.Unsorted]:
+    home = filing.homeward(work)
+    return store.submit(filing.file, work) if home is None else store.submit(filing.file_letter, *home)
 
 
 async def _file_and_report(passage: Passage, asked: Sequence[Recipient]) -> None:
@@ -232,9 +237,9 @@ async def _sort(passage: Passage, found: filing.Unsorted) -> None:
     """Asks the rules, then files what they say."""
     inbound = passage.inbound
     assert passage.work is not None
-    assert inbound.sorter is not None
-    passage.work = await sorting.settled(passage.work, found, inbound.sorter)
-    passage.decisions = list(passage.work.decisions)
+    if inbound.sorter is not None:  # else the queue's runner asks them
+        passage.work = await sorting.settled(passage.work, found, inbound.sorter)
+        passage.decisions = list(passage.work.decisions)
     try:
         again = await inbound.store.write(filing.file, passage.work)
     except (Refused, TryLater) as problem:

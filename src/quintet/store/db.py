@@ -96,6 +96,28 @@ def bounded(test: Callable[..., bool] | bool = True) -> Callable[[F], F]:
     return mark
 
 
+class Alone:
+    """What a function that runs many calls at once gives for one that it did not run."""
+
+
+ALONE = Alone()
+AT_ONCE = 64  # calls that are run at once, at most: a few milliseconds
+
+
+def together(many: Callable[[Tx, Sequence[tuple[Any, ...]]], Sequence[Any]]) -> Callable[[F], F]:
+    """Marks a transaction function of which many calls in one commit cost less when ``many`` runs them.
+
+    ``many`` takes each call's arguments (without ``tx``) and gives their results; `ALONE` for one that is
+    to be run by itself, of which it has done nothing.  Their order does not matter.
+    """
+
+    def mark(fn: F) -> F:
+        fn.__dict__["together"] = many
+        return fn
+
+    return mark
+
+
 def single(fn: F) -> F:
     """Marks a read of one statement: it is a snapshot by itself, and `Store.peek` begins none for it."""
     fn.__dict__["single"] = True

@@ -69,6 +69,18 @@ RAW_MESSAGE = (
 )
 # for many at once: whether its blob was new or there before does not matter
 MESSAGE_BY_HASH = _MESSAGE.replace("(?, ?, ", "(?, (SELECT id FROM blob WHERE sha256 = ?), ", 1)
+# of a letter that is rendered when somebody asks (`late_rows`)
+_LATE = {
+    **dict.fromkeys(("is_reply", "ready"), "0"),
+    **dict.fromkeys(
+        ("from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display", "base_subject", "refs"),
+        "''",
+    ),
+}
+LATE_MESSAGE = (
+    f"INSERT INTO message (id, blob_id, prefix, {', '.join(_DERIVED)})"
+    f" VALUES (?, ?, ?, {', '.join([_LATE.get(name, '?') for name in _DERIVED])})"
+)
 _REFRESH = f"UPDATE message SET {', '.join(f'{name} = ?' for name in _DERIVED)} WHERE id = ?"
 ENTRY = (
     "INSERT INTO entry (folder_id, uid, flags, keywords, size, received_at, modseq, message_id, id, saved_at,"
@@ -195,19 +207,48 @@ def _put_skimmed(tx: Tx, content: Content, prefix: bytes) -> MessageId:
     """
     data = content.data
     assert data is not None
-    mark = hash(data)
     message_id = MessageId(tx.new_ids(2))
-    blob_id = _lately.get(mark)
-    if blob_id is None or tx.one("SELECT 1 FROM blob WHERE id = ? AND data = ?", blob_id, data) is None:
-        blob_id = message_id + 1
-        tx.run(
-            RAW_BLOB, blob_id, raw_key(blob_id, data), content.size, int(not content.has_dot_line), b"", data
-        )
-        if len(_lately) >= MAX_LATELY:
-            _lately.clear()
-        _lately[mark] = blob_id
-    tx.run(_MESSAGE, message_id, blob_id, prefix, *unrendered(content, prefix, b""))
+    before = _lately.get(hash(data))
+    blob, message = late_rows(content, message_id, prefix)
+    if before is not None and tx.one("SELECT 1 FROM blob WHERE id = ? AND data = ?", before, data):
+        message = (message_id, before, *message[2:])
+    else:
+        tx.run(RAW_BLOB, *blob)
+        _note_lately(data, message_id + 1)
+    tx.run(LATE_MESSAGE, *message)
     return message_id
+
+
+def is_new(data: bytes, blob_id: int) -> bool:
+    """Whether these bytes did not come a moment ago; then their blob has this number from now on."""
+    if hash(data) in _lately:
+        return False
+    _note_lately(data, blob_id)
+    return True
+
+
+def _note_lately(data: bytes, blob_id: int) -> None:
+    if len(_lately) >= MAX_LATELY:
+        _lately.clear()
+    _lately[hash(data)] = blob_id
+
+
+def late_rows(
+    content: Content, message_row: int, prefix: bytes
+) -> tuple[tuple[object, ...], tuple[object, ...]]:
+    """For `RAW_BLOB` and `LATE_MESSAGE`: of a letter that was not scanned, its blob has the next number."""
+    data = content.data
+    assert data is not None
+    size, lines, message_id = len(prefix) + content.size, content.lines, content.message_id
+    key = text_key(message_id)
+    blob_id = message_row + 1
+    return (
+        (blob_id, raw_key(blob_id, data), content.size, int(not content.has_dot_line), b"", data),
+        (
+            message_row, blob_id, prefix, b"", b"", b"%b\t%d\t%d" % (content.overview, size, lines), b"",
+            size, lines, key, content.sent_at, key, text(message_id),
+        ),
+    )  # fmt: skip
 
 
 def put_message(

@@ -12,7 +12,6 @@ from itertools import islice
 from quintet.store import dialect, receipts, trace
 from quintet.store.db import Tx, bounded
 from quintet.store.model import AccountId, FolderId, MessageId
-from quintet.values import dataclass
 
 EVENT = "read"
 MOST = 100  # messages noted of one command: about a millisecond
@@ -20,8 +19,7 @@ MOST = 100  # messages noted of one command: about a millisecond
 Read = tuple[MessageId, str]  # the message's row and its Message-ID
 
 
-@dataclass(frozen=True, slots=True)
-class Opened(trace.Note):
+class Opened(trace.Note, frozen=True):
     """The message was shown to its owner, not only marked as read."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from typing import Any
 
 import msgspec
@@ -24,14 +23,13 @@ _NAMED = "message_id"  # among the details
 NEAR = 70_000  # numbers that one transaction gives out at most to articles, their places and their lines here
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(msgspec.Struct, frozen=True):  # as `letters.Letter`
     """What `entries.add` writes along with the message: one row in the same commit."""
 
     conn: str
     event: str
     account_id: AccountId | None = None
-    detail: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON
+    detail: Mapping[str, Any] = {}  # Any: JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +97,25 @@ def note_articles(tx: Tx, notes: Sequence[tuple[Note, MessageId, str, Sequence[A
             (
                 number, tx.now, one.conn, one.event, one.account_id, row, "",
                 _packed(_with_places(one, places) | {_NAMED: message_id}),
+            )
+            for number, (one, row, message_id, places) in enumerate(notes, first)
+        ],
+    )  # fmt: skip
+
+
+Noted = tuple[Note, MessageId, str, Sequence[Added]]
+"""A note, the row and the Message-ID of its message, and where that was put."""
+
+
+def note_letters(tx: Tx, notes: Sequence[Noted]) -> None:
+    """`note` of many messages that this transaction filed."""
+    first = tx.new_ids(len(notes))
+    tx.many(
+        _INSERT,
+        [
+            (
+                number, tx.now, one.conn, one.event, one.account_id, row, message_id,
+                _packed(_with_places(one, places)),
             )
             for number, (one, row, message_id, places) in enumerate(notes, first)
         ],
