@@ -8,25 +8,44 @@ whom mail is held for and who gets none any more `store.queue_rules`'.  RFC 5321
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import field
-from typing import Any, NewType
+from typing import Any, NamedTuple
 
 from quintet.errors import Reason, Refused
 from quintet.store import dialect, filing, lanes, queue_rules
-from quintet.store.content import Content
 from quintet.store.db import Tx, bounded, single
 from quintet.store.model import AccountId, FolderId, MessageId
+from quintet.store.queue_model import (
+    FAILED,
+    HELD,
+    LEASED,
+    WAITING,
+    Claim,
+    Contents,
+    QueueId,
+    QueueItem,
+    Recipient,
+    RecipientId,
+    To,
+    as_recipient,
+    packed,
+    unpacked,
+)
 from quintet.values import dataclass
 
-QueueId = NewType("QueueId", int)
-RecipientId = NewType("RecipientId", int)
-
-WAITING = "waiting"
-LEASED = "leased"
-HELD = "held"
-FAILED = "failed"
+__all__ = [  # of `queue_model`; part of this module's face
+    "FAILED",
+    "HELD",
+    "LEASED",
+    "WAITING",
+    "Claim",
+    "Contents",
+    "QueueId",
+    "QueueItem",
+    "Recipient",
+    "RecipientId",
+    "To",
+]
 
 _RECIPIENT = (
     "r.id, r.queue_id, r.address, r.domain, r.params, r.state, r.due_at, r.attempts, r.last_error,"
@@ -36,78 +55,17 @@ _RECIPIENT = (
 _FROM = "FROM queue_recipient r JOIN queue q ON q.id = r.queue_id"
 
 
-@dataclass(frozen=True, slots=True)
-class QueueItem:
-    """A message to be sent.  ``params`` are the envelope's: RET, ENVID, BODY, SMTPUTF8... as JSON values."""
-
-    content: Content | None  # or a message that is stored already:
-    sender: str  # "" for a bounce
-    prefix: bytes = b""
-    message_row: MessageId | None = None
-    account_id: AccountId | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON
-    expires_at: int = 0  # 0: five days (RFC 5321 4.5.4.1)
-
-
-@dataclass(frozen=True, slots=True)
-class To:
-    """One recipient of a `QueueItem`.  ``params``: NOTIFY, ORCPT."""
-
-    address: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    domain: str = ""  # where it goes; the address's own when empty
-    due_at: int = 0  # 0: now
-    hold: str = ""  # why it is held from the beginning; "": only where a rule wants that
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """One recipient as it stands in the queue."""
-
-    id: RecipientId
-    queue_id: QueueId
-    address: str
-    domain: str
-    params: dict[str, Any]
-    state: str
-    due_at: int
-    attempts: int
-    last_error: str
-    delayed_notice: bool  # a "delayed" DSN went out
-    message_row: MessageId
-    account_id: AccountId | None
-    sender: str
-    item_params: dict[str, Any]
-    created_at: int
-    expires_at: int
-    rank: int = 0  # see `lanes.rank`
-    hold_reason: str = ""
-    blocked: str = ""  # why nothing is sent there any more (`queue_rules.blocked`); told when it is leased
-
-
-Contents = Mapping[MessageId, tuple[Content, bytes]]
-"""Messages that were queued a moment ago, with their prefixes."""
-
-
-@dataclass(slots=True)
-class Claim:
-    """A runner that leases what is queued now in the same transaction, and takes it over after the commit."""
-
-    owner: str
-    until: int  # ms; when the leases run out
-    resting: Collection[str] = ()  # domains that shall wait
-    taken: list[Recipient] = field(default_factory=list)
-    contents: dict[MessageId, tuple[Content, bytes]] = field(default_factory=dict)  # theirs, and prefixes
-
-    def begin(self) -> None:
-        """The transaction is run, perhaps again: what it took before is undone."""
-        self.taken.clear()
-        self.contents.clear()
-
-
 KEEP_MS = 5 * 24 * 3600 * 1000  # RFC 5321 4.5.4.1: give up after 4 to 5 days
 REMEMBER_FLUSH_MS = 3600 * 1000  # every worker has looked by then
-NO_PARAMS = "{}"  # as most have
+_INSERT_QUEUE = (
+    "INSERT INTO queue (id, message_id, account_id, sender, params, created_at, expires_at, release_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_RECIPIENT = (
+    "INSERT INTO queue_recipient"
+    " (id, queue_id, address, domain, params, state, due_at, rank, hold_reason, lease_owner, lease_until)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 LOOKS = 10  # times that a lease looks for lanes: those that seemed due and had nothing are right afterwards
 
 
@@ -123,16 +81,39 @@ def put(tx: Tx, item: QueueItem, recipients: Sequence[To], claim: Claim | None =
         assert item.content is not None
         message_row = filing.put(tx, item.content, item.prefix)
     first = tx.new_ids(1 + len(recipients))
+    write(tx, [_rows(tx, Put(item, recipients, claim), first, message_row, queue_rules.listing(tx))])
+    return QueueId(first)
+
+
+class Put(NamedTuple):
+    """What `put` is told."""
+
+    item: QueueItem
+    recipients: Sequence[To]
+    claim: Claim | None = None
+
+
+class Rows(NamedTuple):
+    """What `put` writes."""
+
+    put: Put
+    message_row: MessageId
+    queue: tuple[Any, ...]  # Any, here and below: columns
+    recipients: list[tuple[Any, ...]]
+    waiting: list[tuple[str, int, int]]  # lanes
+    claimed: list[tuple[int, To, str]]  # row, recipient, domain
+    rank: int
+
+
+def _rows(tx: Tx, one: Put, first: int, message_row: MessageId, rules: Sequence[queue_rules.Rule]) -> Rows:
+    """``first`` is the row of the queue; recipients have the next ones."""
+    item, recipients, claim = one
     release_at = int(item.params.get("release_at") or 0)
-    expires_at = _expiry(tx, item, release_at)
-    tx.run(
-        "INSERT INTO queue (id, message_id, account_id, sender, params, created_at, expires_at, release_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        first, message_row, item.account_id, item.sender, _packed(item.params), tx.now, expires_at,
-        release_at,
+    row = (
+        first, message_row, item.account_id, item.sender, packed(item.params), tx.now,
+        _expiry(tx, item, release_at), release_at,
     )  # fmt: skip
     rank = lanes.rank(int(item.params.get("priority") or 0), len(recipients))
-    rules = queue_rules.listing(tx)
     size = _size(tx, item, message_row) if rules else 0
     rows: list[tuple[Any, ...]] = []
     waiting: list[tuple[str, int, int]] = []
@@ -155,43 +136,43 @@ def put(tx: Tx, item: QueueItem, recipients: Sequence[To], claim: Claim | None =
             waiting.append((domain, rank, due_at))
         rows.append(
             (
-                number, first, to.address, domain, _packed(to.params), state, due_at, rank, held or "", owner,
+                number, first, to.address, domain, packed(to.params), state, due_at, rank, held or "", owner,
                 until,
             )
         )  # fmt: skip
-    tx.many(
-        "INSERT INTO queue_recipient"
-        " (id, queue_id, address, domain, params, state, due_at, rank, hold_reason, lease_owner, lease_until)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows,
-    )  # fmt: skip
-    if claim is not None and claimed:
-        claim.taken += _taken(tx, item, claim, claimed, (QueueId(first), message_row, expires_at, rank))
+    return Rows(one, message_row, row, rows, waiting, claimed, rank)
+
+
+def write(tx: Tx, made: Sequence[Rows]) -> None:
+    """Rows of messages that are there; their claims learn what they took."""
+    tx.many(_INSERT_QUEUE, [one.queue for one in made])
+    tx.many(_INSERT_RECIPIENT, [row for one in made for row in one.recipients])
+    claimed = [to.address for one in made for _, to, _ in one.claimed]
+    blocked = queue_rules.blocked(tx, claimed) if claimed else {}
+    for one in made:
+        item, _, claim = one.put
+        if claim is None or not one.claimed:
+            continue
+        claim.taken += _taken(tx, one, claim, blocked)
         if item.content is not None:
-            claim.contents[message_row] = item.content, item.prefix
+            claim.contents[one.message_row] = item.content, item.prefix
+    waiting = [lane for one in made for lane in one.waiting]
     if waiting:
         lanes.wait(tx, waiting)
         _hint(tx)
-    return QueueId(first)
 
 
-def _taken(
-    tx: Tx,
-    item: QueueItem,
-    claim: Claim,
-    claimed: Sequence[tuple[int, To, str]],
-    row: tuple[QueueId, MessageId, int, int],
-) -> list[Recipient]:
+def _taken(tx: Tx, one: Rows, claim: Claim, blocked: Mapping[str, str]) -> list[Recipient]:
     """What `lease` would give of them."""
-    queue_id, message_row, expires_at, rank = row
-    blocked = queue_rules.blocked(tx, [to.address for _, to, _ in claimed])
-    params = _unpacked(_packed(item.params))
+    item, number, expires_at = one.put.item, QueueId(one.queue[0]), one.queue[6]
+    params = unpacked(one.queue[4])
     return [
         Recipient(
-            RecipientId(number), queue_id, to.address, domain, _unpacked(_packed(to.params)), LEASED,
-            claim.until, 0, "", False, message_row, item.account_id, item.sender, params, tx.now, expires_at,
-            rank, "", blocked.get(to.address.lower(), ""),
+            RecipientId(row), number, to.address, domain, unpacked(packed(to.params)), LEASED, claim.until,
+            0, "", False, one.message_row, item.account_id, item.sender, params, tx.now, expires_at, one.rank,
+            "", blocked.get(to.address.lower(), ""),
         )
-        for number, to, domain in claimed
+        for row, to, domain in one.claimed
     ]  # fmt: skip
 
 
@@ -252,7 +233,7 @@ def lease(
         elif not ranked:
             break
     blocked = queue_rules.blocked(tx, [row[2] for row in found]) if found else {}
-    return [_recipient(row, blocked.get(row[2].lower(), "")) for row in found]
+    return [as_recipient(row, blocked.get(row[2].lower(), "")) for row in found]
 
 
 def _from_lanes(
@@ -345,17 +326,20 @@ def done(tx: Tx, ids: Sequence[RecipientId]) -> None:
     """Delivered (or reported as failed for good): the rows go, and the message with its last one."""
     members, param = _among(tx, ids)
     gone = tx.all(f"DELETE FROM queue_recipient WHERE id {members} RETURNING queue_id", param)
-    for item in {row[0] for row in gone}:
-        row = tx.one(
-            "DELETE FROM queue WHERE id = ? AND NOT EXISTS"
-            " (SELECT 1 FROM queue_recipient WHERE queue_id = ?) RETURNING message_id", item, item,
-        )  # fmt: skip
-        if row is None:
-            continue
-        tx.run(
+    items = {row[0] for row in gone}
+    if not items:
+        return
+    members, param = dialect.among(tx.engine, items)
+    over = tx.all(
+        f"DELETE FROM queue WHERE id {members} AND NOT EXISTS"
+        " (SELECT 1 FROM queue_recipient WHERE queue_id = queue.id) RETURNING message_id", param,
+    )  # fmt: skip
+    if over:
+        tx.many(
             "INSERT INTO garbage (message_id, doomed_at) VALUES (?, ?)"
-            " ON CONFLICT (message_id) DO UPDATE SET doomed_at = excluded.doomed_at", row[0], tx.now,
-        )  # fmt: skip
+            " ON CONFLICT (message_id) DO UPDATE SET doomed_at = excluded.doomed_at",
+            [(row[0], tx.now) for row in over],
+        )
 
 
 @bounded()
@@ -399,7 +383,7 @@ def get(tx: Tx, recipient: RecipientId) -> Recipient:
     row = tx.one(f"SELECT {_RECIPIENT} {_FROM} WHERE r.id = ?", recipient)
     if row is None:
         raise Refused(Reason.NO_SUCH_MESSAGE)
-    return _recipient(row)
+    return as_recipient(row)
 
 
 def listing(
@@ -414,7 +398,7 @@ def listing(
     rows = tx.all(
         f"SELECT {_RECIPIENT} {_FROM} WHERE r.id > ?{where} ORDER BY r.id LIMIT ?", after, *params, limit
     )
-    return [_recipient(row) for row in rows]
+    return [as_recipient(row) for row in rows]
 
 
 def of_message(tx: Tx, number: int) -> list[Recipient]:
@@ -423,7 +407,7 @@ def of_message(tx: Tx, number: int) -> list[Recipient]:
         f"SELECT {_RECIPIENT} {_FROM} WHERE r.id = ? UNION ALL"
         f" SELECT {_RECIPIENT} {_FROM} WHERE r.queue_id = ? ORDER BY 1", number, number,
     )  # fmt: skip
-    return [_recipient(row) for row in rows]
+    return [as_recipient(row) for row in rows]
 
 
 @bounded()
@@ -466,7 +450,7 @@ def instruct(tx: Tx, recipient: RecipientId, name: str, value: str) -> None:
     Raises Refused(NO_SUCH_MESSAGE).
     """
     params = get(tx, recipient).params | {name: filing.text(value)}
-    tx.run("UPDATE queue_recipient SET params = ? WHERE id = ?", _packed(params), recipient)
+    tx.run("UPDATE queue_recipient SET params = ? WHERE id = ?", packed(params), recipient)
     retry(tx, recipient)
 
 
@@ -565,18 +549,3 @@ def _among(tx: Tx, ids: Sequence[RecipientId]) -> tuple[str, object]:
 def _hint(tx: Tx) -> None:
     """Wakes the runner: it watches folder 0 of account 0, which nobody else has."""
     tx.hint(AccountId(0), FolderId(0))
-
-
-def _packed(params: Mapping[str, Any]) -> str:
-    return json.dumps(dict(params)) if params else NO_PARAMS
-
-
-def _unpacked(text: str) -> dict[str, Any]:
-    return {} if text == NO_PARAMS else json.loads(text)
-
-
-def _recipient(row: tuple[Any, ...], blocked: str = "") -> Recipient:
-    return Recipient(
-        row[0], row[1], row[2], row[3], _unpacked(row[4]), row[5], row[6], row[7], row[8], bool(row[9]),
-        row[10], row[11], row[12], _unpacked(row[13]), row[14], row[15], row[16], row[17], blocked,
-    )  # fmt: skip
