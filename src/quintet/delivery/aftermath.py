@@ -262,6 +262,24 @@ def _quick(settlement: Settlement) -> bool:
     return len(settlement.over) + len(settlement.later) <= MAX_INLINE
 
 
+def _settle_all(tx: Tx, calls: Sequence[tuple[Settlement]]) -> list[db.Alone | None]:
+    """Of messages that are over, as most are at their first try; the others are left alone."""
+    plain = [not (one.reports or one.later or one.failed) for (one,) in calls]
+    over = [one for (one,), fits in zip(calls, plain, strict=True) if fits]
+    if over:
+        queue.done(tx, [each for one in over for each in one.over])
+        trace.note_letters(
+            tx,
+            [
+                (trace.Note(one.conn, word, None, detail), None, one.message_id, ())
+                for one in over
+                for word, detail in one.events
+            ],
+        )
+    return [None if fits else db.ALONE for fits in plain]
+
+
+@db.together(_settle_all)
 @db.bounded(_quick)
 def _settle(tx: Tx, settlement: Settlement) -> None:
     """Raises what filing a report raises: `filing.ONE_RECIPIENT`."""

@@ -182,6 +182,55 @@ def file_letter(
     return [None] * count
 
 
+Onward = tuple[queue.Put, trace.Note, int]
+"""A message for the queue, its line of the trace, how many recipients there are."""
+
+
+def onward(work: Work) -> Onward | None:
+    """The same work where all of it goes into the queue, from one sender by one way; else None."""
+    if work.careful or work.tell is not None:
+        return None
+    waiting: dict[str, Recipient] = {}
+    for recipient, one in zip(work.envelope.recipients, work.decisions, strict=True):
+        if type(one) is not Send or one.hold:
+            return None
+        waiting.update(dict.fromkeys(one.addresses, recipient))
+    ways = _ways(waiting, {})
+    if len(ways) != 1:
+        return None
+    (((sender, via), to),) = ways.items()
+    put = queue.Put(_item(work, sender, via, to), to, work.claim)
+    return put, _note(work, list(waiting)), len(work.decisions)
+
+
+def _send_on(tx: Tx, calls: Sequence[Onward]) -> list[list[Problem | None] | db.Alone]:
+    """`send_on` of many."""
+    for put, _, _ in calls:
+        if put.claim is not None:
+            put.claim.begin()
+    done = queue.put_all(tx, [put for put, _, _ in calls])
+    noted = [(note, None, _id(put), ()) for (put, note, _), fits in zip(calls, done, strict=True) if fits]
+    if noted:
+        trace.note_letters(tx, noted)
+    return [[None] * count if fits else db.ALONE for (_, _, count), fits in zip(calls, done, strict=True)]
+
+
+@db.together(_send_on)
+@db.bounded(lambda put, *_: len(put.recipients) <= MAX_INLINE)
+def send_on(tx: Tx, put: queue.Put, note: trace.Note, count: int) -> list[Problem | None] | Unsorted:
+    """`file` of such work."""
+    if put.claim is not None:
+        put.claim.begin()
+    queue.put(tx, *put)
+    trace.note(tx, note, message_row=None, message_id=_id(put))
+    return [None] * count
+
+
+def _id(put: queue.Put) -> str:
+    assert put.item.content is not None
+    return put.item.content.message_id
+
+
 def _quick(work: Work) -> bool:
     return len(work.decisions) <= MAX_INLINE
 
@@ -388,15 +437,24 @@ def _queue(
     held: Mapping[str, str],
 ) -> None:
     """One queue item for each sender and way that the copies have; most often that is one."""
-    ways: dict[tuple[Mailbox | None, tuple[str, ...]], list[queue.To]] = {}
+    ways = _ways(waiting, held)
+    for address, (recipient, text) in refused.items():
+        ways.setdefault((None, ()), []).append(_to(address, recipient, refused=text))
+    for (sender, via), recipients in ways.items():
+        queue.put(tx, _item(work, sender, via, recipients), recipients, work.claim)
+
+
+_Ways = dict[tuple[Mailbox | None, tuple[str, ...]], list[queue.To]]
+
+
+def _ways(waiting: Mapping[str, Recipient], held: Mapping[str, str]) -> _Ways:
+    """Addresses by the sender and the way of their copies."""
+    ways: _Ways = {}
     for address, recipient in waiting.items():
         ways.setdefault((recipient.sender, recipient.via), []).append(
             _to(address, recipient, held.get(address, ""))
         )
-    for address, (recipient, text) in refused.items():
-        ways.setdefault((None, ()), []).append(_to(address, recipient, refused=text))
-    for (sender, via), recipients in ways.items():
-        _put(tx, work, work.envelope.sender if sender is None else sender, via, recipients)
+    return ways
 
 
 def _to(address: str, recipient: Recipient, hold: str = "", **more: object) -> queue.To:
@@ -407,8 +465,10 @@ def _to(address: str, recipient: Recipient, hold: str = "", **more: object) -> q
     return queue.To(address, parameters, domain=ascii_domain(mailbox(address).domain), hold=hold)
 
 
-def _put(tx: Tx, work: Work, sender: Mailbox, via: Sequence[str], to: Sequence[queue.To]) -> None:
+def _item(work: Work, sender: Mailbox | None, via: Sequence[str], to: Sequence[queue.To]) -> queue.QueueItem:
+    """``sender`` None: the message's own."""
     envelope = work.envelope
+    sender = envelope.sender if sender is None else sender
     parameters: dict[str, object] = {"id": envelope.id}
     if envelope.eight_bit:
         parameters["eight_bit"] = True
@@ -420,7 +480,7 @@ def _put(tx: Tx, work: Work, sender: Mailbox, via: Sequence[str], to: Sequence[q
         parameters["arrived"] = {"listener": envelope.peer.listener, "tls": envelope.peer.secure}
     if envelope.wishes is not USUAL:
         parameters |= _asked(envelope.wishes)
-    item = queue.QueueItem(
+    return queue.QueueItem(
         content=work.content,
         sender=str(sender),
         prefix=b"".join(stamp.delivered_to(each) for each in reversed(via)) + work.received,
@@ -428,7 +488,6 @@ def _put(tx: Tx, work: Work, sender: Mailbox, via: Sequence[str], to: Sequence[q
         params=parameters,
         expires_at=work.expires_at,
     )
-    queue.put(tx, item, to, work.claim)
 
 
 def _asked(wishes: Wishes) -> dict[str, object]:

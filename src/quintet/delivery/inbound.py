@@ -190,7 +190,9 @@ def _file_and_claim(
 ) -> asyncio.Future[list[Problem | None] | filing.Unsorted]:
     """What goes elsewhere is sent as soon as it is on the disk, if the runner has time for it."""
     claim = claims.claim()
-    written = store.submit(filing.file, replace(work, claim=claim))
+    work = replace(work, claim=claim)
+    sent = filing.onward(work)
+    written = store.submit(filing.file, work) if sent is None else store.submit(filing.send_on, *sent)
 
     def taken(done: asyncio.Future[list[Problem | None] | filing.Unsorted]) -> None:
         if claim is None or not claim.taken:

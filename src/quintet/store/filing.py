@@ -219,9 +219,10 @@ def _put_skimmed(tx: Tx, content: Content, prefix: bytes) -> MessageId:
     return message_id
 
 
-def is_new(data: bytes, blob_id: int) -> bool:
-    """Whether these bytes did not come a moment ago; then their blob has this number from now on."""
-    if hash(data) in _lately:
+def is_plain(content: Content, blob_id: int) -> bool:
+    """Whether it was not scanned, nor came a moment ago; then this is its blob's number from now on."""
+    data = content.data
+    if content.scanned is not None or data is None or hash(data) in _lately:
         return False
     _note_lately(data, blob_id)
     return True
@@ -231,6 +232,12 @@ def _note_lately(data: bytes, blob_id: int) -> None:
     if len(_lately) >= MAX_LATELY:
         _lately.clear()
     _lately[hash(data)] = blob_id
+
+
+def write_late(tx: Tx, blobs: Sequence[tuple[object, ...]], messages: Sequence[tuple[object, ...]]) -> None:
+    """What `late_rows` made of several."""
+    tx.many(RAW_BLOB, blobs)
+    tx.many(LATE_MESSAGE, messages)
 
 
 def late_rows(

@@ -104,18 +104,17 @@ def file_all(tx: Tx, letters: Sequence[Letter]) -> list[bool]:
     messages: list[tuple[object, ...]] = []
     entries: list[tuple[object, ...]] = []
     notes: list[trace.Noted] = []
+    rows: list[int] = []
     results = []
     for one in letters:
         content = one.content
         targets = [found[each] for each in one.folder_ids if each in found]
         size = len(one.prefix) + content.size
         if (
-            content.scanned is not None
-            or content.data is None
-            or not 0 < len(targets) <= FEW
+            not 0 < len(targets) <= FEW
             or len(targets) != len(one.folder_ids)
             or not _have_room(targets, size)
-            or not filing.is_new(content.data, row_id + 1)
+            or not filing.is_plain(content, row_id + 1)
         ):
             results.append(False)
             continue
@@ -143,14 +142,14 @@ def file_all(tx: Tx, letters: Sequence[Letter]) -> list[bool]:
                 count.letters += 1
                 count.bytes += size
         notes.append((one.note, MessageId(row_id), content.message_id, added))
+        rows.append(row_id)
         results.append(True)
         row_id += 2 + len(targets)
-    if messages:
-        tx.many(filing.RAW_BLOB, blobs)
-        tx.many(filing.LATE_MESSAGE, messages)
+    if rows:
+        filing.write_late(tx, blobs, messages)
         tx.many(filing.ENTRY, entries)
         trace.note_letters(tx, notes)
-        tx.unrendered([row for _, row, _, _ in notes])
+        tx.unrendered(rows)
         _count(tx, [place for place in found.values() if place.letters])
     return results
 

@@ -81,8 +81,35 @@ def put(tx: Tx, item: QueueItem, recipients: Sequence[To], claim: Claim | None =
         assert item.content is not None
         message_row = filing.put(tx, item.content, item.prefix)
     first = tx.new_ids(1 + len(recipients))
-    write(tx, [_rows(tx, Put(item, recipients, claim), first, message_row, queue_rules.listing(tx))])
+    _write(tx, [_rows(tx, Put(item, recipients, claim), first, message_row, queue_rules.listing(tx))])
     return QueueId(first)
+
+
+def put_all(tx: Tx, puts: Sequence[Put]) -> list[bool]:
+    """`put` of letters in which nothing is special, a statement a table; False: not done, `put` does it.
+
+    Those are scanned ones, messages that are stored already, and copies of what came a moment ago.
+    """
+    row_id = tx.new_ids(sum([3 + len(one.recipients) for one in puts]))
+    rules = queue_rules.listing(tx)
+    blobs, messages = [], []
+    made: list[Rows] = []
+    results = []
+    for one in puts:
+        content = one.item.content
+        if content is None or not filing.is_plain(content, row_id + 1):
+            results.append(False)
+            continue
+        blob, message = filing.late_rows(content, row_id, one.item.prefix)
+        blobs.append(blob)
+        messages.append(message)
+        made.append(_rows(tx, one, row_id + 2, MessageId(row_id), rules))
+        results.append(True)
+        row_id += 3 + len(one.recipients)
+    if made:
+        filing.write_late(tx, blobs, messages)
+        _write(tx, made)
+    return results
 
 
 class Put(NamedTuple):
@@ -143,8 +170,8 @@ def _rows(tx: Tx, one: Put, first: int, message_row: MessageId, rules: Sequence[
     return Rows(one, message_row, row, rows, waiting, claimed, rank)
 
 
-def write(tx: Tx, made: Sequence[Rows]) -> None:
-    """Rows of messages that are there; their claims learn what they took."""
+def _write(tx: Tx, made: Sequence[Rows]) -> None:
+    """Rows for messages that are there; their claims learn what they took."""
     tx.many(_INSERT_QUEUE, [one.queue for one in made])
     tx.many(_INSERT_RECIPIENT, [row for one in made for row in one.recipients])
     claimed = [to.address for one in made for _, to, _ in one.claimed]

@@ -103,12 +103,12 @@ def note_articles(tx: Tx, notes: Sequence[tuple[Note, MessageId, str, Sequence[A
     )  # fmt: skip
 
 
-Noted = tuple[Note, MessageId, str, Sequence[Added]]
-"""A note, the row and the Message-ID of its message, and where that was put."""
+Noted = tuple[Note, MessageId | None, str, Sequence[Added]]
+"""A note, the row (if it is known) and the Message-ID of its message, and where that was put."""
 
 
 def note_letters(tx: Tx, notes: Sequence[Noted]) -> None:
-    """`note` of many messages that this transaction filed."""
+    """`note` of many messages."""
     first = tx.new_ids(len(notes))
     tx.many(
         _INSERT,
