@@ -3,23 +3,28 @@
 ``logger = log.get("smtp")`` once a module, then ``logger.info("accepted", conn=peer.id, size=size)``.  An
 event is a short fixed string; what varies is a field.  A call below the level costs one comparison.
 Values of fields whose name says secret are masked, and never is a message body logged.  Lines go to
-standard error.
+standard error: at once what is a warning or worse, the others of a turn of the event loop together.
 """
 
 from __future__ import annotations
 
+import atexit
+import collections
 import json
 import logging
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import msgspec
 
 from quintet.clock import SystemClock
+
+if TYPE_CHECKING:
+    import asyncio
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 SECRET = frozenset(
@@ -36,6 +41,7 @@ SECRET = frozenset(
         "response",
     )
 )
+HELD = frozenset(("debug", "info"))  # levels of lines that may wait for the end of the turn
 _MASK = "***"
 _COLOURS = {"debug": "\x1b[2m", "info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31;1m"}
 _CLOCK = SystemClock()
@@ -83,6 +89,7 @@ class Sink:
         self._stream: TextIO = sys.stderr
         self._human = self._colours = False
         self._second = (-1, "")  # of the last line, and how it is written
+        self._held: collections.deque[bytes] = collections.deque()  # lines of this turn of the loop
         self.configure()
         self.configured = False  # by somebody else
 
@@ -133,10 +140,25 @@ class Sink:
             if self._human:
                 self._stream.write(_for_people(line, self._colours) + "\n")
                 self._stream.flush()
+            elif level in HELD and (loop := _running_loop()) is not None:
+                self._held.append(self._as_json(line))
+                if len(self._held) == 1:
+                    loop.call_soon(self.let_go)
             else:
+                self.let_go()
                 self._write(self._as_json(line))
         except (OSError, ValueError):
             return  # standard error is gone; there is nobody left to tell
+
+    def let_go(self) -> None:
+        """Writes what was held back; a write for each line is a fiftieth of what a message costs."""
+        lines = []
+        with suppress(IndexError):  # any thread may take some of them, and none is written twice
+            while True:
+                lines.append(self._held.popleft())
+        if lines:
+            with suppress(OSError, ValueError):
+                self._write(b"".join(lines))
 
     def _as_json(self, line: dict[str, Any]) -> bytes:
         second, thousandth = divmod(_CLOCK.now(), 1000)
@@ -149,6 +171,12 @@ class Sink:
             return _pack(whole) + b"\n"
         except UnicodeEncodeError:  # half a surrogate pair: what a peer said was no UTF-8
             return json.dumps(whole, default=str).encode() + b"\n"
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    """That of this thread; commands that have no loop are not to import what it takes."""
+    events = sys.modules.get("asyncio.events")
+    return events._get_running_loop() if events is not None else None
 
 
 def _octets_to(stream: TextIO) -> Callable[[bytes], None]:
@@ -184,6 +212,7 @@ def _plain(value: Any) -> str:
 
 _pack = msgspec.json.Encoder(enc_hook=str).encode
 _SINK = Sink()
+atexit.register(_SINK.let_go)
 
 
 def get(name: str) -> Logger:

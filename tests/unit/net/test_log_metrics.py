@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -35,6 +38,36 @@ def test_json_lines_hide_secrets_and_keep_letters() -> None:
     assert (first["password"], first["name"], first["raw"]) == ("***", "Zoë", "\\xff")
     assert len(first["long"]) < 2100
     assert "ZeroDivisionError: why" in second["exception"]
+
+
+async def test_lines_of_a_turn_are_written_together() -> None:
+    """But not a warning, nor what comes from another thread; and the order stays."""
+    out = io.StringIO()
+    log.configure("info", "json", out)
+    logger = log.get("a")
+    logger.info("one")
+    logger.info("two")
+    assert out.getvalue() == ""
+    logger.warning("three")
+    logger.info("four")
+    assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["one", "two", "three"]
+    await asyncio.to_thread(logger.info, "five")
+    logger.info("six")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    events = [json.loads(line)["event"] for line in out.getvalue().splitlines()]
+    assert events == ["one", "two", "three", "four", "five", "six"]
+
+
+def test_the_last_line_is_written_when_the_loop_ends() -> None:
+    script = (
+        "import asyncio\nfrom quintet import log\nlog.configure('info', 'json')\n"
+        "async def main():\n    log.get('a').info('first')\n    raise SystemExit(3)\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3
+    assert json.loads(done.stderr.splitlines()[0])["event"] == "first"
 
 
 def test_people_read_one_line_an_event() -> None:
