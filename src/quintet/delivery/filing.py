@@ -10,6 +10,7 @@ import enum
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from quintet.delivery import notify, stamp
 from quintet.delivery.directory import ascii_domain
@@ -129,7 +130,19 @@ Tell = Callable[[Sequence[int], bool], Sequence[Work]]
 """Takes numbers of recipients and ``careful``: then a report goes by the queue, into no full mailbox."""
 
 
-def homeward(work: Work) -> Homeward | None:
+Filed = Callable[..., "list[Problem | None] | Unsorted"]
+
+
+def call(work: Work) -> tuple[Filed, tuple[Any, ...]]:
+    """The transaction function that does this work at the least cost, and its arguments; `file` does any."""
+    home = _homeward(work)
+    if home is not None:
+        return file_letter, home
+    away = _onward(work)
+    return (file, (work,)) if away is None else (send_on, away)
+
+
+def _homeward(work: Work) -> Homeward | None:
     """The same work as most letters are: a copy for folders here, nothing else is done and nobody told."""
     decisions = work.decisions
     for one in decisions:
@@ -186,7 +199,7 @@ Onward = tuple[queue.Put, trace.Note, int]
 """A message for the queue, its line of the trace, how many recipients there are."""
 
 
-def onward(work: Work) -> Onward | None:
+def _onward(work: Work) -> Onward | None:
     """The same work where all of it goes into the queue, from one sender by one way; else None."""
     if work.careful or work.tell is not None:
         return None

@@ -181,7 +181,8 @@ def file(passage: Passage) -> Awaitable[Any]:
     if inbound.claims is not None and any(type(one) is filing.Send for one in passage.decisions):
         passage.filing = _file_and_claim(work, inbound.store, inbound.claims)
     else:
-        passage.filing = _submitted(inbound.store, work)
+        fn, arguments = filing.call(work)
+        passage.filing = inbound.store.submit(fn, *arguments)
     return passage.filing
 
 
@@ -190,9 +191,8 @@ def _file_and_claim(
 ) -> asyncio.Future[list[Problem | None] | filing.Unsorted]:
     """What goes elsewhere is sent as soon as it is on the disk, if the runner has time for it."""
     claim = claims.claim()
-    work = replace(work, claim=claim)
-    sent = filing.onward(work)
-    written = store.submit(filing.file, work) if sent is None else store.submit(filing.send_on, *sent)
+    fn, arguments = filing.call(replace(work, claim=claim))
+    written = store.submit(fn, *arguments)
 
     def taken(done: asyncio.Future[list[Problem | None] | filing.Unsorted]) -> None:
         if claim is None or not claim.taken:
@@ -204,11 +204,6 @@ def _file_and_claim(
 
     written.add_done_callback(taken)
     return written
-
-
-def _submitted(store: Store, work: filing.Work) -> asyncio.Future[list[Problem | None] | filing.Unsorted]:
-    home = filing.homeward(work)
-    return store.submit(filing.file, work) if home is None else store.submit(filing.file_letter, *home)
 
 
 async def _file_and_report(passage: Passage, asked: Sequence[Recipient]) -> None:
