@@ -376,7 +376,9 @@ class Writer:
 
     def _run_together(self, jobs: list[Job], until: float) -> int:
         tx, clock = self._tx, time.monotonic
-        count = self._run_alike(jobs) if len(jobs) > 1 else 0
+        count = self._run_alike(jobs, until) if len(jobs) > 1 else 0
+        if 0 < count < len(jobs) and clock() > until:
+            return count
         for job in jobs[count:]:
             before = tx.mark()
             try:
@@ -392,7 +394,7 @@ class Writer:
                 break
         return count
 
-    def _run_alike(self, jobs: list[Job]) -> int:
+    def _run_alike(self, jobs: list[Job], until: float) -> int:
         """Runs those of the same function at once where that costs less; they come first in ``jobs`` then.
 
         Returns how many were run.
@@ -406,7 +408,7 @@ class Writer:
         for many, found in alike.items():
             for start in range(0, len(found), db.AT_ONCE):
                 some = found[start : start + db.AT_ONCE]
-                if len(some) > 1:
+                if len(some) > 1 and not (ran and time.monotonic() > until):
                     ran.update(self._run_at_once(many, some))
         if ran:
             jobs.sort(key=lambda job: job not in ran)

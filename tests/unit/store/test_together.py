@@ -10,7 +10,7 @@ import pytest
 
 from quintet.config.store import Store as StoreConfig
 from quintet.errors import Reason, Refused
-from quintet.store import db
+from quintet.store import db, writer
 from quintet.store.db import Tx
 from quintet.store.store import Store
 
@@ -91,6 +91,25 @@ async def test_when_it_fails_each_is_run_by_itself(store: Store, when: str) -> N
     assert isinstance(found[2], Refused)
     assert found[2].reason is Reason.DUPLICATE
     assert kept(store) == {"a": "alone", when: "alone", "b": "alone"}
+
+
+async def test_the_loop_has_its_turn_between_the_parts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are in one commit, the parts in turns of their own."""
+    monkeypatch.setattr(writer, "MAX_LOOP_S", 0.0)
+    turns: list[int] = []
+
+    async def count() -> None:
+        while True:
+            turns.append(len(ran))
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    names = [f"n{number}" for number in range(3 * db.AT_ONCE)]
+    assert await results(store, *names) == [f"{name} together" for name in names]
+    counting.cancel()
+    assert [len(one) for one in ran] == [db.AT_ONCE] * 3
+    assert {1, 2, 3} <= set(turns)
+    assert store.commits == 1
 
 
 async def test_very_many_are_run_in_parts(store: Store) -> None:
