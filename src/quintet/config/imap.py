@@ -47,6 +47,14 @@ class Imap:
         unit="messages",
         minimum=0,
     )
+    search_time_s: float = opt(
+        300.0,
+        "How long one SEARCH, SORT or THREAD may look for messages before it is refused (NO [LIMIT]); whoever"
+        " asks for a few things needs less than a second.",
+        unit="s",
+        minimum=1.0,
+        maximum=86_400.0,
+    )
     max_folders: int = opt(10_000, "Folders that one account may make.", unit="folders", minimum=10)
     submit_servers: tuple[str, ...] = opt(
         (), "Login names of other submission servers, which may fetch what users send by BURL (RFC 4467)."

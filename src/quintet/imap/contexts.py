@@ -122,7 +122,7 @@ def begin(
     """Follows the results from now on; or says that it will not (RFC 5267 4.3.1)."""
     ask, ages = finder.follow(), finder.ages()
     if ask is None:
-        return b'* NO [NOUPDATE %b] "*" moves\r\n' % fmt.string(command.tag)
+        return b'* NO [NOUPDATE %b] "*" moves, or too many keys\r\n' % fmt.string(command.tag)
     held = sum(len(one.uids) for one in here.contexts.values())
     unstable = plan is not None and plan.fleeting  # scores are relative to all that match
     if (

@@ -5,10 +5,11 @@ They are annotations of the account, "/private/filters/values/NAME", else "/shar
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from quintet.errors import BadSyntax, Reason, Refused
-from quintet.imap import answers, commands, matching, search_grammar, uidonly
+from quintet.imap import answers, commands, effort, matching, search_grammar, uidonly
 from quintet.imap.tokens import Cursor
 from quintet.store import annotations as remarks
 from quintet.store.model import AccountId
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_PASSES = 10  # filters within filters (RFC 5466 3.1: at least 3); what goes on is a loop
 MAX_FILTERS = 50  # looked up for one search
+MAX_LEVELS = 200  # parentheses, NOTs and ORs of a search with all its filters: each is a call within a call
 ROOT = "filters/values/"
 
 
@@ -29,38 +31,44 @@ def expand(session: Session, key: commands.Key, charset: bytes) -> tuple[command
         Coded(UNDEFINED-FILTER): no such filter, one without end, or one that is no search (RFC 5466 3.1).
         BadSyntax: a charset that filters, which are in UTF-8, cannot be mixed with; numbers that are switched
             off (RFC 9586).
+        Refused(TOO_MANY): more keys, or levels of them, in all than one search may have.
     """
     if not matching.any_key(key, lambda one: isinstance(one, commands.Filtered)):
         return key, charset
     if charset.upper() not in (b"UTF-8", b"US-ASCII"):
         raise BadSyntax("filters are in UTF-8", Reason.UNKNOWN_CHARSET)
-    expanded = _Expansion(session).expand(key, 0)
+    expanded = _Expansion(session, key).expand(key, 0)
     if session.uid_only and uidonly.counts(expanded):
         raise uidonly.required()
     return expanded, b"UTF-8"
 
 
 class _Expansion:
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, key: commands.Key) -> None:
         self._session = session
         self._looked = 0
+        self._keys = effort.keys(key)
 
-    def expand(self, key: commands.Key, depth: int) -> commands.Key:
+    def expand(self, key: commands.Key, depth: int, level: int = 0) -> commands.Key:
+        """``depth`` in filters, ``level`` in keys."""
+        if level > MAX_LEVELS:
+            raise Refused(Reason.TOO_MANY, "search is too large")
+        inside = functools.partial(self.expand, depth=depth, level=level + 1)
         match key:
             case commands.Filtered(name):
-                return self._filter(name, depth + 1)
+                return self._filter(name, depth + 1, level)
             case commands.And(keys):
-                return commands.And(tuple(self.expand(one, depth) for one in keys))
+                return commands.And(tuple(map(inside, keys)))
             case commands.Or(left, right):
-                return commands.Or(self.expand(left, depth), self.expand(right, depth))
+                return commands.Or(inside(left), inside(right))
             case commands.Not(inner):
-                return commands.Not(self.expand(inner, depth))
+                return commands.Not(inside(inner))
             case commands.Fuzzy(inner):
-                return commands.Fuzzy(self.expand(inner, depth))
+                return commands.Fuzzy(inside(inner))
             case _:
                 return key
 
-    def _filter(self, name: bytes, depth: int) -> commands.Key:
+    def _filter(self, name: bytes, depth: int, level: int) -> commands.Key:
         self._looked += 1
         if depth > MAX_PASSES or self._looked > MAX_FILTERS:
             raise undefined(name)
@@ -71,7 +79,10 @@ class _Expansion:
             key = parse(value)
         except BadSyntax:
             raise undefined(name) from None
-        return self.expand(key, depth)
+        self._keys += effort.keys(key)
+        if self._keys > search_grammar.MAX_KEYS:
+            raise Refused(Reason.TOO_MANY, "search is too large")
+        return self.expand(key, depth, level)
 
 
 def undefined(name: bytes) -> Refused:

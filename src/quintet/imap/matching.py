@@ -50,14 +50,19 @@ class Reader:
         bodies: Callable[[list[int]], dict[Any, BodyRef]],
         read: Callable[[BodyRef], bytes],
         annotations: Callable[[list[int], AccountId], list[remarks.Live]] = lambda _uids, _account: [],
+        check: Callable[[], None] = lambda: None,
     ) -> None:
+        """``check`` is asked before each look into a message; it raises when that shall end."""
         self._uids = list(uids)
+        self._check = check
         self._fetch_digests, self._fetch_bodies, self._read = digests, bodies, read
         self._digests: dict[Any, Digest] = {}
         self._bodies: dict[Any, BodyRef] = {}
         self._annotations = annotations
         self._asked = self._opened = 0
         self._document: tuple[int, search.Document | None] = (0, None)
+        self._remarks: tuple[int, AccountId, list[remarks.Live]] = (0, remarks.SHARED, [])
+        self._images: tuple[int, dict[tuple[bytes, str], list[str]]] = (0, {})
 
     def digest(self, row: Row) -> Digest | None:
         """One by one for the few that an index left over, in one query when it seems to be all of them."""
@@ -82,6 +87,7 @@ class Reader:
 
         Its body is read when needed.
         """
+        self._check()
         if self._document[0] != row[UID]:
             self._document = (0, None)  # one body at a time
             self._document = (row[UID], self._opened_document(row))
@@ -101,8 +107,22 @@ class Reader:
 
         return search.Document(digest, row[PREFIX], read)
 
+    def values(self, row: Row, field: bytes, comparator: collation.Collation) -> list[str]:
+        """The images of a message's fields of a name; those of the last one are kept for other questions."""
+        self._check()
+        if self._images[0] != row[UID]:
+            self._images = (row[UID], {})
+        name, known = (field, comparator.name), self._images[1]
+        if name not in known:
+            raw = values_of(field, row[PREFIX], self.digest(row))
+            known[name] = [comparator.image(words.decode_words(value)) for value in raw]
+        return known[name]
+
     def annotations(self, row: Row, account: AccountId) -> list[remarks.Live]:
-        return self._annotations([row[UID]], account)
+        self._check()
+        if self._remarks[:2] != (row[UID], account):
+            self._remarks = (row[UID], account, self._annotations([row[UID]], account))
+        return self._remarks[2]
 
 
 class Needle:
@@ -325,15 +345,14 @@ def _with_remark(key: commands.WithRemark, context: Context) -> Question:
 
 def _in_header(key: commands.InHeader, context: Context) -> Question:
     needle = Needle(decoded(key.text, context), context.comparator, key.field.lower())
-    text, field, image = needle.text, needle.field, context.comparator.image
+    text, field, comparator = needle.text, needle.field, context.comparator
 
     def ask(row: Row, reader: Reader) -> bool:
-        if text and not needle.may_be_in(row[MESSAGE]):
+        if not text:  # RFC 9051 6.4.4: it matches every message with the field
+            return bool(values_of(field, row[PREFIX], reader.digest(row)))
+        if not needle.may_be_in(row[MESSAGE]):
             return False
-        values = values_of(field, row[PREFIX], reader.digest(row))
-        if not text:
-            return bool(values)  # RFC 9051 6.4.4: an empty text matches every message with the field
-        return any(text in image(words.decode_words(value)) for value in values)
+        return any(text in value for value in reader.values(row, field, comparator))
 
     return Question(HEADER, ask, (needle,) if text else (), joined=True)
 

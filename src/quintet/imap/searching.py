@@ -11,11 +11,12 @@ import functools
 import time
 from array import array
 from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import replace
 from itertools import compress
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from quintet.imap import commands, fields, filters, limits, matching, narrowing, sets
+from quintet.imap import commands, effort, fields, filters, limits, matching, narrowing, sets
 from quintet.imap.cmd import fetch
 from quintet.imap.progress import Progress
 from quintet.store import entries, entry_annotations, folders, seen
@@ -39,12 +40,18 @@ STEP = 32  # of them in one turn: about 1 ms; 10 where all are large and were ne
 FIRST_STEP = 4  # of them, to see how long they are
 LONG_S = 0.01  # seconds of a step: longer ones go on in a reader thread
 AT_ONCE = 16_384  # numbers that the store looks at on the loop thread: about 3 ms
+TERMS = 4  # of a condition that is looked at so quickly; of more, fewer numbers
 WINDOW = 50_000  # numbers that the store looks at by itself in one snapshot: about 10 ms
 SLICE = {
     matching.ROW: 20_000,
     matching.HEADER: 2000,
     matching.TEXT: 500,
 }  # messages in one stay in a reader thread
+STAY_S = 0.05  # seconds after which such a stay ends, however few messages were looked at
+TURN_S = 0.003  # the same on the loop thread
+KNOWN = 32 * 1024 * 1024  # bytes of what the index tells of the texts of one command; of more it is not asked
+COMMON = 20  # of these texts may be nearly everywhere: to look for more costs less than to ask
+NEW_FIELDS = 4  # header fields that one command has read whole, to keep them
 LOOK_UP = (b"",)  # nothing, told between two slices: a client that is gone is noticed then
 
 
@@ -100,6 +107,16 @@ def here(selected: Selected) -> Place:
     )
 
 
+async def ready(key: commands.Key) -> None:
+    """Before a `Finder` is made: where that takes some milliseconds, so did reading the command."""
+    if is_large(key):
+        await asyncio.sleep(0)
+
+
+def is_large(key: commands.Key) -> bool:
+    return effort.keys(key) > effort.MANY_KEYS
+
+
 def none_by_counts(session: Session, selected: Selected, command: commands.Search) -> bool | None:
     """None, unless keys on flags alone match nothing by the folder's counts: UNSEEN where all is read.
 
@@ -138,8 +155,9 @@ class Finder:
         scored: bool = False,
         index: Candidates | None = None,
         limited: Selected | None = None,
+        within: effort.Effort | None = None,
     ) -> None:
-        """``index`` is shared by searches for the same in several mailboxes.
+        """``index`` and the time ``within`` are shared by searches for the same in several mailboxes.
 
         In the mailbox ``limited`` no more messages are searched than one command may be about.
 
@@ -170,6 +188,8 @@ class Finder:
         self._scored = scored
         self._exact = self._condition.exact and not self._with_modseq and not scored
         self._index = {} if index is None else index
+        self._effort = effort.Effort(session) if within is None else within
+        self._many = effort.keys(key)
         self._ranges = self._within(key)
         self.short = b""  # MESSAGELIMIT's code, where not all were searched
         if limited is not None:
@@ -206,11 +226,14 @@ class Finder:
         return frozenset(found)
 
     def follow(self) -> Callable[[int], matching.Question] | None:
-        """What is asked of each later change, by the time of asking (RFC 5267 4.3); None: a ``*`` would move.
+        """What is asked of each later change, by the time of asking (RFC 5267 4.3); None: it cannot be.
 
-        Numbers mean what they did when the command came, UIDs also messages that are not there yet.
+        Numbers mean what they did when the command came, UIDs also messages that are not there yet; a ``*``
+        would move.
         """
         context = self._context
+        if self._many > effort.MAX_FOLLOWED:
+            return None
         if matching.any_key(self._key, _names_uids):
             largest = self._place.span[1]
             if matching.any_key(self._key, lambda one: _names_uids(one) and one.numbers.moves(largest)):
@@ -232,12 +255,28 @@ class Finder:
         return True
 
     async def run(self) -> AsyncGenerator[Any, None]:
-        """Searches; yields only news of how far it is (RFC 9585), now and then, and else `LOOK_UP`."""
+        """Searches; yields only news of how far it is (RFC 9585), now and then, and else `LOOK_UP`.
+
+        Raises:
+            Refused(TOO_MANY): it took longer than a command may.
+        """
+        try:
+            if not self.at_once():
+                async with aclosing(self._run()) as news:
+                    async for reply in news:
+                        self._effort.check()
+                        yield reply
+        except BaseException:
+            self._effort.stop()  # somebody may still be in a thread
+            raise
+
+    async def _run(self) -> AsyncGenerator[Any, None]:
         read = self._store.read
-        if self.at_once():
-            return
         ranges = self._ranges
         if self.question.needles:
+            async with aclosing(self._ask_index()) as news:
+                async for reply in news:
+                    yield reply
             ranges = await self._by_fields(ranges)
         if self._decided:
             self.found.uids = await read(self._present, ranges)
@@ -250,34 +289,57 @@ class Finder:
                 continue
             near, ranges = await read(self._narrow, ranges)
             few = self.question.cost < matching.TEXT and sets.size(near) <= HERE
+            few = few and self._many <= effort.MANY_KEYS
             step = FIRST_STEP
             while near:
                 if few:
                     began = time.monotonic()
-                    near = self._store.peek(self._scan, near, step)
+                    near = self._store.peek(self._scan, near, step, TURN_S)
                     few = time.monotonic() - began < LONG_S  # else their headers are long: not here
                     step = STEP
                     await asyncio.sleep(0)
                 else:
-                    near = await read(self._scan, near, SLICE[self.question.cost])
+                    near = await read(self._scan, near, SLICE[self.question.cost], STAY_S)
                 done = self._total - sets.size(near) - sets.size(ranges)
                 for reply in self._progress.at(done) or LOOK_UP:
                     yield reply
 
+    async def _ask_index(self) -> AsyncGenerator[Any, None]:
+        """Asks the index of trigrams what may hold each text that no header field tells of.
+
+        Those that must be there first; one at a time, since each may take 100 ms, until it is too much to
+        keep, or does not help.  Tells news between two of them.
+        """
+        folder_id, kept, known = self._place.folder_id, self._session.house.fields, self._index
+        asked, common = False, 0
+        for needle in sorted(self.question.needles, key=lambda one: not one.required):
+            if not search_index.usable(needle.indexed) or (needle.required and kept.has(folder_id, needle)):
+                continue
+            if needle.indexed not in known:
+                if common == COMMON or sum(rows.size for rows, _ in known.values()) > KNOWN:
+                    return
+                for reply in (self._progress.at(0) or LOOK_UP) if asked else ():
+                    yield reply
+                asked = True
+                known[needle.indexed] = await self._store.read(_asked, self._store, needle.indexed)
+            rows, needle.upto = known[needle.indexed]
+            needle.candidates, needle.few = rows, rows.few
+            common += rows.few is None
+
     async def _by_fields(self, ranges: fetch.Ranges) -> fetch.Ranges:
-        """Without what header fields that are kept rule out; the index is asked about all else."""
+        """Without what header fields that are kept rule out."""
         place, kept = self._place, self._session.house.fields
         inside = [one for one in self.question.needles if one.required and one.field]
         known = [one for one in inside if kept.has(place.folder_id, one)]
-        unknown = [one for one in self.question.needles if one not in known]
-        if unknown:
-            await self._store.read(_ask_index, self._store, unknown, self._index)
         if self._total <= fields.MAX_MESSAGES:
-            known += [one for one in inside if one in unknown and self._pays(one)]
+            more = [one for one in inside if one not in known and self._pays(one)]
+            new = set(list(dict.fromkeys(one.field for one in more))[:NEW_FIELDS])
+            known += [one for one in more if one.field in new]
         told = 0
         done: dict[tuple[bytes, str], bool] = {}  # field and text: who asks for the same again is told so
         for needle in known:
             name = needle.field, needle.text
+            self._effort.check()
             if name not in done:
                 if done:
                     await asyncio.sleep(0)  # some thousand values take a millisecond
@@ -309,7 +371,7 @@ class Finder:
         if known is not None and self._condition.sql == narrowing.EVERYTHING.sql:
             self.found.uids = known.within(left)  # nothing happened that the client does not know
             return True
-        if self._total > AT_ONCE:
+        if self._total * max(self._condition.terms, TERMS) > AT_ONCE * TERMS:
             return False
         while left:
             left = self._matches(tx, left)
@@ -359,18 +421,20 @@ class Finder:
         kept = [uid for uid, row in rows if all(needle.may_be_in(row) for needle in required)]
         return sets.runs(kept), rest
 
-    def _scan(self, tx: Tx, ranges: fetch.Ranges, budget: int) -> fetch.Ranges:
-        """Adds matches among the next ``budget`` messages; what is left."""
+    def _scan(self, tx: Tx, ranges: fetch.Ranges, budget: int, stay_s: float) -> fetch.Ranges:
+        """Adds matches among the next ``budget`` messages, or fewer after some time; what is left."""
         question, place, found = self.question, self._place, self.found
+        until, clock, check = time.monotonic() + stay_s, time.monotonic, self._effort.check
         marks = seen.get(tx, place.folder_id, place.reader) if place.reader is not None else None
         ask = question.ask
         columns = matching.COLUMNS if question.joined else matching.COLUMNS[: matching.OWN]
         score = question.score
         while ranges and budget > 0:
+            before = ranges
             rows, ranges = self._rows(tx, columns, ranges, min(PAGE, budget))
             budget -= max(len(rows), 1)
             rows = _as_read(tx, place, rows, marks)
-            reader = _reader(tx, self._store, place.folder_id, rows)
+            reader = _reader(tx, self._store, place.folder_id, rows, check)
             for row in rows:
                 if ask(row, reader):
                     found.uids.append(row[0])
@@ -378,6 +442,8 @@ class Finder:
                         found.modseqs.append(row[matching.MODSEQ])
                     if self._scored:  # what is found because it does not match has nothing to be rated by
                         found.scores.append(score(row, reader) if score is not None else 1)
+                if clock() > until:
+                    return sets.intersect(before, [(row[0] + 1, sets.MAX_NUMBER)])
         return ranges
 
 
@@ -389,13 +455,20 @@ def _as_read(tx: Tx, place: Place, rows: list[matching.Row], marks: Any) -> list
     return fetch.for_reader(tx, place, rows, matching.MODSEQ)
 
 
-def _reader(tx: Tx, store: Store, folder_id: FolderId, rows: list[matching.Row]) -> matching.Reader:
+def _reader(
+    tx: Tx,
+    store: Store,
+    folder_id: FolderId,
+    rows: list[matching.Row],
+    check: Callable[[], None] = lambda: None,
+) -> matching.Reader:
     return matching.Reader(
         (row[0] for row in rows),
         functools.partial(entries.digests, tx, folder_id),
         functools.partial(entries.bodies, tx, folder_id),
         store.read_body,
         functools.partial(entry_annotations.live, tx, folder_id),
+        check,
     )
 
 
@@ -411,15 +484,9 @@ def matching_of(
     return [row[0] for row in rows if question.ask(row, reader)]
 
 
-def _ask_index(_: Tx, store: Store, needles: list[matching.Needle], known: Candidates) -> None:
-    """Asks the index of trigrams what may hold each text."""
-    for needle in needles:
-        if not search_index.usable(needle.indexed):
-            continue
-        if needle.indexed not in known:
-            known[needle.indexed] = store.search_index().candidates(needle.indexed)
-        rows, needle.upto = known[needle.indexed]
-        needle.candidates, needle.few = rows, rows.few
+def _asked(_: Tx, store: Store, text: str) -> tuple[search_index.Rows, int]:
+    """What of the index of trigrams may hold a text."""
+    return store.search_index().candidates(text)
 
 
 async def known(selected: Selected, found: Found) -> Found:

@@ -78,6 +78,11 @@ class Rows:
             block = self._blocks[row >> 15] = bytearray(4096)
         block[(row & 32767) >> 3] |= 1 << (row & 7)
 
+    @property
+    def size(self) -> int:
+        """Bytes, about."""
+        return 5000 * len(self._blocks) + 40 * len(self.few or ())
+
     def __contains__(self, row: object) -> bool:
         assert isinstance(row, int)
         block = self._blocks.get(row >> 15)

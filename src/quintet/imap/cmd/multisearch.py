@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from quintet.errors import BadSyntax, Reason, Refused, TryLater
-from quintet.imap import contexts, find_commands, matching, names, places, searching, sets, updates
+from quintet.imap import contexts, effort, find_commands, matching, names, places, searching, sets, updates
 from quintet.imap import format as fmt
 from quintet.imap.cmd import search
 from quintet.imap.find_commands import Source
@@ -58,10 +58,12 @@ async def _search(session: Session, command: find_commands.MultiSearch) -> Async
     ]
     wanted = await session.house.store.read(_places, session.user.account_id, here, asked)
     index: searching.Candidates = {}
+    within = effort.Effort(session)
     followed = False
     for place in wanted:
         selected = here if here is not None and place.folder.id == here.folder_id else None
-        finder = await _finder(session, selected, place, command, index)
+        await searching.ready(command.key)
+        finder = await _finder(session, selected, place, command, index, within)
         async with aclosing(finder.run()) as progress:
             async for reply in progress:
                 yield reply
@@ -96,6 +98,7 @@ async def _finder(
     place: Place,
     command: find_commands.MultiSearch,
     index: searching.Candidates,
+    within: effort.Effort,
 ) -> searching.Finder:
     """A search in one of the mailboxes; numbers beyond its end are no error (RFC 7377 2)."""
     view = here.view if here is not None else None
@@ -117,7 +120,7 @@ async def _finder(
     target = searching.Place(place.folder.id, place.reader, span, ranges, recent)
     scored = command.give is not None and b"RELEVANCY" in command.give
     return searching.Finder(
-        session, target, command, command.key, command.charset, scored=scored, index=index
+        session, target, command, command.key, command.charset, scored=scored, index=index, within=within
     )
 
 

@@ -33,17 +33,12 @@ def search(session: Session, command: commands.Search, _: Input) -> Replies:
     here = session.here
     check_charset(session, command)
     contexts.check(here, command)
+    if searching.is_large(command.key):
+        return _search(session, command, None)
     if (unchanged := searching.none_by_counts(session, here, command)) is not None:
         return _ended(session, command, [_answer(session, here, command, Found())], Found(), b"", unchanged)
     try:
-        finder = searching.Finder(
-            session, searching.here(here), command, command.key, command.charset,
-            scored=b"RELEVANCY" in (command.give or ()), limited=here,
-        )  # fmt: skip
-        if command.partial is not None and finder.short:
-            raise answers.Coded(
-                finder.short.rpartition(b" ")[0], Reason.TOO_MANY, "too many messages at once"
-            )
+        finder = _finder(session, command)
         done = finder.at_once()
     except (Refused, TryLater):
         save_nothing(here, command.give)
@@ -55,6 +50,17 @@ def search(session: Session, command: commands.Search, _: Input) -> Replies:
         _save(here, chosen(command, found.uids, saving=True))
     told = [_answer(session, here, command, found), *_followed(session, here, command, finder, found)]
     return _ended(session, command, told, found, finder.short, finder.unchanged)
+
+
+def _finder(session: Session, command: commands.Search) -> searching.Finder:
+    here = session.here
+    finder = searching.Finder(
+        session, searching.here(here), command, command.key, command.charset,
+        scored=b"RELEVANCY" in (command.give or ()), limited=here,
+    )  # fmt: skip
+    if command.partial is not None and finder.short:
+        raise answers.Coded(finder.short.rpartition(b" ")[0], Reason.TOO_MANY, "too many messages at once")
+    return finder
 
 
 def _ended(
@@ -69,11 +75,14 @@ def _ended(
 
 
 async def _search(
-    session: Session, command: commands.Search, finder: searching.Finder
+    session: Session, command: commands.Search, finder: searching.Finder | None
 ) -> AsyncGenerator[Any, None]:
-    """What takes longer."""
+    """What takes longer; of many keys, others have their turn before a ``finder`` is made."""
     here = session.here
     try:
+        if finder is None:
+            await asyncio.sleep(0)
+            finder = _finder(session, command)
         async with aclosing(finder.run()) as progress:
             async for reply in progress:
                 yield reply

@@ -31,6 +31,7 @@ async def sort(session: Session, command: find_commands.Sort, _: Input) -> Async
     scored = b"RELEVANCY" in give or any(one.name == b"RELEVANCY" for one in command.criteria)
     orders = session.house.orders
     known = None if scored else orders.known(here.folder_id, Plan(command.criteria, session.comparator))
+    await searching.ready(command.key)
     try:
         finder = searching.Finder(
             session, searching.here(here), command, command.key, command.charset, scored=scored

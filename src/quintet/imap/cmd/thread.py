@@ -58,6 +58,7 @@ class Kept:
 
 async def thread(session: Session, command: find_commands.Thread, _: Input) -> AsyncGenerator[Any, None]:
     here = session.here
+    await searching.ready(command.key)
     finder = searching.Finder(session, searching.here(here), command, command.key, command.charset)
     async with aclosing(finder.run()) as news:
         async for reply in news:
