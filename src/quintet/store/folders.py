@@ -317,11 +317,12 @@ def _stir_above(tx: Tx, folder: Folder) -> None:
     )  # fmt: skip
 
 
-def rename(tx: Tx, folder_id: FolderId, new: str) -> Folder:
+def rename(tx: Tx, folder_id: FolderId, new: str, *, most: int | None = None) -> Folder:
     """Moves a folder with everything under it to another name.
 
     Renaming INBOX moves its messages to a new folder and leaves INBOX, empty, with its children
-    (RFC 9051 6.3.6).  Returns the folder that has the new name.
+    (RFC 9051 6.3.6).  Where it has more than ``most`` they stay: the caller moves them (`emptying.pour`).
+    Returns the folder that has the new name.
 
     Raises:
         Refused(NO_SUCH_FOLDER | ALREADY_EXISTS | BAD_NAME).
@@ -331,7 +332,7 @@ def rename(tx: Tx, folder_id: FolderId, new: str) -> Folder:
     if find(tx, folder.account_id, new) is not None:
         raise Refused(Reason.ALREADY_EXISTS, new)
     if folder.name == INBOX:
-        return _rename_inbox(tx, folder, new)
+        return _rename_inbox(tx, folder, new, most)
     if new.startswith(folder.name + "/"):
         raise Refused(Reason.BAD_NAME, new)  # into itself
     children = _below(tx, folder.account_id, folder.name)
@@ -363,13 +364,13 @@ def rename(tx: Tx, folder_id: FolderId, new: str) -> Folder:
     return get(tx, folder_id)
 
 
-def _rename_inbox(tx: Tx, inbox: Folder, new: str) -> Folder:
-    from quintet.store import annotations, entries  # they need this module
-    from quintet.store.entry_annotations import EVERYBODY, Along
+def _rename_inbox(tx: Tx, inbox: Folder, new: str, most: int | None) -> Folder:
+    from quintet.store import annotations, emptying  # they need this module
 
     target = create(tx, inbox.account_id, new)
     annotations.copy(tx, inbox.id, target.id)  # RFC 5464 4.1
-    entries.move(tx, inbox.id, entries.uids(tx, inbox.id), target.id, along=Along(reader=EVERYBODY))
+    if most is None or inbox.messages <= most:
+        emptying.pour(tx, inbox.id, target.id)
     return get(tx, target.id)
 
 

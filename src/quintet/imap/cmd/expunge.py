@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from quintet.errors import Reason, Refused
 from quintet.imap import limits, sets, updates
+from quintet.imap.pace import Pace
 from quintet.net.seam import Pending
 from quintet.store import entries, folders
 from quintet.store.db import bounded
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from quintet.store.model import Folder, FolderId, Uid
 
 Ranges = list[tuple[int, int]]
-SLICE = 1000  # messages taken away in one transaction: 20 ms or so
+SLICE = 1000  # messages taken away in one transaction at most: 5 ms or so (`pace`)
 FEW = 16  # messages that are taken away between two turns of the loop
 SMALL = 2000  # messages of a mailbox in which what is marked is found in half a millisecond
 
@@ -98,17 +99,19 @@ async def removals(
     session: Session, here: Selected, ranges: list[tuple[int, int]] | None
 ) -> AsyncGenerator[list[Uid], None]:
     """Removes what is \\Deleted, in UID ``ranges`` or all, a transaction's worth at a time; what went."""
-    write = session.house.store.write
+    stored = session.house.store
     if ranges is not None:
-        for uids in here.view.batches(ranges, SLICE):
-            yield await write(_remove, here.folder_id, uids)
+        pace = Pace(here.view.count(ranges), SLICE)
+        for page in here.view.batches(ranges, SLICE):
+            for uids in pace.pieces(page):
+                yield await pace.write(stored, len(uids), _remove, here.folder_id, uids)
         return
-    peek = session.house.store.peek
-    after = 0
+    peek = stored.peek
+    after, pace = 0, Pace(peek(folders.get, here.folder_id).deleted, SLICE)
     while (folder := peek(folders.get, here.folder_id)).deleted:
         few = folder.deleted <= FEW and folder.messages <= SMALL
-        limit = FEW if few else SLICE
-        gone = await write(_remove_after, here.folder_id, after, limit)
+        limit = FEW if few else max(pace.size, FEW + 1)  # else it would be looked for on the loop
+        gone = await pace.write(stored, limit, _remove_after, here.folder_id, after, limit)
         if gone:
             yield gone
         if len(gone) < limit:

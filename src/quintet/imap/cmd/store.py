@@ -11,6 +11,7 @@ from quintet.errors import BadSyntax, Reason, Refused
 from quintet.imap import answers, commands, limits, sets, updates
 from quintet.imap import format as fmt
 from quintet.imap.cmd import fetch
+from quintet.imap.pace import Pace
 from quintet.imap.progress import Progress
 from quintet.imap.selected import MAX_KEYWORDS as MAX_HERE
 from quintet.net.seam import Pending
@@ -32,7 +33,7 @@ MAX_KEYWORD = 64  # octets of one keyword
 MAX_KEYWORDS = 50  # of one command
 MAX_LATE = 500  # of a page: messages that changed meanwhile whose state is told unasked
 FEW = 32  # messages changed between two turns of the loop
-PAGE = 1000  # messages changed in one transaction; the writer is everybody's
+PAGE = 1000  # messages changed in one transaction at most (`pace`); the writer is everybody's
 
 
 def store(session: Session, command: commands.Store, _: Input) -> Replies:
@@ -82,10 +83,11 @@ async def _many(
 ) -> AsyncGenerator[Any, None]:
     here, stored = session.here, session.house.store
     modified: list[int] = []
-    news, changed = Progress(session, command.tag, here.view.count(ranges)), 0
+    total, changed = here.view.count(ranges), 0
+    news, pace = Progress(session, command.tag, total), Pace(total, PAGE)
     alone = False  # nobody else changed anything
-    for page in here.view.batches(ranges, PAGE):
-        done = await stored.write(_change, here, page, change, note)
+    for page in (some for batch in here.view.batches(ranges, PAGE) for some in pace.pieces(batch)):
+        done = await pace.write(stored, len(page), _change, here, page, change, note)
         note = None  # of the first page only: a note is for people
         modified += done.refused
         changed += len(page)
