@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from quintet.imap import tree as trees
 from quintet.imap.cmd import expunge, fetch, fetch_bodies, fetch_whole, listing, thread
 from quintet.imap.commands import Item
 from quintet.net.memory import Talk
-from quintet.store import access, entries, groups, hints, search
+from quintet.store import access, entries, folders, groups, hints, search
 from quintet.store.model import AccountId, FolderId
 from tests.unit.imap.world import World, letter, open_world
 
@@ -199,6 +200,52 @@ async def test_newsgroups_that_are_kept_are_told_as_they_are(
         # rights of its own: each sees other groups, and nothing is kept
         await world.store.write(access.grant, world.folder("Groups/comp.os").id, "bob@example.org", "lr")
         assert b"comp.os" not in (await compare())[0]
+        await talk.end()
+
+
+async def test_many_subscriptions_are_looked_up_by_a_reader_and_told_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 5258 3.1: what is subscribed is told, also where newsgroups are not listed.
+
+    Each is looked for, so from `listing.PAGE` on that is no work for the loop.
+    """
+    most = 12
+    monkeypatch.setattr(listing, "PAGE", most)
+    at_once: list[bool] = []
+    few = listing._few
+
+    def noting(*args: Any) -> Any:
+        told = few(*args)
+        at_once.append(told is not None)
+        return told
+
+    monkeypatch.setattr(listing, "_few", noting)
+    said = ('LIST (SUBSCRIBED) "" "*"', 'LIST (SUBSCRIBED) "" "Groups/*" RETURN (CHILDREN)')
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        world.config = replace(world.config, list_groups=False)
+        account = world.folder("INBOX").account_id
+        for name in ("comp.lang", "alt.x"):
+            await world.store.write(groups.create, name)
+        talk = await talk_to(world)
+        names = ["Groups/comp.lang", "Groups/alt.x", *(f"gone{number:02}" for number in range(most))]
+        have = len(world.store.peek(folders.subscriptions, account))
+        for name in names[: most - 1 - have]:
+            await world.store.write(folders.subscribe, account, name)
+        assert not world.store.peek(folders.subscribes, account, most)
+        small = [await ask(talk, one) for one in said]
+        assert at_once == [True, True]
+        assert all(b'"/" Groups/alt.x\r\n' in told for told in small)
+        await world.store.write(folders.subscribe, account, "Zz")
+        assert world.store.peek(folders.subscribes, account, most)
+        large = [await ask(talk, one) for one in said]
+        assert at_once[2:] == [False, False]
+        assert b" Zz\r\n" in large[0]
+        rest = [b"".join(line for line in told.splitlines(True) if b" Zz\r\n" not in line) for told in large]
+        assert rest == small
+        monkeypatch.setattr(listing, "PAGE", 200)
+        assert [await ask(talk, one) for one in said] == large
+        assert at_once[4:] == [True, True]
         await talk.end()
 
 

@@ -122,8 +122,6 @@ def _few(tx: Tx, session: Session, command: commands.List, asked: list[str]) -> 
     """On the loop thread, of those who have few mailboxes beside newsgroups; None where there may be many."""
     account, house = session.user.account_id, session.house
     apart = _apart(session, command)
-    if _hidden(session, command) and folders.subscribes(tx, account, PAGE):
-        return None
     if tree.is_small(tx, account, asked, groups=house.config.list_groups, most=PAGE):
         if b"REMOTE" in command.select:
             return _lines(session.utf8, _chosen(tx, session, command, asked), _word(command))
