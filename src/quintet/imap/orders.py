@@ -225,10 +225,12 @@ def _keys_of(tx: Tx, folder_id: FolderId, uids: Sequence[int], plan: Plan) -> li
 
 
 def _merged(chunks: list[list[Key]]) -> array[int]:
-    """The numbers of all; takes the keys away, because to free 100,000 would hold the loop for 15 ms."""
+    """The numbers of all; takes the keys away, some at a time: to free 100,000 holds everybody for 15 ms."""
     keys: Iterator[Key] | list[Key] = chunks[0] if len(chunks) == 1 else heapq.merge(*chunks)
     uids = array("I", map(uid_of, keys))
-    chunks.clear()
+    del keys
+    while chunks:
+        chunks.pop()
     return uids
 
 

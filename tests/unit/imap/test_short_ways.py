@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -514,3 +515,27 @@ async def test_a_usual_page_with_envelopes_needs_no_task(
         assert await ask(talk, "FETCH 1:* (UID FLAGS ENVELOPE BODYSTRUCTURE)") == short
         assert len(begun) == 1
         assert short.count(b"ENVELOPE") >= 50
+
+
+@pytest.mark.parametrize("algorithm", sorted(threads.ALGORITHMS))
+def test_very_many_letters_are_threaded_by_parts_alike(
+    algorithm: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 5256 3: by sent date, and where that is the same by number; also where all dates are."""
+    rng = random.Random(5)
+    for days in (1, 3, 1000):
+        letters = [
+            threads.Letter(
+                uid, f"<{uid}@x>", (f"<{rng.randrange(1, 400)}@x>",) if uid % 3 else (),
+                rng.randrange(days), b"s%d" % rng.randrange(60), bool(uid % 2),
+            )
+            for uid in range(1, 300)
+        ]  # fmt: skip
+        whole = threads.write(threads.ALGORITHMS[algorithm](letters))
+        with monkeypatch.context() as patched:
+            patched.setattr(threads, "WHOLE", 3)
+            patched.setattr(threads, "CHUNK", 4)
+            heads = threads.ALGORITHMS[algorithm](letters)
+            assert threads.write(heads) == whole
+            threads.let_go(heads)
+            assert heads == []
