@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from array import array
 from collections.abc import Iterable
 from itertools import chain
@@ -26,6 +27,16 @@ if TYPE_CHECKING:
 # though \\Seen is each reader's own in a shared folder, because a client that hears READ-ONLY keeps no marks.
 _WRITING = frozenset("iswten")
 MAX_KEYWORDS = 1000  # in one mailbox; the line that names them stays below the 64 KiB that clients can read
+
+
+@functools.lru_cache(maxsize=64)  # most mailboxes have the same few keywords, or none; 64 KB each at most
+def _flag_lines(keywords: tuple[str, ...], may: int, may_name: bool) -> bytes:
+    """``may``: the system flags that can be changed; ``may_name``: and keywords."""
+    words = sorted(keywords)
+    permanent = fmt.flags(may, words if may_name else ())
+    if may_name and len(words) < MAX_KEYWORDS:
+        permanent = (permanent + b" \\*").strip()  # new keywords can be made
+    return b"* FLAGS (%b)\r\n* OK [PERMANENTFLAGS (%b)] Kept\r\n" % (fmt.flags(31, words), permanent)
 
 
 class Selected:
@@ -134,14 +145,8 @@ class Selected:
 
     def flag_lines(self) -> bytes:
         """``FLAGS`` and ``PERMANENTFLAGS`` (RFC 9051 7.3.5, 7.1)."""
-        keywords = sorted(self.keywords.values())
-        words = fmt.flags(31, keywords)
-        permanent = fmt.flags(self.changeable(), keywords if "w" in self.rights else ())
-        if "w" in self.rights and not self.read_only and len(self.keywords) < MAX_KEYWORDS:
-            permanent = (permanent + b" \\*").strip()  # new keywords can be made
-        if self.read_only:
-            permanent = b""
-        return b"* FLAGS (%b)\r\n* OK [PERMANENTFLAGS (%b)] Kept\r\n" % (words, permanent)
+        may_name = "w" in self.rights and not self.read_only
+        return _flag_lines(tuple(self.keywords.values()), self.changeable(), may_name)
 
     def new_keywords(self, _: Session, changed: Iterable[Changed]) -> bytes:
         """Names keywords before they are first used (RFC 9051 7.3.5), b"" if all are known."""

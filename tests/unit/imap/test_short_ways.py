@@ -12,7 +12,7 @@ import pytest
 
 from quintet.imap import fields, matching, orders, render, searching, threads
 from quintet.imap import tree as trees
-from quintet.imap.cmd import expunge, fetch, fetch_bodies, fetch_whole, listing, thread
+from quintet.imap.cmd import expunge, fetch, fetch_bodies, fetch_whole, listing, select, thread
 from quintet.imap.commands import Item
 from quintet.net.memory import Talk
 from quintet.store import access, entries, folders, groups, hints, search
@@ -539,3 +539,54 @@ def test_very_many_letters_are_threaded_by_parts_alike(
             assert threads.write(heads) == whole
             threads.let_go(heads)
             assert heads == []
+
+
+async def test_a_mailbox_that_is_known_is_selected_as_one_that_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 9051 6.3.2; what is kept of a mailbox holds until something in it changes."""
+    known: list[bool] = []
+    find = select._known
+
+    def noting(*args: Any) -> Any:
+        found = find(*args)
+        known.append(found is not None)
+        return found
+
+    async with open_world(tmp_path / "data", people=("alice", "bob")) as world:
+        await world.given("folder place")
+        await world.fill("place", 5)
+        await world.given("folder shared of bob")
+        await world.given("shared of bob grants alice lr")
+        talk = await talk_to(world)
+        names = ("place", "inbox", "Users/bob@example.org/shared", "nowhere")
+
+        async def all_of_them() -> list[bytes]:
+            told = []
+            for name in names:
+                for word in ("SELECT", "EXAMINE"):
+                    await ask(talk, "UNSELECT")
+                    told.append(await ask(talk, f"{word} {name}"))
+            return told
+
+        async def compare() -> list[bytes]:
+            monkeypatch.setattr(select, "_known", never)
+            await all_of_them()  # then nothing is \Recent any more
+            told = await all_of_them()
+            monkeypatch.setattr(select, "_known", noting)
+            known.clear()
+            assert await all_of_them() == told
+            return told
+
+        first = await compare()
+        assert known == [True] * 4 + [False] * 4
+        assert b"t NO [NONEXISTENT]" in first[6]
+        for act in ("flag place 2 \\Seen work", "expunge place 1", "deliver 2 to place", "expunge place 4"):
+            await world.do(act)
+            assert (await compare())[0] != first[0]
+        assert known == [False] * 2 + [True] * 2 + [False] * 4, "with gaps its numbers are read"
+        await ask(talk, "RENAME place nowhere")
+        told = await compare()
+        assert b"t NO [NONEXISTENT]" in told[0]
+        assert b"* 5 EXISTS" in told[6]
+        await talk.end()

@@ -17,7 +17,7 @@ from quintet.imap.cmd import annotate, expunge, resync
 from quintet.imap.cmd.listing import USES
 from quintet.imap.selected import Selected
 from quintet.imap.view import View
-from quintet.store import entries, glance
+from quintet.store import entries, folders, glance
 from quintet.store.model import FolderId, FolderKind
 from quintet.values import dataclass
 
@@ -68,13 +68,27 @@ def select(session: Session, command: commands.Select, _: Input) -> Replies:
         session.enable((b"CONDSTORE",))
     try:
         name = names.decode(command.mailbox, utf8=session.utf8)
-        opened = session.house.store.peek(look, session.user.account_id, name, SMALL, session.house.shapes)
+        opened = _known(session, name) or session.house.store.peek(
+            look, session.user.account_id, name, SMALL, session.house.shapes
+        )
     except Refused as error:
         return [prefix, answers.problem(error, command)]
     needs_recent = _wants_recent(session, command, opened.place)
     if (opened.uids is None and not opened.dense) or command.resync or needs_recent:
         return _select_waiting(session, command, opened, prefix)
     return [prefix + _enter(session, command, opened) + _selected(session, command)]
+
+
+def _known(session: Session, name: str) -> Opened | None:
+    """As `look`, with one question: of an own mailbox without gaps in which nothing changed since it."""
+    if name.startswith(names.RESERVED):
+        return None
+    folder = session.house.store.ask(folders.find, session.user.account_id, name)
+    known = None if folder is None else session.house.shapes.get(folder.id)
+    if folder is None or known is None or known.modseq != folder.highest_modseq or not known.dense:
+        return None
+    where = places.Place(folder, name, places.ALL_RIGHTS, None)
+    return Opened(where, known.first, folder.messages, True, None, known.keywords)
 
 
 def look(tx: Tx, account_id: AccountId, name: str, most: int, shapes: Shapes) -> Opened:
