@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quintet.imap import matching, progress, searching
-from quintet.imap.cmd import copy, store
+from quintet.imap.cmd import copy, mailboxes, store
 from quintet.net.memory import Talk
 from tests.unit.imap.world import open_world
 
@@ -49,6 +49,28 @@ async def test_numbers_rise_to_the_whole(
         assert numbers == sorted(set(numbers))
         assert {total for _, total in told} == {b"40"}
         assert numbers[-1] < 40  # section 4: the goal is for the tagged answer
+        await talk.end()
+
+
+@pytest.mark.parametrize("command", [b"RENAME INBOX Old", b"DELETE Large"])
+async def test_what_empties_a_large_mailbox_says_how_far_it_is(
+    command: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailboxes, "WHOLE", 5)
+    async with open_world(tmp_path / "data", people=("alice",)) as world:
+        await world.given("folder Large")
+        await world.fill("INBOX" if b"INBOX" in command else "Large", 40)
+        talk = Talk(world.service)
+        await talk.begin()
+        await talk.send(b"a LOGIN alice@example.org demo\r\n")
+        talk.take()
+        world.clock.step_s = 3.0
+        told = await _told(talk, b"slow", command)
+        numbers = [int(done) for done, _ in told]
+        assert len(numbers) >= 2
+        assert numbers == sorted(numbers)
+        assert {total for _, total in told} == {b"40"}
+        assert numbers[-1] < 40
         await talk.end()
 
 
