@@ -27,7 +27,7 @@ from quintet.net.seam import Peer
 from quintet.store import bringing, entries, groups, jobs
 from quintet.store.content import Content, content_of
 from quintet.store.db import Tx
-from quintet.store.model import Folder, Uid
+from quintet.store.model import Folder, FolderId, Uid
 from quintet.store.store import Store
 from quintet.values import dataclass
 
@@ -164,6 +164,7 @@ class Gateways:
         self._store, self._clock, self._host = store, clock, host.lower()
         self._gateways = [one for one in gateways if one.mails or one.digest_to]
         self._owner = f"{os.getpid()}.{clock.token(4)}"
+        self._noted: set[str] = set()  # addresses of gateways whose first time is in the store
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -201,6 +202,7 @@ class Gateways:
             await self._store.write(jobs.finish, JOB, self._owner, self._clock.now())
 
     async def _each(self, gateway: Gateway) -> int:
+        await self._note(gateway)
         folder = self._folder(gateway)
         if folder is None:
             return 0
@@ -217,7 +219,7 @@ class Gateways:
     async def _mail(self, gateway: Gateway, folder: Folder) -> int:
         source = f"gateway {gateway.address.lower()} {folder.id}"
         count = 0
-        read = await self._begin(source, folder)
+        read = await self._begin(gateway, source, folder)
         while read < folder.high:
             fresh, upto = await self._fresh(folder, read)
             works = [
@@ -239,13 +241,18 @@ class Gateways:
             or bool(gateway.list_id and gateway.list_id.lower() in _list_ids(digest))
         )
 
-    async def _begin(self, source: str, folder: Folder) -> int:
-        """The number up to which a group was read; what was there before the first time counts as read."""
+    async def _begin(self, gateway: Gateway, source: str, folder: Folder) -> int:
+        """The number up to which a group was read; what came before the gateway was there counts as read."""
         text = await self._store.read(bringing.mark, source)
-        if text:
-            return int(text.split()[0])
-        await self._store.write(bringing.set_mark, source, f"{folder.high} {self._clock.now()}")
-        return folder.high
+        if not text:
+            text = await self._store.write(_begun, _name(gateway), source, folder.id)
+        return int(text.split()[0])
+
+    async def _note(self, gateway: Gateway) -> None:
+        """Remembers since when there is this gateway: its group may be made later."""
+        if gateway.address not in self._noted:
+            await self._store.write(_first_seen, _name(gateway))
+            self._noted.add(gateway.address)
 
     async def _fresh(self, folder: Folder, read: int, most: int = PAGE) -> tuple[list[Fresh], int]:
         """Articles behind a number, and the number up to which these are all.
@@ -283,7 +290,7 @@ class Gateways:
 
     async def _digest(self, gateway: Gateway, folder: Folder) -> int:
         source = f"digest {gateway.address.lower()} {folder.id}"
-        read = await self._begin(source, folder)
+        read = await self._begin(gateway, source, folder)
         sent_at = int((await self._store.read(bringing.mark, source)).split()[1])
         now = self._clock.now()
         if read >= folder.high or now < sent_at + round(gateway.digest_hours * HOUR_MS):
@@ -356,6 +363,33 @@ def _letter(one: Fresh) -> Content:
 def _text(digest: Digest, name: str) -> str:
     value = digest.header(name)
     return "" if value is None else " ".join(headers.decode_words(value).split())[:200]
+
+
+def _name(gateway: Gateway) -> str:
+    return f"gateway {gateway.address.lower()}"
+
+
+def _first_seen(tx: Tx, name: str) -> int:
+    """Since when there is a gateway: noted at its first look."""
+    text = bringing.mark(tx, name)
+    if not text:
+        text = str(tx.now)
+        bringing.set_mark(tx, name, text)
+    return int(text)
+
+
+def _begun(tx: Tx, name: str, source: str, folder_id: FolderId) -> str:
+    """Notes where reading a group begins: behind what came before there was the gateway.
+
+    A group is seen at the next look only, and may have articles by then.
+    """
+    since, folder = _first_seen(tx, name), groups.get(tx, folder_id)
+    read = folder.high
+    if folder.created_at > since:  # what was imported into it may be older
+        read = entries.last_until(tx, folder_id, since)
+    text = f"{read} {tx.now}"
+    bringing.set_mark(tx, source, text)
+    return text
 
 
 def _file_all(tx: Tx, works: Sequence[filing.Work], source: str, read: int, mark_: str) -> bool:

@@ -446,6 +446,15 @@ def received_before(tx: Tx, folder_id: FolderId, before: int, limit: int = 1000)
     return found
 
 
+def last_until(tx: Tx, folder_id: FolderId, until: int) -> int:
+    """The highest number that arrived until a time; 0 when there is none."""
+    found = tx.value(
+        "SELECT uid FROM entry WHERE folder_id = ? AND received_at <= ? ORDER BY uid DESC LIMIT 1",
+        folder_id, until,
+    )  # fmt: skip
+    return int(found or 0)
+
+
 def _entry(row: tuple[Any, ...]) -> Entry:
     ids, arrived, rest = row[:4], row[4:7], row[8:]
     return Entry(

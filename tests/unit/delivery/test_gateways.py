@@ -16,7 +16,7 @@ from quintet.delivery.envelope import Envelope, mailbox
 from quintet.delivery.gateways import Gateways
 from quintet.errors import Reason, Refused
 from quintet.net.seam import Peer
-from quintet.store import articles, check, entries, groups, lists
+from quintet.store import articles, bringing, check, entries, groups, lists
 from quintet.store.content import content_of
 from tests.unit.delivery.conftest import Out
 from tests.unit.delivery.test_lists import away, run
@@ -203,6 +203,38 @@ async def test_only_from_the_time_of_the_gateway_on_and_nothing_is_lost_between_
     other = Gateways(gate.house.store, [gate.gateway], host="x", clock=gate.house.clock)
     assert await other.round() == 0
     assert len(await gate.sent()) == 3
+
+
+async def test_a_group_that_is_made_later_loses_nothing_before_the_next_look(out: Out) -> None:
+    gate = Gate(out, digest_to=("dora@far.example",), digest_hours=2.0)
+    assert await gate.work.round() == 0  # there is no group yet
+    gate.house.clock.advance(5)
+    await gate.house.store.write(groups.create, GROUP)
+    for number in range(2):
+        await gate.post(str(number))
+    gate.house.clock.advance(25)
+    again = Gateways(gate.house.store, [gate.gateway], host="x", clock=gate.house.clock)  # after a restart
+    assert await again.round() == 2
+    assert await again.round() == 0
+    assert {row.address for row in await away(out)} == {THEIRS}
+    gate.house.clock.advance(2 * 3600)
+    assert await again.round() == 1
+    made = email.message_from_bytes((await gate.sent())[-1], policy=email.policy.default)
+    assert made["Subject"] == f"{GROUP} digest, 2 articles"
+
+
+async def test_what_was_brought_into_a_later_group_from_before_is_not_mailed(out: Out) -> None:
+    gate = Gate(out)
+    old = gate.house.clock.now() - 86_400_000
+    await gate.work.round()
+    gate.house.clock.advance(5)
+    folder = await gate.house.store.write(groups.create, GROUP)
+    text = b"From: a@b.example\r\nSubject: s\r\nMessage-ID: <old@x>\r\nNewsgroups: local.talk\r\n\r\nx\r\n"
+    one = bringing.Brought("<old@x>", ((folder.id, 7),), content_of(text), b"x!y", b"x local.talk:7", old)
+    assert await gate.house.store.write(bringing.bring, [one], "spool", "1") == 1
+    await gate.post("new")
+    assert await gate.work.round() == 1
+    assert b"Message-ID: <new@news>" in (await gate.sent())[0]
 
 
 async def test_directions(out: Out) -> None:
