@@ -17,6 +17,7 @@ from quintet.nntp.commands import Command
 from quintet.nntp.replies import END
 from quintet.nntp.wire import Status
 from quintet.policy.wildmat import Wildmat, wildmat
+from quintet.store import groups
 from quintet.store.model import Folder, FolderId
 from quintet.values import dataclass
 
@@ -44,7 +45,7 @@ def _times(folder: Folder) -> bytes:
 
 def _description(folder: Folder) -> bytes:
     """RFC 3977 7.6.6; groups without a description are left out."""
-    text = " ".join(folder.description.split())
+    text = groups.described(folder)
     return f"{folder.name}\t{text}\r\n".encode() if text else b""
 
 

@@ -27,6 +27,7 @@ from quintet.store.model import (
 
 _PART = r"[^\x00-\x20*,?!\[\]\\/:.\x7f]+"  # RFC 5536 3.1.4, RFC 3977 4.1: no wildmat characters
 _NAME = re.compile(rf"(?!poster\Z){_PART}(?:\.{_PART})*")  # no empty parts; Followup-To has another "poster"
+_MODERATED = re.compile(r"[ \t]*\(moderated\)[ \t]*\Z", re.IGNORECASE)
 MAX_NAME = 460  # bytes; a response line has 512 (RFC 3977 3.1)
 
 _NUMBER = (
@@ -53,11 +54,23 @@ def create(
         raise Refused(Reason.BAD_NAME, name)
     owner = accounts.news(tx)
     folder = folders.create(
-        tx, owner.id, name, FolderKind.GROUP, status=status, description=description, created_by=created_by
-    )
+        tx, owner.id, name, FolderKind.GROUP, status=status, description=_unmarked(description),
+        created_by=created_by,
+    )  # fmt: skip
     if moderator:
         return change(tx, folder.id, moderator=moderator)
     return folder
+
+
+def described(folder: Folder) -> str:
+    """A group's description as newsgroups lists have it: that of a moderated one says so (RFC 5537 5.2)."""
+    text = " ".join(_unmarked(folder.description).split())
+    return f"{text} (Moderated)" if text and folder.status == "m" else text
+
+
+def _unmarked(description: str) -> str:
+    """Without "(Moderated)", which the group's status says."""
+    return _MODERATED.sub("", description)
 
 
 def find(tx: Tx, name: str) -> Folder | None:
@@ -94,7 +107,7 @@ def change(
         "UPDATE folder SET status = ?, description = ?, moderator = ?, quota_bytes = ?, quota_messages = ?,"
         " changed_modseq = ?, highest_modseq = ?, changed_at = ? WHERE id = ?",
         old.status if status is None else status,
-        old.description if description is None else description,
+        old.description if description is None else _unmarked(description),
         old.moderator if moderator is None else moderator,
         old.quota_bytes if quota_bytes is None else quota_bytes,
         old.quota_messages if quota_messages is None else quota_messages,

@@ -119,8 +119,8 @@ def _page(tx: Tx, after: tuple[int, int]) -> list[Leaving]:
 def _write_groups(db: Path, spool: Path, groups: Sequence[Folder]) -> None:
     lines = [inn.Group(one.name, one.high, one.low, one.status) for one in groups]
     _replace(db / "active", "".join(map(inn.active_line, lines)))
-    described = [f"{one.name}\t{one.description}\n" for one in groups if one.description]
-    _replace(db / "newsgroups", "".join(described))
+    described = [(one.name, stored.described(one)) for one in groups]
+    _replace(db / "newsgroups", "".join([f"{name}\t{text}\n" for name, text in described if text]))
     born = [f"{one.name} {one.created_at // 1000} {one.created_by or 'usenet'}\n" for one in groups]
     _replace(db / "active.times", "".join(born))
     numbered = [f"{one.name.replace('.', '/')} {at}\n" for at, one in enumerate(groups, 1)]
