@@ -224,6 +224,7 @@ class Additions:
     locks: Callable[[str], Sequence[Element]] | None = None  # of a Message-ID. RFC 8315 3.1, 3.2
     keys: Callable[[str], Sequence[Element]] | None = None  # of the article that is taken back. RFC 8315 3.3
     drop: frozenset[bytes] = frozenset()  # fields that are not to be seen
+    injected: bool = False  # Injection-Date although the poster gave Message-ID and Date
 
 
 def complete(proto: Proto, add: Additions) -> bytes:
@@ -250,7 +251,8 @@ def complete(proto: Proto, add: Additions) -> bytes:
 
 def missing(have: Container[bytes], add: Additions) -> list[tuple[str, str]]:
     """What every article has, and one with these fields has not; "" leaves one out."""
-    date = "" if b"date" in have and b"message-id" in have else headers.format_date(add.now)
+    both = b"date" in have and b"message-id" in have
+    date = "" if both and not add.injected else headers.format_date(add.now)
     fields: list[tuple[str, str]] = []
     if b"date" not in have:
         fields.append(("Date", date))

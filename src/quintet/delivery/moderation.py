@@ -135,6 +135,7 @@ class Moderation:
                 _chunks(approved(data, moderator)),
                 group=one.group,
                 grants=_Everything(),
+                approval=True,
             )
         except Refused as problem:
             if problem.reason is not Reason.DUPLICATE:

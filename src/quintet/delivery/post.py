@@ -127,13 +127,15 @@ class PostOffice:
         received_at: int | None = None,
         recommended: str = "",
         grants: Grants | None = None,
+        approval: bool = False,
     ) -> Posted:
         """Takes one article (header, blank line, body; un-stuffed) into its groups, or to their moderator.
 
         ``group``: the message is put into that group by hand: a missing Newsgroups or Subject is added,
         fields of transport are dropped instead of refused, and it may be old.  ``received_at`` (ms) is now
         if not given; ``recommended`` the Message-ID used when there is none.  ``grants`` says what the poster
-        may besides what the store says.
+        may besides what the store says; ``approval``, that it is a submission that was approved, perhaps long
+        after its Date: Injection-Date tells when, or others would find it too old.
         When it returns the article is on disk.
 
         Raises:
@@ -144,7 +146,9 @@ class PostOffice:
             TryLater: no space, no room, no numbers; nothing was kept.
         """
         try:
-            posted = await self._take(identity, peer, chunks, group, received_at, recommended, grants)
+            posted = await self._take(
+                identity, peer, chunks, group, received_at, recommended, grants, approval=approval
+            )
         except Problem as problem:
             metrics.ARTICLES_IN.labels(problem.reason.name.lower()).inc()
             logger.info("article refused", conn=peer.id, reason=problem.reason.name.lower(), why=problem.text)
@@ -162,6 +166,8 @@ class PostOffice:
         received_at: int | None,
         recommended: str,
         grants: Grants | None,
+        *,
+        approval: bool,
     ) -> Posted:
         now, config = self.clock.now(), self.config
         head, lead, whole = await _lead(chunks, by_hand=bool(group))
@@ -179,9 +185,8 @@ class PostOffice:
         else:
             more = self.additions(identity, peer, message_id, now, proto.groups)
             if group and grants is not None:
-                more = replace(
-                    more, sender=None
-                )  # a gateway's own or a poster's, whatever `sender` says: RFC 5537 3.10.2
+                # a gateway's own or a poster's, whatever `sender` says: RFC 5537 3.10.2
+                more = replace(more, sender=None, injected=approval)
             header = inject.complete(proto, more)
         if whole and not (moderator or verb or group) and received_at is None:
             places = await self._file_plain(identity, peer, proto, targets, header, lead)

@@ -12,6 +12,7 @@ from quintet.delivery import moderation, modqueue
 from quintet.delivery.control.letters import Letters
 from quintet.delivery.moderation import Moderation
 from quintet.errors import Reason, Refused, TryLater
+from quintet.message.headers import format_date
 from quintet.store import access, accounts, entries, folders, groups, jobs, trace
 from quintet.store.model import NEWS, Folder
 from tests.support.newshouse import HOST, NewsHouse, news_house
@@ -100,6 +101,19 @@ async def test_moved_to_approved_it_is_posted_under_its_name(tmp_path: Path) -> 
         assert one.folder("Moderation/local.mod/Approved").messages == 0
         events = [event.event for event in one.house.store.peek(trace.follow, "<s1@x>")]
         assert events == ["submitted", "posted", "approved"]
+
+
+async def test_one_that_waited_long_tells_when_it_was_approved(tmp_path: Path) -> None:
+    """RFC 5537 3.6: by its Date alone it would be too old for others, whose limit is ten days."""
+    async with desk(tmp_path) as one:
+        await one.house.post(article())
+        date = format_date(one.house.clock.now()).encode()
+        one.house.clock.advance(12 * 86_400)
+        await one.put("Approved")
+        assert await one.desk.once() == 1
+        data = one.house.article("local.mod", 1)
+        assert b"\r\nDate: %b\r\n" % date in data
+        assert b"\r\nInjection-Date: %b\r\n" % format_date(one.house.clock.now()).encode() in data
 
 
 @pytest.mark.parametrize(("word", "messages"), [("$Approved", 1), ("$rejected", 0)])
