@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from quintet.message.digest import Digest
 from quintet.store import dialect
 from quintet.store.db import Tx, bounded
-from quintet.store.model import BodyRef, MessageId
+from quintet.store.model import AccountId, BodyRef, FolderId, MessageId
 from quintet.values import dataclass
 
 LEASE_MS = 120_000  # a range that was not heard of for so long is taken by another
@@ -98,11 +98,21 @@ def rewind(tx: Tx, name: str, since: int) -> None:
     first = tx.value("SELECT min(id) FROM history WHERE arrived_at >= ? AND gone = 0", since)
     if first is not None:
         tx.run("UPDATE feed SET next_row = ? WHERE name = ? AND next_row > ?", first, name, first)
+        _call(tx)
 
 
 @bounded()
 def pause(tx: Tx, name: str, paused: bool) -> None:
     tx.run("UPDATE feed SET paused = ? WHERE name = ?", int(paused), name)
+    if not paused:
+        _call(tx)
+
+
+def _call(tx: Tx) -> None:
+    """Wakes the feeds, as a new article in any group does: what they may send has changed."""
+    found = tx.one("SELECT account_id, id FROM folder WHERE kind = 'group' LIMIT 1")
+    if found is not None:
+        tx.hint(AccountId(found[0]), FolderId(found[1]))
 
 
 @bounded()

@@ -392,6 +392,23 @@ async def test_a_paused_feed_sends_nothing(house: House) -> None:
         await until(lambda: house.sent == ["<a@x>", "<b@x>"])
 
 
+async def test_who_lets_it_go_on_or_go_back_waits_for_no_look(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeders, "LOOK_S", 3600.0)
+    async with house.feed():
+        await house.put("1@x")
+        await until(lambda: house.sent == ["<1@x>"])
+        await house.store.write(feeding.pause, "them", True)
+        await house.put("2@x")
+        await asyncio.sleep(0.05)
+        assert house.sent == ["<1@x>"]
+        await house.store.write(feeding.pause, "them", False)
+        await until(lambda: house.sent == ["<1@x>", "<2@x>"])
+        await house.store.write(feeding.rewind, "them", 0)
+        await until(lambda: house.sent[2:] == ["<1@x>", "<2@x>"])
+
+
 async def test_who_ends_in_the_middle_offers_nothing_twice(house: House) -> None:
     """A server that is stopped and started again goes on where it was."""
     names = [f"{number}@x" for number in range(130)]
