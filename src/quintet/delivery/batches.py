@@ -251,6 +251,8 @@ def article(data: bytes) -> tuple[bytes, bytes]:
     """An article of a batch as it travels (CRLF), and its Message-ID ("<>" where it has none)."""
     if b"\r\n" not in data[:1024]:
         data = data.replace(b"\n", b"\r\n")
+    if not data.endswith(b"\r\n"):
+        data += b"\r\n"  # of the article: it travels with one, and :bytes counts it (RFC 3977 8.1.1)
     end = data.find(b"\r\n\r\n", 0, _HEAD)
     found = _MESSAGE_ID.search(data, 0, end if end >= 0 else _HEAD)
     own = found[1].strip() if found is not None else b""

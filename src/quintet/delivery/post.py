@@ -31,6 +31,7 @@ from quintet.message.cancellock import Element
 from quintet.net.seam import Peer
 from quintet.store import groups, trace
 from quintet.store.arriving import Filing
+from quintet.store.blobs import Spool
 from quintet.store.content import Content, raw
 from quintet.store.model import IN_ROW, AccountId, Added, Folder
 from quintet.store.store import Store
@@ -195,15 +196,7 @@ class PostOffice:
         spool = self._store.spool()
         spools = [spool]
         try:
-            spool.write(header + b"\r\n" + lead)
-            limit = config.max_article_size + len(header)
-            if spool.size <= limit:
-                async for chunk in chunks:
-                    spool.write(chunk)
-                    if spool.size > limit:
-                        break
-            if spool.size > limit:
-                raise Refused(Reason.TOO_BIG, f"Article is larger than {config.max_article_size} bytes")
+            await _write(spool, header, lead, chunks, config.max_article_size)
             content = await spool.finish()
             _check_body(content)
             asked = await self.filter.ask(identity, peer, proto, content, spools)
@@ -559,6 +552,22 @@ async def _lead(chunks: AsyncIterator[bytes], *, by_hand: bool) -> tuple[bytes, 
     if by_hand and held:
         return held if held.endswith(b"\r\n") else held + b"\r\n", b"", whole
     raise inject.bad("Article has no body -- just headers" if held else "Article is empty")
+
+
+async def _write(spool: Spool, header: bytes, lead: bytes, chunks: AsyncIterator[bytes], most: int) -> None:
+    """The whole article; raises Refused(TOO_BIG) beyond ``most`` bytes of body."""
+    limit, tail = most + len(header), lead[-2:]
+    spool.write(header + b"\r\n" + lead)
+    if spool.size <= limit:
+        async for chunk in chunks:
+            spool.write(chunk)
+            tail = (tail + chunk)[-2:]
+            if spool.size > limit:
+                break
+    if spool.size > limit:
+        raise Refused(Reason.TOO_BIG, f"Article is larger than {most} bytes")
+    if tail not in (b"", b"\r\n"):  # put in by hand: it travels with one, and RFC 3977 8.1.1 counts it
+        spool.write(b"\r\n")
 
 
 def _check_body(content: Content) -> None:

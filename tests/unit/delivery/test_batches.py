@@ -202,9 +202,11 @@ def test_any_octets_end_in_articles_or_a_fault(data: bytes, cut: int) -> None:
         (b"Subject: x\r\nMessage-ID: <a@b>\r\n\r\nx\r\n", b"<a@b>"),
         (b"Subject: x\n\nMessage-ID: <a@b>\n", b"<>"),
         (b"Message-ID: <a b@c>\n\nx\n", b"<>"),
+        (b"Message-ID: <a@b>\n\nits last line is cut off", b"<a@b>"),
     ],
 )
 def test_article_as_it_travels(data: bytes, own: bytes) -> None:
     found, travels = batches.article(data)
     assert found == own
     assert b"\n" not in travels.replace(b"\r\n", b"")
+    assert travels.endswith(b"\r\n")

@@ -194,3 +194,23 @@ async def test_article_too_long_to_be_waited_for_is_posted_as_it_comes(tmp_path:
     else:
         assert said.startswith(b"441 ") and b"dot" in said
         assert b"\r\n211 0 " in there
+
+
+@pytest.mark.parametrize("text", [b"cut off", b"a line\r\n" * 20_000 + b"cut off", b"a line\r\n"])
+async def test_bytes_count_what_is_sent_of_an_article_without_a_last_line_end(
+    tmp_path: Path, text: bytes
+) -> None:
+    """RFC 3977 8.1.1; such articles come by IMAP, where they are put into a group by hand."""
+    async with news_house(tmp_path) as house:
+        await house.given("group local.test")
+        head = b"From: a@b.example\r\nSubject: s\r\nMessage-ID: <1@x>\r\n\r\n"
+        await house.post(head + text, group="local.test", chunk=5000)
+        talk = Talk(house.service)
+        await talk.begin()
+        talk.take()
+        await talk.send(b"ARTICLE <1@x>\r\n")
+        sent = talk.take().partition(b"\r\n")[2].removesuffix(b".\r\n")
+        assert sent.endswith(text.removesuffix(b"\r\n") + b"\r\n")
+        await talk.send(b"HDR :bytes <1@x>\r\n")
+        assert talk.take().split(b"\r\n")[1] == b"0 %d" % len(sent)
+        await talk.end()
