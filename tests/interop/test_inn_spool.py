@@ -6,6 +6,7 @@ import asyncio
 import os
 import pwd
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,23 @@ async def test_spool_of_innd_comes_over_and_back(tmp_path: Path) -> None:
             assert token.startswith("@05"), token
             told = await asyncio.to_thread(other.run, "sm", "-R", token)
             assert told.encode().replace(b"\r\n..", b"\r\n.").removesuffix(b".\r\n") == text
+        await other.start()
+        assert await asyncio.to_thread(_read, other.port) == [
+            f"211 {ARTICLES} 1 {ARTICLES} {GROUPS[0]}",
+            *texts,
+        ]
+
+
+def _read(port: int) -> list[str]:
+    """By a reader, who looks into the overview: the group, and the ids of its first articles."""
+    with socket.create_connection(("127.0.0.1", port), 20) as talk, talk.makefile("rb") as lines:
+        lines.readline()
+        said = []
+        for command in ("MODE READER", f"GROUP {GROUPS[0]}", "OVER 1-3"):
+            talk.sendall(f"{command}\r\n".encode())
+            said.append(lines.readline().decode().rstrip())
+        ids = [lines.readline().decode().split("\t")[4] for _ in range(3)]
+    return [said[1], *ids]
 
 
 async def _over(other: Inn, folder: Path) -> dict[str, bytes]:
@@ -55,6 +73,10 @@ async def _over(other: Inn, folder: Path) -> dict[str, bytes]:
         assert two is not None
         assert (one.low, one.high, one.messages) == (1, ARTICLES, ARTICLES)
         assert two.messages == ARTICLES // 3
+        for name in ("control", "junk"):  # of ours only some have these, and innd needs them
+            special = store.peek(groups.find, name)
+            if special is not None:
+                await store.write(groups.remove, special.id)
         await inn_dump.dump(store, folder / "out")
         refs = store.peek(entries.bodies, one.id, [1, 2, 3])
         rows = store.peek(entries.lines, one.id, 1, 3, columns=("uid", "message_id"))
@@ -71,3 +93,4 @@ def _back(other: Inn, out: Path) -> None:
     for place in (other.folder, *other.folder.rglob("*")):
         os.chown(place, user.pw_uid, user.pw_gid)
     other.run("makedbz", "-i", "-o", cwd=other.folder / "db")
+    other.run("makehistory", "-x", "-O")

@@ -211,6 +211,8 @@ async def test_there_and_back(store: Store, old: Inn, tmp_path: Path) -> None:
     assert (result.groups, result.articles, result.ids) == (4, 3, 1)
     back = tmp_path / "out"
     assert sorted((back / "db/active").read_text().splitlines()) == [
+        "control 0000000000 0000000001 n",  # innd does not start without them
+        "junk 0000000000 0000000001 n",
         "misc.a 0000000005 0000000002 y",
         "misc.b 0000000012 0000000003 y",
         "misc.empty 0000000020 0000000021 n",

@@ -22,6 +22,7 @@ from quintet.store.model import BodyRef, Folder, FolderId, MessageId
 from quintet.store.store import Store
 from quintet.values import dataclass
 
+NEEDED = ("control", "junk")  # innd does not start without these groups
 PAGE = 200  # articles of one round
 
 Step = Callable[[int], None]
@@ -118,6 +119,8 @@ def _page(tx: Tx, after: tuple[int, int]) -> list[Leaving]:
 
 def _write_groups(db: Path, spool: Path, groups: Sequence[Folder]) -> None:
     lines = [inn.Group(one.name, one.high, one.low, one.status) for one in groups]
+    absent = set(NEEDED) - {one.name for one in groups}
+    lines += [inn.Group(name, 0, 1, "n") for name in sorted(absent)]
     _replace(db / "active", "".join(map(inn.active_line, lines)))
     described = [(one.name, stored.described(one)) for one in groups]
     _replace(db / "newsgroups", "".join([f"{name}\t{text}\n" for name, text in described if text]))
