@@ -8,7 +8,9 @@ on there when it is run again.
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,15 +77,24 @@ class _Load:
         self._lows: dict[str, int] = {}  # below them an article has gone from the group, whatever Xref says
         self._batch: list[Brought] = []
         self._held = 0
+        self._names: dict[int, str] = {}  # of groups in tokens; none without a history that can be followed
+        self._found: set[str] = set()  # hashes of what lay in the spool although history did not find it
 
     async def run(self) -> Result:
         groups = await asyncio.to_thread(inn.groups, self._db)
         self._lows = {one.name: one.low for one in groups}
         begun = await self._store.read(bringing.mark, self._source)
+        if not await asyncio.to_thread(self._articles.is_dir):  # or all would count as gone
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._articles))
         await self._make(groups, bool(begun))
-        if begun != "walk":
+        if (self._db / "history").exists():
+            self._names = await asyncio.to_thread(_names, self._spool / "tradspool.map")
+        if begun not in ("walk", "all"):
             await self._history(int(begun or 0))
         await self._walk(groups)
+        if begun != "all":
+            await self._removed()
+        await self._store.write(bringing.set_mark, self._source, "all")
         for group in groups:
             if group.name in self._ids:
                 await self._store.write(bringing.settle_group, self._ids[group.name], group.high)
@@ -105,16 +116,14 @@ class _Load:
             await self._store.write(bringing.set_mark, self._source, "0")
 
     async def _history(self, offset: int) -> None:
-        path = self._db / "history"
-        names = await asyncio.to_thread(_names, self._spool / "tradspool.map")
-        if not names or not path.exists():
+        if not self._names:
             return
         self._step(offset)
-        lines = iter(inn.history(path, offset))
+        lines = iter(inn.history(self._db / "history", offset))
         while part := await asyncio.to_thread(_some, lines):
             await self._gone([line for line in part if not line.token])
             for line in [line for line in part if line.token]:
-                place = inn.place_of(line.token, names)
+                place = inn.place_of(line.token, self._names)
                 if place is None:
                     self._result.fail(f"[{line.hashed}]: not in tradspool")
                     continue
@@ -132,6 +141,25 @@ class _Load:
         hashes = [(bytes.fromhex(line.hashed), line.arrived_at * 1000) for line in good]
         if hashes:
             self._result.hashes += await self._store.write(self._store.known.admit, hashes)
+
+    async def _removed(self) -> None:
+        """Ids of what was cancelled: INN keeps their tokens until it expires its history.
+
+        At the end, for an article whose first place is empty may lie in another one, and was found there.
+        """
+        if not self._names:
+            return
+        lines = iter(inn.history(self._db / "history", 0))
+        while part := await asyncio.to_thread(_some, lines):
+            await self._gone(await asyncio.to_thread(self._without_file, part))
+
+    def _without_file(self, lines: Sequence[inn.Line]) -> list[inn.Line]:
+        places = [(line, inn.place_of(line.token, self._names)) for line in lines if line.token]
+        return [
+            line
+            for line, place in places
+            if place and line.hashed not in self._found and not inn.file_of(self._articles, *place).exists()
+        ]
 
     async def _walk(self, groups: Sequence[inn.Group]) -> None:
         """What lies in the spool and was not in history."""
@@ -151,12 +179,16 @@ class _Load:
         path = inn.file_of(self._articles, group, number)
         try:
             one = await asyncio.to_thread(self._read, path, group, number, received_at)
+        except FileNotFoundError:
+            return  # `_removed` remembers it
         except (OSError, ValueError, Refused) as error:
             self._result.fail(f"{path}: {getattr(error, 'strerror', None) or error}")
             return
         if isinstance(one, tuple):  # too long for a row
             brought, data = one
             one = _with(brought, await self._large(data))
+        if self._names and not received_at:
+            self._found.add(inn.hashed(one.message_id))
         if one.places:
             self._batch.append(one)
             self._held += min(one.content.size, IN_ROW)
