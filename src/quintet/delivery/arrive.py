@@ -46,7 +46,8 @@ _NAMES: Final = {
 class No:
     """Why an article is not taken, in the words for the peer.
 
-    ``message_id`` is remembered where INN does it, so that nobody offers the article again; "" otherwise.
+    ``message_id`` is remembered where INN does it, so that nobody offers the article again; "" otherwise, as
+    where another copy may be whole: what is cut off, or has no one Message-ID (decision 0251).
     """
 
     text: str
@@ -143,6 +144,8 @@ def read(data: bytes, claimed: bytes = b"") -> Arriving | No:
         first = {name.lower(): value for name, value in reversed(several)}
     message_id = first.get(b"message-id", b"").strip()
     known = message_id.decode() if message_id == claimed or is_message_id(message_id) else ""
+    if len(several) > len(first) and not _own_id(several):
+        known = ""
     if b"\0" in data:
         where = "header" if data.find(b"\0") < end else "body"
         return No(f"Nul character in {where}", known)
@@ -248,9 +251,7 @@ def _no_header(data: bytes) -> No:
     if b"\0" in data:
         return No("Nul character in header")
     found = _lines(data if data.endswith(b"\r\n") else data + b"\r\n")
-    if isinstance(found, No):
-        return found
-    return No("No body", _own_id(found))
+    return No(found.text if isinstance(found, No) else "No body")
 
 
 def _lines(block: bytes) -> list[tuple[bytes, bytes]] | No:
@@ -279,8 +280,9 @@ def _lines(block: bytes) -> list[tuple[bytes, bytes]] | No:
 
 
 def _own_id(fields: Sequence[tuple[bytes, bytes]]) -> str:
-    own = next((value.strip() for name, value in fields if name.strip().lower() == b"message-id"), b"")
-    return own.decode() if is_message_id(own) else ""
+    """The one Message-ID; "" when there is none, or several."""
+    ids = [value.strip() for name, value in fields if name.lower() == b"message-id"]
+    return ids[0].decode() if len(ids) == 1 and is_message_id(ids[0]) else ""
 
 
 def _doubled(fields: Sequence[tuple[bytes, bytes]], known: str) -> No | None:

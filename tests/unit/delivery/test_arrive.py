@@ -79,7 +79,37 @@ ROWS: list[tuple[str, Spoil, str, bool]] = [
     ("1 empty", lambda d: b"", "Empty article", NOT_R),
     ("1 nothing but line ends", lambda d: b"\r\n\r\n", "Empty headers and body", NOT_R),
     ("1 no header", lambda d: b"\r\nHello\r\n", "No headers", NOT_R),
-    ("1 no separator", lambda d: d[: d.index(b"\r\n\r\n") + 2], "No body", R),
+    ("1 no separator", lambda d: d[: d.index(b"\r\n\r\n") + 2], "No body", NOT_R),
+    (
+        "1 cut off in a field",
+        lambda d: d[: d.index(b"\r\n\r\n")] + b"\r\nX-Cut",
+        'No colon-space in "X-Cut" header field',
+        NOT_R,
+    ),
+    (
+        "1 a blank in its separator",
+        lambda d: d.replace(b"\r\n\r\n", b"\r\n \r\n"),
+        'No colon-space in "Hello" header field',
+        NOT_R,
+    ),
+    (
+        "1 two ids and no colon",
+        also(b"Message-ID: <b@x>\r\nnonsense"),
+        'No colon-space in "nonsense" header field',
+        NOT_R,
+    ),
+    (
+        "1 two ids and a NUL",
+        lambda d: also(b"Message-ID: <b@x>")(d) + b"\0\r\n",
+        "Nul character in body",
+        NOT_R,
+    ),
+    (
+        "1 space before the colon of the id",
+        lambda d: d.replace(b"Message-ID:", b"Message-ID :"),
+        'Space before colon in "Message-ID" header field',
+        NOT_R,
+    ),
     ("1 no colon", also(b"nonsense"), 'No colon-space in "nonsense" header field', R),
     ("1 no space", also(b"X-A:b"), 'No colon-space in "X-A" header field', R),
     ("1 space before colon", also(b"X-A : b"), 'Space before colon in "X-A" header field', R),
@@ -107,6 +137,13 @@ ROWS: list[tuple[str, Spoil, str, bool]] = [
         (f"5 two {name}", also(f"{name}: twice".encode()), f'Duplicate "{name}" header field', R)
         for name in ("Date", "From", "Newsgroups", "Path", "Subject")
     ],
+    ("5 two ids", also(b"Message-ID: <b@x>"), 'Duplicate "Message-ID" header field', NOT_R),
+    (
+        "5 two ids and subjects",
+        also(b"Subject: b\r\nMessage-ID: <b@x>"),
+        'Duplicate "Subject" header field',
+        NOT_R,
+    ),
     ("5 empty Subject", field("Subject", " "), 'Missing "Subject" header field', R),
     ("6 an id without @", field("Message-ID", "<ax>"), 'Bad "Message-ID" header field', NOT_R),
     ("6 an id with a space", field("Message-ID", "<a b@x>"), 'Bad "Message-ID" header field', NOT_R),
