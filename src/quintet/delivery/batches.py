@@ -8,6 +8,7 @@ RFC 1036 3 and 5 and INN's rnews are what others follow.
 
 from __future__ import annotations
 
+import asyncio
 import bz2
 import lzma
 import re
@@ -25,6 +26,9 @@ MAX_LINE = 256  # octets of a line that begins with "#!"
 MAX_DEPTH = 3  # batches in batches
 HEAD = 6  # octets that tell how something is compressed
 PIECE = 64 * 1024  # octets that are unpacked at once
+MAX_GROWTH = 200  # octets of text for each that came, at all depths together; gzip makes 1000 of nothing else
+MAX_TEXT = 64 * 1024 * 1024  # octets of text that a small batch may have all the same
+MAX_MEMORY = 128 * 1024 * 1024  # octets that xz may take: what it makes at most, by "-9", needs half of it
 TOGETHER = 64  # articles filed together
 MAX_TOGETHER = 1024 * 1024  # octets of them
 
@@ -38,14 +42,30 @@ class BadBatch(ValueError):
     """It cannot be read on from here; the articles before were given."""
 
 
+@dataclass(slots=True)
+class _Growth:
+    """How much came, and what it was unpacked to: of batches in batches a little is a lot."""
+
+    came: int = 0
+    text: int = 0
+
+    def add(self, size: int) -> None:
+        """Raises BadBatch."""
+        self.text += size
+        if self.text > MAX_TEXT and self.text > MAX_GROWTH * self.came:
+            raise BadBatch("it unpacks to more than a batch has")
+
+
 class Unbatcher:
     """A push parser: `feed` gives the articles that became complete, `finish` the last one.
 
-    Articles longer than ``limit`` octets are passed over and counted in ``too_long``.
+    Articles longer than ``limit`` octets are passed over and counted in ``too_long``.  `steps` is `feed` with
+    a None after each piece of work, when others may have their turn.
     """
 
-    def __init__(self, limit: int, depth: int = 0) -> None:
+    def __init__(self, limit: int, depth: int = 0, growth: _Growth | None = None) -> None:
         self._limit, self._depth = limit, depth
+        self._growth = _Growth() if growth is None else growth
         self._held = bytearray()
         self._wanted = -1  # octets of the article that is coming; -1: a line is awaited
         self._skip = 0  # octets of one that is passed over; -1: all that comes
@@ -55,6 +75,12 @@ class Unbatcher:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Raises BadBatch."""
+        return (each for each in self.steps(data) if each is not None)
+
+    def steps(self, data: bytes) -> Iterator[bytes | None]:
+        """Raises BadBatch."""
+        if self._depth == 0:
+            self._growth.came += len(data)
         if self._packed is not None:
             yield from self._packed.feed(data)
             return
@@ -145,7 +171,7 @@ class Unbatcher:
     def _unpack(self) -> None:
         if self._depth >= MAX_DEPTH:
             raise BadBatch("too many batches in batches")
-        self._packed = _Packed(Unbatcher(self._limit, self._depth + 1))
+        self._packed = _Packed(Unbatcher(self._limit, self._depth + 1, self._growth), self._growth)
 
 
 class _Codec(Protocol):
@@ -210,19 +236,19 @@ def _opener(head: bytes) -> _Opener | None:
     if head.startswith(b"BZh"):
         return _Member(bz2.BZ2Decompressor)
     if head.startswith(b"\xfd7zXZ"):
-        return _Member(lzma.LZMADecompressor)
+        return _Member(lambda: lzma.LZMADecompressor(memlimit=MAX_MEMORY))
     return _Lzw() if head.startswith(lzw.MAGIC) else None
 
 
 class _Packed:
     """Compressed data with a batch inside."""
 
-    def __init__(self, inner: Unbatcher) -> None:
-        self.inner = inner
+    def __init__(self, inner: Unbatcher, growth: _Growth) -> None:
+        self.inner, self._growth = inner, growth
         self._head = b""
         self._open: _Opener | None = None
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    def feed(self, data: bytes) -> Iterator[bytes | None]:
         if self._open is None:
             data = self._head = self._head + data
             if len(data) < HEAD:
@@ -232,7 +258,9 @@ class _Packed:
                 raise BadBatch("compressed in a way that is not known")
         try:
             for piece in self._open.pieces(data):
-                yield from self.inner.feed(piece)
+                self._growth.add(len(piece))
+                yield from self.inner.steps(piece)
+                yield None
         except (zlib.error, OSError, lzma.LZMAError, EOFError, lzw.BadLzw) as error:
             raise BadBatch(f"the compressed batch is damaged: {error}") from error
 
@@ -292,7 +320,12 @@ async def take(arrivals: Arrivals, source: Source, chunks: AsyncIterator[bytes])
     try:
         async for chunk in chunks:
             for start in range(0, len(chunk), PIECE):
-                for data in parser.feed(chunk[start : start + PIECE]):
+                for data in parser.steps(chunk[start : start + PIECE]):
+                    if data is None:
+                        await asyncio.sleep(
+                            0
+                        )  # 64 KiB of text are 0.1 ms, but what came may hold 1000 times that
+                        continue
                     held.append(article(data))
                     size += len(data)
                     if len(held) >= TOGETHER or size > MAX_TOGETHER:

@@ -8,13 +8,19 @@ import gzip
 import lzma
 import shutil
 import subprocess
+import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quintet.delivery import batches, lzw
+from quintet.delivery.arrivals import Source
 from quintet.delivery.batches import BadBatch, Unbatcher
+from tests.support.newshouse import news_house
+from tests.support.turns import others
 
 packed = functools.partial(gzip.compress, mtime=0)  # the same bytes in every process that collects the tests
 
@@ -154,6 +160,44 @@ def test_bomb_costs_no_memory() -> None:
     tracemalloc.stop()
     assert parser.too_long == 1
     assert peak < 2_000_000
+
+
+def test_a_little_of_batches_in_batches_is_not_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "MAX_TEXT", 1_000_000)
+    bomb = packed(packed(b"#! rnews 3000000\n" + bytes(3_000_000)))
+    assert len(bomb) < 1000
+    with pytest.raises(BadBatch, match="unpacks to more"):
+        unpack(bomb, 100)
+    text = batch([bytes(900_000)])  # one level of gzip may have that, and a large batch more
+    assert unpack(packed(text), limit=1_000_000) == [bytes(900_000)]
+    lines = b"".join(b"%d\n" % (number * 7919 % 100_003) for number in range(200_000))
+    assert unpack(packed(batch([lines])), limit=2_000_000) == [lines]
+
+
+def test_xz_takes_no_more_memory_than_it_may() -> None:
+    """A header asks for a dictionary of 2 GiB; it is the only one of these that can."""
+    data = bytearray(lzma.compress(batch()))
+    assert data[14:16] == b"\x21\x01"  # LZMA2, one octet of properties: the dictionary
+    data[16] = 38
+    data[20:24] = zlib.crc32(data[12:20]).to_bytes(4, "little")
+    with pytest.raises(BadBatch, match="damaged"):
+        unpack(bytes(data))
+
+
+async def test_others_have_their_turn_while_a_bomb_is_unpacked(tmp_path: Path) -> None:
+    bomb = packed(b"#! rnews 20000000\n" + bytes(20_000_000))
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield bomb
+
+    async with news_house(tmp_path) as house:
+        await house.given("peer up addresses=127.0.0.1")
+        assert house.arrivals is not None
+        (peer,) = house.arrivals.peers.all
+        async with others() as turns:
+            done = await batches.take(house.arrivals, Source(peer, "127.0.0.1", "c1", 1), chunks())
+    assert done.refused == 1
+    assert turns.count > 20_000_000 // batches.PIECE // 2
 
 
 @given(st.binary(max_size=400), st.integers(9, 16), st.booleans(), st.integers(1, 50))
