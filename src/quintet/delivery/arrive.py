@@ -259,23 +259,25 @@ def _lines(block: bytes) -> list[tuple[bytes, bytes]] | No:
 
     Gives No for the first line that is no field.
     """
-    fields: list[tuple[bytes, bytes]] = []
+    names: list[bytes] = []
+    values: list[list[bytes]] = []  # the lines of each
     fault: str = ""
     for line in block[:-2].split(b"\r\n"):
-        if line[:1] in (b" ", b"\t") and fields:
-            name, value = fields[-1]
-            fields[-1] = name, value + b"\r\n" + line
+        if line[:1] in (b" ", b"\t") and values:
+            values[-1].append(line)
             continue
         name, colon, value = line.partition(b":")
-        shown = name[:40].decode("latin-1").strip()
         if not fault:
+            shown = name[:40].decode("latin-1").strip()
             if not colon or not name or (value[:1] not in (b" ", b"\t")):
                 fault = f'No colon-space in "{shown}" header field'
             elif name.endswith((b" ", b"\t")):
                 fault = f'Space before colon in "{shown}" header field'
             elif not _NAME.fullmatch(name):
                 fault = f'No colon-space in "{shown}" header field'
-        fields.append((name, value[1:]))
+        names.append(name)
+        values.append([value[1:]])
+    fields = [(name, b"\r\n".join(lines)) for name, lines in zip(names, values, strict=True)]
     return No(fault, _own_id(fields)) if fault else fields
 
 

@@ -13,6 +13,7 @@ from quintet.delivery import arrive
 from quintet.delivery.arrive import Arriving, Limits, No
 from quintet.message.headers import format_date
 from quintet.policy.newsfilter import patterns
+from tests.support.effort import linear
 
 NOW = 1_763_715_600_000
 DAY_MS = 86_400_000
@@ -321,3 +322,9 @@ def test_usual_folds_are_taken_back_at_once(folded: bytes, value: bytes | None) 
     arrive.plain_fields(head)  # names are remembered
     fields = arrive.plain_fields(head)
     assert fields == (None if value is None else {b"references": value, b"subject": b"s"})
+
+
+def test_a_field_of_many_lines_costs_as_much_as_many_fields() -> None:
+    """What is folded was put together line by line, each time anew: most of a second of nobody's turn."""
+    with linear():
+        assert arrive.plain_fields(b"X: y\r\n" + b" a\r\n" * 600_000 + b"nonsense\r\n") is None
