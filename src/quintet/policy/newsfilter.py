@@ -62,6 +62,8 @@ class Patterns:
             if says is Says.POISON:
                 return says
             if says is Says.YES:
+                if not self.poisons:
+                    return says
                 best = says
         return best
 

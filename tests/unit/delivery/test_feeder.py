@@ -15,12 +15,14 @@ from quintet.config.peers import Peer
 from quintet.delivery.feeds import feeder as feeders
 from quintet.delivery.feeds.feeder import Feeder
 from quintet.delivery.feeds.link import Most, Outgoing, Verdict
+from quintet.delivery.feeds.select import Choice
 from quintet.errors import Hangup, Reason, Refused, TryLater
 from quintet.store import entries, feeding, groups
 from quintet.store.content import content_of
 from quintet.store.store import Store
 from tests.support.feedhouse import article, until
 from tests.support.stores import open_store
+from tests.support.turns import others
 
 PATIENCE_S = 30.0
 
@@ -390,6 +392,25 @@ async def test_a_paused_feed_sends_nothing(house: House) -> None:
         await house.store.write(feeding.pause, "them", False)
         await house.put("b@x")
         await until(lambda: house.sent == ["<a@x>", "<b@x>"])
+
+
+async def test_others_have_their_turn_between_headers_that_take_long(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{number}@x" for number in range(30)]
+    wants, seen = Choice.wants, list[int]()
+    async with others() as turns, house.feed(delay_s=60.0):
+
+        def slowly(self: Choice, one: feeding.Listed) -> bool:
+            house.advance(0.01)  # as with thousands of groups
+            seen.append(turns.count)
+            return wants(self, one)
+
+        monkeypatch.setattr(Choice, "wants", slowly)
+        await house.put(*names)
+        house.advance(61)
+        await until(lambda: len(house.sent) == 30)
+    assert len(seen) == len(set(seen)) == 30
 
 
 async def test_who_lets_it_go_on_or_go_back_waits_for_no_look(
