@@ -67,7 +67,8 @@ class Connection:
             TryLater: the server asks for patience (400, 403...).
             Refused(AUTH_FAILED | TLS_REQUIRED | NO_PERMISSION): it does not let us.
         """
-        context = _context(peer, ca_file)
+        # in a thread: the certificates of all authorities are read, which takes tens of milliseconds
+        context = None if peer.tls == "none" else await asyncio.to_thread(_context, peer, ca_file)
         client = await Client.connect(
             peer.host,
             peer.port,
@@ -87,7 +88,7 @@ class Connection:
             raise
         return made
 
-    async def _begin(self, peer: Peer, context: ssl.SSLContext, reader: bool, *, stream: bool) -> None:
+    async def _begin(self, peer: Peer, context: ssl.SSLContext | None, reader: bool, *, stream: bool) -> None:
         code, text = await self._reply()
         self.steps.append(f"{code} {text}")
         if code not in (200, 201):
@@ -97,7 +98,7 @@ class Connection:
         starttls, compress = peer.tls in ("starttls", "opportunistic"), peer.compress and not self._local
         if starttls or compress or reader:
             await self._ask_capabilities()
-        if starttls:
+        if context is not None and starttls:
             await self._start_tls(peer, context)
         if reader and ("READER" not in self.capabilities or "MODE-READER" in self.capabilities):
             await self._say("MODE READER", (200, 201))

@@ -12,6 +12,7 @@ import pytest
 from quintet.config.peers import Peer
 from quintet.delivery.feeds.link import Outgoing, Verdict
 from quintet.errors import Hangup, Problem, Refused, TryLater
+from quintet.nntp import client
 from quintet.nntp.client import Connection
 from tests.support.serving import ended, serving
 
@@ -338,3 +339,14 @@ async def test_an_article_that_is_too_large_is_read_past() -> None:
 async def test_a_host_that_is_none(host: str) -> None:
     with pytest.raises(Problem):
         await Connection.open(Peer(name="them", host=host, port=9))
+
+
+async def test_without_tls_no_certificates_of_authorities_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That takes 40 ms of everybody's time for each connection, and is in vain."""
+
+    def read(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(client, "client_context", read)
+    with pytest.raises(Hangup):  # nobody listens there
+        await Connection.open(Peer(name="them", host="127.0.0.1", port=1))
