@@ -64,6 +64,7 @@ class Supervisor:
             end.setblocking(False)
         self._watchdog_s = launch.watchdog_s()
         self._watchdog_at = 0.0
+        self._tended_at = time.monotonic()
 
     def run(self) -> int:
         """Until told to stop; returns the exit code."""
@@ -174,6 +175,11 @@ class Supervisor:
     def _tend(self) -> None:
         """What is due: restarts, a worker that hangs, the watchdog, the end of patience."""
         now = time.monotonic()
+        # after a longer rest than our own we stood still (a container that was frozen), and so did they
+        if now - self._tended_at > 2 * SILENT_S:
+            for slot in self.slots:
+                slot.heard_at = now
+        self._tended_at = now
         for slot in self.slots:
             if slot.process is None:
                 if slot.due_at and not self.stopping_at and now >= slot.due_at:

@@ -130,6 +130,26 @@ def test_worker_that_hangs_is_killed(
     assert "worker hangs" in capsys.readouterr().err
 
 
+def test_who_was_stopped_with_all_its_workers_kills_none(
+    made: Supervisor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A frozen container, SIGSTOP to the whole group: when it goes on, nobody was heard for long."""
+    worker_is(monkeypatch, tmp_path, f"import time\n{READY}; time.sleep(60)")
+    [slot] = made.slots
+    made._start(slot)
+    step(made)
+    made._tend()
+    slot.heard_at -= supervisor.HUNG_S + 1
+    made._tended_at -= supervisor.HUNG_S + 1
+    made._tend()
+    assert slot.process is not None
+    assert slot.process.poll() is None
+    slot.heard_at -= supervisor.HUNG_S + 1  # but not for ever: an own rest is as long when nobody is heard
+    made._tended_at -= made._wait_s() + 1
+    made._tend()
+    assert slot.process.wait() == -9
+
+
 def test_worker_that_outlives_the_drain_is_killed(
     made: Supervisor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
