@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from quintet.config.access import is_place, place
 from quintet.config.field import opt
 from quintet.values import dataclass
 
@@ -24,18 +25,13 @@ class Milter:
     @property
     def place(self) -> tuple[str, int]:
         """Host and port; the port is 0 for a Unix socket."""
-        if self.address.startswith("unix:"):
-            return self.address, 0
-        host, _, port = self.address.rpartition(":")
-        return host.strip("[]"), int(port)
+        return place(self.address)
 
 
 def faults(milters: Sequence[Milter]) -> list[tuple[int, str, str]]:
     """What is wrong although every value alone is right: number of the block, option, a sentence."""
     found = []
     for at, one in enumerate(milters):
-        host, _, port = one.address.rpartition(":")
-        good = one.address[5:] if one.address.startswith("unix:") else host and port.isdigit()
-        if not good:
+        if not is_place(one.address):
             found.append((at, "address", f'expected "unix:/path" or host:port, got {one.address!r}'))
     return found

@@ -7,6 +7,7 @@ import re
 from dataclasses import field
 from typing import Any
 
+from quintet.config.access import Access, Content, Service
 from quintet.config.field import opt
 from quintet.values import dataclass
 
@@ -197,6 +198,11 @@ class Policy:
     verify: Verify = field(default_factory=Verify, metadata={"doc": "SPF, DKIM and DMARC."})
     greylist: Greylist = field(default_factory=Greylist, metadata={"doc": "Who was never here comes again."})
     refuse: Refuse = field(default_factory=Refuse, metadata={"doc": "Who is refused by name."})
+    access: tuple[Access, ...] = opt((), "Tables of who may what (access maps of Postfix): one block each.")
+    service: tuple[Service, ...] = opt((), "Programs that are asked who may what (policy services).")
+    content: Content = field(
+        default_factory=Content, metadata={"doc": "What is looked for in messages (header and body checks)."}
+    )
     scores: Scores = field(default_factory=Scores, metadata={"doc": "What points lead to."})
 
     def faults(self) -> list[str]:

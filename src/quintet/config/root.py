@@ -17,7 +17,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from quintet.config import copies, dkim, expiry, gateways, lines, load, milters, places
+from quintet.config import access, copies, dkim, expiry, gateways, lines, load, milters, places
 from quintet.config.acme import Acme
 from quintet.config.address_book import AddressBook
 from quintet.config.auth import Auth
@@ -150,7 +150,14 @@ def _finished(config: Config, found: dict[lines.Path, int], file: str, folder: P
     stored = dataclasses.replace(config.store, data=data)
     rewrite = config.rewrite.beside(functools.partial(_beside, folder))
     relay = dataclasses.replace(config.relay, recipients_file=_beside(folder, config.relay.recipients_file))
-    policy = dataclasses.replace(config.policy, hooks=_beside(folder, config.policy.hooks))
+    policy = dataclasses.replace(
+        config.policy,
+        hooks=_beside(folder, config.policy.hooks),
+        access=tuple(
+            dataclasses.replace(each, file=_beside(folder, each.file)) for each in config.policy.access
+        ),
+        content=config.policy.content.beside(functools.partial(_beside, folder)),
+    )
     news = dataclasses.replace(
         config.news,
         control_file=_beside(folder, config.news.control_file),
@@ -199,6 +206,7 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
     ):
         key, _, text = sentence.partition(": ")
         yield tuple(key.split(".")), text
+    yield from _policy_conflicts(config)
     for pattern, text in config.queue.faults():
         yield ("queue", "limits", pattern, "rate"), text
     if config.queue.source_address and not places.is_address(config.queue.source_address):
@@ -229,6 +237,11 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
     for room, level in config.log.levels.items():
         if level not in ("debug", "info", "warning", "error"):
             yield ("log", "levels", room), f"expected debug, info, warning or error, got {level!r}"
+
+
+def _policy_conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
+    for block, at, option, text in access.faults(config.policy.access, config.policy.service):
+        yield ("policy", block, at, option), text
 
 
 def _peer_conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from quintet import log
 from quintet.config.policy import DnsList, dns_list
+from quintet.delivery import acting
 from quintet.delivery.checks import Check, Later
 from quintet.errors import TryLater
 from quintet.net.limits import Networks
@@ -38,7 +39,12 @@ class DnsLists(Check):
     def mail(self, envelope: Envelope, verdict: Verdict) -> Later:
         """See `Check`.  Awaited, raises `outcomes.Refusal`."""
         peer = envelope.peer
-        if envelope.identity is not None or peer.user or envelope.protocol == "LMTP":
+        if (
+            envelope.identity is not None
+            or peer.user
+            or envelope.protocol == "LMTP"
+            or acting.welcome(verdict)
+        ):
             return None
         if peer.address in self._exempt or not (name := reversed_name(peer.address)):
             return None

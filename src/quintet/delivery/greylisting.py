@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from quintet import log
 from quintet.clock import Clock
 from quintet.config.policy import Greylist
+from quintet.delivery import acting
 from quintet.delivery.checks import Check
 from quintet.net.limits import Networks, network_key
 from quintet.policy import outcomes
@@ -40,6 +41,8 @@ class Greylisting(Check):
         """See `Check`.  Raises `outcomes.Delay`."""
         peer, config = envelope.peer, self._config
         if envelope.identity is not None or peer.user or envelope.protocol == "LMTP":
+            return
+        if acting.welcome(verdict, recipient):
             return
         network = network_key(peer.address)
         if "/" not in network or peer.address in self._exempt:  # a socket has none

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from quintet import log
-from quintet.delivery import matching
+from quintet.delivery import acting, matching
 from quintet.delivery.checks import Check
 from quintet.net.limits import Networks
 from quintet.policy import outcomes
@@ -43,7 +43,7 @@ class Refusing(Check):
     def mail(self, envelope: Envelope, verdict: Verdict) -> None:
         """HELO names as well: who refused at HELO would not know yet who logs in."""
         peer, sender = envelope.peer, envelope.sender
-        if envelope.identity is not None or peer.user:
+        if envelope.identity is not None or peer.user or acting.welcome(verdict):
             return
         if self._helo is not None and self._helo.fullmatch(envelope.helo.lower()):
             self._refuse(peer, "helo", envelope.helo)

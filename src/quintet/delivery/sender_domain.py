@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from quintet import log
+from quintet.delivery import acting
 from quintet.delivery.checks import Check, Later
 from quintet.delivery.directory import Directory, ascii_domain
 from quintet.errors import TryLater
@@ -40,6 +41,8 @@ class SenderDomain(Check):
         """See `Check`.  Awaited, raises `outcomes.Refusal`."""
         sender, peer = envelope.sender, envelope.peer
         if not sender or envelope.identity is not None or envelope.protocol == "LMTP":
+            return None
+        if acting.welcome(verdict):
             return None
         domain = ascii_domain(sender.domain)
         if not domain or domain.startswith("[") or peer.address in self._exempt:

@@ -11,7 +11,7 @@ from quintet.errors import Reason, TryLater
 if TYPE_CHECKING:
     from quintet.clock import Clock
     from quintet.config.root import Config
-    from quintet.delivery.checks import Check
+    from quintet.delivery.checks import Check, Filter
     from quintet.delivery.milters import Milters
     from quintet.delivery.proving import Proving
     from quintet.delivery.rewriting import Canonical, Generic
@@ -27,6 +27,7 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
     from quintet.delivery.bounces import Bounces  # as above
 
     filters, copies, proofs = _filters(config), _copies(config), _proofs(config, clock)
+    tables, asked, acting = _acting(config, clock)
     made = Inbound(
         store,
         config.smtp,
@@ -38,14 +39,16 @@ def inbound(config: Config, store: Store, clock: Clock, rules: Rules | None = No
         policy=config.policy,
         checks=[
             *proofs,  # before the hooks, which may want to know
+            *tables,  # which may say who is welcome
             *rules.checks,
             *_asking(config, store, clock),
             *_greylisting(config, store, clock),
             Bounces(store, config.queue),
+            *asked,
             *filters,
             *copies,
         ],
-        filters=[*rules.filters, *(one.filter for one in filters), *(one.filter for one in proofs)],
+        filters=[*acting, *rules.filters, *(one.filter for one in filters), *(one.filter for one in proofs)],
         canonical=canonical(config, Directory(store, clock, config=config.smtp), clock),
     )
     if (signs := signer(config, clock)) is not None:
@@ -89,6 +92,33 @@ def _filters(config: Config) -> list[Milters]:
     from quintet.delivery.milters import Milters
 
     return [Milters(config.milter, hostname=config.hostname)]
+
+
+def _acting(config: Config, clock: Clock) -> tuple[list[Check], list[Check], list[Filter]]:
+    """Tables of who may what; policy services and checks of content; the filter that does what they say."""
+    policy, trusted = config.policy, config.smtp.relay_networks
+    if not (policy.access or policy.service or policy.content.any):
+        return [], [], []
+    from quintet.delivery.accesschecks import AccessChecks
+    from quintet.delivery.acting import Acting
+    from quintet.delivery.clientname import ClientNames
+    from quintet.net.dns import Resolver
+
+    acts = Acting()
+    tables: list[Check] = []
+    asked: list[Check] = []
+    names = ClientNames(Resolver(config.dns, clock=clock), timeout_s=config.relay.check_timeout_s)
+    if policy.access:
+        tables.append(AccessChecks(policy.access, trusted, names, clock))
+    if policy.service:
+        from quintet.delivery.delegating import Delegating
+
+        asked.append(Delegating(policy.service, trusted, names))
+    if policy.content.any:
+        from quintet.delivery.contentchecks import ContentChecks
+
+        asked.append(ContentChecks(policy.content, clock))
+    return tables, [*asked, acts], [acts.filter]
 
 
 def _proofs(config: Config, clock: Clock) -> list[Proving]:

@@ -64,6 +64,7 @@ class Client:
         by_turn: bool = False,
         proxy: str = "",
         max_line: int = MAX_LINE,
+        bare_lf: bool = False,
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
     ) -> Client:
@@ -73,7 +74,7 @@ class Client:
         (`outward.source`).  A host name with several addresses is tried in the system's order; callers
         that care resolve it themselves.  With a ``proxy`` (`config.proxies`) the name goes there.
         """
-        client = cls(timeout_s, max_line)
+        client = cls(timeout_s, max_line, bare_lf)
         way = proxies.parse(proxy) if proxy else None
         pool = (source,) if source else sources
         try:

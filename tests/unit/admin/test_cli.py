@@ -421,6 +421,32 @@ def test_config_check_tries_what_the_file_names(shell: Shell, tmp_path: Path) ->
     assert "absent.pem" in shell.err
 
 
+def test_config_check_reads_the_tables_that_the_file_names(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "clients").write_text("192.0.2.1 OK\n192.0.2.2 REJCT\n")
+    (tmp_path / "header").write_text("/x/ IGNORE\n/y/ OK\n")
+    more = (
+        '[[policy.access]]\nfile = "clients"\n'
+        '[policy.content]\nheader_checks = "header"\nbody_checks = "nowhere"\n'
+        '[rewrite]\ngeneric_file = "nowhere"\n[policy]\nhooks = "nowhere"\n'
+    )
+    file = tmp_path / "quintet.toml"
+    file.write_text(more)
+    shell("config", "check", code=common.Exit.CONFIG)
+    said = shell.err.replace(f"{tmp_path}/", "")
+    for line in (
+        "policy.access.0.file: clients: line 2: 192.0.2.2: no such action: REJCT",
+        "policy.content.header_checks: header: line 2: no such action: OK",
+        "policy.content.body_checks: nowhere cannot be read: No such file or directory",
+        "rewrite.generic_file: nowhere cannot be read",
+        "policy.hooks: nowhere: No such file",
+    ):
+        assert line in said
+    for name, text in (("clients", "192.0.2.1 OK"), ("header", "/x/ IGNORE"), ("nowhere", "/x/ IGNORE")):
+        (tmp_path / name).write_text(text)
+    file.write_text(file.read_text().replace('hooks = "nowhere"', "").replace('generic_file = "nowhere"', ""))
+    shell("config", "check")
+
+
 def test_config_show_and_describe(shell: Shell) -> None:
     assert 'hostname = "mail.example.org"' in shell("config", "show")
     assert shell.json("config", "show")["server"]["hostname"] == "mail.example.org"

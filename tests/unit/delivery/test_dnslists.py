@@ -7,6 +7,7 @@ from quintet.config.policy import Policy, Refuse, dns_list
 from quintet.config.smtp import Smtp
 from quintet.delivery.dnslists import DnsLists, reversed_name
 from quintet.delivery.envelope import Envelope, mailbox
+from quintet.delivery.verdict import Verdict
 from quintet.net.seam import Peer
 from quintet.policy.outcomes import Refusal
 from tests.support.dnszone import dns_server
@@ -26,7 +27,7 @@ async def said(zone, address: str, *lists: str, **more) -> str:
     config = Refuse(dns_lists=lists or ("bl.test", "other.test"))
     smtp = Smtp(relay_networks=["198.51.100.0/24"])
     check = DnsLists(config, smtp, zone.resolver(), timeout_s=3.0)
-    later = check.mail(Envelope(Peer("c1", address), sender=mailbox("zoe@example.net"), **more), None)
+    later = check.mail(Envelope(Peer("c1", address), sender=mailbox("zoe@example.net"), **more), Verdict())
     try:
         if later is not None:
             await later

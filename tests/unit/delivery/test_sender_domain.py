@@ -8,6 +8,7 @@ from quintet.auth.identity import Identity
 from quintet.config.smtp import Smtp
 from quintet.delivery.envelope import Envelope, mailbox
 from quintet.delivery.sender_domain import SenderDomain
+from quintet.delivery.verdict import Verdict
 from quintet.net.seam import Peer
 from quintet.policy.outcomes import Refusal
 from quintet.smtp import replies
@@ -28,7 +29,7 @@ async def said(out, zone, sender: str, word: str = "known", peer: str = "192.0.2
     config = Smtp(sender_domain=word, relay_networks=["198.51.100.0/24"])
     check = SenderDomain(config, out.house.inbound.directory, zone.resolver(), timeout_s=3.0)
     envelope = replace(Envelope(Peer("c1", peer), sender=mailbox(sender)), **more)
-    later = check.mail(envelope, None)
+    later = check.mail(envelope, Verdict())
     try:
         if later is not None:
             await later

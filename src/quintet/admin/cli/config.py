@@ -17,7 +17,7 @@ noun = typer.Typer(help="Check, explain and show the configuration.", no_args_is
 
 @noun.command()
 def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Say whether the file can be used; each error names its line and key."""
+    """Say whether the file can be used, and the files it names; each error names its line and key."""
     path = common.config_path(config)
     _try(common.load(path))
     common.done(f"{path}: can be used", as_json, file=str(path))
@@ -73,10 +73,11 @@ def describe(
 
 
 def _try(settings: Config) -> None:
-    """What the file names must be there.  Raises Failed."""
+    """What the file names must be there, and make sense.  Raises Failed."""
     import pwd
     import ssl
 
+    from quintet.admin.cli import files
     from quintet.net import tls
 
     try:
@@ -90,6 +91,8 @@ def _try(settings: Config) -> None:
             raise Failed(
                 f"server.user: there is no user {settings.server.user!r}", code=Exit.CONFIG
             ) from error
+    if wrong := files.faults(settings):
+        raise Failed("\n".join(wrong), "What the file names, the server reads as well.", Exit.CONFIG)
 
 
 def register(app: typer.Typer) -> None:
