@@ -19,8 +19,13 @@ class Copy:
 
 def faults(copies: Sequence[Copy]) -> list[tuple[int, str, str]]:
     """What is wrong although every value alone is right: number of the block, option, a sentence."""
-    return [
+    found = [
         (at, "to", f"expected an address, got {one.to!r}")
         for at, one in enumerate(copies)
         if one.to.count("@") != 1 or one.to.startswith("@") or one.to.endswith("@")
     ]
+    for at, one in enumerate(copies):
+        for option, text in (("sender", one.sender), ("recipient", one.recipient)):
+            if "*" in text or "?" in text or text.startswith("."):
+                found.append((at, option, f"expected an address or a domain, got {text!r}"))
+    return found

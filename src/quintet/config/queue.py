@@ -54,6 +54,7 @@ class Queue:
         [60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0],
         "Waits between tries; the last repeats. Each is varied by a tenth so that tries do not gather.",
         unit="s",
+        minimum=0.1,
     )
     expire_s: float = opt(
         5 * DAY, "After so long mail is returned (RFC 5321 4.5.4.1: 4-5 days).", unit="s", minimum=60

@@ -17,7 +17,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from quintet.config import access, copies, dkim, expiry, gateways, lines, load, milters, places
+from quintet.config import access, copies, dkim, expiry, gateways, lines, load, meant, milters, places
 from quintet.config.acme import Acme
 from quintet.config.address_book import AddressBook
 from quintet.config.auth import Auth
@@ -206,13 +206,14 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
     ):
         key, _, text = sentence.partition(": ")
         yield tuple(key.split(".")), text
+    yield from ((("queue", *where), text) for where, text in meant.queue(config.queue))
     yield from _policy_conflicts(config)
     for pattern, text in config.queue.faults():
         yield ("queue", "limits", pattern, "rate"), text
     if config.queue.source_address and not places.is_address(config.queue.source_address):
         yield ("queue", "source_address"), f"expected an IP address, got {config.queue.source_address!r}"
     for name, route in config.queue.routes.items():
-        for option, text in places.faults(route):
+        for option, text in [*places.faults(route), *meant.route(route, config.listeners)]:
             yield ("queue", "routes", name, option), text
     for at, rule in enumerate(config.nntp.access):
         for option, text in rule.faults(frozenset(config.nntp.people)):
@@ -242,6 +243,26 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
 def _policy_conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
     for block, at, option, text in access.faults(config.policy.access, config.policy.service):
         yield ("policy", block, at, option), text
+    for at, text in enumerate(config.smtp.relay_domains):
+        if said := meant.relayed(text):
+            yield ("smtp", "relay_domains", at), said
+    for at, text in enumerate(config.policy.refuse.senders):
+        if said := meant.address(text):
+            yield ("policy", "refuse", "senders", at), said
+    for path, names in _listeners_named(config):
+        for at, text in enumerate(names):
+            if said := meant.listener(text, config.listeners):
+                yield (*path, at), said
+
+
+def _listeners_named(config: Config) -> Iterator[tuple[lines.Path, Sequence[str]]]:
+    for at, one in enumerate(config.milter):
+        yield ("milter", at, "only"), one.only
+    for at, table in enumerate(config.policy.access):
+        yield ("policy", "access", at, "only"), table.only
+    for at, service in enumerate(config.policy.service):
+        yield ("policy", "service", at, "only"), service.only
+    yield ("policy", "content", "only"), config.policy.content.only
 
 
 def _peer_conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
