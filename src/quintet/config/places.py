@@ -41,6 +41,10 @@ def place(text: str) -> Place:
         rest = rest if bracket else "?"
         inner = inner[5:] if inner.lower().startswith("ipv6:") else inner
         given = rest[1:] if rest.startswith(":") else None if not rest else ""
+        if _NAME.fullmatch(inner) and not exchangers and not is_address(inner):
+            return Place(
+                inner.lower().rstrip("."), _port(given, text)
+            )  # as Postfix writes "not its exchangers"
         return Place(_address(inner, text), _port(given, text))
     if name.count(":") > 1:
         return Place(_address(name, text))
@@ -73,6 +77,8 @@ def faults(route: Route) -> list[tuple[str, str]]:
     if route.via not in ("smtp", "lmtp"):
         said = f"is for via = 'smtp' or 'lmtp', and via is {route.via!r}"
         found += [(option, said) for option in ("host", "hosts") if getattr(route, option)]
+    if route.table and route.via != "mx":
+        found.append(("table", f"says where mail goes, and so does via = {route.via!r}"))
     if route.via == "pipe" and not route.command:
         found.append(("command", "expected a program for via = 'pipe'"))
     if route.via == "batch" and not route.file:

@@ -158,6 +158,13 @@ def _finished(config: Config, found: dict[lines.Path, int], file: str, folder: P
         ),
         content=config.policy.content.beside(functools.partial(_beside, folder)),
     )
+    routes = {
+        name: dataclasses.replace(
+            each, table=_beside(folder, each.table), passwords=_beside(folder, each.passwords)
+        )
+        for name, each in config.queue.routes.items()
+    }
+    queue = dataclasses.replace(config.queue, routes=routes)
     news = dataclasses.replace(
         config.news,
         control_file=_beside(folder, config.news.control_file),
@@ -177,6 +184,7 @@ def _finished(config: Config, found: dict[lines.Path, int], file: str, folder: P
         tls=tls,
         tls_out=out,
         policy=policy,
+        queue=queue,
         rewrite=rewrite,
         dkim=dkim.beside(config.dkim, functools.partial(_beside, folder)),
         relay=relay,

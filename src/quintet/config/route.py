@@ -31,6 +31,16 @@ class Route:
     min_size: int = opt(0, "For messages of at least so many bytes.", unit="bytes", minimum=0)
     max_size: int = opt(0, "For messages of at most so many bytes; 0: of any size.", unit="bytes", minimum=0)
     # --- where to
+    table: str = opt(
+        "",
+        "File that says where mail goes, a line each: recipients and domains as in Postfix's transport(5); "
+        "who is not in it takes the next route. Read again when it changes.",
+    )
+    table_of: str = opt(
+        "recipient",
+        "What is looked up in the table: recipients, or senders (sender_dependent_relayhost_maps).",
+        choices=("recipient", "sender"),
+    )
     via: str = opt(
         "mx",
         "mx: look the domain up; smtp, lmtp: give it to host; pipe: give it to command; batch: append it to "
@@ -67,6 +77,11 @@ class Route:
     )
     user: str = opt("", "Login name at that host; empty: none.")
     password: str = opt("", "Its password; only ever sent under TLS or to this machine.", secret=True)
+    passwords: str = opt(
+        "",
+        "File of user:password by sender or host, as smtp_sasl_password_maps has it; before user and "
+        "password.",
+    )
     helo: str = opt("", "The name we greet with; empty: the one of the queue.")
     proxy: str = opt(
         "", "Go through a proxy: socks5://user:password@host:1080 or http://host:3128.", secret=True

@@ -6,7 +6,7 @@ Pure.  Names are compared as A-labels and without case; a pattern that cannot be
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from quintet.config.route import Route
 from quintet.delivery.directory import ascii_domain
@@ -69,11 +69,6 @@ class Rule:
 def rules(routes: Mapping[str, Route]) -> list[Rule]:
     """In the order of the configuration."""
     return [Rule(name, route) for name, route in routes.items()]
-
-
-def first(among: Iterable[Rule], travel: Travel) -> Rule | None:
-    """The first one that fits."""
-    return next((rule for rule in among if rule.fits(travel)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from quintet.delivery import matching
 from quintet.delivery.directory import Directory, ascii_domain
 from quintet.delivery.envelope import Mailbox, mailbox
 from quintet.delivery.matching import Travel
+from quintet.delivery.routetables import RouteTables
 from quintet.delivery.tlspolicy import Demand, HopPolicy, of_route
 from quintet.delivery.transport import Hop
 from quintet.errors import Problem, Reason, Refused, TryLater
@@ -93,11 +94,12 @@ def _named(place: Place) -> _Found:
     return _Found(place, False, False, "")
 
 
-def _by(route: Route, name: str, domain: str) -> Destination:
-    """Where a route of that name leads."""
+def _by(route: Route, name: str, domain: str, mark: str = "") -> Destination:
+    """Where a route of that name leads; ``mark`` tells it from others of the name."""
+    key = f"route:{name}:{mark}" if mark else f"route:{name}"
     if route.via == "mx":
-        return Destination(f"route:{name}:{domain}", "mx", domain, route, name)
-    return Destination(f"route:{name}", route.via, domain, route, name)
+        key = f"{key}:{domain}"
+    return Destination(key, route.via, domain, route, name)
 
 
 class Router:
@@ -126,7 +128,8 @@ class Router:
         self._rules = matching.rules(config.routes)
         self._by_account = any(rule.by_account for rule in self._rules)
         self._by_size = any(rule.by_size for rule in self._rules)
-        self._refuses = any(rule.route.via == "error" for rule in self._rules)
+        self._tables = RouteTables(config.routes, clock)
+        self._refuses = self._tables.ways or any(rule.route.via == "error" for rule in self._rules)
 
     # --- from the configuration ---------------------------------------------------------------
 
@@ -148,10 +151,17 @@ class Router:
         if not self._rules:
             return Destination(f"mx:{domain}", "mx", domain, self._usual)
         travel = Travel(domain, sender, recipient, account, size, listener, secure)
-        rule = matching.first(self._rules, travel)
-        if rule is None:
-            return Destination(f"mx:{domain}", "mx", domain, self._usual)
-        return _by(rule.route, rule.name, domain)
+        for rule in self._rules:
+            if rule.fits(travel) and (found := self._found(rule.name, rule.route, travel)) is not None:
+                return found
+        return Destination(f"mx:{domain}", "mx", domain, self._usual)
+
+    def _found(self, name: str, route: Route, travel: Travel) -> Destination | None:
+        """Where a route leads; None: its table does not know."""
+        if not self._tables.any:
+            return _by(route, name, travel.domain)
+        found = self._tables.found(name, travel)
+        return None if found is None else _by(found[1], found[0], travel.domain, found[2])
 
     def refusing(
         self, sender: Mailbox, recipient: Mailbox, *, account: str, listener: str, secure: bool
@@ -181,7 +191,9 @@ class Router:
             return self.destination(one.domain, _NOBODY)
         wanted = self._config.routes.get(str(one.params.get("route", "")))
         if wanted is not None:  # an administrator's word for this one
-            return _by(wanted, str(one.params["route"]), ascii_domain(one.domain))
+            name, domain = str(one.params["route"]), ascii_domain(one.domain)
+            travel = Travel(domain, mailbox(one.sender), mailbox(one.address))
+            return self._found(name, wanted, travel) or _by(wanted, name, domain)
         arrived = one.item_params.get("arrived") or {}
         return self.destination(
             one.domain,

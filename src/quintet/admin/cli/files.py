@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ def faults(settings: Config) -> list[str]:
 
 
 def _files(settings: Config) -> Iterator[tuple[str, str, Read]]:
-    from quintet.delivery import addressmap, contentchecks, relayed
+    from quintet.delivery import addressmap, contentchecks, relayed, routetables
     from quintet.policy import accesstable
 
     for at, one in enumerate(settings.policy.access):
@@ -36,13 +36,27 @@ def _files(settings: Config) -> Iterator[tuple[str, str, Read]]:
     content = settings.policy.content
     for name in ("header_checks", "mime_header_checks", "nested_header_checks", "body_checks"):
         yield f"policy.content.{name}", getattr(content, name), contentchecks.read
-    for name in ("canonical", "sender_canonical", "recipient_canonical", "generic"):
-        option = f"{name}_file"
+    for kind in ("canonical", "sender_canonical", "recipient_canonical", "generic"):
+        option = f"{kind}_file"
         yield f"rewrite.{option}", getattr(settings.rewrite, option), addressmap.read
+    for name, route in settings.queue.routes.items():
+        yield f"queue.routes.{name}.table", route.table, _table(route.table_of, settings.queue.routes)
+        yield f"queue.routes.{name}.passwords", route.passwords, routetables.passwords
     yield "smtp.relay_recipients", settings.smtp.relay_recipients, relayed.read
     yield "relay.recipients_file", settings.relay.recipients_file, str
     for at, key in enumerate(settings.dkim):
         yield f"dkim.{at}.key", key.key, str
+
+
+def _table(kind: str, routes: Collection[str]) -> Read:
+    from quintet.delivery import routetables
+
+    def read(text: str) -> None:
+        wrong = routetables.mistakes(routetables.of_kind(kind)(text), routes)
+        if wrong:
+            raise ValueError("; ".join(wrong))
+
+    return read
 
 
 def _hooks(settings: Config) -> list[str]:
