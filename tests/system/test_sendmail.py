@@ -175,7 +175,11 @@ def test_smtp_on_standard_input(house: Path) -> None:
 
 
 def test_queue_and_aliases_under_their_old_names(house: Path, tmp_path: Path) -> None:
-    for name, words in {"mailq": b"queue is empty|zoe@far.test", "newaliases": b"", "sendmail": b""}.items():
+    for name, words in {
+        "mailq": b"Mail queue is empty|zoe@far.test",
+        "newaliases": b"",
+        "sendmail": b"",
+    }.items():
         program = installed(tmp_path, name)
         arguments = ["-bi"] if name == "sendmail" else []
         done = sendmail(house, *arguments, program=program)

@@ -332,6 +332,14 @@ def test_queue_from_list_to_removal(shell: Shell) -> None:
     assert shell("queue", "release", "--match", "zoe@") == "1 recipient released\n"
     assert shell("queue", "hold", str(number)) == "3 recipients held\n"
     assert len(shell.json("queue", "list", "--state", "held")) == 3
+    head, first, *rest = shell("queue", "list", "--mailq").splitlines()  # what monitors of Postfix read
+    assert head == "-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------"
+    words = first.split()
+    assert (words[0], words[1], words[-1]) == (f"{number}!", str(letter.size), "zoe@example.org")
+    assert [each.strip() for each in rest] == [
+        "a@far.example", "b@far.example", "c@near.example",
+        "", "-- 0 Kbytes in 1 Request.",
+    ]  # fmt: skip
     assert shell("queue", "release", str(rows[0]["number"])) == "1 recipient released\n"
     assert shell("queue", "release", "--all") == "2 recipients released\n"
     assert shell("queue", "retry", "--match", "near") == "1 recipient tried now\n"
@@ -342,6 +350,7 @@ def test_queue_from_list_to_removal(shell: Shell) -> None:
     assert shell("queue", "remove", str(rows[2]["number"])) == "1 recipient removed\n"
     assert shell("queue", "remove", "--all") == "1 recipient removed\n"
     assert shell("queue", "list") == "the queue is empty\n"
+    assert shell("queue", "list", "--mailq") == "Mail queue is empty\n"
     shell("queue", "show", "999", code=1)
     shell("queue", "hold", code=common.Exit.USAGE)
     shell("queue", "list", "--state", "lost", code=common.Exit.USAGE)

@@ -36,7 +36,10 @@ from quintet.smtp.heard import Heard
         ("-bp", {"mode": Mode.LIST}),
         ("-bv a", {"mode": Mode.VERIFY}),
         ("-q", {"mode": Mode.FLUSH}),
-        ("-q15m", {"mode": Mode.FLUSH}),
+        ("-q15m", {"mode": Mode.FLUSH, "flush": ("", "")}),
+        ("-qRexample.net", {"mode": Mode.FLUSH, "flush": ("R", "example.net")}),
+        ("-qSzoe@a.test", {"mode": Mode.FLUSH, "flush": ("S", "zoe@a.test")}),
+        ("-qI17", {"mode": Mode.FLUSH, "flush": ("I", "17")}),
         ("-bi", {"mode": Mode.ALIASES}),
         ("-odb -oQ/var/q -om -B 8BITMIME -h 3 -O DeliveryMode=b -A m a", {"recipients": ["a"]}),
         ("-O IgnoreDots=true a", {"ignore_dots": True}),
@@ -49,7 +52,8 @@ def test_options_of_real_programs(line: str, wanted: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["-y", "-bd", "-bD", "-f", "-N sometimes a", "-N never,delay", "-R all", "-tz"]
+    "line",
+    ["-y", "-bd", "-bD", "-f", "-N sometimes a", "-N never,delay", "-R all", "-tz", "-qR", "-qI", "-qI1a"],
 )
 def test_options_that_make_no_sense(line: str) -> None:
     with pytest.raises(Usage):

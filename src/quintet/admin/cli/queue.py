@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quintet.admin.cli import common, fetching, whither
+from quintet.admin.cli import common, fetching, mailq, whither
 from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
 
 if TYPE_CHECKING:
@@ -36,10 +36,13 @@ def listing(
     match: Annotated[str, typer.Option(help="Only where sender or recipient has this text.")] = "",
     domain: Annotated[str, typer.Option(help="Only what waits for this domain.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most so many recipients.")] = 10_000,
+    as_mailq: Annotated[
+        bool, typer.Option("--mailq", help="As Postfix's mailq prints it: for programs that read that.")
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show who waits for what, why, and when it is tried again."""
+    """Show who waits for what, since when, why, and when it is tried again."""
     if state not in ("", "waiting", "leased", "held", "failed"):
         raise Failed(f"no such state: {state}", "There are waiting, leased, held and failed.", Exit.USAGE)
 
@@ -48,8 +51,19 @@ def listing(
             lambda tx: [_row(each) for each in itertools.islice(_found(tx, state, match, domain), limit)]
         )
 
+    async def printed(store: Store, _: Config) -> list[str]:
+        return await store.read(
+            lambda tx: list(mailq.lines(tx, itertools.islice(_found(tx, state, match, domain), limit)))
+        )
+
+    if as_mailq and not as_json:
+        for line in common.with_store(config, printed):
+            typer.echo(common.printable(line))
+        return
     rows = common.with_store(config, work)
-    columns = ["number", "message", "recipient", "sender", "state", "attempts", "next_try", "last_error"]
+    columns = [
+        "number", "message", "recipient", "sender", "queued", "state", "attempts", "next_try", "last_error",
+    ]  # fmt: skip
     common.table(rows, columns, as_json, empty="the queue is empty")
 
 
@@ -392,6 +406,7 @@ def _row(each: Recipient) -> dict[str, Any]:
         "message": each.queue_id,
         "recipient": each.address,
         "sender": each.sender or "<>",
+        "queued": common.moment(each.created_at),
         "state": each.state,
         "attempts": each.attempts,
         "next_try": common.moment(each.due_at) if each.state in ("waiting", "leased") else "",

@@ -25,7 +25,8 @@ def sendmail(
     -bs              SMTP on standard input and output
     -bv              only check the recipients
     -bp              show the queue
-    -q               try the queue now
+    -q               try the queue now; -qRDOMAIN, -qRADDRESS, -qSSENDER,
+                     -qINUMBER: that of it
     -C FILE          configuration
     -v               tell what happens
 

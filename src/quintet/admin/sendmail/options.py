@@ -7,6 +7,7 @@ tunes Sendmail itself is taken and means nothing here.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -41,6 +42,7 @@ class Options:
     verp: str = ""  # -XV: delimiters of a sender that names the recipient
     config: str = ""  # -C
     verbose: bool = False  # -v
+    flush: tuple[str, str] = ("", "")  # -qR, -qS, -qI: what of the queue, by which text or number
     recipients: list[str] = field(default_factory=list)
 
 
@@ -49,6 +51,7 @@ VALUES = frozenset("BCDFfhLNOopRrVXAb")  # value attached, or the next word
 MAYBE = frozenset("qde")  # value attached, or none
 
 MODES = {each.value: each for each in Mode if each is not Mode.FLUSH}
+SOME = {"R": "a domain or a recipient", "S": "a sender", "I": "a number of the queue"}  # of -q
 NOTIFY = frozenset(("success", "failure", "delay"))
 NAMES = {"mailq": Mode.LIST, "newaliases": Mode.ALIASES}
 
@@ -106,6 +109,10 @@ def _value(options: Options, letter: str, value: str) -> None:
     elif letter == "q":
         if options.mode is Mode.DELIVER:
             options.mode = Mode.FLUSH
+        if value[:1] in SOME:
+            if not value[1:] or (value[0] == "I" and not re.fullmatch("[0-9]+", value[1:])):
+                raise Usage(f"-q{value[0]} needs {SOME[value[0]]}")
+            options.flush = value[0], value[1:]
     elif letter in "fr":
         options.sender = value.strip().removeprefix("<").removesuffix(">")
     elif letter == "F":

@@ -63,9 +63,9 @@ def _run(options: Options) -> int:
     if options.mode is Mode.ALIASES:
         return os.EX_OK  # aliases are in the store: nothing has to be made of them
     if options.mode is Mode.FLUSH and not options.recipients and not options.from_header:
-        return _command(options, "queue", "retry", "--all")
+        return _command(options, "queue", *_flushed(*options.flush))
     if options.mode is Mode.LIST:
-        return _command(options, "queue", "list")
+        return _command(options, "queue", "list", "--mailq")
     if options.mode is Mode.SMTP:
         return asyncio.run(_speak(options))
     if not options.recipients and not options.from_header:
@@ -77,6 +77,15 @@ def _run(options: Options) -> int:
         return asyncio.run(_deliver(options, letter))
     finally:
         letter.close()
+
+
+def _flushed(of: str, text: str) -> tuple[str, ...]:
+    """The command for -q, -qRdomain, -qRaddress, -qSsender, -qInumber."""
+    if of == "I":
+        return "retry", text
+    if of == "R" and "@" not in text:
+        return "flush", text
+    return ("retry", f"--match={text}") if of else ("retry", "--all")
 
 
 def _command(options: Options, *words: str) -> int:
