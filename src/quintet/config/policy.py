@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 from quintet.config.access import Access, Content, Service
@@ -95,11 +95,33 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
+class NameList:
+    """A list in the name service of which more is to be said, `[[policy.dns_list]]`."""
+
+    zone: str = opt("", "The list: dbl.example.org, or ZONE=NETWORK,NETWORK for the answers that count.")
+    of: str = opt(
+        "client",
+        "What is looked up: the client's address, its name, the name it gives in HELO, the sender's domain.",
+        choices=("client", "client_name", "helo", "sender"),
+    )
+    then: str = opt(
+        "refuse",
+        "What happens to who is on it. refuse: 550. points: they count (policy.scores). welcome: no list, "
+        "greylist or policy service is asked about it any more.",
+        choices=("refuse", "points", "welcome"),
+    )
+    points: float = opt(0.0, "For points: how many; below 0 in favour.")
+
+
+@dataclass(frozen=True, slots=True)
 class DnsList:
-    """One of `Refuse.dns_lists`."""
+    """One of `Refuse.dns_lists`, or of `[[policy.dns_list]]`."""
 
     zone: str
     answers: tuple[ipaddress.IPv4Network, ...]
+    of: str = "client"
+    then: str = "refuse"
+    points: float = 0.0
 
 
 # 127.0.0.1 would be this machine (RFC 5782 5); by 127.255.255.x lists say what is wrong with the question
@@ -198,6 +220,9 @@ class Policy:
     verify: Verify = field(default_factory=Verify, metadata={"doc": "SPF, DKIM and DMARC."})
     greylist: Greylist = field(default_factory=Greylist, metadata={"doc": "Who was never here comes again."})
     refuse: Refuse = field(default_factory=Refuse, metadata={"doc": "Who is refused by name."})
+    dns_list: tuple[NameList, ...] = opt(
+        (), "Lists in the name service of names, of who is welcome, with points."
+    )
     access: tuple[Access, ...] = opt((), "Tables of who may what (access maps of Postfix): one block each.")
     service: tuple[Service, ...] = opt((), "Programs that are asked who may what (policy services).")
     content: Content = field(
@@ -215,6 +240,16 @@ class Policy:
             f"policy.refuse.dns_lists: expected a zone such as bl.example.org, or ZONE=NETWORK, got {text!r}"
             for text in self.refuse.dns_lists
             if dns_list(text) is None
+        ]
+
+    @property
+    def dns_lists(self) -> list[DnsList]:
+        """All lists in the name service."""
+        plain = [made for text in self.refuse.dns_lists if (made := dns_list(text)) is not None]
+        return plain + [
+            replace(made, of=one.of, then=one.then, points=one.points)
+            for one in self.dns_list
+            if (made := dns_list(one.zone)) is not None
         ]
 
 

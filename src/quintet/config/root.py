@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from quintet.config import access, copies, dkim, expiry, gateways, lines, load, meant, milters, places
+from quintet.config import policy as policies
 from quintet.config.acme import Acme
 from quintet.config.address_book import AddressBook
 from quintet.config.auth import Auth
@@ -251,6 +252,13 @@ def conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
 def _policy_conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
     for block, at, option, text in access.faults(config.policy.access, config.policy.service):
         yield ("policy", block, at, option), text
+    for at, one in enumerate(config.policy.dns_list):
+        if policies.dns_list(one.zone) is None:
+            said = f"expected a zone such as dbl.example.org, or ZONE=NETWORK, got {one.zone!r}"
+            yield ("policy", "dns_list", at, "zone"), said
+        if bool(one.points) is not (one.then == "points"):
+            said = "expected points" if one.then == "points" else "is for then = 'points'"
+            yield ("policy", "dns_list", at, "points"), said
     for at, text in enumerate(config.smtp.relay_domains):
         if said := meant.relayed(text):
             yield ("smtp", "relay_domains", at), said

@@ -148,17 +148,19 @@ def _copies(config: Config) -> list[Check]:
 
 def _asking(config: Config, store: Store, clock: Clock) -> list[Check]:
     """Checks that ask the name service, which is loaded where one is wanted."""
-    lists = config.policy.refuse
-    if config.smtp.sender_domain == "take" and not lists.dns_lists:
+    lists = config.policy.dns_lists
+    if config.smtp.sender_domain == "take" and not lists:
         return []
+    from quintet.delivery.clientname import ClientNames
     from quintet.delivery.dnslists import DnsLists
     from quintet.delivery.sender_domain import SenderDomain
     from quintet.net.dns import Resolver
 
     resolver, wait_s = Resolver(config.dns, clock=clock), config.relay.check_timeout_s
     found: list[Check] = []
-    if lists.dns_lists:
-        found.append(DnsLists(lists, config.smtp, resolver, timeout_s=wait_s))
+    if lists:
+        names = ClientNames(resolver, timeout_s=wait_s)
+        found.append(DnsLists(lists, config.smtp, resolver, names, timeout_s=wait_s))
     if config.smtp.sender_domain != "take":
         found.append(SenderDomain(config.smtp, Directory(store, clock), resolver, timeout_s=wait_s))
     return found

@@ -145,7 +145,10 @@ async def test_no_name_is_looked_up_where_none_is_asked_for(house, tmp_path):
 
 async def test_who_is_welcome_is_on_no_list(house, tmp_path):
     async with dns_server(ZONE) as zone:
-        lists = DnsLists(Refuse(dns_lists=("bl.test",)), house.config, zone.resolver(), timeout_s=3.0)
+        resolver = zone.resolver()
+        listed = Policy(refuse=Refuse(dns_lists=("bl.test",))).dns_lists
+        names = ClientNames(resolver, timeout_s=3.0)
+        lists = DnsLists(listed, house.config, resolver, names, timeout_s=3.0)
         way = way_in(house, tmp_path, more=[lists], client="203.0.113 OK")
         assert (await sent(way)).startswith("550 5.7.1 192.0.2.9 is listed")
         way = way_in(
