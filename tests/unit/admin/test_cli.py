@@ -282,7 +282,17 @@ def test_alias_load_takes_tables_of_other_servers(shell: Shell) -> None:
     assert shell("alias", "load", str(path), "--domain", "example.org", code=1) == (
         "2 aliases added, 1 left out\n"
     )
-    assert "line 5: away@gone.example" in shell.err
+    assert "line 5: away@gone.example: no such domain: gone.example" in shell.err
+    path.write_text("/^info-(.*)@example.org$/  zoe+$1@example.org\n")
+    shell("alias", "load", str(path), code=1)
+    assert "line 1: /^info-(.*)@example.org$/: expressions are no addresses" in shell.err
+    file = shell.folder / "quintet.toml"
+    file.write_text(file.read_text().replace('default_domain = "example.org"', 'default_domain = ""'))
+    path.write_text("info2@example.org zoe\n")
+    shell("alias", "load", str(path), code=common.Exit.USAGE)
+    assert "names of which domain?" in shell.err
+    path.write_text("info@example.org zoe@example.org\n")  # nothing is asked where nothing is bare
+    assert shell("alias", "load", str(path)) == "1 aliases added, 0 left out\n"
     rows = {each["address"]: (each["kind"], each["target"]) for each in shell.json("alias", "list")}
     assert rows == {
         "@example.org": ("catchall", "zoe@example.org"),

@@ -69,15 +69,18 @@ def load(
 
         made, wrong = 0, []
         own = domain or settings.auth.default_domain
-        if not own:
+        found = list(aliasfile.read(common.lines_of(file), own))
+        if any(each.endswith("@") for line in found for each in (line.address, *line.targets)):
             raise Failed("names of which domain?", "Say --domain example.org.", Exit.USAGE)
-        for line in aliasfile.read(common.lines_of(file), own):
+        for line in found:
             problem = line.problem
             try:
                 if not problem:
                     await store.write(_add, line.address, "moved:" * moved + ", ".join(line.targets))
                     made += 1
-            except (Problem, Failed) as error:
+            except Problem as error:
+                problem = common.why(error)
+            except Failed as error:
                 problem = str(error)
             if problem:
                 wrong.append({"line": line.number, "address": line.address, "problem": problem})

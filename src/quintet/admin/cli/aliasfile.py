@@ -15,6 +15,7 @@ from quintet.values import dataclass
 _COLON = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s":]+)\s*:(?:\s|$)(.*)', re.DOTALL)
 _SPACE = re.compile(r"\s*(\S+)\s+(.*)", re.DOTALL)
 _TARGET = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^,"\s][^,"]*)\s*(?:,|\s(?=\S)|$)')
+EXPRESSION = "expressions are no addresses; [rewrite] recipient_canonical_file takes such tables"
 _PROGRAM = re.compile(r"[|/]|:include:")
 
 
@@ -42,6 +43,8 @@ def read(lines: Iterable[str], domain: str) -> Iterator[Line]:
 
 
 def _line(number: int, address: str, rest: str, domain: str) -> Line:
+    if address.startswith("/"):
+        return Line(number, address, problem=EXPRESSION)
     targets = [each.strip().strip('"').strip() for each in _TARGET.findall(rest)]
     if not targets:
         return Line(number, address, problem="no target")

@@ -139,8 +139,12 @@ _HINTS = {
 
 def _problem(error: Problem) -> tuple[str, str, Exit]:
     code = Exit.LATER if isinstance(error, TryLater) else Exit.REFUSED
-    text = error.text if error.text == error.reason.value else f"{error.reason.value}: {error.text}"
-    return text, _HINTS.get(error.reason, ""), code
+    return why(error), _HINTS.get(error.reason, ""), code
+
+
+def why(error: Problem) -> str:
+    """What was refused, and of what."""
+    return error.text if error.text == error.reason.value else f"{error.reason.value}: {error.text}"
 
 
 # --- configuration and store ----------------------------------------------------------------------
