@@ -16,6 +16,7 @@ from quintet.delivery import verp
 from quintet.delivery.links import Held, Links, trouble
 from quintet.delivery.route import Destination
 from quintet.delivery.shaping import Mood
+from quintet.delivery.tlspolicy import Demand
 from quintet.delivery.transport import Answer, Letter, Result, To, Turn
 from quintet.errors import Problem, Reason, TryLater
 from quintet.message.outline import Headed
@@ -144,6 +145,8 @@ class Attempts:
                 held = await self._links.fresh(destination, demand, but=gone)
             except Problem as problem:
                 answer = next(iter(gone.values()), None) or answer_to(problem)
+                if demand is Demand.REQUIRE and problem.reason is Reason.TLS_REQUIRED:
+                    return Outcome([answer] * len(ready.recipients))  # what others wait for may go
                 return Outcome([answer] * len(ready.recipients), Mood.GONE, None if gone else answer)
             try:
                 return await self._use(held, ready, most, following)

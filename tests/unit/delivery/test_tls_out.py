@@ -37,13 +37,20 @@ class World:
         zone.add("example.net. MX 10 mx.example.net.\nmx.example.net. A 127.0.0.1")
         self.routed()
 
-    def routed(self, **routes: Route) -> None:
-        """By these routes from here on."""
+    def routed(self, most: int = 5, **routes: Route) -> None:
+        """By these routes from here on, over so many connections."""
         out, zone, host = self.out, self.zone, self.host
         resolver = zone.resolver(cache=0)
         self.runner = Runner(
             out.house.store,
-            Queue(routes=routes, port=host.port, connect_timeout_s=2.0, delay_warning_s=0.0, idle_s=0.0),
+            Queue(
+                routes=routes,
+                port=host.port,
+                connect_timeout_s=2.0,
+                delay_warning_s=0.0,
+                idle_s=0.0,
+                per_destination=most,
+            ),
             directory=out.house.inbound.directory,
             resolver=resolver,
             transport=SmtpTransport("us.example.org", clock=out.house.clock, ca_file=self.ca_file),
@@ -187,6 +194,22 @@ async def test_requiretls_goes_on_or_comes_back(world: World, offers, named, cod
     assert (count, waiting) == (0, [])
     report = await world.out.house.last("alice")
     assert f"Status: {code}".encode() in report
+
+
+@pytest.mark.parametrize("offers", [OFFERS, ["REQUIRETLS"]])
+async def test_what_one_letter_demands_is_no_trouble_of_its_host(world: World, offers):
+    # RFC 8689 4.2.1 speaks of that message; what waits for the host beside it goes on
+    world.host.offers[:] = offers
+    world.sts.policy = None if "STARTTLS" not in offers else StsPolicy("enforce", 86_400, ("mx.example.net",))
+    world.routed(most=1)
+    await world.out.queue("bob@example.net", params={"require_tls": True})
+    for name in ("carol", "dave", "erin"):
+        await world.out.queue(f"{name}@example.net")
+    await world.runner.once()
+    assert len(world.host.messages) == 3
+    assert world.out.house.store.peek(queue.listing) == []
+    assert b"bob@example.net" in await world.out.house.last("alice")
+    assert await world.out.house.count("alice") == 1
 
 
 @pytest.mark.parametrize("offers", [[*OFFERS, "REQUIRETLS"], OFFERS, ["REQUIRETLS"]])
