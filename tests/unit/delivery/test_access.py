@@ -1,12 +1,15 @@
 """Tables of who may what, as a client meets them."""
 
+import gc
 from pathlib import Path
 
 import pytest
 
 from quintet.auth.identity import Identity
+from quintet.config import root
 from quintet.config.access import Access
 from quintet.config.policy import Policy, Refuse
+from quintet.delivery import waysin
 from quintet.delivery.accesschecks import AccessChecks
 from quintet.delivery.acting import Acting
 from quintet.delivery.clientname import ClientNames
@@ -17,6 +20,7 @@ from quintet.net.dns import Resolver
 from quintet.smtp import replies
 from tests.support.dnszone import dns_server
 from tests.support.mailhouse import LETTER, MailHouse, envelope, inbound, mail_house
+from tests.support.policyhost import policy_host
 
 
 @pytest.fixture
@@ -161,3 +165,25 @@ async def test_a_welcome_recipient_is_the_only_one(house, tmp_path):
     way = way_in(house, tmp_path, recipient="alice@ OK\nbob@ REJECT")
     assert await sent(way, "alice") == ""
     assert await sent(way, "alice", "bob") == "550 5.7.1 Refused by policy"
+
+
+async def test_what_the_configuration_names_is_asked(house, tmp_path):
+    """Tables, services and checks of content as a server joins them."""
+    (tmp_path / "senders").write_text("zoe@example.net PREPEND X-Table: yes\n")
+    (tmp_path / "header").write_text("/^Subject: x/ REPLACE Subject: y\n")
+    async with policy_host(tmp_path, lambda told: "PREPEND X-Service: yes") as (_, service):
+        text = (
+            f'[[policy.access]]\nof = "sender"\nfile = "senders"\n'
+            f'[[policy.service]]\naddress = "{service.address}"\n'
+            f'[policy.content]\nheader_checks = "header"\n[policy.verify]\nenabled = false\n'
+            '[dns]\nnameservers = ["127.0.0.1:9"]\n[relay]\ncheck_timeout_s = 0.1\n'
+        )
+        config = root.from_text(text, folder=tmp_path)
+        way = waysin.inbound(config, house.store, house.clock)
+        assert await sent(way) == ""
+        found = await house.last("alice")
+        for line in (b"X-Table: yes", b"X-Service: yes", b"Subject: y"):
+            assert b"\r\n%b\r\n" % line in found
+        assert b"Subject: x" not in found
+        del way
+        gc.collect()  # whoever drops it lets the service go
