@@ -34,6 +34,11 @@ class Tx(Protocol):
     now: int  # UTC ms, the same throughout the transaction
 
     @property
+    def kept(self) -> Any:
+        """An `ondemand.Kept`, which this module must not know; None where nothing is kept."""
+        ...
+
+    @property
     def engine(self) -> dialect.Engine: ...
 
     def all(self, sql: str, *params: Any) -> list[tuple[Any, ...]]: ...
@@ -143,6 +148,7 @@ class SqliteTx:
         "_used_ids",
         "doubt",
         "hints",
+        "kept",
         "late",
         "learned",
         "now",
@@ -165,6 +171,7 @@ class SqliteTx:
         self.late: list[int] = []  # message rows that shall be rendered after the commit
         self.teach: Callable[[list[str]], None] | None = None  # told of them just before the commit
         self.doubt: Callable[[Sequence[str]], Sequence[str]] | None = None  # which ids were perhaps taught
+        self.kept: Any = None  # of a reader: what `ondemand` rendered lately
         self.render: Callable[[Iterable[int]], None] | None = None  # told of what is read unrendered
 
     @property

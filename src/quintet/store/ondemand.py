@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from quintet.message.digest import Digest
@@ -29,6 +29,8 @@ COLUMNS = frozenset(
 
 STEP = 100  # messages rendered in one transaction, in the writer's thread
 MAX_WAITING = 20_000  # messages that are to be rendered: some seconds; others are when they are read again
+MAX_KEPT = 1000  # messages of `Kept`, some 3 KB each
+MAX_KEPT_SIZE = 8 * 1024  # bytes of what is rendered of one; larger ones are rendered again
 MARK = "envelope_size"  # a column that is read along where none of OCTETS is asked for
 
 Row = tuple[Any, ...]  # Any: of columns
@@ -69,8 +71,45 @@ def finished(tx: Tx, columns: tuple[str, ...], found: list[Row], read: Read) -> 
     return [row[:at] + row[at + 1 :] for row in found] if at == len(columns) else found
 
 
+class Kept:
+    """What readers had rendered lately, by message row: in a crowd it is long until it is written.
+
+    For transactions that read what is committed: a row of these never gets other bytes.  Any thread.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[int, dict[str, object]] = {}
+
+    def get(self, numbers: Sequence[int]) -> dict[int, dict[str, object]]:
+        """Those that are there."""
+        pairs = [(number, self._found.get(number)) for number in numbers]
+        return {number: made for number, made in pairs if made is not None}
+
+    def add(self, found: Mapping[int, dict[str, object]]) -> None:
+        for number, made in found.items():
+            if sum([len(made[name]) for name in OCTETS]) <= MAX_KEPT_SIZE:  # type: ignore[misc, arg-type]  # octets
+                self._found[number] = made
+        while len(self._found) > MAX_KEPT:
+            try:
+                del self._found[next(iter(self._found))]
+            except (KeyError, RuntimeError):  # another thread was there before
+                return
+
+
 def _made(tx: Tx, late: Sequence[int]) -> dict[int, dict[str, object]]:
-    """The columns of messages, rendered now; an item without bytes has none."""
+    """The columns of messages, rendered now or lately; an item without bytes has none."""
+    kept = tx.kept
+    if kept is None:
+        return _rendered(tx, late)
+    found: dict[int, dict[str, object]] = kept.get(late)
+    if len(found) < len(late):
+        new = _rendered(tx, [number for number in late if number not in found])
+        kept.add(new)
+        found |= new
+    return found
+
+
+def _rendered(tx: Tx, late: Sequence[int]) -> dict[int, dict[str, object]]:
     members, param = dialect.among(tx.engine, late)
     bodies = tx.all(
         "SELECT m.id, b.digest, b.data FROM message m JOIN blob b ON b.id = m.blob_id"

@@ -30,6 +30,11 @@ class PgTx:
         self.late: list[int] = []
 
     @property
+    def kept(self) -> None:
+        """They are rendered for each reader."""
+        return None
+
+    @property
     def engine(self) -> dialect.Engine:
         return "postgresql"
 

@@ -63,7 +63,8 @@ class Store:
         self._behind: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._unrendered: set[int] = set()  # message rows that were read or filed, and shall be rendered
-        self._peek.render = self._unrendered_read
+        self._kept = ondemand.Kept()
+        self._tend(self._peek)
         self._fresh = 0  # our commits when `peek` was last asked: of none after it has that its pages
 
     @classmethod
@@ -220,6 +221,10 @@ class Store:
         except Problem as problem:
             logger.warning("not noted", reason=problem.reason.value)
 
+    def _tend(self, reader: db.SqliteTx) -> None:
+        """What is read unrendered is rendered soon, and kept until then."""
+        reader.render, reader.kept = self._unrendered_read, self._kept
+
     def _unrendered_read(self, message_rows: Iterable[int]) -> None:
         """In any thread: these were read, and nothing was rendered of them yet."""
         self._loop.call_soon_threadsafe(self._render_soon, message_rows)
@@ -355,7 +360,7 @@ class Store:
             tx = self._readers.get_nowait()
         except queue.Empty:
             tx = db.SqliteTx(self._connect(writable=False, alone=True))
-            tx.render = self._unrendered_read
+            self._tend(tx)
             self._open_readers.append(tx)
         try:
             return _read(tx, self.clock, fn, args, kwargs)

@@ -10,7 +10,18 @@ import pytest
 from quintet.admin.transfer import load
 from quintet.config.store import Store as StoreConfig
 from quintet.delivery import arrive
-from quintet.store import accounts, arriving, articles, check, entries, folders, groups, ondemand, writer
+from quintet.store import (
+    accounts,
+    arriving,
+    articles,
+    check,
+    entries,
+    filing,
+    folders,
+    groups,
+    ondemand,
+    writer,
+)
 from quintet.store.arriving import Filing
 from quintet.store.content import Content, Raw, content_of, raw
 from quintet.store.db import Tx
@@ -266,3 +277,38 @@ async def test_mail_is_rendered_at_once_where_too_much_waits(
     await _delivered(store, writer.CROWD + 1)
     assert store.content_of(LETTER.encode()).ready is not None
     await store.close()
+
+
+async def test_what_is_read_again_before_it_is_written_is_not_rendered_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a crowd that reads what it files: rows that were not rendered wait until it is gone."""
+    store = await Store.open(StoreConfig(data=str(tmp_path)))
+    try:
+        folder = await _filed(store, 5, early=True)
+        monkeypatch.setattr(store, "_render_soon", lambda rows: None)
+        rendered_now: list[object] = []
+        columns = filing.columns
+
+        def counted(one: Content) -> dict[str, object]:
+            rendered_now.append(one)
+            return columns(one)
+
+        monkeypatch.setattr(filing, "columns", counted)
+        first = store.peek(entries.lines, folder, 1, 3)
+        rendered = store.peek(entries.lines, folder, 1, 9)
+        assert rendered[:3] == first
+        assert await store.read(entries.lines, folder, 1, 9) == rendered
+        assert len(rendered_now) == 5
+    finally:
+        await store.close()
+
+
+def test_only_so_much_is_kept() -> None:
+    kept = ondemand.Kept()
+    small = {"envelope": b"e", "body": b"b", "bodystructure": b"s"}
+    kept.add(dict.fromkeys(range(ondemand.MAX_KEPT + 10), small))
+    assert len(kept.get(range(ondemand.MAX_KEPT + 10))) == ondemand.MAX_KEPT
+    assert kept.get([0, ondemand.MAX_KEPT + 9]) == {ondemand.MAX_KEPT + 9: small}
+    kept.add({-1: {**small, "body": bytes(ondemand.MAX_KEPT_SIZE)}})
+    assert kept.get([-1]) == {}
