@@ -60,7 +60,7 @@ class _Count:
     __slots__ = ("bytes", "letters", "quota")
 
     def __init__(self, quota: Sequence[Any]) -> None:
-        self.quota = quota if quota[0] or quota[2] else None  # as `folders.has_room` has it; None: no quota
+        self.quota = quota if quota[0] or quota[2] else None  # as `folders.check_quota` has it; None: none
         self.letters = self.bytes = 0
 
     def has_room(self, size: int, copies: int) -> bool:
