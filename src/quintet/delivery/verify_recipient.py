@@ -8,6 +8,7 @@ RFC 5321 3.6.1, 5; RFC 7505 4.1.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Collection
 from contextlib import aclosing
@@ -31,6 +32,8 @@ MAX_KEPT = 20_000  # answers remembered
 MAX_FILE = 64 * 1024 * 1024  # bytes of a list
 MAX_HOSTS = 3  # asked for one recipient
 LOOK_S = 10.0  # how often the file is looked at for a change
+
+_CODES = re.compile(r"\d{3}(?:[ -]|$)(?:([245]\.\d{1,3}\.\d{1,3})(?: |$))?", re.ASCII)
 
 logger = log.get("delivery")
 
@@ -194,7 +197,7 @@ class VerifyRecipient:
                     continue
                 if answer.result is Result.LATER or not answer.command.startswith("RCPT"):
                     return None  # greylisting, or a word about us and not about the recipient
-                return answer.result is Result.DONE, answer.text
+                return answer.result is Result.DONE, _words(answer.text)
         return None
 
 
@@ -208,3 +211,12 @@ def _read(path: Path, known: tuple[int, int]) -> tuple[tuple[int, int], list[str
         raise ValueError(f"larger than {MAX_FILE} bytes")
     lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines())
     return stamp, [line for line in lines if line]
+
+
+def _words(reply: str) -> str:
+    """What a host said without its codes, on which line ever: ours stand before it (RFC 2034 4)."""
+    found = _CODES.match(reply)
+    if found is None:
+        return reply
+    rest = reply[found.end() :]
+    return (rest.replace(f" {found[1]} ", " ") if found[1] else rest).strip()

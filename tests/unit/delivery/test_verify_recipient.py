@@ -130,6 +130,28 @@ async def test_the_primary_is_asked_once_and_its_answers_are_kept_for_a_while(ou
 
 
 @pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("550 5.1.1 no joe here", b"550 5.1.1 no joe here\r\n"),
+        ("550 5.7.1 5 people a day", b"550 5.1.1 5 people a day\r\n"),
+        ("553 sorry, no joe", b"550 5.1.1 sorry, no joe\r\n"),
+        ("550-5.1.1 no joe\r\n550 5.1.1 here", b"550 5.1.1 no joe here\r\n"),
+        ("550 5.1.1", b"550 5.1.1 No such user here\r\n"),
+        ("550", b"550 5.1.1 No such user here\r\n"),
+    ],
+)
+async def test_the_words_of_the_primary_are_told_with_one_code(out, said, told):
+    """RFC 2034 4: the code stands behind the reply's, once."""
+    async with next_host(replies={"RCPT TO:<JOE@": said}) as host:
+        one = verifier(out, host.port, verify=True)
+        asked = one.probe(Envelope(Peer("1", "192.0.2.1")), Recipient(Mailbox("joe", "relay.test")))
+        assert asked is not None
+        with pytest.raises(Refused) as caught:
+            await asked
+    assert replies.problem(caught.value) == told
+
+
+@pytest.mark.parametrize(
     "replies",
     [{"RCPT": "450 4.2.0 later"}, {"MAIL": "550 5.7.1 no null senders"}, {"MAIL": ""}, {"EHLO": ""}],
 )
