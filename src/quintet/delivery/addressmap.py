@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from quintet.config import rewrite
 from quintet.delivery.envelope import Mailbox, mailbox
 from quintet.delivery.ways import ascii_domain
+from quintet.policy import patterns, timed
 from quintet.store import accounts
 
 Ours = Callable[[str], bool]
@@ -32,16 +33,28 @@ class Table:
     patterns: list[tuple[re.Pattern[str], str]] = field(default_factory=list)
 
     def find(self, box: Mailbox, ours: Ours) -> Mailbox | None:
-        """What an address becomes; None where no key fits it."""
+        """What an address becomes; None where no key fits it.  Raises TryLater(BUSY), as `timed.within`."""
         local, domain = accounts.normal_local(box.local), ascii_domain(box.domain)
         for key, detail in _keys(local, domain, ours):
             value = self.plain.get(key)
             if value is not None:
                 return _become(value, box, detail)
-        for pattern, value in self.patterns:
-            found = pattern.search(f"{box.local}@{box.domain}")
-            if found is not None:
-                return _expanded(value, found, box)
+        if self.patterns:
+            limit_s = timed.LIMIT_S + patterns.LINE_S * len(self.patterns)
+            known = timed.within(self._matched, f"{box.local}@{box.domain}", limit_s)
+            return None if known is None else _expanded(*known, box)
+        return None
+
+    def _matched(self, address: str) -> tuple[str, re.Match[str]] | None:
+        at = ""
+        try:
+            for pattern, value in self.patterns:
+                at = pattern.pattern
+                if (found := pattern.search(address)) is not None:
+                    return value, found
+        except timed.Late as late:
+            late.at = at
+            raise
         return None
 
 

@@ -4,8 +4,8 @@ Lines are ``/pattern/flags result``, ``!/pattern/flags result`` for what does no
 /pattern/flags`` to ``endif`` around others; any character that is no letter or digit may stand for the slash.
 The first that fits decides; ``$1``, ``${1}`` and ``$(1)`` in its result are what its groups found.  Case does
 not matter and a dot is a line end too, unless the flags ``i`` and ``s`` turn that off; ``m`` and ``x``
-turn on what they do in Python.  Classes such as ``[[:space:]]`` are understood.  The patterns are an
-administrator's own: one that takes for ever takes for ever.  Pure.
+turn on what they do in Python.  Classes such as ``[[:space:]]`` are understood.  What takes too long is cut
+off (`policy.timed`).
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
 from typing import Generic, TypeVar
 
+from quintet.policy import timed
 from quintet.values import dataclass
 
 T = TypeVar("T")
 
 MAX_DEPTH = 20  # of if in if
+LINE_S = 0.0005  # CPU that each line has besides what all have together: large tables are no mistake
 
 _REFERENCE = re.compile(r"\$(?:(\$)|(\d)|\{(\d)\}|\((\d)\))")
 _FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
@@ -73,24 +75,34 @@ class Patterns(Generic[T]):
     """A table, as it was read."""
 
     lines: Sequence[_Line[T]] = ()
+    limit_s: float = timed.LIMIT_S  # for one text
 
     def __bool__(self) -> bool:
         return bool(self.lines)
 
     def find(self, text: str) -> Found[T] | None:
-        """What the first line that fits says."""
+        """What the first line that fits says.  Raises TryLater(BUSY): that cannot be told in time."""
+        return timed.within(self._find, text, self.limit_s) if self.lines else None
+
+    def _find(self, text: str) -> Found[T] | None:
         return _find(self.lines, text)
 
 
 def _find(lines: Sequence[_Line[T]], text: str) -> Found[T] | None:
-    for line in lines:
-        match = line.pattern.search(text)
-        if (match is not None) is not line.wanted:
-            continue
-        if line.result is not None:
-            return Found(line.result, match)
-        if (found := _find(line.inside, text)) is not None:
-            return found
+    at = ""
+    try:
+        for line in lines:
+            at = line.pattern.pattern
+            match = line.pattern.search(text)
+            if (match is not None) is not line.wanted:
+                continue
+            if line.result is not None:
+                return Found(line.result, match)
+            if (found := _find(line.inside, text)) is not None:
+                return found
+    except timed.Late as late:
+        late.at = late.at or at
+        raise
     return None
 
 
@@ -126,7 +138,7 @@ def of(lines: Sequence[tuple[int, str]], result: Callable[[str], T]) -> Patterns
             raise ValueError(f"line {number}: {error}") from error
     if len(blocks) > 1:
         raise ValueError("an if without its endif")
-    return Patterns(blocks[0])
+    return Patterns(blocks[0], timed.LIMIT_S + LINE_S * len(lines))
 
 
 def _take(line: str, blocks: list[list[_Line[T]]], result: Callable[[str], T]) -> None:

@@ -14,7 +14,7 @@ from quintet.delivery.accesschecks import AccessChecks
 from quintet.delivery.acting import Acting
 from quintet.delivery.clientname import ClientNames
 from quintet.delivery.dnslists import DnsLists
-from quintet.delivery.envelope import mailbox
+from quintet.delivery.envelope import Mailbox, mailbox
 from quintet.errors import Refused, TryLater
 from quintet.net.dns import Resolver
 from quintet.smtp import replies
@@ -187,3 +187,10 @@ async def test_what_the_configuration_names_is_asked(house, tmp_path):
         assert b"Subject: x" not in found
         del way
         gc.collect()  # whoever drops it lets the service go
+
+
+async def test_an_expression_that_takes_too_long_keeps_mail_away(house, tmp_path):
+    way = way_in(house, tmp_path, sender="/(a+)+$/ REJECT no")
+    said = await sent(way, sender=Mailbox("a" * 40, "b.test"))
+    assert said == "451 4.3.2 An expression of a table takes too long"
+    assert await sent(way, sender=Mailbox("b", "b.test")) == ""

@@ -147,3 +147,17 @@ async def test_lines_that_are_no_fields_are_left_alone(house, tmp_path):
 
 async def test_a_table_that_cannot_be_read_puts_mail_off(house, tmp_path):
     assert (await sent(way_in(house, tmp_path, header_checks="/x/ OK"), PLAIN)).startswith("45")
+
+
+@pytest.mark.parametrize(
+    ("table", "data"),
+    [
+        ("header_checks", b"X-A: " + b"a" * 40 + b"b\r\n\r\nbody\r\n"),
+        ("body_checks", b"X-A: b\r\n\r\n" + b"a" * 40 + b"b\r\n"),
+    ],
+)
+async def test_an_expression_that_takes_too_long_keeps_the_message_away(house, tmp_path, table, data):
+    way = way_in(house, tmp_path, **{table: "/(a+)+$/ REJECT no"})
+    assert await sent(way, data) == "451 4.3.2 An expression of a table takes too long"
+    assert await house.count("alice") == 0
+    assert await sent(way, PLAIN) == ""

@@ -328,3 +328,11 @@ async def test_large_letter_and_one_made_seven_bits_are_rewritten_too(out, to_ho
     assert got.isascii()
     assert eight_bit or got.endswith(b"\r\n\r\n" + body)
     assert host.heard[1] == f"MAIL FROM:<me@provider.example> SIZE={len(got)}"
+
+
+def test_an_expression_that_takes_too_long_is_cut_off():
+    table = addressmap.of({"/(a+)+$/": "x@y.example", "@b.example": "@c.example"})
+    with pytest.raises(TryLater) as caught:
+        table.find(Mailbox("a" * 40, "d.example1"), lambda domain: False)
+    assert caught.value.reason is Reason.BUSY
+    assert table.find(Mailbox("b", "b.example"), lambda domain: False) == Mailbox("b", "c.example")

@@ -173,3 +173,13 @@ def test_mistakes_are_told_with_their_line(read, text, why):
 def test_routes_that_are_not_there_are_told():
     table = routetables.transports(TRANSPORT)
     assert routetables.mistakes(table, ["slow"]) == ["there is no route 'missing'"]
+
+
+def test_an_expression_that_takes_too_long_keeps_mail_waiting(tmp_path, clock):
+    """It is no reason for a report."""
+    (tmp_path / "transport").write_text("/(a+)+$/ smtp:[a.test]\n")
+    made = router(clock, first=Route(table=str(tmp_path / "transport")))
+    found = going(made, "a" * 40 + "@b.test")
+    assert (found.via, found.route.status) == ("error", "4.3.5")
+    assert found.route.text == "An expression of a table takes too long"
+    assert going(made, "b@c.test").via == "mx"
