@@ -210,7 +210,7 @@ class Arrivals:
                     work.refuse(0, refused)
                     break
                 if spool is not None:
-                    spool.write(chunk)
+                    await spool.take(chunk)
                     lines += chunk.count(b"\n")
                     continue
                 held.append(chunk)
@@ -220,7 +220,7 @@ class Arrivals:
                     if isinstance(article, No):
                         break
                     spool = self._store.spool()
-                    spool.write(article.data)
+                    await spool.take(article.data)
                     lines = article.body.count(b"\n")
             if work.outcomes[0] is None and isinstance(article, No):
                 work.refuse(0, article)
@@ -490,7 +490,7 @@ class Arrivals:
             if len(article.data) <= IN_ROW:
                 return self._scanned(article)
             spool = work.spools[at] = self._store.spool()
-            spool.write(article.data)
+            await spool.take(article.data)
         return await spool.finish()
 
     def _scanned(self, article: Arriving) -> Content:

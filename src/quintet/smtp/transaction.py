@@ -249,7 +249,7 @@ class Transaction:
                     piece = repairer.feed(piece)
                 if completer is not None:
                     piece = completer.feed(piece)
-                spool.write(piece)
+                await spool.take(piece)
 
     def _pace(self, taken: int, began: float) -> None:
         """Raises Hangup when a message comes so slowly that it only ties us up."""

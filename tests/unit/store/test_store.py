@@ -240,6 +240,31 @@ async def test_body_goes_in_and_out_unchanged(store: Store, size: int, step: int
     assert list(store.blobs.spool.iterdir()) == []
 
 
+@pytest.mark.parametrize("step", [70_000, 262_144, 1 << 20])
+async def test_others_have_their_turn_while_a_body_of_many_parts_is_taken(
+    store: Store, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """What is made of it is what `write` makes."""
+    monkeypatch.setattr(blobs, "TURN_S", 0.0)
+    data = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n.\r\n" * 60_000
+    once, wanted = await spooled(store, data, step)
+    spool = store.spool()
+    try:
+        async with others() as turns:
+            for start in range(0, len(data), step):
+                await spool.take(data[start : start + step])
+        assert turns.count >= len(data) // blobs.STEP
+        found = await spool.finish()
+        assert (found.digest, found.sha256, found.size, found.lines, found.path) == (
+            wanted.digest, wanted.sha256, wanted.size, wanted.lines, wanted.path
+        )  # fmt: skip
+        assert found.path is not None
+        assert found.path.read_bytes() == data
+    finally:
+        spool.discard()
+        once.discard()
+
+
 async def test_discarded_spool_leaves_nothing(store: Store) -> None:
     spool = store.spool()
     spool.write(b"x" * 100_000)
