@@ -17,6 +17,7 @@ from quintet.values import dataclass
 
 LEASE_MS = 120_000  # a range that was not heard of for so long is taken by another
 HEAD = 32 * 1024  # bytes of an article that are looked at to choose it
+HEADS = 1024 * 1024  # bytes of headers that are read together, and one more header
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,16 +227,32 @@ def waits(tx: Tx, name: str, arrived_before: int) -> bool:
     )
 
 
-def listed(tx: Tx, low: int, high: int) -> list[Listed]:
-    """The articles of a range that are still here, in their order."""
-    rows = tx.all(f"{_ARTICLE} WHERE h.id BETWEEN ? AND ? AND h.gone = 0 ORDER BY h.id", HEAD, low, high)
-    return [_listed(row) for row in rows]
+def listed(tx: Tx, low: int, high: int) -> tuple[list[Listed], int]:
+    """The articles of a range that are still here, in their order, and where to go on.
+
+    No more of them than `HEADS` has room for; to go on beyond ``high`` is not needed.
+    """
+    found: list[Listed] = []
+    size = 0
+    for row in tx.rows(
+        f"{_ARTICLE} WHERE h.id BETWEEN ? AND ? AND h.gone = 0 ORDER BY h.id", HEAD, low, high
+    ):
+        one = _listed(row)
+        found.append(one)
+        size += len(one.head)
+        if size >= HEADS:
+            return found, one.row + 1
+    return found, high + 1
 
 
-def listed_rows(tx: Tx, numbers: Sequence[int]) -> list[Listed]:
-    """Those of the articles that are still here."""
+def still_here(tx: Tx, numbers: Sequence[int]) -> list[tuple[int, str, int]]:
+    """Those of the articles that are: row, Message-ID, bytes."""
     members, param = dialect.among(tx.engine, numbers)
-    return [_listed(row) for row in tx.all(f"{_ARTICLE} WHERE h.id {members} AND h.gone = 0", HEAD, param)]
+    return tx.all(
+        "SELECT h.id, m.message_id, m.size FROM history h JOIN message m ON m.id = h.id"
+        f" WHERE h.id {members} AND h.gone = 0",
+        param,
+    )
 
 
 def _listed(row: tuple[int, str, int, int, bytes, bytes | None, bytes | None]) -> Listed:

@@ -19,6 +19,7 @@ from quintet.delivery.feeds.select import Choice
 from quintet.errors import Hangup, Reason, Refused, TryLater
 from quintet.store import entries, feeding, groups
 from quintet.store.content import content_of
+from quintet.store.db import Tx
 from quintet.store.store import Store
 from tests.support.feedhouse import article, until
 from tests.support.stores import open_store
@@ -411,6 +412,29 @@ async def test_others_have_their_turn_between_headers_that_take_long(
         house.advance(61)
         await until(lambda: len(house.sent) == 30)
     assert len(seen) == len(set(seen)) == 30
+
+
+async def test_all_are_sent_once_where_few_headers_are_read_together(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{number}@x" for number in range(30)]
+    monkeypatch.setattr(feeding, "HEADS", 1000)  # of four articles or so
+    read, pages = feeding.listed, list[int]()
+
+    def reading(tx: Tx, low: int, high: int) -> tuple[list[feeding.Listed], int]:
+        found = read(tx, low, high)
+        pages.append(len(found[0]))
+        return found
+
+    monkeypatch.setattr(feeding, "listed", reading)
+    async with house.feed(delay_s=60.0, max_out=1):
+        await house.put(*names)
+        house.advance(61)
+        await until(lambda: len(house.sent) >= 30)
+        await until(lambda: not house.store.peek(feeding.backlogs)[0].ranges)
+    assert house.sent == [f"<{name}>" for name in names]
+    assert sum(pages) == 30
+    assert max(pages) < 10
 
 
 async def test_who_lets_it_go_on_or_go_back_waits_for_no_look(

@@ -38,7 +38,7 @@ async def put(store: Store, data: bytes) -> feeding.Listed:
         )  # fmt: skip
     finally:
         spool.discard()
-    (one,) = store.peek(feeding.listed, 1, 1 << 40)
+    (one,), _ = store.peek(feeding.listed, 1, 1 << 40)
     return one
 
 
@@ -65,3 +65,24 @@ async def test_an_article_is_chosen_by_its_whole_header(store: Store, more: str,
     assert not Choice(Peer(name="them", send="*", exclude=("us.test",))).wants(one)
     assert not Choice(Peer(name="them", send="*,!local.*")).wants(one)
     assert one.size > len(more) + len(body)
+
+
+async def test_headers_are_read_so_many_bytes_at_a_time(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A header may have 256 KiB, and 200 articles are leased together."""
+    group = store.peek(groups.find, "local.test")
+    assert group is not None
+    for number in range(7):
+        more = "".join(f"X-Long-{line}: {'x' * 900}\r\n" for line in range(50))  # longer than `HEAD`
+        await store.write(
+            groups.file, [group.id], content_of(article(f"{number}@x", more=more)), path=b"us.test!u",
+            host="us.test", message_id=f"<{number}@x>", received_at=store.clock.now(),
+        )  # fmt: skip
+    monkeypatch.setattr(feeding, "HEADS", 100_000)
+    pages, low, high = list[list[str]](), 1, 1 << 40
+    while low <= high:
+        page, low = store.peek(feeding.listed, low, high)
+        pages.append([one.message_id for one in page])
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert [name for page in pages for name in page] == [f"<{number}@x>" for number in range(7)]

@@ -191,13 +191,13 @@ class Feeder:
         again = await self._store.write(feeding.take_later, name, RANGE)
         if again:
             attempts = dict(again)
-            rows = await self._store.read(feeding.listed_rows, list(attempts))
+            here = await self._store.read(feeding.still_here, list(attempts))
             waiting = {piece.row for piece in self._queue if piece.range is None}
-            for one in rows:
-                if one.row in waiting:  # nothing could be sent for longer than a lease
+            for row, message_id, size in here:
+                if row in waiting:  # nothing could be sent for longer than a lease
                     continue
-                self._queue.append(Piece(one.row, one.message_id, one.size, None, attempts[one.row]))
-            self._done += [row for row, _ in again if row not in {one.row for one in rows}]  # expired
+                self._queue.append(Piece(row, message_id, size, None, attempts[row]))
+            self._done += list(attempts.keys() - {row for row, _, _ in here})  # expired
         lease = await self._store.write(feeding.take, name, self._owner, RANGE, before)
         if lease is not None:
             await self._choose(lease)
@@ -206,16 +206,19 @@ class Feeder:
         return bool(again) or lease is not None
 
     async def _choose(self, lease: Lease) -> None:
-        articles = await self._store.read(feeding.listed, lease.low, lease.high)
         held = _Range(lease)
-        until = self._clock.monotonic() + TURN_S
-        for one in articles:
-            if self._choice.wants(one):
-                held.open[one.row] = None
-                self._queue.append(Piece(one.row, one.message_id, one.size, held))
-            if self._clock.monotonic() > until:
-                await asyncio.sleep(0)
-                until = self._clock.monotonic() + TURN_S
+        chosen: list[Piece] = []
+        low, until = lease.low, self._clock.monotonic() + TURN_S
+        while low <= lease.high:
+            articles, low = await self._store.read(feeding.listed, low, lease.high)
+            for one in articles:
+                if self._choice.wants(one):
+                    held.open[one.row] = None
+                    chosen.append(Piece(one.row, one.message_id, one.size, held))
+                if self._clock.monotonic() > until:
+                    await asyncio.sleep(0)
+                    until = self._clock.monotonic() + TURN_S
+        self._queue += chosen
         self._ranges[lease.id] = held  # not before: without open rows it would count as done
         self._settled.set()
 
