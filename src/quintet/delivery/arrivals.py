@@ -27,6 +27,7 @@ from quintet.delivery.control import acts, orders
 from quintet.delivery.offers import Offers
 from quintet.delivery.peers import Peers
 from quintet.delivery.screening import Screen, Word
+from quintet.delivery.sparing import Sparing
 from quintet.errors import Problem, Reason, Refused, TryLater
 from quintet.message import quick
 from quintet.policy.newsfilter import patterns
@@ -109,6 +110,7 @@ class Arrivals:
         )
         self._groups = ArrivalGroups(store, clock)
         self.behind = Behind(_file_behind) if behind is None else behind
+        self._told = Sparing(lambda peer, count: logger.info("more articles refused", peer=peer, count=count))
         self.after: list[After] = []  # told of what was filed, after the flush; must not wait
         self.screen: Screen | None = None  # filters, set by who joins them
 
@@ -548,12 +550,16 @@ class Arrivals:
             metrics.PEER_IN.labels(source.peer.name, fate.name.lower()).inc(count)
         for outcome in results:
             if outcome.fate is not Fate.TAKEN and outcome is not DUPLICATE:
-                logger.info("article refused", conn=source.conn, peer=source.peer.name, why=outcome.text)
+                name = source.peer.name
+                self._told.tell(
+                    name, logger.info, "article refused", conn=source.conn, peer=name, why=outcome.text
+                )
         return results
 
     async def close(self) -> None:
         """Waits for what was acknowledged already."""
         await self.behind.close()
+        self._told.close()
         await self._groups.close()
         await self.peers.close()
         self.offers.close()
