@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from quintet.config.queue import Queue
 from quintet.config.route import Route
 
 HOLES = ("sender", "recipient", "user", "detail", "domain")  # of the command of a pipe
+
+# what EHLO may say: `smtp.offers` has a row for each
+ANNOUNCED = frozenset((
+    "8BITMIME", "ATRN", "AUTH", "BINARYMIME", "BURL", "CHUNKING",
+    "DELIVERBY", "DSN", "ENHANCEDSTATUSCODES", "ETRN", "EXPN", "FUTURERELEASE",
+    "HELP", "LIMITS", "MT-PRIORITY", "NO-SOLICITING", "PIPECONNECT", "PIPELINING",
+    "PRDR", "REQUIRETLS", "SIZE", "SMTPUTF8", "STARTTLS", "VRFY",
+    "XCLIENT", "XFORWARD", "XVERP",
+))  # fmt: skip
 
 _HOLE = re.compile(r"\{([a-z_]+)\}")
 
@@ -55,6 +64,11 @@ def listener(text: str, there: Collection[str]) -> str:
     return "" if text in there else _nobody("listener", text, there)
 
 
+def announced(text: str) -> str:
+    """A word of EHLO."""
+    return "" if text.upper() in ANNOUNCED else _nobody("word of EHLO", text.upper(), ANNOUNCED)
+
+
 def _nobody(what: str, text: str, there: Collection[str]) -> str:
     close = difflib.get_close_matches(text, there, 1, 0.6)
     if close:
@@ -87,3 +101,45 @@ def queue(config: Queue) -> Iterator[tuple[tuple[str, ...], str]]:
         elif said := domain(name if colon and kind == "mx" else pattern):
             yield ("limits", pattern), said
     yield from ((("tls", name), said) for name in config.tls if (said := domain(name)))
+
+
+def never(routes: Mapping[str, Route]) -> Iterator[tuple[str, str]]:
+    """Routes that no mail comes to, since one before takes all of it: the later one and that one.
+
+    No mistake: tables of other routes and `queue retry --via` name them.
+    """
+    earlier: dict[str, Route] = {}
+    for name, one in routes.items():
+        for other, before in earlier.items():
+            if _takes_all(before, one):
+                yield name, other
+                break
+        earlier[name] = one
+
+
+def _takes_all(before: Route, one: Route) -> bool:
+    """Whatever fits ``one`` fits ``before``, and nothing goes on from there."""
+    if before.table:
+        return False  # who is not in it takes the next
+    lists = (
+        (before.recipients, one.recipients),
+        (before.senders, one.senders),
+        (before.accounts, one.accounts),
+        (before.listeners, one.listeners),
+    )
+    sizes = (before.min_size, before.max_size)
+    return (
+        all(not wanted or (found and set(found) <= set(wanted)) for wanted, found in lists)
+        and before.arrived in ("any", one.arrived)
+        and sizes in ((0, 0), (one.min_size, one.max_size))
+        and all(_below(text, before.domains) for text in one.domains or ["*"])
+    )
+
+
+def _below(text: str, domains: Collection[str]) -> bool:
+    """A domain of a route is among others."""
+    if not domains or "*" in domains:
+        return True
+    text = text.lower()
+    others = [each.lower() for each in domains]
+    return text in others or any(each.startswith(".") and text.endswith(each) for each in others)

@@ -262,6 +262,9 @@ def _policy_conflicts(config: Config) -> Iterator[tuple[lines.Path, str]]:
     for at, text in enumerate(config.smtp.relay_domains):
         if said := meant.relayed(text):
             yield ("smtp", "relay_domains", at), said
+    for at, text in enumerate(config.smtp.withhold):
+        if said := meant.announced(text):
+            yield ("smtp", "withhold", at), said
     for at, text in enumerate(config.policy.refuse.senders):
         if said := meant.address(text):
             yield ("policy", "refuse", "senders", at), said

@@ -366,6 +366,21 @@ def test_queue_from_list_to_removal(shell: Shell) -> None:
     shell("queue", "list", "--state", "lost", code=common.Exit.USAGE)
 
 
+def test_config_check_notes_what_no_mail_comes_to(shell: Shell) -> None:
+    def check(**routes: Route) -> str:
+        write_config(shell.folder, configured(shell.folder, {"queue": {"routes": routes}}))
+        return shell("config", "check")
+
+    everything, later = Route(via="discard"), Route(domains=["far.example"], via="discard")
+    assert "note:" not in check(later=later, everything=everything)
+    assert (
+        "note: queue.routes.later: no mail comes to it but by name: "
+        "everything stands before it and takes all of it\n"
+    ) in check(everything=everything, later=later)
+    (note,) = shell.json("config", "check")["notes"]
+    assert note.startswith("queue.routes.later: ")
+
+
 def test_queue_route_tells_where_mail_would_go(shell: Shell) -> None:
     routes = {
         "partner": Route(domains=["far.example"], via="smtp", host="127.0.0.1", port=2525, tls="must"),

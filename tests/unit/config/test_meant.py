@@ -1,8 +1,15 @@
 """Patterns that fit nothing and names of nobody are told, not ignored."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from quintet.config import load, root
+from quintet.config import load, meant, root
+from quintet.config.route import Route
+from quintet.config.smtp import Smtp
+from quintet.smtp import offers
+from quintet.smtp.desk import Role
 
 
 def said(text: str) -> list[str]:
@@ -54,6 +61,10 @@ ROUTE = '[queue.routes.a]\nvia = "discard"\n'
         ("[[policy.access]]", "policy.access.0.file: expected a file"),
         ('[[copy]]\nto = "a@b.test"\nsender = "*@c.test"', "copy.0.sender: expected an address or a domain"),
         ('[[copy]]\nto = "a@b.test"\nrecipient = "@c.test"', ""),
+        (
+            '[smtp]\nwithhold = ["Chunking", "chunkin"]',
+            "smtp.withhold.1: there is no word of EHLO 'CHUNKIN'; did you mean 'CHUNKING'?",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_told(text: str, fault: str) -> None:
@@ -63,3 +74,55 @@ def test_what_cannot_be_meant_is_told(text: str, fault: str) -> None:
     else:
         assert len(found) == 1
         assert fault in found[0]
+
+
+def announced(role: Role, *, known: bool) -> set[str]:
+    """What EHLO says where everything is offered."""
+    desk: Any = SimpleNamespace(
+        config=Smtp(verify="everybody"),
+        role=role,
+        starttls=not known,
+        pipe_connect=True,
+        hostname="mx.example.org",
+        turns=SimpleNamespace(fetched=True),
+        resolve_burl=object(),
+        trusted=("192.0.2.1",),
+        xclient_from=("192.0.2.1",),
+        xforward_from=("192.0.2.1",),
+        terms=SimpleNamespace(hold_max_s=1, last_hold=1, prdr=True, by_min_s=0),
+        offers_auth=lambda peer: ("PLAIN",),
+    )
+    peer: Any = SimpleNamespace(address="192.0.2.1", secure=known, user="")
+    asker = offers.Asker(desk, peer, None, "192.0.2.1")
+    return {line.partition(" ")[0] for row in offers.ROWS if (line := row(asker))}
+
+
+def test_every_word_of_ehlo_can_be_withheld_and_no_other() -> None:
+    said = announced(Role.SUBMISSION, known=True) | announced(Role.MX, known=False)
+    assert said == meant.ANNOUNCED
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "never"),
+    [
+        (Route(), Route(domains=["a.test"]), True),
+        (Route(domains=["*"]), Route(), True),
+        (Route(domains=["b.test", "*"]), Route(senders=["<>"]), True),
+        (Route(domains=[".A.test"]), Route(domains=["b.a.test", ".c.a.test", ".a.test"]), True),
+        (Route(domains=[".a.test"]), Route(domains=["a.test"]), False),
+        (Route(domains=["a.test"]), Route(domains=["a.test", "b.test"]), False),
+        (Route(domains=["a.test"]), Route(), False),
+        (Route(senders=["@a.test"]), Route(), False),
+        (Route(senders=["@a.test", "@b.test"]), Route(senders=["@a.test"], max_size=9), True),
+        (Route(listeners=["smtp"]), Route(listeners=["smtp", "lmtp"]), False),
+        (Route(arrived="tls"), Route(), False),
+        (Route(), Route(arrived="tls"), True),
+        (Route(max_size=9), Route(), False),
+        (Route(max_size=9), Route(max_size=9, accounts=["a"]), True),
+        (Route(table="/etc/transport"), Route(), False),  # who is not in it takes the next
+        (Route(), Route(table="/etc/transport"), True),
+    ],
+)
+def test_routes_that_no_mail_comes_to(before: Route, after: Route, never: bool) -> None:
+    found = list(meant.never({"a": before, "b": after, "c": Route(recipients=["x@y.test"], via="wait")}))
+    assert (("b", "a") in found) is never

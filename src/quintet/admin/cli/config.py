@@ -17,10 +17,18 @@ noun = typer.Typer(help="Check, explain and show the configuration.", no_args_is
 
 @noun.command()
 def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Say whether the file can be used, and the files it names; each error names its line and key."""
+    """Say whether the file can be used, and the files it names; each error names its line and key.
+
+    Notes tell of routes that no mail comes to.
+    """
     path = common.config_path(config)
-    _try(common.load(path))
-    common.done(f"{path}: can be used", as_json, file=str(path))
+    settings = common.load(path)
+    _try(settings)
+    notes = _notes(settings)
+    if not as_json:
+        for each in notes:
+            typer.echo(common.printable(f"note: {each}"))
+    common.done(f"{path}: can be used", as_json, file=str(path), notes=notes)
 
 
 @noun.command()
@@ -93,6 +101,16 @@ def _try(settings: Config) -> None:
             ) from error
     if wrong := files.faults(settings):
         raise Failed("\n".join(wrong), "What the file names, the server reads as well.", Exit.CONFIG)
+
+
+def _notes(settings: Config) -> list[str]:
+    """What may be meant, and may be none the less a surprise."""
+    from quintet.config import meant
+
+    return [
+        f"queue.routes.{name}: no mail comes to it but by name: {before} stands before it and takes all of it"
+        for name, before in meant.never(settings.queue.routes)
+    ]
 
 
 def register(app: typer.Typer) -> None:
