@@ -59,7 +59,7 @@ class Service:
         return place(self.address)
 
 
-_FILES = ("header_checks", "mime_header_checks", "nested_header_checks", "body_checks")
+FILES = ("header_checks", "mime_header_checks", "nested_header_checks", "body_checks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Content:
     @property
     def any(self) -> bool:
         """There is something to look for."""
-        return any(getattr(self, name) for name in _FILES)
+        return any(getattr(self, name) for name in FILES)
 
     def beside(self, whole: Callable[[str], str]) -> Content:
         """With whole names of files."""

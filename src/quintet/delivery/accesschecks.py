@@ -89,7 +89,7 @@ class AccessChecks(Check):
         for each in self._late:
             if not each.whom.concerns(envelope) or acting.welcome(verdict, recipient):
                 continue
-            found = _of_box(each.get(), recipient.address)
+            found = of_box(each.get(), recipient.address)
             if found is not None and acting.take(found, envelope, verdict, each.name, recipient):
                 break
         return None
@@ -98,25 +98,27 @@ class AccessChecks(Check):
 Finder = Callable[[AccessTable, "Envelope"], "Act | None"]
 
 
-def _of_client(table: AccessTable, envelope: Envelope) -> Act | None:
-    peer = envelope.peer
-    name = str(peer.notes.get("name") or "")
-    whole = [name, peer.address] if name else [peer.address]
-    return table.find(accesstable.keys_of_host(peer.address, name), whole, peer.address)
+def of_client(table: AccessTable, address: str, name: str) -> Act | None:
+    """What is said of a client; ``name`` is "" where none is known."""
+    whole = [name, address] if name else [address]
+    return table.find(accesstable.keys_of_host(address, name), whole, address)
 
 
-def _of_helo(table: AccessTable, envelope: Envelope) -> Act | None:
-    helo = envelope.helo
+def of_helo(table: AccessTable, helo: str) -> Act | None:
+    """The same of the name in HELO."""
     return table.find(accesstable.keys_of_name(helo), [helo], helo.strip("[]")) if helo else None
 
 
-def _of_sender(table: AccessTable, envelope: Envelope) -> Act | None:
-    return _of_box(table, envelope.sender)
-
-
-def _of_box(table: AccessTable, box: Mailbox) -> Act | None:
+def of_box(table: AccessTable, box: Mailbox) -> Act | None:
+    """The same of a sender or a recipient."""
     keys = accesstable.keys_of_address(box.local, box.domain, accounts.SEPARATOR)
     return table.find(keys, [str(box) or accesstable.NULL])
 
 
-_FINDERS: dict[str, Finder] = {"client": _of_client, "helo": _of_helo, "sender": _of_sender}
+_FINDERS: dict[str, Finder] = {
+    "client": lambda table, envelope: of_client(
+        table, envelope.peer.address, str(envelope.peer.notes.get("name") or "")
+    ),
+    "helo": lambda table, envelope: of_helo(table, envelope.helo),
+    "sender": lambda table, envelope: of_box(table, envelope.sender),
+}

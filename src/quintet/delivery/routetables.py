@@ -202,6 +202,31 @@ def _keys_of_host(text: str, port: int) -> Iterator[str]:
     yield from names
 
 
+def _way(table: Table[Way], route: Route, travel: Travel) -> Way | None:
+    if route.table_of == "sender":
+        return of_sender(table, travel.sender)
+    return of_recipient(table, travel.recipient or Mailbox("", travel.domain))
+
+
+def of_sender(table: Table[Way], box: Mailbox) -> Way | None:
+    """What a table of senders says.  Raises TryLater; ValueError: what an expression made of an address."""
+    return _known(table, _keys_of_sender(box), box, lambda said: Way("smtp", _hosts(said, "smtp")))
+
+
+def of_recipient(table: Table[Way], box: Mailbox) -> Way | None:
+    """The same of a table of recipients; a domain is asked about without a local part."""
+    return _known(table, _keys_of_recipient(box), box, way)
+
+
+def _known(table: Table[Way], keys: Iterator[str], box: Mailbox, meaning: Callable[[str], Way]) -> Way | None:
+    for key in keys:
+        if (known := table.plain.get(key)) is not None:
+            return known
+    if table.patterns and (found := table.patterns.find(str(box))) is not None:
+        return meaning(found.filled(found.result))
+    return table.plain.get("*")
+
+
 class RouteTables:
     """The tables of all routes; one a process."""
 
@@ -234,7 +259,7 @@ class RouteTables:
         route, mark = self._routes[name], ""
         try:
             if name in self._ways:
-                known = self._way(self._ways[name].get(), route, travel)
+                known = _way(self._ways[name].get(), route, travel)
                 if known is None or known.via == "next":
                     return None
                 name, route, mark = self._applied(known, name, route)
@@ -248,17 +273,6 @@ class RouteTables:
         except ValueError as error:  # what an expression made of an address
             return name, _waiting(route, str(error)), "mistaken"
         return name, route, mark
-
-    def _way(self, table: Table[Way], route: Route, travel: Travel) -> Way | None:
-        of_sender = route.table_of == "sender"
-        box = travel.sender if of_sender else travel.recipient or Mailbox("", travel.domain)
-        for key in _keys_of_sender(box) if of_sender else _keys_of_recipient(box):
-            if (known := table.plain.get(key)) is not None:
-                return known
-        if table.patterns and (found := table.patterns.find(str(box))) is not None:
-            said = found.filled(found.result)
-            return Way("smtp", _hosts(said, "smtp")) if of_sender else way(said)
-        return table.plain.get("*")
 
     def _applied(self, known: Way, name: str, route: Route) -> tuple[str, Route, str]:
         if known.via == "route":

@@ -60,6 +60,15 @@ class AccessTable:
         return None
 
 
+def is_address(text: str) -> bool:
+    """An IP address, and no name."""
+    try:
+        ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
 def filled(act: Act, found: patterns.Found[Act]) -> Act:
     """An act with what an expression found in place of its references."""
     if "$" not in act.text:

@@ -1,4 +1,4 @@
-"""`quintet policy`: rates that mail is held to, and who is over them."""
+"""`quintet policy`: rates that mail is held to, and who is over them; what tables say."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from quintet.admin.cli import common
+from quintet.admin.cli import common, tablequery
 from quintet.admin.cli.common import ConfigOption, Exit, Failed, JsonOption
 
-noun = typer.Typer(help="Rates that mail is held to.", no_args_is_help=True)
+noun = typer.Typer(help="Rates that mail is held to; what tables say.", no_args_is_help=True)
 
 Name = Annotated[
     str, typer.Argument(help="An address, a network, an account or a domain, as the log names it.")
@@ -67,4 +67,5 @@ def _tell(config: Any, request: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def register(app: typer.Typer) -> None:
+    noun.command("query")(tablequery.query)
     app.add_typer(noun, name="policy")
