@@ -257,8 +257,7 @@ def before(
 
 def forget_account(tx: Tx, account_id: AccountId) -> None:
     """Before an account goes.  Raises Refused(NO_PERMISSION): it, or a folder of it, is on hold."""
-    if tx.one("SELECT 1 FROM hold WHERE account_id = ? LIMIT 1", account_id) is not None:
-        raise Refused(Reason.NO_PERMISSION, "It is on hold: nothing of it may be lost")
+    expect_free(tx, account_id)
     rows = tx.all("SELECT DISTINCT message_id FROM expunged WHERE account_id = ?", account_id)
     _doom(tx, [row for (row,) in rows])
     tx.run(
@@ -266,6 +265,18 @@ def forget_account(tx: Tx, account_id: AccountId) -> None:
         " (SELECT entry_id FROM expunged WHERE account_id = ? AND entry_id <> 0)", account_id,
     )  # fmt: skip
     tx.run("DELETE FROM expunged WHERE account_id = ?", account_id)
+
+
+def expect_free(tx: Tx, account_id: AccountId) -> None:
+    """Raises Refused(NO_PERMISSION): it, or a folder of it, is on hold."""
+    if tx.one("SELECT 1 FROM hold WHERE account_id = ? LIMIT 1", account_id) is not None:
+        raise Refused(Reason.NO_PERMISSION, "It is on hold: nothing of it may be lost")
+
+
+def forget_some(tx: Tx, account_id: AccountId, limit: int) -> int:
+    """So many of what could be had back of an account that is about to go; how many there were."""
+    rows = tx.all("SELECT folder_id, uid FROM expunged WHERE account_id = ? LIMIT ?", account_id, limit)
+    return lapse(tx, rows)
 
 
 def _doom(tx: Tx, messages: Sequence[int]) -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from quintet.admin.cli import accounts
 from quintet.admin.demo.furnish import furnish
 from quintet.config import root
-from quintet.store import jobs
+from quintet.store import emptying, jobs
+from quintet.store.db import Tx
+from quintet.store.model import AccountId
 from quintet.store.store import Store
 from tests.support.server import configured, write_config
 from tests.support.shell import Shell
@@ -106,3 +109,24 @@ def test_two_do_not_expire_at_once(shell: Shell) -> None:
     shell("expire", code=4)
     assert "the server is expiring just now" in shell.err
     assert shell.json("expire", "--dry-run")["messages"] > 0
+
+
+def test_an_account_goes_in_slices_with_what_could_be_had_back(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell("expire")
+    assert shell.json("undelete", "alice@example.org", "--list")
+    monkeypatch.setattr(accounts, "WHOLE", 3)
+    step, taken = emptying.strip, list[int]()
+
+    def stepping(tx: Tx, account_id: AccountId, limit: int) -> int:
+        taken.append(step(tx, account_id, limit))
+        return taken[-1]
+
+    monkeypatch.setattr(emptying, "strip", stepping)
+    (had,) = [row["messages"] for row in shell.json("account", "list") if row["name"] == "alice@example.org"]
+    gone = shell.json("account", "remove", "alice@example.org", "--yes")
+    assert gone["messages"] == had > 3
+    assert max(taken) == 3
+    assert sum(taken) >= 2 * had, "those that were there can no longer be had back either"
+    assert shell("check") == "sound: every invariant holds\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quintet.errors import Reason, Refused
-from quintet.store import accounts, entries, folders, groups, history, keeping, sweep
+from quintet.store import accounts, emptying, entries, folders, groups, history, keeping, sweep
 from quintet.store.db import DrivenTx
 from quintet.store.model import DELETED, FLAGGED, SEEN, Account, AccountId, Folder, FolderId, Uid
 from tests.support.letters import letter
@@ -156,6 +156,31 @@ def test_account_on_hold_cannot_be_removed(tx: DrivenTx, account: Account, inbox
     keeping.lift(tx, account.id)
     keeping.set_window(tx, DAY_MS)
     entries.expunge(tx, inbox.id, [1])
+    accounts.remove(tx, account.id)
+    empty_bin(tx)
+    assert tx.value("SELECT count(*) FROM message") == 0
+
+
+def test_account_is_stripped_in_slices_before_it_goes(tx: DrivenTx, account: Account, inbox: Folder) -> None:
+    keeping.set_window(tx, DAY_MS)
+    total = folders.get(tx, inbox.id).messages
+    assert total > 1
+    other = folders.create(tx, account.id, "Other")
+    entries.copy(tx, inbox.id, entries.uids(tx, inbox.id), other.id)
+    keeping.hold(tx, account.id, other.id)
+    with pytest.raises(Refused) as refused:
+        emptying.strip(tx, account.id, 1)
+    assert refused.value.reason is Reason.NO_PERMISSION
+    assert accounts.get(tx, account.id).used_messages == 2 * total, "nothing was taken from what is on hold"
+    keeping.lift(tx, account.id, other.id)
+    steps = 0
+    while taken := emptying.strip(tx, account.id, 1):
+        assert taken == 1
+        steps += 1
+    assert steps == 4 * total, "each from its folder, and then from what could be had back"
+    assert accounts.get(tx, account.id).used_messages == 0
+    for table in ("entry", "expunged", "tombstone"):
+        assert tx.value(f"SELECT count(*) FROM {table}") == 0
     accounts.remove(tx, account.id)
     empty_bin(tx)
     assert tx.value("SELECT count(*) FROM message") == 0

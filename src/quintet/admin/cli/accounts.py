@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from quintet.store.model import Account
     from quintet.store.store import Store
 
+WHOLE = 1000  # messages of an account that goes, in one transaction at most: others wait for its end
+
 noun = typer.Typer(help="Who is here: accounts, passwords, quotas.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Login name, usually an address: alice@example.org.")]
@@ -214,15 +216,27 @@ def remove(
     as_json: JsonOption = False,
 ) -> None:
     """Remove an account with all its mail."""
+    had = 0
+
+    async def strip(store: Store) -> None:
+        from quintet.imap.pace import Pace
+        from quintet.store import emptying
+
+        nonlocal had
+        account = await store.read(find, name)
+        had = account.used_messages
+        pace = Pace(had + 1, 0, WHOLE)  # with none left there may be what can be had back
+        while await pace.write(store, pace.size, emptying.strip, account.id, pace.size):
+            pass
 
     def cut(tx: Tx) -> int:
         from quintet.store import accounts
 
         account = find(tx, name)
         accounts.remove(tx, account.id)
-        return account.used_messages
+        return max(had, account.used_messages)
 
-    common.remove_whole("account", name, "messages", cut, config, as_json, yes=yes)
+    common.remove_whole("account", name, "messages", cut, config, as_json, yes=yes, first=strip)
 
 
 @noun.command()

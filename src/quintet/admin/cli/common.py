@@ -327,12 +327,18 @@ def remove_whole(
     as_json: bool,
     *,
     yes: bool,
+    first: Callable[[Store], Awaitable[None]] | None = None,
 ) -> None:
-    """Asks, unless ``yes``, and removes one thing with all that is in it; ``cut`` says how much that was."""
+    """Asks, unless ``yes``, and removes one thing with all that is in it; ``cut`` says how much that was.
+
+    ``first`` takes away, in many transactions, what would make that one long.
+    """
     if not yes:
         _sure(f"Remove {name} and all its {what}?")
 
     async def work(store: Store, _: Config) -> int:
+        if first is not None:
+            await first(store)
         return await store.write(cut)
 
     count = with_store(config, work)
