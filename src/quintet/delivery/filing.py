@@ -152,38 +152,34 @@ def _homeward(work: Work) -> Homeward | None:
         return None
     if work.envelope.wishes is not USUAL:
         return None
-    # two names of one mailbox: one copy
-    places = {FolderId(one.folder_id): at for at, one in enumerate(decisions) if type(one) is File}
-    numbers = tuple(places.values())
-    prefix = _prefix(work, work.envelope.recipients[numbers[0]] if len(numbers) == 1 else None)
-    letter = letters.Letter(tuple(places), work.content, prefix, work.now, _note(work, ()))
-    return letter, numbers, len(decisions)
+    homes = tuple([FolderId(one.folder_id) for one in decisions if type(one) is File])
+    places = tuple(dict.fromkeys(homes))  # two names of one mailbox: one copy
+    prefix = _prefix(work, work.envelope.recipients[-1] if len(places) == 1 else None)
+    return letters.Letter(places, work.content, prefix, work.now, _note(work, ())), homes
 
 
-Homeward = tuple[letters.Letter, tuple[int, ...], int]
-"""A letter, for each of its folders the number of a recipient whose it is, how many recipients there are."""
+Homeward = tuple[letters.Letter, tuple[FolderId, ...]]
+"""A letter, and the folder of each of its recipients."""
 
 
 def _file_letters(tx: Tx, calls: Sequence[Homeward]) -> list[list[Problem | None] | Unsorted | db.Alone]:
     """`file_letter` of many."""
-    said = rules.with_say(tx, {each for one, _, _ in calls for each in one.folder_ids})
-    plain = [said.isdisjoint(one.folder_ids) for one, _, _ in calls] if said else [True] * len(calls)
-    done = iter(letters.file_all(tx, [one for (one, _, _), fits in zip(calls, plain, strict=True) if fits]))
+    said = rules.with_say(tx, {each for one, _ in calls for each in one.folder_ids})
+    plain = [said.isdisjoint(one.folder_ids) for one, _ in calls] if said else [True] * len(calls)
+    done = iter(letters.file_all(tx, [one for (one, _), fits in zip(calls, plain, strict=True) if fits]))
     return [
-        [None] * count if fits and next(done) else db.ALONE
-        for (_, _, count), fits in zip(calls, plain, strict=True)
+        [None] * len(homes) if fits and next(done) else db.ALONE
+        for (_, homes), fits in zip(calls, plain, strict=True)
     ]
 
 
 @db.together(_file_letters)
 @db.bounded(lambda letter, *_: len(letter.folder_ids) <= MAX_INLINE)
-def file_letter(
-    tx: Tx, letter: letters.Letter, numbers: Sequence[int], count: int
-) -> list[Problem | None] | Unsorted:
+def file_letter(tx: Tx, letter: letters.Letter, homes: Sequence[FolderId]) -> list[Problem | None] | Unsorted:
     """`file` of such work; where rules have a say nothing is filed, whatever ``work.rules`` was."""
     said = rules.with_say(tx, letter.folder_ids)
     if said:
-        return Unsorted([at for at, each in zip(numbers, letter.folder_ids, strict=True) if each in said])
+        return Unsorted([at for at, each in enumerate(homes) if each in said])
     entries.add(
         tx,
         letter.folder_ids,
@@ -192,7 +188,7 @@ def file_letter(
         received_at=letter.received_at,
         trace_note=letter.note,
     )
-    return [None] * count
+    return [None] * len(homes)
 
 
 Onward = tuple[queue.Put, trace.Note, int]

@@ -13,7 +13,7 @@ CAROL = "Carol Nguyễn <carol@example.org>"
 
 GROUPS: tuple[tuple[str, str, str], ...] = (
     ("local.test", "y", "Try things here; nobody minds"),
-    ("local.announce", "m", "Announcements of this server (moderated)"),
+    ("local.announce", "m", "Announcements of this server"),
     ("comp.lang.python", "y", "Discussion about Python"),
 )
 """Name, status (RFC 6048: y posting allowed, m moderated) and description."""
