@@ -17,7 +17,32 @@ from quintet.values import dataclass
 
 NULL = "<>"  # how the null sender is looked up
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+@dataclass(slots=True)
+class Networks:
+    """Networks, of which the first that an address is in counts; by length, since there may be thousands."""
+
+    lengths: dict[tuple[int, int], dict[int, tuple[int, Act]]] = field(default_factory=dict)
+    count: int = 0
+
+    def add(self, text: str, act: Act) -> None:
+        """Raises ValueError: it is no network."""
+        made = ipaddress.ip_network(text, strict=False)
+        there = self.lengths.setdefault((made.version, made.max_prefixlen - made.prefixlen), {})
+        there.setdefault(int(made.network_address), (self.count, act))
+        self.count += 1
+
+    def find(self, address: str) -> Act | None:
+        """The act of the first network with that address in it."""
+        try:
+            known = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
+            return None
+        number, found = int(known), None
+        for (version, host), there in self.lengths.items():
+            if version == known.version and (one := there.get(number >> host << host)) is not None:
+                found = one if found is None or one[0] < found[0] else found
+        return None if found is None else found[1]
 
 
 @dataclass(slots=True)
@@ -25,13 +50,9 @@ class AccessTable:
     """One table, as it was read."""
 
     plain: dict[str, Act] = field(default_factory=dict)
-    networks: list[tuple[Network, Act]] = field(default_factory=list)
+    networks: Networks = field(default_factory=Networks)
     patterns: Patterns[Act] = field(default_factory=Patterns)
-
-    @property
-    def names(self) -> bool:
-        """Somebody may be meant who is not known by an address alone: of a table of clients."""
-        return bool(self.patterns) or any(":" not in key and key.upper() != key for key in self.plain)
+    names: bool = False  # somebody may be meant who is not known by an address alone: of a table of clients
 
     def find(self, keys: Iterable[str], whole: Iterable[str], address: str = "") -> Act | None:
         """The act for the first of ``keys`` that is here, the network of ``address``, the first of ``whole``
@@ -40,23 +61,13 @@ class AccessTable:
             act = self.plain.get(key)
             if act is not None:
                 return act
-        if self.networks and address and (act := self._network(address)) is not None:
+        if self.networks.count and address and (act := self.networks.find(address)) is not None:
             return act
         if self.patterns:
             for text in whole:
                 found = self.patterns.find(text)
                 if found is not None:
                     return filled(found.result, found)
-        return None
-
-    def _network(self, address: str) -> Act | None:
-        try:
-            known = ipaddress.ip_address(address.partition("%")[0])
-        except ValueError:
-            return None
-        for network, act in self.networks:
-            if network.version == known.version and known in network:
-                return act
         return None
 
 
@@ -88,12 +99,13 @@ def read(text: str) -> AccessTable:
         try:
             act = acts.parse(said[0] if said else "")
             if "/" in key:
-                table.networks.append((ipaddress.ip_network(key, strict=False), act))
+                table.networks.add(key, act)
             else:
                 table.plain[key.lower()] = act
         except ValueError as error:
             raise ValueError(f"line {number}: {key}: {error}") from error
     table.patterns = patterns.of(expressions, acts.parse)
+    table.names = bool(table.patterns) or any(":" not in key and key.upper() != key for key in table.plain)
     return table
 
 

@@ -88,3 +88,28 @@ def test_only_tables_with_names_need_the_name_of_a_client():
         accesstable.read(text).names
         for text in ("192.0.2 OK\n10.0.0.0/8 OK\n2001:db8 OK", "a.test OK", "/x/ OK")
     ] == [False, True, True]
+
+
+def test_the_first_network_counts_whatever_its_length():
+    table = accesstable.read(
+        "10.1.0.0/16 OK\n10.0.0.0/8 REJECT eight\n10.2.3.0/24 DISCARD\n10.1.2.0/24 DISCARD\n10.0.0.0/8 HOLD\n"
+        "2001:db8::/32 HOLD\n0.0.0.0/0 DEFER\n192.0.2.7/32 OK\n2001:db8::7/128 OK\n::/0 REJECT\n"
+    )
+
+    def found(address: str) -> str:
+        act = table.find([], [], address)
+        return "" if act is None else act.do.value
+
+    assert found("10.1.2.3") == "ok"
+    assert found("10.2.3.4") == "reject"
+    assert found("192.0.2.7") == "defer"
+    assert found("2001:db8::7%eth0") == "hold"
+    assert found("2001:db9::7") == "reject"
+    assert found("0.0.0.1") == "defer"
+    assert found("unix") == ""
+
+
+def test_names_are_wanted_where_a_table_has_some():
+    assert not accesstable.read("10.1 OK\n10.0.0.0/8 OK\n2001:db8 OK\n").names
+    assert accesstable.read("10.1 OK\nbad.test OK\n").names
+    assert accesstable.read("/^bad/ OK\n").names

@@ -4,6 +4,7 @@ import re
 import signal
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -55,7 +56,8 @@ def test_the_next_text_has_its_own_time():
 
 def test_the_log_says_which(monkeypatch):
     said = []
-    monkeypatch.setattr(timed.logger, "warning", lambda text, **more: said.append(more["expression"]))
+    logger = SimpleNamespace(warning=lambda text, **more: said.append(more["expression"]))
+    monkeypatch.setattr(timed, "logger", logger)
     with pytest.raises(TryLater):
         table("/^x/ A\nif /a/\n/(a+)+$/ A\nendif\n/b/ B").find(ENDLESS)
     assert said == ["(a+)+$"]
