@@ -69,14 +69,8 @@ RAW_MESSAGE = (
 )
 # for many at once: whether its blob was new or there before does not matter
 MESSAGE_BY_HASH = _MESSAGE.replace("(?, ?, ", "(?, (SELECT id FROM blob WHERE sha256 = ?), ", 1)
-# of a letter that is rendered when somebody asks (`late_rows`)
-_LATE = {
-    **dict.fromkeys(("is_reply", "ready"), "0"),
-    **dict.fromkeys(
-        ("from_mailbox", "to_mailbox", "cc_mailbox", "from_display", "to_display", "base_subject", "refs"),
-        "''",
-    ),
-}
+# of a letter that is rendered when somebody asks (`late_rows`): found by its Message-ID, unlike an article
+_LATE = {name: value for name, value in _RAW.items() if name not in {"message_key", "thread_key"}}
 LATE_MESSAGE = (
     f"INSERT INTO message (id, blob_id, prefix, {', '.join(_DERIVED)})"
     f" VALUES (?, ?, ?, {', '.join([_LATE.get(name, '?') for name in _DERIVED])})"
