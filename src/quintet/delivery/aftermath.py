@@ -264,7 +264,7 @@ def _quick(settlement: Settlement) -> bool:
 
 def _settle_all(tx: Tx, calls: Sequence[tuple[Settlement]]) -> list[db.Alone | None]:
     """Of messages that are over, as most are at their first try; the others are left alone."""
-    plain = [not (one.reports or one.later or one.failed) for (one,) in calls]
+    plain = [not (one.reports or one.later or one.failed) and len(one.over) <= queue.FEW for (one,) in calls]
     over = [one for (one,), fits in zip(calls, plain, strict=True) if fits]
     if over:
         queue.done(tx, [each for one in over for each in one.over])

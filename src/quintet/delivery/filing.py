@@ -145,6 +145,8 @@ def call(work: Work) -> tuple[Filed, tuple[Any, ...]]:
 def _homeward(work: Work) -> Homeward | None:
     """The same work as most letters are: a copy for folders here, nothing else is done and nobody told."""
     decisions = work.decisions
+    if not decisions:
+        return None
     for one in decisions:
         if type(one) is not File or one.flags or one.keywords:
             return None

@@ -66,6 +66,7 @@ _INSERT_RECIPIENT = (
     " (id, queue_id, address, domain, params, state, due_at, rank, hold_reason, lease_owner, lease_until)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+FEW = 4  # recipients of a message that is queued, or leaves, together with others
 LOOKS = 10  # times that a lease looks for lanes: those that seemed due and had nothing are right afterwards
 
 
@@ -88,7 +89,8 @@ def put(tx: Tx, item: QueueItem, recipients: Sequence[To], claim: Claim | None =
 def put_all(tx: Tx, puts: Sequence[Put]) -> list[bool]:
     """`put` of letters in which nothing is special, a statement a table; False: not done, `put` does it.
 
-    Those are scanned ones, messages that are stored already, and copies of what came a moment ago.
+    Those are scanned ones, messages that are stored already, copies of what came a moment ago, and ones to
+    more than `FEW`, of which 64 would hold the loop too long.
     """
     row_id = tx.new_ids(sum([3 + len(one.recipients) for one in puts]))
     rules = queue_rules.listing(tx)
@@ -97,7 +99,8 @@ def put_all(tx: Tx, puts: Sequence[Put]) -> list[bool]:
     results = []
     for one in puts:
         content = one.item.content
-        if content is None or not filing.is_plain(content, row_id + 1):
+        few = len(one.recipients) <= FEW
+        if not few or content is None or not filing.is_plain(content, row_id + 1):
             results.append(False)
             continue
         blob, message = filing.late_rows(content, row_id, one.item.prefix)

@@ -89,13 +89,17 @@ def test_together_is_as_one_by_one(tx: DrivenTx, seed: int) -> None:
 
 
 def test_what_is_special_is_left_alone(tx: DrivenTx) -> None:
-    """A message that is stored, a scanned one, the same bytes again."""
+    """A message that is stored, a scanned one, the same bytes again, many recipients."""
     chance = random.Random(1)
     plain, again = message(1, chance, None), message(1, chance, None)
     row = filing.put(tx, letter(9), PREFIX)
     stored = queue.Put(queue.QueueItem(None, "x@example.org", message_row=MessageId(row)), plain.recipients)
     scanned = queue.Put(queue.QueueItem(letter(2), "x@example.org"), plain.recipients)
-    assert queue.put_all(tx, [stored, scanned, plain, again]) == [False, False, True, False]
+    many = message(3, chance, None)._replace(
+        recipients=[queue.To(f"u{each}@a.example") for each in range(queue.FEW + 1)]
+    )
+    some = [stored, scanned, plain, again, many]
+    assert queue.put_all(tx, some) == [False, False, True, False, False]
     assert tx.value("SELECT count(*) FROM queue") == 1
     queue.put(tx, *stored)  # its row is somebody's now
 
