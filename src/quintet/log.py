@@ -90,6 +90,7 @@ class Sink:
         self._human = self._colours = False
         self._second = (-1, "")  # of the last line, and how it is written
         self._held: collections.deque[bytes] = collections.deque()  # lines of this turn of the loop
+        self._turned: asyncio.AbstractEventLoop | None = None  # the loop that was asked to write them
         self.configure()
         self.configured = False  # by somebody else
 
@@ -142,7 +143,8 @@ class Sink:
                 self._stream.flush()
             elif level in HELD and (loop := _running_loop()) is not None:
                 self._held.append(self._as_json(line))
-                if len(self._held) == 1:
+                if len(self._held) == 1 or loop is not self._turned:  # another was closed before it did
+                    self._turned = loop
                     loop.call_soon(self.let_go)
             else:
                 self.let_go()

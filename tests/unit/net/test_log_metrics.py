@@ -59,6 +59,24 @@ async def test_lines_of_a_turn_are_written_together() -> None:
     assert events == ["one", "two", "three", "four", "five", "six"]
 
 
+def test_a_loop_that_was_closed_with_a_line_holds_up_no_other() -> None:
+    out = io.StringIO()
+    log.configure("info", "json", out)
+
+    async def say(event: str) -> None:
+        log.get("a").info(event)
+
+    loop = asyncio.new_event_loop()
+    speaking = loop.create_task(say("one"))
+    loop.call_soon(loop.stop)  # in the same turn
+    loop.run_forever()
+    loop.close()
+    assert speaking.done()
+    assert out.getvalue() == ""
+    asyncio.run(say("two"))
+    assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["one", "two"]
+
+
 def test_the_last_line_is_written_when_the_loop_ends() -> None:
     script = (
         "import asyncio\nfrom quintet import log\nlog.configure('info', 'json')\n"
