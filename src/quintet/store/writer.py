@@ -28,6 +28,7 @@ from typing import Any
 
 import apsw
 
+from quintet import log
 from quintet.clock import Clock
 from quintet.errors import Problem, Reason, TryLater
 from quintet.store import db
@@ -42,6 +43,8 @@ BRISK_S = 0.001  # seconds that a flush took lately, below which the loop waits 
 BRIEF_S = 0.004  # seconds that statements may have held the loop before it waits for their flush, too
 RECENT = 8  # flushes of which "lately" is a smoothed mean
 GATHER_S = 0.004  # seconds that a crowd's batch waits to be whole; about what a flush takes
+
+logger = log.get("store")
 
 Publish = Callable[[set[tuple[Any, Any]]], None]
 Learned = Callable[[list[str]], None]
@@ -421,7 +424,9 @@ class Writer:
             results = many(self._tx, [job.args for job in jobs])
         except db.TROUBLE:
             raise
-        except Exception:  # noqa: BLE001 (each is run again by itself, and told)
+        except Exception as error:
+            if not isinstance(error, Problem):
+                logger.error("not run together", exc_info=error)  # noqa: TRY400 - ours has no exception()
             if self._tx.mark() != before:
                 raise _Dirty from None
             return []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from quintet import log
 from quintet.config.store import Store as StoreConfig
 from quintet.errors import Reason, Refused
 from quintet.store import db, writer
@@ -28,6 +29,8 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 def _many(tx: Tx, calls: Sequence[tuple[str]]) -> list[object]:
     ran.append([name for (name,) in calls])
+    if any(name == "bug" for (name,) in calls):
+        raise ZeroDivisionError
     if any(name.startswith("early") for (name,) in calls):
         raise Refused(Reason.POLICY)
     tx.many(SET, [(name, "together") for (name,) in calls if not name.startswith("alone")])
@@ -110,6 +113,15 @@ async def test_the_loop_has_its_turn_between_the_parts(store: Store, monkeypatch
     assert [len(one) for one in ran] == [db.AT_ONCE] * 3
     assert {1, 2, 3} <= set(turns)
     assert store.commits == 1
+
+
+async def test_a_bug_in_what_runs_them_together_is_told(store: Store) -> None:
+    """Each is done all the same."""
+    with log.capture("error") as events:
+        assert await results(store, "a", "bug", "b") == ["a alone", "bug alone", "b alone"]
+    assert [(event["event"], type(event["exc_info"])) for event in events] == [
+        ("not run together", ZeroDivisionError)
+    ]
 
 
 async def test_very_many_are_run_in_parts(store: Store) -> None:
