@@ -86,6 +86,7 @@ class Kept:
         return {number: made for number, made in pairs if made is not None}
 
     def add(self, found: Mapping[int, dict[str, object]]) -> None:
+        """The oldest ones make room for them."""
         for number, made in found.items():
             if sum([len(made[name]) for name in OCTETS]) <= MAX_KEPT_SIZE:  # type: ignore[misc, arg-type]  # octets
                 self._found[number] = made
@@ -110,6 +111,7 @@ def _made(tx: Tx, late: Sequence[int]) -> dict[int, dict[str, object]]:
 
 
 def _rendered(tx: Tx, late: Sequence[int]) -> dict[int, dict[str, object]]:
+    """The same, rendered now."""
     members, param = dialect.among(tx.engine, late)
     bodies = tx.all(
         "SELECT m.id, b.digest, b.data FROM message m JOIN blob b ON b.id = m.blob_id"

@@ -67,12 +67,17 @@ def add_all(tx: Tx, one: Note, messages: Sequence[tuple[MessageId, str]]) -> Non
     if not messages:
         return
     packed = _packed(one.detail) if one.detail else "{}"
-    first = tx.new_ids(len(messages))
+    _add_all(tx, [(one, row, message_id, packed) for row, message_id in messages])
+
+
+def _add_all(tx: Tx, lines: Sequence[tuple[Note, MessageId | None, str, str]]) -> None:
+    """Notes with the row and the Message-ID of their messages, and the detail as the column has it."""
+    first = tx.new_ids(len(lines))
     tx.many(
         _INSERT,
         [
-            (first + at, tx.now, one.conn, one.event, one.account_id, row, message_id, packed)
-            for at, (row, message_id) in enumerate(messages)
+            (number, tx.now, one.conn, one.event, one.account_id, row, message_id, packed)
+            for number, (one, row, message_id, packed) in enumerate(lines, first)
         ],
     )
 
@@ -90,17 +95,13 @@ def note_articles(tx: Tx, notes: Sequence[tuple[Note, MessageId, str, Sequence[A
     The Message-ID stands among the details, and `_of_article` finds them by the history: the index of its
     column has keys in random order, so that each article would dirty another page.
     """
-    first = tx.new_ids(len(notes))
-    tx.many(
-        _INSERT,
+    _add_all(
+        tx,
         [
-            (
-                number, tx.now, one.conn, one.event, one.account_id, row, "",
-                _packed(_with_places(one, places) | {_NAMED: message_id}),
-            )
-            for number, (one, row, message_id, places) in enumerate(notes, first)
+            (one, row, "", _packed(_with_places(one, places) | {_NAMED: message_id}))
+            for one, row, message_id, places in notes
         ],
-    )  # fmt: skip
+    )
 
 
 Noted = tuple[Note, MessageId | None, str, Sequence[Added]]
@@ -109,17 +110,13 @@ Noted = tuple[Note, MessageId | None, str, Sequence[Added]]
 
 def note_letters(tx: Tx, notes: Sequence[Noted]) -> None:
     """`note` of many messages."""
-    first = tx.new_ids(len(notes))
-    tx.many(
-        _INSERT,
+    _add_all(
+        tx,
         [
-            (
-                number, tx.now, one.conn, one.event, one.account_id, row, message_id,
-                _packed(_with_places(one, places)),
-            )
-            for number, (one, row, message_id, places) in enumerate(notes, first)
+            (one, row, message_id, _packed(_with_places(one, places)))
+            for one, row, message_id, places in notes
         ],
-    )  # fmt: skip
+    )
 
 
 def _with_places(one: Note, places: Sequence[Added]) -> dict[str, Any]:
