@@ -557,10 +557,10 @@ async def _lead(chunks: AsyncIterator[bytes], *, by_hand: bool) -> tuple[bytes, 
 async def _write(spool: Spool, header: bytes, lead: bytes, chunks: AsyncIterator[bytes], most: int) -> None:
     """The whole article; raises Refused(TOO_BIG) beyond ``most`` bytes of body."""
     limit, tail = most + len(header), lead[-2:]
-    spool.write(header + b"\r\n" + lead)
+    await spool.take(header + b"\r\n" + lead)
     if spool.size <= limit:
         async for chunk in chunks:
-            spool.write(chunk)
+            await spool.take(chunk)
             tail = (tail + chunk)[-2:]
             if spool.size > limit:
                 break
