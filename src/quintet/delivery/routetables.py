@@ -78,24 +78,18 @@ def of_kind(table_of: str) -> Callable[[str], Table[Way]]:
 
 def _read(text: str, meaning: Callable[[str], T]) -> Table[T]:
     plain: dict[str, T] = {}
-    expressions = []
+
+    def take(key: str, said: str) -> None:
+        if not said:
+            raise ValueError("expected a key and a value")
+        plain[key.lower()] = meaning(said)
 
     def checked(said: str) -> str:
         if "$" not in said:
             meaning(said)
         return said
 
-    for number, line in patterns.logical(text):
-        if patterns.starts(line):
-            expressions.append((number, line))
-            continue
-        key, *said = line.split(None, 1)
-        try:
-            if not said:
-                raise ValueError("expected a key and a value")
-            plain[key.lower()] = meaning(said[0].strip())
-        except ValueError as error:
-            raise ValueError(f"line {number}: {key}: {error}") from error
+    expressions = patterns.keyed(text, take)
     return Table(plain, patterns.of(expressions, checked))
 
 

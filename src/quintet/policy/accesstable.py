@@ -90,21 +90,15 @@ def filled(act: Act, found: patterns.Found[Act]) -> Act:
 def read(text: str) -> AccessTable:
     """The source of a table.  Raises ValueError: the line and what is wrong with it."""
     table = AccessTable()
-    expressions = []
-    for number, line in patterns.logical(text):
-        if patterns.starts(line):
-            expressions.append((number, line))
-            continue
-        key, *said = line.split(None, 1)
-        try:
-            act = acts.parse(said[0] if said else "")
-            if "/" in key:
-                table.networks.add(key, act)
-            else:
-                table.plain[key.lower()] = act
-        except ValueError as error:
-            raise ValueError(f"line {number}: {key}: {error}") from error
-    table.patterns = patterns.of(expressions, acts.parse)
+
+    def plain(key: str, said: str) -> None:
+        act = acts.parse(said)
+        if "/" in key:
+            table.networks.add(key, act)
+        else:
+            table.plain[key.lower()] = act
+
+    table.patterns = patterns.of(patterns.keyed(text, plain), acts.parse)
     table.names = bool(table.patterns) or any(":" not in key and key.upper() != key for key in table.plain)
     return table
 

@@ -128,6 +128,24 @@ def starts(line: str) -> bool:
     return line[0] in "/!" or word in ("if", "endif")
 
 
+def keyed(text: str, plain: Callable[[str, str], None]) -> list[tuple[int, str]]:
+    """Gives ``plain`` the key and the value ("" for none) of each line that has a key.
+
+    Returns the others, which `of` takes.  Raises ValueError: the line, and what ``plain`` says is wrong.
+    """
+    expressions = []
+    for number, line in logical(text):
+        if starts(line):
+            expressions.append((number, line))
+            continue
+        key, *said = line.split(None, 1)
+        try:
+            plain(key, said[0].strip() if said else "")
+        except ValueError as error:
+            raise ValueError(f"line {number}: {key}: {error}") from error
+    return expressions
+
+
 def of(lines: Sequence[tuple[int, str]], result: Callable[[str], T]) -> Patterns[T]:
     """A table of lines with their numbers.  Raises ValueError: the number and what is wrong."""
     blocks: list[list[_Line[T]]] = [[]]
