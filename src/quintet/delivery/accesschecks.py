@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from quintet.delivery import acting
 from quintet.delivery.checks import Check, Later
 from quintet.delivery.watched import Watched
-from quintet.net.limits import Networks
+from quintet.net.limits import LOOPBACK, Networks
 from quintet.policy import accesstable
 from quintet.policy.accesstable import AccessTable
 from quintet.store import accounts
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from quintet.delivery.envelope import Envelope, Mailbox, Recipient
     from quintet.delivery.verdict import Verdict
     from quintet.policy.acts import Act
-
-MACHINE = ("127.0.0.0/8", "::1/128")
 
 
 class Whom:
@@ -59,7 +57,7 @@ class AccessChecks(Check):
     def __init__(
         self, configured: Sequence[Access], trusted: Sequence[str], names: ClientNames, clock: Clock
     ) -> None:
-        networks = Networks((*trusted, *MACHINE))
+        networks = Networks((*trusted, *LOOPBACK))
         made = [_Table(each, clock, networks) for each in configured]
         self._early = [each for each in made if each.of != "recipient"]
         self._late = [each for each in made if each.of == "recipient"]

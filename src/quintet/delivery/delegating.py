@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from quintet import log
 from quintet.delivery import acting
-from quintet.delivery.accesschecks import MACHINE, Whom
+from quintet.delivery.accesschecks import Whom
 from quintet.delivery.checks import Check, Later
 from quintet.errors import Hangup, Reason, TryLater
 from quintet.net.client import Client
-from quintet.net.limits import Networks
+from quintet.net.limits import LOOPBACK, Networks
 from quintet.policy import acts
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Delegating(Check):
     """One a process, all services in their order."""
 
     def __init__(self, configured: Sequence[Service], trusted: Sequence[str], names: ClientNames) -> None:
-        networks = Networks((*trusted, *MACHINE))
+        networks = Networks((*trusted, *LOOPBACK))
         self._desks = [_Desk(each, networks) for each in configured]
         self._names = names
 

@@ -18,7 +18,7 @@ from quintet.delivery import acting
 from quintet.delivery.checks import Check, Later
 from quintet.delivery.directory import ascii_domain
 from quintet.errors import TryLater
-from quintet.net.limits import Networks
+from quintet.net.limits import LOOPBACK, Networks
 from quintet.policy import outcomes
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class DnsLists(Check):
         timeout_s: float,
     ) -> None:
         self._lists, self._names = tuple(lists), names
-        self._exempt = Networks((*smtp.relay_networks, "127.0.0.0/8", "::1/128"))
+        self._exempt = Networks((*smtp.relay_networks, *LOOPBACK))
         self._resolver, self._timeout_s = resolver, timeout_s
 
     def mail(self, envelope: Envelope, verdict: Verdict) -> Later:

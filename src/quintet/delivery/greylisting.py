@@ -15,7 +15,7 @@ from quintet.clock import Clock
 from quintet.config.policy import Greylist
 from quintet.delivery import acting
 from quintet.delivery.checks import Check
-from quintet.net.limits import Networks, network_key
+from quintet.net.limits import LOOPBACK, Networks, network_key
 from quintet.policy import outcomes
 from quintet.store.slots import Slots
 
@@ -33,7 +33,7 @@ class Greylisting(Check):
 
     def __init__(self, config: Greylist, trusted: list[str], run: Path, clock: Clock) -> None:
         self._config, self._clock = config, clock
-        self._exempt = Networks((*trusted, *config.exempt, "127.0.0.0/8", "::1/128"))
+        self._exempt = Networks((*trusted, *config.exempt, *LOOPBACK))
         self._first = Slots(config.table, run / "greylist.first")  # when somebody came first
         self._known = Slots(config.table, run / "greylist.known")  # until when a network is known
 

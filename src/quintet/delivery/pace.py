@@ -15,7 +15,7 @@ from quintet import log, metrics
 from quintet.clock import Clock
 from quintet.delivery.checks import Check
 from quintet.errors import Reason, TryLater
-from quintet.net.limits import Networks, address_key, network_key
+from quintet.net.limits import LOOPBACK, Networks, address_key, network_key
 from quintet.policy import rates
 from quintet.policy.rates import Meter, Rates
 from quintet.store import trace
@@ -67,7 +67,7 @@ class Pace(Check):
     def __init__(self, meters: Rates, store: Store, clock: Clock) -> None:
         self._clock, self._store = clock, store
         config, get = meters.config, meters.get
-        self._exempt = Networks((*config.exempt, "127.0.0.0/8", "::1/128"))
+        self._exempt = Networks((*config.exempt, *LOOPBACK))
         self._exempt_accounts = frozenset(name.lower() for name in config.exempt_accounts)
         self._alert = config.account_alert
         self._alerted: OrderedDict[tuple[str, str], float] = OrderedDict()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from quintet import log
 from quintet.delivery import filing, weighing
 from quintet.delivery.checks import Check, Later
-from quintet.net.limits import Networks
+from quintet.net.limits import LOOPBACK, Networks
 from quintet.policy import outcomes
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Proving(Check):
         resolver: Resolver | None = None,
     ) -> None:
         self._config, self._dns, self._clock, self._resolver = config, dns, clock, resolver
-        self._exempt = Networks((*trusted, "127.0.0.0/8", "::1/128"))
+        self._exempt = Networks((*trusted, *LOOPBACK))
         self._made: Verification | None = None
         self._strange_known = functools.lru_cache(maxsize=1024)(self._strange)  # asked for each message
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from quintet import log
 from quintet.delivery import acting, matching
 from quintet.delivery.checks import Check
-from quintet.net.limits import Networks
+from quintet.net.limits import LOOPBACK, Networks
 from quintet.policy import outcomes
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from quintet.delivery.verdict import Verdict
     from quintet.net.seam import Peer
 
-MACHINE = Networks(("127.0.0.0/8", "::1/128"))
+MACHINE = Networks(LOOPBACK)
 
 logger = log.get("policy")
 

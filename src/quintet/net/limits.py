@@ -13,6 +13,7 @@ from typing import Protocol
 from quintet.errors import Reason
 
 MAX_KNOWN = 50_000  # addresses whose pace is remembered
+LOOPBACK = ("127.0.0.0/8", "::1/128")  # this machine
 
 
 class Networks:

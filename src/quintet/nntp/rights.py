@@ -13,12 +13,11 @@ from collections.abc import Callable, Sequence
 from quintet.auth.identity import Identity
 from quintet.config.nntp import Nntp
 from quintet.config.readers import Access
-from quintet.net.limits import Networks
+from quintet.net.limits import LOOPBACK, Networks
 from quintet.net.seam import Peer
 from quintet.policy.wildmat import wildmat
 from quintet.values import dataclass
 
-LOOPBACK = ("127.0.0.0/8", "::1/128")
 ASPECTS = ("read", "post", "approve", "locally", "ihave")
 
 Names = Callable[[str], bool]

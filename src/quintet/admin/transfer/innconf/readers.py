@@ -17,11 +17,11 @@ from dataclasses import field, replace
 from quintet.admin.transfer.innconf import syntax
 from quintet.admin.transfer.innconf.syntax import Block
 from quintet.config.readers import Access
+from quintet.net.limits import LOOPBACK
 from quintet.values import dataclass
 
 PROGRAMS = ("auth", "perl_auth", "python_auth")
 OPEN = frozenset(("R", "P"))  # what newsgroups alone gives
-LOOPBACK = ("127.0.0.0/8", "::1/128")
 HOOKS = ("perl_access", "python_access", "python_dynamic", "perlfilter")
 OWN = ("virtualhost", "nnrpdposthost", "localtime", "strippath", "domain", "newsmaster")  # of an access group
 
